@@ -1,0 +1,52 @@
+"""handnet: a small neural network worked out by hand, and the honest band around every number it prints.
+
+The public names below are loaded when first used, so that ``import handnet`` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from handnet.backend import Backend as Backend
+    from handnet.backend import EpochDraws as EpochDraws
+    from handnet.backend import Fit as Fit
+    from handnet.backend import Layer as Layer
+    from handnet.backend import Plan as Plan
+    from handnet.backend import load_backend as load_backend
+    from handnet.bands import Band as Band
+    from handnet.data import Dataset as Dataset
+    from handnet.data import Table as Table
+    from handnet.data import wisconsin as wisconsin
+    from handnet.draws import seeded_plan as seeded_plan
+    from handnet.recipe import Recipe as Recipe
+    from handnet.splits import split as split
+
+_HOME = {
+    "Recipe": "handnet.recipe",
+    "Dataset": "handnet.data",
+    "Table": "handnet.data",
+    "wisconsin": "handnet.data",
+    "split": "handnet.splits",
+    "Layer": "handnet.backend",
+    "EpochDraws": "handnet.backend",
+    "Fit": "handnet.backend",
+    "Plan": "handnet.backend",
+    "Backend": "handnet.backend",
+    "load_backend": "handnet.backend",
+    "seeded_plan": "handnet.draws",
+    "Band": "handnet.bands",
+}
+__all__ = sorted(_HOME)  # noqa: PLE0605 - a list, made from the table above so that the two cannot differ
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'handnet' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,25 @@
+"""The case band: what other cases of the same kind would have given, for a classifier that stands still."""
+
+import math
+
+from scipy.stats import norm
+
+from handnet.bands.band import Band
+
+
+def wilson(right: float, n: int, coverage: float = 0.95) -> Band:
+    """Wilson's score interval for `right` of `n` cases (Wilson 1927).
+
+        (k + z^2/2 -+ z sqrt(k (n - k) / n + z^2/4)) / (n + z^2)
+
+    right: may be a mean count over seeds, so it need not be whole. coverage: nominal, over repeated draws of n cases.
+    Raises ValueError when n is below 1 or the count lies outside 0..n.
+    """
+    if n < 1 or not 0 <= right <= n:
+        raise ValueError(f"expected a count between 0 and n with n at least 1, but got {right} of {n}.")
+    z = float(norm.ppf((1 + coverage) / 2))
+    middle = (right + z * z / 2) / (n + z * z)
+    half = z * math.sqrt(right * (n - right) / n + z * z / 4) / (n + z * z)
+    low = 0.0 if right == 0 else middle - half
+    high = 1.0 if right == n else middle + half
+    return Band(low, high, "wilson", "cases", n, coverage, (("share", right / n),))

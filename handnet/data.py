@@ -1,0 +1,103 @@
+"""The table of cases a network learns from, with everything needed to name a case and a column again."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+class Table(NamedTuple):
+    """What a backend sees: scaled columns and labels, no names, no ids."""
+
+    X: Array  # (n, features) float64
+    y: Array  # (n,) int, 0 or 1
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A whole table, unscaled. Its arrays are copied and made read-only.
+
+    X (n, features) float64; y (n,) int8, class 1 is the positive one; case_ids (n,), unique;
+    feature_names (features,); families (features,): the family each column belongs to, columns of one
+    family measure one thing; class_names: (name of class 0, name of class 1).
+
+    Raises ValueError when the parts do not fit together, a value is not finite or a class is missing.
+    """
+
+    name: str
+    X: Array
+    y: Array
+    case_ids: Array
+    feature_names: tuple[str, ...]
+    families: tuple[str, ...]
+    class_names: tuple[str, str]
+
+    def __post_init__(self) -> None:
+        for field, dtype in (("X", np.float64), ("y", np.int8), ("case_ids", None)):
+            array = np.array(getattr(self, field), dtype=dtype, order="C")
+            array.setflags(write=False)
+            object.__setattr__(self, field, array)
+        if self.X.ndim != 2:
+            raise ValueError(f"X must be a table (n, features), but its shape is {self.X.shape}.")
+        rows, columns = self.X.shape
+        if self.y.shape != (rows,) or self.case_ids.shape != (rows,):
+            raise ValueError(f"y and case_ids need one entry for each of {rows} rows, but have shapes "
+                             f"{self.y.shape} and {self.case_ids.shape}.")  # fmt: skip
+        if len(self.feature_names) != columns or len(self.families) != columns:
+            raise ValueError(f"feature_names and families need one entry for each of {columns} columns, but have "
+                             f"{len(self.feature_names)} and {len(self.families)}.")  # fmt: skip
+        if not np.isfinite(self.X).all():
+            row, column = np.argwhere(~np.isfinite(self.X))[0]
+            raise ValueError(f"every value must be finite, but case {self.case_ids[row]} has {self.X[row, column]} "
+                             f"in column {self.feature_names[column]!r}.")  # fmt: skip
+        if not np.array_equal(np.unique(self.y), [0, 1]):
+            raise ValueError(f"y must hold both classes, 0 and 1, but holds {np.unique(self.y).tolist()}.")
+        if len(np.unique(self.case_ids)) != rows:
+            raise ValueError(f"case_ids must be unique, but {rows} rows share {len(np.unique(self.case_ids))} ids.")
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the content: values, labels, ids and names. Equal content, equal digest, on any machine."""
+        return digest(self.X, self.y, self.case_ids.astype("U"), self.feature_names, self.families, self.class_names)
+
+
+def digest(*parts: Any) -> str:
+    """SHA-256 (64 hex digits) of arrays and tuples of strings, byte order and shape included."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        array = np.ascontiguousarray(part)
+        text = array.dtype.kind == "U"
+        data = "\x00".join(array.ravel().tolist()).encode() if text else array.astype(array.dtype.newbyteorder("<"))
+        hasher.update(f"{'text' if text else array.dtype.str[1:]}{array.shape}".encode())
+        hasher.update(data if isinstance(data, bytes) else data.tobytes())
+    return hasher.hexdigest()
+
+
+def wisconsin() -> Dataset:
+    """The Wisconsin diagnostic breast-cancer table of scikit-learn: 569 cases, 30 columns, class 1 = malignant.
+
+    scikit-learn codes malignant as 0; it is flipped here, once. A case's id is its row number there, from 0.
+    The 30 columns are 10 measurements, each as the mean, the error and the worst value over the cell nuclei.
+    Source: W. H. Wolberg, W. N. Street, O. L. Mangasarian, 1995.
+    """
+    from sklearn.datasets import load_breast_cancer
+
+    raw = load_breast_cancer()
+    names = tuple(str(name) for name in raw.feature_names)
+    return Dataset(
+        name="wisconsin",
+        X=raw.data,
+        y=1 - raw.target,
+        case_ids=np.arange(len(raw.target)),
+        feature_names=names,
+        families=tuple(name.removeprefix("mean ").removeprefix("worst ").removesuffix(" error") for name in names),
+        class_names=("benign", "malignant"),
+    )
+
+
+DATASETS = {"wisconsin": wisconsin}

@@ -1,0 +1,116 @@
+"""Every random number of the project. No other file touches numpy.random.
+
+A replica is made by its seed alone. The seed feeds separate streams (first weights, visiting orders, keep
+masks), each with a generator of its own, so that one can be varied while the others stand still, and so that
+a replica's numbers never depend on its neighbours, on the backend or on how many epochs follow.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from numbers import Integral
+from typing import NamedTuple, cast
+
+import numpy as np
+
+from handnet.backend import EpochDraws, Layer
+from handnet.data import Array, Table
+from handnet.recipe import Recipe
+
+INIT, ORDER, DROPOUT, SEARCH = range(4)  # streams; the numbers are part of the results and never change
+LARGEST_SEED = 2**32 - 1
+
+
+class Seed(NamedTuple):
+    """One replica's seeds, one for each stream. A plain integer stands for the same seed in all three."""
+
+    init: int
+    order: int
+    dropout: int
+
+
+def generator(seed: int, stream: int) -> np.random.Generator:
+    """The generator of one (seed, stream)."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stream,))))
+
+
+def sampler_seed(study_seed: int, completed: int) -> int:
+    """The seed of the sampler that proposes the configuration after `completed` ones: 32 bits, for Optuna."""
+    return int(np.random.SeedSequence([study_seed, completed], spawn_key=(SEARCH,)).generate_state(1)[0])
+
+
+def seeded_plan(recipe: Recipe, train: Table, seeds: Sequence[int | tuple[int, int, int]]) -> "SeededPlan":
+    """The plan of one replica per seed.
+
+    seeds: whole numbers from 0 to 2^32 - 1, or (init, order, dropout) triples of them, no two alike: a
+    replica that ran twice would make every band too narrow. Raises ValueError otherwise.
+    """
+    replicas = tuple(_seed(entry) for entry in seeds)
+    if not replicas:
+        raise ValueError("seeds must name at least one replica, but the list is empty.")
+    if len(set(replicas)) < len(replicas):
+        twice = next(entry for entry in replicas if replicas.count(entry) > 1)
+        raise ValueError(
+            f"seeds must be unique, but {twice.init if len(set(twice)) == 1 else tuple(twice)} comes twice."
+        )
+    rows, columns = train.X.shape
+    return SeededPlan(recipe, rows, columns, replicas)
+
+
+def _seed(entry: int | tuple[int, int, int]) -> Seed:
+    parts = entry if isinstance(entry, tuple) else (entry,) * 3
+    whole = all(isinstance(part, (Integral, np.integer)) and not isinstance(part, bool) for part in parts)
+    if len(parts) != 3 or not whole or not all(0 <= part <= LARGEST_SEED for part in parts):
+        raise ValueError(
+            f"a seed must be a whole number from 0 to {LARGEST_SEED}, or three of them, but got {entry!r}."
+        )
+    return Seed(*(int(part) for part in parts))
+
+
+@dataclass(frozen=True)
+class SeededPlan:
+    """A Plan drawn from seeds. Draws are made epoch by epoch, when asked for, and are the same at each asking."""
+
+    recipe: Recipe
+    rows: int
+    columns: int
+    seeds: tuple[Seed, ...]
+
+    def start(self) -> tuple[Layer, ...]:
+        """Glorot uniform weights (Glorot & Bengio 2010: limit sqrt(6 / (fan_in + fan_out))), zero biases."""
+        generators = [generator(seed.init, INIT) for seed in self.seeds]
+        widths = (self.columns, *self.recipe.hidden, 1)
+        return tuple(_glorot(generators, fan_in, fan_out) for fan_in, fan_out in pairwise(widths))
+
+    def epochs(self) -> Iterator[EpochDraws]:
+        """Orders, and keep masks for the first hidden layer; later layers have no dropout and keep every unit."""
+        orders = [generator(seed.order, ORDER) for seed in self.seeds]
+        masks = [generator(seed.dropout, DROPOUT) for seed in self.seeds]
+        first, *later = self.recipe.hidden
+        everything = tuple(self._all_kept(width) for width in later)
+        for _ in range(self.recipe.epochs):
+            order = np.stack([stream.permutation(self.rows) for stream in orders])
+            yield EpochDraws(order, (self._keep(masks, first), *everything))
+
+    def _keep(self, masks: list[np.random.Generator], width: int) -> Array:
+        """A unit is kept when its 16 random bits reach 65536 * dropout. The bits do not depend on the rate, so a
+        unit kept at a high rate is kept at every lower one: configurations are compared on common random numbers."""
+        if self.recipe.dropout == 0:
+            return self._all_kept(width)
+        bits = np.stack([_bits16(stream, self.rows * width) for stream in masks])
+        return cast(Array, bits >= round(65536 * self.recipe.dropout)).reshape(len(masks), self.rows, width)
+
+    def _all_kept(self, width: int) -> Array:
+        return np.broadcast_to(np.True_, (len(self.seeds), self.rows, width))
+
+
+def _glorot(generators: list[np.random.Generator], fan_in: int, fan_out: int) -> Layer:
+    limit = np.sqrt(6 / (fan_in + fan_out))
+    weight = np.stack([stream.uniform(-limit, limit, (fan_in, fan_out)) for stream in generators])
+    return Layer(weight, np.zeros((len(generators), 1, fan_out)))
+
+
+def _bits16(stream: np.random.Generator, count: int) -> Array:
+    """`count` numbers of 16 random bits, four from each 64-bit word of the stream."""
+    words = stream.bit_generator.random_raw(-(-count // 4)).astype("<u8", copy=False)
+    return words.view("<u2")[:count]

@@ -1,0 +1,66 @@
+"""Logits to scores, one per replica. Everything is computed from the logit, in float64, so nothing saturates."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit
+from scipy.stats import rankdata
+
+from handnet.backend import Fit
+from handnet.data import Array
+
+
+class Scores(NamedTuple):
+    """One number per replica, each (R,). A replica whose logits are not finite scores NaN throughout."""
+
+    log_loss: Array  # mean negative log likelihood, nats per case
+    accuracy: Array  # share of cases called right; a case is called positive when its probability exceeds .5
+    sensitivity: Array  # share of positive cases called positive
+    specificity: Array  # share of negative cases called negative
+    auc: Array  # chance that a positive case outscores a negative one, ties count half (Mann-Whitney U / n+ n-)
+    brier: Array  # mean squared distance of the probability from the label
+
+
+def grade(logits: Array, y: Array) -> Scores:
+    """Scores of R replicas on n cases. logits: (R, n); y: (n,) of 0 and 1, both present, else ValueError."""
+    z = np.asarray(logits, dtype=np.float64)
+    positive: Array = np.equal(y, 1)
+    if z.ndim != 2 or z.shape[1:] != positive.shape:
+        raise ValueError(f"logits must be (R, n) with n = {len(positive)} labels, but their shape is {z.shape}.")
+    if positive.all() or not positive.any():
+        raise ValueError("both classes must be among the cases to be graded, but only one is.")
+    sound = np.isfinite(z).all(axis=1)
+    z = np.where(sound[:, None], z, 0)
+    right = (z > 0) == positive
+    scores = Scores(
+        log_loss=(np.logaddexp(0, z) - positive * z).mean(axis=1),
+        accuracy=right.mean(axis=1),
+        sensitivity=right[:, positive].mean(axis=1),
+        specificity=right[:, ~positive].mean(axis=1),
+        auc=_auc(z, positive),
+        brier=np.square(expit(z) - positive).mean(axis=1),
+    )
+    return Scores(*(np.where(sound, score, np.nan) for score in scores))
+
+
+def _auc(z: Array, positive: Array) -> Array:
+    n_positive, n_negative = positive.sum(), (~positive).sum()
+    rank_sum = rankdata(z, axis=1)[:, positive].sum(axis=1)
+    return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+
+
+class Gap(NamedTuple):
+    """How much worse a replica does on rows it did not train on, each (R,), at the epoch it returned."""
+
+    gap: Array  # val_loss - train_loss_off: dropout off on both sides
+    gap_keras: Array  # val_loss - train_loss: what is read off Keras's progress lines, dropout on in the second
+
+
+def gap(fit: Fit) -> Gap:
+    """Both gaps of a fit."""
+    epochs = fit.val_loss.shape[1]
+    at = np.where(fit.best_epoch < 0, epochs - 1, fit.best_epoch)
+    train, train_off, val = (
+        loss[np.arange(len(at)), at] for loss in (fit.train_loss, fit.train_loss_off, fit.val_loss)
+    )
+    return Gap(val - train_off, val - train)

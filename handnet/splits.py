@@ -1,0 +1,125 @@
+"""Train, validation and the sealed test. The scaler is fitted on train rows, and there is no other way to scale."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from handnet.data import Array, Dataset, Table, digest
+
+Order = Literal["test-first", "rest-first"]
+
+
+class SealedTest:
+    """The test rows of a split. `open` is the only way in, and it asks its recorder first."""
+
+    def __init__(self, table: Table, case_ids: Array) -> None:
+        self.n = len(table.y)
+        self.case_ids = case_ids
+        self.digest = digest(table.X, table.y, case_ids.astype("U"))
+        self.__table = table
+
+    def open(self, record: Callable[[str], object]) -> Table:
+        """Hand out the scaled test rows, after `record(digest)` has written the opening down.
+
+        record: called with the digest of this test set; what it returns stands for the entry it made.
+        Raises PermissionError when it returns nothing: an opening that left no trace did not happen.
+        """
+        if not record(self.digest):
+            raise PermissionError("the test set stays sealed: the recorder returned no entry for this opening.")
+        return self.__table
+
+    def __repr__(self) -> str:
+        return f"SealedTest(n={self.n}, digest={self.digest[:12]})"
+
+
+@dataclass(frozen=True)
+class Split:
+    """One division of a dataset. Tables are scaled with the mean and deviation of the train rows.
+
+    train, val: Table (n, features); test: SealedTest; *_rows: (n,) row numbers in the dataset, in the order
+    of the table's rows; mean, scale: (features,), what the scaler learnt; digest: of the rows and the scaler.
+    """
+
+    train: Table
+    val: Table
+    test: SealedTest
+    train_rows: Array
+    val_rows: Array
+    test_rows: Array
+    mean: Array
+    scale: Array
+
+    @property
+    def digest(self) -> str:
+        return digest(self.train_rows, self.val_rows, self.test_rows, self.mean, self.scale)
+
+    def part_of(self, row: int) -> str:
+        """Which part a row of the dataset is in: "train", "val" or "test"."""
+        parts = {"train": self.train_rows, "val": self.val_rows, "test": self.test_rows}
+        return next(part for part, rows in parts.items() if row in rows)
+
+
+def split(
+    data: Dataset,
+    *,
+    test: float = 0.2,
+    val: float = 0.25,
+    seed: int = 42,
+    stratify: bool = True,
+    order: Order = "test-first",
+) -> Split:
+    """Divide `data` with scikit-learn's train_test_split, and scale it by its train rows.
+
+    order "test-first": `test` of all rows are set aside, then `val` of the rest: 341 / 114 / 114 of 569.
+    order "rest-first": val and test are set aside together, then halved, the other reading of the chapter,
+    which does not say how it split. There `test` is the share each of the two gets, and `val` is not used.
+    Raises ValueError when a part would lack a class.
+    """
+    if order not in ("test-first", "rest-first"):
+        raise ValueError(f"order must be 'test-first' or 'rest-first', but got {order!r}.")
+    for name, share in (("test", test), ("val", val)):
+        if not 0 < share < 1 or (order == "rest-first" and not test < 0.5):
+            raise ValueError(f"{name} must be a share between 0 and 1 that leaves rows to train on, but got {share}.")
+
+    def divide(rows: Array, share: float) -> tuple[Array, Array]:
+        labels = data.y[rows] if stratify else None
+        kept, aside = train_test_split(rows, test_size=share, random_state=seed, stratify=labels)
+        return kept, aside
+
+    rows = np.arange(len(data.y))
+    if order == "test-first":
+        rest, test_rows = divide(rows, test)
+        train_rows, val_rows = divide(rest, val)
+    else:
+        train_rows, rest = divide(rows, 2 * test)
+        val_rows, test_rows = divide(rest, 0.5)
+    for name, part in (("train", train_rows), ("val", val_rows), ("test", test_rows)):
+        if len(np.unique(data.y[part])) < 2:
+            raise ValueError(f"the {name} part has cases of one class only; use stratify=True or another split seed.")
+    return _scaled(data, train_rows, val_rows, test_rows)
+
+
+def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array) -> Split:
+    scaler = StandardScaler().fit(data.X[train_rows])
+
+    def table(rows: Array) -> Table:
+        scaled: Any = scaler.transform(data.X[rows])
+        labels = data.y[rows]
+        scaled.setflags(write=False)
+        labels.setflags(write=False)
+        return Table(scaled, labels)
+
+    return Split(
+        train=table(train_rows),
+        val=table(val_rows),
+        test=SealedTest(table(test_rows), data.case_ids[test_rows]),
+        train_rows=train_rows,
+        val_rows=val_rows,
+        test_rows=test_rows,
+        mean=scaler.mean_,
+        scale=scaler.scale_,
+    )

@@ -1,0 +1,30 @@
+import os
+
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from handnet import Dataset, split, wisconsin
+from handnet.splits import Split
+
+# The same examples in every run: a red build is a fault of the change, not of the day. A contract test is
+# inherited by every backend, which hypothesis calls "differing executors"; without its database that is harmless.
+settings.register_profile(
+    "handnet",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.differing_executors, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("handnet")
+
+
+@pytest.fixture(scope="session")
+def data() -> Dataset:
+    return wisconsin()
+
+
+@pytest.fixture(scope="session")
+def parts(data: Dataset) -> Split:
+    return split(data)

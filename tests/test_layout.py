@@ -1,0 +1,110 @@
+"""The house rules that a reader would otherwise have to check by eye."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import handnet
+
+ROOT = Path(__file__).parent.parent
+CORE = [
+    "recipe",
+    "data",
+    "splits",
+    "backend",
+    "draws",
+    "reference",
+    "keras_backend",
+    "grade",
+    "bands",
+    "cases",
+    "classifier",
+]
+HARNESS = [
+    "settings",
+    "stores",
+    "workers",
+    "tracking",
+    "search",
+    "sealed",
+    "confirm",
+    "report",
+    "screen",
+    "study",
+    "cli",
+    "__main__",
+]
+HOME = {
+    "optuna": {"search.py"},
+    "mlflow": {"tracking.py", "served_model.py"},  # the second is what a model logged to MLflow runs when loaded
+    "matplotlib": {"figures.py"},
+    "jinja2": {"render.py"},
+}
+SOURCES = sorted(p for folder in ("handnet", "experiments") for p in (ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return names
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[1].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_file_imports_only_what_stands_above_it(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    order = CORE if package == "handnet" else HARNESS
+    if room(path) == "__init__":
+        return
+    assert room(path) in order, f"{path.name} has no place in the order of {package}/"
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "experiments":
+            assert package == "experiments", f"{path} imports the harness into the core"
+        if parts[0] == package and len(parts) > 1 and parts[1] in order:
+            assert order.index(parts[1]) <= order.index(room(path)), f"{path} imports {name}, which stands below it"
+        if parts[0] in HOME and package == "experiments":
+            assert path.name in HOME[parts[0]], f"{path} imports {parts[0]}"
+        if package == "handnet":
+            assert parts[0] not in {"mlflow", "optuna", "matplotlib", "jinja2"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_randomness_lives_in_one_file(path: Path) -> None:
+    text = path.read_text()
+    if path.name != "draws.py":
+        assert "np.random" not in text
+        assert not any(name.split(".")[0] == "random" or name.startswith("numpy.random") for name in imports(path))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_loader_that_runs_what_it_reads(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            assert name.split(".")[0] not in {"pickle", "joblib", "cloudpickle", "eval", "exec"}, name
+            assert not any(key.arg == "allow_pickle" and ast.unparse(key.value) != "False" for key in node.keywords)
+
+
+def test_importing_handnet_imports_nothing_heavy() -> None:
+    code = "import sys, handnet; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    assert not set(loaded.split()) & {"numpy", "scipy", "sklearn", "pandas", "mlflow", "optuna", "tensorflow", "keras"}
+
+
+def test_public_names_are_there_and_no_others() -> None:
+    for name in handnet.__all__:
+        assert getattr(handnet, name).__doc__
+    assert set(handnet.__all__) <= set(dir(handnet))
+    with pytest.raises(AttributeError, match="it has Backend"):
+        _ = handnet.nothing

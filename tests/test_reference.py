@@ -1,0 +1,142 @@
+"""The by-hand network against independent oracles: finite differences and scikit-learn's own network."""
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
+
+from handnet import Layer, Recipe, load_backend, seeded_plan
+from handnet.draws import generator
+from handnet.reference.fit import pack, unpack
+from handnet.reference.functions import dropout_scale, log_loss, log_loss_backward, sigmoid
+from handnet.reference.network import backward, forward
+from handnet.reference.optimizers import adam, adam_start
+from handnet.splits import Split
+
+STEP, RATE = 1e-6, 0.2
+
+
+def setting(parts: Split) -> tuple[tuple[Layer, ...], np.ndarray, np.ndarray, np.ndarray]:
+    """Weights of one network with random biases (zero biases sit on the kink of the relu), 32 rows, masks on."""
+    plan = seeded_plan(Recipe(dropout=RATE), parts.train, [11])
+    draws = generator(5, 0)
+    layers = tuple(Layer(layer.weight, draws.normal(0, 0.3, layer.bias.shape)) for layer in plan.start())
+    draw = next(plan.epochs())
+    rows = draw.order[:, :32]
+    return layers, parts.train.X[rows], parts.train.y[rows], dropout_scale(draw.keep[0][:, :32], RATE, np.dtype("f8"))
+
+
+def mean_loss(
+    weights: np.ndarray, like: tuple[Layer, ...], x: np.ndarray, y: np.ndarray, scale: np.ndarray
+) -> np.ndarray:
+    """(R,): the loss of R weight vectors on the same batch."""
+    return log_loss(forward(unpack(weights, like), x, scale)[0], y).mean(axis=1)
+
+
+def slope(layers: tuple[Layer, ...], x: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    z, trace = forward(layers, x, scale)
+    return pack(backward(layers, trace, log_loss_backward(z, y) / y.shape[1], scale))[0]
+
+
+def worst_error(claimed: np.ndarray, layers: tuple[Layer, ...], batch: tuple, directions: np.ndarray) -> float:
+    """Largest |v.g - central difference along v| over directions (D, P), relative to the largest |v.g|."""
+    at = pack(layers)
+    rise = mean_loss(at + STEP * directions, layers, *batch) - mean_loss(at - STEP * directions, layers, *batch)
+    return float(np.abs(directions @ claimed - rise / (2 * STEP)).max() / np.abs(directions @ claimed).max())
+
+
+def test_every_slope_is_the_measured_one(parts: Split) -> None:
+    layers, *batch = setting(parts)
+    claimed = slope(layers, *batch)
+    assert claimed.shape == (641,)
+    along = generator(0, 0).normal(size=(50, 641))
+    assert worst_error(claimed, layers, batch, along) < 1e-8
+    assert worst_error(claimed, layers, batch, np.eye(641)) < 1e-8  # each of the 641 by itself
+
+
+@pytest.mark.parametrize("part", range(6))
+def test_the_check_catches_a_fault_of_a_thousandth(parts: Split, part: int) -> None:
+    layers, *batch = setting(parts)
+    slopes = list(unpack(slope(layers, *batch)[None], layers))
+    layer, field = divmod(part, 2)
+    slopes[layer] = slopes[layer]._replace(**{("weight", "bias")[field]: slopes[layer][field] * 1.001})
+    faulty = pack(tuple(slopes))[0]
+    assert worst_error(faulty, layers, batch, generator(0, 0).normal(size=(50, 641))) > 1e-6
+
+
+def test_a_forgotten_mask_is_caught(parts: Split) -> None:
+    layers, *batch = setting(parts)
+    z, trace = forward(layers, batch[0], batch[2])
+    faulty = pack(backward(layers, trace, log_loss_backward(z, batch[1]) / 32))[0]
+    assert worst_error(faulty, layers, batch, generator(0, 0).normal(size=(50, 641))) > 1e-2
+
+
+def test_adam_is_scikit_learns(parts: Split) -> None:
+    draws = generator(1, 0)
+    weights = draws.normal(size=(1, 20))
+    theirs = weights[0].copy()
+    oracle = AdamOptimizer([theirs], learning_rate_init=0.01, epsilon=1e-7)
+    state = adam_start(weights)
+    for scale in np.geomspace(1e-8, 10, 60):  # slopes near epsilon too, where the two forms of Adam part
+        g = scale * draws.normal(size=(1, 20))
+        weights, state = adam(weights, g, state, 0.01)
+        oracle.update_params([theirs], [g[0].copy()])
+        assert np.abs(weights[0] - theirs).max() < 1e-13
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_whole_training_is_scikit_learns(parts: Split, optimizer: str) -> None:
+    """Same first weights, same orders, no dropout: 30 epochs of MLPClassifier, step by step."""
+    recipe = Recipe(dropout=0, epochs=30, optimizer=optimizer, learning_rate=2e-3 if optimizer == "adam" else 5e-2)
+    plan = seeded_plan(recipe, parts.train, [21])
+    fit = load_backend("numpy", dtype="float64").fit(parts.train, parts.val, recipe, plan)
+    oracle = MLPClassifier((16, 8), solver=optimizer, alpha=0, learning_rate_init=recipe.learning_rate,
+                           momentum=0, epsilon=1e-7)  # fmt: skip
+    oracle.partial_fit(parts.train.X[:32], parts.train.y[:32], classes=[0, 1])
+    for layer, weight, bias in zip(plan.start(), oracle.coefs_, oracle.intercepts_, strict=True):
+        weight[:], bias[:] = layer.weight[0], layer.bias[0, 0]
+    del oracle._optimizer
+    for draw in plan.epochs():
+        for low in range(0, 341, 32):
+            rows = draw.order[0, low : low + 32]
+            oracle.partial_fit(parts.train.X[rows], parts.train.y[rows])
+    ours = load_backend("numpy", dtype="float64").predict(fit.layers, parts.val.X)[0]
+    assert np.abs(ours - oracle.predict_proba(parts.val.X)[:, 1]).max() < 1e-9
+    for layer, weight in zip(fit.layers, oracle.coefs_, strict=True):
+        assert np.abs(layer.weight[0] - weight).max() < 1e-9
+
+
+def test_histories_are_what_they_say(parts: Split) -> None:
+    """train_loss is weighted by batch size, dropout on; the other two are means over all rows, dropout off."""
+    recipe = Recipe(learning_rate=1e-30, epochs=1)  # too small to move a weight: the start is also the end
+    plan = seeded_plan(recipe, parts.train, [4])
+    backend = load_backend("numpy", dtype="float64")
+    fit = backend.fit(parts.train, parts.val, recipe, plan)
+    draw = next(plan.epochs())
+    scale = dropout_scale(draw.keep[0], recipe.dropout, np.dtype("f8"))
+    z, _ = forward(plan.start(), parts.train.X[draw.order], scale)
+    assert fit.train_loss[0, 0] == pytest.approx(log_loss(z, parts.train.y[draw.order]).mean(), rel=1e-12)
+    for part, loss in ((parts.train, fit.train_loss_off), (parts.val, fit.val_loss)):
+        p = backend.predict(fit.layers, part.X)[0]
+        assert loss[0, 0] == pytest.approx(-np.log(np.where(part.y == 1, p, 1 - p)).mean(), rel=1e-12)
+
+
+def test_loss_and_sigmoid_never_overflow() -> None:
+    with np.errstate(all="raise", under="ignore"):
+        for dtype in (np.float32, np.float64):
+            z = np.array([-1e4, -500, -80, -1, 0, 1, 80, 500, 1e4], dtype=dtype)
+            assert log_loss(z, np.ones_like(z))[1] == 500
+            assert log_loss(z, np.zeros_like(z))[-2] == 500
+            assert ((sigmoid(z) >= 0) & (sigmoid(z) <= 1)).all()
+
+
+def test_the_numbers_do_not_depend_on_the_threads(parts: Split) -> None:
+    from threadpoolctl import threadpool_limits
+
+    recipe = Recipe(epochs=3)
+    fits = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            plan = seeded_plan(recipe, parts.train, [0, 1, 2])
+            fits.append(load_backend("numpy").fit(parts.train, parts.val, recipe, plan))
+    assert np.array_equal(fits[0].layers[0].weight, fits[1].layers[0].weight)
