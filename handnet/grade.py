@@ -24,14 +24,14 @@ class Scores(NamedTuple):
 def grade(logits: Array, y: Array) -> Scores:
     """Scores of R replicas on n cases. logits: (R, n); y: (n,) of 0 and 1, both present, else ValueError."""
     z = np.asarray(logits, dtype=np.float64)
-    positive: Array = np.equal(y, 1)
+    positive = np.asarray(y).astype(bool)
     if z.ndim != 2 or z.shape[1:] != positive.shape:
         raise ValueError(f"logits must be (R, n) with n = {len(positive)} labels, but their shape is {z.shape}.")
     if positive.all() or not positive.any():
         raise ValueError("both classes must be among the cases to be graded, but only one is.")
     sound = np.isfinite(z).all(axis=1)
     z = np.where(sound[:, None], z, 0)
-    right = (z > 0) == positive
+    right: Array = np.equal(z > 0, positive)
     scores = Scores(
         log_loss=(np.logaddexp(0, z) - positive * z).mean(axis=1),
         accuracy=right.mean(axis=1),

@@ -1,0 +1,61 @@
+# handnet: `make study` and `make test` do all the set-up themselves. `make` alone lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready-$(firstword $(shell cat requirements.lock | cksum 2>/dev/null))
+MLRUNS ?= mlruns
+
+# Every variable typed after `make` goes on to the command, which knows its own and refuses the others by name.
+quote = '$(subst ','\'',$(1))'
+typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter command line,$(origin $(v))),$(call quote,$(v)=$($(v)))))
+
+.PHONY: help setup try study case report ui test check lock clean
+
+help: ## what there is (this list)
+	@echo "handnet: the honest band around every number a small network prints"; echo
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@echo; echo "  Any setting can follow: make study TRIALS=64 DESIGN=sobol; all of them: make study HELP=1"
+
+setup: $(READY) ## the virtual environment, from the lock; make study and make test do it too
+
+try: $(READY) ## a study in seconds: 3 configurations, 2 seeds, test sealed
+	@$(PY) -m experiments try $(typed)
+
+study: $(READY) ## the whole study: search, confirm, open the test, report; again: go on, or show the report
+	@$(PY) -m experiments study $(typed)
+
+case: $(READY) ## one case: make case ID=203
+	@$(PY) -m experiments case $(typed)
+
+report: $(READY) ## compute the report anew from what is stored
+	@$(PY) -m experiments report $(typed)
+
+ui: $(READY) ## MLflow in the browser, on this machine only (PORT=5000)
+	@$(PY) -m experiments ui $(typed)
+
+test: $(READY) ## the tests
+	@$(PY) -m pytest $(TESTS)
+
+check: $(READY) ## style and types
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+lock: $(READY) ## resolve the dependencies anew into requirements.lock
+	@$(PY) -m uv pip compile -q pyproject.toml --group study --group test --group check --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock
+
+clean: ## remove studies and reports; the ledger of openings stays
+	@find $(MLRUNS) -mindepth 1 -maxdepth 1 ! -name .gitignore ! -name openings.jsonl -exec rm -rf {} +
+
+# The interpreter: PYTHON if given, else the newest of 3.13, 3.12, 3.11 that can make an environment.
+$(READY): requirements.lock
+	@set -e; \
+	for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	  if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "handnet needs Python 3.11, 3.12 or 3.13, and none is on the PATH; install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12." >&2; exit 2; fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then echo "handnet needs the venv module of $$found, which is missing; on Debian and Ubuntu: apt-get install $$(basename "$$found")-venv." >&2; exit 2; fi; \
+	echo "Setting up $(VENV) with $$("$$found" --version); once, a minute or two." >&2; \
+	rm -rf $(VENV); "$$found" -m venv $(VENV); \
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock; \
+	touch $@

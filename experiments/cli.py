@@ -1,0 +1,232 @@
+"""The verbs the Makefile calls. Heavy packages are imported after the command line has been understood."""
+
+import argparse
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from experiments.settings import DEFAULTS, Refusal, known_keys, nearest, read
+
+if TYPE_CHECKING:
+    from experiments.study import Study
+
+STARTED = time.perf_counter()
+# make variable and option -> the setting it overrides
+SHORT = {
+    "trials": "search.trials", "seeds": "search.seeds", "confirm": "confirm.seeds", "design": "search.design",
+    "backend": "backend.name", "dtype": "backend.dtype", "engine": "backend.engine", "device": "backend.device",
+    "split-seed": "split.seed", "stratify": "split.stratify",
+}  # fmt: skip
+HELP = {
+    "trials": "configurations to try (40 by tpe, 32 by sobol)", "seeds": "search seeds each is trained with (10)",
+    "confirm": "fresh seeds the winner is confirmed on (100)", "design": "tpe, or sobol: points fixed beforehand",
+    "backend": "what does the arithmetic (numpy)", "dtype": "float32 or float64", "engine": "for backends that have several",
+    "device": "auto, cpu or gpu", "split-seed": "of the train/val/test split (42)", "stratify": "true or false",
+}  # fmt: skip
+TRY = {"search.trials": "3", "search.seeds": "2", "confirm.seeds": "5"}
+FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
+INTERRUPTED = "Stopped. All finished seeds and trials are kept; the same command goes on from here."
+
+
+class Stopped(Exception):
+    """SIGTERM came."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. Returns the exit code: 0 done, 1 failed, 2 not understood, 75 busy, 130 and 143 interrupted."""
+    words = _as_options(sys.argv[1:] if arguments is None else list(arguments))
+    debug = "--debug" in words
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        options = _parser().parse_args(words)
+        return int(options.verb(options))
+    except Refusal as refusal:
+        print(f"handnet: {refusal}", file=sys.stderr)
+        return refusal.code
+    except (KeyboardInterrupt, Stopped) as stop:
+        print(f"\n{INTERRUPTED}", file=sys.stderr)
+        return 143 if isinstance(stop, Stopped) else 130
+    except Exception as fault:
+        if debug:
+            traceback.print_exc()
+        sentence = " ".join(str(fault).split())[:300]
+        print(
+            f"handnet: {type(fault).__name__}: {sentence}; what was finished is kept, --debug shows where.",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def study(options: argparse.Namespace) -> int:
+    """make study: search, confirm, open the test, report; go on where it stopped."""
+    return _run(options, {})
+
+
+def try_out(options: argparse.Namespace) -> int:
+    """make try: the same in seconds, small, test sealed."""
+    return _run(options, TRY)
+
+
+def _run(options: argparse.Namespace, base: dict[str, str]) -> int:
+    whole = _study(options, base, stored=False)
+    _show(whole, whole.run())
+    whole.screen.times(whole.clock.seconds)
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """make report: compute the report of a finished study anew from what is stored."""
+    whole = _study(options, {}, stored=True)
+    _show(whole, whole.read())
+    return 0
+
+
+def case(options: argparse.Namespace) -> int:
+    """make case ID=203: one case of the table, and what the confirmed networks say of it."""
+    whole = _study(options, {}, stored=True)
+    from experiments.report.facts import watched
+
+    whole.connect_to_read()
+    opened = whole.opened()
+    test = (opened[1].X, opened[1].y) if opened else None
+    facts = watched(options.id, whole.bench, whole.confirmed(), test)
+    if facts["part"] is None:
+        ids = whole.bench.data.case_ids
+        raise Refusal(
+            f"there is no case {options.id!r} in {whole.bench.data.name}; its ids run from {ids[0]} to {ids[-1]}."
+        )
+    whole.screen.case(facts)
+    return 0
+
+
+def ui(options: argparse.Namespace) -> int:
+    """make ui: MLflow's pages on this machine only."""
+    home, port = Path(options.mlruns), _port(options.port)
+    if not (home / "mlflow.db").exists():
+        raise Refusal(f"there is no study in {home} yet; make study makes one.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise Refusal(f"port {port} is in use; choose another with PORT={port + 1}.") from None
+    print(f"MLflow is starting on http://127.0.0.1:{port} (this machine only; Ctrl-C stops it).", flush=True)
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+               "--backend-store-uri", f"sqlite:///{(home / 'mlflow.db').absolute()}",
+               "--default-artifact-root", (home / "artifacts").absolute().as_uri(),
+               "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}", "--x-frame-options", "DENY"]  # fmt: skip
+    return subprocess.call(command, env=os.environ | quiet)
+
+
+def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "Study":
+    settings = read(base | _overrides(options), Path(options.settings))  # refused before anything heavy is imported
+    from experiments.screen import Clock, Screen
+    from experiments.study import Request, Study
+
+    request = Request(settings, Path(options.mlruns), options.name, options.open, stored)
+    return Study(request, Clock(STARTED), Screen())
+
+
+def _show(whole: "Study", facts: dict[str, Any]) -> None:
+    openings = whole.ledger.total(whole.bench.parts.test.digest)
+    whole.screen.summary(facts, str(whole.folder), openings, whole.is_default)
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, str]:
+    typed = {SHORT[name]: getattr(options, name.replace("-", "_")) for name in SHORT}
+    found = {key: value for key, value in typed.items() if value is not None}
+    for assignment in options.set:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise Refusal(f"--set wants key=value, but got {assignment!r}.")
+        found[key] = value
+    return found
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1024 <= int(text) <= 65534:
+        raise Refusal(f"PORT must be a whole number from 1024 to 65534, but is {text!r}.")
+    return int(text)
+
+
+def _as_options(words: Sequence[str]) -> list[str]:
+    """Make's NAME=value as --name=value, and a dotted setting as --set: both may be typed after a verb."""
+    found = []
+    for word in words:
+        variable = re.fullmatch(r"([A-Z][A-Z_]*)=(.*)", word, re.DOTALL)
+        dotted = re.fullmatch(r"([a-z_]+(\.[a-z_]+)+)=.*", word, re.DOTALL)
+        if variable and variable[1] in FLAGS:
+            found += [f"--{variable[1].lower()}"] if variable[2] not in {"", "0"} else []
+        elif variable:
+            found.append(f"--{variable[1].lower().replace('_', '-')}={variable[2]}")
+        else:
+            found.append(f"--set={word}" if dotted else word)
+    return found
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses with one sentence, and with the nearest known option."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.search(r"unrecognized arguments: (\S+)", message)
+        if unknown:
+            word = unknown[1].split("=")[0]
+            known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+            shown = [option.removeprefix("--").replace("-", "_").upper() for option in known]
+            asked = word.removeprefix("--").replace("-", "_").upper()
+            raise Refusal(f"{asked} is not a setting of this command: {nearest(asked, shown)}")
+        raise Refusal(f"{message}; --help shows what is understood.")
+
+    def parse_args(self, words: Sequence[str]) -> argparse.Namespace:  # type: ignore[override]
+        options, rest = self.parse_known_args(words)
+        if rest:
+            options.parser.error(f"unrecognized arguments: {rest[0]}")
+        return options
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="experiments", description="The honest band around every number a small network prints.")
+    verbs = parser.add_subparsers(required=True, metavar="verb")
+    common = {"study": study, "try": try_out, "report": report, "case": case}
+    for name, verb in common.items():
+        sub = _verb(verbs, name, verb)
+        for option in SHORT:
+            sub.add_argument(f"--{option}", metavar="X", help=HELP[option])
+        sub.add_argument("--name", help="of the study; default: the data's, or data-fingerprint for other settings")
+        sub.add_argument("--open", type=_truth, default=False, metavar="1", help="open the test of a small study too")
+        sub.add_argument("--settings", default=str(DEFAULTS), metavar="FILE", help="another study.toml")
+        sub.add_argument("--set", action="append", default=[], metavar="key=value",
+                         help=f"any setting of study.toml: {', '.join(known_keys())}")  # fmt: skip
+        if name == "case":
+            sub.add_argument("--id", required=True, help="the case's id: for wisconsin its row number, from 0")
+    _verb(verbs, "ui", ui).add_argument("--port", default="5000", help="on 127.0.0.1 (5000)")
+    return parser
+
+
+def _verb(verbs: "argparse._SubParsersAction[_Parser]", name: str, verb: object) -> _Parser:
+    summary = str(verb.__doc__).partition(": ")[2]
+    sub = verbs.add_parser(name, help=summary, description=summary)
+    sub.set_defaults(verb=verb, parser=sub)
+    sub.add_argument("--mlruns", default="mlruns", metavar="FOLDER", help="where everything is written (mlruns)")
+    sub.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+    return sub
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in {"0", "1", "true", "false", ""}:
+        raise argparse.ArgumentTypeError(f"expected 0 or 1, but got {text!r}")
+    return text.lower() in {"1", "true"}
+
+
+def _stop(signal_number: int, frame: FrameType | None) -> None:
+    raise Stopped

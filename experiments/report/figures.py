@@ -1,0 +1,57 @@
+"""Pictures of bands. Drawn with matplotlib's object interface: no screen, no global state, the same bytes each time."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from experiments.summary import curve_band
+from handnet.data import Array
+
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"  # Okabe and Ito: told apart by everyone
+STYLE: Any = {"svg.hashsalt": "handnet", "svg.fonttype": "none", "font.size": 10, "text.parse_math": False,
+         "axes.spines.top": False, "axes.spines.right": False}  # fmt: skip
+
+
+def loss_curves(curves: Mapping[str, Array], title: str) -> bytes:
+    """SVG: mean train and validation loss over epochs, dropout off, each in its band over seeds."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+        axes = figure.subplots()
+        for name, label, colour in [("train_loss_off", "train", BLUE), ("val_loss", "validation", ORANGE)]:
+            values = curves[name]
+            mean, low, high = curve_band(values)
+            epochs = range(1, values.shape[1] + 1)
+            axes.plot(epochs, mean, color=colour, label=label)
+            axes.fill_between(epochs, low, high, color=colour, alpha=0.25, linewidth=0)
+        axes.set(xlabel="epoch", ylabel="log loss, dropout off", title=title, ylim=(0, None))
+        axes.legend(frameon=False, title=f"mean and .025 to .975 over {len(curves['val_loss'])} seeds")
+        return _svg(figure)
+
+
+def forest(bands: Sequence[Mapping[str, Any]], title: str) -> bytes:
+    """SVG: one line per band, seeds and cases side by side. bands: rows of the report's band list, one score."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 1.2 + 0.34 * len(bands)), layout="constrained")
+        axes = figure.subplots()
+        colours = {"quantiles": BLUE, "min-max": GREY, "wilson": ORANGE}
+        for place, band in enumerate(bands):
+            colour = colours.get(band["kind"], GREEN)
+            axes.plot([band["low"], band["high"]], [place, place], color=colour, linewidth=4, solid_capstyle="butt")
+            centre = next(iter(band["centres"].values()), None)
+            if centre is not None:
+                axes.plot([centre], [place], "o", color="white", markeredgecolor=colour, markersize=7)
+        labels = [f"{band['role']}, {band['part']}: {band['kind']} over {band['n']} {band['varied']}" for band in bands]
+        axes.set_yticks(range(len(bands)), labels)
+        axes.set(xlabel=title, ylim=(len(bands) - 0.4, -0.6))
+        axes.grid(axis="x", color="#dddddd")
+        axes.set_axisbelow(True)
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()

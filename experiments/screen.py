@@ -1,0 +1,146 @@
+"""What a person sees in the terminal: progress while it runs, one screen when it is done."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from experiments.report.render import interval, label, number, table
+
+SHOWN = ("accuracy", "sensitivity", "specificity", "log_loss")
+
+
+class Clock:
+    """Seconds by activity. Activities do not nest: the inner one's time is taken off the outer's."""
+
+    def __init__(self, started: float) -> None:
+        """started: time.perf_counter() when the command began; all until now was start-up."""
+        self.seconds: dict[str, float] = {"start-up": time.perf_counter() - started}
+        self._open: list[float] = []
+
+    @contextmanager
+    def __call__(self, activity: str) -> Iterator[None]:
+        started = time.perf_counter()
+        self._open.append(0.0)
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - started
+            inner = self._open.pop()
+            self.seconds[activity] = self.seconds.get(activity, 0.0) + spent - inner
+            if self._open:
+                self._open[-1] += spent
+
+
+class Screen:
+    """Progress on stderr, results on stdout, so that results can be piped."""
+
+    def __init__(self) -> None:
+        self.out = Console(soft_wrap=True, highlight=False)
+        self.err = Console(stderr=True, highlight=False)
+
+    def say(self, sentence: str) -> None:
+        """One line of news."""
+        self.err.print(sentence, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def progress(self, what: str, total: int, done: int) -> Iterator["Bar"]:
+        """A bar with counts, elapsed and remaining time; without a terminal, a line now and then."""
+        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                   TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[news]}")]  # fmt: skip
+        with Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
+            task = bars.add_task(what, total=total, completed=done, news="")
+            yield Bar(self, bars, task, what, total, done)
+
+    def summary(self, facts: Mapping[str, Any], where: str, openings: int, default: bool) -> None:
+        """The band tables, where to look next, and nothing that the report does not also say."""
+        name = "" if default else f" NAME={facts['study']}"
+        for part in ("val", "test"):
+            rows = table(facts, part, SHOWN)
+            if rows:
+                self.out.print(_band_table(facts, part, rows))
+        for line in facts["statements"]:
+            self.out.print(f"\n{line}", markup=False)
+        opening = facts["opening"]
+        if opening:
+            self.out.print(
+                f"\nTest set: this was opening {opening['ordinal']} of these rows; {openings} in all so far."
+            )
+        else:
+            self.out.print("\nTest set: sealed. A study as large as study.toml opens it, or OPEN=1.")
+        self.out.print(
+            f"Report:   {where}/report.html (also .md and .json)\nMLflow:   make ui\nA case:   make case ID=203{name}"
+        )
+
+    def case(self, facts: Mapping[str, Any]) -> None:
+        """One case: where it fell, what it is, what each configuration says of it."""
+        self.out.print(f"Case #{facts['case']} is {facts['class']} and is in the {facts['part']} part.", markup=False)
+        if not facts["scores"]:
+            self.out.print("That part is sealed: scores are shown after the opening.")
+            return
+        if facts["part"] == "train":
+            self.out.print("The networks below were trained on it.")
+        self.out.print(f"Most unusual: {facts['scores'][0]['extremes']}.", markup=False)
+        for one in facts["scores"]:
+            band = f"{number(one['score_median'])} [{number(one['score_low'])}, {number(one['score_high'])}]"
+            self.out.print(f"{one['role']}: score {band}, quantiles .025 to .975 over {one['seeds']} seeds; "
+                           f"called wrong by {one['misses']} of {one['seeds']}.", markup=False)  # fmt: skip
+
+    def times(self, seconds: Mapping[str, float]) -> None:
+        """The time split of this command."""
+        split = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+        self.out.print(f"Seconds:  {split}; {sum(seconds.values()):.1f} in all", markup=False)
+
+
+class Bar:
+    """One running progress bar."""
+
+    def __init__(self, screen: Screen, bars: Progress, task: Any, what: str, total: int, done: int) -> None:
+        self.screen, self.bars, self.task, self.what, self.total, self.done = screen, bars, task, what, total, done
+        self.spoke = time.monotonic()
+
+    def advance(self, news: str = "") -> None:
+        """One more is done."""
+        self.done += 1
+        self.bars.update(self.task, completed=self.done, news=news)
+        quiet = not self.screen.err.is_terminal and (time.monotonic() - self.spoke > 5 or self.done == self.total)
+        if quiet:
+            self.spoke = time.monotonic()
+            self.screen.say(f"{self.what}: {self.done} of {self.total}{'; ' if news else ''}{news}")
+
+
+def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]]) -> Table:
+    """One part's bands, 78 columns wide: a section a score, a line a configuration."""
+    cases = facts["split"]["parts"][part]["cases"]
+    title = Text(
+        f"\n{facts['study']}, {cases} {part} cases{_coverage(rows)}"
+    )  # a Text, for [ is markup in a plain title
+    grid = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("", "median [.025, .975]", "[min, max]", "share [Wilson 95 %]"):
+        grid.add_column(Text(heading), no_wrap=True)
+    grid.add_row("", "over seeds", "over seeds", "over cases", style="dim")
+    for place, row in enumerate(rows):
+        seeds, share = row.get("quantiles"), row.get("wilson")
+        if place == 0 or rows[place - 1]["score"] != row["score"]:
+            grid.add_row(label(row["score"]), "", "", f"n = {share['n']}" if share else "", style="bold")
+        grid.add_row(
+            Text(f"  {row['role']}"),
+            Text(f"{number(seeds['centres']['median'])} {interval(seeds)}" if seeds else "no seed"),
+            Text(interval(row.get("min-max"))),
+            Text(f"{number(share['centres']['share'])} {interval(share)}" if share else "-"),
+        )
+    return grid
+
+
+def _coverage(rows: list[dict[str, Any]]) -> str:
+    for row in rows:
+        if "quantiles" in row:
+            band = row["quantiles"]
+            return (f"; over {band['n']} seeds [.025, .975] covers {band['coverage']:.1%} and\n[min, max] "
+                    f"{row['min-max']['coverage']:.1%} of further seeds")  # fmt: skip
+    return ""

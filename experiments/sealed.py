@@ -1,0 +1,88 @@
+"""The opening of the test set, and the ledger that counts every one of them.
+
+A line is on the disk before a test row is handed out. The same test rows, configurations and fingerprint are the
+same opening, however often it is repeated; anything else is one more, and the report says which.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.settings import canonical_hash
+from experiments.stores import append_line, whole_lines
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One opening of one test set. ordinal counts the distinct openings of these very rows, from 1."""
+
+    id: str
+    test: str
+    study: str
+    fingerprint: str
+    configs: tuple[str, ...]
+    trials: int
+    seeds: int
+    when: str
+    ordinal: int
+
+
+class Ledger:
+    """The append-only file of openings. It outlives `make clean`."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / "openings.jsonl"
+
+    def openings(self) -> list[Opening]:
+        """Every distinct opening, in order."""
+        found: dict[str, Opening] = {}
+        per_test: dict[str, int] = {}
+        for line in whole_lines(self.path):
+            entry = json.loads(line)
+            if entry["event"] == "opened" and entry["id"] not in found:
+                per_test[entry["test"]] = per_test.get(entry["test"], 0) + 1
+                fields = {
+                    name: entry[name] for name in ("id", "test", "study", "fingerprint", "trials", "seeds", "when")
+                }
+                found[entry["id"]] = Opening(**fields, configs=tuple(entry["configs"]), ordinal=per_test[entry["test"]])
+        return list(found.values())
+
+    def of_study(self, fingerprint: str) -> Opening | None:
+        """The opening a study with this fingerprint made, if it did."""
+        return next((one for one in self.openings() if one.fingerprint == fingerprint), None)
+
+    def total(self, test: str) -> int:
+        """How often these test rows were opened, by anyone who shares this ledger."""
+        return sum(one.test == test for one in self.openings())
+
+    def recorder(
+        self, study: str, fingerprint: str, configs: Sequence[str], trials: int, seeds: int
+    ) -> Callable[[str], Opening]:
+        """What SealedTest.open wants: given the digest of the test rows it writes the opening down and returns it."""
+
+        def record(test: str) -> Opening:
+            name = opening_id(test, configs, fingerprint)
+            if not any(one.id == name for one in self.openings()):
+                entry = {"id": name, "test": test, "study": study, "fingerprint": fingerprint, "configs": list(configs),
+                         "trials": trials, "seeds": seeds}  # fmt: skip
+                self._append("opened", entry)
+            return next(one for one in self.openings() if one.id == name)
+
+        return record
+
+    def graded(self, opening: Opening) -> None:
+        """Note that the grades of an opening are stored. Once is enough."""
+        if not any(json.loads(line)["event"] == "graded" and json.loads(line)["id"] == opening.id
+                   for line in whole_lines(self.path)):  # fmt: skip
+            self._append("graded", {"id": opening.id})
+
+    def _append(self, event: str, entry: dict[str, object]) -> None:
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        append_line(self.path, json.dumps({"event": event, "when": when, **entry}))
+
+
+def opening_id(test: str, configs: Sequence[str], fingerprint: str) -> str:
+    """16 hex digits of what is opened, for which frozen configurations, by which study."""
+    return canonical_hash({"test": test, "configs": sorted(configs), "fingerprint": fingerprint})[:16]

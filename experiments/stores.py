@@ -1,0 +1,146 @@
+"""The folder a study writes to: who may write, how databases are born, how files appear whole or not at all."""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from experiments.settings import Refusal
+
+ENOUGH_SPACE = 200 * 2**20
+
+
+@contextmanager
+def locked(home: Path) -> Iterator[None]:
+    """Hold the folder's lock: one writer at a time. The lock dies with the process, however it dies.
+
+    Raises Refusal (75) naming the process that holds it, (2) when the folder cannot be written or is nearly full.
+    """
+    prepare(home)
+    with (home / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise Refusal(
+                f"another study is writing to {home} (process {holder}); wait for it or stop it.", 75
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def prepare(home: Path) -> None:
+    """Create the folder and prove that it can be written. Raises Refusal (2) when it cannot."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home) as probe:
+            probe.write(b"x")
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as fault:
+        raise Refusal(f"the folder {home} cannot be written ({fault.strerror}); choose another with MLRUNS=.") from None
+    free = shutil.disk_usage(home).free
+    if free < ENOUGH_SPACE:
+        raise Refusal(f"the disk of {home} has {free // 2**20} MiB free, and a study wants 200; make room first.", 1)
+
+
+def born(path: Path, build: Callable[[str], None]) -> str:
+    """The URI of the SQLite database at `path`, created by `build(uri)` if it is not there.
+
+    It is built under another name and renamed when complete: a process killed while a schema is being made
+    would otherwise leave a file that can never be opened again. Then it is switched to write-ahead logging,
+    which keeps every commit over a crash and lets readers in while a study writes.
+    Raises Refusal (1) when the file is there and is no sound database; the file is left as it is.
+    """
+    if path.exists():
+        _check_sound(path)
+    else:
+        unborn = path.with_name(path.name + ".new")
+        for leftover in path.parent.glob(unborn.name + "*"):
+            leftover.unlink()
+        build(f"sqlite:///{unborn.absolute()}")
+        with _connected(unborn) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        _fsync(unborn)
+        os.replace(unborn, path)
+        _fsync(path.parent)
+    with _connected(path) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+    return f"sqlite:///{path.absolute()}"
+
+
+def settle(path: Path) -> None:
+    """Fold the write-ahead log into the database, so that the file alone is the whole of it."""
+    with _connected(path) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a crash, meets the old content or the new, never a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).chmod(0o644)
+    os.replace(name, path)
+    _fsync(path.parent)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add one line and force it to the disk. A line cut short by a crash before is dropped first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        file.seek(0)
+        whole = file.read().rfind(b"\n") + 1
+        file.truncate(whole)
+        file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    _fsync(path.parent)
+
+
+def whole_lines(path: Path) -> list[str]:
+    """The complete lines of a file; none when there is no file."""
+    if not path.exists():
+        return []
+    return path.read_bytes().decode().split("\n")[:-1]
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+    db = sqlite3.connect(path)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def _check_sound(path: Path) -> None:
+    try:
+        with _connected(path) as db:
+            answer = db.execute("PRAGMA quick_check").fetchone()[0]
+            tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.DatabaseError as fault:
+        answer, tables = str(fault), 0
+    if answer != "ok" or not tables:
+        why = answer if answer != "ok" else "it is empty"
+        raise Refusal(
+            f"{path} is not a sound database ({why}); it was left as it is: move it aside and start again.", 1
+        )
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

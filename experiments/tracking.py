@@ -1,0 +1,224 @@
+"""MLflow: one run per configuration, one per (configuration, seed) in a sibling experiment. Nothing else imports mlflow.
+
+A run is created, filled, and then marked FINISHED: that mark is the commit. Whatever carries our key without it
+was interrupted, and is removed when the next writer starts. Exact values live in the .npz of each seed run,
+because MLflow stores infinity as 1.8e308 and resuming must be exact; resume and report read those.
+"""
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+# Before the import. Medical data is nobody else's business, and our own progress is the only one shown.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+
+import mlflow
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
+from mlflow.models import Model
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.tracking import MlflowClient
+
+from experiments.settings import Refusal
+from experiments.stores import born, settle
+from experiments.summary import curve_epochs
+from experiments.workers import Replicas
+from handnet.data import Array
+
+logging.getLogger("mlflow").setLevel(logging.WARNING)
+KEY = "handnet.key"
+VERSION = mlflow.__version__
+REPLICA_FILE = "replica.npz"
+PAGE = 1000
+
+DESCRIPTION = """One run per configuration of the study `{study}`. `role` says why it was trained: *search* runs were
+compared on validation rows to choose a winner; the others were confirmed on fresh seeds, and carry the test.
+
+Metric names read `part/score.varied.what`: `val/accuracy.seeds.q025` is the lower end of the band over seeds of the
+accuracy on validation rows, `test/accuracy.cases.wilson_low` that of the interval over cases. Compare
+`val/log_loss.seeds.median` with its q025 and q975, never alone.
+
+Every single network, with its own curves, is in the experiment `{study} seeds`: group it there by `config_id`."""
+
+SEEDS_DESCRIPTION = """Every network of the study `{study}`, one run per configuration and seed. Group by the tag
+`config_id`: a chart then shows each configuration's average and the range of its seeds."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is to be written about one run."""
+
+    key: str
+    name: str
+    tags: Mapping[str, str]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Array] = field(default_factory=dict)  # name -> (epochs,)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    datasets: Sequence[tuple[str, str, int]] = ()  # (context, digest, rows)
+
+
+class Tracking:
+    """The study's two experiments in the folder's MLflow database. Use one writer at a time, under the lock."""
+
+    def __init__(self, home: Path, study: str, create: bool = True) -> None:
+        self.home, self.study = home, study
+        self.database = home / "mlflow.db"
+        self.uri = born(self.database, lambda uri: _create_schema(uri, home))
+        self.client = MlflowClient(tracking_uri=self.uri)
+        if not create and self.client.get_experiment_by_name(study) is None:
+            known = ", ".join(one.name for one in self.client.search_experiments() if KEY in one.tags) or "none"
+            raise Refusal(f"there is no study {study!r} in {home} (there are: {known}); make study makes it.")
+        self.configurations = self._experiment(study, DESCRIPTION.format(study=study), {KEY: "study"})
+        self.seeds = self._experiment(f"{study} seeds", SEEDS_DESCRIPTION.format(study=study), {})
+        self.runs = {run.data.tags[KEY]: run for run in self._ours() if run.info.status == "FINISHED"}
+
+    def remove_leftovers(self) -> int:
+        """Delete our runs that were never finished, and models whose run is gone. Returns how many runs."""
+        leftovers = [run for run in self._ours() if run.info.status != "FINISHED"]
+        for run in leftovers:
+            self.client.delete_run(run.info.run_id)
+        kept = {run.info.run_id for run in self.runs.values()}
+        for model in self.client.search_logged_models([self.configurations]):
+            if model.source_run_id not in kept:
+                self.client.delete_logged_model(model.model_id)
+        return len(leftovers)
+
+    def write(self, entry: Entry, model: "ServedModel | None" = None) -> None:
+        """One finished run. Does nothing when a run with this key is finished already."""
+        if entry.key in self.runs:
+            return
+        experiment = self.seeds if entry.key.startswith("seed/") else self.configurations
+        tags = {KEY: entry.key, "mlflow.runName": entry.name, **entry.tags}
+        run = self.client.create_run(experiment, tags=tags)
+        run_id = run.info.run_id
+        now = int(time.time() * 1000)
+        rows = [Metric(name, value, now, 0) for name, value in entry.metrics.items()] + list(_points(entry.curves, now))
+        params = [Param(name, str(value)) for name, value in entry.params.items()]
+        for start in range(0, max(len(rows), 1), PAGE):
+            self.client.log_batch(run_id, rows[start : start + PAGE], params if start == 0 else [])
+        self._attach(run_id, entry.files)
+        if entry.datasets:
+            self.client.log_inputs(run_id, [_dataset(self.study, *one) for one in entry.datasets])
+        if model:
+            model.log(self.uri, run_id)
+        self.client.set_terminated(run_id)
+        self.runs[entry.key] = run if experiment == self.seeds else self.client.get_run(run_id)
+
+    def replicas(self, config_id: str, seeds: Sequence[int]) -> dict[int, Replicas]:
+        """Those of the seeds of a configuration that are finished, exact to the bit."""
+        found = {seed: self.runs.get(f"seed/{config_id}/{seed}") for seed in seeds}
+        return {seed: Replicas.from_npz(self.read(run, REPLICA_FILE)) for seed, run in found.items() if run}
+
+    def read(self, run: Run, name: str) -> bytes:
+        """An artifact of a run."""
+        return (_local(run.info.artifact_uri) / name).read_bytes()
+
+    def has(self, run: Run, name: str) -> bool:
+        """Whether a run has an artifact of this name."""
+        return (_local(run.info.artifact_uri) / name).exists()
+
+    def of_kind(self, kind: str) -> list[Run]:
+        """The finished runs whose key starts with this word, oldest first."""
+        runs = [run for key, run in self.runs.items() if key.startswith(f"{kind}/")]
+        return sorted(runs, key=lambda run: int(run.info.start_time))
+
+    def supersede(self, kind: str, keys: Iterable[str]) -> None:
+        """Delete the finished runs of a kind whose key is not among `keys`: newer ones say more."""
+        kept = set(keys)
+        for key in [key for key in self.runs if key.startswith(f"{kind}/") and key not in kept]:
+            self.client.delete_run(self.runs.pop(key).info.run_id)
+
+    def note(self, name: str, value: str) -> None:
+        """Remember a text about the study, unless it is what is remembered already."""
+        if self.noted(name) != value:
+            self.client.set_experiment_tag(self.configurations, f"handnet.{name}", value)
+
+    def noted(self, name: str) -> str | None:
+        """What `note` remembered, or None."""
+        tags: dict[str, str] = self.client.get_experiment(self.configurations).tags
+        return tags.get(f"handnet.{name}")
+
+    def close(self) -> None:
+        """Leave the database as one file."""
+        settle(self.database)
+
+    def _attach(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                path = Path(folder, name)
+                path.write_bytes(content)
+                self.client.log_artifact(run_id, str(path))
+
+    def _experiment(self, name: str, note: str, tags: Mapping[str, str]) -> str:
+        found = self.client.get_experiment_by_name(name)
+        if found:
+            return str(found.experiment_id)
+        place = (self.home / "artifacts" / name.replace(" ", "-")).absolute().as_uri()
+        return str(self.client.create_experiment(name, place, tags={"mlflow.note.content": note, **tags}))
+
+    def _ours(self) -> Iterator[Run]:
+        for experiment in (self.configurations, self.seeds):
+            token = None
+            while True:
+                page = self.client.search_runs([experiment], "", ViewType.ACTIVE_ONLY, PAGE, page_token=token)
+                yield from (run for run in page if KEY in run.data.tags)
+                token = page.token
+                if not token:
+                    break
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model anybody can load with mlflow.pyfunc.load_model: code and a weights file, no pickle."""
+
+    name: str
+    weights: bytes
+    example: Any  # a DataFrame of a few unscaled cases
+    prediction: Any  # what the model gives for it
+
+    def log(self, uri: str, run_id: str) -> None:
+        """Attach the model to a run."""
+        mlflow.set_tracking_uri(uri)
+        root = Path(__file__).parent
+        with tempfile.TemporaryDirectory() as folder:
+            weights = Path(folder, "weights.npz")
+            weights.write_bytes(self.weights)
+            Model.log(
+                artifact_path=None,
+                name=self.name,
+                flavor=mlflow.pyfunc,
+                run_id=run_id,
+                python_model=str(root / "served_model.py"),
+                artifacts={"weights": str(weights)},
+                code_paths=[str(root.parent / "handnet")],
+                signature=mlflow.models.infer_signature(self.example, self.prediction),
+                input_example=self.example,
+                pip_requirements=["mlflow", "numpy", "scipy", "scikit-learn", "pandas"],
+            )
+
+
+def _create_schema(uri: str, home: Path) -> None:
+    SqlAlchemyStore(uri, (home / "artifacts").absolute().as_uri()).engine.dispose()
+
+
+def _points(curves: Mapping[str, Array], now: int) -> Iterator[Metric]:
+    for name, values in curves.items():
+        for epoch in curve_epochs(len(values)):
+            yield Metric(name, float(values[epoch - 1]), now, int(epoch))
+
+
+def _dataset(study: str, context: str, digest: str, rows: int) -> DatasetInput:
+    data = Dataset(name=f"{study} {context}", digest=digest[:36], source_type="code", source='{"tags": {}}',
+                   profile=f'{{"num_rows": {rows}}}')  # fmt: skip
+    return DatasetInput(data, [InputTag("mlflow.data.context", context)])
+
+
+def _local(uri: str) -> Path:
+    return Path(unquote(urlparse(uri).path))

@@ -1,0 +1,135 @@
+"""Where fits run: this machine, in this process. A unit of work is (configuration, seed), and a pure function of both."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from experiments.settings import BackendSettings, Settings, canonical_hash
+from handnet.backend import ARITHMETIC, Backend, Fit, Layer, load_backend
+from handnet.data import Array, Dataset
+from handnet.draws import seeded_plan
+from handnet.recipe import Recipe
+from handnet.splits import Split
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """The exact results of one configuration on R seeds: what every band, table and figure is computed from.
+
+    seeds (R,); fit: histories and weights of the R replicas; val_logits (R, n_val).
+    """
+
+    seeds: tuple[int, ...]
+    fit: Fit
+    val_logits: Array
+
+    def one(self, index: int) -> "Replicas":
+        """The replica at `index`, alone."""
+        at = slice(index, index + 1)
+        layers = tuple(Layer(layer.weight[at], layer.bias[at]) for layer in self.fit.layers)
+        return Replicas((self.seeds[index],), Fit(layers, *(part[at] for part in self.fit[1:])), self.val_logits[at])
+
+    def to_npz(self) -> bytes:
+        """As an .npz file, exact to the bit."""
+        parts = {name: getattr(self.fit, name) for name in Fit._fields[1:]}
+        return to_npz(seeds=np.array(self.seeds), val_logits=self.val_logits, **parts, **self.weights())
+
+    def weights(self) -> dict[str, Array]:
+        """Weights and biases by name: weight_0 (R, fan_in, fan_out), bias_0 (R, 1, fan_out), weight_1, ..."""
+        layers = enumerate(self.fit.layers)
+        return {f"{name}_{i}": part for i, layer in layers for name, part in layer._asdict().items()}
+
+    @staticmethod
+    def from_npz(content: bytes) -> "Replicas":
+        """What `to_npz` wrote. Raises ValueError or KeyError when it is something else."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            parts = dict(file)
+        depth = sum(name.startswith("weight_") for name in parts)
+        layers = tuple(Layer(parts[f"weight_{i}"], parts[f"bias_{i}"]) for i in range(depth))
+        fit = Fit(layers, *(parts[name] for name in Fit._fields[1:]))
+        return Replicas(tuple(int(seed) for seed in parts["seeds"]), fit, parts["val_logits"])
+
+
+def to_npz(**parts: Array) -> bytes:
+    """Named arrays as an .npz file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **parts)  # type: ignore[arg-type]  # the stub takes a name for its allow_pickle flag
+    return buffer.getvalue()
+
+
+def to_npy(array: Array) -> bytes:
+    """One array as an .npy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def from_npy(content: bytes) -> Array:
+    """What `to_npy` wrote."""
+    return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
+
+
+def together(replicas: Sequence[Replicas]) -> Replicas:
+    """Several results of one configuration as one, ordered by seed."""
+    ordered = sorted(replicas, key=lambda one: one.seeds)
+    fits = [one.fit for one in ordered]
+
+    layers = tuple(
+        Layer(*(np.concatenate(parts) for parts in zip(*same, strict=True)))
+        for same in zip(*(fit.layers for fit in fits), strict=True)
+    )
+    fit = Fit(layers, *(np.concatenate(parts) for parts in zip(*(fit[1:] for fit in fits), strict=True)))
+    seeds = tuple(seed for one in ordered for seed in one.seeds)
+    return Replicas(seeds, fit, np.concatenate([one.val_logits for one in ordered]))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A dataset, its split and a backend: all a fit needs beside its recipe and seeds."""
+
+    data: Dataset
+    parts: Split
+    backend: Backend
+    spec: BackendSettings
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """All that a result depends on beside recipe and seed."""
+        return {
+            "backend": self.spec.name,
+            "engine": self.spec.engine,
+            "device": "cpu" if self.spec.name == "numpy" else self.spec.device,
+            "dtype": self.spec.dtype,
+            "data": self.data.digest,
+            "split": self.parts.digest,
+            "arithmetic": ARITHMETIC,
+        }
+
+    def config_id(self, recipe: Recipe) -> str:
+        """16 hex digits that name a configuration: equal ids, equal results. The git commit is no part of it."""
+        return canonical_hash({"recipe": vars(recipe), **self.identity})[:16]
+
+    def fit(self, recipe: Recipe, seeds: Sequence[int]) -> Replicas:
+        """Train one network per seed, all in one stack, on one BLAS thread (faster at this size)."""
+        with threadpool_limits(1, "blas"):
+            plan = seeded_plan(recipe, self.parts.train, seeds)
+            fit = self.backend.fit(self.parts.train, self.parts.val, recipe, plan)
+            return Replicas(tuple(seeds), fit, self.backend.logits(fit.layers, self.parts.val.X))
+
+
+def bench(settings: Settings, data: Dataset, parts: Split) -> Bench:
+    """The bench the settings describe. Raises ValueError when the backend refuses."""
+    spec = settings.backend
+    return Bench(data, parts, load_backend(spec.name, spec.dtype, spec.engine or None, spec.device), spec)
+
+
+def kernel() -> str:
+    """The CPU kernels NumPy multiplies with: another kernel may differ in the last bit."""
+    found = {f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
+             for pool in threadpool_info() if pool["user_api"] == "blas"}  # fmt: skip
+    return ", ".join(sorted(found)) or "unknown"
