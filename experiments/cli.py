@@ -228,5 +228,5 @@ def _truth(text: str) -> bool:
     return text.lower() in {"1", "true"}
 
 
-def _stop(signal_number: int, frame: FrameType | None) -> None:
+def _stop(_signal: int, _frame: FrameType | None) -> None:
     raise Stopped

@@ -29,7 +29,7 @@ def grade(logits: Array, y: Array) -> Scores:
         raise ValueError(f"logits must be (R, n) with n = {len(positive)} labels, but their shape is {z.shape}.")
     if positive.all() or not positive.any():
         raise ValueError("both classes must be among the cases to be graded, but only one is.")
-    sound = np.isfinite(z).all(axis=1)
+    sound = np.asarray(np.isfinite(z).all(axis=1))
     z = np.where(sound[:, None], z, 0)
     right: Array = np.equal(z > 0, positive)
     scores = Scores(
