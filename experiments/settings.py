@@ -278,7 +278,8 @@ def _check(s: Settings) -> Iterator[str]:
     for key, value, known in choices:
         if value not in known:
             yield f"{key} must be one of {', '.join(known)}, but is {value!r}."
-    yield from _check_counts(s)
+    if s.search.design in ("tpe", "sobol"):
+        yield from _check_counts(s)
     yield from _check_space(s.space)
     names = [entry.name for entry in s.compare]
     if len(set(names)) < len(names) or any(not name.strip() or name in RESERVED for name in names):

@@ -61,7 +61,10 @@ def test_everything_is_written_exactly_once(finished: Path) -> None:
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {"seed": 4 * 2 + 3 * 3, "search": 4, "confirm": 5}
     assert {run["status"] for run in found.values()} == {"FINISHED"}
     assert len(trials(finished)) == 4
-    assert [json.loads(line)["event"] for line in (finished / "openings.jsonl").read_text().splitlines()] == ["opened", "graded"]
+    assert [json.loads(line)["event"] for line in (finished / "openings.jsonl").read_text().splitlines()] == [
+        "opened",
+        "graded",
+    ]
 
 
 def test_a_second_run_changes_nothing(finished: Path, capsys: pytest.CaptureFixture) -> None:
@@ -81,7 +84,14 @@ def test_a_second_run_changes_nothing(finished: Path, capsys: pytest.CaptureFixt
 def test_a_seed_run_holds_its_curves_its_gap_and_its_exact_values(finished: Path) -> None:
     key, run = next((key, run) for key, run in runs(finished).items() if key.startswith("seed/"))
     names = {name for name, *_ in run["metrics"]}
-    assert {"loss/train_loss", "loss/train_loss_off", "loss/val_loss", "gap/gap", "gap/gap_keras", "val/accuracy"} <= names
+    assert {
+        "loss/train_loss",
+        "loss/train_loss_off",
+        "loss/val_loss",
+        "gap/gap",
+        "gap/gap_keras",
+        "val/accuracy",
+    } <= names
     assert dict(run["tags"])["config_id"] == key.split("/")[1]
     assert set(run["files"]) == {"replica.npz"}
 
@@ -108,7 +118,9 @@ def test_report_mlflow_and_recomputation_agree(finished: Path, data: Dataset, pa
     facts = report(finished)
     tracked = {name: float.fromhex(value) for key, run in runs(finished).items() if key.startswith(f"confirm/{role}/")
                for name, _, value, _ in run["metrics"]}  # fmt: skip
-    for part, logits, rows in zip(("val", "test"), stored(finished, role), (parts.val_rows, parts.test_rows), strict=True):
+    for part, logits, rows in zip(
+        ("val", "test"), stored(finished, role), (parts.val_rows, parts.test_rows), strict=True
+    ):
         y = data.y[rows]
         p = expit(logits.astype(float))
         ours = {
@@ -127,7 +139,10 @@ def test_report_mlflow_and_recomputation_agree(finished: Path, data: Dataset, pa
             assert bands["quantiles"]["centres"]["median"] == pytest.approx(np.median(values), rel=1e-9)
             assert bands["min-max"]["low"] == pytest.approx(min(values), rel=1e-9)
             stem = f"{part}/{score}.seeds"
-            assert (tracked[f"{stem}.q025"], tracked[f"{stem}.q975"]) == (bands["quantiles"]["low"], bands["quantiles"]["high"])
+            assert (tracked[f"{stem}.q025"], tracked[f"{stem}.q975"]) == (
+                bands["quantiles"]["low"],
+                bands["quantiles"]["high"],
+            )
             assert tracked[f"{stem}.max"] == bands["min-max"]["high"]
             assert bands["quantiles"]["n"] == tracked[f"{stem}.n"] == 3
             assert bands["quantiles"]["coverage"] == tracked[f"{stem}.coverage"] == pytest.approx(0.95 * 2 / 4)
@@ -159,8 +174,13 @@ def test_one_changed_probability_changes_every_page(finished: Path) -> None:
     try:
         assert cli(finished, "report", f"NAME={name}") == 0
         assert all(path.read_text() != text for path, text in pages.items())
-        changed, before = report(finished), json.loads(next(text for path, text in pages.items() if path.suffix == ".json"))
-        assert [band for band in changed["bands"] if band["part"] == "val"] == [band for band in before["bands"] if band["part"] == "val"]
+        changed, before = (
+            report(finished),
+            json.loads(next(text for path, text in pages.items() if path.suffix == ".json")),
+        )
+        assert [band for band in changed["bands"] if band["part"] == "val"] == [
+            band for band in before["bands"] if band["part"] == "val"
+        ]
         assert changed["missed"] != before["missed"]
         for score in ("accuracy", "log_loss", "auc", "brier"):
             one, other = ([band["centres"]["mean"] for band in facts["bands"] if (band["role"], band["part"], band["score"], band["kind"])
@@ -192,13 +212,18 @@ def test_sealed_rows_decide_nothing_before_the_opening(
     assert trials(other) == trials(sealed)
     one, two = runs(sealed), runs(other)
     # The digest of the data is part of every id; nothing else may differ.
-    kinds = [sorted((key.split("/")[0], run["metrics"], run["params"]) for key, run in found.items()) for found in (one, two)]
+    kinds = [
+        sorted((key.split("/")[0], run["metrics"], run["params"]) for key, run in found.items()) for found in (one, two)
+    ]
     assert kinds[0] == kinds[1]
     for kind in ("replica.npz", "cases_val.parquet", "val_logits.npy"):
         files = [sorted(run["files"][kind] for run in found.values() if kind in run["files"]) for found in (one, two)]
         assert files[0] == files[1]
         assert files[0]
-    facts = [{key: value for key, value in report(home).items() if key in ("bands", "missed", "statements", "watched")} for home in (sealed, other)]
+    facts = [
+        {key: value for key, value in report(home).items() if key in ("bands", "missed", "statements", "watched")}
+        for home in (sealed, other)
+    ]
     assert facts[0] == facts[1]
     assert not (other / "openings.jsonl").exists()
 
@@ -275,7 +300,9 @@ def test_a_study_in_which_most_trials_diverge_still_ends(tmp_path: Path, capsys:
     assert "diverged on some seed, so there is nothing to confirm" in capsys.readouterr().err
 
 
-def test_the_winners_model_loads_elsewhere_and_says_the_same(finished: Path, data: Dataset, parts: Split, tmp_path: Path) -> None:
+def test_the_winners_model_loads_elsewhere_and_says_the_same(
+    finished: Path, data: Dataset, parts: Split, tmp_path: Path
+) -> None:
     (model,) = (p.parent for p in finished.rglob("MLmodel"))
     kinds = {path.suffix for path in model.rglob("*") if path.is_file()}
     assert not kinds & {".pkl", ".pickle", ".joblib", ".cloudpickle"}
@@ -284,7 +311,9 @@ def test_the_winners_model_loads_elsewhere_and_says_the_same(finished: Path, dat
             f"mlflow.pyfunc.load_model({str(model)!r}).predict(X).to_csv(sys.argv[1], index=False)")  # fmt: skip
     out = tmp_path / "p.csv"
     env = os.environ | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "PYTHONPATH": ""}
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(out)], check=True, cwd=tmp_path, env=env, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(out)], check=True, cwd=tmp_path, env=env, capture_output=True
+    )
     served = np.loadtxt(out, delimiter=",", skiprows=1)
     p = expit(stored(finished, "winner")[0].astype(float))
     assert np.abs(served[parts.val_rows, 0] - p.mean(axis=0)).max() < 1e-6
@@ -296,7 +325,9 @@ def test_the_winners_model_loads_elsewhere_and_says_the_same(finished: Path, dat
 
 def killed(home: Path, words: list[str], after: float) -> bool:
     """Start the real command line, SIGKILL it `after` seconds past its first database; whether it was still at work."""
-    process = subprocess.Popen(command(home, "study", *words), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command(home, "study", *words), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     while process.poll() is None and not (home / "optuna.db").exists():
         time.sleep(0.01)
     time.sleep(after)
@@ -331,7 +362,9 @@ def test_killed_while_a_database_is_born(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_by_hand_it_says_how_to_go_on(number: signal.Signals, code: int, tmp_path: Path) -> None:
-    process = subprocess.Popen(command(tmp_path, "study"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(tmp_path, "study"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     while process.poll() is None and not (tmp_path / "optuna.db").exists():
         time.sleep(0.05)
     busy = subprocess.run(command(tmp_path, "study"), cwd=ROOT, capture_output=True, text=True, check=False)
@@ -355,4 +388,8 @@ def _signals() -> Iterator[None]:
 def test_the_split_is_the_one_the_report_names(finished: Path, data: Dataset) -> None:
     facts = report(finished)
     assert facts["split"]["digest"] == split(data).digest
-    assert {part: one["cases"] for part, one in facts["split"]["parts"].items()} == {"train": 341, "val": 114, "test": 114}
+    assert {part: one["cases"] for part, one in facts["split"]["parts"].items()} == {
+        "train": 341,
+        "val": 114,
+        "test": 114,
+    }

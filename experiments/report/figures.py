@@ -44,7 +44,7 @@ def forest(bands: Sequence[Mapping[str, Any]], title: str) -> bytes:
             if centre is not None:
                 axes.plot([centre], [place], "o", color="white", markeredgecolor=colour, markersize=7)
         labels = [f"{band['role']}, {band['part']}: {band['kind']} over {band['n']} {band['varied']}" for band in bands]
-        axes.set_yticks(range(len(bands)), labels)
+        axes.set_yticks(range(len(bands)), [" ".join(text.split()) for text in labels])
         axes.set(xlabel=title, ylim=(len(bands) - 0.4, -0.6))
         axes.grid(axis="x", color="#dddddd")
         axes.set_axisbelow(True)

@@ -1,0 +1,370 @@
+"""The harness part by part: settings, stores, ledger, pages, command line."""
+
+import json
+import multiprocessing
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments import stores
+from experiments.cli import SHORT, main
+from experiments.report import render
+from experiments.sealed import Ledger, opening_id
+from experiments.search import PARAMS, sobol_point
+from experiments.settings import Refusal, from_stored, known_keys, read, to_stored
+from experiments.summary import curve_band, curve_epochs, scored
+from experiments.workers import BackendSettings, Bench, Replicas, together
+from handnet import Dataset, Recipe, load_backend
+from handnet.splits import Split
+
+ROOT = Path(__file__).parent.parent
+
+# Settings
+
+
+@pytest.mark.parametrize(("overrides", "sentence"), [
+    ({"search.trails": "3"}, "search.trails is not a setting: did you mean search.trials"),
+    ({"search.trials": "many"}, "search.trials.tpe must be a whole number, but is 'many'"),
+    ({"search.trials": "0"}, "search.trials must be a whole number from 1"),
+    ({"search.seeds": "1"}, "one seed is no band"),
+    ({"confirm.seeds": "1"}, "one seed is no band"),
+    ({"search.design": "sobol", "search.trials": "33"}, "needs a power of two of trials, but got 33; try 32 or 64"),
+    ({"search.design": "grid"}, "search.design must be one of tpe, sobol"),
+    ({"confirm.first_seed": "5"}, "5..104 overlaps the search seeds 0..9"),
+    ({"confirm.first_seed": "4294967295"}, "the last seed must be at most"),
+    ({"space.dropout.high": "1"}, "space.dropout must lie within 0 and 1"),
+    ({"space.learning_rate.low": "0"}, "space.learning_rate.low must be above 0"),
+    ({"space.learning_rate.low": "nan"}, "must be a finite number"),
+    ({"space.epochs.low": "0"}, "space.epochs must lie within 1"),
+    ({"space.epochs.low": "10.5"}, "whole ends"),
+    ({"space.dropout.low": "0.6"}, "low <= high"),
+    ({"backend.name": "kreas"}, "backend.name must be one of numpy"),
+    ({"backend.dtype": "float16"}, "float32, float64"),
+    ({"backend.device": "tpu"}, "auto, cpu, gpu"),
+    ({"network.optimizer": "adams"}, "adam, sgd"),
+    ({"network.hidden": "16"}, "network.hidden must be a list"),
+    ({"network.batch_size": "0"}, "batch_size must be a whole number of at least 1"),
+    ({"split.stratify": "maybe"}, "split.stratify must be true or false"),
+    ({"split.order": "sideways"}, "test-first, rest-first"),
+    ({"data.name": "wisconson"}, "data.name must be one of wisconsin"),
+])  # fmt: skip
+def test_bad_settings_are_refused_in_one_sentence(overrides: dict[str, str], sentence: str) -> None:
+    with pytest.raises(Refusal, match=sentence) as refusal:
+        read(overrides)
+    assert refusal.value.code == 2
+
+
+def test_all_faults_are_named_at_once() -> None:
+    with pytest.raises(Refusal, match=r"search\.seeds.*space\.dropout"):
+        read({"search.seeds": "1", "space.dropout.high": "2"})
+
+
+def test_a_settings_file_is_read_or_refused(tmp_path: Path) -> None:
+    default = (ROOT / "experiments" / "study.toml").read_text()
+    path = tmp_path / "mine.toml"
+    for text, sentence in [
+        (default.replace("dropout = 0.3", "dropuot = 0.3"), "dropuot is not a setting: did you mean dropout"),
+        (default.replace("[confirm]\nseeds = 100", "[confirm]\nseeds = 'x'"), "confirm.seeds must be a whole number"),
+        ("[data", "cannot be read as TOML"),
+        ("", "data is missing"),
+        (default.replace('name = "chapter second"', 'name = "winner"'), "none of winner"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(Refusal, match=sentence):
+            read({}, path)
+    with pytest.raises(Refusal, match="does not exist"):
+        read({}, tmp_path / "none.toml")
+
+
+def test_settings_survive_the_store() -> None:
+    settings = read(
+        {"search.trials": "64", "search.design": "sobol", "network.hidden": "[3, 2]", "split.stratify": "0"}
+    )
+    assert from_stored(to_stored(settings)) == settings
+    assert (settings.trials, settings.network.hidden, settings.split.stratify) == (64, (3, 2), False)
+    with pytest.raises(Refusal, match="another version"):
+        from_stored("{}")
+
+
+# Search
+
+
+def test_the_sobol_design_fills_the_space() -> None:
+    settings = read({"search.design": "sobol"})
+    points = [sobol_point(settings, place) for place in range(32)]
+    assert points == [sobol_point(settings, place) for place in range(32)]
+    for name in PARAMS:
+        space = getattr(settings.space, name)
+        values = np.array([point[name] for point in points])
+        assert ((values >= space.low) & (values <= space.high)).all()
+        unit = (
+            np.log(values / space.low) / np.log(space.high / space.low)
+            if space.log
+            else (values - space.low) / (space.high - space.low)
+        )
+        assert (np.histogram(unit, 4, (0, 1))[0] == 8).all()  # a net: every quarter of every axis holds its share
+    assert all(isinstance(point["epochs"], int) for point in points)
+
+
+# Workers
+
+
+@pytest.fixture(scope="module")
+def bench(data: Dataset, parts: Split) -> Bench:
+    return Bench(data, parts, load_backend("numpy"), BackendSettings("numpy", "float32", "", "auto"))
+
+
+def test_replicas_survive_the_disk_and_come_together_again(bench: Bench) -> None:
+    whole = bench.fit(Recipe(epochs=2), [5, 3, 4])
+    parts = [Replicas.from_npz(whole.one(index).to_npz()) for index in (2, 0, 1)]
+    again = together(parts)
+    assert again.seeds == (3, 4, 5)
+    order = [1, 2, 0]
+    assert np.array_equal(again.val_logits, whole.val_logits[order])
+    for one, other in zip(again.fit.layers, whole.fit.layers, strict=True):
+        assert np.array_equal(one.weight, other.weight[order])
+    assert np.array_equal(again.fit.val_loss, whole.fit.val_loss[order])
+
+
+def test_a_configuration_is_named_by_all_that_decides_its_results(bench: Bench, data: Dataset) -> None:
+    names = {
+        bench.config_id(recipe) for recipe in (Recipe(), Recipe(dropout=0.21), Recipe(epochs=51), Recipe(patience=3))
+    }
+    other = Bench(data, bench.parts, bench.backend, BackendSettings("numpy", "float64", "", "auto"))
+    assert len(names | {other.config_id(Recipe())}) == 5
+    assert bench.config_id(Recipe(hidden=[16, 8])) == bench.config_id(Recipe())
+
+
+def test_curves_are_thinned_evenly_and_keep_their_ends() -> None:
+    assert curve_epochs(7).tolist() == [1, 2, 3, 4, 5, 6, 7]
+    long = curve_epochs(150)
+    assert (long[0], long[-1], len(long)) == (1, 150, 30)
+    mean, low, high = curve_band(np.array([[1.0, 2], [3, 4], [np.nan, 1]]))
+    assert mean.tolist() == [2, 3]
+    assert (low < high).all()
+    assert np.isnan(curve_band(np.array([[1.0], [np.nan]]))[0]).all()
+
+
+def test_too_few_finite_replicas_give_no_band() -> None:
+    assert scored(np.array([[1.0, -1], [np.nan, 0]]), np.array([1, 0]), "val") == []
+
+
+# Stores
+
+
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file"
+    stores.write_whole(path, b"one")
+    stores.write_whole(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@given(cut=st.integers(1, 12))
+def test_a_line_cut_short_is_dropped(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / f"lines{cut}"
+    path.unlink(missing_ok=True)
+    stores.append_line(path, "first")
+    with path.open("ab") as file:
+        file.write(b"second line\n"[:cut])
+    whole = ["first"] if cut < 12 else ["first", "second line"]
+    assert stores.whole_lines(path) == whole
+    stores.append_line(path, "third")
+    assert stores.whole_lines(path) == [*whole, "third"]
+
+
+def test_a_database_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
+    for content in (b"", b"not a database at all, just text" * 99):
+        path = tmp_path / "x.db"
+        path.write_bytes(content)
+        with pytest.raises(Refusal, match="is not a sound database"):
+            stores.born(path, lambda _: None)
+        assert path.read_bytes() == content
+
+
+def hold(home: str, ready: "multiprocessing.synchronize.Event", leave: "multiprocessing.synchronize.Event") -> None:
+    with stores.locked(Path(home)):
+        ready.set()
+        leave.wait(30)
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, leave = context.Event(), context.Event()
+    holder = context.Process(target=hold, args=(str(tmp_path), ready, leave))
+    holder.start()
+    assert ready.wait(30)
+    with pytest.raises(Refusal, match=f"process {holder.pid}") as refusal, stores.locked(tmp_path):
+        pass
+    assert refusal.value.code == 75
+    holder.kill()
+    holder.join()
+    with stores.locked(tmp_path):
+        pass
+
+
+# Ledger
+
+
+def test_distinct_openings_are_counted_and_repeats_are_not(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    first = ledger.recorder("a", "f1", ["c1", "c2"], 40, 100)
+    assert first("rows").ordinal == first("rows").ordinal == 1
+    assert ledger.recorder("a", "f1", ["c2", "c1"], 40, 100)("rows").id == first("rows").id
+    assert ledger.recorder("b", "f2", ["c1"], 40, 100)("rows").ordinal == 2
+    assert ledger.recorder("c", "f3", ["c1"], 40, 100)("other rows").ordinal == 1
+    assert ledger.total("rows") == 2
+    ledger.graded(first("rows"))
+    ledger.graded(first("rows"))
+    events = [json.loads(line)["event"] for line in (tmp_path / "openings.jsonl").read_text().splitlines()]
+    assert events == ["opened", "opened", "opened", "graded"]
+    assert ledger.of_study("f2").study == "b"
+    assert ledger.of_study("f9") is None
+    assert opening_id("rows", ["c1"], "f") != opening_id("rows", ["c1"], "g")
+
+
+# Pages
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "a|b",
+    "`x`",
+    "[y](javascript:z)",
+    "$x$",
+    "\"onload='1",
+    "&lt;",
+    "line\nbreak",
+    "*_#\\",
+]
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+
+
+def facts_with(name: str) -> dict:
+    band = {"role": name, "part": "val", "score": "accuracy", "low": 0.5, "high": 0.75, "varied": "seeds", "n": 4, "coverage": 0.57,
+            "centres": {"median": 0.625, "mean": 0.6}, "diverged": 1}  # fmt: skip
+    gap = band | {"part": "gap", "score": "gap"}
+    row = {"role": "winner", "part": "val", "case": name, "class": name, "seeds": 4, "misses": 1, "miss_share": 0.25, "score_median": 0.4,
+           "score_low": 0.1, "score_high": 0.6, "extremes": f"{name} +1.0 sd"}  # fmt: skip
+    return {
+        "schema": 1, "study": name, "fingerprint": "f", "data": {"digest": "d", "cases": 9, "features": 2, "positive_class": name},
+        "split": {"parts": {part: {"cases": 3} for part in ("train", "val", "test")}, "digest": "s", "test_digest": "t", "order": "o", "seed": 1, "stratify": True},
+        "bands": [one | {"kind": kind} for one in (band, gap) for kind in ("quantiles", "min-max")],
+        "configurations": [{"role": name, "config_id": "c", "recipe": None}], "statements": [name], "watched": [{"case": name, "part": None}],
+        "missed": [row], "search": {"design": "tpe", "objective": "o", "seeds": [0, 1, 2], "trials": []}, "opening": None,
+        "identity": {"backend": "numpy", "dtype": "float32", "device": "cpu", "arithmetic": 1}, "versions": {"v": name}, "seconds": {},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_are_data_and_never_markup(name: str) -> None:
+    plain, hostile = Tags(), Tags()
+    plain.feed(render.to_html(facts_with("harmless")))
+    page = render.to_html(facts_with(name))
+    hostile.feed(page)
+    assert hostile.tags == plain.tags
+    assert "script" not in hostile.tags
+    assert not [name for name in hostile.attributes if name.startswith("on")]
+    assert "default-src 'none'" in page
+    rows = [line for line in render.to_markdown(facts_with(name)).splitlines() if line.startswith("|")]
+    assert len(rows) == len(
+        [line for line in render.to_markdown(facts_with("harmless")).splitlines() if line.startswith("|")]
+    )
+    assert not any("<script" in row or re.search(r"[^\\]\]\(", row) for row in rows)
+
+
+def test_a_band_of_survivors_says_so() -> None:
+    for text in (render.to_markdown(facts_with("x")), render.to_html(facts_with("x"))):
+        assert "1 of 5 diverged" in text
+        assert "57.0%" in text
+
+
+def test_numbers_keep_three_digits() -> None:
+    assert [render.number(value) for value in (0.9736, 0, 0.00123, -0.0045, 1, None)] == [
+        "0.974",
+        "0.000",
+        "0.0012",
+        "-0.0045",
+        "1.000",
+        "-",
+    ]
+    with pytest.raises(ValueError, match="JSON compliant"):
+        render.to_json({"x": float("nan")})
+
+
+# Command line
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (["study", "TRAILS=3"], "TRAILS is not a setting of this command: did you mean TRIALS?"),
+    (["study", "--trails", "3"], "TRAILS is not a setting"),
+    (["stdy"], "invalid choice: 'stdy'"),
+    ([], "required: verb"),
+    (["case"], "required: --id"),
+    (["case", "ID=1"], "there is no study in"),
+    (["report"], "there is no study in"),
+    (["ui"], "there is no study in"),
+    (["ui", "PORT=http"], "PORT must be a whole number"),
+    (["study", "OPEN=perhaps"], "expected 0 or 1"),
+    (["study", "NAME=../x"], "NAME must be up to 60 letters"),
+    (["study", "--set", "x"], "--set wants key=value"),
+    (["study", "search.seeds=1"], "one seed is no band"),
+    (["study", "DEVICE=gpu"], "runs on the CPU only"),
+    (["study", "SETTINGS=nowhere.toml"], "nowhere.toml does not exist"),
+])  # fmt: skip
+def test_what_is_not_understood_is_one_sentence_and_writes_nothing(
+    words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    verb = words[:1]
+    assert main([*verb, *(["--mlruns", str(tmp_path)] if verb and verb[0] != "stdy" else []), *words[1:]]) == 2
+    out = capsys.readouterr()
+    assert sentence in out.err
+    assert out.err.count("\n") == 1
+    assert out.err.startswith("handnet: ")
+    assert "Traceback" not in out.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert main(["study", "--mlruns", str(blocked / "inside")]) == 2
+    assert "cannot be written (Not a directory)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["study", "--help"], ["study", "TRAILS=3"], ["study", "search.seeds=1"]])
+def test_help_and_bad_input_import_nothing_heavy(words: list[str]) -> None:
+    code = f"""
+import sys
+from experiments.cli import main
+try: main({words!r})
+except SystemExit: pass
+print(*{{m.split('.')[0] for m in sys.modules}})"""
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout.splitlines()[-1]
+    assert not set(loaded.split()) & {"mlflow", "optuna", "tensorflow", "keras", "matplotlib", "sklearn"}
+
+
+def test_every_option_is_explained_and_names_a_setting(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main(["study", "--help"])
+    text = capsys.readouterr().out
+    assert all(f"--{option}" in text for option in SHORT)
+    assert set(SHORT.values()) - {"search.trials"} <= set(known_keys())
