@@ -36,6 +36,7 @@ KEY = "handnet.key"
 VERSION = mlflow.__version__
 REPLICA_FILE = "replica.npz"
 PAGE = 1000
+PAGE_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow's pages open on runs, not on chat traces
 
 DESCRIPTION = """One run per configuration of the study `{study}`. `role` says why it was trained: *search* runs were
 compared on validation rows to choose a winner; the others were confirmed on fresh seeds, and carry the test.
@@ -161,7 +162,7 @@ class Tracking:
         if found:
             return str(found.experiment_id)
         place = (self.home / "artifacts" / name.replace(" ", "-")).absolute().as_uri()
-        return str(self.client.create_experiment(name, place, tags={"mlflow.note.content": note, **tags}))
+        return str(self.client.create_experiment(name, place, tags={**PAGE_TAGS, "mlflow.note.content": note, **tags}))
 
     def _ours(self) -> Iterator[Run]:
         for experiment in (self.configurations, self.seeds):

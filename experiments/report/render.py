@@ -45,7 +45,8 @@ def to_markdown(facts: Mapping[str, Any]) -> str:
 
 def to_html(facts: Mapping[str, Any]) -> str:
     """The report for a browser: one file, no script, nothing fetched."""
-    bands = [band for band in facts["bands"] if band["score"] == "accuracy"]
+    # The majority class is in the table; in the picture it would squeeze all others into a corner.
+    bands = [band for band in facts["bands"] if band["score"] == "accuracy" and band["role"] != "majority class"]
     figures = {
         part: Markup(_inline(forest([band for band in bands if band["part"] == part], f"accuracy on {part} rows")))
         for part in ("test", "val")

@@ -1,0 +1,120 @@
+"""The front door: what the README, the Makefile, the lock and the wheel promise."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from experiments.cli import HELP, SHORT
+from experiments.settings import known_keys
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.MULTILINE))
+
+
+def make(*words: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_every_target_is_explained() -> None:
+    phony = set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[1].split())
+    assert phony == TARGETS
+    shown = make("help").stdout
+    assert all(f"make {target} " in shown for target in TARGETS)
+    assert make().stdout == shown
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    commands = re.findall(r"\bmake ([a-z]+)((?: [A-Z_]+=\S+)*)", README)
+    assert {"study", "test", "ui", "case", "try"} <= {target for target, _ in commands}
+    variables = {option.upper().replace("-", "_") for option in SHORT} | {
+        "NAME",
+        "OPEN",
+        "SETTINGS",
+        "ID",
+        "PORT",
+        "HELP",
+        "DEBUG",
+        "MLRUNS",
+    }
+    for target, words in commands:
+        assert target in TARGETS
+        assert {word.split("=")[0] for word in words.split()} <= variables
+
+
+def test_what_make_is_given_reaches_the_command_whole() -> None:
+    awkward = "a'b;$$(touch planted)"
+    shown = make("-n", "study", f"NAME={awkward}", "split.seed=7", "TRAILS=3").stdout
+    assert "'NAME=a'\\''b;$(touch planted)'" in shown
+    assert "'split.seed=7'" in shown
+    assert "'TRAILS=3'" in shown
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_python_of_the_readme_runs_and_prints_a_line_of_the_form_shown(block: str) -> None:
+    printed = subprocess.run([sys.executable, "-c", block], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    promised = re.search(r"^print.*#\s*(.*)$", block, re.MULTILINE)[1]
+    # The digits are the machine's own; the form is ours.
+    assert re.sub(r"\d", "0", printed.strip()) == re.sub(r"\d", "0", promised)
+
+
+def test_the_lock_pins_every_package_by_hash_and_names_no_host() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "://" not in lock
+    assert "--index-url" not in lock
+    entries = re.split(r"\n(?=[A-Za-z0-9])", lock.strip())
+    assert len(entries) > 50
+    for entry in entries:
+        assert re.match(r"[A-Za-z0-9._-]+==\S+", entry), entry[:80]
+        assert "--hash=sha256:" in entry
+    named = set(re.findall(r'^    "([A-Za-z0-9-]+)', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)) - {
+        "error",
+        "ignore",
+    }
+    locked = {re.match(r"[A-Za-z0-9._-]+", entry)[0].lower() for entry in entries}
+    assert {"optuna", "mlflow", "pandas", "pytest", "scikit-learn"} <= named & locked
+
+
+def test_every_dependency_names_a_file_that_uses_it() -> None:
+    for name, files in re.findall(
+        r'^    "([a-z0-9-]+)[^"]*",\s*# (.*)$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
+    ):
+        for file in re.findall(r"(?:handnet|experiments|tests)/[\w/]+\.py", files):
+            text = (ROOT / file).read_text()
+            module = {"scikit-learn": "sklearn", "pyarrow": "to_parquet"}.get(name, name)
+            assert module in text, f"{file} does not use {name}"
+
+
+def test_the_wheel_ships_the_core_and_nothing_else(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "handnet/reference/fit.py" in names
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"handnet"}
+    code = "import handnet; p = handnet.split(handnet.wisconsin()); print(handnet.__file__, p.train.X.shape)"
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(wheel)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ".whl" in out.stdout
+    assert "(341, 30)" in out.stdout
+
+
+def test_options_and_settings_are_all_explained() -> None:
+    assert set(HELP) == set(SHORT)
+    toml = (ROOT / "experiments" / "study.toml").read_text()
+    assert all(key.split(".")[-1] in toml for key in known_keys())
