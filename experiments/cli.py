@@ -32,6 +32,22 @@ HELP = {
     "backend": "what does the arithmetic (numpy)", "dtype": "float32 or float64", "engine": "for backends that have several",
     "device": "auto, cpu or gpu", "split-seed": "of the train/val/test split (42)", "stratify": "true or false",
 }  # fmt: skip
+TEACH = {
+    "study": """A study tries configurations, each trained on the same search seeds, and ranks them by mean validation log
+loss. The best is frozen and trained again on fresh seeds, beside the recipes of study.toml. Then the sealed test
+is opened, once, and counted. Everything goes to MLflow and into a report. Stop or kill it whenever you like: the
+same command goes on from there, with the same numbers.
+
+  make study                                the default study (about a minute on two cores)
+  make study DESIGN=sobol TRIALS=64         points fixed beforehand
+  make study space.epochs.high=300          any setting of study.toml; other settings are another study
+  make study TRIALS=60                      more trials of the same study, until its test was opened""",
+    "try": "Three configurations, two seeds, five confirmation seeds: the whole path in seconds. The test stays sealed.",
+    "report": "Computed from the stored logits of every seed. Nothing is trained and no new opening is made.",
+    "case": "  make case ID=203                          a case of the default study\n"
+            "  make case ID=203 NAME=wisconsin-1a2b3c4d  of another one; the last screen of a study names it",
+    "ui": "MLflow, reachable from this machine alone. From elsewhere: ssh -L 5000:127.0.0.1:5000 user@this-machine",
+}  # fmt: skip
 TRY = {"search.trials": "3", "search.seeds": "2", "confirm.seeds": "5"}
 FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
 INTERRUPTED = "Stopped. All finished seeds and trials are kept; the same command goes on from here."
@@ -67,12 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def study(options: argparse.Namespace) -> int:
-    """make study: search, confirm, open the test, report; go on where it stopped."""
+    """make study: search, confirm, open the test, report; go on where it stopped"""
     return _run(options, {})
 
 
 def try_out(options: argparse.Namespace) -> int:
-    """make try: the same in seconds, small, test sealed."""
+    """make try: the same in seconds, small, test sealed"""
     return _run(options, TRY)
 
 
@@ -84,14 +100,14 @@ def _run(options: argparse.Namespace, base: dict[str, str]) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """make report: compute the report of a finished study anew from what is stored."""
+    """make report: compute the report of a finished study anew from what is stored"""
     whole = _study(options, {}, stored=True)
     _show(whole, whole.read())
     return 0
 
 
 def case(options: argparse.Namespace) -> int:
-    """make case ID=203: one case of the table, and what the confirmed networks say of it."""
+    """make case ID=203: one case of the table, and what the confirmed networks say of it"""
     whole = _study(options, {}, stored=True)
     from experiments.report.facts import watched
 
@@ -109,7 +125,7 @@ def case(options: argparse.Namespace) -> int:
 
 
 def ui(options: argparse.Namespace) -> int:
-    """make ui: MLflow's pages on this machine only."""
+    """make ui: MLflow's pages on this machine only"""
     home, port = Path(options.mlruns), _port(options.port)
     if not (home / "mlflow.db").exists():
         raise Refusal(f"there is no study in {home} yet; make study makes one.")
@@ -215,7 +231,8 @@ def _parser() -> _Parser:
 
 def _verb(verbs: "argparse._SubParsersAction[_Parser]", name: str, verb: object) -> _Parser:
     summary = str(verb.__doc__).partition(": ")[2]
-    sub = verbs.add_parser(name, help=summary, description=summary)
+    sub = verbs.add_parser(name, help=summary, description=f"{summary}.\n\n{TEACH[name]}",
+                           formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     sub.set_defaults(verb=verb, parser=sub)
     sub.add_argument("--mlruns", default="mlruns", metavar="FOLDER", help="where everything is written (mlruns)")
     sub.add_argument("--debug", action="store_true", help="show a traceback when something fails")
