@@ -146,6 +146,8 @@ def ui(options: argparse.Namespace) -> int:
 
 def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "Study":
     settings = read(base | _overrides(options), Path(options.settings))  # refused before anything heavy is imported
+    if sys.stderr.isatty():
+        print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
     from experiments.screen import Clock, Screen
     from experiments.study import Request, Study
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from experiments.report.render import interval, label, number, table
 
+SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
 SHOWN = ("accuracy", "sensitivity", "specificity", "log_loss")
 
 
@@ -104,14 +105,14 @@ class Bar:
         self.screen, self.bars, self.task, self.what, self.total, self.done = screen, bars, task, what, total, done
         self.spoke = time.monotonic()
 
-    def advance(self, news: str = "") -> None:
-        """One more is done."""
-        self.done += 1
+    def advance(self, more: int, news: str) -> None:
+        """So many more are done."""
+        self.done += more
         self.bars.update(self.task, completed=self.done, news=news)
-        quiet = not self.screen.err.is_terminal and (time.monotonic() - self.spoke > 5 or self.done == self.total)
-        if quiet:
+        due = time.monotonic() - self.spoke > SILENCE or self.done == self.total
+        if more and due and not self.screen.err.is_terminal:
             self.spoke = time.monotonic()
-            self.screen.say(f"{self.what}: {self.done} of {self.total}{'; ' if news else ''}{news}")
+            self.screen.say(f"{self.what}: {self.done} of {self.total}; {news}")
 
 
 def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]]) -> Table:

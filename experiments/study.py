@@ -18,7 +18,7 @@ from experiments import tracking as mlflow_side
 from experiments.confirm import baselines, candidates
 from experiments.records import Records, read_confirmed
 from experiments.report import facts, render
-from experiments.screen import Clock, Screen
+from experiments.screen import Bar, Clock, Screen
 from experiments.sealed import Ledger, Opening
 from experiments.search import Search
 from experiments.search import versions as search_versions
@@ -150,16 +150,13 @@ class Study:
                     lost = int((replicas.fit.diverged_at >= 0).sum())
                     self.search.tell(trial, value, config_id=self.bench.config_id(recipe), diverged=lost)
                 best = min(best, value)
-                bar.advance(f"best mean val log loss {best:.4f} over {self.settings.search.seeds} seeds")
+                bar.advance(1, f"best mean val log loss {best:.4f} over {self.settings.search.seeds} seeds")
 
     def _confirm(self, winner: Recipe) -> None:
         """Train the frozen configurations on fresh seeds, open the test if that is allowed, write their runs."""
         frozen = candidates(winner, self.settings)
-        with self.screen.progress("confirm", len(frozen), 0) as bar:
-            trained = []
-            for one in frozen:
-                trained.append(self._replicas(one.recipe, self.settings.confirm_seeds, one.role))
-                bar.advance(f"{one.role} on {self.settings.confirm.seeds} fresh seeds")
+        with self.screen.progress("confirm", len(frozen) * self.settings.confirm.seeds, 0) as bar:
+            trained = [self._replicas(one.recipe, self.settings.confirm_seeds, one.role, bar) for one in frozen]
         opened = self._open([self.bench.config_id(one.recipe) for one in frozen])
         seal, test = (opened[0].id, opened[1]) if opened else ("sealed", None)
         with self.clock("track"):
@@ -189,11 +186,14 @@ class Study:
         test = self.bench.parts.test.open(record)
         return record(self.bench.parts.test.digest), test
 
-    def _replicas(self, recipe: Recipe, seeds: Sequence[int], label: str) -> Replicas:
-        """The results of a recipe on these seeds: what is stored is read, what is missing is trained in one stack."""
+    def _replicas(self, recipe: Recipe, seeds: Sequence[int], label: str, bar: Bar | None = None) -> Replicas:
+        """The results of a recipe on these seeds: what is stored is read, what is missing is trained in one stack.
+        The bar, if any, counts seeds."""
         with self.clock("track"):
             done = self.tracking.replicas(self.bench.config_id(recipe), seeds)
         missing = [seed for seed in seeds if seed not in done]
+        if bar:
+            bar.advance(len(done), label)
         if missing:
             self.worked = True
             with self.clock("train"):
@@ -202,6 +202,8 @@ class Study:
                 for index, seed in enumerate(missing):
                     done[seed] = fresh.one(index)
                     self.tracking.write(self.records.seed(done[seed], recipe, label))
+                    if bar:
+                        bar.advance(1, f"{label} on fresh seeds")
         return together(list(done.values()))
 
     def _held_to_the_opening(self, settings: Settings) -> Settings:
