@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from handnet import Layer, Recipe, seeded_plan
-from handnet.reference.fit import pack
+from handnet.history import pack
 from handnet.reference.functions import dense_backward, dense_backward_input, log_loss, relu, relu_backward, sigmoid
 from handnet.reference.network import backward, forward
 from handnet.reference.optimizers import sgd

@@ -10,36 +10,8 @@ import pytest
 import handnet
 
 ROOT = Path(__file__).parent.parent
-CORE = [
-    "recipe",
-    "data",
-    "splits",
-    "backend",
-    "draws",
-    "reference",
-    "keras_backend",
-    "grade",
-    "bands",
-    "cases",
-    "classifier",
-]
-HARNESS = [
-    "settings",
-    "stores",
-    "workers",
-    "summary",
-    "tracking",
-    "served_model",
-    "search",
-    "sealed",
-    "confirm",
-    "report",
-    "records",
-    "screen",
-    "study",
-    "cli",
-    "__main__",
-]
+CORE = "recipe data splits backend draws history reference keras_backend grade bands cases classifier".split()
+HARNESS = "settings stores workers summary tracking served_model search sealed confirm report records screen study cli __main__".split()
 HOME = {
     "optuna": {"search.py"},
     "mlflow": {"tracking.py", "served_model.py"},  # the second is what a model logged to MLflow runs when loaded

@@ -7,7 +7,7 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 
 from handnet import Layer, Recipe, load_backend, seeded_plan
 from handnet.draws import generator
-from handnet.reference.fit import pack, unpack
+from handnet.history import pack, unpack
 from handnet.reference.functions import dropout_scale, log_loss, log_loss_backward, sigmoid
 from handnet.reference.network import backward, forward
 from handnet.reference.optimizers import adam, adam_start

@@ -1,0 +1,99 @@
+"""What every backend does beside arithmetic: walk the plan, keep the histories, notice who diverged, apply patience."""
+
+from collections.abc import Iterator
+from itertools import islice, pairwise
+
+import numpy as np
+
+from handnet.backend import EpochDraws, Fit, Layer, Plan
+from handnet.data import Array, Table
+from handnet.recipe import Recipe
+
+
+def batches(rows: int, size: int) -> list[slice]:
+    """Slices of at most `size` rows, in order, the last one short: 341 rows are 10 batches of 32 and one of 21."""
+    return [slice(low, min(low + size, rows)) for low in range(0, rows, size)]
+
+
+def epochs_of(plan: Plan, recipe: Recipe) -> Iterator[EpochDraws]:
+    """The draws of the recipe's epochs. Raises ValueError when the plan ends before."""
+    ended = 0
+    for draws in islice(plan.epochs(), recipe.epochs):
+        ended += 1
+        yield draws
+    if ended < recipe.epochs:
+        raise ValueError(f"the plan must hold draws for {recipe.epochs} epochs, but ended after {ended}.")
+
+
+def check_shapes(first: tuple[Layer, ...], train: Table, recipe: Recipe) -> None:
+    """Raises ValueError when the plan's weights are not those of the recipe's network on these columns."""
+    expected = list(pairwise((train.X.shape[1], *recipe.hidden, 1)))
+    came = [layer.weight.shape[1:] for layer in first]
+    if came != expected:
+        raise ValueError(f"the plan's weights must have shapes {expected} a replica, but have {came}.")
+
+
+def pack(layers: tuple[Layer, ...]) -> Array:
+    """All weights and biases of each replica in one row, (R, P), in the order of the layers."""
+    replicas = len(layers[0].weight)
+    return np.concatenate([part.reshape(replicas, -1) for layer in layers for part in layer], axis=1)
+
+
+def unpack(weights: Array, like: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """The rows of `pack` as layers of the same shapes as `like`; views, not copies."""
+    layers, at = [], 0
+    for layer in like:
+        parts = []
+        for part in layer:
+            size = part.shape[1] * part.shape[2]
+            parts.append(weights[:, at : at + size].reshape(len(weights), *part.shape[1:]))
+            at += size
+        layers.append(Layer(*parts))
+    return tuple(layers)
+
+
+class History:
+    """Losses of R replicas as they train, and the weights each will return.
+
+    Patience is Keras's EarlyStopping with restored best weights, replica by replica: after `patience` epochs in a
+    row without a smaller validation loss a replica has stopped, and its best weights are what it returns. It trains
+    on beside the others, unheard. Without patience the last weights are returned.
+    """
+
+    def __init__(self, weights: Array, recipe: Recipe) -> None:
+        replicas = len(weights)
+        self.weights = weights  # (R, P)
+        self.losses = np.full((3, replicas, recipe.epochs), np.nan)
+        self.best_epoch = np.full(replicas, -1)
+        self.diverged_at = np.full(replicas, -1)
+        self._patience = recipe.patience
+        self._best_loss = np.full(replicas, np.inf)
+        self._waited = np.zeros(replicas, dtype=int)
+        self._stopped = np.zeros(replicas, dtype=bool)
+
+    def record(self, epoch: int, train_loss: Array, train_loss_off: Array, val_loss: Array, weights: Array) -> None:
+        """One epoch is done: losses (R,), weights (R, P) after it."""
+        self.losses[:, :, epoch] = train_loss, train_loss_off, val_loss
+        # Weights too: a unit that turned NaN can hide behind a relu while every loss stays finite.
+        sound = np.isfinite(self.losses[:, :, epoch]).all(axis=0) & np.isfinite(weights).all(axis=1)
+        self.diverged_at[(self.diverged_at < 0) & ~sound] = epoch
+        if self._patience is None:
+            self.weights = weights
+        else:
+            self._watch(epoch, self.losses[2, :, epoch], weights, self._patience)
+
+    def fit(self, like: tuple[Layer, ...]) -> Fit:
+        """Everything recorded, the weights in layers shaped as `like`."""
+        train_loss, train_loss_off, val_loss = self.losses
+        layers = unpack(self.weights, like)
+        return Fit(layers, train_loss, train_loss_off, val_loss, self.best_epoch, self.diverged_at)
+
+    def _watch(self, epoch: int, val_loss: Array, weights: Array, patience: int) -> None:
+        better = (val_loss < self._best_loss) & ~self._stopped
+        # A replica that never had a finite loss returns its latest weights, and best_epoch stays -1.
+        taken = better | ((self.best_epoch < 0) & ~self._stopped)
+        self.weights = np.where(taken[:, None], weights, self.weights)
+        self.best_epoch[better] = epoch
+        self._best_loss[better] = val_loss[better]
+        self._waited = np.where(better, 0, self._waited + 1)
+        self._stopped |= (self._waited >= patience) & (epoch > 0)
