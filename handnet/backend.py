@@ -27,7 +27,10 @@ ARITHMETIC = 1
 
 DTYPES = ("float32", "float64")
 DEVICES = ("auto", "cpu", "gpu")
-BACKENDS = {"numpy": "handnet.reference.fit"}  # each module offers load(dtype, engine, device) -> Backend
+BACKENDS = {
+    "numpy": "handnet.reference.fit",
+    "keras": "handnet.keras_backend",
+}  # each module offers load(dtype, engine, device) -> Backend
 
 
 class Layer(NamedTuple):

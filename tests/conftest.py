@@ -13,6 +13,7 @@ from handnet.splits import Split
 settings.register_profile(
     "handnet",
     derandomize=True,
+    max_examples=int(os.environ.get("HANDNET_EXAMPLES", "100")),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.differing_executors, HealthCheck.function_scoped_fixture],

@@ -1,195 +1,16 @@
-"""The laws of handnet/backend.py. A new backend is one more subclass of `BackendContract`."""
+"""The laws on the by-hand backend, to the bit; and the draws every backend is given."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from contract import RECIPE, BackendContract, recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handnet import Backend, EpochDraws, Fit, Layer, Recipe, Table, load_backend, seeded_plan
+from handnet import Recipe, load_backend, seeded_plan
 from handnet.draws import generator
 from handnet.splits import Split
-
-RECIPE = Recipe(epochs=6, learning_rate=5e-3)
-HISTORIES = ("train_loss", "train_loss_off", "val_loss")
-
-
-@dataclass(frozen=True)
-class GivenPlan:
-    """A plan built by hand from arrays."""
-
-    layers: tuple[Layer, ...]
-    draws: tuple[EpochDraws, ...]
-
-    def start(self) -> tuple[Layer, ...]:
-        return self.layers
-
-    def epochs(self) -> Iterator[EpochDraws]:
-        return iter(self.draws)
-
-
-def recorded(recipe: Recipe, train: Table, seeds: list[int]) -> GivenPlan:
-    plan = seeded_plan(recipe, train, seeds)
-    return GivenPlan(plan.start(), tuple(plan.epochs()))
-
-
-def arrays(fit: Fit) -> list[np.ndarray]:
-    return [part for layer in fit.layers for part in layer] + [np.asarray(part) for part in fit[1:]]
-
-
-class BackendContract:
-    """Subclasses give the backend; a compiled one may widen `same` to a stated tolerance."""
-
-    backend: Backend
-    agreement = 0.0  # largest difference of a probability from the float64 reference after 50 epochs
-
-    def same(self, one: np.ndarray, other: np.ndarray) -> bool:
-        return np.array_equal(one, other, equal_nan=True)
-
-    def fit(self, parts: Split, seeds: list[int], recipe: Recipe = RECIPE) -> Fit:
-        return self.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, seeds))
-
-    def assert_same(self, one: Fit, other: Fit) -> None:
-        for a, b in zip(arrays(one), arrays(other), strict=True):
-            assert self.same(a, b)
-
-    def test_shapes(self, parts: Split) -> None:
-        fit = self.fit(parts, [3, 4, 5])
-        shapes = [part.shape for layer in fit.layers for part in layer]
-        assert shapes == [(3, 30, 16), (3, 1, 16), (3, 16, 8), (3, 1, 8), (3, 8, 1), (3, 1, 1)]
-        assert {getattr(fit, name).shape for name in HISTORIES} == {(3, 6)}
-        assert fit.best_epoch.tolist() == fit.diverged_at.tolist() == [-1, -1, -1]
-        logits = self.backend.logits(fit.layers, parts.val.X)
-        assert logits.shape == (3, 114)
-        assert np.allclose(self.backend.predict(fit.layers, parts.val.X), 1 / (1 + np.exp(-logits)), atol=1e-6)
-
-    def test_1_same_arguments_same_fit(self, parts: Split) -> None:
-        self.assert_same(self.fit(parts, [1, 2]), self.fit(parts, [1, 2]))
-
-    @given(seeds=st.lists(st.integers(0, 2**32 - 1), min_size=2, max_size=9, unique=True))
-    def test_2_alone_equals_in_a_batch(self, parts: Split, seeds: list[int]) -> None:
-        recipe = replace(RECIPE, epochs=2)
-        batch = self.fit(parts, seeds, recipe)
-        alone = self.fit(parts, seeds[-1:], recipe)
-        for whole, single in zip(arrays(batch), arrays(alone), strict=True):
-            assert self.same(whole[-1:], single)
-        assert self.same(self.backend.logits(batch.layers, parts.val.X)[-1:],
-                         self.backend.logits(alone.layers, parts.val.X))  # fmt: skip
-
-    def test_2_in_a_large_batch(self, parts: Split) -> None:
-        recipe = replace(RECIPE, epochs=2)
-        batch, alone = self.fit(parts, list(range(64)), recipe), self.fit(parts, [17], recipe)
-        for whole, single in zip(arrays(batch), arrays(alone), strict=True):
-            assert self.same(whole[17:18], single)
-
-    def test_3_permuted_seeds_permute_results(self, parts: Split) -> None:
-        forth, back = self.fit(parts, [7, 8, 9]), self.fit(parts, [9, 8, 7])
-        for a, b in zip(arrays(forth), arrays(back), strict=True):
-            assert self.same(a, b[::-1])
-
-    def test_4_a_shorter_run_is_the_beginning_of_a_longer_one(self, parts: Split) -> None:
-        plan = seeded_plan(replace(RECIPE, epochs=4), parts.train, [0, 1])
-        assert self.same(self.fit(parts, [0, 1]).val_loss[:, :4],
-                         self.backend.fit(parts.train, parts.val, replace(RECIPE, epochs=4), plan).val_loss)  # fmt: skip
-        # A plan may hold more epochs than the recipe asks for: its weights are those of the short run.
-        short = replace(RECIPE, epochs=3)
-        longer = self.backend.fit(parts.train, parts.val, short, recorded(RECIPE, parts.train, [0, 1]))
-        self.assert_same(longer, self.fit(parts, [0, 1], short))
-
-    def test_5_without_dropout_masks_are_ignored(self, parts: Split) -> None:
-        recipe = replace(RECIPE, dropout=0.0)
-        plan = recorded(recipe, parts.train, [0, 1])
-        nothing = tuple(EpochDraws(d.order, tuple(np.zeros_like(k) for k in d.keep)) for d in plan.draws)
-        masked = self.backend.fit(parts.train, parts.val, recipe, replace(plan, draws=nothing))
-        self.assert_same(masked, self.fit(parts, [0, 1], recipe))
-
-    def test_dropout_acts_on_the_first_hidden_layer_only(self, parts: Split) -> None:
-        plan = recorded(RECIPE, parts.train, [0, 1])
-        later = tuple(EpochDraws(d.order, (d.keep[0], np.zeros_like(d.keep[1]))) for d in plan.draws)
-        first = tuple(EpochDraws(d.order, (~d.keep[0], d.keep[1])) for d in plan.draws)
-        fit = self.fit(parts, [0, 1])
-        self.assert_same(self.backend.fit(parts.train, parts.val, RECIPE, replace(plan, draws=later)), fit)
-        flipped = self.backend.fit(parts.train, parts.val, RECIPE, replace(plan, draws=first))
-        assert not self.same(flipped.train_loss, fit.train_loss)
-
-    @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-    def test_6_agrees_with_the_reference(self, parts: Split, optimizer: str) -> None:
-        recipe = Recipe(learning_rate=1e-2 if optimizer == "sgd" else 1e-3, epochs=50, optimizer=optimizer)
-        reference = load_backend("numpy", dtype="float64")
-        plan = seeded_plan(recipe, parts.train, [0, 1, 2])
-        ours = self.backend.fit(parts.train, parts.val, recipe, plan)
-        theirs = reference.fit(parts.train, parts.val, recipe, plan)
-        distance = np.abs(
-            self.backend.predict(ours.layers, parts.val.X) - reference.predict(theirs.layers, parts.val.X)
-        )
-        assert distance.max() <= self.agreement
-
-    def test_7_arguments_and_global_generators_untouched(self, parts: Split) -> None:
-        plan = recorded(RECIPE, parts.train, [0, 1])
-        held = [part for layer in plan.layers for part in layer] + [draw.order for draw in plan.draws]
-        copies = [part.copy() for part in held]
-        before = np.random.get_state()[1].copy()  # noqa: NPY002 - the global state is what must not move
-        fit = self.backend.fit(parts.train, parts.val, RECIPE, plan)
-        weights = [part.copy() for layer in fit.layers for part in layer]
-        self.backend.logits(fit.layers, parts.val.X)
-        assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
-        assert all(np.array_equal(a, b) for a, b in zip(held, copies, strict=True))
-        after = [part for layer in fit.layers for part in layer]
-        assert all(np.array_equal(a, b) for a, b in zip(after, weights, strict=True))
-
-    def test_8_a_diverging_replica_is_named_and_harms_nobody(self, parts: Split) -> None:
-        plan = recorded(RECIPE, parts.train, [0, 1, 2])
-        first = plan.layers[0]
-        poisoned = first.weight.copy()
-        poisoned[1] = 1e30
-        ill = replace(plan, layers=(Layer(poisoned, first.bias), *plan.layers[1:]))
-        fit = self.backend.fit(parts.train, parts.val, replace(RECIPE, learning_rate=1e30, optimizer="sgd"), ill)
-        assert fit.diverged_at[1] >= 0
-        mixed = self.backend.fit(parts.train, parts.val, RECIPE, ill)
-        sound = self.fit(parts, [0, 1, 2])
-        for a, b in zip(arrays(mixed), arrays(sound), strict=True):
-            assert self.same(a[[0, 2]], b[[0, 2]])
-
-    def test_8_a_weight_that_is_not_finite_is_seen_behind_a_finite_loss(self, parts: Split) -> None:
-        # A first-layer bias of -inf shuts its unit for ever: the loss stays finite, the network is broken.
-        plan = recorded(RECIPE, parts.train, [0, 1])
-        first = plan.layers[0]
-        bias = first.bias.copy()
-        bias[0, 0, 3] = -np.inf
-        ill = replace(plan, layers=(Layer(first.weight, bias), *plan.layers[1:]))
-        fit = self.backend.fit(parts.train, parts.val, RECIPE, ill)
-        assert fit.diverged_at.tolist() == [0, -1]
-
-    def test_patience_returns_what_stopping_there_would_have(self, parts: Split) -> None:
-        recipe = Recipe(learning_rate=2e-2, epochs=40, patience=3)
-        fit = self.fit(parts, [0, 1, 2, 3], recipe)
-        for replica, seed in enumerate([0, 1, 2, 3]):
-            best, waited, losses = 0, 0, fit.val_loss[replica]
-            for epoch in range(1, 40):
-                best, waited = (epoch, 0) if losses[epoch] < losses[best] else (best, waited + 1)
-                if waited == 3:
-                    break
-            assert fit.best_epoch[replica] == best
-            stopped = self.fit(parts, [seed], replace(recipe, epochs=best + 1, patience=None))
-            assert self.same(stopped.layers[0].weight, fit.layers[0].weight[replica : replica + 1])
-        assert len(set(fit.best_epoch.tolist())) > 1  # else replicas could not be told apart
-
-    def test_a_plan_that_does_not_fit_is_refused(self, parts: Split) -> None:
-        short = recorded(replace(RECIPE, epochs=2), parts.train, [0])
-        with pytest.raises(ValueError, match="must hold draws for 6 epochs, but ended after 2"):
-            self.backend.fit(parts.train, parts.val, RECIPE, short)
-        other = recorded(replace(RECIPE, hidden=(4,)), parts.train, [0])
-        with pytest.raises(ValueError, match="shapes"):
-            self.backend.fit(parts.train, parts.val, RECIPE, other)
-
-    @pytest.mark.parametrize("hidden", [(5,), (4, 3, 2)])
-    def test_other_depths(self, parts: Split, hidden: tuple[int, ...]) -> None:
-        recipe = replace(RECIPE, hidden=hidden, epochs=30)
-        fit = self.fit(parts, [0, 1], recipe)
-        assert [layer.weight.shape[2] for layer in fit.layers] == [*hidden, 1]
-        assert (fit.val_loss[:, -1] < fit.val_loss[:, 0]).all()
 
 
 class TestNumpyFloat32(BackendContract):
@@ -204,7 +25,7 @@ class TestNumpyFloat64(BackendContract):
 
 def test_unknown_words_are_refused_with_the_known_ones() -> None:
     for arguments, sentence in [
-        ({"name": "nump"}, "unknown backend 'nump': expected one of numpy"),
+        ({"name": "nump"}, "unknown backend 'nump': expected one of numpy, keras"),
         ({"name": "numpy", "dtype": "float16"}, "unknown dtype 'float16': expected one of float32, float64"),
         ({"name": "numpy", "device": "tpu"}, "unknown device 'tpu'"),
         ({"name": "numpy", "device": "gpu"}, "runs on the CPU only"),

@@ -1,0 +1,290 @@
+"""The same arithmetic in stock Keras 3 parts: one EinsumDense per layer over the replica axis, one compiled model.
+
+Nothing here knows how the chain rule works: gradients are the engine's, the optimizer is Keras's own. That is the
+point of it. Engines are TensorFlow, the default, and JAX; Keras chooses once per process, so a process has one.
+
+A network is compiled for a shape (replicas, rows, columns, hidden, optimizer) and kept. Learning rate and dropout are
+variables of it, rows are gathered by index inside the compiled step, and the number of epochs is none of its
+business: another recipe of the same shape compiles nothing anew.
+
+Keras wants the batch in front: axes are (batch, R, units) in the compiled step, (R, ...) everywhere else.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from handnet.backend import Fit, Layer, Plan
+from handnet.data import Array, Table
+from handnet.history import History, batches, check_shapes, epochs_of, pack
+from handnet.recipe import Recipe
+
+ENGINES = ("tensorflow", "jax")
+INSTALL = "make setup installs it"
+
+
+def load(dtype: str, engine: str | None, device: str) -> "KerasBackend":
+    """The Keras backend on an engine: the argument, else KERAS_BACKEND, else TensorFlow.
+
+    Raises ValueError when Keras or the engine is missing, when this process runs another engine already, or
+    when a GPU was asked for and there is none: it never falls back to the CPU by itself.
+    """
+    chosen = engine or os.environ.get("KERAS_BACKEND") or ENGINES[0]
+    if chosen not in ENGINES:
+        raise ValueError(f"unknown engine {chosen!r}: expected one of {', '.join(ENGINES)}.")
+    for package in ("keras", chosen):
+        if find_spec(package) is None:
+            raise ValueError(
+                f"the keras backend on {chosen} needs the package {package}, which is not here; {INSTALL}."
+            )
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = chosen
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take the whole GPU
+    keras = _keras()
+    if keras.backend.backend() != chosen:
+        raise ValueError(f"Keras runs on {keras.backend.backend()} in this process and cannot change to {chosen}; "
+                         f"set KERAS_BACKEND={chosen} before Keras is first imported.")  # fmt: skip
+    return KerasBackend(np.dtype(dtype), chosen, _device(device, chosen))
+
+
+@dataclass(frozen=True)
+class KerasBackend:
+    """The Backend in Keras. device is where it really runs: "cpu" or "gpu"."""
+
+    dtype: np.dtype
+    engine: str
+    device: str
+    name: str = "keras"
+
+    def fit(self, train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
+        """Train R networks in one compiled `model.fit`. See `Fit` for what comes back."""
+        first = tuple(Layer(*(np.asarray(part, self.dtype) for part in layer)) for layer in plan.start())
+        check_shapes(first, train, recipe)
+        history = History(pack(first), recipe)
+        shape = (len(first[0].weight), *train.X.shape, recipe.hidden, recipe.optimizer)
+        with self._settled():
+            network = _network(self.dtype, self.engine, self.device, shape)
+            network.start(first, train, recipe)
+            watcher = _parts().Watcher(history, self._losses, train, val)
+            feed = _Feed(plan, recipe, len(train.y))
+            try:
+                network.fit(
+                    iter(feed), epochs=recipe.epochs, steps_per_epoch=feed.steps, verbose=0, callbacks=[watcher]
+                )
+            except Exception:
+                if feed.fault is None:  # an engine wraps what its input raises; the sentence inside is what counts
+                    raise
+            if feed.fault is not None:
+                raise feed.fault
+        return history.fit(like=first)
+
+    def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
+        """(R, n): what enters the sigmoid, dropout off."""
+        with self._settled():
+            return _numpy(_forward(layers, self._tensor(X)))
+
+    def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
+        """(R, n): probability of class 1."""
+        ops = _keras().ops
+        with self._settled():
+            return _numpy(1 / (1 + ops.exp(-ops.clip(_forward(layers, self._tensor(X)), -80, 80))))
+
+    def _losses(self, layers: tuple[Layer, ...], table: Table) -> Array:
+        """(R,): the mean loss on a table, dropout off."""
+        z = _forward(layers, self._tensor(table.X))
+        return _numpy(_keras().ops.sum(_log_loss(z, self._tensor(table.y)), axis=1)) / len(table.y)
+
+    def _tensor(self, array: Array) -> Any:
+        return _keras().ops.convert_to_tensor(np.asarray(array, self.dtype))
+
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Keras's default dtype is ours for the time of a call (some of its variables ask for nothing else), and
+        the device is the one that was chosen."""
+        keras = _keras()
+        before = keras.config.floatx()
+        keras.config.set_floatx(self.dtype.name)
+        try:
+            with keras.device(f"{self.device}:0"):
+                yield
+        finally:
+            keras.config.set_floatx(before)
+
+
+class _Feed:
+    """Batches of (visiting order, keep mask) for all epochs, batch first; remembers why it ended early."""
+
+    def __init__(self, plan: Plan, recipe: Recipe, rows: int) -> None:
+        self.plan, self.recipe = plan, recipe
+        self.slices = batches(rows, recipe.batch_size)
+        self.steps = len(self.slices)
+        self.fault: ValueError | None = None
+
+    def __iter__(self) -> Iterator[tuple[tuple[Array, Array]]]:
+        try:
+            for draw in epochs_of(self.plan, self.recipe):
+                order, keep = draw.order.T.astype(np.int32), draw.keep[0].transpose(1, 0, 2)
+                for rows in self.slices:
+                    yield ((order[rows], keep[rows]),)
+        except ValueError as fault:
+            self.fault = fault
+            raise
+
+
+def _forward(layers: tuple[Any, ...], x: Any) -> Any:
+    """Logits (R, n) of rows x (n, features), dropout off."""
+    ops = _keras().ops
+    for weight, bias in layers[:-1]:
+        x = ops.relu(ops.matmul(x, weight) + bias)
+    weight, bias = layers[-1]
+    return (ops.matmul(x, weight) + bias)[:, :, 0]
+
+
+def _log_loss(z: Any, y: Any) -> Any:
+    """ln(1 + e^z) - y z, each row its own. Not Keras's binary_crossentropy: that one clips on some engines."""
+    return _keras().ops.softplus(z) - y * z
+
+
+@lru_cache(maxsize=8)
+def _network(dtype: np.dtype, engine: str, device: str, shape: tuple[Any, ...]) -> Any:
+    """The compiled network of a shape. Kept, because compiling costs more than training."""
+    replicas, rows, columns, hidden, optimizer = shape
+    keras = _keras()
+    network = _parts().Network(replicas, rows, columns, hidden, dtype.name)
+    if optimizer == "adam":
+        # As float64 scalars: TensorFlow would round a plain 0.999 to float32 even in a float64 network.
+        step = keras.optimizers.Adam(beta_1=dtype.type(0.9), beta_2=dtype.type(0.999), epsilon=1e-7)
+    else:
+        step = keras.optimizers.SGD()
+    network.compile(optimizer=step, jit_compile=engine == "jax")
+    step.build(network.trainable_variables)
+    return network
+
+
+def _device(asked: str, engine: str) -> str:
+    try:
+        found = _keras().distribution.list_devices("gpu")
+    except RuntimeError:  # JAX's way of saying none
+        found = []
+    if asked == "gpu" and not found:
+        raise ValueError(f"device='gpu' was asked for, but {engine} finds no GPU on this machine; make setup DEVICE=gpu "
+                         "installs what an NVIDIA GPU needs, device='auto' takes what there is.")  # fmt: skip
+    if found and asked != "cpu" and engine == "tensorflow":
+        import tensorflow as tf
+
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+    return "gpu" if found and asked != "cpu" else "cpu"
+
+
+def _numpy(tensor: Any) -> Array:
+    return np.asarray(_keras().ops.convert_to_numpy(tensor))
+
+
+@cache
+def _keras() -> Any:
+    """Keras, imported when first needed: it brings its engine with it, which takes seconds."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.config.update("jax_enable_x64", True)  # without it JAX has no float64 at all
+        jax.config.update("jax_default_matmul_precision", "highest")  # no TF32 on a GPU
+    return keras
+
+
+@cache
+def _parts() -> Any:
+    """Keras's base classes exist once Keras is imported, so ours are made then."""
+    keras = _keras()
+    ops = keras.ops
+
+    class Network(keras.Model):  # type: ignore[misc, name-defined]
+        """R networks side by side. Inputs: row numbers (batch, R) and keep masks (batch, R, units); output: logits."""
+
+        def __init__(self, replicas: int, rows: int, columns: int, hidden: tuple[int, ...], dtype: str) -> None:
+            super().__init__(dtype=dtype)
+            self.X = self.add_weight(shape=(rows, columns), trainable=False, dtype=dtype, name="X")
+            self.y = self.add_weight(shape=(rows,), trainable=False, dtype=dtype, name="y")
+            self.rate = self.add_weight(shape=(), trainable=False, dtype=dtype, name="rate")
+            self.stack = [
+                keras.layers.EinsumDense("bsi,sio->bso", (replicas, units), bias_axes="so", dtype=dtype)
+                for units in (*hidden, 1)
+            ]
+            for layer, width in zip(self.stack, (columns, *hidden), strict=True):
+                layer.build((None, replicas, width))
+            self.seen = Seen(replicas, dtype)
+            self.traces = 0  # how often an engine had to read `call`: once a shape, never once a recipe
+            self.built = True
+
+        def start(self, first: tuple[Layer, ...], train: Table, recipe: Recipe) -> None:
+            """Forget everything: weights, data and rates of this fit, an optimizer that has taken no step."""
+            for layer, (weight, bias) in zip(self.stack, first, strict=True):
+                layer.kernel.assign(weight)
+                layer.bias.assign(bias[:, 0])
+            self.X.assign(train.X)
+            self.y.assign(train.y)
+            self.rate.assign(recipe.dropout)
+            for variable in self.optimizer.variables:
+                variable.assign(ops.zeros(variable.shape, variable.dtype))
+            self.optimizer.learning_rate = recipe.learning_rate
+
+        def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:
+            self.traces += 1
+            order, keep = inputs
+            a = ops.take(self.X, order, axis=0)
+            for depth, layer in enumerate(self.stack[:-1]):
+                a = ops.relu(layer(a))
+                if depth == 0:
+                    a = ops.where(self.rate > 0, a * ops.cast(keep, a.dtype) / (1 - self.rate), a)
+            return self.stack[-1](a)[:, :, 0]
+
+        def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **__: Any) -> Any:
+            each = _log_loss(y_pred, ops.take(self.y, x[0], axis=0))
+            self.seen.update_state(each)
+            # The sum over replicas of the mean over the batch: their gradients never mix. Not ops.mean, which
+            # rounds float64 to float32 on JAX.
+            return ops.sum(each) / ops.cast(ops.shape(each)[0], each.dtype)
+
+        def layers_now(self) -> tuple[Layer, ...]:
+            """The weights as tensors, in handnet's shapes."""
+            return tuple(Layer(one.kernel.value, ops.expand_dims(one.bias.value, 1)) for one in self.stack)
+
+    class Seen(keras.metrics.Metric):  # type: ignore[misc, name-defined]
+        """The summed loss of each replica over the epoch so far, (R,)."""
+
+        def __init__(self, replicas: int, dtype: str) -> None:
+            super().__init__(name="seen", dtype=dtype)
+            self.total = self.add_weight(shape=(replicas,), initializer="zeros", name="total")
+
+        def update_state(self, each: Any) -> None:
+            self.total.assign(self.total + ops.sum(each, axis=0))
+
+        def result(self) -> Any:
+            return self.total.value
+
+    class Watcher(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+        """After each epoch: losses with dropout off, and all of it into the history."""
+
+        def __init__(self, history: History, losses: Any, train: Table, val: Table) -> None:
+            super().__init__()
+            self.history, self.losses, self.train, self.val = history, losses, train, val
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            layers = self.model.layers_now()
+            seen = _numpy(self.model.seen.total) / len(self.train.y)
+            weights = pack(tuple(Layer(*(_numpy(part) for part in layer)) for layer in layers))
+            self.history.record(epoch, seen, self.losses(layers, self.train), self.losses(layers, self.val), weights)
+
+    return SimpleNamespace(Network=Network, Watcher=Watcher)

@@ -1,0 +1,56 @@
+"""The laws on Keras. Run by tests/test_keras.py, once per engine and dtype, each in a process of its own: Keras chooses
+its engine at import."""
+
+import os
+
+import numpy as np
+import pytest
+from contract import BackendContract
+
+from handnet import Recipe, load_backend, seeded_plan
+from handnet.splits import Split
+
+ENGINE, DTYPE = os.environ["KERAS_BACKEND"], os.environ["HANDNET_DTYPE"]
+# A compiled sum may be taken in another order for another number of replicas.
+TOLERANCE = {"float64": 1e-9, "float32": 2e-3}[DTYPE]
+
+
+class TestKeras(BackendContract):
+    backend = load_backend("keras", dtype=DTYPE, engine=ENGINE)
+    # After 50 epochs at 1e-3, dropout on. The other Adam epsilon moves a weight by 5e-3.
+    agreement = {"float64": 1e-6, "float32": 1e-4}[DTYPE]
+
+    def same(self, one: np.ndarray, other: np.ndarray) -> bool:
+        return one.shape == other.shape and np.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+
+
+def test_one_epoch_agrees_to_the_ninth_digit(parts: Split) -> None:
+    recipe = Recipe(epochs=1, learning_rate=1e-2)
+    plan, reference = seeded_plan(recipe, parts.train, [0, 1, 2]), load_backend("numpy", dtype="float64")
+    ours = TestKeras.backend.fit(parts.train, parts.val, recipe, plan)
+    theirs = reference.fit(parts.train, parts.val, recipe, plan)
+    distance = TestKeras.backend.predict(ours.layers, parts.val.X) - reference.predict(theirs.layers, parts.val.X)
+    assert np.abs(distance).max() < {"float64": 1e-9, "float32": 1e-5}[DTYPE]
+
+
+def test_five_recipes_of_one_shape_are_traced_at_most_twice(parts: Split) -> None:
+    from handnet.keras_backend import _network
+
+    for rate, dropout, epochs in [(1e-3, 0.2, 2), (1e-2, 0.5, 3), (1e-4, 0.0, 1), (3e-3, 0.1, 4), (1e-3, 0.3, 2)]:
+        recipe = Recipe(rate, dropout, epochs, hidden=(7, 5))
+        TestKeras.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0, 1]))
+    network = _network(TestKeras.backend.dtype, ENGINE, "cpu", (2, 341, 30, (7, 5), "adam"))
+    assert 1 <= network.traces <= 2
+
+
+def test_a_second_engine_in_one_process_is_refused() -> None:
+    other = "jax" if ENGINE == "tensorflow" else "tensorflow"
+    with pytest.raises(ValueError, match=f"Keras runs on {ENGINE} in this process and cannot change to {other}"):
+        load_backend("keras", engine=other)
+
+
+def test_what_is_not_there_is_refused_in_one_sentence() -> None:
+    with pytest.raises(ValueError, match="unknown engine 'theano': expected one of tensorflow, jax"):
+        load_backend("keras", engine="theano")
+    with pytest.raises(ValueError, match=f"device='gpu' was asked for, but {ENGINE} finds no GPU on this machine"):
+        load_backend("keras", engine=ENGINE, device="gpu")
