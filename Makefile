@@ -4,7 +4,6 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready-$(firstword $(shell cat requirements.lock | cksum 2>/dev/null))
-MLRUNS ?= mlruns
 
 # Every variable typed after `make` goes on to the command, which knows its own and refuses the others by name.
 quote = '$(subst ','\'',$(1))'
@@ -41,11 +40,11 @@ check: $(READY) ## style and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
-	@$(PY) -m uv pip compile -q pyproject.toml --group study --group test --group check --universal --python-version 3.11 \
+	@$(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock
 
-clean: ## remove studies and reports; the ledger of openings stays
-	@find $(MLRUNS) -mindepth 1 -maxdepth 1 ! -name .gitignore ! -name openings.jsonl -exec rm -rf {} +
+clean: $(READY) ## remove studies and reports; the ledger of openings stays
+	@$(PY) -m experiments clean $(typed)
 
 # The interpreter: PYTHON if given, else the newest of 3.13, 3.12, 3.11 that can make an environment.
 $(READY): requirements.lock

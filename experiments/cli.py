@@ -11,9 +11,9 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from experiments.interrupt import Stopped, stop_at_once
 from experiments.settings import DEFAULTS, Refusal, known_keys, nearest, read
 
 if TYPE_CHECKING:
@@ -27,10 +27,11 @@ SHORT = {
     "split-seed": "split.seed", "stratify": "split.stratify",
 }  # fmt: skip
 HELP = {
-    "trials": "configurations to try (40 by tpe, 32 by sobol)", "seeds": "search seeds each is trained with (10)",
-    "confirm": "fresh seeds the winner is confirmed on (100)", "design": "tpe, or sobol: points fixed beforehand",
-    "backend": "what does the arithmetic (numpy)", "dtype": "float32 or float64", "engine": "for backends that have several",
-    "device": "auto, cpu or gpu", "split-seed": "of the train/val/test split (42)", "stratify": "true or false",
+    "trials": "configurations to try", "seeds": "search seeds each configuration is trained with",
+    "confirm": "fresh seeds the winner is confirmed on", "design": "tpe, or sobol: points fixed beforehand",
+    "backend": "what does the arithmetic: numpy or keras", "dtype": "float32 or float64",
+    "engine": "what Keras runs on: tensorflow or jax", "device": "auto, cpu or gpu",
+    "split-seed": "of the train/val/test split", "stratify": "true or false",
 }  # fmt: skip
 TEACH = {
     "study": """A study tries configurations, each trained on the same search seeds, and ranks them by mean validation log
@@ -41,11 +42,17 @@ same command goes on from there, with the same numbers.
   make study                                the default study (about a minute on two cores)
   make study DESIGN=sobol TRIALS=64         points fixed beforehand
   make study space.epochs.high=300          any setting of study.toml; other settings are another study
-  make study TRIALS=60                      more trials of the same study, until its test was opened""",
+  make study TRIALS=60                      more trials of the same study, until its test was opened
+  make study TRIALS=20 OPEN=1               a small study leaves its test sealed unless asked
+
+Each option below can be typed after make in capitals (TRIALS=64 for --trials 64), each setting of
+experiments/study.toml as it stands there (split.seed=7). The defaults are in that file. Exit codes: 0 done, 1
+failed, 2 not understood, 75 another study is writing, 130 and 143 stopped; make itself turns all but 0 into 2.""",
     "try": "Three configurations, two seeds, five confirmation seeds: the whole path in seconds. The test stays sealed.",
     "report": "Computed from the stored logits of every seed. Nothing is trained and no new opening is made.",
     "case": "  make case ID=203                          a case of the default study\n"
             "  make case ID=203 NAME=wisconsin-1a2b3c4d  of another one; the last screen of a study names it",
+    "clean": "mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.",
     "ui": "MLflow, reachable from this machine alone. From elsewhere: ssh -L 5000:127.0.0.1:5000 user@this-machine",
 }  # fmt: skip
 TRY = {"search.trials": "3", "search.seeds": "2", "confirm.seeds": "5"}
@@ -53,15 +60,11 @@ FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
 INTERRUPTED = "Stopped. All finished seeds and trials are kept; the same command goes on from here."
 
 
-class Stopped(Exception):
-    """SIGTERM came."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code: 0 done, 1 failed, 2 not understood, 75 busy, 130 and 143 interrupted."""
     words = _as_options(sys.argv[1:] if arguments is None else list(arguments))
     debug = "--debug" in words
-    signal.signal(signal.SIGTERM, _stop)
+    stop_at_once()
     try:
         options = _parser().parse_args(words)
         return int(options.verb(options))
@@ -70,13 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return refusal.code
     except (KeyboardInterrupt, Stopped) as stop:
         print(f"\n{INTERRUPTED}", file=sys.stderr)
-        return 143 if isinstance(stop, Stopped) else 130
+        return stop.code if isinstance(stop, Stopped) else 130
+    except BrokenPipeError:  # whoever read our output has left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except Exception as fault:
         if debug:
             traceback.print_exc()
         sentence = " ".join(str(fault).split())[:300]
         print(
-            f"handnet: {type(fault).__name__}: {sentence}; what was finished is kept, --debug shows where.",
+            f"handnet: {type(fault).__name__}: {sentence}; what was finished is kept, DEBUG=1 shows where.",
             file=sys.stderr,
         )
         return 1
@@ -111,7 +117,6 @@ def case(options: argparse.Namespace) -> int:
     whole = _study(options, {}, stored=True)
     from experiments.report.facts import watched
 
-    whole.connect_to_read()
     opened = whole.opened()
     test = (opened[1].X, opened[1].y) if opened else None
     facts = watched(options.id, whole.bench, whole.confirmed(), test)
@@ -121,6 +126,17 @@ def case(options: argparse.Namespace) -> int:
             f"there is no case {options.id!r} in {whole.bench.data.name}; its ids run from {ids[0]} to {ids[-1]}."
         )
     whole.screen.case(facts)
+    return 0
+
+
+def clean(options: argparse.Namespace) -> int:
+    """make clean: remove studies and reports; the ledger of openings stays"""
+    home = Path(options.mlruns)
+    if not home.exists():
+        raise Refusal(f"there is no folder {home}, so there is nothing to remove.")
+    from experiments.stores import clean as remove
+
+    remove(home)
     return 0
 
 
@@ -141,17 +157,26 @@ def ui(options: argparse.Namespace) -> int:
                "--backend-store-uri", f"sqlite:///{(home / 'mlflow.db').absolute()}",
                "--default-artifact-root", (home / "artifacts").absolute().as_uri(),
                "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}", "--x-frame-options", "DENY"]  # fmt: skip
-    return subprocess.call(command, env=os.environ | quiet)
+    # A session of its own: Ctrl-C reaches us alone, and the server is asked politely.
+    server = subprocess.Popen(command, env=os.environ | quiet, start_new_session=True)
+    try:
+        return server.wait()
+    except (KeyboardInterrupt, Stopped):
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+        print("\nMLflow's pages are closed.")
+        return 0
 
 
 def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "Study":
-    settings = read(base | _overrides(options), Path(options.settings))  # refused before anything heavy is imported
+    file = Path(getattr(options, "settings", None) or DEFAULTS)
+    settings = read(base | _overrides(options), file)  # refused before anything heavy is imported
     if sys.stderr.isatty():
         print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
     from experiments.screen import Clock, Screen
     from experiments.study import Request, Study
 
-    request = Request(settings, Path(options.mlruns), options.name, options.open, stored)
+    request = Request(settings, Path(options.mlruns), options.name, bool(getattr(options, "open", False)), stored)
     return Study(request, Clock(STARTED), Screen())
 
 
@@ -161,9 +186,9 @@ def _show(whole: "Study", facts: dict[str, Any]) -> None:
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, str]:
-    typed = {SHORT[name]: getattr(options, name.replace("-", "_")) for name in SHORT}
+    typed = {key: getattr(options, name.replace("-", "_"), None) for name, key in SHORT.items()}
     found = {key: value for key, value in typed.items() if value is not None}
-    for assignment in options.set:
+    for assignment in getattr(options, "set", None) or []:
         key, equals, value = assignment.partition("=")
         if not equals:
             raise Refusal(f"--set wants key=value, but got {assignment!r}.")
@@ -181,9 +206,9 @@ def _as_options(words: Sequence[str]) -> list[str]:
     """Make's NAME=value as --name=value, and a dotted setting as --set: both may be typed after a verb."""
     found = []
     for word in words:
-        variable = re.fullmatch(r"([A-Z][A-Z_]*)=(.*)", word, re.DOTALL)
+        variable = re.fullmatch(r"([A-Za-z][A-Za-z_]*)=(.*)", word, re.DOTALL)
         dotted = re.fullmatch(r"([a-z_]+(\.[a-z_]+)+)=.*", word, re.DOTALL)
-        if variable and variable[1] in FLAGS:
+        if variable and variable[1].upper() in FLAGS:
             found += [f"--{variable[1].lower()}"] if variable[2] not in {"", "0"} else []
         elif variable:
             found.append(f"--{variable[1].lower().replace('_', '-')}={variable[2]}")
@@ -203,7 +228,10 @@ class _Parser(argparse.ArgumentParser):
             shown = [option.removeprefix("--").replace("-", "_").upper() for option in known]
             asked = word.removeprefix("--").replace("-", "_").upper()
             raise Refusal(f"{asked} is not a setting of this command: {nearest(asked, shown)}")
-        raise Refusal(f"{message}; --help shows what is understood.")
+        if "required: --id" in message:
+            raise Refusal("make case wants the id of a case: make case ID=203.")
+        plain = re.sub(r"argument --([a-z-]+):", lambda option: option[1].replace("-", "_").upper() + ":", message)
+        raise Refusal(f"{plain}; HELP=1 shows what is understood.")
 
     def parse_args(self, words: Sequence[str]) -> argparse.Namespace:  # type: ignore[override]
         options, rest = self.parse_known_args(words)
@@ -218,17 +246,23 @@ def _parser() -> _Parser:
     common = {"study": study, "try": try_out, "report": report, "case": case}
     for name, verb in common.items():
         sub = _verb(verbs, name, verb)
-        for option in SHORT:
-            sub.add_argument(f"--{option}", metavar="X", help=HELP[option])
         sub.add_argument("--name", help="of the study; default: the data's, or data-fingerprint for other settings")
-        sub.add_argument("--open", type=_truth, default=False, metavar="1", help="open the test of a small study too")
-        sub.add_argument("--settings", default=str(DEFAULTS), metavar="FILE", help="another study.toml")
-        sub.add_argument("--set", action="append", default=[], metavar="key=value",
-                         help=f"any setting of study.toml: {', '.join(known_keys())}")  # fmt: skip
         if name == "case":
             sub.add_argument("--id", required=True, help="the case's id: for wisconsin its row number, from 0")
+        if name in ("study", "try"):
+            _add_settings(sub)
+    _verb(verbs, "clean", clean)
     _verb(verbs, "ui", ui).add_argument("--port", default="5000", help="on 127.0.0.1 (5000)")
     return parser
+
+
+def _add_settings(sub: _Parser) -> None:
+    for option in SHORT:
+        sub.add_argument(f"--{option}", metavar="X", help=HELP[option])
+    sub.add_argument("--open", type=_truth, metavar="1", help="open the test of a small study too")
+    sub.add_argument("--settings", metavar="FILE", help="another study.toml")
+    sub.add_argument("--set", action="append", metavar="key=value",
+                     help=f"any setting of study.toml: {', '.join(known_keys())}")  # fmt: skip
 
 
 def _verb(verbs: "argparse._SubParsersAction[_Parser]", name: str, verb: object) -> _Parser:
@@ -245,7 +279,3 @@ def _truth(text: str) -> bool:
     if text.lower() not in {"0", "1", "true", "false", ""}:
         raise argparse.ArgumentTypeError(f"expected 0 or 1, but got {text!r}")
     return text.lower() in {"1", "true"}
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise Stopped

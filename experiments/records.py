@@ -1,6 +1,6 @@
 """What is written about each run, and how it is read back. Pure: nothing here touches a store but to read it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,11 @@ from experiments.confirm import Baseline
 from experiments.report.facts import Confirmed, cases, quantities
 from experiments.report.figures import loss_curves
 from experiments.search import PARAMS
-from experiments.settings import RESERVED, Settings, canonical_hash
+from experiments.settings import Settings, canonical_hash
 from experiments.summary import Quantity, curve_band, curves, gaps, heard, metrics, scored
 from experiments.tracking import REPLICA_FILE, Entry, ServedModel, Tracking
 from experiments.workers import Bench, Replicas, from_npy, to_npy, to_npz, together
+from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array, Table
 from handnet.grade import gap, grade
 from handnet.recipe import Recipe
@@ -48,23 +49,22 @@ class Records:
             files={REPLICA_FILE: one.to_npz()},
         )
 
-    def search(self, replicas: Replicas, recipe: Recipe, label: str, value: float) -> Entry:
+    def search(self, replicas: Replicas, recipe: Recipe, label: str) -> Entry:
         """A configuration of the search: validation rows only, because the test is sealed."""
         config_id = self.bench.config_id(recipe)
         found = scored(heard(replicas, replicas.val_logits), self.bench.parts.val.y, "val") + gaps(replicas)
         one = Confirmed("search", config_id, recipe, replicas, replicas.val_logits, None)
-        own = {"val/objective": value} if np.isfinite(value) else {}
-        return self._configuration(f"search/{config_id}", label, one, found, own, None)
+        return self._configuration(f"search/{config_id}", label, one, found, None)
 
-    def confirmed(self, seal: str, role: str, recipe: Recipe, replicas: Replicas, test: Table | None) -> Entry:
+    def confirmed(self, seal: str | None, role: str, recipe: Recipe, replicas: Replicas, test: Table | None) -> Entry:
         """A frozen configuration on its confirmation seeds, with the test once it is open."""
         logits = self.bench.backend.logits(replicas.fit.layers, test.X) if test else None
         one = Confirmed(role, self.bench.config_id(recipe), recipe, replicas, replicas.val_logits, logits)
         key = self.confirmed_key(seal, role, one.config_id, len(replicas.seeds))
         found = quantities(one, self.bench.parts.val.y, test.y if test else None)
-        return self._configuration(key, role, one, found, {}, test)
+        return self._configuration(key, role, one, found, test)
 
-    def baseline(self, seal: str, rival: Baseline, test: Table | None) -> Entry:
+    def baseline(self, seal: str | None, rival: Baseline, test: Table | None) -> Entry:
         """A method without seeds."""
         val, after = rival.logits(self.bench.parts.val.X), rival.logits(test.X) if test else None
         config_id = canonical_hash({"method": repr(rival.model), **self.bench.identity})[:16]
@@ -81,32 +81,30 @@ class Records:
         )
 
     def model(self, replicas: Replicas) -> ServedModel:
-        """The confirmed replicas of the winner as a model that takes unscaled cases."""
-        data, parts = self.bench.data, self.bench.parts
+        """The confirmed replicas that did not diverge, as a model that takes unscaled cases."""
+        data, parts, replicas = self.bench.data, self.bench.parts, replicas.pick(replicas.sound)
         example = pd.DataFrame(data.X[parts.val_rows[:5]], columns=list(data.feature_names))
         p = self.bench.backend.predict(replicas.fit.layers, parts.val.X)[:, :5].astype(np.float64)
-        low, high = np.quantile(p, [0.025, 0.975], axis=0)
+        low, high = np.quantile(p, [LOW, HIGH], axis=0)
         weights = to_npz(mean=parts.mean, scale=parts.scale, columns=np.array(data.feature_names), **replicas.weights())
         return ServedModel(
             "winner", weights, example, pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})
         )
 
-    def confirmed_key(self, seal: str, role: str, config_id: str, seeds: int) -> str:
-        """Names a confirmed run by all that decides its content."""
-        return f"confirm/{role}/{config_id}/{seeds}/{seal}"
+    def confirmed_key(self, seal: str | None, role: str, config_id: str, seeds: int) -> str:
+        """Names a confirmed run by all that decides its content. seal: the id of the opening, None while sealed."""
+        return f"confirm/{role}/{config_id}/{seeds}/{seal or 'sealed'}"
 
-    def _configuration(
-        self, key: str, name: str, one: Confirmed, found: list[Quantity], own: Mapping[str, float], test: Table | None
-    ) -> Entry:
+    def _configuration(self, key: str, name: str, one: Confirmed, found: list[Quantity], test: Table | None) -> Entry:
         assert one.recipe is not None
         assert one.replicas is not None
-        seeds, diverged = one.replicas.seeds, int((one.replicas.fit.diverged_at >= 0).sum())
+        seeds, diverged = one.replicas.seeds, int((~one.replicas.sound).sum())
         files = self._files(name, one, test)
         shapes: dict[str, Array] = {}
         if found:
             for curve, values in curves(one.replicas).items():
                 ends = zip(("mean", "q025", "q975"), curve_band(values), strict=True)
-                shapes |= {f"curve/{curve}.{end}": line for end, line in ends}
+                shapes |= {f"curve/{curve}.seeds.{end}": line for end, line in ends}
         backend = {"backend": self.settings.backend.name, "dtype": self.settings.backend.dtype}
         return Entry(
             key=key,
@@ -114,7 +112,7 @@ class Records:
             tags={"config_id": one.config_id, "role": one.role, "seeds": f"{seeds[0]}..{seeds[-1]}",
                   "device": str(self.bench.identity["device"]), "fingerprint": self.fingerprint},
             params=_params(one.recipe) | backend,
-            metrics={**metrics(found), **own, "seeds/n": float(len(seeds)), "seeds/diverged": float(diverged)},
+            metrics={**metrics(found), "seeds/n": float(len(seeds)), "seeds/diverged": float(diverged)},
             curves=shapes,
             files=files,
             datasets=self._datasets(test is not None),
@@ -129,7 +127,7 @@ class Records:
                 files[f"cases_{part}.parquet"] = missed.to_parquet(index=False)
         if one.test_logits is not None:
             files[TEST_FILE] = to_npy(one.test_logits)
-        if one.replicas is not None and (one.replicas.fit.diverged_at < 0).sum() > 1:
+        if one.replicas is not None and one.replicas.sound.sum() > 1:
             files["curves.svg"] = loss_curves(curves(one.replicas), f"{self.study}: {name}")
         return files
 
@@ -142,18 +140,16 @@ class Records:
         return [*found, ("test", parts.test.digest, parts.test.n)] if opened else found
 
 
-def read_confirmed(tracking: Tracking, settings: Settings) -> list[Confirmed]:
-    """The frozen configurations and baselines as the store has them, winner first; empty before confirmation."""
-    runs = {run.data.tags["role"]: run for run in tracking.of_kind("confirm")}
-    roles = ["winner", *(one.name for one in settings.compare), *RESERVED[1:]]
-    if not all(role in runs for role in roles):
-        return []
+def read_confirmed(tracking: Tracking, settings: Settings, keys: Sequence[str]) -> list[Confirmed]:
+    """The frozen configurations and baselines with these keys, as the store has them."""
     found = []
-    for role in roles:
-        tags, params = runs[role].data.tags, runs[role].data.params
-        test = from_npy(tracking.read(runs[role], TEST_FILE)) if tracking.has(runs[role], TEST_FILE) else None
+    for key in keys:
+        run = tracking.runs[key]
+        tags, params = run.data.tags, run.data.params
+        role = tags["role"]
+        test = from_npy(tracking.read(run, TEST_FILE)) if tracking.has(run, TEST_FILE) else None
         if tags["seeds"] == NO_SEEDS:
-            val: Array = from_npy(tracking.read(runs[role], VAL_FILE))
+            val: Array = from_npy(tracking.read(run, VAL_FILE))
             found.append(Confirmed(role, tags["config_id"], None, None, val, test))
             continue
         first, last = (int(seed) for seed in tags["seeds"].split(".."))

@@ -43,6 +43,7 @@ class Screen:
 
     def __init__(self) -> None:
         self.out = Console(soft_wrap=True, highlight=False)
+        self.out.width = max(self.out.width, 100)  # a table cut short would be a number cut short
         self.err = Console(stderr=True, highlight=False)
 
     def say(self, sentence: str) -> None:
@@ -67,16 +68,21 @@ class Screen:
                 self.out.print(_band_table(facts, part, rows))
         for line in facts["statements"]:
             self.out.print(f"\n{line}", markup=False)
-        opening = facts["opening"]
+        opening, test = facts["opening"], facts["split"]["parts"]["test"]["cases"]
         if opening:
-            self.out.print(
-                f"\nTest set: this was opening {opening['ordinal']} of these rows; {openings} in all so far."
-            )
+            self.out.print(f"\nTest set: this was opening {opening['ordinal']} of these rows ({openings} so far in this folder's ledger); "
+                           f"{opening['seen_before']} of its {test} cases were in a test opened before.")  # fmt: skip
         else:
-            self.out.print("\nTest set: sealed. A study as large as study.toml opens it, or OPEN=1.")
-        self.out.print(
-            f"Report:   {where}/report.html (also .md and .json)\nMLflow:   make ui\nA case:   make case ID=203{name}"
-        )
+            self.out.print(f"\nTest set: this study has not read it ({openings} openings of these rows by others). A study as large "
+                           "as study.toml opens it, or OPEN=1.")  # fmt: skip
+        worst = [
+            row["case"]
+            for row in facts["missed"]
+            if row["role"] == "winner" and row["part"] == ("test" if opening else "val")
+        ]
+        case = worst[0] if worst else facts["watched"][0]["case"] if facts["watched"] else 0
+        self.out.print(f"Report:   {where}/report.html (also .md and .json)\nMLflow:   make ui", markup=False)
+        self.out.print(f"A case:   make case ID={case}{name}", markup=False)
 
     def case(self, facts: Mapping[str, Any]) -> None:
         """One case: where it fell, what it is, what each configuration says of it."""
@@ -118,8 +124,10 @@ class Bar:
 def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]]) -> Table:
     """One part's bands, 78 columns wide: a section a score, a line a configuration."""
     cases = facts["split"]["parts"][part]["cases"]
+    what = "validation cases, on which the winner was chosen" if part == "val" else f"{part} cases"
+    first = next((row["quantiles"] for row in rows if "quantiles" in row), None)
     title = Text(
-        f"\n{facts['study']}, {cases} {part} cases{_coverage(rows)}"
+        f"\n{facts['study']}, {cases} {what}{_coverage(first, rows)}"
     )  # a Text, for [ is markup in a plain title
     grid = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("", "median [.025, .975]", "[min, max]", "share [Wilson 95 %]"):
@@ -135,13 +143,18 @@ def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]])
             Text(interval(row.get("min-max"))),
             Text(f"{number(share['centres']['share'])} {interval(share)}" if share else "-"),
         )
+        if seeds and first and seeds["n"] != first["n"]:
+            grid.add_row(
+                Text(f"    over {seeds['n']} seeds, covers {seeds['coverage']:.1%}; {seeds['diverged']} diverged")
+            )
     return grid
 
 
-def _coverage(rows: list[dict[str, Any]]) -> str:
-    for row in rows:
-        if "quantiles" in row:
-            band = row["quantiles"]
-            return (f"; over {band['n']} seeds [.025, .975] covers {band['coverage']:.1%} and\n[min, max] "
-                    f"{row['min-max']['coverage']:.1%} of further seeds")  # fmt: skip
-    return ""
+def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> str:
+    """What the bands over seeds cover; a row over another number of seeds says so itself."""
+    if first is None:
+        return ""
+    extremes = next(row["min-max"] for row in rows if row.get("quantiles") is first)
+    lost = f" ({first['diverged']} diverged)" if first["diverged"] else ""
+    return (f";\nover {first['n']} seeds{lost} [.025, .975] covers {first['coverage']:.1%} and [min, max] "
+            f"{extremes['coverage']:.1%} of further seeds")  # fmt: skip

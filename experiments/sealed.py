@@ -16,7 +16,8 @@ from experiments.stores import append_line, whole_lines
 
 @dataclass(frozen=True)
 class Opening:
-    """One opening of one test set. ordinal counts the distinct openings of these very rows, from 1."""
+    """One opening of one test set. ordinal counts the distinct openings of these very rows, from 1; seen_before is how
+    many of these cases were in a test opened earlier, these very rows or others of the same data."""
 
     id: str
     test: str
@@ -26,7 +27,10 @@ class Opening:
     trials: int
     seeds: int
     when: str
+    data: str
+    cases: tuple[str, ...]
     ordinal: int
+    seen_before: int
 
 
 class Ledger:
@@ -38,16 +42,27 @@ class Ledger:
     def openings(self) -> list[Opening]:
         """Every distinct opening, in order."""
         found: dict[str, Opening] = {}
-        per_test: dict[str, int] = {}
         for line in whole_lines(self.path):
             entry = json.loads(line)
             if entry["event"] == "opened" and entry["id"] not in found:
-                per_test[entry["test"]] = per_test.get(entry["test"], 0) + 1
+                earlier = list(found.values())
+                seen = {case for one in earlier if one.data == entry["data"] for case in one.cases}
                 fields = {
-                    name: entry[name] for name in ("id", "test", "study", "fingerprint", "trials", "seeds", "when")
+                    name: entry[name]
+                    for name in ("id", "test", "study", "fingerprint", "trials", "seeds", "when", "data")
                 }
-                found[entry["id"]] = Opening(**fields, configs=tuple(entry["configs"]), ordinal=per_test[entry["test"]])
+                found[entry["id"]] = Opening(
+                    **fields,
+                    configs=tuple(entry["configs"]),
+                    cases=tuple(entry["cases"]),
+                    ordinal=1 + sum(one.test == entry["test"] for one in earlier),
+                    seen_before=len(seen & set(entry["cases"])),
+                )
         return list(found.values())
+
+    def find(self, name: str) -> Opening | None:
+        """The opening with this id."""
+        return next((one for one in self.openings() if one.id == name), None)
 
     def of_study(self, fingerprint: str) -> Opening | None:
         """The opening a study with this fingerprint made, if it did."""
@@ -58,17 +73,19 @@ class Ledger:
         return sum(one.test == test for one in self.openings())
 
     def recorder(
-        self, study: str, fingerprint: str, configs: Sequence[str], trials: int, seeds: int
-    ) -> Callable[[str], Opening]:
-        """What SealedTest.open wants: given the digest of the test rows it writes the opening down and returns it."""
+        self, study: str, fingerprint: str, configs: Sequence[str], **facts: object
+    ) -> Callable[[str], Opening | None]:
+        """What SealedTest.open wants: given the digest of the test rows it writes the opening down and returns it.
 
-        def record(test: str) -> Opening:
+        facts: trials and seeds of the study, data (its name) and cases (the ids of the test rows).
+        """
+
+        def record(test: str) -> Opening | None:
             name = opening_id(test, configs, fingerprint)
-            if not any(one.id == name for one in self.openings()):
-                entry = {"id": name, "test": test, "study": study, "fingerprint": fingerprint, "configs": list(configs),
-                         "trials": trials, "seeds": seeds}  # fmt: skip
-                self._append("opened", entry)
-            return next(one for one in self.openings() if one.id == name)
+            if self.find(name) is None:
+                self._append("opened", {"id": name, "test": test, "study": study, "fingerprint": fingerprint,
+                                        "configs": list(configs), **facts})  # fmt: skip
+            return self.find(name)
 
         return record
 

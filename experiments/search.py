@@ -40,15 +40,17 @@ class Finished:
 class Search:
     """The study's trials. `fingerprint` must be the stored one, or the study is another one."""
 
-    def __init__(self, home: Path, name: str, settings: Settings, fingerprint: str) -> None:
+    def __init__(self, home: Path, name: str, settings: Settings, fingerprint: str, create: bool = True) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.settings = settings
         self.database = home / "optuna.db"
         uri = born(self.database, lambda uri: RDBStorage(uri).engine.dispose())
         storage = RDBStorage(uri, engine_kwargs={"connect_args": {"timeout": 20}})
-        self.study = optuna.create_study(
-            storage=storage, study_name=name, load_if_exists=True, pruner=optuna.pruners.NopPruner()
-        )
+        pruner = optuna.pruners.NopPruner()
+        if create:
+            self.study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, pruner=pruner)
+        else:
+            self.study = optuna.load_study(storage=storage, study_name=name, pruner=pruner)
         stored = self.study.user_attrs.get("fingerprint")
         if stored is None:
             self.study.set_user_attr("fingerprint", fingerprint)
@@ -103,10 +105,12 @@ class Search:
 
 
 def versions() -> Mapping[str, str]:
-    """What else decides which configurations are proposed."""
+    """What else decides results: the sampler, the draws, the design, the split and the scaler."""
     import scipy
+    import sklearn
 
-    return {"optuna": optuna.__version__, "numpy": np.__version__, "scipy": scipy.__version__}
+    modules = {"optuna": optuna, "numpy": np, "scipy": scipy, "scikit-learn": sklearn}
+    return {name: str(module.__version__) for name, module in modules.items()}
 
 
 def sobol_point(settings: Settings, place: int) -> dict[str, Any]:
@@ -117,11 +121,11 @@ def sobol_point(settings: Settings, place: int) -> dict[str, Any]:
 
 
 def _scaled(range_: Range, unit: float, name: str) -> float | int:
-    if name == "epochs":
-        return int(min(range_.low + unit * (range_.high - range_.low + 1), range_.high))
-    if range_.log:
-        return float(np.clip(range_.low * (range_.high / range_.low) ** unit, range_.low, range_.high))
-    return range_.low + unit * (range_.high - range_.low)
+    whole = name == "epochs"
+    high = range_.high + whole  # each whole number gets an equal share, the last one too
+    value = range_.low * (high / range_.low) ** unit if range_.log else range_.low + unit * (high - range_.low)
+    value = float(np.clip(value, range_.low, range_.high))
+    return int(value) if whole else value
 
 
 def _distributions(settings: Settings) -> dict[str, BaseDistribution]:

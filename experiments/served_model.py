@@ -8,10 +8,11 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from handnet import Layer, load_backend
+from handnet.bands.seeds import HIGH, LOW
 
 
 class SeedEnsemble(PythonModel):
-    """All confirmed replicas of one configuration: a probability for each case, never without its band over seeds."""
+    """The confirmed replicas of one configuration that did not diverge: a probability for each case, never without its band over seeds."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read scaler and weights."""
@@ -29,7 +30,7 @@ class SeedEnsemble(PythonModel):
         """Unscaled cases (n, features) to mean, q025 and q975 over seeds of the probability of class 1."""
         X = (model_input[self.columns].to_numpy(np.float64) - self.mean) / self.scale
         p = self.backend.predict(self.layers, X).astype(np.float64)
-        low, high = np.quantile(p, [0.025, 0.975], axis=0)
+        low, high = np.quantile(p, [LOW, HIGH], axis=0)
         return pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})
 
 

@@ -193,6 +193,16 @@ def from_stored(text: str) -> Settings:
     return cast(Settings, settings)
 
 
+def sized(settings: Settings, trials: int, confirm_seeds: int) -> Settings:
+    """The same study with other counts."""
+    counts = dataclasses.replace(settings.search.trials, **{settings.search.design: trials})
+    return dataclasses.replace(
+        settings,
+        search=dataclasses.replace(settings.search, trials=counts),
+        confirm=dataclasses.replace(settings.confirm, seeds=confirm_seeds),
+    )
+
+
 def to_stored(settings: Settings) -> str:
     """All settings as JSON."""
     return json.dumps(dataclasses.asdict(settings))

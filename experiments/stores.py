@@ -36,6 +36,16 @@ def locked(home: Path) -> Iterator[None]:
         yield
 
 
+OURS = ("mlflow.db*", "optuna.db*", "artifacts", "reports")
+
+
+def clean(home: Path) -> None:
+    """Remove what studies wrote, by name, and nothing else; the ledger of openings stays."""
+    with locked(home):
+        for path in (path for pattern in OURS for path in home.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def prepare(home: Path) -> None:
     """Create the folder and prove that it can be written. Raises Refusal (2) when it cannot."""
     try:
@@ -69,6 +79,8 @@ def born(path: Path, build: Callable[[str], None]) -> str:
         with _connected(unborn) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         _fsync(unborn)
+        for stale in (path.with_name(path.name + end) for end in ("-wal", "-shm")):
+            stale.unlink(missing_ok=True)  # of a database somebody deleted: SQLite would replay it into this one
         os.replace(unborn, path)
         _fsync(path.parent)
     with _connected(path) as db:
@@ -85,13 +97,12 @@ def settle(path: Path) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash, meets the old content or the new, never a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
+    unborn = path.with_name(f".{path.name}.new")  # one name: what a crash leaves is overwritten by the next
+    with unborn.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    Path(name).chmod(0o644)
-    os.replace(name, path)
+    os.replace(unborn, path)
     _fsync(path.parent)
 
 

@@ -3,7 +3,6 @@
 search -> freeze -> confirm on fresh seeds -> open the test -> write the frozen runs -> report
 """
 
-import dataclasses
 import json
 import platform
 import re
@@ -16,13 +15,14 @@ import numpy as np
 
 from experiments import tracking as mlflow_side
 from experiments.confirm import baselines, candidates
+from experiments.interrupt import Interrupt
 from experiments.records import Records, read_confirmed
 from experiments.report import facts, render
 from experiments.screen import Bar, Clock, Screen
-from experiments.sealed import Ledger, Opening
-from experiments.search import Search
+from experiments.sealed import Ledger, Opening, opening_id
+from experiments.search import Finished, Search
 from experiments.search import versions as search_versions
-from experiments.settings import Refusal, Settings, canonical_hash, from_stored, read, to_stored
+from experiments.settings import Refusal, Settings, canonical_hash, from_stored, read, sized, to_stored
 from experiments.stores import locked
 from experiments.summary import objective
 from experiments.tracking import Tracking
@@ -36,13 +36,36 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line. stored: read the settings of the study of that name instead."""
+    """What was asked for on the command line. stored: only read, with the settings the study of that name has."""
 
     settings: Settings
     home: Path
     name: str | None = None
     open_test: bool = False
     stored: bool = False
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A completed confirmation: the settings it was made with, the keys of its runs, the opening (None: sealed).
+    Written in one piece after the runs, it is all that readers go by."""
+
+    settings: Settings
+    keys: tuple[str, ...]
+    opening: str | None
+
+    def write(self, tracking: Tracking) -> None:
+        """Make it the study's."""
+        content = {"settings": to_stored(self.settings), "keys": self.keys, "opening": self.opening}
+        tracking.note("confirmed", json.dumps(content))
+
+    @staticmethod
+    def read(tracking: Tracking) -> "Commit":
+        """The study's. Raises Refusal before there is one."""
+        content = json.loads(tracking.noted("confirmed") or "null")
+        if content is None:
+            raise Refusal(f"the study {tracking.study!r} has not confirmed its winner yet; make study goes on with it.")
+        return Commit(from_stored(content["settings"]), tuple(content["keys"]), content["opening"])
 
 
 class Study:
@@ -52,24 +75,32 @@ class Study:
         if request.name is not None and not NAME.fullmatch(request.name):
             raise Refusal(f"NAME must be up to 60 letters, digits, '.', '_' or '-', but is {request.name!r}.")
         self.home, self.clock, self.screen = request.home, clock, screen
-        settings = _stored(request) if request.stored else request.settings
+        self.commit: Commit | None = None
+        settings = request.settings
+        if request.stored:
+            self.name = request.name or settings.data.name
+            self.tracking = _tracking_to_read(self.home, self.name)
+            self.commit = Commit.read(self.tracking)
+            settings = self.commit.settings
+        self.settings = settings
         self.bench = _bench(settings)
         self.fingerprint = _fingerprint(settings, self.bench)
-        self.name = request.name or _default_name(settings, self.fingerprint)
+        if not request.stored:
+            self.name = request.name or _default_name(settings, self.fingerprint)
+        self.may_open = request.open_test or _large_enough(settings)
         self.ledger = Ledger(self.home)
-        self.settings = self._held_to_the_opening(settings)
-        self.may_open = request.open_test or _large_enough(self.settings)
-        self.records = Records(self.name, self.fingerprint, self.settings, self.bench)
-        self.worked = False
-        self.tracking: Tracking
+        self.interrupt = Interrupt()
         self.search: Search
 
     def run(self) -> dict[str, Any]:
         """Search, confirm, open, write, report; what is done already is not done again. Returns the facts."""
-        with locked(self.home):
+        with locked(self.home), self.interrupt:
             with self.clock("start-up"):
-                self._connect(create=True)
-                self.tracking.note("settings", to_stored(self.settings))
+                self.settings = self._held_to_the_opening(self.settings)
+                self.records = Records(self.name, self.fingerprint, self.settings, self.bench)
+                self.tracking = Tracking(self.home, self.name)
+                self.search = Search(self.home, self.name, self.settings, self.fingerprint)
+                self.earlier = json.loads(self.tracking.noted("seconds") or "{}")
                 if self.search.remove_leftovers() + self.tracking.remove_leftovers():
                     self.screen.say("Going on with a study that was interrupted; all it had finished is kept.")
             self._search()
@@ -77,7 +108,7 @@ class Study:
             if winner is None:
                 raise Refusal(f"all {self.settings.trials} configurations diverged on some seed, so there is nothing to "
                               "confirm; lower space.learning_rate.high, or look at the runs with make ui.", 1)  # fmt: skip
-            self._confirm(self.settings.recipe(**winner.params))
+            self.commit = self._confirm(self.settings.recipe(**winner.params))
             found = self.report()
             self.tracking.close()
             self.search.close()
@@ -85,38 +116,29 @@ class Study:
 
     def read(self) -> dict[str, Any]:
         """The facts of a confirmed study, computed from the stores; the report is written anew."""
-        self.connect_to_read()
+        self.search = Search(self.home, self.name, self.settings, self.fingerprint, create=False)
         return self.report()
 
-    def connect_to_read(self) -> None:
-        """Connect to stores that must be there. Raises Refusal when this study is not."""
-        _must_exist(self.home)
-        self._connect(create=False)
-
     def confirmed(self) -> list[facts.Confirmed]:
-        """The frozen configurations, from the store. Raises Refusal before there are any."""
-        found = read_confirmed(self.tracking, self.settings)
-        if not found:
-            raise Refusal(f"the study {self.name!r} has not confirmed its winner yet; make study goes on with it.")
-        return found
+        """The frozen configurations and baselines of the last confirmation that was completed."""
+        assert self.commit is not None
+        return read_confirmed(self.tracking, self.settings, self.commit.keys)
 
     def opened(self) -> tuple[Opening, Table] | None:
-        """The opening and the test rows, if this study has opened them. Asking again is no new opening."""
-        opening = self.ledger.of_study(self.fingerprint)
+        """The opening and the test rows, if that confirmation opened them. Asking again is no new opening."""
+        opening = self.ledger.find(self.commit.opening) if self.commit and self.commit.opening else None
         if opening is None:
             return None
-        record = self.ledger.recorder(opening.study, self.fingerprint, opening.configs, opening.trials, opening.seeds)
-        return opening, self.bench.parts.test.open(record)
+        return opening, self.bench.parts.test.open(lambda test: opening if opening.test == test else None)
 
     def report(self) -> dict[str, Any]:
         """Compute the facts from the stores and write the three pages."""
         with self.clock("report"):
-            confirmed = self.confirmed()
-            opened = self.opened() if all(one.test_logits is not None for one in confirmed) else None
-            opening, test = opened if opened else (None, None)
+            opening, test = self.opened() or (None, None)
             trials = self.search.finished()[: self.settings.trials]
-            found = facts.document(self.name, self.fingerprint, self.settings, self.bench, confirmed, trials,
-                                   opening, test, _versions(), self._seconds_so_far())  # fmt: skip
+            seconds = json.loads(self.tracking.noted("seconds") or "{}")
+            found = facts.document(self.name, self.fingerprint, self.settings, self.bench, self.confirmed(), self._tried(trials),
+                                   opening, test, _versions(), seconds)  # fmt: skip
             render.write(found, self.folder)
         return found
 
@@ -130,35 +152,32 @@ class Study:
         """Where the report lies."""
         return self.home / "reports" / self.name
 
-    def _connect(self, create: bool) -> None:
-        self.tracking = Tracking(self.home, self.name, create)
-        self.search = Search(self.home, self.name, self.settings, self.fingerprint)
-
     def _search(self) -> None:
         finished = self.search.finished()
         best = min((one.value for one in finished), default=np.inf)
         with self.screen.progress("search", self.settings.trials, len(finished)) as bar:
             for place in range(len(finished), self.settings.trials):
+                self.interrupt.check()
                 with self.clock("search"):
                     trial, recipe = self.search.ask()
                 label = f"trial {place + 1:02d}"
                 replicas = self._replicas(recipe, self.settings.search_seeds, label)
                 value = objective(replicas, self.bench.parts.val.y)
                 with self.clock("track"):
-                    self.tracking.write(self.records.search(replicas, recipe, label, value))
+                    self.tracking.write(self.records.search(replicas, recipe, label))
                 with self.clock("search"):
-                    lost = int((replicas.fit.diverged_at >= 0).sum())
+                    lost = int((~replicas.sound).sum())
                     self.search.tell(trial, value, config_id=self.bench.config_id(recipe), diverged=lost)
                 best = min(best, value)
                 bar.advance(1, f"best mean val log loss {best:.4f} over {self.settings.search.seeds} seeds")
 
-    def _confirm(self, winner: Recipe) -> None:
+    def _confirm(self, winner: Recipe) -> Commit:
         """Train the frozen configurations on fresh seeds, open the test if that is allowed, write their runs."""
         frozen = candidates(winner, self.settings)
         with self.screen.progress("confirm", len(frozen) * self.settings.confirm.seeds, 0) as bar:
             trained = [self._replicas(one.recipe, self.settings.confirm_seeds, one.role, bar) for one in frozen]
         opened = self._open([self.bench.config_id(one.recipe) for one in frozen])
-        seal, test = (opened[0].id, opened[1]) if opened else ("sealed", None)
+        seal, test = (opened[0].id, opened[1]) if opened else (None, None)
         with self.clock("track"):
             keys = []
             for one, replicas in zip(frozen, trained, strict=True):
@@ -171,20 +190,27 @@ class Study:
                 entry = self.records.baseline(seal, rival, test)
                 self.tracking.write(entry)
                 keys.append(entry.key)
+            commit = Commit(self.settings, tuple(keys), seal)
+            commit.write(self.tracking)
             self.tracking.supersede("confirm", keys)
         if opened:
             self.ledger.graded(opened[0])
-        if self.worked:
-            self.tracking.note("seconds", json.dumps(self._seconds_so_far(self.clock.seconds)))
+        return commit
 
     def _open(self, configs: Sequence[str]) -> tuple[Opening, Table] | None:
-        if not self.may_open:
-            return self.opened()
+        """The opening of these frozen configurations: the one on record, or a new one if that is allowed."""
+        test = self.bench.parts.test
+        opening = self.ledger.find(opening_id(test.digest, configs, self.fingerprint))
+        if opening is None and not self.may_open:
+            return None
         record = self.ledger.recorder(
-            self.name, self.fingerprint, configs, self.settings.trials, self.settings.confirm.seeds
-        )
-        test = self.bench.parts.test.open(record)
-        return record(self.bench.parts.test.digest), test
+            self.name, self.fingerprint, configs, trials=self.settings.trials, seeds=self.settings.confirm.seeds,
+            data=self.bench.data.name, cases=[str(case) for case in test.case_ids],
+        )  # fmt: skip
+        rows = test.open(record)
+        opening = self.ledger.find(opening_id(test.digest, configs, self.fingerprint))
+        assert opening is not None
+        return opening, rows
 
     def _replicas(self, recipe: Recipe, seeds: Sequence[int], label: str, bar: Bar | None = None) -> Replicas:
         """The results of a recipe on these seeds: what is stored is read, what is missing is trained in one stack.
@@ -194,55 +220,53 @@ class Study:
         missing = [seed for seed in seeds if seed not in done]
         if bar:
             bar.advance(len(done), label)
-        if missing:
-            self.worked = True
+        for stack in self.bench.stacks(seeds, missing):
             with self.clock("train"):
-                fresh = self.bench.fit(recipe, missing)
+                fresh = self.bench.fit(recipe, stack)
             with self.clock("track"):
-                for index, seed in enumerate(missing):
-                    done[seed] = fresh.one(index)
+                for seed in (seed for seed in stack if seed not in done):
+                    self.interrupt.check()
+                    done[seed] = fresh.one(stack.index(seed))
                     self.tracking.write(self.records.seed(done[seed], recipe, label))
                     if bar:
                         bar.advance(1, f"{label} on fresh seeds")
+                self.tracking.note("seconds", json.dumps(self._seconds()))
         return together(list(done.values()))
+
+    def _tried(self, trials: list[Finished]) -> list[facts.Tried]:
+        """Each trial with the exact results its value came from."""
+        found = []
+        for trial in trials:
+            replicas = self.tracking.replicas(trial.config_id, self.settings.search_seeds)
+            found.append(facts.Tried(trial, together(list(replicas.values()))))
+        return found
 
     def _held_to_the_opening(self, settings: Settings) -> Settings:
         """After the opening neither trials nor seeds may grow: that would be choosing with the answer known.
-        A smaller request is answered with what the study has."""
+        A smaller request is answered with what the study has. Call it under the lock."""
         opening = self.ledger.of_study(self.fingerprint)
         if opening is None:
             return settings
         for what, asked, held in [("trials", settings.trials, opening.trials),
                                   ("confirmation seeds", settings.confirm.seeds, opening.seeds)]:  # fmt: skip
             if asked > held:
-                raise Refusal(f"this study opened its test set on {opening.when} with {held} {what}, so it cannot grow to "
-                              f"{asked} any more; other settings make another study.")  # fmt: skip
-        trials = dataclasses.replace(settings.search.trials, **{settings.search.design: opening.trials})
-        return dataclasses.replace(
-            settings,
-            search=dataclasses.replace(settings.search, trials=trials),
-            confirm=dataclasses.replace(settings.confirm, seeds=opening.seeds),
-        )
+                raise Refusal(f"a study with these settings opened its test set on {opening.when} with {held} {what}, so it "
+                              f"cannot grow to {asked}, under any name; another setting (search.study_seed=8, say) makes "
+                              "another study, and another opening.")  # fmt: skip
+            if asked < held:
+                self.screen.say(f"This study has {held} {what} and its test set is open: that is what is shown.")
+        return sized(settings, opening.trials, opening.seeds)
 
-    def _seconds_so_far(self, more: dict[str, float] | None = None) -> dict[str, float]:
-        """Seconds by activity, over all commands that worked on this study to its end."""
-        seconds: dict[str, float] = json.loads(self.tracking.noted("seconds") or "{}")
-        for activity, spent in (more or {}).items():
-            seconds[activity] = round(seconds.get(activity, 0.0) + spent, 1)
-        return seconds
+    def _seconds(self) -> dict[str, float]:
+        """Seconds by activity, over all commands that worked on this study until now."""
+        both = {**self.earlier, **self.clock.seconds}
+        return {name: round(self.earlier.get(name, 0.0) + self.clock.seconds.get(name, 0.0), 1) for name in both}
 
 
-def _must_exist(home: Path) -> None:
+def _tracking_to_read(home: Path, name: str) -> Tracking:
     if not (home / "mlflow.db").exists() or not (home / "optuna.db").exists():
         raise Refusal(f"there is no study in {home} yet; make study makes one.")
-
-
-def _stored(request: Request) -> Settings:
-    """The settings the named study was made with; without a name, those of the command line."""
-    _must_exist(request.home)
-    if request.name is None:
-        return request.settings
-    return from_stored(Tracking(request.home, request.name, create=False).noted("settings") or "{}")
+    return Tracking(home, name, create=False)
 
 
 def _bench(settings: Settings) -> Bench:

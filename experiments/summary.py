@@ -1,11 +1,12 @@
 """From exact results to what is shown of them: scores, bands, curves. Nothing here is stored twice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from experiments.workers import Replicas
 from handnet.bands import Band, SeedBands, seed_bands, wilson
+from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.grade import Scores, gap, grade
 
@@ -31,7 +32,7 @@ class Quantity:
 
 def heard(replicas: Replicas, logits: Array) -> Array:
     """Logits (R, n) with NaN for every replica that diverged, also where its last logits happen to be finite."""
-    return np.where((replicas.fit.diverged_at >= 0)[:, None], np.nan, logits)
+    return np.where(replicas.sound[:, None], logits, np.nan)
 
 
 def scored(logits: Array, y: Array, part: str) -> list[Quantity]:
@@ -51,7 +52,7 @@ def point_scored(logits: Array, y: Array, part: str) -> list[Quantity]:
 
 def gaps(replicas: Replicas) -> list[Quantity]:
     """Both train-validation gaps, as bands over seeds."""
-    sound = replicas.fit.diverged_at < 0
+    sound = replicas.sound
     if sound.sum() < 2:
         return []
     found = gap(replicas.fit)._asdict()
@@ -63,12 +64,13 @@ def _case_band(name: str, values: Array, y: Array) -> Band | None:
     if name not in COUNTED:
         return None
     n = len(y) if COUNTED[name] is None else int((y == COUNTED[name]).sum())
-    return wilson(float(np.nanmean(values)) * n, n)
+    band = wilson(float(np.nanmean(values)) * n, n)
+    return replace(band, diverged=int(np.isnan(values).sum()))
 
 
 def objective(replicas: Replicas, y_val: Array) -> float:
     """What the search minimises: the mean validation log loss over seeds; infinite when any seed diverged."""
-    if (replicas.fit.diverged_at >= 0).any():
+    if not replicas.sound.all():
         return float("inf")
     return float(grade(replicas.val_logits, y_val).log_loss.mean())
 
@@ -102,10 +104,10 @@ def curve_epochs(epochs: int) -> Array:
 
 
 def curve_band(values: Array) -> tuple[Array, Array, Array]:
-    """Mean, quantile .025 and quantile .975 over the replicas that are finite throughout; each (epochs,)."""
+    """Mean and quantiles LOW and HIGH over the replicas that are finite throughout; each (epochs,)."""
     sound = values[np.isfinite(values).all(axis=1)]
     if len(sound) < 2:
         nothing = np.full(values.shape[1], np.nan)
         return nothing, nothing, nothing
-    low, high = np.quantile(sound, [0.025, 0.975], axis=0)
+    low, high = np.quantile(sound, [LOW, HIGH], axis=0)
     return sound.mean(axis=0), low, high

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
+from zipfile import BadZipFile
 
 # Before the import. Medical data is nobody else's business, and our own progress is the only one shown.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -69,7 +70,7 @@ class Tracking:
     """The study's two experiments in the folder's MLflow database. Use one writer at a time, under the lock."""
 
     def __init__(self, home: Path, study: str, create: bool = True) -> None:
-        self.home, self.study = home, study
+        self.home, self.study, self.writing = home, study, create
         self.database = home / "mlflow.db"
         self.uri = born(self.database, lambda uri: _create_schema(uri, home))
         self.client = MlflowClient(tracking_uri=self.uri)
@@ -85,11 +86,14 @@ class Tracking:
         leftovers = [run for run in self._ours() if run.info.status != "FINISHED"]
         for run in leftovers:
             self.client.delete_run(run.info.run_id)
+        self._remove_orphans()
+        return len(leftovers)
+
+    def _remove_orphans(self) -> None:
         kept = {run.info.run_id for run in self.runs.values()}
         for model in self.client.search_logged_models([self.configurations]):
             if model.source_run_id not in kept:
                 self.client.delete_logged_model(model.model_id)
-        return len(leftovers)
 
     def write(self, entry: Entry, model: "ServedModel | None" = None) -> None:
         """One finished run. Does nothing when a run with this key is finished already."""
@@ -108,14 +112,29 @@ class Tracking:
         if entry.datasets:
             self.client.log_inputs(run_id, [_dataset(self.study, *one) for one in entry.datasets])
         if model:
-            model.log(self.uri, run_id)
+            model.log(self.uri, self.configurations, run_id)
         self.client.set_terminated(run_id)
         self.runs[entry.key] = run if experiment == self.seeds else self.client.get_run(run_id)
 
     def replicas(self, config_id: str, seeds: Sequence[int]) -> dict[int, Replicas]:
         """Those of the seeds of a configuration that are finished, exact to the bit."""
-        found = {seed: self.runs.get(f"seed/{config_id}/{seed}") for seed in seeds}
-        return {seed: Replicas.from_npz(self.read(run, REPLICA_FILE)) for seed, run in found.items() if run}
+        found = {}
+        for seed in seeds:
+            run = self.runs.get(f"seed/{config_id}/{seed}")
+            if run is None:
+                continue
+            try:
+                found[seed] = Replicas.from_npz(self.read(run, REPLICA_FILE))
+            except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+                # A power cut may leave a file damaged behind a finished mark. Its content is a pure function of the
+                # configuration and the seed: forget the run and it is made again.
+                if not self.writing:
+                    raise Refusal(
+                        f"the results of seed {seed} of configuration {config_id} are damaged; make study trains it again.",
+                        1,
+                    ) from None
+                self._forget(f"seed/{config_id}/{seed}")
+        return found
 
     def read(self, run: Run, name: str) -> bytes:
         """An artifact of a run."""
@@ -125,16 +144,17 @@ class Tracking:
         """Whether a run has an artifact of this name."""
         return (_local(run.info.artifact_uri) / name).exists()
 
-    def of_kind(self, kind: str) -> list[Run]:
-        """The finished runs whose key starts with this word, oldest first."""
-        runs = [run for key, run in self.runs.items() if key.startswith(f"{kind}/")]
-        return sorted(runs, key=lambda run: int(run.info.start_time))
-
     def supersede(self, kind: str, keys: Iterable[str]) -> None:
-        """Delete the finished runs of a kind whose key is not among `keys`: newer ones say more."""
+        """Delete the finished runs of a kind whose key is not among `keys`, and their models: newer ones say more."""
         kept = set(keys)
-        for key in [key for key in self.runs if key.startswith(f"{kind}/") and key not in kept]:
-            self.client.delete_run(self.runs.pop(key).info.run_id)
+        stale = [key for key in self.runs if key.startswith(f"{kind}/") and key not in kept]
+        for key in stale:
+            self._forget(key)
+        if stale:
+            self._remove_orphans()
+
+    def _forget(self, key: str) -> None:
+        self.client.delete_run(self.runs.pop(key).info.run_id)
 
     def note(self, name: str, value: str) -> None:
         """Remember a text about the study, unless it is what is remembered already."""
@@ -184,9 +204,10 @@ class ServedModel:
     example: Any  # a DataFrame of a few unscaled cases
     prediction: Any  # what the model gives for it
 
-    def log(self, uri: str, run_id: str) -> None:
-        """Attach the model to a run."""
+    def log(self, uri: str, experiment: str, run_id: str) -> None:
+        """Attach the model to a run of an experiment."""
         mlflow.set_tracking_uri(uri)
+        mlflow.set_experiment(experiment_id=experiment)
         root = Path(__file__).parent
         with tempfile.TemporaryDirectory() as folder:
             weights = Path(folder, "weights.npz")

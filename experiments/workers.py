@@ -16,6 +16,8 @@ from handnet.draws import seeded_plan
 from handnet.recipe import Recipe
 from handnet.splits import Split
 
+STACK = 50  # seeds that a compiled backend trains together
+
 
 @dataclass(frozen=True)
 class Replicas:
@@ -28,11 +30,20 @@ class Replicas:
     fit: Fit
     val_logits: Array
 
+    @property
+    def sound(self) -> Array:
+        """(R,) which replicas never diverged."""
+        return np.asarray(self.fit.diverged_at < 0)
+
+    def pick(self, which: Array | list[int]) -> "Replicas":
+        """Some of the replicas, by mask or by place."""
+        layers = tuple(Layer(layer.weight[which], layer.bias[which]) for layer in self.fit.layers)
+        seeds = tuple(int(seed) for seed in np.array(self.seeds)[which])
+        return Replicas(seeds, Fit(layers, *(part[which] for part in self.fit[1:])), self.val_logits[which])
+
     def one(self, index: int) -> "Replicas":
         """The replica at `index`, alone."""
-        at = slice(index, index + 1)
-        layers = tuple(Layer(layer.weight[at], layer.bias[at]) for layer in self.fit.layers)
-        return Replicas((self.seeds[index],), Fit(layers, *(part[at] for part in self.fit[1:])), self.val_logits[at])
+        return self.pick([index])
 
     def to_npz(self) -> bytes:
         """As an .npz file, exact to the bit."""
@@ -102,8 +113,8 @@ class Bench:
         """All that a result depends on beside recipe and seed."""
         return {
             "backend": self.spec.name,
-            "engine": self.spec.engine,
-            "device": "cpu" if self.spec.name == "numpy" else self.spec.device,
+            "engine": getattr(self.backend, "engine", ""),
+            "device": getattr(self.backend, "device", "cpu"),
             "dtype": self.spec.dtype,
             "data": self.data.digest,
             "split": self.parts.digest,
@@ -113,6 +124,15 @@ class Bench:
     def config_id(self, recipe: Recipe) -> str:
         """16 hex digits that name a configuration: equal ids, equal results. The git commit is no part of it."""
         return canonical_hash({"recipe": vars(recipe), **self.identity})[:16]
+
+    def stacks(self, seeds: Sequence[int], missing: Sequence[int]) -> list[list[int]]:
+        """The seeds to train together so that the missing ones are made. By hand a replica does not depend on its
+        neighbours, so only they are; a compiled backend keeps that law within a tolerance, so it gets whole fixed
+        stacks again and a continued study equals an uninterrupted one."""
+        if self.spec.name == "numpy":
+            return [list(missing)] if missing else []
+        fixed = [list(seeds[low : low + STACK]) for low in range(0, len(seeds), STACK)]
+        return [stack for stack in fixed if set(stack) & set(missing)]
 
     def fit(self, recipe: Recipe, seeds: Sequence[int]) -> Replicas:
         """Train one network per seed, all in one stack, on one BLAS thread (faster at this size)."""

@@ -76,7 +76,7 @@ class History:
         self.losses[:, :, epoch] = train_loss, train_loss_off, val_loss
         # Weights too: a unit that turned NaN can hide behind a relu while every loss stays finite.
         sound = np.isfinite(self.losses[:, :, epoch]).all(axis=0) & np.isfinite(weights).all(axis=1)
-        self.diverged_at[(self.diverged_at < 0) & ~sound] = epoch
+        self.diverged_at[(self.diverged_at < 0) & ~sound & ~self._stopped] = epoch
         if self._patience is None:
             self.weights = weights
         else:

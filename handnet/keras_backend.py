@@ -155,8 +155,8 @@ def _log_loss(z: Any, y: Any) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _network(dtype: np.dtype, engine: str, device: str, shape: tuple[Any, ...]) -> Any:
-    """The compiled network of a shape. Kept, because compiling costs more than training."""
+def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...]) -> Any:
+    """The compiled network of a shape on a device. Kept, because compiling costs more than training."""
     replicas, rows, columns, hidden, optimizer = shape
     keras = _keras()
     network = _parts().Network(replicas, rows, columns, hidden, dtype.name)

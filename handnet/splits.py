@@ -16,10 +16,14 @@ Order = Literal["test-first", "rest-first"]
 class SealedTest:
     """The test rows of a split. `open` is the only way in, and it asks its recorder first."""
 
-    def __init__(self, table: Table, case_ids: Array) -> None:
+    def __init__(self, table: Table, raw: Array, case_ids: Array) -> None:
+        """table: scaled, what is handed out; raw: the same rows as they came, (n, features); case_ids: (n,)."""
         self.n = len(table.y)
         self.case_ids = case_ids
-        self.digest = digest(table.X, table.y, case_ids.astype("U"))
+        # Of unscaled rows in the order of their ids: the same patients are the same test set, whatever the scaler
+        # learnt from the rest and however they were shuffled.
+        order = np.argsort(case_ids.astype("U"), kind="stable")
+        self.digest = digest(raw[order], table.y[order], case_ids[order].astype("U"))
         self.__table = table
 
     def open(self, record: Callable[[str], object]) -> Table:
@@ -77,7 +81,7 @@ def split(
     order "test-first": `test` of all rows are set aside, then `val` of the rest: 341 / 114 / 114 of 569.
     order "rest-first": val and test are set aside together, then halved, the other reading of the chapter,
     which does not say how it split. There `test` is the share each of the two gets, and `val` is not used.
-    Raises ValueError when a part would lack a class.
+    Raises ValueError when a part has fewer than two cases of a class, or train is not the largest.
     """
     if order not in ("test-first", "rest-first"):
         raise ValueError(f"order must be 'test-first' or 'rest-first', but got {order!r}.")
@@ -98,8 +102,14 @@ def split(
         train_rows, rest = divide(rows, 2 * test)
         val_rows, test_rows = divide(rest, 0.5)
     for name, part in (("train", train_rows), ("val", val_rows), ("test", test_rows)):
-        if len(np.unique(data.y[part])) < 2:
-            raise ValueError(f"the {name} part has cases of one class only; use stratify=True or another split seed.")
+        counts = np.bincount(data.y[part], minlength=2)
+        if counts.min() < 2:
+            raise ValueError(f"the {name} part needs 2 cases of each class, but has {counts[0]} and {counts[1]}; use "
+                             "stratify=True, other shares or another split seed.")  # fmt: skip
+        if len(part) > len(train_rows):
+            raise ValueError(
+                f"the train part must be the largest, but has {len(train_rows)} cases and {name} {len(part)}."
+            )
     return _scaled(data, train_rows, val_rows, test_rows)
 
 
@@ -116,7 +126,7 @@ def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array)
     return Split(
         train=table(train_rows),
         val=table(val_rows),
-        test=SealedTest(table(test_rows), data.case_ids[test_rows]),
+        test=SealedTest(table(test_rows), data.X[test_rows], data.case_ids[test_rows]),
         train_rows=train_rows,
         val_rows=val_rows,
         test_rows=test_rows,

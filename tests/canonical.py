@@ -50,6 +50,13 @@ def runs(home: Path) -> dict[str, dict]:
     return found
 
 
+def models(home: Path) -> Rows:
+    """The key of the run each live model belongs to, and whether both are in one experiment."""
+    sql = """SELECT t.value, m.experiment_id = r.experiment_id FROM logged_models m LEFT JOIN runs r ON r.run_uuid = m.source_run_id
+             LEFT JOIN tags t ON t.run_uuid = r.run_uuid AND t.key = 'handnet.key' WHERE m.lifecycle_stage = 'active'"""
+    return sorted(query(home / "mlflow.db", sql))
+
+
 def report(home: Path) -> dict:
     """The report's facts without clocks."""
     (path,) = (home / "reports").glob("*/report.json")
@@ -65,5 +72,11 @@ def digest(home: Path) -> str:
     openings = home / "openings.jsonl"
     events = [json.loads(line) for line in openings.read_text().splitlines()] if openings.exists() else []
     ledger = [{name: value for name, value in event.items() if name != "when"} for event in events]
-    whole = {"trials": trials(home), "runs": runs(home), "report": report(home), "ledger": ledger}
+    whole = {
+        "trials": trials(home),
+        "runs": runs(home),
+        "models": models(home),
+        "report": report(home),
+        "ledger": ledger,
+    }
     return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()

@@ -15,8 +15,8 @@ from handnet.splits import Split
 
 class TestNumpyFloat32(BackendContract):
     backend = load_backend("numpy", dtype="float32")
-    # Measured 4e-7 with either optimizer; the other Adam epsilon moves a probability by 1e-2 and more.
-    agreement = 1e-5
+    # Over 20 seeds 4e-7 was measured at 1e-3 and 3e-5 at 1e-2; the other Adam epsilon moves a probability by 1e-2.
+    agreement = 2e-4
 
 
 class TestNumpyFloat64(BackendContract):

@@ -3,8 +3,10 @@
 import json
 import multiprocessing
 import re
+import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from experiments import stores
 from experiments.cli import SHORT, main
+from experiments.records import Records
 from experiments.report import render
 from experiments.sealed import Ledger, opening_id
 from experiments.search import PARAMS, sobol_point
@@ -45,7 +48,7 @@ ROOT = Path(__file__).parent.parent
     ({"space.epochs.low": "0"}, "space.epochs must lie within 1"),
     ({"space.epochs.low": "10.5"}, "whole ends"),
     ({"space.dropout.low": "0.6"}, "low <= high"),
-    ({"backend.name": "kreas"}, "backend.name must be one of numpy"),
+    ({"backend.name": "kreas"}, "backend.name must be one of numpy, keras"),
     ({"backend.dtype": "float16"}, "float32, float64"),
     ({"backend.device": "tpu"}, "auto, cpu, gpu"),
     ({"network.optimizer": "adams"}, "adam, sgd"),
@@ -113,6 +116,14 @@ def test_the_sobol_design_fills_the_space() -> None:
     assert all(isinstance(point["epochs"], int) for point in points)
 
 
+def test_a_logarithmic_axis_is_logarithmic_for_epochs_too() -> None:
+    settings = read(
+        {"search.design": "sobol", "space.epochs.log": "true", "space.epochs.low": "10", "space.epochs.high": "1000"}
+    )
+    epochs = [sobol_point(settings, place)["epochs"] for place in range(32)]
+    assert 12 <= sum(value <= 100 for value in epochs) <= 20
+
+
 # Workers
 
 
@@ -140,6 +151,26 @@ def test_a_configuration_is_named_by_all_that_decides_its_results(bench: Bench, 
     other = Bench(data, bench.parts, bench.backend, BackendSettings("numpy", "float64", "", "auto"))
     assert len(names | {other.config_id(Recipe())}) == 5
     assert bench.config_id(Recipe(hidden=[16, 8])) == bench.config_id(Recipe())
+
+
+def test_a_compiled_backend_gets_whole_stacks_again(bench: Bench) -> None:
+    seeds = list(range(120))
+    assert bench.stacks(seeds, [7, 60]) == [[7, 60]]
+    assert bench.stacks(seeds, []) == []
+    compiled = replace(bench, spec=BackendSettings("keras", "float32", "", "auto"))
+    assert compiled.stacks(seeds, [7]) == [seeds[:50]]
+    assert compiled.stacks(seeds, [60, 119]) == [seeds[50:100], seeds[100:]]
+
+
+def test_a_diverged_seed_does_not_spoil_the_model(bench: Bench) -> None:
+    whole = bench.fit(Recipe(epochs=2), [1, 2, 3])
+    weights = whole.fit.layers[0].weight.copy()
+    weights[1] = np.nan
+    layers = (whole.fit.layers[0]._replace(weight=weights), *whole.fit.layers[1:])
+    ill = replace(whole, fit=whole.fit._replace(layers=layers, diverged_at=np.array([-1, 1, -1])))
+    records = Records("x", "f", read({}), bench)
+    assert np.isfinite(records.model(ill).prediction).all(axis=None)
+    assert records.model(ill).prediction.equals(records.model(whole.pick([0, 2])).prediction)
 
 
 def test_curves_are_thinned_evenly_and_keep_their_ends() -> None:
@@ -180,6 +211,25 @@ def test_a_line_cut_short_is_dropped(tmp_path: Path, cut: int) -> None:
     assert stores.whole_lines(path) == [*whole, "third"]
 
 
+def test_the_log_of_a_deleted_database_does_not_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    code = f"import sqlite3, os; d = sqlite3.connect({str(path)!r}); d.execute('PRAGMA journal_mode=WAL'); d.execute('CREATE TABLE old (a)'); d.commit(); os._exit(0)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert path.with_name("x.db-wal").stat().st_size
+    path.unlink()
+
+    def build(uri: str) -> None:
+        db = sqlite3.connect(uri.removeprefix("sqlite:///"))
+        db.execute("CREATE TABLE fresh (a)")
+        db.commit()
+        db.close()
+
+    stores.born(path, build)
+    db = sqlite3.connect(path)
+    assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("fresh",)]
+    db.close()
+
+
 def test_a_database_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
     for content in (b"", b"not a database at all, just text" * 99):
         path = tmp_path / "x.db"
@@ -215,11 +265,13 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 
 def test_distinct_openings_are_counted_and_repeats_are_not(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
-    first = ledger.recorder("a", "f1", ["c1", "c2"], 40, 100)
+    facts = {"trials": 40, "seeds": 100, "data": "d", "cases": ["1", "2"]}
+    first = ledger.recorder("a", "f1", ["c1", "c2"], **facts)
     assert first("rows").ordinal == first("rows").ordinal == 1
-    assert ledger.recorder("a", "f1", ["c2", "c1"], 40, 100)("rows").id == first("rows").id
-    assert ledger.recorder("b", "f2", ["c1"], 40, 100)("rows").ordinal == 2
-    assert ledger.recorder("c", "f3", ["c1"], 40, 100)("other rows").ordinal == 1
+    assert ledger.recorder("a", "f1", ["c2", "c1"], **facts)("rows").id == first("rows").id
+    assert ledger.recorder("b", "f2", ["c1"], **facts)("rows").ordinal == 2
+    assert ledger.recorder("c", "f3", ["c1"], **facts | {"cases": ["2", "3"]})("other rows").ordinal == 1
+    assert [one.seen_before for one in ledger.openings()] == [0, 2, 1]
     assert ledger.total("rows") == 2
     ledger.graded(first("rows"))
     ledger.graded(first("rows"))
@@ -267,7 +319,7 @@ def facts_with(name: str) -> dict:
         "split": {"parts": {part: {"cases": 3} for part in ("train", "val", "test")}, "digest": "s", "test_digest": "t", "order": "o", "seed": 1, "stratify": True},
         "bands": [one | {"kind": kind} for one in (band, gap) for kind in ("quantiles", "min-max")],
         "configurations": [{"role": name, "config_id": "c", "recipe": None}], "statements": [name], "watched": [{"case": name, "part": None}],
-        "missed": [row], "search": {"design": "tpe", "objective": "o", "seeds": [0, 1, 2], "trials": []}, "opening": None,
+        "missed": [row], "search": {"design": "tpe", "objective": "o", "seeds": [0, 1, 2], "winner_on_fresh_seeds": {}, "trials": []}, "opening": None,
         "identity": {"backend": "numpy", "dtype": "float32", "device": "cpu", "arithmetic": 1}, "versions": {"v": name}, "seconds": {},
     }  # fmt: skip
 
@@ -316,7 +368,10 @@ def test_numbers_keep_three_digits() -> None:
     (["study", "--trails", "3"], "TRAILS is not a setting"),
     (["stdy"], "invalid choice: 'stdy'"),
     ([], "required: verb"),
-    (["case"], "required: --id"),
+    (["case"], "make case ID=203"),
+    (["study", "trails=3"], "TRAILS is not a setting"),
+    (["case", "ID=1", "TRIALS=3"], "TRIALS is not a setting of this command"),
+    (["study", "split.test=0.9"], "the train part must be the largest"),
     (["case", "ID=1"], "there is no study in"),
     (["report"], "there is no study in"),
     (["ui"], "there is no study in"),

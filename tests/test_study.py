@@ -3,24 +3,27 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from canonical import digest, query, report, runs, trials
+from canonical import digest, models, query, report, runs, trials
 from scipy.special import expit
 from scipy.stats import binomtest
 from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 from experiments.cli import main
+from experiments.sealed import Ledger
 from handnet import Dataset, split
 from handnet.data import DATASETS
 from handnet.draws import generator
@@ -78,7 +81,26 @@ def test_a_second_run_changes_nothing(finished: Path, capsys: pytest.CaptureFixt
     assert cli(finished, "study", *SMALL, "OPEN=1") == 0
     assert cli(finished, "study", *SMALL) == 0  # opened is opened, asked for or not
     assert state() == before
-    assert "opening 1 of these rows; 1 in all" in capsys.readouterr().out
+    assert "opening 1 of these rows (1 so far" in capsys.readouterr().out
+
+
+def test_the_one_model_belongs_to_the_winner(finished: Path) -> None:
+    ((key, same_experiment),) = models(finished)
+    assert key.startswith("confirm/winner/")
+    assert same_experiment
+
+
+def test_damaged_results_are_made_again(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert cli(tmp_path, "study", *SMALL) == 0
+    before = digest(tmp_path)
+    name = next((tmp_path / "reports").iterdir()).name
+    paths = sorted((tmp_path / "artifacts").rglob("replica.npz"))
+    for path in (paths[0], paths[-1]):
+        path.write_bytes(path.read_bytes()[:2000])
+    assert cli(tmp_path, "report", f"NAME={name}") == 1
+    assert "are damaged; make study trains it again" in capsys.readouterr().err
+    assert cli(tmp_path, "study", *SMALL) == 0
+    assert digest(tmp_path) == before
 
 
 def test_a_seed_run_holds_its_curves_its_gap_and_its_exact_values(finished: Path) -> None:
@@ -254,9 +276,43 @@ def test_other_openings_are_counted(finished: Path, capsys: pytest.CaptureFixtur
     copy.mkdir()
     shutil.copy(finished / "openings.jsonl", copy)
     assert cli(copy, "study", *SMALL, "search.study_seed=8", "OPEN=1") == 0
-    assert "this was opening 2 of these rows; 2 in all" in capsys.readouterr().out
+    assert "this was opening 2 of these rows (2 so far" in capsys.readouterr().out
     assert report(copy)["opening"]["ordinal"] == 2
     assert report(finished)["opening"]["ordinal"] == 1
+
+
+def test_the_same_patients_under_another_scaler_are_the_same_test(tmp_path: Path, data: Dataset) -> None:
+    one, two, other = split(data), split(data, val=0.3), split(data, seed=8)
+    assert one.test.digest == two.test.digest != other.test.digest
+    words = [*SMALL, "TRIALS=1", "OPEN=1"]
+    assert cli(tmp_path, "study", *words) == 0
+    assert cli(tmp_path, "study", *words, "split.val=0.3") == 0
+    assert cli(tmp_path, "study", *words, "split.seed=8") == 0
+    openings = Ledger(tmp_path).openings()
+    assert [one.ordinal for one in openings] == [1, 2, 1]
+    shared = len(set(one.test.case_ids.tolist()) & set(other.test.case_ids.tolist()))
+    assert [one.seen_before for one in openings] == [0, 114, shared]
+    assert 0 < shared < 114
+
+
+def test_a_study_under_its_own_name_is_found_without_naming_it(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert cli(tmp_path, "study", "TRIALS=1", "CONFIRM=3", "OPEN=1") == 0
+    hint = re.search(r"make (case ID=\d+)\n", capsys.readouterr().out)[1]
+    assert cli(tmp_path, *hint.split()) == 0
+    assert cli(tmp_path, "report") == 0
+    facts = report(tmp_path)
+    assert (facts["study"], facts["settings"]["trials"], facts["settings"]["confirmation_seeds"]) == ("wisconsin", 1, 3)
+
+
+def test_cleaning_takes_what_studies_wrote_and_nothing_else(tmp_path: Path) -> None:
+    assert cli(tmp_path, "study", *SMALL, "TRIALS=1", "OPEN=1") == 0
+    (tmp_path / "thesis.tex").write_text("mine")
+    ledger = (tmp_path / "openings.jsonl").read_bytes()
+    assert main(["clean", "--mlruns", str(tmp_path)]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"thesis.tex", "openings.jsonl", ".lock"}
+    assert cli(tmp_path, "study", *SMALL, "TRIALS=1") == 0  # the same opening, so nothing is opened anew
+    assert (tmp_path / "openings.jsonl").read_bytes() == ledger
+    assert report(tmp_path)["opening"]["ordinal"] == 1
 
 
 def test_after_the_opening_nothing_grows(finished: Path, capsys: pytest.CaptureFixture) -> None:
@@ -323,16 +379,23 @@ def test_the_winners_model_loads_elsewhere_and_says_the_same(
 # Killed
 
 
-def killed(home: Path, words: list[str], after: float) -> bool:
-    """Start the real command line, SIGKILL it `after` seconds past its first database; whether it was still at work."""
+def at_work(home: Path, process: subprocess.Popen) -> bool:
+    """Whether this very process holds the folder's lock: then it is past its imports and writes."""
+    lock = home / ".lock"
+    return lock.exists() and lock.read_text().strip() == str(process.pid)
+
+
+def killed(home: Path, words: list[str], ready: Callable[[subprocess.Popen], bool], after: float) -> bool:
+    """Start the real command line, SIGKILL it `after` seconds past the moment `ready`; whether it was at work."""
     process = subprocess.Popen(
         command(home, "study", *words), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while process.poll() is None and not (home / "optuna.db").exists():
-        time.sleep(0.01)
+    while process.poll() is None and not ready(process):
+        time.sleep(0.002)
     time.sleep(after)
+    at = at_work(home, process)
     process.send_signal(signal.SIGKILL)
-    return process.wait() == -signal.SIGKILL
+    return process.wait() == -signal.SIGKILL and at
 
 
 @pytest.mark.parametrize("design", ["tpe", "sobol"])
@@ -341,12 +404,18 @@ def test_killed_and_continued_equals_never_killed(design: str, tmp_path: Path) -
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert cli(whole, "study", *words) == 0
     moments = random.Random(design)
-    kills = sum(killed(broken, words, moments.uniform(0, 1.2)) for _ in range(3))
-    assert kills >= 2
+    working = partial(at_work, broken)
+    kills = [killed(broken, words, working, moments.uniform(0.1, 0.9)) for _ in range(3)]
+    # Then at two named moments of the end: right after the opening is on record, and when the model's files appear.
+    kills.append(killed(broken, words, lambda _: (broken / "openings.jsonl").exists(), 0))
+    kills.append(killed(broken, words, lambda p: at_work(broken, p) and any(broken.rglob("MLmodel")), 0))
+    assert sum(kills) >= 4
     assert cli(broken, "study", *words) == 0
     assert digest(broken) == digest(whole)
+    assert len(models(broken)) == 1
     assert query(broken / "mlflow.db", "PRAGMA integrity_check") == [("ok",)]
-    assert query(broken / "optuna.db", "SELECT count(*) FROM trials WHERE state IN ('RUNNING', 'WAITING')") == [(0,)]
+    unfinished = "SELECT count(*) FROM trials WHERE state IN ('RUNNING', 'WAITING')"
+    assert query(broken / "optuna.db", unfinished) == [(0,)]
 
 
 def test_killed_while_a_database_is_born(tmp_path: Path) -> None:
@@ -365,8 +434,9 @@ def test_interrupted_by_hand_it_says_how_to_go_on(number: signal.Signals, code: 
     process = subprocess.Popen(
         command(tmp_path, "study"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    while process.poll() is None and not (tmp_path / "optuna.db").exists():
-        time.sleep(0.05)
+    while process.poll() is None and not at_work(tmp_path, process):
+        time.sleep(0.01)
+    time.sleep(1)
     busy = subprocess.run(command(tmp_path, "study"), cwd=ROOT, capture_output=True, text=True, check=False)
     assert busy.returncode == 75
     assert f"another study is writing to {tmp_path} (process {process.pid})" in busy.stderr

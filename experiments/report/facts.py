@@ -14,11 +14,12 @@ import pandas as pd
 from experiments.sealed import Opening
 from experiments.search import Finished
 from experiments.settings import Settings
-from experiments.summary import Quantity, gaps, heard, point_scored, scored
+from experiments.summary import Quantity, gaps, heard, objective, point_scored, scored
 from experiments.workers import Bench, Replicas
-from handnet.bands import Band
+from handnet.bands import Band, seed_bands, wilson
 from handnet.cases import case_table
 from handnet.data import Array
+from handnet.grade import grade
 from handnet.recipe import Recipe
 
 SCHEMA = 1
@@ -34,6 +35,14 @@ class Confirmed:
     replicas: Replicas | None
     val_logits: Array
     test_logits: Array | None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial of the search and the exact results its value came from."""
+
+    trial: Finished
+    replicas: Replicas
 
 
 def quantities(one: Confirmed, y_val: Array, y_test: Array | None) -> list[Quantity]:
@@ -54,7 +63,7 @@ def cases(one: Confirmed, bench: Bench, part: str, X: Array, y: Array) -> pd.Dat
     """The case table of a configuration on a part; None when too few replicas are finite to make one."""
     logits = one.val_logits if part == "val" else one.test_logits
     rows = bench.parts.val_rows if part == "val" else bench.parts.test_rows
-    if one.replicas is None or logits is None or (one.replicas.fit.diverged_at < 0).sum() < 2:
+    if one.replicas is None or logits is None or one.replicas.sound.sum() < 2:
         return None
     return case_table(heard(one.replicas, logits), y, bench.data.case_ids[rows], X, bench.data.feature_names)
 
@@ -65,7 +74,7 @@ def document(
     settings: Settings,
     bench: Bench,
     confirmed: Sequence[Confirmed],
-    trials: Sequence[Finished],
+    tried: Sequence[Tried],
     opening: Opening | None,
     test: tuple[Array, Array] | None,
     versions: Mapping[str, str],
@@ -84,10 +93,10 @@ def document(
             _band(role, quantity, band) for role, rows in tables.items() for quantity in rows for band in quantity.bands
         ],
         "configurations": [_configuration(one) for one in confirmed],
-        "statements": _statements(tables),
+        "statements": _statements(confirmed, bench, test),
         "watched": [watched(case, bench, confirmed, test) for case in settings.report.watch],
         "missed": _missed(confirmed, bench, test),
-        "search": _search(trials, settings),
+        "search": _search(tried, settings, bench.parts.val.y, confirmed[0]),
         "opening": _opening(opening),
         "settings": settings.identity() | {"trials": settings.trials, "confirmation_seeds": settings.confirm.seeds},
         "identity": bench.identity,
@@ -119,7 +128,7 @@ def watched(
     X, rows = tables[part]
     place = list(rows).index(row)
     for one in confirmed:
-        if one.replicas is None or (one.replicas.fit.diverged_at < 0).sum() < 2:
+        if one.replicas is None or one.replicas.sound.sum() < 2:
             continue
         # The whole part is put through, not one row: a product of one row may differ in its last bit.
         logits = heard(one.replicas, bench.backend.logits(one.replicas.fit.layers, X))[:, place : place + 1]
@@ -161,21 +170,56 @@ def _configuration(one: Confirmed) -> dict[str, Any]:
     return facts
 
 
-def _statements(tables: Mapping[str, list[Quantity]]) -> list[str]:
-    """Where logistic regression stands beside the winner's seeds: read off the bands, no test, no verdict."""
+def _statements(confirmed: Sequence[Confirmed], bench: Bench, test: tuple[Array, Array] | None) -> list[str]:
+    """What a reader asks first, counted seed by seed: is it better than logistic regression, did the search pay?
+    Counts and intervals; the tests that may word a verdict are not among them."""
+    roles = {one.role: one for one in confirmed}
+    winner, rival = roles["winner"], roles["logistic regression"]
+    part, y = ("test", test[1]) if test else ("validation", bench.parts.val.y)
+    logits = [one.test_logits if test else one.val_logits for one in (winner, rival)]
     lines = []
-    for part in ("test", "val"):
-        network = next((q for q in tables.get("winner", []) if (q.part, q.name) == (part, "accuracy")), None)
-        rival = next((q for q in tables.get("logistic regression", []) if (q.part, q.name) == (part, "accuracy")), None)
-        if network and network.seeds and rival and rival.cases:
-            band, share, n = network.seeds.quantiles, rival.cases.centre("share"), rival.cases.n
-            if share < band.low:
-                so = "lies above that share: nearly every seed does better on these cases"
-            else:
-                so = f"{'lies below' if share > band.high else 'holds'} that share: the network does not beat it here"
-            lines.append(f"On {part}, logistic regression calls {round(share * n)} of {n} right: {share:.3f}, and {n} cases leave "
-                         f"[{rival.cases.low:.3f}, {rival.cases.high:.3f}]. The winner's band over seeds, {band}, {so}.")  # fmt: skip
-    return lines
+    if (
+        winner.replicas is not None
+        and logits[0] is not None
+        and logits[1] is not None
+        and winner.replicas.sound.sum() > 1
+    ):
+        right = ((logits[0][winner.replicas.sound] > 0) == (y == 1)).sum(axis=1)
+        bar = int(((logits[1] > 0) == (y == 1)).sum())
+        lines.append(_against(right, bar, len(y), part))
+        if not test:
+            lines[-1] += " The winner was chosen on these very cases, which flatters it."
+    lines += [_paired(winner, one, bench.parts.val.y) for one in confirmed if one.recipe and one.role != "winner"]
+    return [line for line in lines if line]
+
+
+def _against(right: Array, bar: int, n: int, part: str) -> str:
+    """How the seeds of a network compare with one deterministic rival on the same cases."""
+    more, same, fewer = int((right > bar).sum()), int((right == bar).sum()), int((right < bar).sum())
+    median = float(np.median(right))
+    network, rival = wilson(float(right.mean()), n), wilson(bar, n)
+    if median <= bar:
+        verdict = "At its median seed the network does not beat it."
+    elif network.low <= rival.high:
+        verdict = "The intervals overlap: these cases do not show the network to beat it."
+    else:
+        verdict = "The intervals do not overlap."
+    return (f"On the {n} {part} cases logistic regression calls {bar} right. Of {len(right)} seeds of the winner {more} call more "
+            f"right, {same} as many and {fewer} fewer; the median seed calls {median:g}. Over other cases, Wilson's 95 % interval "
+            f"is [{network.low:.3f}, {network.high:.3f}] for the network's mean and [{rival.low:.3f}, {rival.high:.3f}] for "
+            f"logistic regression. {verdict}")  # fmt: skip
+
+
+def _paired(winner: Confirmed, other: Confirmed, y_val: Array) -> str:
+    """On how many of the same fresh seeds the search's winner has the lower validation loss."""
+    assert winner.replicas is not None
+    assert other.replicas is not None
+    both = winner.replicas.sound & other.replicas.sound
+    if not both.any():
+        return ""
+    ours, theirs = (grade(one.val_logits[both], y_val).log_loss for one in (winner, other))
+    return (f"The winner's validation log loss is lower than that of {other.role} on {int((ours < theirs).sum())} of the same "
+            f"{int(both.sum())} fresh seeds.")  # fmt: skip
 
 
 def _missed(confirmed: Sequence[Confirmed], bench: Bench, test: tuple[Array, Array] | None) -> list[dict[str, Any]]:
@@ -199,17 +243,26 @@ def _record(row: "pd.Series[Any]", bench: Bench) -> dict[str, Any]:
     }
 
 
-def _search(trials: Sequence[Finished], settings: Settings) -> dict[str, Any]:
-    rows = [
-        {"place": one.place + 1, "config_id": one.config_id, **one.params, "diverged": one.diverged,
-         "value": one.value if np.isfinite(one.value) else None}
-        for one in trials
-    ]  # fmt: skip
+def _search(tried: Sequence[Tried], settings: Settings, y_val: Array, winner: Confirmed) -> dict[str, Any]:
+    rows = [{"place": one.trial.place + 1, "config_id": one.trial.config_id, **one.trial.params,
+             "diverged": int((~one.replicas.sound).sum()), **_objective(one.replicas, y_val)} for one in tried]  # fmt: skip
+    fresh = _objective(winner.replicas, y_val) if winner.replicas else {}
     return {"design": settings.search.design, "objective": "mean validation log loss over the search seeds",
-            "seeds": [settings.search_seeds[0], settings.search_seeds[-1], settings.search.seeds], "trials": rows}  # fmt: skip
+            "seeds": [settings.search_seeds[0], settings.search_seeds[-1], settings.search.seeds],
+            "winner_on_fresh_seeds": fresh | {"seeds": settings.confirm.seeds}, "trials": rows}  # fmt: skip
+
+
+def _objective(replicas: Replicas, y_val: Array) -> dict[str, float | None]:
+    """The mean loss with its band over seeds; null throughout when a seed diverged."""
+    value = objective(replicas, y_val)
+    if not np.isfinite(value):
+        return {"value": None, "low": None, "high": None, "coverage": None}
+    band = seed_bands(grade(replicas.val_logits, y_val).log_loss).quantiles
+    return {"value": value, "low": band.low, "high": band.high, "coverage": band.coverage}
 
 
 def _opening(opening: Opening | None) -> dict[str, Any] | None:
     if opening is None:
         return None
-    return {"id": opening.id, "ordinal": opening.ordinal, "when": opening.when, "configs": list(opening.configs)}
+    return {"id": opening.id, "ordinal": opening.ordinal, "seen_before": opening.seen_before, "when": opening.when,
+            "configs": list(opening.configs)}  # fmt: skip

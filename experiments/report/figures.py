@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.summary import curve_band
+from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"  # Okabe and Ito: told apart by everyone
@@ -27,7 +29,11 @@ def loss_curves(curves: Mapping[str, Array], title: str) -> bytes:
             axes.plot(epochs, mean, color=colour, label=label)
             axes.fill_between(epochs, low, high, color=colour, alpha=0.25, linewidth=0)
         axes.set(xlabel="epoch", ylabel="log loss, dropout off", title=title, ylim=(0, None))
-        axes.legend(frameon=False, title=f"mean and .025 to .975 over {len(curves['val_loss'])} seeds")
+        heard = int(np.isfinite(curves["val_loss"]).all(axis=1).sum())
+        covers = (HIGH - LOW) * (heard - 1) / (heard + 1)
+        lost = len(curves["val_loss"]) - heard
+        title = f"mean, and quantiles .025 to .975 over {heard} seeds\n(covers {covers:.1%}{f'; {lost} diverged' if lost else ''})"
+        axes.legend(frameon=False, title=title)
         return _svg(figure)
 
 
@@ -43,7 +49,10 @@ def forest(bands: Sequence[Mapping[str, Any]], title: str) -> bytes:
             centre = next(iter(band["centres"].values()), None)
             if centre is not None:
                 axes.plot([centre], [place], "o", color="white", markeredgecolor=colour, markersize=7)
-        labels = [f"{band['role']}, {band['part']}: {band['kind']} over {band['n']} {band['varied']}" for band in bands]
+        labels = [
+            f"{band['role']}: {band['kind']} over {band['n']} {band['varied']}, {band['coverage']:.0%}"
+            for band in bands
+        ]
         axes.set_yticks(range(len(bands)), [" ".join(text.split()) for text in labels])
         axes.set(xlabel=title, ylim=(len(bands) - 0.4, -0.6))
         axes.grid(axis="x", color="#dddddd")

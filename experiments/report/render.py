@@ -72,7 +72,7 @@ def label(score: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three decimals, or three significant digits where three decimals would show nothing."""
+    """Three decimals, or two significant digits where three decimals would show less."""
     if value is None:
         return "-"
     if value != 0 and abs(value) < 0.0095:
@@ -104,9 +104,18 @@ def _environment(escape: bool) -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=escape, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters |= {"number": number, "interval": interval, "label": label, "percent": lambda v: f"{v:.1%}"}
+    environment.filters |= {
+        "number": number,
+        "interval": interval,
+        "label": label,
+        "percent": lambda v: f"{v:.1%}",
+        "exact": lambda v: f"{v:.6g}",
+    }
     # Names come from the user's table: Markdown gets its own escaping, HTML has Jinja's.
     environment.filters["name"] = (lambda text: text) if escape else _markdown
+    environment.filters["prose"] = lambda text: (
+        _markdown(text).replace("\\[", "[").replace("\\]", "]").replace("](", "]\\(")
+    )
     return environment
 
 

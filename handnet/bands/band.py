@@ -32,6 +32,6 @@ class Band:
 
     def __str__(self) -> str:
         middle = f"{self.centres[0][1]:.3f} " if self.centres else ""
-        lost = f"; {self.diverged} of {self.n + self.diverged} diverged" if self.diverged else ""
+        lost = f"; {self.diverged} seeds diverged" if self.diverged else ""
         return (f"{middle}[{self.low:.3f}, {self.high:.3f}] ({self.kind} over {self.n} {self.varied}, "
                 f"covers {self.coverage:.1%}{lost})")  # fmt: skip

@@ -20,10 +20,12 @@ class SeedBands(NamedTuple):
 def seed_bands(values: Array) -> SeedBands:
     """Bands of one score over seeds. values: (R,), NaN or infinite where a replica diverged.
 
-    The coverage is the chance that the score of one more seed falls inside, exact for continuous scores:
-    between the order statistics i and j of n lie (j - i) / (n + 1) of the further draws on average (Wilks
-    1941). Min and max are 1 and n; a type-7 quantile q stands at 1 + (n - 1) q. With few values it is far below
-    .95, and is printed as what it is: 50 % for the extremes of three seeds.
+    The coverage is the chance that the score of one more seed falls inside: between the order statistics i and j
+    of n lie (j - i) / (n + 1) of the further draws on average (Wilks 1941). Min and max are 1 and n, and theirs is
+    exact for continuous scores. A type-7 quantile q stands at 1 + (n - 1) q, between two order statistics, so its
+    coverage is exact where the score is evenly spread there and nominal elsewhere; tied scores cover more with many
+    seeds and less with few. With few seeds either is far below .95, and is printed as what it is: 50 % for the
+    extremes of three.
 
     Raises ValueError when fewer than two values are finite: one number is no band.
     """
