@@ -234,11 +234,14 @@ class Study:
         return together(list(done.values()))
 
     def _tried(self, trials: list[Finished]) -> list[facts.Tried]:
-        """Each trial with the exact results its value came from."""
-        found = []
+        """Each trial with the exact results its value came from; a writer makes damaged ones again, a reader refuses."""
+        seeds, found = self.settings.search_seeds, []
         for trial in trials:
-            replicas = self.tracking.replicas(trial.config_id, self.settings.search_seeds)
-            found.append(facts.Tried(trial, together(list(replicas.values()))))
+            if self.tracking.writing:
+                replicas = self._replicas(self.settings.recipe(**trial.params), seeds, f"trial {trial.place + 1:02d}")
+            else:
+                replicas = together(list(self.tracking.replicas(trial.config_id, seeds).values()))
+            found.append(facts.Tried(trial, replicas))
         return found
 
     def _held_to_the_opening(self, settings: Settings) -> Settings:
