@@ -30,7 +30,7 @@ def test_every_target_is_explained() -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    commands = re.findall(r"\bmake ([a-z]+)((?: [A-Z_]+=\S+)*)", README)
+    commands = re.findall(r"(?:\$ |`)make ([a-z]+)((?: [A-Z_]+=\w+)*)", README)
     assert {"study", "test", "ui", "case", "try"} <= {target for target, _ in commands}
     variables = {option.upper().replace("-", "_") for option in SHORT} | {
         "NAME",
