@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from experiments.interrupt import Stopped, stop_at_once
-from experiments.settings import DEFAULTS, Refusal, known_keys, nearest, read
+from experiments.reading import DEFAULTS, known_keys, nearest, read
+from experiments.settings import Refusal
 
 if TYPE_CHECKING:
     from experiments.study import Study
@@ -173,8 +174,9 @@ def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "
     settings = read(base | _overrides(options), file)  # refused before anything heavy is imported
     if sys.stderr.isatty():
         print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
+    from experiments.identity import Request
     from experiments.screen import Clock, Screen
-    from experiments.study import Request, Study
+    from experiments.study import Study
 
     request = Request(settings, Path(options.mlruns), options.name, bool(getattr(options, "open", False)), stored)
     return Study(request, Clock(STARTED), Screen())

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from experiments.confirm import Baseline
-from experiments.report.facts import Confirmed, cases, quantities
+from experiments.report.facts import cases, quantities
 from experiments.report.figures import loss_curves
+from experiments.report.statements import Confirmed
 from experiments.search import PARAMS
 from experiments.settings import Settings, canonical_hash
 from experiments.summary import Quantity, curve_band, curves, gaps, heard, metrics, scored

@@ -5,9 +5,7 @@ search -> freeze -> confirm on fresh seeds -> open the test -> write the frozen 
 
 import json
 import platform
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,57 +13,23 @@ import numpy as np
 
 from experiments import tracking as mlflow_side
 from experiments.confirm import baselines, candidates
+from experiments.identity import NAME, Commit, Request, default_name, large_enough, make_bench, make_fingerprint
 from experiments.interrupt import Interrupt
+from experiments.reading import read
 from experiments.records import Records, read_confirmed
 from experiments.report import facts, render
+from experiments.report.statements import Confirmed
 from experiments.screen import Bar, Clock, Screen
 from experiments.sealed import Ledger, Opening, opening_id
 from experiments.search import Finished, Search
 from experiments.search import versions as search_versions
-from experiments.settings import Refusal, Settings, canonical_hash, from_stored, read, sized, to_stored
+from experiments.settings import Refusal, Settings, sized
 from experiments.stores import locked
 from experiments.summary import objective
 from experiments.tracking import Tracking
-from experiments.workers import Bench, Replicas, bench, kernel, together
-from handnet.data import DATASETS, Table
+from experiments.workers import Replicas, kernel, together
+from handnet.data import Table
 from handnet.recipe import Recipe
-from handnet.splits import split
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked for on the command line. stored: only read, with the settings the study of that name has."""
-
-    settings: Settings
-    home: Path
-    name: str | None = None
-    open_test: bool = False
-    stored: bool = False
-
-
-@dataclass(frozen=True)
-class Commit:
-    """A completed confirmation: the settings it was made with, the keys of its runs, the opening (None: sealed).
-    Written in one piece after the runs, it is all that readers go by."""
-
-    settings: Settings
-    keys: tuple[str, ...]
-    opening: str | None
-
-    def write(self, tracking: Tracking) -> None:
-        """Make it the study's."""
-        content = {"settings": to_stored(self.settings), "keys": self.keys, "opening": self.opening}
-        tracking.note("confirmed", json.dumps(content))
-
-    @staticmethod
-    def read(tracking: Tracking) -> "Commit":
-        """The study's. Raises Refusal before there is one."""
-        content = json.loads(tracking.noted("confirmed") or "null")
-        if content is None:
-            raise Refusal(f"the study {tracking.study!r} has not confirmed its winner yet; make study goes on with it.")
-        return Commit(from_stored(content["settings"]), tuple(content["keys"]), content["opening"])
 
 
 class Study:
@@ -83,11 +47,11 @@ class Study:
             self.commit = Commit.read(self.tracking)
             settings = self.commit.settings
         self.settings = settings
-        self.bench = _bench(settings)
-        self.fingerprint = _fingerprint(settings, self.bench)
+        self.bench = make_bench(settings)
+        self.fingerprint = make_fingerprint(settings, self.bench)
         if not request.stored:
-            self.name = request.name or _default_name(settings, self.fingerprint)
-        self.may_open = request.open_test or _large_enough(settings)
+            self.name = request.name or default_name(settings, self.fingerprint)
+        self.may_open = request.open_test or large_enough(settings)
         self.ledger = Ledger(self.home)
         self.interrupt = Interrupt()
         self.search: Search
@@ -119,7 +83,7 @@ class Study:
         self.search = Search(self.home, self.name, self.settings, self.fingerprint, create=False)
         return self.report()
 
-    def confirmed(self) -> list[facts.Confirmed]:
+    def confirmed(self) -> list[Confirmed]:
         """The frozen configurations and baselines of the last confirmation that was completed."""
         assert self.commit is not None
         return read_confirmed(self.tracking, self.settings, self.commit.keys)
@@ -145,7 +109,7 @@ class Study:
     @property
     def is_default(self) -> bool:
         """Whether this study has the name it would have without NAME=."""
-        return self.name == _default_name(read({}), self.fingerprint)
+        return self.name == default_name(read({}), self.fingerprint)
 
     @property
     def folder(self) -> Path:
@@ -270,36 +234,6 @@ def _tracking_to_read(home: Path, name: str) -> Tracking:
     if not (home / "mlflow.db").exists() or not (home / "optuna.db").exists():
         raise Refusal(f"there is no study in {home} yet; make study makes one.")
     return Tracking(home, name, create=False)
-
-
-def _bench(settings: Settings) -> Bench:
-    data = DATASETS[settings.data.name]()
-    try:
-        return bench(settings, data, split(data, **vars(settings.split)))
-    except ValueError as fault:
-        raise Refusal(str(fault)) from None
-
-
-def _fingerprint(settings: Settings, bench: Bench) -> str:
-    return canonical_hash(
-        {"settings": settings.identity(), "bench": bench.identity, "versions": dict(search_versions())}
-    )
-
-
-def _default_name(settings: Settings, fingerprint: str) -> str:
-    """The data's name for the default settings; other settings carry their fingerprint and never mix with them."""
-    default = settings.identity() == read({}).identity()
-    return settings.data.name if default else f"{settings.data.name}-{fingerprint[:8]}"
-
-
-def _large_enough(settings: Settings) -> bool:
-    """Whether a study is as large as the default one: only then is its test opened without being asked for."""
-    default = read({"search.design": settings.search.design})
-    return (
-        settings.trials >= default.trials
-        and settings.search.seeds >= default.search.seeds
-        and settings.confirm.seeds >= default.confirm.seeds
-    )
 
 
 def _versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import HELP, SHORT
-from experiments.settings import known_keys
+from experiments.reading import known_keys
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

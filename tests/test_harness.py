@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from experiments import stores
 from experiments.cli import SHORT, main
+from experiments.reading import from_stored, known_keys, read
 from experiments.records import Records
 from experiments.report import render
 from experiments.sealed import Ledger, opening_id
 from experiments.search import PARAMS, sobol_point
-from experiments.settings import Refusal, from_stored, known_keys, read, to_stored
+from experiments.settings import Refusal, to_stored
 from experiments.summary import curve_band, curve_epochs, scored
 from experiments.workers import BackendSettings, Bench, Replicas, together
 from handnet import Dataset, Recipe, load_backend

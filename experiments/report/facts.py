@@ -11,30 +11,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.report.statements import Confirmed, statements
 from experiments.sealed import Opening
 from experiments.search import Finished
 from experiments.settings import Settings
 from experiments.summary import Quantity, gaps, heard, objective, point_scored, scored
 from experiments.workers import Bench, Replicas
-from handnet.bands import Band, seed_bands, wilson
+from handnet.bands import Band, seed_bands
 from handnet.cases import case_table
 from handnet.data import Array
 from handnet.grade import grade
-from handnet.recipe import Recipe
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """A frozen configuration as the store has it. replicas is None for a baseline; *_logits are (R, n) or (n,)."""
-
-    role: str
-    config_id: str
-    recipe: Recipe | None
-    replicas: Replicas | None
-    val_logits: Array
-    test_logits: Array | None
 
 
 @dataclass(frozen=True)
@@ -93,7 +81,7 @@ def document(
             _band(role, quantity, band) for role, rows in tables.items() for quantity in rows for band in quantity.bands
         ],
         "configurations": [_configuration(one) for one in confirmed],
-        "statements": _statements(confirmed, bench, test),
+        "statements": statements(confirmed, bench.parts.val.y, test),
         "watched": [watched(case, bench, confirmed, test) for case in settings.report.watch],
         "missed": _missed(confirmed, bench, test),
         "search": _search(tried, settings, bench.parts.val.y, confirmed[0]),
@@ -168,58 +156,6 @@ def _configuration(one: Confirmed) -> dict[str, Any]:
         facts["diverged"] = [{"seed": seed, "epoch": int(epoch) + 1}
                              for seed, epoch in zip(one.replicas.seeds, lost, strict=True) if epoch >= 0]  # fmt: skip
     return facts
-
-
-def _statements(confirmed: Sequence[Confirmed], bench: Bench, test: tuple[Array, Array] | None) -> list[str]:
-    """What a reader asks first, counted seed by seed: is it better than logistic regression, did the search pay?
-    Counts and intervals; the tests that may word a verdict are not among them."""
-    roles = {one.role: one for one in confirmed}
-    winner, rival = roles["winner"], roles["logistic regression"]
-    part, y = ("test", test[1]) if test else ("validation", bench.parts.val.y)
-    logits = [one.test_logits if test else one.val_logits for one in (winner, rival)]
-    lines = []
-    if (
-        winner.replicas is not None
-        and logits[0] is not None
-        and logits[1] is not None
-        and winner.replicas.sound.sum() > 1
-    ):
-        right = ((logits[0][winner.replicas.sound] > 0) == (y == 1)).sum(axis=1)
-        bar = int(((logits[1] > 0) == (y == 1)).sum())
-        lines.append(_against(right, bar, len(y), part))
-        if not test:
-            lines[-1] += " The winner was chosen on these very cases, which flatters it."
-    lines += [_paired(winner, one, bench.parts.val.y) for one in confirmed if one.recipe and one.role != "winner"]
-    return [line for line in lines if line]
-
-
-def _against(right: Array, bar: int, n: int, part: str) -> str:
-    """How the seeds of a network compare with one deterministic rival on the same cases."""
-    more, same, fewer = int((right > bar).sum()), int((right == bar).sum()), int((right < bar).sum())
-    median = float(np.median(right))
-    network, rival = wilson(float(right.mean()), n), wilson(bar, n)
-    if median <= bar:
-        verdict = "At its median seed the network does not beat it."
-    elif network.low <= rival.high:
-        verdict = "The intervals overlap: these cases do not show the network to beat it."
-    else:
-        verdict = "The intervals do not overlap."
-    return (f"On the {n} {part} cases logistic regression calls {bar} right. Of {len(right)} seeds of the winner {more} call more "
-            f"right, {same} as many and {fewer} fewer; the median seed calls {median:g}. Over other cases, Wilson's 95 % interval "
-            f"is [{network.low:.3f}, {network.high:.3f}] for the network's mean and [{rival.low:.3f}, {rival.high:.3f}] for "
-            f"logistic regression. {verdict}")  # fmt: skip
-
-
-def _paired(winner: Confirmed, other: Confirmed, y_val: Array) -> str:
-    """On how many of the same fresh seeds the search's winner has the lower validation loss."""
-    assert winner.replicas is not None
-    assert other.replicas is not None
-    both = winner.replicas.sound & other.replicas.sound
-    if not both.any():
-        return ""
-    ours, theirs = (grade(one.val_logits[both], y_val).log_loss for one in (winner, other))
-    return (f"The winner's validation log loss is lower than that of {other.role} on {int((ours < theirs).sum())} of the same "
-            f"{int(both.sum())} fresh seeds.")  # fmt: skip
 
 
 def _missed(confirmed: Sequence[Confirmed], bench: Bench, test: tuple[Array, Array] | None) -> list[dict[str, Any]]:

@@ -1,0 +1,82 @@
+"""What makes a study this study: its bench, fingerprint, name and size; and the record of its last confirmation."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.reading import from_stored, read
+from experiments.search import versions as search_versions
+from experiments.settings import Refusal, Settings, canonical_hash, to_stored
+from experiments.tracking import Tracking
+from experiments.workers import Bench, bench
+from handnet.data import DATASETS
+from handnet.splits import split
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line. stored: only read, with the settings the study of that name has."""
+
+    settings: Settings
+    home: Path
+    name: str | None = None
+    open_test: bool = False
+    stored: bool = False
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A completed confirmation: the settings it was made with, the keys of its runs, the opening (None: sealed).
+    Written in one piece after the runs, it is all that readers go by."""
+
+    settings: Settings
+    keys: tuple[str, ...]
+    opening: str | None
+
+    def write(self, tracking: Tracking) -> None:
+        """Make it the study's."""
+        content = {"settings": to_stored(self.settings), "keys": self.keys, "opening": self.opening}
+        tracking.note("confirmed", json.dumps(content))
+
+    @staticmethod
+    def read(tracking: Tracking) -> "Commit":
+        """The study's. Raises Refusal before there is one."""
+        content = json.loads(tracking.noted("confirmed") or "null")
+        if content is None:
+            raise Refusal(f"the study {tracking.study!r} has not confirmed its winner yet; make study goes on with it.")
+        return Commit(from_stored(content["settings"]), tuple(content["keys"]), content["opening"])
+
+
+def make_bench(settings: Settings) -> Bench:
+    """The data, its split and the backend. Raises Refusal when the settings do not fit them."""
+    data = DATASETS[settings.data.name]()
+    try:
+        return bench(settings, data, split(data, **vars(settings.split)))
+    except ValueError as fault:
+        raise Refusal(str(fault)) from None
+
+
+def make_fingerprint(settings: Settings, bench: Bench) -> str:
+    """SHA-256 of all that decides a study's results: settings, data, split, backend and versions."""
+    return canonical_hash(
+        {"settings": settings.identity(), "bench": bench.identity, "versions": dict(search_versions())}
+    )
+
+
+def default_name(settings: Settings, fingerprint: str) -> str:
+    """The data's name for the default settings; other settings carry their fingerprint and never mix with them."""
+    default = settings.identity() == read({}).identity()
+    return settings.data.name if default else f"{settings.data.name}-{fingerprint[:8]}"
+
+
+def large_enough(settings: Settings) -> bool:
+    """Whether a study is as large as the default one: only then is its test opened without being asked for."""
+    default = read({"search.design": settings.search.design})
+    return (
+        settings.trials >= default.trials
+        and settings.search.seeds >= default.search.seeds
+        and settings.confirm.seeds >= default.confirm.seeds
+    )

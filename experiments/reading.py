@@ -1,0 +1,184 @@
+"""From study.toml and what was typed to Settings, or to one sentence that names every fault."""
+
+import dataclasses
+import difflib
+import json
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast, get_args, get_origin, get_type_hints
+
+from experiments.settings import Refusal, Settings, SpaceSettings
+from handnet.backend import BACKENDS, DEVICES, DTYPES
+from handnet.data import DATASETS
+from handnet.draws import LARGEST_SEED
+from handnet.recipe import OPTIMIZERS
+
+DEFAULTS = Path(__file__).parent / "study.toml"
+
+
+def read(overrides: Mapping[str, str], path: Path = DEFAULTS) -> Settings:
+    """Settings of the TOML file at `path`, with `overrides` (dotted key -> text, as typed) on top.
+
+    Raises Refusal naming every fault at once: unknown keys with the nearest known one, wrong types, values
+    out of range.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Refusal(
+            f"the settings file {path} does not exist; leave SETTINGS out to use the default study."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise Refusal(f"the settings file {path} cannot be read as TOML: {fault}.") from None
+    design = overrides.get("search.design", _dig(table, "search.design"))
+    faults: list[str] = []
+    for key, text in overrides.items():
+        dotted = f"search.trials.{design}" if key == "search.trials" else key
+        faults += _place(table, dotted, text)
+    settings = _build(Settings, table, "", faults)
+    if not faults:
+        faults += _check(settings)
+    if faults:
+        raise Refusal(" ".join(faults))
+    return settings
+
+
+def from_stored(text: str) -> Settings:
+    """Settings from the JSON text that `to_stored` made. Raises Refusal when this version cannot read them."""
+    faults: list[str] = []
+    settings = _build(Settings, json.loads(text), "", faults)
+    if faults:
+        raise Refusal(f"the study was stored by another version of the harness: {' '.join(faults)}")
+    return cast(Settings, settings)
+
+
+def known_keys(kind: Any = Settings, prefix: str = "") -> Iterator[str]:
+    """Every dotted key an override may name."""
+    for field, hint in get_type_hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            yield from known_keys(hint, f"{prefix}{field}.")
+        elif not (get_args(hint) and dataclasses.is_dataclass(get_args(hint)[0])):
+            yield f"{prefix}{field}"
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """'; did you mean X?' for the closest known word, or the list of them."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
+
+
+def _dig(table: Any, dotted: str) -> Any:
+    for part in dotted.split("."):
+        table = table.get(part) if isinstance(table, dict) else None
+    return table
+
+
+def _place(table: dict[str, Any], dotted: str, text: str) -> list[str]:
+    """Put what was typed where the key says, read as TOML where it is a number, a truth value or a list."""
+    known = [*known_keys(), "search.trials"]
+    if dotted not in known:
+        return [f"{dotted} is not a setting: {nearest(dotted, known)}"]
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = {"True": True, "False": False}.get(text, text)
+    *path, last = dotted.split(".")
+    for part in path:
+        table = table.setdefault(part, {})
+    if isinstance(table.get(last), bool) and value in (0, 1):
+        value = bool(value)
+    table[last] = value
+    return []
+
+
+def _build(kind: Any, table: Any, path: str, faults: list[str]) -> Any:
+    """An instance of the dataclass `kind` from a TOML table; what is wrong with it is added to `faults`."""
+    hints = get_type_hints(kind)
+    if not isinstance(table, dict):
+        faults.append(f"{path or 'the file'} must be a table, but is {table!r}.")
+        return None
+    here = f"{path}." if path else ""
+    faults += [f"{here}{key} is not a setting: {nearest(key, list(hints))}" for key in table if key not in hints]
+    faults += [f"{here}{key} is missing." for key in hints if key not in table]
+    values = {key: _value(hints[key], table[key], f"{here}{key}", faults) for key in hints if key in table}
+    return kind(**values) if len(values) == len(hints) else None
+
+
+def _value(hint: Any, value: Any, path: str, faults: list[str]) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, path, faults)
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            faults.append(f"{path} must be a list, but is {value!r}.")
+            return ()
+        inner = get_args(hint)[0]
+        return tuple(_value(inner, item, f"{path}[{index}]", faults) for index, item in enumerate(value))
+    words = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a text"}
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint or (hint is float and not math.isfinite(value)):
+        faults.append(f"{path} must be {words[hint]}, but is {value!r}.")
+    return value
+
+
+def _check(s: Settings) -> Iterator[str]:
+    """What types cannot say. One sentence a fault."""
+    choices: list[tuple[str, str, Any]] = [
+        ("data.name", s.data.name, DATASETS), ("split.order", s.split.order, ("test-first", "rest-first")),
+        ("network.optimizer", s.network.optimizer, OPTIMIZERS), ("backend.name", s.backend.name, BACKENDS),
+        ("backend.dtype", s.backend.dtype, DTYPES), ("backend.device", s.backend.device, DEVICES),
+        ("search.design", s.search.design, ("tpe", "sobol")),
+    ]  # fmt: skip
+    for key, value, known in choices:
+        if value not in known:
+            yield f"{key} must be one of {', '.join(known)}, but is {value!r}."
+    if s.search.design in ("tpe", "sobol"):
+        yield from _check_counts(s)
+    yield from _check_space(s.space)
+    names = [entry.name for entry in s.compare]
+    if len(set(names)) < len(names) or any(not name.strip() or name in RESERVED for name in names):
+        yield f"compare.name must be unique, not empty and none of {', '.join(RESERVED)}, but the names are {names}."
+    for entry in s.compare:
+        try:
+            s.recipe(entry.learning_rate, entry.dropout, entry.epochs)
+        except ValueError as fault:
+            yield f"compare {entry.name!r}: {fault}"
+
+
+RESERVED = ("winner", "logistic regression", "majority class")
+
+
+def _check_counts(s: Settings) -> Iterator[str]:
+    for key, value, least in [
+        ("search.seeds", s.search.seeds, 2), ("confirm.seeds", s.confirm.seeds, 2), ("search.trials", s.trials, 1),
+        ("search.first_seed", s.search.first_seed, 0), ("confirm.first_seed", s.confirm.first_seed, 0),
+        ("search.study_seed", s.search.study_seed, 0), ("split.seed", s.split.seed, 0),
+        ("search.tpe.startup_trials", s.search.tpe.startup_trials, 1),
+    ]:  # fmt: skip
+        if not least <= value <= LARGEST_SEED:
+            why = " (one seed is no band)" if key.endswith(".seeds") else ""
+            yield f"{key} must be a whole number from {least} to {LARGEST_SEED}{why}, but is {value}."
+    if s.search.design == "sobol" and s.trials & (s.trials - 1):
+        power = 1 << s.trials.bit_length()
+        yield f"a Sobol design needs a power of two of trials, but got {s.trials}; try {power // 2} or {power}."
+    if max(s.search_seeds[0], s.confirm_seeds[0]) <= min(s.search_seeds[-1], s.confirm_seeds[-1]):
+        yield (f"confirmation seeds must be fresh, but {s.confirm_seeds[0]}..{s.confirm_seeds[-1]} overlaps the search "
+               f"seeds {s.search_seeds[0]}..{s.search_seeds[-1]}; raise confirm.first_seed.")  # fmt: skip
+    if max(s.search_seeds[-1], s.confirm_seeds[-1]) > LARGEST_SEED:
+        yield f"the last seed must be at most {LARGEST_SEED}; lower first_seed or seeds."
+
+
+def _check_space(space: SpaceSettings) -> Iterator[str]:
+    limits = {"learning_rate": (0, 10), "dropout": (0, 1), "epochs": (1, 100_000)}
+    for name, (least, most) in limits.items():
+        low, high, log = dataclasses.astuple(getattr(space, name))
+        if not low <= high:
+            yield f"space.{name} must have low <= high, but has {low} and {high}."
+        if low < least or high > most or (name == "dropout" and high == 1):
+            yield f"space.{name} must lie within {least} and {most}, but is {low}..{high}."
+        if low <= 0 and (log or name == "learning_rate"):
+            yield f"space.{name}.low must be above 0 (it is {low}): a logarithm of it is taken or a step made of it."
+        if name == "epochs" and not (float(low).is_integer() and float(high).is_integer()):
+            yield f"space.epochs must have whole ends, but has {low} and {high}."
