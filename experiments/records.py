@@ -1,7 +1,9 @@
 """What is written about each run, and how it is read back. Pure: nothing here touches a store but to read it."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -43,7 +45,12 @@ class Records:
         return Entry(
             key=f"seed/{config_id}/{seed}",
             name=f"{label}, seed {seed}",
-            tags={"config_id": config_id, "first_used_by": label, "diverged": str(one.fit.diverged_at[0] >= 0)},
+            tags={
+                "config_id": config_id,
+                "first_used_by": label,
+                "diverged": str(not one.sound[0]),
+                "device": str(self.bench.identity["device"]),
+            },
             params={**_params(recipe), "seed": seed},
             metrics={name: float(value) for name, value in scores.items() if np.isfinite(value)},
             curves={name: values for name, values in shapes.items() if np.isfinite(values).all()},
@@ -128,9 +135,24 @@ class Records:
                 files[f"cases_{part}.parquet"] = missed.to_parquet(index=False)
         if one.test_logits is not None:
             files[TEST_FILE] = to_npy(one.test_logits)
+        if one.role == "winner" and self.settings.backend.name == "keras":
+            files |= self._keras_file(one)
         if one.replicas is not None and one.replicas.sound.sum() > 1:
             files["curves.svg"] = loss_curves(curves(one.replicas), f"{self.study}: {name}")
         return files
+
+    def _keras_file(self, one: Confirmed) -> dict[str, bytes]:
+        """The seed with the median validation loss as a plain Keras model, for those who want one network."""
+        from handnet.keras_backend import to_keras
+
+        assert one.replicas is not None
+        assert one.recipe is not None
+        loss = grade(heard(one.replicas, one.val_logits), self.bench.parts.val.y).log_loss
+        place = int(np.argsort(loss)[one.replicas.sound.sum() // 2])
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"seed_{one.replicas.seeds[place]}.keras")
+            to_keras(one.replicas.fit.layers, place, one.recipe.dropout).save(path)
+            return {path.name: path.read_bytes()}
 
     def _datasets(self, opened: bool) -> list[tuple[str, str, int]]:
         """(context, digest, rows) of each part a run has seen. The sealed part is named once it is not sealed."""

@@ -47,8 +47,6 @@ def load(dtype: str, engine: str | None, device: str) -> "KerasBackend":
             )
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = chosen
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take the whole GPU
     keras = _keras()
     if keras.backend.backend() != chosen:
         raise ValueError(f"Keras runs on {keras.backend.backend()} in this process and cannot change to {chosen}; "
@@ -118,6 +116,27 @@ class KerasBackend:
                 yield
         finally:
             keras.config.set_floatx(before)
+
+
+def to_keras(layers: tuple[Layer, ...], replica: int, dropout: float = 0.0) -> Any:
+    """One replica as the plain keras.Sequential any Keras user knows: Dense, Dropout after the first, Dense, ...
+
+    layers: (R, ...) as in a Fit; dropout: the rate it was trained with, 0 leaves the layer out; it acts in training
+    only. The model takes scaled rows (n, features) and gives the probability of class 1, (n, 1). Keras clips nothing
+    there, so it agrees with `predict` wherever a logit is within [-80, 80].
+    """
+    keras = _keras()
+    dtype = str(layers[0].weight.dtype)
+    *hidden, last = layers
+    parts: list[Any] = [keras.Input((layers[0].weight.shape[1],), dtype=dtype)]
+    for depth, layer in enumerate(hidden):
+        parts.append(keras.layers.Dense(layer.weight.shape[2], activation="relu", dtype=dtype))
+        if depth == 0 and dropout:
+            parts.append(keras.layers.Dropout(dropout, dtype=dtype))
+    parts.append(keras.layers.Dense(last.weight.shape[2], activation="sigmoid", dtype=dtype))
+    model = keras.Sequential(parts)
+    model.set_weights([part for layer in layers for part in (layer.weight[replica], layer.bias[replica, 0])])
+    return model
 
 
 class _Feed:
@@ -194,6 +213,9 @@ def _numpy(tensor: Any) -> Array:
 @cache
 def _keras() -> Any:
     """Keras, imported when first needed: it brings its engine with it, which takes seconds."""
+    os.environ.setdefault("KERAS_BACKEND", ENGINES[0])
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take the whole GPU
     import keras
 
     if keras.backend.backend() == "jax":

@@ -2,6 +2,9 @@
 its engine at import."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,6 +44,25 @@ def test_five_recipes_of_one_shape_are_traced_at_most_twice(parts: Split) -> Non
         TestKeras.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0, 1]))
     network = _network(TestKeras.backend.dtype, ENGINE, "cpu", (2, 341, 30, (7, 5), "adam"))
     assert 1 <= network.traces <= 2
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_replica_leaves_as_a_plain_model_and_says_the_same(parts: Split, tmp_path: Path, dropout: float) -> None:
+    """Saved, loaded in a fresh process with safe mode on, and asked for the same rows."""
+    from handnet.keras_backend import to_keras
+
+    recipe = Recipe(epochs=3, dropout=dropout)
+    fit = TestKeras.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0, 1, 2]))
+    model = to_keras(fit.layers, 1, dropout)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["Dense", *(["Dropout"] if dropout else []), "Dense", "Dense"]
+    model.save(tmp_path / "one.keras")
+    np.save(tmp_path / "X.npy", parts.val.X.astype(DTYPE))
+    code = "import keras, numpy as np; m = keras.models.load_model('one.keras', safe_mode=True); np.save('p.npy', m.predict(np.load('X.npy'), verbose=0))"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, env=os.environ)
+    ours = TestKeras.backend.predict(fit.layers, parts.val.X)[1]
+    # A fresh Keras feeds rows in float32, whatever the model's dtype; a wrong weight or a live Dropout moves p by 1e-2.
+    assert np.abs(np.load(tmp_path / "p.npy")[:, 0] - ours).max() < 1e-6
 
 
 def test_a_second_engine_in_one_process_is_refused() -> None:
