@@ -3,11 +3,18 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
-READY := $(VENV)/.ready-$(firstword $(shell cat requirements.lock | cksum 2>/dev/null))
+stamp = $(VENV)/.ready-$(firstword $(shell cksum < $(1)))
+GPU_READY := $(call stamp,requirements-gpu.lock)
+# `make setup DEVICE=gpu` takes the larger lock, once; afterwards every command uses what is there.
+LOCK := $(if $(or $(wildcard $(GPU_READY)),$(and $(filter setup,$(MAKECMDGOALS)),$(filter gpu,$(DEVICE)))),requirements-gpu.lock,requirements.lock)
+READY := $(call stamp,$(LOCK))
 
 # Every variable typed after `make` goes on to the command, which knows its own and refuses the others by name.
 quote = '$(subst ','\'',$(1))'
 typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter command line,$(origin $(v))),$(call quote,$(v)=$($(v)))))
+
+RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: help setup try study case report ui test check lock clean
 
@@ -16,7 +23,7 @@ help: ## what there is (this list)
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
 	@echo; echo "  Any setting can follow: make study TRIALS=64 DESIGN=sobol; all of them: make study HELP=1"
 
-setup: $(READY) ## the virtual environment, from the lock; make study and make test do it too
+setup: $(READY) ## the virtual environment, from the lock (DEVICE=gpu: with CUDA); study and test do it too
 
 try: $(READY) ## a study in seconds: 3 configurations, 2 seeds, test sealed
 	@$(PY) -m experiments try $(typed)
@@ -39,15 +46,15 @@ test: $(READY) ## the tests
 check: $(READY) ## style and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
-lock: $(READY) ## resolve the dependencies anew into requirements.lock
-	@$(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock
+lock: $(READY) ## resolve the dependencies anew into requirements.lock and requirements-gpu.lock
+	@$(RESOLVE) --upgrade -o requirements.lock
+	@$(RESOLVE) --group gpu --constraint requirements.lock -o requirements-gpu.lock
 
 clean: $(READY) ## remove studies and reports; the ledger of openings stays
 	@$(PY) -m experiments clean $(typed)
 
 # The interpreter: PYTHON if given, else the newest of 3.13, 3.12, 3.11 that can make an environment.
-$(READY): requirements.lock
+$(READY): $(LOCK)
 	@set -e; \
 	for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
 	  if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then found="$$python"; break; fi; \
@@ -56,5 +63,5 @@ $(READY): requirements.lock
 	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then echo "handnet needs the venv module of $$found, which is missing; on Debian and Ubuntu: apt-get install $$(basename "$$found")-venv." >&2; exit 2; fi; \
 	echo "Setting up $(VENV) with $$("$$found" --version); once, a minute or two." >&2; \
 	rm -rf $(VENV); "$$found" -m venv $(VENV); \
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock; \
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $(LOCK); \
 	touch $@

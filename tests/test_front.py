@@ -63,8 +63,9 @@ def test_python_of_the_readme_runs_and_prints_a_line_of_the_form_shown(block: st
     assert re.sub(r"\d", "0", printed.strip()) == re.sub(r"\d", "0", promised)
 
 
-def test_the_lock_pins_every_package_by_hash_and_names_no_host() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-gpu.lock"])
+def test_the_lock_pins_every_package_by_hash_and_names_no_host(name: str) -> None:
+    lock = (ROOT / name).read_text()
     assert "://" not in lock
     assert "--index-url" not in lock
     entries = re.split(r"\n(?=[A-Za-z0-9])", lock.strip())
