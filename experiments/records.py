@@ -11,10 +11,9 @@ import pandas as pd
 from experiments.confirm import Baseline
 from experiments.report.facts import cases, quantities
 from experiments.report.figures import loss_curves
-from experiments.report.statements import Confirmed
 from experiments.search import PARAMS
 from experiments.settings import Settings, canonical_hash
-from experiments.summary import Quantity, curve_band, curves, gaps, heard, metrics, scored
+from experiments.summary import Confirmed, Quantity, curve_band, curves, gaps, heard, metrics, scored
 from experiments.tracking import REPLICA_FILE, Entry, ServedModel, Tracking
 from experiments.workers import Bench, Replicas, from_npy, to_npy, to_npz, together
 from handnet.bands.seeds import HIGH, LOW

@@ -18,14 +18,13 @@ from experiments.interrupt import Interrupt
 from experiments.reading import read
 from experiments.records import Records, read_confirmed
 from experiments.report import facts, render
-from experiments.report.statements import Confirmed
 from experiments.screen import Bar, Clock, Screen
 from experiments.sealed import Ledger, Opening, opening_id
 from experiments.search import Finished, Search
 from experiments.search import versions as search_versions
 from experiments.settings import Refusal, Settings, sized
 from experiments.stores import locked
-from experiments.summary import objective
+from experiments.summary import Confirmed, objective
 from experiments.tracking import Tracking
 from experiments.workers import Replicas, kernel, together
 from handnet.data import Table

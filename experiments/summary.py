@@ -9,6 +9,7 @@ from handnet.bands import Band, SeedBands, seed_bands, wilson
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.grade import Scores, gap, grade
+from handnet.recipe import Recipe
 
 CURVES = ("train_loss", "train_loss_off", "val_loss")
 CURVE_POINTS = 30  # as many steps a curve as a chart of it can show
@@ -28,6 +29,18 @@ class Quantity:
     def bands(self) -> tuple[Band, ...]:
         """Every band there is, the seed quantiles first."""
         return tuple(band for band in (*(self.seeds or ()), self.cases) if band is not None)
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A frozen configuration as the store has it. replicas is None for a baseline; *_logits are (R, n) or (n,)."""
+
+    role: str
+    config_id: str
+    recipe: Recipe | None
+    replicas: Replicas | None
+    val_logits: Array
+    test_logits: Array | None
 
 
 def heard(replicas: Replicas, logits: Array) -> Array:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.report.statements import Confirmed, statements
+from experiments.report.statements import statements
 from experiments.sealed import Opening
 from experiments.search import Finished
 from experiments.settings import Settings
-from experiments.summary import Quantity, gaps, heard, objective, point_scored, scored
+from experiments.summary import Confirmed, Quantity, gaps, heard, objective, point_scored, scored
 from experiments.workers import Bench, Replicas
 from handnet.bands import Band, seed_bands
 from handnet.cases import case_table

@@ -1,27 +1,13 @@
 """Sentences computed from the results. A template states no result: whatever the report says in words is made here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.workers import Replicas
+from experiments.summary import Confirmed
 from handnet.bands import wilson
 from handnet.data import Array
 from handnet.grade import grade
-from handnet.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """A frozen configuration as the store has it. replicas is None for a baseline; *_logits are (R, n) or (n,)."""
-
-    role: str
-    config_id: str
-    recipe: Recipe | None
-    replicas: Replicas | None
-    val_logits: Array
-    test_logits: Array | None
 
 
 def statements(confirmed: Sequence[Confirmed], y_val: Array, test: tuple[Array, Array] | None) -> list[str]:
