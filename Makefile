@@ -16,7 +16,7 @@ typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter comman
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case report ui test check lock clean
+.PHONY: help setup try study case report ui witness test check lock clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
@@ -39,6 +39,9 @@ report: $(READY) ## compute the report anew from what is stored
 
 ui: $(READY) ## MLflow in the browser, on this machine only (PORT=5000)
 	@$(PY) -m experiments ui $(typed)
+
+witness: $(READY) ## the chapter's own Keras code over 30 seeds, against the network by hand (minutes)
+	@$(PY) -m experiments witness $(typed)
 
 test: $(READY) ## the tests
 	@$(PY) -m pytest $(TESTS)

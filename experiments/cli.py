@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from experiments.interrupt import Stopped, stop_at_once
 from experiments.reading import DEFAULTS, known_keys, nearest, read
 from experiments.settings import Refusal
+from handnet.recipe import Recipe
 
 if TYPE_CHECKING:
     from experiments.study import Study
@@ -53,6 +54,7 @@ failed, 2 not understood, 75 another study is writing, 130 and 143 stopped; make
     "report": "Computed from the stored logits of every seed. Nothing is trained and no new opening is made.",
     "case": "  make case ID=203                          a case of the default study\n"
             "  make case ID=203 NAME=wisconsin-1a2b3c4d  of another one; the last screen of a study names it",
+    "witness": "Sequential, compile, fit, as printed, once per seed: minutes. KERAS_BACKEND=jax is the faster engine.",
     "clean": "mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.",
     "ui": "MLflow, reachable from this machine alone. From elsewhere: ssh -L 5000:127.0.0.1:5000 user@this-machine",
 }  # fmt: skip
@@ -130,6 +132,24 @@ def case(options: argparse.Namespace) -> int:
     return 0
 
 
+def witness(options: argparse.Namespace) -> int:
+    """make witness: the chapter's own Keras code over seeds, against the network by hand"""
+    seeds = _whole("SEEDS", options.seeds, 2)
+    settings = read({})
+    from experiments.claims.witness import as_printed, compare
+    from experiments.identity import make_bench
+    from experiments.screen import Screen
+
+    bench, screen = make_bench(settings), Screen()
+    with screen.progress("the chapter's code", seeds, 0) as bar:
+        printed = as_printed(
+            bench.parts.train, bench.parts.val, Recipe(), range(seeds), lambda: bar.advance(1, "seeds")
+        )
+    found = compare(bench, printed, Recipe())
+    screen.witness(printed, found)
+    return 0 if all(one.answer == one.expected for one in found) else 1
+
+
 def clean(options: argparse.Namespace) -> int:
     """make clean: remove studies and reports; the ledger of openings stays"""
     home = Path(options.mlruns)
@@ -143,7 +163,7 @@ def clean(options: argparse.Namespace) -> int:
 
 def ui(options: argparse.Namespace) -> int:
     """make ui: MLflow's pages on this machine only"""
-    home, port = Path(options.mlruns), _port(options.port)
+    home, port = Path(options.mlruns), _whole("PORT", options.port, 1024, 65534)
     if not (home / "mlflow.db").exists():
         raise Refusal(f"there is no study in {home} yet; make study makes one.")
     with socket.socket() as probe:
@@ -198,9 +218,9 @@ def _overrides(options: argparse.Namespace) -> dict[str, str]:
     return found
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 1024 <= int(text) <= 65534:
-        raise Refusal(f"PORT must be a whole number from 1024 to 65534, but is {text!r}.")
+def _whole(name: str, text: str, least: int, most: int = 100_000) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise Refusal(f"{name} must be a whole number from {least} to {most}, but is {text!r}.")
     return int(text)
 
 
@@ -254,6 +274,7 @@ def _parser() -> _Parser:
         if name in ("study", "try"):
             _add_settings(sub)
     _verb(verbs, "clean", clean)
+    _verb(verbs, "witness", witness).add_argument("--seeds", default="30", help="runs of the chapter's code (30)")
     _verb(verbs, "ui", ui).add_argument("--port", default="5000", help="on 127.0.0.1 (5000)")
     return parser
 

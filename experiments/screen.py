@@ -1,16 +1,21 @@
 """What a person sees in the terminal: progress while it runs, one screen when it is done."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from experiments.report.render import interval, label, number, table
+from handnet.bands.seeds import HIGH, LOW
+
+if TYPE_CHECKING:
+    from experiments.claims.witness import Comparison, Sample
 
 SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
 SHOWN = ("accuracy", "sensitivity", "specificity", "log_loss")
@@ -97,6 +102,27 @@ class Screen:
             band = f"{number(one['score_median'])} [{number(one['score_low'])}, {number(one['score_high'])}]"
             self.out.print(f"{one['role']}: score {band}, quantiles .025 to .975 over {one['seeds']} seeds; "
                            f"called wrong by {one['misses']} of {one['seeds']}.", markup=False)  # fmt: skip
+
+    def witness(self, printed: "Sample", found: "Sequence[Comparison]") -> None:
+        """The chapter's own code beside ours: quantiles, adjusted p, and what the test says."""
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for heading in ("", "networks", "q.025", "median", "q.975", "Holm-adjusted p"):
+            grid.add_column(heading, no_wrap=True)
+        for quantity, witness in printed.items():
+            grid.add_row(f"{quantity}", style="bold")
+            for name, values, p in [
+                ("as printed", witness, ""),
+                *((one.setting, one.sample[quantity], f"{one.p[quantity]:.2g}") for one in found),
+            ]:
+                cells = (f"{value:.3f}" for value in np.quantile(values, [LOW, 0.5, HIGH]))
+                grid.add_row(f"  {name}", str(len(values)), *cells, p)
+        self.out.print(grid)
+        for one in found:
+            surprise = "" if one.answer == one.expected else ", though it should not"
+            self.out.print(
+                f"{one.setting}: {one.answer} (smallest Holm-adjusted p {min(one.p.values()):.2g}){surprise}",
+                markup=False,
+            )
 
     def times(self, seconds: Mapping[str, float]) -> None:
         """The time split of this command."""

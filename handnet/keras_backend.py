@@ -47,7 +47,7 @@ def load(dtype: str, engine: str | None, device: str) -> "KerasBackend":
             )
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = chosen
-    keras = _keras()
+    keras = get_keras()
     if keras.backend.backend() != chosen:
         raise ValueError(f"Keras runs on {keras.backend.backend()} in this process and cannot change to {chosen}; "
                          f"set KERAS_BACKEND={chosen} before Keras is first imported.")  # fmt: skip
@@ -92,23 +92,23 @@ class KerasBackend:
 
     def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
         """(R, n): probability of class 1."""
-        ops = _keras().ops
+        ops = get_keras().ops
         with self._settled():
             return _numpy(1 / (1 + ops.exp(-ops.clip(_forward(layers, self._tensor(X)), -80, 80))))
 
     def _losses(self, layers: tuple[Layer, ...], table: Table) -> Array:
         """(R,): the mean loss on a table, dropout off."""
         z = _forward(layers, self._tensor(table.X))
-        return _numpy(_keras().ops.sum(_log_loss(z, self._tensor(table.y)), axis=1)) / len(table.y)
+        return _numpy(get_keras().ops.sum(_log_loss(z, self._tensor(table.y)), axis=1)) / len(table.y)
 
     def _tensor(self, array: Array) -> Any:
-        return _keras().ops.convert_to_tensor(np.asarray(array, self.dtype))
+        return get_keras().ops.convert_to_tensor(np.asarray(array, self.dtype))
 
     @contextmanager
     def _settled(self) -> Iterator[None]:
         """Keras's default dtype is ours for the time of a call (some of its variables ask for nothing else), and
         the device is the one that was chosen."""
-        keras = _keras()
+        keras = get_keras()
         before = keras.config.floatx()
         keras.config.set_floatx(self.dtype.name)
         try:
@@ -125,7 +125,7 @@ def to_keras(layers: tuple[Layer, ...], replica: int, dropout: float = 0.0) -> A
     only. The model takes scaled rows (n, features) and gives the probability of class 1, (n, 1). Keras clips nothing
     there, so it agrees with `predict` wherever a logit is within [-80, 80].
     """
-    keras = _keras()
+    keras = get_keras()
     dtype = str(layers[0].weight.dtype)
     *hidden, last = layers
     parts: list[Any] = [keras.Input((layers[0].weight.shape[1],), dtype=dtype)]
@@ -161,7 +161,7 @@ class _Feed:
 
 def _forward(layers: tuple[Any, ...], x: Any) -> Any:
     """Logits (R, n) of rows x (n, features), dropout off."""
-    ops = _keras().ops
+    ops = get_keras().ops
     for weight, bias in layers[:-1]:
         x = ops.relu(ops.matmul(x, weight) + bias)
     weight, bias = layers[-1]
@@ -170,14 +170,14 @@ def _forward(layers: tuple[Any, ...], x: Any) -> Any:
 
 def _log_loss(z: Any, y: Any) -> Any:
     """ln(1 + e^z) - y z, each row its own. Not Keras's binary_crossentropy: that one clips on some engines."""
-    return _keras().ops.softplus(z) - y * z
+    return get_keras().ops.softplus(z) - y * z
 
 
 @lru_cache(maxsize=8)
 def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...]) -> Any:
     """The compiled network of a shape on a device. Kept, because compiling costs more than training."""
     replicas, rows, columns, hidden, optimizer = shape
-    keras = _keras()
+    keras = get_keras()
     network = _parts().Network(replicas, rows, columns, hidden, dtype.name)
     if optimizer == "adam":
         # As float64 scalars: TensorFlow would round a plain 0.999 to float32 even in a float64 network.
@@ -191,7 +191,7 @@ def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...])
 
 def _device(asked: str, engine: str) -> str:
     try:
-        found = _keras().distribution.list_devices("gpu")
+        found = get_keras().distribution.list_devices("gpu")
     except RuntimeError:  # JAX's way of saying none
         found = []
     if asked == "gpu" and not found:
@@ -207,11 +207,11 @@ def _device(asked: str, engine: str) -> str:
 
 
 def _numpy(tensor: Any) -> Array:
-    return np.asarray(_keras().ops.convert_to_numpy(tensor))
+    return np.asarray(get_keras().ops.convert_to_numpy(tensor))
 
 
 @cache
-def _keras() -> Any:
+def get_keras() -> Any:
     """Keras, imported when first needed: it brings its engine with it, which takes seconds."""
     os.environ.setdefault("KERAS_BACKEND", ENGINES[0])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter
@@ -229,7 +229,7 @@ def _keras() -> Any:
 @cache
 def _parts() -> Any:
     """Keras's base classes exist once Keras is imported, so ours are made then."""
-    keras = _keras()
+    keras = get_keras()
     ops = keras.ops
 
     class Network(keras.Model):  # type: ignore[misc, name-defined]

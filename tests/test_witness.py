@@ -1,0 +1,64 @@
+"""The comparison with the chapter's own code: it must tell a wrong network from a right one, and run the right code."""
+
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from experiments.claims.witness import QUANTITIES, as_printed, by_hand, compare, holm
+from experiments.workers import BackendSettings, Bench
+from handnet import Dataset, Recipe, load_backend
+from handnet.draws import generator
+from handnet.splits import Split
+
+
+@pytest.fixture(scope="module")
+def bench(data: Dataset, parts: Split) -> Bench:
+    return Bench(data, parts, load_backend("numpy"), BackendSettings("numpy", "float32", "", "auto"))
+
+
+@pytest.mark.parametrize("wrong", [{}, {"dropout": 0.0}, {"learning_rate": 2e-3}])
+def test_thirty_witnesses_tell_a_wrong_network_from_a_right_one(bench: Bench, wrong: dict) -> None:
+    """A planted witness, 30 networks of known settings: it agrees with those settings and with no other."""
+    witness = by_hand(bench, replace(Recipe(), **wrong), range(30))
+    answers = [one.answer for one in compare(bench, witness, Recipe())]
+    assert answers == [
+        "agrees" if not wrong else "differs",
+        "agrees" if "dropout" in wrong else "differs",
+        "agrees" if "learning_rate" in wrong else "differs",
+    ]
+
+
+def test_the_level_is_kept(bench: Bench) -> None:
+    """Of 200 witnesses of the very same network at most a few are called different: 2 are expected at .01."""
+    draws = generator(4, 0)
+    sample = compare(bench, by_hand(bench, Recipe(), range(3)), Recipe())[0].sample
+    pool = np.column_stack([sample[name] for name in QUANTITIES])
+    from scipy.stats import ks_2samp
+
+    called = 0
+    for _ in range(200):
+        order = draws.permutation(len(pool))
+        some, rest = pool[order[:30]], pool[order[30:]]
+        p = {name: float(ks_2samp(some[:, i], rest[:, i]).pvalue) for i, name in enumerate(QUANTITIES)}
+        called += min(holm(p).values()) < 0.01
+    assert called <= 7
+
+
+def test_holm_is_statsmodels() -> None:
+    for p in ([0.01, 0.04, 0.03], [0.2, 0.001, 0.9], [0.5, 0.5, 0.5]):
+        ours = holm(dict(zip("abc", p, strict=True)))
+        assert [ours[name] for name in "abc"] == pytest.approx(multipletests(p, method="holm")[1].tolist())
+
+
+def test_the_chapters_code_runs(parts: Split) -> None:
+    if find_spec("tensorflow") is None:
+        pytest.skip("tensorflow is not installed")
+    ticks: list[int] = []
+    sample = as_printed(parts.train, parts.val, Recipe(epochs=2), [0, 1], lambda: ticks.append(1))
+    assert set(sample) == set(QUANTITIES)
+    assert all(values.shape == (2,) and np.isfinite(values).all() for values in sample.values())
+    assert len(ticks) == 2
+    assert (sample["validation accuracy"] * 114 % 1 < 1e-9).all()
