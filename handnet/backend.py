@@ -17,7 +17,7 @@ The arithmetic is the same to the letter in each: see handnet/reference/.
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from handnet.data import Array, Table
 from handnet.recipe import Recipe
@@ -67,6 +67,15 @@ class Plan(Protocol):
 
     def epochs(self) -> Iterator[EpochDraws]:
         """The draws of each epoch, in order. May be consumed lazily, and more than once."""
+        ...
+
+
+@runtime_checkable
+class DevicePlan(Plan, Protocol):
+    """A plan whose draws a device can make itself."""
+
+    def epochs_on(self, ops: Any) -> Iterator[EpochDraws]:
+        """What `epochs` yields, to the bit, made with the array functions `ops`: numpy or keras.ops."""
         ...
 
 

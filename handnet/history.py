@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from itertools import islice, pairwise
+from typing import Any
 
 import numpy as np
 
-from handnet.backend import EpochDraws, Fit, Layer, Plan
+from handnet.backend import DevicePlan, EpochDraws, Fit, Layer, Plan
 from handnet.data import Array, Table
 from handnet.recipe import Recipe
 
@@ -15,10 +16,15 @@ def batches(rows: int, size: int) -> list[slice]:
     return [slice(low, min(low + size, rows)) for low in range(0, rows, size)]
 
 
-def epochs_of(plan: Plan, recipe: Recipe) -> Iterator[EpochDraws]:
-    """The draws of the recipe's epochs. Raises ValueError when the plan ends before."""
+def epochs_of(plan: Plan, recipe: Recipe, ops: Any = None) -> Iterator[EpochDraws]:
+    """The draws of the recipe's epochs. Raises ValueError when the plan ends before.
+
+    ops: the array functions of a device (keras.ops). A plan that can make its draws there does; every other makes
+    them here, in NumPy.
+    """
+    made = plan.epochs_on(ops) if ops is not None and isinstance(plan, DevicePlan) else plan.epochs()
     ended = 0
-    for draws in islice(plan.epochs(), recipe.epochs):
+    for draws in islice(made, recipe.epochs):
         ended += 1
         yield draws
     if ended < recipe.epochs:

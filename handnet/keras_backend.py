@@ -4,8 +4,8 @@ Nothing here knows how the chain rule works: gradients are the engine's, the opt
 point of it. Engines are TensorFlow, the default, and JAX; Keras chooses once per process, so a process has one.
 
 A network is compiled for a shape (replicas, rows, columns, hidden, optimizer) and kept. Learning rate and dropout are
-variables of it, rows are gathered by index inside the compiled step, and the number of epochs is none of its
-business: another recipe of the same shape compiles nothing anew.
+variables of it, and so are the data and the draws of the epoch, laid out once an epoch and gathered by index inside the
+compiled step; the number of epochs is none of its business. Another recipe of the same shape compiles nothing anew.
 
 Keras wants the batch in front: axes are (batch, R, units) in the compiled step, (R, ...) everywhere else.
 """
@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from handnet.backend import Fit, Layer, Plan
+from handnet.backend import EpochDraws, Fit, Layer, Plan
 from handnet.data import Array, Table
-from handnet.history import History, batches, check_shapes, epochs_of, pack
+from handnet.history import History, check_shapes, epochs_of, pack
 from handnet.recipe import Recipe
 
 ENGINES = ("tensorflow", "jax")
@@ -72,17 +72,10 @@ class KerasBackend:
         with self._settled():
             network = _network(self.dtype, self.engine, self.device, shape)
             network.start(first, train, recipe)
-            watcher = _parts().Watcher(history, self._losses, train, val)
-            feed = _Feed(plan, recipe, len(train.y))
-            try:
-                network.fit(
-                    iter(feed), epochs=recipe.epochs, steps_per_epoch=feed.steps, verbose=0, callbacks=[watcher]
-                )
-            except Exception:
-                if feed.fault is None:  # an engine wraps what its input raises; the sentence inside is what counts
-                    raise
-            if feed.fault is not None:
-                raise feed.fault
+            draws = epochs_of(plan, recipe, get_keras().ops)
+            watcher = _parts().Watcher(history, self._losses, draws, train, val)
+            network.fit(np.arange(len(train.y)), batch_size=recipe.batch_size, epochs=recipe.epochs, shuffle=False,
+                        verbose=0, callbacks=[watcher])  # fmt: skip
         return history.fit(like=first)
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
@@ -137,26 +130,6 @@ def to_keras(layers: tuple[Layer, ...], replica: int, dropout: float = 0.0) -> A
     model = keras.Sequential(parts)
     model.set_weights([part for layer in layers for part in (layer.weight[replica], layer.bias[replica, 0])])
     return model
-
-
-class _Feed:
-    """Batches of (visiting order, keep mask) for all epochs, batch first; remembers why it ended early."""
-
-    def __init__(self, plan: Plan, recipe: Recipe, rows: int) -> None:
-        self.plan, self.recipe = plan, recipe
-        self.slices = batches(rows, recipe.batch_size)
-        self.steps = len(self.slices)
-        self.fault: ValueError | None = None
-
-    def __iter__(self) -> Iterator[tuple[tuple[Array, Array]]]:
-        try:
-            for draw in epochs_of(self.plan, self.recipe):
-                order, keep = draw.order.T.astype(np.int32), draw.keep[0].transpose(1, 0, 2)
-                for rows in self.slices:
-                    yield ((order[rows], keep[rows]),)
-        except ValueError as fault:
-            self.fault = fault
-            raise
 
 
 def _forward(layers: tuple[Any, ...], x: Any) -> Any:
@@ -233,13 +206,17 @@ def _parts() -> Any:
     ops = keras.ops
 
     class Network(keras.Model):  # type: ignore[misc, name-defined]
-        """R networks side by side. Inputs: row numbers (batch, R) and keep masks (batch, R, units); output: logits."""
+        """R networks side by side. Input: places in the epoch's visiting order, (batch,); output: logits (batch, R)."""
 
         def __init__(self, replicas: int, rows: int, columns: int, hidden: tuple[int, ...], dtype: str) -> None:
             super().__init__(dtype=dtype)
             self.X = self.add_weight(shape=(rows, columns), trainable=False, dtype=dtype, name="X")
             self.y = self.add_weight(shape=(rows,), trainable=False, dtype=dtype, name="y")
             self.rate = self.add_weight(shape=(), trainable=False, dtype=dtype, name="rate")
+            self.order = self.add_weight(shape=(rows, replicas), trainable=False, dtype="int32", name="order")
+            self.keep = self.add_weight(
+                shape=(rows, replicas, hidden[0]), trainable=False, dtype="bool", name="keep", initializer="zeros"
+            )
             self.stack = [
                 keras.layers.EinsumDense("bsi,sio->bso", (replicas, units), bias_axes="so", dtype=dtype)
                 for units in (*hidden, 1)
@@ -262,10 +239,16 @@ def _parts() -> Any:
                 variable.assign(ops.zeros(variable.shape, variable.dtype))
             self.optimizer.learning_rate = recipe.learning_rate
 
-        def call(self, inputs: tuple[Any, Any], training: bool = False) -> Any:
+        def visit(self, draw: EpochDraws) -> None:
+            """Lay out one epoch's draws on the device, the visited row in front."""
+            self.order.assign(ops.cast(ops.transpose(draw.order), "int32"))
+            self.keep.assign(ops.transpose(draw.keep[0], (1, 0, 2)))
+
+        def call(self, inputs: Any, training: bool = False) -> Any:
             self.traces += 1
-            order, keep = inputs
-            a = ops.take(self.X, order, axis=0)
+            places = ops.cast(inputs, "int32")
+            a = ops.take(self.X, ops.take(self.order, places, axis=0), axis=0)
+            keep = ops.take(self.keep, places, axis=0)
             for depth, layer in enumerate(self.stack[:-1]):
                 a = ops.relu(layer(a))
                 if depth == 0:
@@ -273,7 +256,8 @@ def _parts() -> Any:
             return self.stack[-1](a)[:, :, 0]
 
         def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **__: Any) -> Any:
-            each = _log_loss(y_pred, ops.take(self.y, x[0], axis=0))
+            order = ops.take(self.order, ops.cast(x, "int32"), axis=0)
+            each = _log_loss(y_pred, ops.take(self.y, order, axis=0))
             self.seen.update_state(each)
             # The sum over replicas of the mean over the batch: their gradients never mix. Not ops.mean, which
             # rounds float64 to float32 on JAX.
@@ -297,11 +281,16 @@ def _parts() -> Any:
             return self.total.value
 
     class Watcher(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
-        """After each epoch: losses with dropout off, and all of it into the history."""
+        """Before each epoch its draws; after it losses with dropout off, and all of it into the history."""
 
-        def __init__(self, history: History, losses: Any, train: Table, val: Table) -> None:
+        def __init__(
+            self, history: History, losses: Any, draws: Iterator[EpochDraws], train: Table, val: Table
+        ) -> None:
             super().__init__()
-            self.history, self.losses, self.train, self.val = history, losses, train, val
+            self.history, self.losses, self.draws, self.train, self.val = history, losses, draws, train, val
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.model.visit(next(self.draws))
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             layers = self.model.layers_now()
