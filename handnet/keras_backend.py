@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
+from itertools import cycle
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +25,7 @@ import numpy as np
 
 from handnet.backend import EpochDraws, Fit, Layer, Plan
 from handnet.data import Array, Table
-from handnet.history import History, check_shapes, epochs_of, pack
+from handnet.history import History, batches, check_shapes, epochs_of, pack
 from handnet.recipe import Recipe
 
 ENGINES = ("tensorflow", "jax")
@@ -70,11 +71,12 @@ class KerasBackend:
         history = History(pack(first), recipe)
         shape = (len(first[0].weight), *train.X.shape, recipe.hidden, recipe.optimizer)
         with self._settled():
-            network = _network(self.dtype, self.engine, self.device, shape)
+            places = [np.arange(len(train.y))[rows] for rows in batches(len(train.y), recipe.batch_size)]
+            network = _network(self.dtype, self.engine, self.device, shape, len(places))
             network.start(first, train, recipe)
             draws = epochs_of(plan, recipe, get_keras().ops)
             watcher = _parts().Watcher(history, self._losses, draws, train, val)
-            network.fit(np.arange(len(train.y)), batch_size=recipe.batch_size, epochs=recipe.epochs, shuffle=False,
+            network.fit(((batch,) for batch in cycle(places)), epochs=recipe.epochs, steps_per_epoch=len(places),
                         verbose=0, callbacks=[watcher])  # fmt: skip
         return history.fit(like=first)
 
@@ -147,8 +149,8 @@ def _log_loss(z: Any, y: Any) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...]) -> Any:
-    """The compiled network of a shape on a device. Kept, because compiling costs more than training."""
+def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...], steps: int) -> Any:
+    """The compiled network of a shape on a device, an epoch of `steps` a call. Kept: compiling costs more than training."""
     replicas, rows, columns, hidden, optimizer = shape
     keras = get_keras()
     network = _parts().Network(replicas, rows, columns, hidden, dtype.name)
@@ -157,7 +159,7 @@ def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...])
         step = keras.optimizers.Adam(beta_1=dtype.type(0.9), beta_2=dtype.type(0.999), epsilon=1e-7)
     else:
         step = keras.optimizers.SGD()
-    network.compile(optimizer=step, jit_compile=engine == "jax")
+    network.compile(optimizer=step, jit_compile=engine == "jax", steps_per_execution=steps)
     step.build(network.trainable_variables)
     return network
 

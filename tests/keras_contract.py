@@ -42,7 +42,7 @@ def test_five_recipes_of_one_shape_are_traced_at_most_twice(parts: Split) -> Non
     for rate, dropout, epochs in [(1e-3, 0.2, 2), (1e-2, 0.5, 3), (1e-4, 0.0, 1), (3e-3, 0.1, 4), (1e-3, 0.3, 2)]:
         recipe = Recipe(rate, dropout, epochs, hidden=(7, 5))
         TestKeras.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0, 1]))
-    network = _network(TestKeras.backend.dtype, ENGINE, "cpu", (2, 341, 30, (7, 5), "adam"))
+    network = _network(TestKeras.backend.dtype, ENGINE, "cpu", (2, 341, 30, (7, 5), "adam"), 11)
     assert 1 <= network.traces <= 2
 
 
