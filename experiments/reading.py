@@ -12,7 +12,7 @@ from typing import Any, cast, get_args, get_origin, get_type_hints
 from experiments.settings import Refusal, Settings, SpaceSettings
 from handnet.backend import BACKENDS, DEVICES, DTYPES
 from handnet.data import DATASETS
-from handnet.draws import LARGEST_SEED
+from handnet.draws import LARGEST_SEED, PLANS
 from handnet.recipe import OPTIMIZERS
 
 DEFAULTS = Path(__file__).parent / "study.toml"
@@ -129,6 +129,7 @@ def _check(s: Settings) -> Iterator[str]:
         ("data.name", s.data.name, DATASETS), ("split.order", s.split.order, ("test-first", "rest-first")),
         ("network.optimizer", s.network.optimizer, OPTIMIZERS), ("backend.name", s.backend.name, BACKENDS),
         ("backend.dtype", s.backend.dtype, DTYPES), ("backend.device", s.backend.device, DEVICES),
+        ("backend.draws", s.backend.draws, PLANS),
         ("search.design", s.search.design, ("tpe", "sobol")),
     ]  # fmt: skip
     for key, value, known in choices:

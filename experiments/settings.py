@@ -44,6 +44,7 @@ class BackendSettings:
     dtype: str
     engine: str
     device: str
+    draws: str
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from experiments.settings import BackendSettings, Settings, canonical_hash
 from handnet.backend import ARITHMETIC, Backend, Fit, Layer, load_backend
 from handnet.data import Array, Dataset
-from handnet.draws import seeded_plan
+from handnet.draws import PLANS
 from handnet.recipe import Recipe
 from handnet.splits import Split
 
@@ -116,6 +116,7 @@ class Bench:
             "engine": getattr(self.backend, "engine", ""),
             "device": getattr(self.backend, "device", "cpu"),
             "dtype": self.spec.dtype,
+            "draws": self.spec.draws,
             "data": self.data.digest,
             "split": self.parts.digest,
             "arithmetic": ARITHMETIC,
@@ -137,7 +138,7 @@ class Bench:
     def fit(self, recipe: Recipe, seeds: Sequence[int]) -> Replicas:
         """Train one network per seed, all in one stack, on one BLAS thread (faster at this size)."""
         with threadpool_limits(1, "blas"):
-            plan = seeded_plan(recipe, self.parts.train, seeds)
+            plan = PLANS[self.spec.draws](recipe, self.parts.train, seeds)
             fit = self.backend.fit(self.parts.train, self.parts.val, recipe, plan)
             return Replicas(tuple(seeds), fit, self.backend.logits(fit.layers, self.parts.val.X))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from handnet.data import Dataset as Dataset
     from handnet.data import Table as Table
     from handnet.data import wisconsin as wisconsin
+    from handnet.draws import counted_plan as counted_plan
     from handnet.draws import seeded_plan as seeded_plan
     from handnet.recipe import Recipe as Recipe
     from handnet.splits import split as split
@@ -34,6 +35,7 @@ _HOME = {
     "Backend": "handnet.backend",
     "load_backend": "handnet.backend",
     "seeded_plan": "handnet.draws",
+    "counted_plan": "handnet.draws",
     "Band": "handnet.bands",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 - a list, made from the table above so that the two cannot differ

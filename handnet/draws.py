@@ -5,15 +5,15 @@ masks), each with a generator of its own, so that one can be varied while the ot
 a replica's numbers never depend on its neighbours, on the backend or on how many epochs follow.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from handnet.backend import EpochDraws, Layer
+from handnet.backend import EpochDraws, Layer, Plan
 from handnet.data import Array, Table
 from handnet.recipe import Recipe
 
@@ -114,3 +114,73 @@ def _bits16(stream: np.random.Generator, count: int) -> Array:
     """`count` numbers of 16 random bits, four from each 64-bit word of the stream."""
     words = stream.bit_generator.random_raw(-(-count // 4)).astype("<u8", copy=False)
     return words.view("<u2")[:count]
+
+
+# Draws that a device can make itself: every number a function of (seed, stream, epoch, counter), nothing drawn in turn.
+
+
+def counted_plan(recipe: Recipe, train: Table, seeds: Sequence[int | tuple[int, int, int]]) -> "CountedPlan":
+    """A plan whose orders and masks are computed from counters, by whoever does the arithmetic, all replicas at once.
+
+    The laws of `seeded_plan` hold, but the numbers are others, so results name the plan they were made with. Worth
+    it from about ten thousand replicas on, where drawing here would keep a device waiting. Raises ValueError as
+    seeded_plan does, and beyond 2^20 train rows.
+    """
+    plan = seeded_plan(recipe, train, seeds)
+    if plan.rows > 2**20:
+        raise ValueError(
+            f"a counted plan orders at most {2**20} train rows, but there are {plan.rows}; use seeded_plan."
+        )
+    return CountedPlan(plan)
+
+
+@dataclass(frozen=True)
+class CountedPlan:
+    """A DevicePlan. First weights are those of the seeded plan; orders and masks come from a hash of counters."""
+
+    seeded: SeededPlan
+
+    def start(self) -> tuple[Layer, ...]:
+        """Glorot uniform weights, zero biases."""
+        return self.seeded.start()
+
+    def epochs(self) -> Iterator[EpochDraws]:
+        """The draws of each epoch, made here."""
+        return self.epochs_on(np)
+
+    def epochs_on(self, ops: Any) -> Iterator[EpochDraws]:
+        """The same draws, made with the array functions of a device: integer arithmetic, so equal to the bit."""
+        plan = self.seeded
+        first, *later = plan.recipe.hidden
+        everything = tuple(plan._all_kept(width) for width in later)
+        places = np.arange(plan.rows, dtype=np.int64)
+        threshold = np.int64(round(65536 * plan.recipe.dropout))
+        for epoch in range(plan.recipe.epochs):
+            words = _hashed(ops, [seed.order for seed in plan.seeds], ORDER, epoch, plan.rows)
+            # The place breaks ties between words, so that any sort gives the same order.
+            order = ops.argsort(ops.add(ops.multiply(words, np.int64(2**20)), places), axis=1)
+            words = _hashed(ops, [seed.dropout for seed in plan.seeds], DROPOUT, epoch, plan.rows * first)
+            keep = ops.greater_equal(ops.right_shift(words, np.int64(16)), threshold)
+            yield EpochDraws(order, (ops.reshape(keep, (len(plan.seeds), plan.rows, first)), *everything))
+
+
+PLANS: dict[str, Callable[..., Plan]] = {"seeded": seeded_plan, "counted": counted_plan}
+
+
+def _hashed(ops: Any, seeds: Sequence[int], stream: int, epoch: int, count: int) -> Any:
+    """(R, count) int64 words of 32 random bits: a function of seed, stream, epoch and counter alone."""
+    counters = np.arange(count, dtype=np.int64)
+    replicas = np.array(seeds, dtype=np.int64)[:, None]
+    key = _mixed(ops, ops.bitwise_xor(_mixed(ops, replicas), np.int64(stream + 1)))
+    key = _mixed(ops, ops.bitwise_xor(key, np.int64(epoch + 1)))
+    return _mixed(ops, ops.bitwise_xor(_mixed(ops, ops.add(key, counters)), key))
+
+
+def _mixed(ops: Any, x: Any) -> Any:
+    """A 32-bit integer hash (Wellons 2018, "lowbias32"), on int64 because every engine multiplies those alike."""
+    low = np.int64(0xFFFFFFFF)
+    x = ops.bitwise_and(x, low)
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        x = ops.bitwise_xor(x, ops.right_shift(x, np.int64(shift)))
+        x = ops.bitwise_and(ops.multiply(x, np.int64(factor)), low)
+    return ops.bitwise_xor(x, ops.right_shift(x, np.int64(16)))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from contract import BackendContract
 
-from handnet import Recipe, load_backend, seeded_plan
+from handnet import Recipe, counted_plan, load_backend, seeded_plan
 from handnet.splits import Split
 
 ENGINE, DTYPE = os.environ["KERAS_BACKEND"], os.environ["HANDNET_DTYPE"]
@@ -44,6 +44,19 @@ def test_five_recipes_of_one_shape_are_traced_at_most_twice(parts: Split) -> Non
         TestKeras.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0, 1]))
     network = _network(TestKeras.backend.dtype, ENGINE, "cpu", (2, 341, 30, (7, 5), "adam"), 11)
     assert 1 <= network.traces <= 2
+
+
+def test_the_device_makes_the_very_draws_a_counted_plan_makes_here(parts: Split) -> None:
+    from handnet.keras_backend import get_keras
+
+    recipe = Recipe(epochs=3, dropout=0.3)
+    plan, ops = counted_plan(recipe, parts.train, [0, 7, 2**32 - 1]), get_keras().ops
+    for here, there in zip(plan.epochs(), plan.epochs_on(ops), strict=True):
+        assert np.array_equal(here.order, ops.convert_to_numpy(there.order))
+        assert np.array_equal(here.keep[0], ops.convert_to_numpy(there.keep[0]))
+    ours = TestKeras.backend.fit(parts.train, parts.val, recipe, plan)
+    theirs = load_backend("numpy", dtype=DTYPE).fit(parts.train, parts.val, recipe, plan)
+    assert np.abs(ours.val_loss - theirs.val_loss).max() < {"float64": 1e-9, "float32": 1e-5}[DTYPE]
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])

@@ -7,8 +7,9 @@ import pytest
 from contract import RECIPE, BackendContract, recorded
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp
 
-from handnet import Recipe, load_backend, seeded_plan
+from handnet import Recipe, counted_plan, load_backend, seeded_plan
 from handnet.draws import generator
 from handnet.splits import Split
 
@@ -67,6 +68,48 @@ def test_a_unit_kept_at_a_high_rate_is_kept_at_a_lower_one(parts: Split, rates: 
         next(seeded_plan(replace(RECIPE, dropout=rate), parts.train, [5]).epochs()).keep[0] for rate in sorted(rates)
     )
     assert (low | ~high).all()
+
+
+def test_counted_draws_keep_the_laws_of_seeded_ones(parts: Split) -> None:
+    recipe = Recipe(dropout=0.3, epochs=6)
+    draws = list(counted_plan(recipe, parts.train, list(range(40))).epochs())
+    some = list(counted_plan(replace(recipe, epochs=2), parts.train, [39, 3]).epochs())
+    assert all((np.sort(draw.order, axis=1) == np.arange(341)).all() for draw in draws)
+    for epoch, draw in enumerate(some):  # a replica's numbers depend on its own seed and on how many epochs follow: no
+        assert np.array_equal(draw.order, draws[epoch].order[[39, 3]])
+        assert np.array_equal(draw.keep[0], draws[epoch].keep[0][[39, 3]])
+    lower = next(counted_plan(replace(recipe, dropout=0.1), parts.train, list(range(40))).epochs())
+    assert (lower.keep[0] | ~draws[0].keep[0]).all()
+    moved = next(counted_plan(recipe, parts.train, [(0, 1, 0)]).epochs())
+    assert not np.array_equal(moved.order, draws[0].order[:1])
+    assert np.array_equal(moved.keep[0], draws[0].keep[0][:1])
+    with pytest.raises(ValueError, match="unique"):
+        counted_plan(recipe, parts.train, [1, 1])
+
+
+def test_counted_draws_are_fair(parts: Split) -> None:
+    """Shares, places and independence between neighbouring seeds, epochs, rows and units, within 4.5 standard errors."""
+    replicas, epochs = 200, 8
+    draws = list(counted_plan(Recipe(dropout=0.3, epochs=epochs), parts.train, list(range(replicas))).epochs())
+    keep = np.stack([draw.keep[0] for draw in draws]).astype(float)  # (epochs, R, n, units)
+    assert abs(keep.mean() - (1 - round(65536 * 0.3) / 65536)) < 4.5 * np.sqrt(0.21 / keep.size)
+    for axis in range(4):
+        along = np.moveaxis(keep - keep.mean(), axis, 0)
+        correlation = (along[1:] * along[:-1]).mean() / keep.var()
+        assert abs(correlation) < 4.5 / np.sqrt(along[1:].size)
+    order = np.stack([draw.order for draw in draws]).reshape(-1, 341)
+    counts = np.bincount(order[:, 0], minlength=341)  # who is visited first
+    assert ((counts - len(order) / 341) ** 2).sum() / (len(order) / 341) < 340 + 4.5 * np.sqrt(2 * 340)
+    ranks = order - order.mean()
+    assert abs((ranks[:, 1:] * ranks[:, :-1]).mean() / ranks.var() + 1 / 340) < 4.5 / np.sqrt(order.size)
+
+
+def test_counted_networks_are_as_good_as_seeded_ones(parts: Split) -> None:
+    recipe, backend = Recipe(), load_backend("numpy")
+    losses = [backend.fit(parts.train, parts.val, recipe, plan(recipe, parts.train, list(range(100)))).val_loss[:, -1]
+              for plan in (seeded_plan, counted_plan)]  # fmt: skip
+    assert ks_2samp(*losses).pvalue > 0.01
+    assert not np.array_equal(*losses)
 
 
 @pytest.mark.parametrize("seeds", [[], [1, 1], [-1], [2**32], [1.5], [(1, 2)], [True], [(1, 1, 1), 1]])

@@ -52,6 +52,7 @@ ROOT = Path(__file__).parent.parent
     ({"backend.name": "kreas"}, "backend.name must be one of numpy, keras"),
     ({"backend.dtype": "float16"}, "float32, float64"),
     ({"backend.device": "tpu"}, "auto, cpu, gpu"),
+    ({"backend.draws": "dice"}, "seeded, counted"),
     ({"network.optimizer": "adams"}, "adam, sgd"),
     ({"network.hidden": "16"}, "network.hidden must be a list"),
     ({"network.batch_size": "0"}, "batch_size must be a whole number of at least 1"),
@@ -130,7 +131,7 @@ def test_a_logarithmic_axis_is_logarithmic_for_epochs_too() -> None:
 
 @pytest.fixture(scope="module")
 def bench(data: Dataset, parts: Split) -> Bench:
-    return Bench(data, parts, load_backend("numpy"), BackendSettings("numpy", "float32", "", "auto"))
+    return Bench(data, parts, load_backend("numpy"), BackendSettings("numpy", "float32", "", "auto", "seeded"))
 
 
 def test_replicas_survive_the_disk_and_come_together_again(bench: Bench) -> None:
@@ -149,7 +150,7 @@ def test_a_configuration_is_named_by_all_that_decides_its_results(bench: Bench, 
     names = {
         bench.config_id(recipe) for recipe in (Recipe(), Recipe(dropout=0.21), Recipe(epochs=51), Recipe(patience=3))
     }
-    other = Bench(data, bench.parts, bench.backend, BackendSettings("numpy", "float64", "", "auto"))
+    other = Bench(data, bench.parts, bench.backend, BackendSettings("numpy", "float64", "", "auto", "seeded"))
     assert len(names | {other.config_id(Recipe())}) == 5
     assert bench.config_id(Recipe(hidden=[16, 8])) == bench.config_id(Recipe())
 
@@ -158,7 +159,7 @@ def test_a_compiled_backend_gets_whole_stacks_again(bench: Bench) -> None:
     seeds = list(range(120))
     assert bench.stacks(seeds, [7, 60]) == [[7, 60]]
     assert bench.stacks(seeds, []) == []
-    compiled = replace(bench, spec=BackendSettings("keras", "float32", "", "auto"))
+    compiled = replace(bench, spec=BackendSettings("keras", "float32", "", "auto", "seeded"))
     assert compiled.stacks(seeds, [7]) == [seeds[:50]]
     assert compiled.stacks(seeds, [60, 119]) == [seeds[50:100], seeds[100:]]
 
@@ -321,7 +322,7 @@ def facts_with(name: str) -> dict:
         "bands": [one | {"kind": kind} for one in (band, gap) for kind in ("quantiles", "min-max")],
         "configurations": [{"role": name, "config_id": "c", "recipe": None}], "statements": [name], "watched": [{"case": name, "part": None}],
         "missed": [row], "search": {"design": "tpe", "objective": "o", "seeds": [0, 1, 2], "winner_on_fresh_seeds": {}, "trials": []}, "opening": None,
-        "identity": {"backend": "numpy", "dtype": "float32", "device": "cpu", "arithmetic": 1}, "versions": {"v": name}, "seconds": {},
+        "identity": {"backend": "numpy", "dtype": "float32", "device": "cpu", "draws": "seeded", "arithmetic": 1}, "versions": {"v": name}, "seconds": {},
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from handnet.splits import Split
 
 @pytest.fixture(scope="module")
 def bench(data: Dataset, parts: Split) -> Bench:
-    return Bench(data, parts, load_backend("numpy"), BackendSettings("numpy", "float32", "", "auto"))
+    return Bench(data, parts, load_backend("numpy"), BackendSettings("numpy", "float32", "", "auto", "seeded"))
 
 
 @pytest.mark.parametrize("wrong", [{}, {"dropout": 0.0}, {"learning_rate": 2e-3}])
