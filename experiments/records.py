@@ -80,7 +80,13 @@ class Records:
         return Entry(
             key=self.confirmed_key(seal, rival.role, config_id, 0),
             name=rival.role,
-            tags={"config_id": config_id, "role": rival.role, "seeds": NO_SEEDS, "fingerprint": self.fingerprint},
+            tags={
+                "config_id": config_id,
+                "role": rival.role,
+                "seeds": NO_SEEDS,
+                "device": "cpu",
+                "fingerprint": self.fingerprint,
+            },
             params={"method": repr(rival.model)},
             metrics=metrics(found),
             files={VAL_FILE: to_npy(val)} | ({} if after is None else {TEST_FILE: to_npy(after)}),

@@ -76,7 +76,7 @@ class KerasBackend:
             network.start(first, train, recipe)
             draws = epochs_of(plan, recipe, get_keras().ops)
             watcher = _parts().Watcher(history, self._losses, draws, train, val)
-            network.fit(((batch,) for batch in cycle(places)), epochs=recipe.epochs, steps_per_epoch=len(places),
+            network.fit(((batch,) for batch in cycle(places)), epochs=recipe.epochs, steps_per_epoch=len(places), shuffle=False,
                         verbose=0, callbacks=[watcher])  # fmt: skip
         return history.fit(like=first)
 
@@ -166,7 +166,8 @@ def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...],
 
 def _device(asked: str, engine: str) -> str:
     try:
-        found = get_keras().distribution.list_devices("gpu")
+        with _chatter_silenced():
+            found = get_keras().distribution.list_devices("gpu")
     except RuntimeError:  # JAX's way of saying none
         found = []
     if asked == "gpu" and not found:
@@ -185,13 +186,29 @@ def _numpy(tensor: Any) -> Array:
     return np.asarray(get_keras().ops.convert_to_numpy(tensor))
 
 
+@contextmanager
+def _chatter_silenced() -> Iterator[None]:
+    """TensorFlow's compiled parts write start-up notes straight to file descriptor 2, whatever its log level says.
+    What goes wrong is raised, and is not silenced."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
 @cache
 def get_keras() -> Any:
     """Keras, imported when first needed: it brings its engine with it, which takes seconds."""
     os.environ.setdefault("KERAS_BACKEND", ENGINES[0])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take the whole GPU
-    import keras
+    with _chatter_silenced():
+        import keras
 
     if keras.backend.backend() == "jax":
         import jax

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from contract import BackendContract
+from scipy.stats import ks_2samp
 
 from handnet import Recipe, counted_plan, load_backend, seeded_plan
+from handnet.bands import seed_bands
 from handnet.splits import Split
 
 ENGINE, DTYPE = os.environ["KERAS_BACKEND"], os.environ["HANDNET_DTYPE"]
@@ -44,6 +46,36 @@ def test_five_recipes_of_one_shape_are_traced_at_most_twice(parts: Split) -> Non
         TestKeras.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0, 1]))
     network = _network(TestKeras.backend.dtype, ENGINE, "cpu", (2, 341, 30, (7, 5), "adam"), 11)
     assert 1 <= network.traces <= 2
+
+
+@pytest.mark.skipif(DTYPE == "float64", reason="about the default precision")
+def test_in_float32_the_bands_agree(parts: Split) -> None:
+    """Single networks may part at high rates, bands may not: the two-sample test of Kolmogorov and Smirnov on 60 seeds of
+    the chapter's recipe and of a hot one, and ends of the bands closer than a tenth of their width."""
+    for recipe in (Recipe(), Recipe(learning_rate=1e-2, dropout=0.3)):
+        plan = seeded_plan(recipe, parts.train, list(range(60)))
+        fits = [
+            backend.fit(parts.train, parts.val, recipe, plan) for backend in (TestKeras.backend, load_backend("numpy"))
+        ]
+        losses = [fit.val_loss[:, -1] for fit in fits]
+        assert ks_2samp(*losses, method="asymp").pvalue > 0.01
+        ours, theirs = (seed_bands(loss).quantiles for loss in losses)
+        width = theirs.high - theirs.low
+        assert max(abs(ours.low - theirs.low), abs(ours.high - theirs.high)) < width / 10
+
+
+@pytest.mark.gpu
+def test_a_gpu_agrees_with_the_reference(parts: Split) -> None:
+    try:
+        backend = load_backend("keras", dtype=DTYPE, engine=ENGINE, device="gpu")
+    except ValueError as refusal:
+        pytest.skip(str(refusal))
+    recipe = Recipe(epochs=10)
+    plan = seeded_plan(recipe, parts.train, [0, 1, 2])
+    ours, theirs = (
+        one.fit(parts.train, parts.val, recipe, plan) for one in (backend, load_backend("numpy", dtype="float64"))
+    )
+    assert np.abs(ours.val_loss - theirs.val_loss).max() < {"float64": 1e-9, "float32": 1e-4}[DTYPE]
 
 
 def test_the_device_makes_the_very_draws_a_counted_plan_makes_here(parts: Split) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from canonical import report
 
+from handnet import load_backend
+
 
 def study(home: Path, backend: str) -> dict:
     words = ["TRIALS=4", "DESIGN=sobol", "SEEDS=3", "CONFIRM=4", "DTYPE=float64", "space.learning_rate.high=0.01",
@@ -45,6 +47,29 @@ def test_a_study_gives_the_same_report_with_either_backend(tmp_path: Path) -> No
 
 
 TESTS = Path(__file__).parent
+
+
+@pytest.mark.parametrize("package", ["keras", "tensorflow"])
+def test_what_is_not_installed_is_named_with_the_way_to_it(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handnet.keras_backend.find_spec", lambda name: None if name == package else object())
+    sentence = f"the keras backend on tensorflow needs the package {package}, which is not here; make setup installs it"
+    with pytest.raises(ValueError, match=sentence):
+        load_backend("keras", engine="tensorflow")
+
+
+def test_a_gpu_that_is_not_there_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    if find_spec("tensorflow") is None:
+        pytest.skip("tensorflow is not installed")
+    command = [sys.executable, "-m", "experiments", "study", "--mlruns", str(tmp_path), "BACKEND=keras", "DEVICE=gpu"]
+    env = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
+    run = subprocess.run(command, cwd=TESTS.parent, env=env, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.splitlines() == [
+        "handnet: device='gpu' was asked for, but tensorflow finds no GPU on this machine; make setup DEVICE=gpu installs "
+        "what an NVIDIA GPU needs, device='auto' takes what there is."
+    ]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
