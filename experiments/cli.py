@@ -255,7 +255,7 @@ class _Parser(argparse.ArgumentParser):
         plain = re.sub(r"argument --([a-z-]+):", lambda option: option[1].replace("-", "_").upper() + ":", message)
         raise Refusal(f"{plain}; HELP=1 shows what is understood.")
 
-    def parse_args(self, words: Sequence[str]) -> argparse.Namespace:  # type: ignore[override]
+    def parse_args(self, words: Sequence[str]) -> argparse.Namespace:  # type: ignore[override]  # no namespace is ever passed
         options, rest = self.parse_known_args(words)
         if rest:
             options.parser.error(f"unrecognized arguments: {rest[0]}")

@@ -224,7 +224,7 @@ def _parts() -> Any:
     keras = get_keras()
     ops = keras.ops
 
-    class Network(keras.Model):  # type: ignore[misc, name-defined]
+    class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any to mypy
         """R networks side by side. Input: places in the epoch's visiting order, (batch,); output: logits (batch, R)."""
 
         def __init__(self, replicas: int, rows: int, columns: int, hidden: tuple[int, ...], dtype: str) -> None:
@@ -286,7 +286,7 @@ def _parts() -> Any:
             """The weights as tensors, in handnet's shapes."""
             return tuple(Layer(one.kernel.value, ops.expand_dims(one.bias.value, 1)) for one in self.stack)
 
-    class Seen(keras.metrics.Metric):  # type: ignore[misc, name-defined]
+    class Seen(keras.metrics.Metric):  # type: ignore[misc, name-defined]  # Keras is Any to mypy
         """The summed loss of each replica over the epoch so far, (R,)."""
 
         def __init__(self, replicas: int, dtype: str) -> None:
@@ -299,7 +299,7 @@ def _parts() -> Any:
         def result(self) -> Any:
             return self.total.value
 
-    class Watcher(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+    class Watcher(keras.callbacks.Callback):  # type: ignore[misc, name-defined]  # Keras is Any to mypy
         """Before each epoch its draws; after it losses with dropout off, and all of it into the history."""
 
         def __init__(

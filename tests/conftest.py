@@ -1,4 +1,6 @@
 import os
+import signal
+from collections.abc import Iterator
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
@@ -29,3 +31,11 @@ def data() -> Dataset:
 @pytest.fixture(scope="session")
 def parts(data: Dataset) -> Split:
     return split(data)
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """The command line sets a handler; the test runner gets its own back."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
