@@ -75,7 +75,9 @@ def test_counted_draws_keep_the_laws_of_seeded_ones(parts: Split) -> None:
     draws = list(counted_plan(recipe, parts.train, list(range(40))).epochs())
     some = list(counted_plan(replace(recipe, epochs=2), parts.train, [39, 3]).epochs())
     assert all((np.sort(draw.order, axis=1) == np.arange(341)).all() for draw in draws)
-    for epoch, draw in enumerate(some):  # a replica's numbers depend on its own seed and on how many epochs follow: no
+    for epoch, draw in enumerate(
+        some
+    ):  # a replica depends on its own seed alone, not on neighbours or on how many epochs follow
         assert np.array_equal(draw.order, draws[epoch].order[[39, 3]])
         assert np.array_equal(draw.keep[0], draws[epoch].keep[0][[39, 3]])
     lower = next(counted_plan(replace(recipe, dropout=0.1), parts.train, list(range(40))).epochs())
