@@ -7,7 +7,7 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 
 from handnet import Layer, Recipe, load_backend, seeded_plan
 from handnet.draws import generator
-from handnet.history import pack, unpack
+from handnet.history import History, pack, unpack
 from handnet.reference.functions import dropout_scale, log_loss, log_loss_backward, sigmoid
 from handnet.reference.network import backward, forward
 from handnet.reference.optimizers import adam, adam_start
@@ -119,6 +119,19 @@ def test_histories_are_what_they_say(parts: Split) -> None:
     for part, loss in ((parts.train, fit.train_loss_off), (parts.val, fit.val_loss)):
         p = backend.predict(fit.layers, part.X)[0]
         assert loss[0, 0] == pytest.approx(-np.log(np.where(part.y == 1, p, 1 - p)).mean(), rel=1e-12)
+
+
+def test_what_happens_after_patience_stopped_a_replica_is_unheard() -> None:
+    """Planted losses, patience 2: the first replica stops at epoch 3 and blows up at 5, unheard; the second
+    blows up at 1, while it is still heard, and is named for it although it recovers."""
+    inf = np.inf
+    val_loss = np.array([[3.0, 1.0, 2.0, 2.0, 0.5, inf], [3.0, inf, 2.0, 1.0, 1.0, 1.0]])
+    history = History(np.zeros((2, 1)), Recipe(epochs=6, patience=2))
+    for epoch, losses in enumerate(val_loss.T):
+        history.record(epoch, np.ones(2), np.ones(2), losses, np.full((2, 1), float(epoch)))
+    assert history.diverged_at.tolist() == [-1, 1]
+    assert history.best_epoch.tolist() == [1, 3]
+    assert history.weights[:, 0].tolist() == [1.0, 3.0]
 
 
 def test_loss_and_sigmoid_never_overflow() -> None:
