@@ -14,7 +14,7 @@ quote = '$(subst ','\'',$(1))'
 typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter command line,$(origin $(v))),$(call quote,$(v)=$($(v)))))
 
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
-	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: help setup try study case report ui witness test check lock clean
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.workers import Replicas
-from handnet.bands import Band, SeedBands, seed_bands, wilson
+from handnet.bands import Band, Spread, seed_bands, wilson
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.grade import Scores, gap, grade
@@ -22,7 +22,7 @@ class Quantity:
 
     name: str
     part: str
-    seeds: SeedBands | None  # None for a method without a seed
+    seeds: Spread | None  # None for a method without a seed
     cases: Band | None  # None for a score that is no share of cases
 
     @property

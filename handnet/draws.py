@@ -17,7 +17,9 @@ from handnet.backend import EpochDraws, Layer, Plan
 from handnet.data import Array, Table
 from handnet.recipe import Recipe
 
-INIT, ORDER, DROPOUT, SEARCH = range(4)  # streams; the numbers are part of the results and never change
+INIT, ORDER, DROPOUT, SEARCH, RESAMPLING, SIMULATION = range(
+    6
+)  # streams; the numbers are part of the results and never change
 LARGEST_SEED = 2**32 - 1
 
 
@@ -37,6 +39,29 @@ def generator(seed: int, stream: int) -> np.random.Generator:
 def sampler_seed(study_seed: int, completed: int) -> int:
     """The seed of the sampler that proposes the configuration after `completed` ones: 32 bits, for Optuna."""
     return int(np.random.SeedSequence([study_seed, completed], spawn_key=(SEARCH,)).generate_state(1)[0])
+
+
+class Resamples(NamedTuple):
+    """B bootstrap samples, as counts: how often each replica and each case was drawn."""
+
+    seeds: Array  # (B, R) int, rows sum to R
+    cases: Array  # (B, n) int, drawn within each class, so that every sample has the classes of the table
+
+
+def resamples(seed: int, replicas: int, y: Array, count: int) -> Resamples:
+    """`count` bootstrap samples of R replicas and of the cases with labels y (n,). The same arguments, the same draws;
+    two sets of cases or replicas of one size get the same, so that what is compared is compared on common draws."""
+    numbers = generator(seed, RESAMPLING)
+    cases = np.zeros((count, len(y)), dtype=np.int64)
+    for label in np.unique(y):
+        which = np.flatnonzero(np.asarray(y) == label)
+        cases[:, which] = recounts(numbers, len(which), count)
+    return Resamples(recounts(numbers, replicas, count), cases)
+
+
+def recounts(numbers: np.random.Generator, n: int, count: int) -> Array:
+    """(count, n) int: how often each of n things comes up in n draws with replacement."""
+    return numbers.multinomial(n, np.full(n, 1 / n), size=count)
 
 
 def seeded_plan(recipe: Recipe, train: Table, seeds: Sequence[int | tuple[int, int, int]]) -> "SeededPlan":

@@ -19,6 +19,9 @@ class Scores(NamedTuple):
     specificity: Array  # share of negative cases called negative
     auc: Array  # chance that a positive case outscores a negative one, ties count half (Mann-Whitney U / n+ n-)
     brier: Array  # mean squared distance of the probability from the label
+    skill: (
+        Array  # 1 - brier / brier of the cases' own prevalence: 1 is perfect, 0 is knowing only how many are positive
+    )
 
 
 def grade(logits: Array, y: Array) -> Scores:
@@ -32,15 +35,23 @@ def grade(logits: Array, y: Array) -> Scores:
     sound = np.asarray(np.isfinite(z).all(axis=1))
     z = np.where(sound[:, None], z, 0)
     right: Array = np.equal(z > 0, positive)
+    brier = np.square(expit(z) - positive).mean(axis=1)
     scores = Scores(
-        log_loss=(np.logaddexp(0, z) - positive * z).mean(axis=1),
+        log_loss=case_losses(z, positive).mean(axis=1),
         accuracy=right.mean(axis=1),
         sensitivity=right[:, positive].mean(axis=1),
         specificity=right[:, ~positive].mean(axis=1),
         auc=_auc(z, positive),
-        brier=np.square(expit(z) - positive).mean(axis=1),
+        brier=brier,
+        skill=1 - brier / positive.var(),
     )
     return Scores(*(np.where(sound, score, np.nan) for score in scores))
+
+
+def case_losses(logits: Array, y: Array) -> Array:
+    """(R, n): the negative log likelihood of each case, in nats, stably from the logit."""
+    z = np.asarray(logits, dtype=np.float64)
+    return np.asarray(np.logaddexp(0, z) - y * z)
 
 
 def _auc(z: Array, positive: Array) -> Array:

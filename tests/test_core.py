@@ -260,8 +260,8 @@ def test_a_seed_band_counts_the_diverged_and_never_averages_them_away() -> None:
     assert "over 2 seeds" in str(band)
     assert "2 seeds diverged" in str(band)
     assert band.centre("mean") == 2
-    with pytest.raises(KeyError, match="no centre 'iqm'"):
-        band.centre("iqm")
+    with pytest.raises(KeyError, match="no centre 'mode'"):
+        band.centre("mode")
     for values in ([1.0], [1.0, np.nan], []):
         with pytest.raises(ValueError, match="at least 2 replicas"):
             seed_bands(np.array(values))

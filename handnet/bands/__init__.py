@@ -1,7 +1,7 @@
-"""Intervals that know their kind, their coverage, their n and what was varied. One file a kind."""
+"""Intervals that know their kind, their coverage, their n and what was varied. One file a kind or a comparison."""
 
 from handnet.bands.band import Band
-from handnet.bands.proportion import wilson
-from handnet.bands.seeds import SeedBands, seed_bands
+from handnet.bands.proportion import clopper_pearson, wilson
+from handnet.bands.seeds import Spread, seed_bands, split_bands
 
-__all__ = ["Band", "SeedBands", "seed_bands", "wilson"]
+__all__ = ["Band", "Spread", "clopper_pearson", "seed_bands", "split_bands", "wilson"]

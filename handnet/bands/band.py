@@ -7,11 +7,12 @@ from dataclasses import dataclass
 class Band:
     """An interval with its kind, its coverage, its n and what was varied. There is no score without one.
 
-    low, high: the ends. kind: how they were found ("quantiles", "min-max", "wilson").
-    varied: what differed between the n values: "seeds", "cases". coverage: the share of further draws
-    (kinds over seeds) or of repeated studies (kinds over cases) the interval is expected to hold.
-    centres: middles, by name; printed only beside the ends. diverged: how many further seeds blew up and
-    have no value; a band with diverged > 0 describes the survivors and says so.
+    low, high: the ends. kind: how they were found ("quantiles", "min-max", "wilson", "multi-bootstrap", ...).
+    varied: what differed between the n values: "seeds", "cases", "splits"; with "seeds_x_cases" both did, n counts
+    the cases and `seeds` the seeds. coverage: the share of further draws (quantiles and min-max) or of repeated
+    studies (all others) the interval is expected to hold; simulated: the share it held in a simulation at this size,
+    where one was run. centres: middles, by name; printed only beside the ends. diverged: how many further seeds blew
+    up and have no value; a band with diverged > 0 describes the survivors and says so.
     """
 
     low: float
@@ -22,6 +23,8 @@ class Band:
     coverage: float
     centres: tuple[tuple[str, float], ...] = ()
     diverged: int = 0
+    seeds: int = 0
+    simulated: float | None = None
 
     def centre(self, name: str) -> float:
         """The middle called `name`. Raises KeyError with the names there are."""
@@ -33,5 +36,7 @@ class Band:
     def __str__(self) -> str:
         middle = f"{self.centres[0][1]:.3f} " if self.centres else ""
         lost = f"; {self.diverged} seeds diverged" if self.diverged else ""
-        return (f"{middle}[{self.low:.3f}, {self.high:.3f}] ({self.kind} over {self.n} {self.varied}, "
-                f"covers {self.coverage:.1%}{lost})")  # fmt: skip
+        varied = f"{self.seeds} seeds x {self.n} cases" if self.varied == "seeds_x_cases" else f"{self.n} {self.varied}"
+        return (
+            f"{middle}[{self.low:.3f}, {self.high:.3f}] ({self.kind} over {varied}, covers {self.coverage:.1%}{lost})"
+        )

@@ -1,0 +1,102 @@
+"""Do the probabilities mean what they say? Read it beside its bands: on a hundred cases they are wide."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import elementwise
+from scipy.special import expit
+from scipy.stats import norm
+from sklearn.linear_model import LogisticRegression
+
+from handnet.bands.band import Band
+from handnet.data import Array
+
+BINS = 10
+ENOUGH = 100  # events and non-events, below which even a large sample's calibration is imprecise (Snell et al. 2021)
+
+
+class Calibration(NamedTuple):
+    """Measures of R replicas, each (R,). A perfectly calibrated model has 0, 1 and 1; the error is never 0."""
+
+    intercept: (
+        Array  # of y on the logit with slope 1: above 0, risks are too low on the whole (Van Calster et al. 2016)
+    )
+    slope: Array  # of y on the logit: below 1, probabilities are too extreme; infinite when the logit separates the classes
+    observed_expected: Array  # positives there are over the sum of the probabilities
+    error: Array  # expected calibration error: mean distance of share and probability over ten equal bins, by size
+
+
+def calibration(logits: Array, y: Array) -> Calibration:
+    """The measures of each replica. logits: (R, n) finite; y: (n,) of 0 and 1."""
+    z, y = np.asarray(logits, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    p = expit(z)
+    return Calibration(
+        _intercepts(z, y), np.array([_line(row, y)[1] for row in z]), y.sum() / p.sum(axis=1), _errors(p, y[None])[:, 0]
+    )
+
+
+class CalibrationBands(NamedTuple):
+    """The bands over cases, taken at the mean logit over replicas."""
+
+    intercept: Band
+    slope: Band
+
+
+def calibration_bands(logits: Array, y: Array, coverage: float = 0.95) -> CalibrationBands | None:
+    """Wald intervals from the Fisher information at the replicas' mean logit; None when it separates the classes."""
+    z, y = np.asarray(logits, dtype=np.float64).mean(axis=0), np.asarray(y, dtype=np.float64)
+    line = _line(z, y)
+    if not np.isfinite(line[1]):
+        return None
+    shift = float(_intercepts(z[None], y)[0])
+    p, q = expit(shift + z), expit(line[0] + line[1] * z)
+    design = np.column_stack([np.ones_like(z), z])
+    slope_variance = np.linalg.inv((design.T * (q * (1 - q))) @ design)[1, 1]
+    reach = float(norm.ppf((1 + coverage) / 2))
+
+    def band(middle: float, variance: float) -> Band:
+        half = reach * float(np.sqrt(variance))
+        return Band(middle - half, middle + half, "wald", "cases", len(y), coverage, (("mean logit", middle),))
+
+    return CalibrationBands(band(shift, 1 / (p * (1 - p)).sum()), band(float(line[1]), float(slope_variance)))
+
+
+def null_errors(logits: Array, draws: Array) -> Array:
+    """(R, B): the calibration errors of replicas whose probabilities are true, from uniform draws (B, n) in [0, 1).
+
+    Labels are drawn as y* ~ Bernoulli(p): what a perfectly calibrated network would show on these many cases, which is
+    the least that a calibration error may be read against (Roelofs et al. 2022).
+    """
+    p = expit(np.asarray(logits, dtype=np.float64))
+    return np.stack([_errors(row[None], draws < row)[0] for row in p])
+
+
+def _errors(p: Array, labels: Array) -> Array:
+    """(R, B): calibration errors of probabilities (R, n) against labels (B, n)."""
+    bins = np.minimum((p * BINS).astype(int), BINS - 1)
+    members = np.eye(BINS)[bins]  # (R, n, BINS)
+    expected = np.einsum("rn,rnk->rk", p, members)
+    observed = np.einsum("bn,rnk->rbk", labels.astype(np.float64), members)
+    return np.asarray(np.abs(expected[:, None] - observed).sum(axis=-1) / p.shape[1])
+
+
+def _intercepts(z: Array, y: Array) -> Array:
+    """The shift a of each row with sum of expit(a + z) = sum of y."""
+    reach = np.abs(z).max(axis=1) + 20.0
+
+    def excess(shift: Array, row: Array) -> Array:
+        return np.asarray(expit(shift[..., None] + z[row.astype(int)]).sum(axis=-1) - y.sum())
+
+    found = elementwise.find_root(excess, (-reach, reach), args=(np.arange(len(z)).astype(np.float64),))
+    return np.asarray(found.x)
+
+
+def _line(z: Array, y: Array) -> Array:
+    """Intercept and slope of the logistic regression of y on z; the slope is infinite where no finite one is best."""
+    upper, lower = z[y == 1], z[y == 0]
+    if upper.min() >= lower.max():
+        return np.array([np.nan, np.inf])
+    if upper.max() <= lower.min():
+        return np.array([np.nan, -np.inf])
+    fit = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000).fit(z[:, None], y)
+    return np.array([fit.intercept_[0], fit.coef_[0, 0]])
