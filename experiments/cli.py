@@ -26,7 +26,7 @@ STARTED = time.perf_counter()
 SHORT = {
     "trials": "search.trials", "seeds": "search.seeds", "confirm": "confirm.seeds", "design": "search.design",
     "backend": "backend.name", "dtype": "backend.dtype", "engine": "backend.engine", "device": "backend.device",
-    "split-seed": "split.seed", "stratify": "split.stratify",
+    "split-seed": "split.seed", "stratify": "split.stratify", "splits": "rehearsal.splits", "ideal": "rehearsal.ideal",
 }  # fmt: skip
 HELP = {
     "trials": "configurations to try", "seeds": "search seeds each configuration is trained with",
@@ -34,6 +34,8 @@ HELP = {
     "backend": "what does the arithmetic: numpy or keras", "dtype": "float32 or float64",
     "engine": "what Keras runs on: tensorflow or jax", "device": "auto, cpu or gpu",
     "split-seed": "of the train/val/test split", "stratify": "true or false",
+    "splits": "fresh divisions of the table, after the opening; 0 for none",
+    "ideal": "1: search anew inside each of them (minutes)",
 }  # fmt: skip
 TEACH = {
     "study": """A study tries configurations, each trained on the same search seeds, and ranks them by mean validation log

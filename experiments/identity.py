@@ -29,16 +29,19 @@ class Request:
 
 @dataclass(frozen=True)
 class Commit:
-    """A completed confirmation: the settings it was made with, the keys of its runs, the opening (None: sealed).
+    """A completed confirmation: the settings it was made with, the keys of its runs, the opening (None: sealed), the
+    keys of its rehearsals.
     Written in one piece after the runs, it is all that readers go by."""
 
     settings: Settings
     keys: tuple[str, ...]
     opening: str | None
+    rehearsals: tuple[str, ...]
 
     def write(self, tracking: Tracking) -> None:
         """Make it the study's."""
-        content = {"settings": to_stored(self.settings), "keys": self.keys, "opening": self.opening}
+        content = {"settings": to_stored(self.settings), "keys": self.keys, "opening": self.opening,
+                   "rehearsals": self.rehearsals}  # fmt: skip
         tracking.note("confirmed", json.dumps(content))
 
     @staticmethod
@@ -47,7 +50,8 @@ class Commit:
         content = json.loads(tracking.noted("confirmed") or "null")
         if content is None:
             raise Refusal(f"the study {tracking.study!r} has not confirmed its winner yet; make study goes on with it.")
-        return Commit(from_stored(content["settings"]), tuple(content["keys"]), content["opening"])
+        return Commit(from_stored(content["settings"]), tuple(content["keys"]), content["opening"],
+                      tuple(content.get("rehearsals", ())))  # fmt: skip
 
 
 def make_bench(settings: Settings) -> Bench:

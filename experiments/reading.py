@@ -156,7 +156,9 @@ def _check_counts(s: Settings) -> Iterator[str]:
         ("search.seeds", s.search.seeds, 2), ("confirm.seeds", s.confirm.seeds, 2), ("search.trials", s.trials, 1),
         ("search.first_seed", s.search.first_seed, 0), ("confirm.first_seed", s.confirm.first_seed, 0),
         ("search.study_seed", s.search.study_seed, 0), ("split.seed", s.split.seed, 0),
-        ("search.tpe.startup_trials", s.search.tpe.startup_trials, 1),
+        ("search.tpe.startup_trials", s.search.tpe.startup_trials, 1), ("rehearsal.seeds", s.rehearsal.seeds, 2),
+        ("rehearsal.first_seed", s.rehearsal.first_seed, 0), ("rehearsal.first_split", s.rehearsal.first_split, 0),
+        ("rehearsal.splits", s.rehearsal.splits, 0), ("rehearsal.levels", s.rehearsal.levels, 2),
     ]:  # fmt: skip
         if not least <= value <= LARGEST_SEED:
             why = " (one seed is no band)" if key.endswith(".seeds") else ""
@@ -167,7 +169,10 @@ def _check_counts(s: Settings) -> Iterator[str]:
     if max(s.search_seeds[0], s.confirm_seeds[0]) <= min(s.search_seeds[-1], s.confirm_seeds[-1]):
         yield (f"confirmation seeds must be fresh, but {s.confirm_seeds[0]}..{s.confirm_seeds[-1]} overlaps the search "
                f"seeds {s.search_seeds[0]}..{s.search_seeds[-1]}; raise confirm.first_seed.")  # fmt: skip
-    if max(s.search_seeds[-1], s.confirm_seeds[-1]) > LARGEST_SEED:
+    if s.rehearsal.splits == 1:
+        yield "rehearsal.splits must be 0 or at least 2 (one split is no band), but is 1."
+    last = max(s.search_seeds.stop, s.confirm_seeds.stop, s.rehearsal_seeds.stop, s.split_seeds.stop) - 1
+    if last > LARGEST_SEED:
         yield f"the last seed must be at most {LARGEST_SEED}; lower first_seed or seeds."
 
 

@@ -1,27 +1,34 @@
 """What is written about each run, and how it is read back. Pure: nothing here touches a store but to read it."""
 
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from experiments.analysis import NOT_A_METRIC, Analysis, compared_metrics
 from experiments.confirm import Baseline
-from experiments.report.facts import cases, quantities
+from experiments.rehearsal import Rehearsal, Rehearsals
+from experiments.report.facts import cases
 from experiments.report.figures import loss_curves
 from experiments.search import PARAMS
 from experiments.settings import Settings, canonical_hash
 from experiments.summary import Confirmed, Quantity, curve_band, curves, gaps, heard, metrics, scored
 from experiments.tracking import REPLICA_FILE, Entry, ServedModel, Tracking
 from experiments.workers import Bench, Replicas, from_npy, to_npy, to_npz, together
+from handnet.bands import seed_bands
+from handnet.bands.cases import case_bands
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array, Table
 from handnet.grade import gap, grade
 from handnet.recipe import Recipe
 
 VAL_FILE, TEST_FILE = "val_logits.npy", "test_logits.npy"
+REHEARSAL_FILE = "rehearsal.npz"
+STREAMS_FILE = "streams.npy"
 NO_SEEDS = "none"
 
 
@@ -61,37 +68,72 @@ class Records:
         config_id = self.bench.config_id(recipe)
         found = scored(heard(replicas, replicas.val_logits), self.bench.parts.val.y, "val") + gaps(replicas)
         one = Confirmed("search", config_id, recipe, replicas, replicas.val_logits, None)
-        return self._configuration(f"search/{config_id}", label, one, found, None)
+        return self._configuration(f"search/{config_id}", label, one, found, None, {})
 
-    def confirmed(self, seal: str | None, role: str, recipe: Recipe, replicas: Replicas, test: Table | None) -> Entry:
-        """A frozen configuration on its confirmation seeds, with the test once it is open."""
+    def graded(self, role: str, recipe: Recipe, replicas: Replicas, test: Table | None) -> Confirmed:
+        """A frozen configuration on its confirmation seeds, with its logits on the test once that is open."""
         logits = self.bench.backend.logits(replicas.fit.layers, test.X) if test else None
-        one = Confirmed(role, self.bench.config_id(recipe), recipe, replicas, replicas.val_logits, logits)
-        key = self.confirmed_key(seal, role, one.config_id, len(replicas.seeds))
-        found = quantities(one, self.bench.parts.val.y, test.y if test else None)
-        return self._configuration(key, role, one, found, test)
+        return Confirmed(role, self.bench.config_id(recipe), recipe, replicas, replicas.val_logits, logits)
 
-    def baseline(self, seal: str | None, rival: Baseline, test: Table | None) -> Entry:
+    def graded_baseline(self, rival: Baseline, test: Table | None) -> Confirmed:
         """A method without seeds."""
-        val, after = rival.logits(self.bench.parts.val.X), rival.logits(test.X) if test else None
         config_id = canonical_hash({"method": repr(rival.model), **self.bench.identity})[:16]
-        found = quantities(Confirmed(rival.role, config_id, None, None, val, after),
-                           self.bench.parts.val.y, test.y if test else None)  # fmt: skip
+        after = rival.logits(test.X) if test else None
+        return Confirmed(rival.role, config_id, None, None, rival.logits(self.bench.parts.val.X), after)
+
+    def confirmed(self, key: str, one: Confirmed, analysis: Analysis, test: Table | None) -> Entry:
+        """The run of a frozen configuration, with everything the analysis says of it."""
+        more = compared_metrics(one.role, analysis)
+        return self._configuration(key, one.role, one, analysis.quantities[one.role], test, more)
+
+    def baseline(self, key: str, one: Confirmed, method: str, analysis: Analysis) -> Entry:
+        """The run of a method without seeds."""
+        files = {VAL_FILE: to_npy(one.val_logits)}
+        files |= {} if one.test_logits is None else {TEST_FILE: to_npy(one.test_logits)}
         return Entry(
-            key=self.confirmed_key(seal, rival.role, config_id, 0),
-            name=rival.role,
+            key=key,
+            name=one.role,
             tags={
-                "config_id": config_id,
-                "role": rival.role,
+                "config_id": one.config_id,
+                "role": one.role,
                 "seeds": NO_SEEDS,
                 "device": "cpu",
                 "fingerprint": self.fingerprint,
             },
-            params={"method": repr(rival.model)},
-            metrics=metrics(found),
-            files={VAL_FILE: to_npy(val)} | ({} if after is None else {TEST_FILE: to_npy(after)}),
-            datasets=self._datasets(test is not None),
+            params={"method": method},
+            metrics=metrics(analysis.quantities[one.role]),
+            files=files,
+            datasets=self._datasets(one.test_logits is not None),
         )
+
+    def rehearsal(self, key: str, one: Rehearsal, recipe: Recipe | None = None) -> Entry:
+        """One fresh division. recipe: what the search chose there, where it was made anew."""
+        scores: dict[str, float] = {}
+        for role, logits in one.logits.items():
+            for name, values in grade(logits, one.y)._asdict().items():
+                stem = f"{re.sub(NOT_A_METRIC, '_', role)}/{name}"
+                if np.isfinite(values).sum() > 1:
+                    band = seed_bands(values).quantiles
+                    scores |= {f"{stem}.seeds.median": band.centre("median"), f"{stem}.seeds.q025": band.low,
+                               f"{stem}.seeds.q975": band.high, f"{stem}.seeds.n": float(band.n)}  # fmt: skip
+                elif len(values) == 1:
+                    cases = case_bands(logits, one.y)[name]
+                    word = cases.kind.split(",")[0].replace(" ", "_")
+                    scores |= {f"{stem}.cases.{cases.centres[0][0]}": cases.centres[0][1],
+                               f"{stem}.cases.{word}_low": cases.low, f"{stem}.cases.{word}_high": cases.high}  # fmt: skip
+        return Entry(
+            key=key,
+            name=f"split {one.split_seed}" + (", searched anew" if recipe else ""),
+            tags={"role": "rehearsal", "split_seed": str(one.split_seed), "fingerprint": self.fingerprint},
+            params=_params(recipe) if recipe else {},
+            metrics=scores,
+            files={REHEARSAL_FILE: one.to_npz()},
+        )
+
+    def streams(self, key: str, logits: Array) -> Entry:
+        """The winner with its seed's three streams varied one by one."""
+        tags = {"role": "rehearsal", "fingerprint": self.fingerprint}
+        return Entry(key=key, name="the winner's streams", tags=tags, files={STREAMS_FILE: to_npy(logits)})
 
     def model(self, replicas: Replicas) -> ServedModel:
         """The confirmed replicas that did not diverge, as a model that takes unscaled cases."""
@@ -104,11 +146,14 @@ class Records:
             "winner", weights, example, pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})
         )
 
-    def confirmed_key(self, seal: str | None, role: str, config_id: str, seeds: int) -> str:
+    def confirmed_key(self, seal: str | None, one: Confirmed, rehearsals: Sequence[str]) -> str:
         """Names a confirmed run by all that decides its content. seal: the id of the opening, None while sealed."""
-        return f"confirm/{role}/{config_id}/{seeds}/{seal or 'sealed'}"
+        seeds = 0 if one.replicas is None else len(one.replicas.seeds)
+        beside = f"/{canonical_hash(list(rehearsals))[:8]}" if rehearsals else ""
+        return f"confirm/{one.role}/{one.config_id}/{seeds}/{seal or 'sealed'}{beside}"
 
-    def _configuration(self, key: str, name: str, one: Confirmed, found: list[Quantity], test: Table | None) -> Entry:
+    def _configuration(self, key: str, name: str, one: Confirmed, found: list[Quantity], test: Table | None,
+                       more: Mapping[str, float]) -> Entry:  # fmt: skip
         assert one.recipe is not None
         assert one.replicas is not None
         seeds, diverged = one.replicas.seeds, int((~one.replicas.sound).sum())
@@ -125,7 +170,7 @@ class Records:
             tags={"config_id": one.config_id, "role": one.role, "seeds": f"{seeds[0]}..{seeds[-1]}",
                   "device": str(self.bench.identity["device"]), "fingerprint": self.fingerprint},
             params=_params(one.recipe) | backend,
-            metrics={**metrics(found), "seeds/n": float(len(seeds)), "seeds/diverged": float(diverged)},
+            metrics={**metrics(found), **more, "seeds/n": float(len(seeds)), "seeds/diverged": float(diverged)},
             curves=shapes,
             files=files,
             datasets=self._datasets(test is not None),
@@ -185,6 +230,29 @@ def read_confirmed(tracking: Tracking, settings: Settings, keys: Sequence[str]) 
         recipe = settings.recipe(float(params["learning_rate"]), float(params["dropout"]), int(params["epochs"]))
         found.append(Confirmed(role, tags["config_id"], recipe, replicas, replicas.val_logits, test))
     return found
+
+
+def read_rehearsal(tracking: Tracking, key: str) -> Rehearsal | None:
+    """The rehearsal with this key, exact to the bit; None when it is not there."""
+    return tracking.stored(key, REHEARSAL_FILE, Rehearsal.from_npz, f"the results of {key}")
+
+
+def read_streams(tracking: Tracking, key: str) -> Array | None:
+    """The logits of the winner's streams; None when they are not there."""
+    return tracking.stored(key, STREAMS_FILE, from_npy, f"the results of {key}")
+
+
+def read_rehearsals(tracking: Tracking, keys: Sequence[str]) -> Rehearsals | None:
+    """The rehearsals with these keys; None without any."""
+    if not keys:
+        return None
+    divisions, anew = (
+        [one for key in keys if key.startswith(kind) and (one := read_rehearsal(tracking, key))]
+        for kind in ("split/", "ideal/")
+    )
+    (streams,) = (read_streams(tracking, key) for key in keys if key.startswith("streams/"))
+    assert streams is not None
+    return Rehearsals(tuple(divisions), streams).joined(anew)
 
 
 def _params(recipe: Recipe) -> dict[str, object]:

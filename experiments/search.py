@@ -23,6 +23,7 @@ from experiments.stores import born, settle
 from handnet.draws import sampler_seed
 from handnet.recipe import Recipe
 
+optuna.logging.set_verbosity(optuna.logging.WARNING)
 PARAMS = ("learning_rate", "dropout", "epochs")
 
 
@@ -37,33 +38,12 @@ class Finished:
     diverged: int
 
 
-class Search:
-    """The study's trials. `fingerprint` must be the stored one, or the study is another one."""
+class Proposals:
+    """Trials of one Optuna study: ask, tell, and who is best. In memory unless the study has a storage."""
 
-    def __init__(self, home: Path, name: str, settings: Settings, fingerprint: str, create: bool = True) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+    def __init__(self, settings: Settings, study: optuna.Study | None = None) -> None:
         self.settings = settings
-        self.database = home / "optuna.db"
-        uri = born(self.database, lambda uri: RDBStorage(uri).engine.dispose())
-        storage = RDBStorage(uri, engine_kwargs={"connect_args": {"timeout": 20}})
-        pruner = optuna.pruners.NopPruner()
-        if create:
-            self.study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, pruner=pruner)
-        else:
-            self.study = optuna.load_study(storage=storage, study_name=name, pruner=pruner)
-        stored = self.study.user_attrs.get("fingerprint")
-        if stored is None:
-            self.study.set_user_attr("fingerprint", fingerprint)
-        elif stored != fingerprint:
-            raise Refusal(f"the study {name!r} was made with other settings, data or versions (fingerprint {stored[:8]}, "
-                          f"now {fingerprint[:8]}); give this one a name of its own with NAME=.")  # fmt: skip
-
-    def remove_leftovers(self) -> int:
-        """Tell trials that were interrupted so. Returns how many."""
-        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        for trial in running:
-            self.study.tell(trial.number, state=TrialState.FAIL)
-        return len(running)
+        self.study = study or optuna.create_study(pruner=optuna.pruners.NopPruner())
 
     def finished(self) -> list[Finished]:
         """Completed trials, in order."""
@@ -98,6 +78,34 @@ class Search:
         """The first of the best among the first `trials` completed, or None when every one diverged."""
         sound = [trial for trial in self.finished()[:trials] if np.isfinite(trial.value)]
         return min(sound, key=lambda trial: trial.value, default=None)
+
+
+class Search(Proposals):
+    """The study's own trials, stored. `fingerprint` must be the stored one, or the study is another one."""
+
+    def __init__(self, home: Path, name: str, settings: Settings, fingerprint: str, create: bool = True) -> None:
+        self.database = home / "optuna.db"
+        uri = born(self.database, lambda uri: RDBStorage(uri).engine.dispose())
+        storage = RDBStorage(uri, engine_kwargs={"connect_args": {"timeout": 20}})
+        pruner = optuna.pruners.NopPruner()
+        if create:
+            study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, pruner=pruner)
+        else:
+            study = optuna.load_study(storage=storage, study_name=name, pruner=pruner)
+        super().__init__(settings, study)
+        stored = study.user_attrs.get("fingerprint")
+        if stored is None:
+            study.set_user_attr("fingerprint", fingerprint)
+        elif stored != fingerprint:
+            raise Refusal(f"the study {name!r} was made with other settings, data or versions (fingerprint {stored[:8]}, "
+                          f"now {fingerprint[:8]}); give this one a name of its own with NAME=.")  # fmt: skip
+
+    def remove_leftovers(self) -> int:
+        """Tell trials that were interrupted so. Returns how many."""
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        for trial in running:
+            self.study.tell(trial.number, state=TrialState.FAIL)
+        return len(running)
 
     def close(self) -> None:
         """Leave the database as one file."""

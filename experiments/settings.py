@@ -91,6 +91,16 @@ class ConfirmSettings:
 
 
 @dataclass(frozen=True)
+class RehearsalSettings:
+    splits: int
+    first_split: int
+    seeds: int
+    first_seed: int
+    levels: int
+    ideal: bool
+
+
+@dataclass(frozen=True)
 class CompareSettings:
     name: str
     learning_rate: float
@@ -114,6 +124,7 @@ class Settings:
     search: SearchSettings
     space: SpaceSettings
     confirm: ConfirmSettings
+    rehearsal: RehearsalSettings
     compare: tuple[CompareSettings, ...]
     report: ReportSettings
 
@@ -130,15 +141,24 @@ class Settings:
     def confirm_seeds(self) -> range:
         return range(self.confirm.first_seed, self.confirm.first_seed + self.confirm.seeds)
 
+    @property
+    def split_seeds(self) -> range:
+        return range(self.rehearsal.first_split, self.rehearsal.first_split + self.rehearsal.splits)
+
+    @property
+    def rehearsal_seeds(self) -> range:
+        return range(self.rehearsal.first_seed, self.rehearsal.first_seed + self.rehearsal.seeds)
+
     def recipe(self, learning_rate: float, dropout: float, epochs: int) -> Recipe:
         """A point of the search space as a Recipe of this study's network."""
         network = self.network
         return Recipe(learning_rate, dropout, epochs, network.batch_size, network.hidden, network.optimizer)
 
     def identity(self) -> dict[str, Any]:
-        """What makes this study this one. Trials and confirmation seeds may grow, so their counts are left out."""
+        """What makes this study this one. Trials and confirmation seeds may grow, so their counts are left
+        out; rehearsals come after all choices, so they may be other ones at any time."""
         whole = dataclasses.asdict(self)
-        del whole["search"]["trials"], whole["confirm"]["seeds"], whole["report"]
+        del whole["search"]["trials"], whole["confirm"]["seeds"], whole["rehearsal"], whole["report"]
         return whole
 
 

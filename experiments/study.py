@@ -5,18 +5,20 @@ search -> freeze -> confirm on fresh seeds -> open the test -> write the frozen 
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from experiments import tracking as mlflow_side
+from experiments.analysis import Analysis, Tried, analyse
 from experiments.confirm import baselines, candidates
 from experiments.identity import NAME, Commit, Request, default_name, large_enough, make_bench, make_fingerprint
 from experiments.interrupt import Interrupt
 from experiments.reading import read
-from experiments.records import Records, read_confirmed
+from experiments.records import Records, read_confirmed, read_rehearsal, read_rehearsals, read_streams
+from experiments.rehearsal import Rehearser
 from experiments.report import facts, render
 from experiments.screen import Bar, Clock, Screen
 from experiments.sealed import Ledger, Opening, opening_id
@@ -25,7 +27,7 @@ from experiments.search import versions as search_versions
 from experiments.settings import Refusal, Settings, sized
 from experiments.stores import locked
 from experiments.summary import Confirmed, objective
-from experiments.tracking import Tracking
+from experiments.tracking import Entry, Tracking
 from experiments.workers import Replicas, kernel, together
 from handnet.data import Table
 from handnet.recipe import Recipe
@@ -39,6 +41,7 @@ class Study:
             raise Refusal(f"NAME must be up to 60 letters, digits, '.', '_' or '-', but is {request.name!r}.")
         self.home, self.clock, self.screen = request.home, clock, screen
         self.commit: Commit | None = None
+        self.analysis: Analysis | None = None
         settings = request.settings
         if request.stored:
             self.name = request.name or settings.data.name
@@ -96,11 +99,16 @@ class Study:
 
     def report(self) -> dict[str, Any]:
         """Compute the facts from the stores and write the three pages."""
+        opening, test = self.opened() or (None, None)
+        tried = self._tried(self.search.finished()[: self.settings.trials])
+        confirmed = self.confirmed()
         with self.clock("report"):
-            opening, test = self.opened() or (None, None)
-            trials = self.search.finished()[: self.settings.trials]
+            if self.analysis is None:
+                assert self.commit is not None
+                rehearsals = read_rehearsals(self.tracking, self.commit.rehearsals)
+                self.analysis = analyse(self.settings, self.bench, confirmed, tried, test, rehearsals)
             seconds = json.loads(self.tracking.noted("seconds") or "{}")
-            found = facts.document(self.name, self.fingerprint, self.settings, self.bench, self.confirmed(), self._tried(trials),
+            found = facts.document(self.name, self.fingerprint, self.settings, self.bench, confirmed, tried, self.analysis,
                                    opening, test, _versions(), seconds)  # fmt: skip
             render.write(found, self.folder)
         return found
@@ -135,30 +143,81 @@ class Study:
                 bar.advance(1, f"best mean val log loss {best:.4f} over {self.settings.search.seeds} seeds")
 
     def _confirm(self, winner: Recipe) -> Commit:
-        """Train the frozen configurations on fresh seeds, open the test if that is allowed, write their runs."""
+        """Train the frozen configurations on fresh seeds, open the test if that is allowed, rehearse, write their runs."""
         frozen = candidates(winner, self.settings)
         with self.screen.progress("confirm", len(frozen) * self.settings.confirm.seeds, 0) as bar:
             trained = [self._replicas(one.recipe, self.settings.confirm_seeds, one.role, bar) for one in frozen]
-        opened = self._open([self.bench.config_id(one.recipe) for one in frozen])
-        seal, test = (opened[0].id, opened[1]) if opened else (None, None)
+        opening, test = self._open([self.bench.config_id(one.recipe) for one in frozen]) or (None, None)
+        keys = self._rehearse(Rehearser(self.settings, self.bench, frozen, opening), test) if opening and test else ()
+        rivals = baselines(self.bench.parts.train)
+        graded = [self.records.graded(one.role, one.recipe, replicas, test)
+                  for one, replicas in zip(frozen, trained, strict=True)]  # fmt: skip
+        graded += [self.records.graded_baseline(rival, test) for rival in rivals]
+        tried = self._tried(self.search.finished()[: self.settings.trials])
+        with self.clock("report"):
+            rehearsals = read_rehearsals(self.tracking, keys)
+            self.analysis = analyse(self.settings, self.bench, graded, tried, test, rehearsals)
         with self.clock("track"):
-            keys = []
-            for one, replicas in zip(frozen, trained, strict=True):
-                key = self.records.confirmed_key(seal, one.role, self.bench.config_id(one.recipe), len(replicas.seeds))
-                if key not in self.tracking.runs:
-                    entry = self.records.confirmed(seal, one.role, one.recipe, replicas, test)
-                    self.tracking.write(entry, self.records.model(replicas) if one.role == "winner" else None)
-                keys.append(key)
-            for rival in baselines(self.bench.parts.train):
-                entry = self.records.baseline(seal, rival, test)
-                self.tracking.write(entry)
-                keys.append(entry.key)
-            commit = Commit(self.settings, tuple(keys), seal)
-            commit.write(self.tracking)
-            self.tracking.supersede("confirm", keys)
-        if opened:
-            self.ledger.graded(opened[0])
+            commit = self._written(graded, {rival.role: repr(rival.model) for rival in rivals}, opening, test, keys)
+        if opening:
+            self.ledger.graded(opening)
         return commit
+
+    def _written(self, graded: Sequence[Confirmed], methods: Mapping[str, str], opening: Opening | None, test: Table | None,
+                 rehearsals: tuple[str, ...]) -> Commit:  # fmt: skip
+        """Write the runs of the graded configurations, those that are not there, and then the commit that names them."""
+        assert self.analysis is not None
+        keys = [self.records.confirmed_key(opening.id if opening else None, one, rehearsals) for one in graded]
+        for key, one in zip(keys, graded, strict=True):
+            if key in self.tracking.runs:
+                continue
+            if one.replicas is None:
+                self.tracking.write(self.records.baseline(key, one, methods[one.role], self.analysis))
+            else:
+                model = self.records.model(one.replicas) if one.role == "winner" else None
+                self.tracking.write(self.records.confirmed(key, one, self.analysis, test), model)
+        commit = Commit(self.settings, tuple(keys), opening.id if opening else None, rehearsals)
+        commit.write(self.tracking)
+        self.tracking.supersede("confirm", keys)
+        for kind in ("split", "ideal", "streams"):
+            self.tracking.supersede(kind, rehearsals)
+        return commit
+
+    def _rehearse(self, rehearser: Rehearser, test: Table) -> tuple[str, ...]:
+        """Make the rehearsals that are not stored yet. Returns the keys of all."""
+        splits = self.settings.split_seeds
+        if not splits:
+            return ()
+        # What was searched anew once stays in the report; it is there already.
+        anew = self.settings.rehearsal.ideal or all(rehearser.anew_key(seed) in self.tracking.runs for seed in splits)
+        keys = [rehearser.streams_key(), *(rehearser.split_key(seed) for seed in splits)]
+        keys += [rehearser.anew_key(seed) for seed in splits] if anew else []
+        with self.screen.progress("rehearse", len(keys), 0) as bar:
+            if read_streams(self.tracking, keys[0]) is None:
+                with self.clock("rehearse"):
+                    logits = rehearser.streams(test)
+                self._write(self.records.streams(keys[0], logits))
+            bar.advance(1, "the winner's streams")
+            for seed in splits:
+                if read_rehearsal(self.tracking, rehearser.split_key(seed)) is None:
+                    with self.clock("rehearse"):
+                        rehearsal = rehearser.frozen_on(seed)
+                    self._write(self.records.rehearsal(rehearser.split_key(seed), rehearsal))
+                bar.advance(1, f"split {seed}")
+            for seed in splits if anew else ():
+                if read_rehearsal(self.tracking, rehearser.anew_key(seed)) is None:
+                    with self.clock("rehearse"):
+                        found = rehearser.anew_on(seed, self.interrupt.check)
+                    self._write(self.records.rehearsal(rehearser.anew_key(seed), *found))
+                bar.advance(1, f"split {seed}, searched anew")
+        return tuple(keys)
+
+    def _write(self, entry: Entry) -> None:
+        """One run, at a safe place to stop."""
+        self.interrupt.check()
+        with self.clock("track"):
+            self.tracking.write(entry)
+            self.tracking.note("seconds", json.dumps(self._seconds()))
 
     def _open(self, configs: Sequence[str]) -> tuple[Opening, Table] | None:
         """The opening of these frozen configurations: the one on record, or a new one if that is allowed."""
@@ -196,7 +255,7 @@ class Study:
                 self.tracking.note("seconds", json.dumps(self._seconds()))
         return together(list(done.values()))
 
-    def _tried(self, trials: list[Finished]) -> list[facts.Tried]:
+    def _tried(self, trials: list[Finished]) -> list[Tried]:
         """Each trial with the exact results its value came from; a writer makes damaged ones again, a reader refuses."""
         seeds, found = self.settings.search_seeds, []
         for trial in trials:
@@ -204,7 +263,7 @@ class Study:
                 replicas = self._replicas(self.settings.recipe(**trial.params), seeds, f"trial {trial.place + 1:02d}")
             else:
                 replicas = together(list(self.tracking.replicas(trial.config_id, seeds).values()))
-            found.append(facts.Tried(trial, replicas))
+            found.append(Tried(trial, replicas))
         return found
 
     def _held_to_the_opening(self, settings: Settings) -> Settings:

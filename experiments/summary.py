@@ -1,34 +1,38 @@
 """From exact results to what is shown of them: scores, bands, curves. Nothing here is stored twice."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from experiments.workers import Replicas
-from handnet.bands import Band, Spread, seed_bands, wilson
-from handnet.bands.seeds import HIGH, LOW
+from handnet.bands import Band, clopper_pearson, seed_bands, split_bands
+from handnet.bands.calibration import calibration, calibration_bands, null_errors
+from handnet.bands.cases import case_bands
+from handnet.bands.multibootstrap import seeds_x_cases
+from handnet.bands.seeds import HIGH, LOW, seed_deviation
+from handnet.bands.simulated import share_coverage
 from handnet.data import Array
-from handnet.grade import Scores, gap, grade
+from handnet.draws import SIMULATION, generator, resamples
+from handnet.grade import gap, grade
 from handnet.recipe import Recipe
 
 CURVES = ("train_loss", "train_loss_off", "val_loss")
 CURVE_POINTS = 30  # as many steps a curve as a chart of it can show
 COUNTED = {"accuracy": None, "sensitivity": 1, "specificity": 0}  # shares of cases; the class they are counted on
+BOOTSTRAPS = 4000
+NULLS = 1000
+RESAMPLING_SEED = 0  # one for all studies, so that equal results give equal bands
+SPECIFICITY = 0.95  # at which the threshold of the fence is set, on validation rows
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One score of one configuration on one part: what another seed, and what other cases, would have given."""
+    """One score of one configuration on one part, with every band it has: over seeds, over cases, over both, ..."""
 
     name: str
     part: str
-    seeds: Spread | None  # None for a method without a seed
-    cases: Band | None  # None for a score that is no share of cases
-
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        """Every band there is, the seed quantiles first."""
-        return tuple(band for band in (*(self.seeds or ()), self.cases) if band is not None)
+    bands: tuple[Band, ...]
 
 
 @dataclass(frozen=True)
@@ -48,37 +52,131 @@ def heard(replicas: Replicas, logits: Array) -> Array:
     return np.where(replicas.sound[:, None], logits, np.nan)
 
 
+def finite(logits: Array) -> Array:
+    """The rows of (R, n) that are finite throughout."""
+    return logits[np.isfinite(logits).all(axis=1)]
+
+
 def scored(logits: Array, y: Array, part: str) -> list[Quantity]:
-    """Every score of R replicas on one part, with its bands; empty when fewer than two replicas are finite."""
-    scores = grade(logits, y)
-    if np.isfinite(scores.log_loss).sum() < 2:
+    """Every score of R replicas on one part, over seeds and over cases; empty when fewer than two replicas are finite."""
+    sound = finite(logits)
+    if len(sound) < 2:
         return []
-    return [Quantity(name, part, seed_bands(values), _case_band(name, values, y))
-            for name, values in scores._asdict().items()]  # fmt: skip
+    lost = len(logits) - len(sound)
+    cases = {name: replace(band, diverged=lost) for name, band in case_bands(sound, y).items()}
+    return [Quantity(name, part, (*seed_bands(values), cases[name]))
+            for name, values in grade(logits, y)._asdict().items()]  # fmt: skip
+
+
+def scored_whole(logits: Array, y: Array, part: str) -> list[Quantity]:
+    """The same with everything a confirmed configuration is worth: both varied at once, counts, calibration."""
+    found = scored(logits, y, part)
+    if not found:
+        return []
+    sound, lost = finite(logits), len(logits) - len(finite(logits))
+    both = seeds_x_cases(sound, y, resamples(RESAMPLING_SEED, len(sound), y, BOOTSTRAPS))
+    return [
+        *(_with_both(one, replace(both[one.name], diverged=lost), sound, y) for one in found),
+        *_counts(logits, y, part), *_calibrated(logits, y, part), _deviation(sound, y, part),
+    ]  # fmt: skip
 
 
 def point_scored(logits: Array, y: Array, part: str) -> list[Quantity]:
-    """The scores of a deterministic method (one row of logits): shares of cases only, for they alone have a band."""
-    scores: Scores = grade(logits[None], y)
-    return [Quantity(name, part, None, _case_band(name, getattr(scores, name), y)) for name in COUNTED]
+    """The scores of a deterministic method (one row of logits), over cases: it has no seed."""
+    bands = case_bands(logits[None], y)
+    return [Quantity(name, part, (band, *_exact(name, logits[None], y))) for name, band in bands.items()]
 
 
-def gaps(replicas: Replicas) -> list[Quantity]:
-    """Both train-validation gaps, as bands over seeds."""
+def gaps(replicas: Replicas, train_logits: Array | None = None, y_train: Array | None = None,
+         y_val: Array | None = None) -> list[Quantity]:  # fmt: skip
+    """The train-validation gaps over seeds; that of accuracy too where the logits of the train rows are given."""
     sound = replicas.sound
     if sound.sum() < 2:
         return []
     found = gap(replicas.fit)._asdict()
-    return [Quantity(name, "gap", seed_bands(np.where(sound, gaps, np.nan)), None) for name, gaps in found.items()]
+    if train_logits is not None and y_train is not None and y_val is not None:
+        train, val = grade(train_logits, y_train).accuracy, grade(replicas.val_logits, y_val).accuracy
+        found["gap_accuracy"] = train - val
+    return [Quantity(name, "gap", tuple(seed_bands(np.where(sound, one, np.nan)))) for name, one in found.items()]
 
 
-def _case_band(name: str, values: Array, y: Array) -> Band | None:
-    """Wilson's interval at the mean count over seeds."""
-    if name not in COUNTED:
+def fence(val_logits: Array, y_val: Array, logits: Array, y: Array, part: str) -> list[Quantity]:
+    """Sensitivity and specificity on a part at another threshold than .5: each replica's own, the lowest at which
+    95 % of the validation negatives are called right. Chosen on validation rows, so it is no choice for the part."""
+    sound = np.isfinite(val_logits).all(axis=1) & np.isfinite(logits).all(axis=1)
+    if sound.sum() < 2:
+        return []
+    thresholds = np.quantile(val_logits[sound][:, y_val == 0], SPECIFICITY, axis=1, method="higher")
+    shifted = np.full(logits.shape, np.nan)
+    shifted[sound] = logits[sound] - thresholds[:, None]
+    return [replace(one, name=f"fence_{one.name}")
+            for one in scored(shifted, y, part) if one.name in ("sensitivity", "specificity")]  # fmt: skip
+
+
+def over_splits(name: str, part: str, values: Array) -> Quantity | None:
+    """A score over splits, one value each; None when fewer than two are finite."""
+    if np.isfinite(values).sum() < 2:
         return None
-    n = len(y) if COUNTED[name] is None else int((y == COUNTED[name]).sum())
-    band = wilson(float(np.nanmean(values)) * n, n)
-    return replace(band, diverged=int(np.isnan(values).sum()))
+    return Quantity(name, part, tuple(split_bands(values)))
+
+
+def _with_both(one: Quantity, band: Band, sound: Array, y: Array) -> Quantity:
+    exact = tuple(replace(extra, diverged=band.diverged) for extra in _exact(one.name, sound, y))
+    if one.name in COUNTED:
+        held = share_coverage(_wrong(sound, y)[:, _on(one.name, y)].mean(axis=0), len(sound), RESAMPLING_SEED)
+        band = replace(band, simulated=held.found)
+    return replace(one, bands=(*one.bands, *exact, band))
+
+
+def _exact(name: str, logits: Array, y: Array) -> tuple[Band, ...]:
+    """Clopper and Pearson's interval beside Wilson's, at the mean count."""
+    if name not in COUNTED:
+        return ()
+    right = ~_wrong(logits, y)[:, _on(name, y)]
+    return (clopper_pearson(min(float(right.mean(axis=0).sum()), right.shape[1]), right.shape[1]),)
+
+
+def _wrong(logits: Array, y: Array) -> Array:
+    return np.asarray((logits > 0) != (y == 1))
+
+
+def _on(name: str, y: Array) -> Array:
+    label = COUNTED[name]
+    return np.ones(len(y), dtype=bool) if label is None else np.asarray(y == label)
+
+
+def _counts(logits: Array, y: Array, part: str) -> Iterator[Quantity]:
+    """The four counts of each seed."""
+    sound = np.isfinite(logits).all(axis=1)
+    positive, called = y == 1, logits > 0
+    cells = {"true_positives": called & positive, "false_negatives": ~called & positive,
+             "false_positives": called & ~positive, "true_negatives": ~called & ~positive}  # fmt: skip
+    for name, cell in cells.items():
+        yield Quantity(name, part, tuple(seed_bands(np.where(sound, cell.sum(axis=1), np.nan))))
+
+
+def _calibrated(logits: Array, y: Array, part: str) -> Iterator[Quantity]:
+    """Calibration over seeds, and over cases where a formula gives it. A slope has a band over seeds only where every
+    seed leaves one: a network that separates the classes has none that is finite."""
+    sound = finite(logits)
+    cases, measures = calibration_bands(sound, y), calibration(sound, y)
+    null = null_errors(sound, generator(RESAMPLING_SEED, SIMULATION).random((NULLS, len(y))))
+    limit = Band(
+        0.0, float(np.quantile(null, 0.95)), "null, 95 %", "cases", len(y), 0.95, (("mean", float(null.mean())),)
+    )
+    beside = {"error": (limit,)} | ({name: (band,) for name, band in cases._asdict().items()} if cases else {})
+    for name, values in measures._asdict().items():
+        over_seeds = tuple(seed_bands(values)) if np.isfinite(values).all() else ()
+        bands = (*(replace(band, diverged=len(logits) - len(sound)) for band in over_seeds), *beside.get(name, ()))
+        if bands:
+            yield Quantity(f"calibration_{name}", part, bands)
+
+
+def _deviation(sound: Array, y: Array, part: str) -> Quantity:
+    found = seed_deviation(_wrong(sound, y))
+    centres = (("measured", found.measured), ("expected", found.expected))
+    band = Band(found.low, found.high, "chi-square", "seeds", found.seeds, found.coverage, centres)
+    return Quantity("accuracy_deviation", part, (band,))
 
 
 def objective(replicas: Replicas, y_val: Array) -> float:
@@ -88,21 +186,24 @@ def objective(replicas: Replicas, y_val: Array) -> float:
     return float(grade(replicas.val_logits, y_val).log_loss.mean())
 
 
+ENDS = {"quantiles": ("q025", "q975"), "min-max": ("min", "max")}
+
+
 def metrics(quantities: list[Quantity]) -> dict[str, float]:
     """Flat names for a tracker: part/score.varied.what. The part groups the charts, the rest says which band."""
     flat: dict[str, float] = {}
     for quantity in quantities:
-        stem = f"{quantity.part}/{quantity.name}"
-        if quantity.seeds:
-            quantiles, extremes = quantity.seeds
-            flat |= {f"{stem}.seeds.{name}": value for name, value in quantiles.centres}
-            flat |= {f"{stem}.seeds.q025": quantiles.low, f"{stem}.seeds.q975": quantiles.high}
-            flat |= {f"{stem}.seeds.min": extremes.low, f"{stem}.seeds.max": extremes.high}
-            flat |= {f"{stem}.seeds.coverage": quantiles.coverage, f"{stem}.seeds.n": quantiles.n}
-        if quantity.cases:
-            band = quantity.cases
-            flat |= {f"{stem}.cases.share": band.centre("share"), f"{stem}.cases.n": band.n}
-            flat |= {f"{stem}.cases.wilson_low": band.low, f"{stem}.cases.wilson_high": band.high}
+        for band in quantity.bands:
+            stem = f"{quantity.part}/{quantity.name}.{band.varied}"
+            word = band.kind.split(",")[0].replace(" ", "_")
+            both = band.varied == "seeds_x_cases"  # one kind of band only
+            low, high = ENDS.get(band.kind, ("low", "high") if both else (f"{word}_low", f"{word}_high"))
+            flat |= {f"{stem}.{name.replace(' ', '_')}": value for name, value in band.centres}
+            flat |= {f"{stem}.{low}": band.low, f"{stem}.{high}": band.high, f"{stem}.n": float(band.n)}
+            if band.kind in ENDS:
+                flat.setdefault(f"{stem}.coverage", band.coverage)  # that of the quantiles, which come first
+            if band.simulated is not None:
+                flat[f"{stem}.simulated_coverage"] = band.simulated
     return flat
 
 

@@ -1,4 +1,5 @@
-"""MLflow: one run per configuration, one per (configuration, seed) in a sibling experiment. Nothing else imports mlflow.
+"""MLflow: one run per configuration; one per (configuration, seed) and one per rehearsal in sibling experiments.
+Nothing else imports mlflow.
 
 A run is created, filled, and then marked FINISHED: that mark is the commit. Whatever carries our key without it
 was interrupted, and is removed when the next writer starts. Exact values live in the .npz of each seed run,
@@ -9,10 +10,10 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlparse
 from zipfile import BadZipFile
 
@@ -37,6 +38,7 @@ KEY = "handnet.key"
 VERSION = mlflow.__version__
 REPLICA_FILE = "replica.npz"
 PAGE = 1000
+T = TypeVar("T")
 PAGE_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow's pages open on runs, not on chat traces
 
 DESCRIPTION = """One run per configuration of the study `{study}`. `role` says why it was trained: *search* runs were
@@ -47,6 +49,10 @@ accuracy on validation rows, `test/accuracy.cases.wilson_low` that of the interv
 `val/log_loss.seeds.median` with its q025 and q975, never alone.
 
 Every single network, with its own curves, is in the experiment `{study} seeds`: group it there by `config_id`."""
+
+REHEARSALS_DESCRIPTION = """The frozen configurations of the study `{study}` on fresh divisions of the whole table, one run per
+division, made after the test was opened; with IDEAL=1 also the search made anew inside each, and the winner with its
+seed's three streams varied. Nothing was chosen by them. Metric names read `configuration/score.seeds.what`."""
 
 SEEDS_DESCRIPTION = """Every network of the study `{study}`, one run per configuration and seed. Group by the tag
 `config_id`: a chart then shows each configuration's average and the range of its seeds."""
@@ -79,6 +85,7 @@ class Tracking:
             raise Refusal(f"there is no study {study!r} in {home} (there are: {known}); make study makes it.")
         self.configurations = self._experiment(study, DESCRIPTION.format(study=study), {KEY: "study"})
         self.seeds = self._experiment(f"{study} seeds", SEEDS_DESCRIPTION.format(study=study), {})
+        self.rehearsals = self._experiment(f"{study} rehearsals", REHEARSALS_DESCRIPTION.format(study=study), {})
         self.runs = {run.data.tags[KEY]: run for run in self._ours() if run.info.status == "FINISHED"}
 
     def remove_leftovers(self) -> int:
@@ -99,7 +106,7 @@ class Tracking:
         """One finished run. Does nothing when a run with this key is finished already."""
         if entry.key in self.runs:
             return
-        experiment = self.seeds if entry.key.startswith("seed/") else self.configurations
+        experiment = self._home_of(entry.key)
         tags = {KEY: entry.key, "mlflow.runName": entry.name, **entry.tags}
         run = self.client.create_run(experiment, tags=tags)
         run_id = run.info.run_id
@@ -114,27 +121,33 @@ class Tracking:
         if model:
             model.log(self.uri, self.configurations, run_id)
         self.client.set_terminated(run_id)
-        self.runs[entry.key] = run if experiment == self.seeds else self.client.get_run(run_id)
+        self.runs[entry.key] = self.client.get_run(run_id) if experiment == self.configurations else run
 
     def replicas(self, config_id: str, seeds: Sequence[int]) -> dict[int, Replicas]:
         """Those of the seeds of a configuration that are finished, exact to the bit."""
-        found = {}
-        for seed in seeds:
-            run = self.runs.get(f"seed/{config_id}/{seed}")
-            if run is None:
-                continue
-            try:
-                found[seed] = Replicas.from_npz(self.read(run, REPLICA_FILE))
-            except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-                # A power cut may leave a file damaged behind a finished mark. Its content is a pure function of the
-                # configuration and the seed: forget the run and it is made again.
-                if not self.writing:
-                    raise Refusal(
-                        f"the results of seed {seed} of configuration {config_id} are damaged; make study trains it again.",
-                        1,
-                    ) from None
-                self._forget(f"seed/{config_id}/{seed}")
-        return found
+        what = f"the results of seed {{}} of configuration {config_id}"
+        found = {
+            seed: self.stored(f"seed/{config_id}/{seed}", REPLICA_FILE, Replicas.from_npz, what.format(seed))
+            for seed in seeds
+        }
+        return {seed: replica for seed, replica in found.items() if replica is not None}
+
+    def stored(self, key: str, name: str, parse: Callable[[bytes], T], what: str) -> T | None:
+        """An artifact of a finished run, parsed; None when there is none, or, for a writer, when it is damaged.
+
+        A power cut may leave a file damaged behind a finished mark. Its content is a pure function of its key: the run
+        is forgotten, and made again. A reader cannot, and raises Refusal naming `what` is damaged.
+        """
+        run = self.runs.get(key)
+        if run is None:
+            return None
+        try:
+            return parse(self.read(run, name))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            if not self.writing:
+                raise Refusal(f"{what} are damaged; make study makes them again.", 1) from None
+            self._forget(key)
+            return None
 
     def read(self, run: Run, name: str) -> bytes:
         """An artifact of a run."""
@@ -184,8 +197,15 @@ class Tracking:
         place = (self.home / "artifacts" / name.replace(" ", "-")).absolute().as_uri()
         return str(self.client.create_experiment(name, place, tags={**PAGE_TAGS, "mlflow.note.content": note, **tags}))
 
+    def _home_of(self, key: str) -> str:
+        """The experiment a run belongs to, by the first word of its key."""
+        kind = key.split("/", maxsplit=1)[0]
+        return {"seed": self.seeds, "search": self.configurations, "confirm": self.configurations}.get(
+            kind, self.rehearsals
+        )
+
     def _ours(self) -> Iterator[Run]:
-        for experiment in (self.configurations, self.seeds):
+        for experiment in (self.configurations, self.seeds, self.rehearsals):
             token = None
             while True:
                 page = self.client.search_runs([experiment], "", ViewType.ACTIVE_ONLY, PAGE, page_token=token)

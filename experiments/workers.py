@@ -23,10 +23,10 @@ STACK = 50  # seeds that a compiled backend trains together
 class Replicas:
     """The exact results of one configuration on R seeds: what every band, table and figure is computed from.
 
-    seeds (R,); fit: histories and weights of the R replicas; val_logits (R, n_val).
+    seeds (R,), in a table of streams triples; fit: histories and weights of the R replicas; val_logits (R, n_val).
     """
 
-    seeds: tuple[int, ...]
+    seeds: tuple[Any, ...]
     fit: Fit
     val_logits: Array
 
@@ -135,7 +135,7 @@ class Bench:
         fixed = [list(seeds[low : low + STACK]) for low in range(0, len(seeds), STACK)]
         return [stack for stack in fixed if set(stack) & set(missing)]
 
-    def fit(self, recipe: Recipe, seeds: Sequence[int]) -> Replicas:
+    def fit(self, recipe: Recipe, seeds: Sequence[int | tuple[int, int, int]]) -> Replicas:
         """Train one network per seed, all in one stack, on one BLAS thread (faster at this size)."""
         with threadpool_limits(1, "blas"):
             plan = PLANS[self.spec.draws](recipe, self.parts.train, seeds)

@@ -21,6 +21,7 @@ INIT, ORDER, DROPOUT, SEARCH, RESAMPLING, SIMULATION = range(
     6
 )  # streams; the numbers are part of the results and never change
 LARGEST_SEED = 2**32 - 1
+Generator = np.random.Generator
 
 
 class Seed(NamedTuple):
@@ -31,9 +32,9 @@ class Seed(NamedTuple):
     dropout: int
 
 
-def generator(seed: int, stream: int) -> np.random.Generator:
+def generator(seed: int, stream: int) -> Generator:
     """The generator of one (seed, stream)."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stream,))))
+    return Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stream,))))
 
 
 def sampler_seed(study_seed: int, completed: int) -> int:
@@ -59,7 +60,7 @@ def resamples(seed: int, replicas: int, y: Array, count: int) -> Resamples:
     return Resamples(recounts(numbers, replicas, count), cases)
 
 
-def recounts(numbers: np.random.Generator, n: int, count: int) -> Array:
+def recounts(numbers: Generator, n: int, count: int) -> Array:
     """(count, n) int: how often each of n things comes up in n draws with replacement."""
     return numbers.multinomial(n, np.full(n, 1 / n), size=count)
 
@@ -117,7 +118,7 @@ class SeededPlan:
             order = np.stack([stream.permutation(self.rows) for stream in orders])
             yield EpochDraws(order, (self._keep(masks, first), *everything))
 
-    def _keep(self, masks: list[np.random.Generator], width: int) -> Array:
+    def _keep(self, masks: list[Generator], width: int) -> Array:
         """A unit is kept when its 16 random bits reach 65536 * dropout. The bits do not depend on the rate, so a
         unit kept at a high rate is kept at every lower one: configurations are compared on common random numbers."""
         if self.recipe.dropout == 0:
@@ -129,13 +130,13 @@ class SeededPlan:
         return np.broadcast_to(np.True_, (len(self.seeds), self.rows, width))
 
 
-def _glorot(generators: list[np.random.Generator], fan_in: int, fan_out: int) -> Layer:
+def _glorot(generators: list[Generator], fan_in: int, fan_out: int) -> Layer:
     limit = np.sqrt(6 / (fan_in + fan_out))
     weight = np.stack([stream.uniform(-limit, limit, (fan_in, fan_out)) for stream in generators])
     return Layer(weight, np.zeros((len(generators), 1, fan_out)))
 
 
-def _bits16(stream: np.random.Generator, count: int) -> Array:
+def _bits16(stream: Generator, count: int) -> Array:
     """`count` numbers of 16 random bits, four from each 64-bit word of the stream."""
     words = stream.bit_generator.random_raw(-(-count // 4)).astype("<u8", copy=False)
     return words.view("<u2")[:count]

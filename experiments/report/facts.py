@@ -4,47 +4,28 @@ The document is described in docs/report-json.md. No number is written down twic
 from here, and what stands here comes from the logits and histories of each seed.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from experiments.analysis import Analysis, Tried
+from experiments.comparisons import DECIDES, OnTest, Rivalry, may_word
 from experiments.report.statements import statements
 from experiments.sealed import Opening
-from experiments.search import Finished
 from experiments.settings import Settings
-from experiments.summary import Confirmed, Quantity, gaps, heard, objective, point_scored, scored
+from experiments.summary import Confirmed, heard, objective
 from experiments.workers import Bench, Replicas
 from handnet.bands import Band, seed_bands
+from handnet.bands.seeds import wilks_confidence
+from handnet.bands.simulated import ALPHA, ROPE
+from handnet.bands.variance import Component
 from handnet.cases import case_table
 from handnet.data import Array
 from handnet.grade import grade
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A trial of the search and the exact results its value came from."""
-
-    trial: Finished
-    replicas: Replicas
-
-
-def quantities(one: Confirmed, y_val: Array, y_test: Array | None) -> list[Quantity]:
-    """Every score of a configuration with its bands, on val and, once opened, on test; then the gaps."""
-    parts = [("val", one.val_logits, y_val)]
-    if one.test_logits is not None and y_test is not None:
-        parts.append(("test", one.test_logits, y_test))
-    found: list[Quantity] = []
-    for part, logits, y in parts:
-        if one.replicas is None:
-            found += point_scored(logits, y, part)
-        else:
-            found += scored(heard(one.replicas, logits), y, part)
-    return found + (gaps(one.replicas) if one.replicas else [])
 
 
 def cases(one: Confirmed, bench: Bench, part: str, X: Array, y: Array) -> pd.DataFrame | None:
@@ -63,14 +44,13 @@ def document(
     bench: Bench,
     confirmed: Sequence[Confirmed],
     tried: Sequence[Tried],
+    analysis: Analysis,
     opening: Opening | None,
     test: tuple[Array, Array] | None,
     versions: Mapping[str, str],
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
     """The report. test: (X, y) of the opened test rows, None while they are sealed."""
-    y_test = test[1] if test else None
-    tables = {one.role: quantities(one, bench.parts.val.y, y_test) for one in confirmed}
     return {
         "schema": SCHEMA,
         "study": name,
@@ -78,10 +58,21 @@ def document(
         "data": _data(bench),
         "split": _split(bench, settings),
         "bands": [
-            _band(role, quantity, band) for role, rows in tables.items() for quantity in rows for band in quantity.bands
+            {"role": role, "part": one.part, "score": one.name, **band_facts(band)}
+            for role, rows in analysis.quantities.items()
+            for one in rows
+            for band in one.bands
         ],
         "configurations": [_configuration(one) for one in confirmed],
-        "statements": statements(confirmed, bench.parts.val.y, test),
+        "statements": statements(confirmed, analysis, bench.parts.val.y, test),
+        "comparisons": [_rivalry(one) for one in analysis.rivalries],
+        "variance": [
+            {"role": role, "design": design, "score": score, "components": [one._asdict() for one in table]}
+            for role, design, score, table in _variances(analysis)
+        ],
+        "rules": [one._asdict() | {"may_word": may_word(one.what, analysis.rules)} for one in analysis.rules],
+        "selection": _selection(analysis),
+        "wilks": _wilks(settings.confirm.seeds),
         "watched": [watched(case, bench, confirmed, test) for case in settings.report.watch],
         "missed": _missed(confirmed, bench, test),
         "search": _search(tried, settings, bench.parts.val.y, confirmed[0]),
@@ -142,9 +133,64 @@ def _split(bench: Bench, settings: Settings) -> dict[str, Any]:
     return {**vars(settings.split), "digest": parts.digest, "test_digest": parts.test.digest, "parts": sizes}
 
 
-def _band(role: str, quantity: Quantity, band: Band) -> dict[str, Any]:
-    row = {"role": role, "part": quantity.part, "score": quantity.name}
-    return row | vars(band) | {"centres": dict(band.centres)}
+def band_facts(band: Band) -> dict[str, Any]:
+    """A band as plain JSON values."""
+    return vars(band) | {"centres": dict(band.centres)}
+
+
+def _rivalry(one: Rivalry) -> dict[str, Any]:
+    over_splits = [
+        {
+            "score": found.score,
+            "decides": found.score == DECIDES,
+            "difference": band_facts(found.difference.band),
+            "p": found.difference.p,
+            "rope": {**found.rope._asdict(), "width": ROPE} if found.rope else None,
+            "wins": band_facts(found.wins.band),
+            "significant": found.wins.significant,
+            "meaningful": found.wins.meaningful,
+        }
+        for found in one.over_splits
+    ]
+    return {"ours": one.ours, "theirs": one.theirs, "over_splits": over_splits, "on_test": _on_test(one.on_test)}
+
+
+def _on_test(found: OnTest | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    pairs = [(one.only_ours, one.only_theirs) for one in found.disagreements]
+    only_ours, only_theirs = (float(np.median(counts)) for counts in zip(*pairs, strict=True))
+    return {
+        "accuracy": band_facts(found.difference),
+        "auc": band_facts(found.auc.band) | {"p": found.auc.p},
+        "mcnemar": {"only_ours": only_ours, "only_theirs": only_theirs, "seeds": len(pairs),
+                    "below_alpha": sum(one.p < ALPHA for one in found.disagreements), "alpha": ALPHA},
+    }  # fmt: skip
+
+
+def _variances(analysis: Analysis) -> Iterator[tuple[str, str, str, tuple[Component, ...]]]:
+    for role, tables in analysis.variances.items():
+        for score, table in tables.items():
+            yield role, "splits x seeds", score, table
+    for score, table in analysis.streams.items():
+        yield "winner", "streams of the seed, on the study's split", score, table
+
+
+def _selection(analysis: Analysis) -> dict[str, Any]:
+    bbc = analysis.optimism
+    curve = [
+        {name: value if np.isfinite(value) else None for name, value in one._asdict().items()}
+        for one in analysis.best_of
+    ]
+    corrected = {"naive": bbc.naive, "corrected": bbc.corrected, "band": band_facts(bbc.band)} if bbc else None
+    return {"score": "validation log loss over the search seeds", "corrected": corrected,
+            "best_of": curve or None, "best_of_is_of": "losses negated"}  # fmt: skip
+
+
+def _wilks(seeds: int, content: float = 0.95) -> dict[str, Any]:
+    """What the extremes over the confirmation seeds promise, where there are enough of them to promise anything."""
+    confidence = wilks_confidence(seeds, content)
+    return {"content": content, "confidence": confidence, "seeds": seeds, "holds": confidence >= content}
 
 
 def _configuration(one: Confirmed) -> dict[str, Any]:

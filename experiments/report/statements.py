@@ -1,62 +1,104 @@
 """Sentences computed from the results. A template states no result: whatever the report says in words is made here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from experiments.analysis import Analysis
+from experiments.comparisons import DECIDES, Rivalry, may_word
+from experiments.rehearsal import ANEW
 from experiments.summary import Confirmed
-from handnet.bands import wilson
+from handnet.bands.simulated import ALPHA, ROPE
 from handnet.data import Array
 from handnet.grade import grade
 
+RULE = "nadeau-bengio"
+BASELINE = "logistic regression"
 
-def statements(confirmed: Sequence[Confirmed], y_val: Array, test: tuple[Array, Array] | None) -> list[str]:
-    """What a reader asks first, counted seed by seed: is it better than logistic regression, did the search pay?
-    Counts and intervals; the tests that may word a verdict are not among them."""
+
+def statements(
+    confirmed: Sequence[Confirmed], analysis: Analysis, y_val: Array, test: tuple[Array, Array] | None
+) -> list[str]:
+    """What a reader asks first: is it better than logistic regression, what moves the numbers, what did choosing cost?
+    A verdict is worded by the rule for it alone, and only when that rule does not cry wolf."""
     roles = {one.role: one for one in confirmed}
-    winner, rival = roles["winner"], roles["logistic regression"]
-    part, y = ("test", test[1]) if test else ("validation", y_val)
-    logits = [one.test_logits if test else one.val_logits for one in (winner, rival)]
-    lines = []
-    if (
-        winner.replicas is not None
-        and logits[0] is not None
-        and logits[1] is not None
-        and winner.replicas.sound.sum() > 1
-    ):
-        right = ((logits[0][winner.replicas.sound] > 0) == (y == 1)).sum(axis=1)
-        bar = int(((logits[1] > 0) == (y == 1)).sum())
-        lines.append(_against(right, bar, len(y), part))
-        if not test:
-            lines[-1] += " The winner was chosen on these very cases, which flatters it."
-    lines += [_paired(winner, one, y_val) for one in confirmed if one.recipe and one.role != "winner"]
+    lines = [_counted(roles["winner"], roles[BASELINE], y_val, test)]
+    lines += [
+        _verdict(one, analysis) for one in analysis.rivalries if one.theirs == BASELINE and one.ours in ("winner", ANEW)
+    ]
+    lines += [_moved(analysis), _chosen(analysis)]
+    lines += _paired(roles["winner"], [one for one in confirmed if one.recipe and one.role != "winner"], y_val)
     return [line for line in lines if line]
 
 
-def _against(right: Array, bar: int, n: int, part: str) -> str:
-    """How the seeds of a network compare with one deterministic rival on the same cases."""
-    more, same, fewer = int((right > bar).sum()), int((right == bar).sum()), int((right < bar).sum())
-    median = float(np.median(right))
-    network, rival = wilson(float(right.mean()), n), wilson(bar, n)
-    if median <= bar:
-        verdict = "At its median seed the network does not beat it."
-    elif network.low <= rival.high:
-        verdict = "The intervals overlap: these cases do not show the network to beat it."
-    else:
-        verdict = "The intervals do not overlap."
-    return (f"On the {n} {part} cases logistic regression calls {bar} right. Of {len(right)} seeds of the winner {more} call more "
-            f"right, {same} as many and {fewer} fewer; the median seed calls {median:g}. Over other cases, Wilson's 95 % interval "
-            f"is [{network.low:.3f}, {network.high:.3f}] for the network's mean and [{rival.low:.3f}, {rival.high:.3f}] for "
-            f"logistic regression. {verdict}")  # fmt: skip
-
-
-def _paired(winner: Confirmed, other: Confirmed, y_val: Array) -> str:
-    """On how many of the same fresh seeds the search's winner has the lower validation loss."""
-    assert winner.replicas is not None
-    assert other.replicas is not None
-    both = winner.replicas.sound & other.replicas.sound
-    if not both.any():
+def _counted(winner: Confirmed, rival: Confirmed, y_val: Array, test: tuple[Array, Array] | None) -> str:
+    """How the seeds of the winner compare with one deterministic rival on the same cases: counts, no verdict."""
+    part, y = ("test", test[1]) if test else ("validation", y_val)
+    ours, theirs = (one.test_logits if test else one.val_logits for one in (winner, rival))
+    if winner.replicas is None or ours is None or theirs is None or winner.replicas.sound.sum() < 2:
         return ""
-    ours, theirs = (grade(one.val_logits[both], y_val).log_loss for one in (winner, other))
-    return (f"The winner's validation log loss is lower than that of {other.role} on {int((ours < theirs).sum())} of the same "
-            f"{int(both.sum())} fresh seeds.")  # fmt: skip
+    right = ((ours[winner.replicas.sound] > 0) == (y == 1)).sum(axis=1)
+    bar = int(((theirs > 0) == (y == 1)).sum())
+    more, same, fewer = int((right > bar).sum()), int((right == bar).sum()), int((right < bar).sum())
+    flattered = "" if test else " The winner was chosen on these very cases, which flatters it."
+    return (f"On the {len(y)} {part} cases {BASELINE} calls {bar} right; of {len(right)} seeds of the winner {more} call more "
+            f"right, {same} as many and {fewer} fewer, the median seed {np.median(right):g}.{flattered}")  # fmt: skip
+
+
+def _verdict(one: Rivalry, analysis: Analysis) -> str:
+    """The worded comparison: Nadeau and Bengio's corrected t over fresh divisions, on the score fixed in advance."""
+    found = next((each for each in one.over_splits if each.score == DECIDES), None)
+    if found is None:
+        return ""
+    band = found.difference.band
+    who = "the search, made anew in each," if one.ours == ANEW else f"the {one.ours}"
+    numbers = (f"Over {band.n} fresh divisions of the table {who} calls {100 * band.centre('mean'):+.1f} points "
+               f"[{100 * band.low:+.1f}, {100 * band.high:+.1f}] more of the test cases right than {one.theirs} "
+               f"(Nadeau-Bengio, {band.coverage:.0%}, p = {found.difference.p:.2g})")  # fmt: skip
+    if not may_word(RULE, analysis.rules):
+        return f"{numbers}; the rule finds a difference too often where there is none, so it words no verdict."
+    if found.difference.p >= ALPHA:
+        verdict = f"the network is not shown to beat {one.theirs}, nor to lose to it"
+    else:
+        verdict = f"the network {'beats' if band.centre('mean') > 0 else 'loses to'} {one.theirs}"
+    near = (
+        f" With chance {found.rope.equal:.0%} the two are within {100 * ROPE:g} point of each other."
+        if found.rope
+        else ""
+    )
+    optimistic = (
+        "" if one.ours == ANEW else (" The winner was chosen on rows of the same table, which flatters it here.")
+    )
+    return f"{numbers}: {verdict}.{near}{optimistic}"
+
+
+def _moved(analysis: Analysis) -> str:
+    """Split against seed."""
+    table = analysis.variances.get("winner", {}).get(DECIDES)
+    if not table:
+        return ""
+    sd = {one.source: one.deviation for one in table}
+    seed = float(np.hypot(sd["seed"], sd["split x seed"]))
+    return (f"Another split moves the winner's accuracy by {100 * sd['split']:.2f} points (standard deviation), another seed on "
+            f"the same split by {100 * seed:.2f}.")  # fmt: skip
+
+
+def _chosen(analysis: Analysis) -> str:
+    """What choosing cost."""
+    bbc = analysis.optimism
+    if bbc is None:
+        return ""
+    return (f"Choosing flatters: the best mean validation log loss of the search is {bbc.naive:.4f}; corrected for the choice "
+            f"{bbc.corrected:.4f} [{bbc.band.low:.4f}, {bbc.band.high:.4f}] (BBC, over {bbc.band.n} cases).")  # fmt: skip
+
+
+def _paired(winner: Confirmed, others: Sequence[Confirmed], y_val: Array) -> Iterator[str]:
+    """On how many of the same fresh seeds the search's winner has the lower validation loss."""
+    for other in others:
+        assert winner.replicas is not None
+        assert other.replicas is not None
+        both = winner.replicas.sound & other.replicas.sound
+        if both.any():
+            ours, theirs = (grade(one.val_logits[both], y_val).log_loss for one in (winner, other))
+            yield (f"The winner's validation log loss is lower than that of {other.role} on {int((ours < theirs).sum())} of "
+                   f"the same {int(both.sum())} fresh seeds.")  # fmt: skip

@@ -20,7 +20,7 @@ from handnet.bands.proportion import clopper_pearson, wilson
 from handnet.bands.seeds import HIGH, LOW, seed_bands, seed_deviation, split_bands
 from handnet.bands.selection import expected_best, selection_optimism
 from handnet.data import Array
-from handnet.draws import SIMULATION, Resamples, generator, recounts, resamples
+from handnet.draws import SIMULATION, Generator, Resamples, generator, recounts, resamples
 from handnet.grade import grade
 
 ALPHA = 0.05
@@ -131,15 +131,15 @@ class World:
         self.whole = float(np.hypot(self.case, self.noise))
         self.mu = self.whole * float(norm.ppf(accuracy))
 
-    def study(self, numbers: np.random.Generator, replicas: int) -> Array:
+    def study(self, numbers: Generator, replicas: int) -> Array:
         """(R, n) logits of R replicas on fresh cases."""
         return self.more(numbers, self.cases(numbers), replicas)
 
-    def cases(self, numbers: np.random.Generator) -> Array:
+    def cases(self, numbers: Generator) -> Array:
         """(n,) the difficulty of fresh cases."""
         return np.where(self.y == 1, self.mu, -self.mu) + self.case * numbers.normal(size=len(self.y))
 
-    def more(self, numbers: np.random.Generator, cases: Array, replicas: int) -> Array:
+    def more(self, numbers: Generator, cases: Array, replicas: int) -> Array:
         """(R, n) logits of R fresh replicas on these cases."""
         return cases + self.noise * numbers.normal(size=(replicas, len(self.y)))
 
@@ -177,7 +177,7 @@ def coverages(positives: int, negatives: int, replicas: int, splits: int, seed: 
 
 
 def _one_study(
-    world: World, numbers: np.random.Generator, replicas: int, splits: int, samples: Resamples
+    world: World, numbers: Generator, replicas: int, splits: int, samples: Resamples
 ) -> Iterator[tuple[str, str, float, float]]:
     yield from _over_seeds(world, numbers, replicas)
     z, truth = world.study(numbers, replicas), world.truth()
@@ -195,7 +195,7 @@ def _one_study(
         yield f"splits {band.kind}", f"{splits} splits", band.coverage, float(norm.cdf(band.high) - norm.cdf(band.low))
 
 
-def _over_seeds(world: World, numbers: np.random.Generator, replicas: int) -> Iterator[tuple[str, str, float, float]]:
+def _over_seeds(world: World, numbers: Generator, replicas: int) -> Iterator[tuple[str, str, float, float]]:
     cases = world.cases(numbers)
     scores, further = (grade(world.more(numbers, cases, count), world.y) for count in (replicas, 200))
     for name in ("log_loss", "accuracy"):
@@ -218,7 +218,7 @@ def _over_seeds(world: World, numbers: np.random.Generator, replicas: int) -> It
     )
 
 
-def _calibrated(numbers: np.random.Generator, world: World) -> Iterator[tuple[str, str, float, float]]:
+def _calibrated(numbers: Generator, world: World) -> Iterator[tuple[str, str, float, float]]:
     """A perfectly calibrated model: labels drawn with its own probabilities."""
     n = len(world.y)
     z = world.study(numbers, 1) / 2
@@ -232,7 +232,7 @@ def _calibrated(numbers: np.random.Generator, world: World) -> Iterator[tuple[st
     yield "calibration error below its null band", f"{n} cases", 0.95, calibration(z, y).error[0] <= limit
 
 
-def _chosen(numbers: np.random.Generator, n: int, samples: Resamples) -> Iterator[tuple[str, str, float, float]]:
+def _chosen(numbers: Generator, n: int, samples: Resamples) -> Iterator[tuple[str, str, float, float]]:
     """Forty configurations that differ by noise alone: whatever is chosen has the same true loss, 1."""
     losses = np.exp(numbers.normal(0, 0.5, size=n) + numbers.normal(0, 0.5, size=(40, n)) - 0.25)
     band = selection_optimism(losses, samples.cases[:400]).band

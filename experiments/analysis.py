@@ -1,0 +1,144 @@
+"""Everything the report and the tracker say of a confirmed study, computed once from the exact results."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.comparisons import Rivalry, rehearsed, rivalries, rules, stream_variance, variance
+from experiments.rehearsal import ANEW, Rehearsals, stream_seeds
+from experiments.search import Finished
+from experiments.settings import Settings
+from experiments.summary import (
+    BOOTSTRAPS,
+    RESAMPLING_SEED,
+    Confirmed,
+    Quantity,
+    fence,
+    gaps,
+    heard,
+    point_scored,
+    scored_whole,
+)
+from experiments.workers import Bench, Replicas
+from handnet.bands.selection import BestOf, Optimism, expected_best, selection_optimism
+from handnet.bands.simulated import Simulated
+from handnet.bands.variance import Component
+from handnet.data import Array, Table
+from handnet.draws import resamples
+from handnet.grade import case_losses, grade
+
+NOT_A_METRIC = r"[^\w .-]"  # a role is the user's text, and a tracker takes only some signs in a name
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial of the search and the exact results its value came from."""
+
+    trial: Finished
+    replicas: Replicas
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """By role, what each configuration is worth; and what was found by comparing them."""
+
+    quantities: Mapping[str, list[Quantity]]
+    rivalries: list[Rivalry]
+    variances: Mapping[str, Mapping[str, tuple[Component, ...]]]  # role -> score -> split against seed
+    streams: Mapping[str, tuple[Component, ...]]  # score -> the winner's three streams
+    rules: list[Simulated]
+    optimism: Optimism | None  # of the winner's validation loss over the search seeds; None with a single trial
+    best_of: tuple[BestOf, ...]  # the search's curve, of losses negated; empty where trials depend on each other
+
+
+def analyse(settings: Settings, bench: Bench, confirmed: Sequence[Confirmed], tried: Sequence[Tried],
+            test: Table | None, rehearsals: Rehearsals | None) -> Analysis:  # fmt: skip
+    """The analysis of a confirmed study. test: the opened rows; rehearsals: None before the opening, or without any."""
+    y_val, y_test = bench.parts.val.y, test.y if test else None
+    divisions = rehearsals.divisions if rehearsals else ()
+    found = {one.role: quantities(one, bench, y_test) + rehearsed(one.role, divisions) for one in confirmed}
+    anew = rehearsed(ANEW, divisions)
+    if anew:
+        found[ANEW] = anew
+    winner = next(one for one in confirmed if one.role == "winner")
+    streams = rehearsals.streams if rehearsals else None
+    y, logits = (y_test, winner.test_logits) if y_test is not None else (y_val, winner.val_logits)
+    assert logits is not None
+    right = ((logits > 0) == (y == 1)).mean()
+    return Analysis(
+        quantities=found,
+        rivalries=rivalries(confirmed, divisions, y_test),
+        variances={role: table for role in found if (table := variance(role, divisions))},
+        streams=stream_variance(streams, y, stream_seeds(settings)) if streams is not None else {},
+        rules=rules(len(divisions), len(y) / len(bench.parts.train.y), len(y), int((y == 1).sum()), float(right)),
+        optimism=_optimism(tried, y_val),
+        best_of=_best_of(settings, tried, y_val),
+    )
+
+
+def quantities(one: Confirmed, bench: Bench, y_test: Array | None) -> list[Quantity]:
+    """Every score of a configuration with its bands, on val and, once opened, on test; then the gaps."""
+    parts = [("val", one.val_logits, bench.parts.val.y)]
+    if one.test_logits is not None and y_test is not None:
+        parts.append(("test", one.test_logits, y_test))
+    if one.replicas is None:
+        return [quantity for part, logits, y in parts for quantity in point_scored(logits, y, part)]
+    found: list[Quantity] = []
+    val = heard(one.replicas, one.val_logits)
+    for part, logits, y in parts:
+        found += scored_whole(heard(one.replicas, logits), y, part)
+        if part == "test":
+            found += fence(val, bench.parts.val.y, heard(one.replicas, logits), y, part)
+    train = bench.parts.train
+    return found + gaps(
+        one.replicas, bench.backend.logits(one.replicas.fit.layers, train.X), train.y, bench.parts.val.y
+    )
+
+
+def _optimism(tried: Sequence[Tried], y_val: Array) -> Optimism | None:
+    sound = [one.replicas for one in tried if one.replicas.sound.all()]
+    if len(sound) < 2:
+        return None
+    losses = np.array([case_losses(one.val_logits, y_val).mean(axis=0) for one in sound])
+    return selection_optimism(losses, resamples(RESAMPLING_SEED, 1, y_val, BOOTSTRAPS).cases)
+
+
+def _best_of(settings: Settings, tried: Sequence[Tried], y_val: Array) -> tuple[BestOf, ...]:
+    """Only where no trial was chosen in the light of others."""
+    values = [grade(one.replicas.val_logits, y_val).log_loss.mean() for one in tried if one.replicas.sound.all()]
+    if settings.search.design != "sobol" or len(values) < 2:
+        return ()
+    return expected_best(-np.array(values), np.array([size for size in SIZES if size <= len(values)]))
+
+
+def compared_metrics(role: str, analysis: Analysis) -> dict[str, float]:
+    """What a configuration's run carries beside its bands: differences, rules, variances. Flat, as `summary.metrics`."""
+    flat: dict[str, float] = {}
+    for rivalry in (one for one in analysis.rivalries if one.ours == role):
+        group = f"versus {re.sub(NOT_A_METRIC, '_', rivalry.theirs)}"
+        for one in rivalry.over_splits:
+            stem, band = f"{group}/{one.score}.splits", one.difference.band
+            flat |= {f"{stem}.mean": band.centre("mean"), f"{stem}.nadeau-bengio_low": band.low,
+                     f"{stem}.nadeau-bengio_high": band.high, f"{stem}.p": one.difference.p,
+                     f"{stem}.wins": one.wins.band.centre("share"), f"{stem}.wins_low": one.wins.band.low,
+                     f"{stem}.wins_high": one.wins.band.high, f"{stem}.n": float(band.n)}  # fmt: skip
+            if one.rope:
+                flat |= {f"{stem}.rope_{name}": chance for name, chance in one.rope._asdict().items()}
+        if rivalry.on_test:
+            band = rivalry.on_test.difference
+            stem = f"{group}/test_accuracy.seeds_x_cases"
+            flat |= {f"{stem}.mean": band.centre("mean"), f"{stem}.low": band.low, f"{stem}.high": band.high}
+    tables = {f"{name}.split_seed": table for name, table in analysis.variances.get(role, {}).items()}
+    tables |= {f"{name}.streams": table for name, table in analysis.streams.items()} if role == "winner" else {}
+    for name, table in tables.items():
+        for part in table:
+            source = part.source.replace(" ", "_")
+            flat |= {f"variance/{name}.{source}.sd": part.deviation, f"variance/{name}.{source}.share": part.share}
+    if role == "winner" and analysis.optimism:
+        bbc = analysis.optimism
+        flat |= {"selection/log_loss.cases.naive": bbc.naive, "selection/log_loss.cases.corrected": bbc.corrected,
+                 "selection/log_loss.cases.bbc_low": bbc.band.low, "selection/log_loss.cases.bbc_high": bbc.band.high}  # fmt: skip
+    return flat

@@ -1,0 +1,172 @@
+"""Is one configuration better than another, and where does the spread come from? From rehearsals and the opened test."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.rehearsal import ANEW, Rehearsal
+from experiments.summary import BOOTSTRAPS, RESAMPLING_SEED, Confirmed, Quantity, finite, heard, over_splits
+from handnet.bands import Band
+from handnet.bands.auc import auc_difference
+from handnet.bands.compare import (
+    Comparison,
+    McNemar,
+    Rope,
+    Wins,
+    mcnemar,
+    nadeau_bengio,
+    paired_wins,
+    probability_better,
+    rope,
+)
+from handnet.bands.multibootstrap import bootstrap_scores
+from handnet.bands.seeds import HIGH, LOW
+from handnet.bands.simulated import ROPE, WORDS, Simulated, false_positives, false_positives_on_cases
+from handnet.bands.variance import Component, variance_table
+from handnet.data import Array
+from handnet.draws import RESAMPLING, Resamples, generator, recounts, resamples
+from handnet.grade import Scores, grade
+
+DECIDES = "accuracy"  # the score whose comparison is worded, fixed in advance; the others are given as numbers
+COMPARED = ("accuracy", "sensitivity", "specificity", "auc", "log_loss")
+LOSSES = ("log_loss", "brier")  # lower is better
+
+
+@dataclass(frozen=True)
+class OverSplits:
+    """Ours minus theirs over fresh divisions, for one score; above 0 ours is better (losses are turned)."""
+
+    score: str
+    difference: Comparison
+    rope: Rope | None  # for shares of cases alone: a point is a point
+    wins: Wins
+
+
+@dataclass(frozen=True)
+class OnTest:
+    """Ours against theirs on the opened test: networks that stand still, and the cases that tell them apart."""
+
+    difference: Band  # of accuracy, seeds and cases resampled together
+    auc: Comparison
+    disagreements: tuple[McNemar, ...]  # for each seed of ours, with theirs of the same place
+
+
+@dataclass(frozen=True)
+class Rivalry:
+    """One pair of configurations."""
+
+    ours: str
+    theirs: str
+    over_splits: tuple[OverSplits, ...]
+    on_test: OnTest | None
+
+
+def rehearsed(role: str, rehearsals: Sequence[Rehearsal]) -> list[Quantity]:
+    """A configuration's scores over fresh divisions, a fresh seed with each; empty when it has none."""
+    held = [one for one in rehearsals if role in one.logits]
+    if len(held) < 2:
+        return []
+    each = [grade(one.logits[role][[place % len(one.logits[role])]], one.y) for place, one in enumerate(held)]
+    values = {name: np.array([getattr(scores, name)[0] for scores in each]) for name in Scores._fields}
+    found = (over_splits(name, "rehearsal", scores) for name, scores in values.items())
+    return [one for one in found if one is not None]
+
+
+def rivalries(confirmed: Sequence[Confirmed], rehearsals: Sequence[Rehearsal], y_test: Array | None) -> list[Rivalry]:
+    """The winner against every other; the recipes it is compared with, and the search made anew, against the best baseline."""
+    by_role = {one.role: one for one in confirmed}
+    baseline = "logistic regression"
+    names = [one.role for one in confirmed if one.role != "winner"]
+    recipes = [one.role for one in confirmed if one.recipe is not None and one.role != "winner"]
+    pairs = [("winner", name) for name in names] + [(name, baseline) for name in recipes]
+    if any(ANEW in one.logits for one in rehearsals):
+        pairs += [(ANEW, baseline), (ANEW, "winner")]
+    return [Rivalry(ours, theirs, tuple(_over_splits(ours, theirs, rehearsals)),
+                    _on_test(by_role.get(ours), by_role.get(theirs), y_test)) for ours, theirs in pairs]  # fmt: skip
+
+
+def variance(role: str, rehearsals: Sequence[Rehearsal]) -> dict[str, tuple[Component, ...]]:
+    """Split against seed, for accuracy and log loss of a configuration; seeds that diverged anywhere are left out."""
+    held = [one.logits[role] for one in rehearsals if role in one.logits]
+    if len(held) < 2 or len(held[0]) < 2:
+        return {}
+    scores = [grade(one.logits[role], one.y) for one in rehearsals if role in one.logits]
+    grids = {name: np.array([getattr(one, name) for one in scores]) for name in (DECIDES, "log_loss")}
+    found = {}
+    for name, grid in grids.items():
+        sound = grid[:, np.isfinite(grid).all(axis=0)]
+        if sound.shape[1] > 1:
+            splits, seeds = np.indices(sound.shape)
+            found[name] = variance_table(sound.ravel(), {"split": splits.ravel(), "seed": seeds.ravel()})
+    return found
+
+
+def stream_variance(logits: Array, y: Array, seeds: Sequence[tuple[int, int, int]]) -> dict[str, tuple[Component, ...]]:
+    """First weights, visiting orders and keep masks, for accuracy and log loss; empty when a network diverged."""
+    if not np.isfinite(logits).all():
+        return {}
+    init, order, dropout = np.array(seeds).T
+    scores = grade(logits, y)
+    return {name: variance_table(getattr(scores, name), {"init": init, "order": order, "dropout": dropout})
+            for name in (DECIDES, "log_loss")}  # fmt: skip
+
+
+def rules(splits: int, ratio: float, n: int, positives: int, accuracy: float) -> list[Simulated]:
+    """How often each rule finds a difference where there is none, at the sizes of this study."""
+    near = min(max(accuracy, 0.6), 0.995)  # the simulated world has cases on either side of the fence
+    return [*(false_positives(splits, ratio, RESAMPLING_SEED) if splits > 1 else []),
+            *false_positives_on_cases(n, positives, near, RESAMPLING_SEED)]  # fmt: skip
+
+
+def may_word(rule: str, simulated: Sequence[Simulated]) -> bool:
+    """Whether a rule may word a verdict: it was simulated, and cries wolf in at most .06 of studies in every setting."""
+    found = [one.found for one in simulated if one.what == rule]
+    return bool(found) and max(found) <= WORDS
+
+
+def _over_splits(ours: str, theirs: str, rehearsals: Sequence[Rehearsal]) -> Iterator[OverSplits]:
+    held = [one for one in rehearsals if {ours, theirs} <= set(one.logits)]
+    if len(held) < 2:
+        return
+    ratio = held[0].ratio
+    counts = recounts(generator(RESAMPLING_SEED, RESAMPLING), len(held), BOOTSTRAPS)
+    pairs = [(grade(one.logits[ours], one.y), grade(one.logits[theirs], one.y)) for one in held]
+    for name in COMPARED:
+        sign = -1.0 if name in LOSSES else 1.0
+        # (K, R) each; a method without a seed stands beside every seed.
+        a, b = np.broadcast_arrays(*(np.array([sign * getattr(pair[side], name) for pair in pairs]) for side in (0, 1)))
+        seeds = np.isfinite(a - b).all(axis=0)  # those that never diverged, on either side
+        if not seeds.any():
+            continue
+        a, b = a[:, seeds], b[:, seeds]
+        d = (a - b).mean(axis=1)
+        near = rope(d, ratio, ROPE) if name not in LOSSES else None
+        yield OverSplits(name, nadeau_bengio(d, ratio), near, probability_better(paired_wins(a, b), counts))
+
+
+def _on_test(ours: Confirmed | None, theirs: Confirmed | None, y: Array | None) -> OnTest | None:
+    if y is None or ours is None or theirs is None or ours.test_logits is None or theirs.test_logits is None:
+        return None
+    a, b = (np.atleast_2d(_heard(one)) for one in (ours, theirs))
+    paired = len(a) == len(b)  # two networks on the same seeds; a method without a seed has one row
+    if paired:
+        both = np.isfinite(a + b).all(axis=1)
+        a, b = a[both], b[both]
+    a = finite(a)
+    if len(a) < 2:
+        return None
+    samples = resamples(RESAMPLING_SEED, len(a), y, BOOTSTRAPS)
+    theirs_drawn = samples if paired else Resamples(np.ones((BOOTSTRAPS, 1), dtype=int), samples.cases)
+    drawn = bootstrap_scores(a, y, samples).accuracy - bootstrap_scores(b, y, theirs_drawn).accuracy
+    low, high = (float(end) for end in np.quantile(drawn, [LOW, HIGH]))
+    right_a, right_b = np.broadcast_arrays(*((z > 0) == (y == 1) for z in (a, b)))
+    mean = float(right_a.mean() - right_b.mean())
+    band = Band(low, high, "multi-bootstrap", "seeds_x_cases", len(y), HIGH - LOW, (("mean", mean),), seeds=len(a))
+    disagreements = tuple(mcnemar(x, z) for x, z in zip(right_a, right_b, strict=True))
+    return OnTest(band, auc_difference(a, b, y), disagreements)
+
+
+def _heard(one: Confirmed) -> Array:
+    assert one.test_logits is not None
+    return one.test_logits if one.replicas is None else heard(one.replicas, one.test_logits)

@@ -1,0 +1,144 @@
+"""After the opening: the frozen configurations on fresh divisions of the whole table.
+
+The sealed test says what one split says. How far another split would have moved the numbers takes divisions anew, of
+all rows; they hold rows of the sealed test, so none is made before it was opened, and nothing is chosen by them.
+"""
+
+import dataclasses
+import io
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.confirm import Candidate, baselines
+from experiments.sealed import Opening
+from experiments.search import Proposals
+from experiments.settings import Refusal, Settings, canonical_hash
+from experiments.summary import heard, objective
+from experiments.workers import Bench, to_npz
+from handnet.data import Array, Table
+from handnet.recipe import Recipe
+from handnet.splits import split
+
+ANEW = "searched anew"  # the role of what the search chooses when it is repeated inside a fresh division
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What every configuration gave on the test rows of one fresh division.
+
+    y (n,); logits: role -> (R, n), one row for a method without a seed, NaN for a replica that diverged;
+    ratio: n_test / n_train.
+    """
+
+    split_seed: int
+    y: Array
+    ratio: float
+    logits: Mapping[str, Array]
+
+    def to_npz(self) -> bytes:
+        """As an .npz file, exact to the bit. Roles are content, not names: they come from the user's settings."""
+        parts = {f"logits_{place}": one for place, one in enumerate(self.logits.values())}
+        head = {"split_seed": np.array(self.split_seed), "y": self.y, "ratio": np.array(self.ratio)}
+        return to_npz(**head, roles=np.array(list(self.logits)), **parts)
+
+    @staticmethod
+    def from_npz(content: bytes) -> "Rehearsal":
+        """What `to_npz` wrote. Raises ValueError or KeyError when it is something else."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            logits = {str(role): file[f"logits_{place}"] for place, role in enumerate(file["roles"])}
+            return Rehearsal(int(file["split_seed"]), file["y"], float(file["ratio"]), logits)
+
+
+@dataclass(frozen=True)
+class Rehearsals:
+    """All of a study: its fresh divisions, and the winner's streams on the study's own split."""
+
+    divisions: tuple[Rehearsal, ...]
+    streams: Array  # (levels^3, n_test), in the order of `stream_seeds`
+
+    def joined(self, anew: Sequence[Rehearsal]) -> "Rehearsals":
+        """With what the search, made anew, gave on the same divisions."""
+        more = {one.split_seed: one.logits for one in anew}
+        divisions = tuple(
+            dataclasses.replace(one, logits={**one.logits, **more.get(one.split_seed, {})}) for one in self.divisions
+        )
+        return dataclasses.replace(self, divisions=divisions)
+
+
+@dataclass(frozen=True)
+class Rehearser:
+    """Makes rehearsals for one study, whose test is open: `opening` is the record of it."""
+
+    settings: Settings
+    bench: Bench
+    frozen: Sequence[Candidate]
+    opening: Opening
+
+    def split_key(self, split_seed: int) -> str:
+        """Names a rehearsal by all that decides its content: equal keys, equal results. So do the next two."""
+        configs = [[one.role, self.bench.config_id(one.recipe)] for one in self.frozen]
+        return f"split/{_hashed(configs, list(self.settings.rehearsal_seeds))}/{split_seed}"
+
+    def anew_key(self, split_seed: int) -> str:
+        whole = self.settings.identity()
+        search = [whole["search"], whole["space"], whole["network"], self.settings.trials]
+        return f"ideal/{_hashed(search, self.bench.identity, list(self.settings.rehearsal_seeds))}/{split_seed}"
+
+    def streams_key(self) -> str:
+        return f"streams/{_hashed(self.bench.config_id(self.frozen[0].recipe), stream_seeds(self.settings))}"
+
+    def frozen_on(self, split_seed: int) -> Rehearsal:
+        """The frozen configurations and the baselines: FixHOptEst of Bouthillier et al. 2021."""
+        bench, test = self._redrawn(split_seed)
+        logits = {one.role: self._logits(bench, one.recipe, test) for one in self.frozen}
+        logits |= {rival.role: rival.logits(test.X)[None] for rival in baselines(bench.parts.train)}
+        return self._rehearsal(split_seed, bench, test, logits)
+
+    def anew_on(self, split_seed: int, check: Callable[[], None]) -> tuple[Rehearsal, Recipe]:
+        """The whole search repeated on the division's own train and validation rows, its winner on the division's test:
+        IdealEst, which pays for the choice too. check: called per trial. Raises Refusal when every configuration diverged."""
+        bench, test = self._redrawn(split_seed)
+        search = Proposals(self.settings)
+        for _ in range(self.settings.trials):
+            check()
+            trial, recipe = search.ask()
+            replicas = bench.fit(recipe, self.settings.search_seeds)
+            search.tell(trial, objective(replicas, bench.parts.val.y), config_id="", diverged=0)
+        winner = search.winner(self.settings.trials)
+        if winner is None:
+            raise Refusal(f"searched anew on split {split_seed}, all {self.settings.trials} configurations diverged; "
+                          "IDEAL=0 leaves these searches out.", 1)  # fmt: skip
+        recipe = self.settings.recipe(**winner.params)
+        return self._rehearsal(split_seed, bench, test, {ANEW: self._logits(bench, recipe, test)}), recipe
+
+    def streams(self, test: Table) -> Array:
+        """(levels^3, n) logits of the winner on the study's own test rows, its seed's three streams varied one by one:
+        every combination of `levels` seeds for first weights, orders and masks, in the order of `stream_seeds`."""
+        recipe = self.frozen[0].recipe
+        replicas = self.bench.fit(recipe, stream_seeds(self.settings))
+        return heard(replicas, self.bench.backend.logits(replicas.fit.layers, test.X))
+
+    def _redrawn(self, split_seed: int) -> tuple[Bench, Table]:
+        parts = split(self.bench.data, **{**vars(self.settings.split), "seed": split_seed})
+        return dataclasses.replace(self.bench, parts=parts), parts.test.open(lambda _: self.opening)
+
+    def _logits(self, bench: Bench, recipe: Recipe, test: Table) -> Array:
+        replicas = bench.fit(recipe, self.settings.rehearsal_seeds)
+        return heard(replicas, bench.backend.logits(replicas.fit.layers, test.X))
+
+    def _rehearsal(self, split_seed: int, bench: Bench, test: Table, logits: Mapping[str, Array]) -> Rehearsal:
+        return Rehearsal(split_seed, test.y, len(test.y) / len(bench.parts.train.y), logits)
+
+
+def _hashed(*content: object) -> str:
+    return canonical_hash(content)[:16]
+
+
+def stream_seeds(settings: Settings) -> list[tuple[int, int, int]]:
+    """Every (init, order, dropout) triple of the table of streams."""
+    first, levels = settings.rehearsal.first_seed, settings.rehearsal.levels
+    several = range(first, first + levels)
+    return list(itertools.product(several, several, several))
