@@ -16,7 +16,7 @@ typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter comman
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case report ui witness test check lock clean
+.PHONY: help setup try study case report ui witness simulate test check lock clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
@@ -42,6 +42,9 @@ ui: $(READY) ## MLflow in the browser, on this machine only (PORT=5000)
 
 witness: $(READY) ## the chapter's own Keras code over 30 seeds, against the network by hand (minutes)
 	@$(PY) -m experiments witness $(typed)
+
+simulate: $(READY) ## how often every band holds and every rule cries wolf, by simulation (minutes)
+	@$(PY) -m experiments simulate $(typed)
 
 test: $(READY) ## the tests
 	@$(PY) -m pytest $(TESTS)

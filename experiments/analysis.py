@@ -19,6 +19,7 @@ from experiments.summary import (
     gaps,
     heard,
     point_scored,
+    scored,
     scored_whole,
 )
 from experiments.workers import Bench, Replicas
@@ -89,7 +90,8 @@ def quantities(one: Confirmed, bench: Bench, y_test: Array | None) -> list[Quant
     found: list[Quantity] = []
     val = heard(one.replicas, one.val_logits)
     for part, logits, y in parts:
-        found += scored_whole(heard(one.replicas, logits), y, part)
+        last = part == parts[-1][0]  # test once it is open: there everything is said that can be
+        found += (scored_whole if last else scored)(heard(one.replicas, logits), y, part)
         if part == "test":
             found += fence(val, bench.parts.val.y, heard(one.replicas, logits), y, part)
     train = bench.parts.train

@@ -56,6 +56,7 @@ failed, 2 not understood, 75 another study is writing, 130 and 143 stopped; make
     "report": "Computed from the stored logits of every seed. Nothing is trained and no new opening is made.",
     "case": "  make case ID=203                          a case of the default study\n"
             "  make case ID=203 NAME=wisconsin-1a2b3c4d  of another one; the last screen of a study names it",
+    "simulate": "At the sizes of the default study: its test cases, confirmation seeds and fresh divisions. STUDIES=400.",
     "witness": "Sequential, compile, fit, as printed, once per seed: minutes. KERAS_BACKEND=jax is the faster engine.",
     "clean": "mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.",
     "ui": "MLflow, reachable from this machine alone. From elsewhere: ssh -L 5000:127.0.0.1:5000 user@this-machine",
@@ -150,6 +151,26 @@ def witness(options: argparse.Namespace) -> int:
     found = compare(bench, printed, Recipe())
     screen.witness(printed, found)
     return 0 if all(one.answer == one.expected for one in found) else 1
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """make simulate: how often every band holds and every rule cries wolf, in studies whose truth is known"""
+    studies = _whole("STUDIES", options.studies, 20)
+    settings = read({})
+    from experiments.identity import make_bench
+    from experiments.screen import Screen
+    from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
+
+    parts, screen, seed = make_bench(settings).parts, Screen(), 0
+    n, train = parts.test.n, len(parts.train.y)
+    positives = round(n * float(parts.train.y.mean()))
+    with screen.progress("simulated studies", studies, 0) as bar:
+        found = coverages(positives, n - positives, settings.confirm.seeds, settings.rehearsal.splits, seed, studies,
+                          lambda: bar.advance(1, "bands"))  # fmt: skip
+    found += false_positives(settings.rehearsal.splits, n / train, seed, 10 * studies)
+    found += false_positives_on_cases(n, positives, 0.97, seed, 2 * studies)
+    screen.simulated(found)
+    return 0
 
 
 def clean(options: argparse.Namespace) -> int:
@@ -276,6 +297,7 @@ def _parser() -> _Parser:
         if name in ("study", "try"):
             _add_settings(sub)
     _verb(verbs, "clean", clean)
+    _verb(verbs, "simulate", simulate).add_argument("--studies", default="400", help="simulated studies (400)")
     _verb(verbs, "witness", witness).add_argument("--seeds", default="30", help="runs of the chapter's code (30)")
     _verb(verbs, "ui", ui).add_argument("--port", default="5000", help="on 127.0.0.1 (5000)")
     return parser

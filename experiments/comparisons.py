@@ -20,7 +20,7 @@ from handnet.bands.compare import (
     probability_better,
     rope,
 )
-from handnet.bands.multibootstrap import bootstrap_scores
+from handnet.bands.multibootstrap import bootstrap_means
 from handnet.bands.seeds import HIGH, LOW
 from handnet.bands.simulated import ROPE, WORDS, Simulated, false_positives, false_positives_on_cases
 from handnet.bands.variance import Component, variance_table
@@ -158,9 +158,11 @@ def _on_test(ours: Confirmed | None, theirs: Confirmed | None, y: Array | None) 
         return None
     samples = resamples(RESAMPLING_SEED, len(a), y, BOOTSTRAPS)
     theirs_drawn = samples if paired else Resamples(np.ones((BOOTSTRAPS, 1), dtype=int), samples.cases)
-    drawn = bootstrap_scores(a, y, samples).accuracy - bootstrap_scores(b, y, theirs_drawn).accuracy
+    right_a, right_b = ((z > 0) == (y == 1) for z in (a, b))
+    every = np.ones(len(y), dtype=bool)
+    drawn = bootstrap_means(right_a, every, samples) - bootstrap_means(right_b, every, theirs_drawn)
     low, high = (float(end) for end in np.quantile(drawn, [LOW, HIGH]))
-    right_a, right_b = np.broadcast_arrays(*((z > 0) == (y == 1) for z in (a, b)))
+    right_a, right_b = np.broadcast_arrays(right_a, right_b)
     mean = float(right_a.mean() - right_b.mean())
     band = Band(low, high, "multi-bootstrap", "seeds_x_cases", len(y), HIGH - LOW, (("mean", mean),), seeds=len(a))
     disagreements = tuple(mcnemar(x, z) for x, z in zip(right_a, right_b, strict=True))

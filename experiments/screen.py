@@ -11,11 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from experiments.report.render import interval, label, number, table
+from experiments.report.tables import table
+from experiments.report.words import interval, label, middle, number, percent
 from handnet.bands.seeds import HIGH, LOW
 
 if TYPE_CHECKING:
     from experiments.claims.witness import Comparison, Sample
+    from handnet.bands.simulated import Simulated
 
 SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
 SHOWN = ("accuracy", "sensitivity", "specificity", "log_loss")
@@ -124,6 +126,17 @@ class Screen:
                 markup=False,
             )
 
+    def simulated(self, found: "Sequence[Simulated]") -> None:
+        """How often each band held and each rule cried wolf."""
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for heading in ("", "setting", "nominal", "found", "error", "studies"):
+            grid.add_column(heading, no_wrap=True)
+        for one in found:
+            grid.add_row(
+                one.what, one.setting, percent(one.nominal), percent(one.found), percent(one.error), str(one.studies)
+            )
+        self.out.print(grid)
+
     def times(self, seconds: Mapping[str, float]) -> None:
         """The time split of this command."""
         split = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
@@ -148,26 +161,30 @@ class Bar:
 
 
 def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]]) -> Table:
-    """One part's bands, 78 columns wide: a section a score, a line a configuration."""
+    """One part's bands, 80 columns wide: a section a score, a line a configuration."""
     cases = facts["split"]["parts"][part]["cases"]
     what = "validation cases, on which the winner was chosen" if part == "val" else f"{part} cases"
-    first = next((row["quantiles"] for row in rows if "quantiles" in row), None)
-    title = Text(
-        f"\n{facts['study']}, {cases} {what}{_coverage(first, rows)}"
-    )  # a Text, for [ is markup in a plain title
+    first = next((row["seeds"] for row in rows if "seeds" in row), None)
+    title = Text(f"\n{facts['study']}, {cases} {what}{_coverage(first, rows)}")  # [ is markup in a plain title
     grid = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("", "median [.025, .975]", "[min, max]", "share [Wilson 95 %]"):
+    splits = next((row["splits"] for row in rows if "splits" in row), None)
+    cases_too = "seed and cases" if any("both" in row for row in rows) else "other cases"
+    headings = ["", "another seed", cases_too, *(["another split"] if splits else [])]
+    for heading in headings:
         grid.add_column(Text(heading), no_wrap=True)
-    grid.add_row("", "over seeds", "over seeds", "over cases", style="dim")
     for place, row in enumerate(rows):
-        seeds, share = row.get("quantiles"), row.get("wilson")
+        seeds, both = row.get("seeds"), row.get("both", row.get("cases"))
         if place == 0 or rows[place - 1]["score"] != row["score"]:
-            grid.add_row(label(row["score"]), "", "", f"n = {share['n']}" if share else "", style="bold")
+            grid.add_row(label(row["score"]), style="bold")
         grid.add_row(
             Text(f"  {row['role']}"),
-            Text(f"{number(seeds['centres']['median'])} {interval(seeds)}" if seeds else "no seed"),
-            Text(interval(row.get("min-max"))),
-            Text(f"{number(share['centres']['share'])} {interval(share)}" if share else "-"),
+            Text(f"{middle(seeds)} {interval(seeds)}" if seeds else "no seed" if both else "-"),
+            Text(f"{middle(both)} {interval(both)}" if both else "-"),
+            *(
+                [Text(f"{middle(row['splits'])} {interval(row['splits'])}" if "splits" in row else "-")]
+                if splits
+                else []
+            ),
         )
         if seeds and first and seeds["n"] != first["n"]:
             grid.add_row(
@@ -177,10 +194,21 @@ def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]])
 
 
 def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> str:
-    """What the bands over seeds cover; a row over another number of seeds says so itself."""
+    """What the bands are and cover; a row over another number of seeds says so itself."""
     if first is None:
         return ""
-    extremes = next(row["min-max"] for row in rows if row.get("quantiles") is first)
     lost = f" ({first['diverged']} diverged)" if first["diverged"] else ""
-    return (f";\nover {first['n']} seeds{lost} [.025, .975] covers {first['coverage']:.1%} and [min, max] "
-            f"{extremes['coverage']:.1%} of further seeds")  # fmt: skip
+    both = next((row["both"] for row in rows if "both" in row), None)
+    splits = next((row["splits"] for row in rows if "splits" in row), None)
+    said = [
+        f"another seed: median [.025, .975] over {first['n']} seeds{lost}, covers {first['coverage']:.1%} of further ones"
+    ]
+    if both:
+        said.append("seed and cases: mean [95 %], both at once; without a seed, over cases alone")
+    else:
+        said.append("other cases: mean over seeds [95 %] over cases")
+    if splits:
+        said.append(
+            f"another split: median [.025, .975] over {splits['n']} fresh divisions, covers {splits['coverage']:.1%}"
+        )
+    return ";\n" + ";\n".join(said)

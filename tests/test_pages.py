@@ -11,6 +11,7 @@ import pytest
 from experiments.cli import SHORT, main
 from experiments.reading import known_keys
 from experiments.report import render
+from experiments.report.words import number
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,15 +43,22 @@ class Tags(HTMLParser):
 
 def facts_with(name: str) -> dict:
     band = {"role": name, "part": "val", "score": "accuracy", "low": 0.5, "high": 0.75, "varied": "seeds", "n": 4, "coverage": 0.57,
-            "centres": {"median": 0.625, "mean": 0.6}, "diverged": 1}  # fmt: skip
+            "centres": {"median": 0.625, "mean": 0.6}, "diverged": 1, "seeds": 0, "simulated": None}  # fmt: skip
+    difference = band | {"kind": "nadeau-bengio", "varied": "splits", "centres": {"mean": 0.1}}
+    pair = {"ours": name, "theirs": name, "over_splits": [{"score": "accuracy", "decides": True, "difference": difference, "p": 0.5, "rope": None,
+            "wins": difference}], "on_test": None}  # fmt: skip
+    part = {"source": name, "deviation": 0.1, "share": 0.5, "mean_square": 1.0, "degrees": 3, "negative": True}
+    rule = {"what": "r", "setting": "s", "nominal": 0.05, "found": 0.04, "studies": 9, "may_word": True}
     gap = band | {"part": "gap", "score": "gap"}
     row = {"role": "winner", "part": "val", "case": name, "class": name, "seeds": 4, "misses": 1, "miss_share": 0.25, "score_median": 0.4,
            "score_low": 0.1, "score_high": 0.6, "extremes": f"{name} +1.0 sd"}  # fmt: skip
     return {
         "schema": 1, "study": name, "fingerprint": "f", "data": {"digest": "d", "cases": 9, "features": 2, "positive_class": name},
-        "split": {"parts": {part: {"cases": 3} for part in ("train", "val", "test")}, "digest": "s", "test_digest": "t", "order": "o", "seed": 1, "stratify": True},
+        "split": {"parts": {one: {"cases": 3, "positive": 1} for one in ("train", "val", "test")}, "digest": "s", "test_digest": "t", "order": "o", "seed": 1, "stratify": True},
         "bands": [one | {"kind": kind} for one in (band, gap) for kind in ("quantiles", "min-max")],
-        "configurations": [{"role": name, "config_id": "c", "recipe": None}], "statements": [name], "watched": [{"case": name, "part": None}],
+        "configurations": [{"role": name, "config_id": "c", "recipe": None}], "statements": [name], "comparisons": [pair],
+        "variance": [{"role": name, "design": "d", "score": "accuracy", "components": [part]}], "rules": [rule],
+        "selection": {"corrected": None, "best_of": None}, "wilks": {"holds": False}, "watched": [{"case": name, "part": None}],
         "missed": [row], "search": {"design": "tpe", "objective": "o", "seeds": [0, 1, 2], "winner_on_fresh_seeds": {}, "trials": []}, "opening": None,
         "identity": {"backend": "numpy", "dtype": "float32", "device": "cpu", "draws": "seeded", "arithmetic": 1}, "versions": {"v": name}, "seconds": {},
     }  # fmt: skip
@@ -75,12 +83,12 @@ def test_names_are_data_and_never_markup(name: str) -> None:
 
 def test_a_band_of_survivors_says_so() -> None:
     for text in (render.to_markdown(facts_with("x")), render.to_html(facts_with("x"))):
-        assert "1 of 5 diverged" in text
+        assert "1 of 5 seeds diverged" in text
         assert "57.0%" in text
 
 
 def test_numbers_keep_three_digits() -> None:
-    assert [render.number(value) for value in (0.9736, 0, 0.00123, -0.0045, 1, None)] == [
+    assert [number(value) for value in (0.9736, 0, 0.00123, -0.0045, 1, None)] == [
         "0.974",
         "0.000",
         "0.0012",

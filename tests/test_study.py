@@ -25,7 +25,15 @@ from handnet.draws import generator
 from handnet.splits import Split
 
 ROOT = Path(__file__).parent.parent
-SMALL = ["TRIALS=4", "SEEDS=2", "CONFIRM=3", "space.epochs.high=20"]
+SMALL = [
+    "TRIALS=4",
+    "SEEDS=2",
+    "CONFIRM=3",
+    "space.epochs.high=20",
+    "SPLITS=3",
+    "rehearsal.seeds=2",
+    "rehearsal.levels=2",
+]
 
 
 def cli(home: Path, *words: str) -> int:
@@ -56,7 +64,13 @@ def sealed(tmp_path: Path) -> Path:
 def test_everything_is_written_exactly_once(finished: Path) -> None:
     found = runs(finished)
     kinds = [key.split("/")[0] for key in found]
-    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"seed": 4 * 2 + 3 * 3, "search": 4, "confirm": 5}
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {
+        "seed": 4 * 2 + 3 * 3,
+        "search": 4,
+        "confirm": 5,
+        "split": 3,
+        "streams": 1,
+    }
     assert {run["status"] for run in found.values()} == {"FINISHED"}
     assert len(trials(finished)) == 4
     assert [json.loads(line)["event"] for line in (finished / "openings.jsonl").read_text().splitlines()] == [
@@ -93,7 +107,7 @@ def test_damaged_results_are_made_again(tmp_path: Path, capsys: pytest.CaptureFi
     for path in (paths[0], paths[-1]):
         path.write_bytes(path.read_bytes()[:2000])
     assert cli(tmp_path, "report", f"NAME={name}") == 1
-    assert "are damaged; make study trains it again" in capsys.readouterr().err
+    assert "are damaged; make study makes them again" in capsys.readouterr().err
     assert cli(tmp_path, "study", *SMALL) == 0
     assert digest(tmp_path) == before
 

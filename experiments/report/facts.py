@@ -12,6 +12,7 @@ import pandas as pd
 
 from experiments.analysis import Analysis, Tried
 from experiments.comparisons import DECIDES, OnTest, Rivalry, may_word
+from experiments.rehearsal import ANEW
 from experiments.report.statements import statements
 from experiments.sealed import Opening
 from experiments.settings import Settings
@@ -77,7 +78,12 @@ def document(
         "missed": _missed(confirmed, bench, test),
         "search": _search(tried, settings, bench.parts.val.y, confirmed[0]),
         "opening": _opening(opening),
-        "settings": settings.identity() | {"trials": settings.trials, "confirmation_seeds": settings.confirm.seeds},
+        "settings": settings.identity()
+        | {
+            "trials": settings.trials,
+            "confirmation_seeds": settings.confirm.seeds,
+            "rehearsal": vars(settings.rehearsal) | {"ideal": ANEW in analysis.quantities},
+        },
         "identity": bench.identity,
         "versions": dict(versions),
         "seconds": dict(seconds),

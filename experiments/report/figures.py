@@ -12,6 +12,7 @@ from experiments.summary import curve_band
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 
+WORDS = {"seeds_x_cases": "cases and seeds"}
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"  # Okabe and Ito: told apart by everyone
 STYLE: Any = {"svg.hashsalt": "handnet", "svg.fonttype": "none", "font.size": 10, "text.parse_math": False,
          "axes.spines.top": False, "axes.spines.right": False}  # fmt: skip
@@ -42,15 +43,15 @@ def forest(bands: Sequence[Mapping[str, Any]], title: str) -> bytes:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 1.2 + 0.34 * len(bands)), layout="constrained")
         axes = figure.subplots()
-        colours = {"quantiles": BLUE, "min-max": GREY, "wilson": ORANGE}
+        colours = {"seeds": BLUE, "cases": ORANGE, "seeds_x_cases": GREEN, "splits": GREY}
         for place, band in enumerate(bands):
-            colour = colours.get(band["kind"], GREEN)
+            colour = colours[band["varied"]]
             axes.plot([band["low"], band["high"]], [place, place], color=colour, linewidth=4, solid_capstyle="butt")
             centre = next(iter(band["centres"].values()), None)
             if centre is not None:
                 axes.plot([centre], [place], "o", color="white", markeredgecolor=colour, markersize=7)
         labels = [
-            f"{band['role']}: {band['kind']} over {band['n']} {band['varied']}, {band['coverage']:.0%}"
+            f"{band['role']}: {band['kind']} over {band['n']} {WORDS.get(band['varied'], band['varied'])}, {band['coverage']:.0%}"
             for band in bands
         ]
         axes.set_yticks(range(len(bands)), [" ".join(text.split()) for text in labels])

@@ -24,13 +24,13 @@ def bootstrap_scores(logits: Array, y: Array, samples: Resamples) -> Scores:
     """Each score averaged over the replicas, for every bootstrap sample: (B,). logits: (R, n) finite; y: (n,)."""
     z, positive = np.asarray(logits, dtype=np.float64), np.asarray(y) == 1
     every, right = np.ones_like(positive), np.equal(z > 0, positive)
-    brier = _averages(np.square(expit(z) - positive), every, samples)
-    prevalence = _averages(np.broadcast_to(positive, z.shape), every, samples)
+    brier = bootstrap_means(np.square(expit(z) - positive), every, samples)
+    prevalence = bootstrap_means(np.broadcast_to(positive, z.shape), every, samples)
     return Scores(
-        log_loss=_averages(case_losses(z, positive), every, samples),
-        accuracy=_averages(right, every, samples),
-        sensitivity=_averages(right, positive, samples),
-        specificity=_averages(right, ~positive, samples),
+        log_loss=bootstrap_means(case_losses(z, positive), every, samples),
+        accuracy=bootstrap_means(right, every, samples),
+        sensitivity=bootstrap_means(right, positive, samples),
+        specificity=bootstrap_means(right, ~positive, samples),
         auc=_areas(z, positive, samples),
         brier=brier,
         skill=1 - brier / (prevalence * (1 - prevalence)),
@@ -51,7 +51,7 @@ def seeds_x_cases(logits: Array, y: Array, samples: Resamples) -> dict[str, Band
 
 def share_band(right: Array, samples: Resamples) -> Band:
     """The band of a share of cases, by the same rule. right: (R, n) bool."""
-    drawn = _averages(right, np.ones(right.shape[1], dtype=bool), samples)
+    drawn = bootstrap_means(right, np.ones(right.shape[1], dtype=bool), samples)
     return _widened(drawn, wilson(float(right.mean(axis=0).sum()), right.shape[1], COVERAGE), len(right))
 
 
@@ -64,8 +64,8 @@ def _widened(drawn: Array, cases: Band, replicas: int) -> Band:
     return Band(low, high, kind, "seeds_x_cases", cases.n, COVERAGE, (("mean", centre),), seeds=replicas)
 
 
-def _averages(values: Array, mask: Array, samples: Resamples) -> Array:
-    """(B,): averages of per-case values (R, n) over the drawn replicas and the drawn cases in the mask."""
+def bootstrap_means(values: Array, mask: Array, samples: Resamples) -> Array:
+    """(B,): means of per-case values (R, n) over the drawn replicas and those of the drawn cases that are in the mask (n,)."""
     cases = samples.cases * mask
     sums = np.einsum("bn,bn->b", samples.seeds.astype(np.float64) @ values, cases)
     return np.asarray(sums / (samples.seeds.sum(axis=1) * cases.sum(axis=1)))

@@ -46,7 +46,7 @@ class Simulated(NamedTuple):
 # Of one study's own shares
 
 
-def share_coverage(missed: Array, replicas: int, seed: int, studies: int = 400) -> Simulated:
+def share_coverage(missed: Array, replicas: int, seed: int, studies: int = 200) -> Simulated:
     """How often `share_band` holds the truth in a world like this study: its cases are drawn anew from those seen, each
     missed by a replica with the share of replicas that missed it, replicas independently.
 
@@ -98,9 +98,7 @@ def _calls(d: Array, ratio: float, counts: Array) -> dict[str, Array]:
     }
 
 
-def false_positives_on_cases(
-    n: int, positives: int, accuracy: float, seed: int, studies: int = 1000
-) -> list[Simulated]:
+def false_positives_on_cases(n: int, positives: int, accuracy: float, seed: int, studies: int = 300) -> list[Simulated]:
     """The same for the two rules that compare fixed models on one test set: exact McNemar, and DeLong's for the AUC."""
     world = World(positives, n - positives, accuracy)
     numbers = generator(seed, SIMULATION)

@@ -1,0 +1,56 @@
+"""How numbers and scores are written for people, the same on the screen and on both pages."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+SCORES = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier", "skill")
+COUNTS = ("true_positives", "false_negatives", "false_positives", "true_negatives")
+GAPS = ("gap", "gap_keras", "gap_accuracy")
+FENCE = ("fence_sensitivity", "fence_specificity")
+LABELS = {
+    "auc": "AUC", "log_loss": "log loss", "brier": "Brier score", "skill": "Brier skill", "gap": "loss",
+    "gap_keras": "loss, as Keras prints it", "gap_accuracy": "accuracy, train - validation",
+    "calibration_intercept": "intercept (0)", "calibration_slope": "slope (1)",
+    "calibration_observed_expected": "observed / expected (1)", "calibration_error": "error over ten bins",
+    "fence_sensitivity": "sensitivity", "fence_specificity": "specificity",
+}  # fmt: skip
+
+
+def label(score: str) -> str:
+    """How a score is written for people."""
+    return LABELS.get(score, score.replace("_", " "))
+
+
+def number(value: float | None) -> str:
+    """Three decimals, or two significant digits where three decimals would show less."""
+    if value is None:
+        return "-"
+    if value != 0 and abs(value) < 0.0095:
+        return f"{value:.2g}" if math.isfinite(value) else str(value)
+    return f"{value:.3f}"
+
+
+def interval(band: Mapping[str, Any] | None) -> str:
+    """[low, high]."""
+    return "-" if band is None else f"[{number(band['low'])}, {number(band['high'])}]"
+
+
+def middle(band: Mapping[str, Any] | None) -> str:
+    """The first centre."""
+    return number(next(iter(band["centres"].values()), None)) if band else "-"
+
+
+def percent(value: float) -> str:
+    """A share, to a tenth of a percent."""
+    return f"{value:.1%}"
+
+
+def points(value: float) -> str:
+    """A difference of shares, in points."""
+    return f"{100 * value:+.2f}"
+
+
+def exact(value: float) -> str:
+    """Two significant digits."""
+    return f"{value:.2g}"

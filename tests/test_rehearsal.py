@@ -1,0 +1,258 @@
+"""After the opening: fresh divisions, comparisons and what the report and the tracker say of them, on real studies."""
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from canonical import digest, query, runs
+from scipy import stats
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+from test_study import SMALL, cli
+
+import handnet.bands
+from experiments.analysis import Analysis
+from experiments.comparisons import OverSplits, Rivalry, may_word
+from experiments.reading import read
+from experiments.rehearsal import ANEW, Rehearsal, stream_seeds
+from experiments.report.statements import statements
+from experiments.summary import Confirmed, metrics
+from handnet import Dataset, Recipe, load_backend, seeded_plan, split
+from handnet.bands import Band
+from handnet.bands.compare import Comparison, Rope, Wins
+from handnet.bands.simulated import Simulated
+from handnet.grade import grade
+
+FEW = [*SMALL, "OPEN=1"]
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small study with its test open, its rehearsals made, the search made anew in each."""
+    home = tmp_path_factory.mktemp("rehearsed")
+    assert cli(home, "study", *FEW, "IDEAL=1") == 0
+    return home
+
+
+def facts(home: Path) -> dict:
+    (path,) = (home / "reports").glob("*/report.json")
+    return json.loads(path.read_text())
+
+
+def places(home: Path) -> dict[str, Path]:
+    """The file of every rehearsal that counts."""
+    sql = """SELECT r.artifact_uri, t.value FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid
+             WHERE t.key = 'handnet.key' AND r.lifecycle_stage = 'active'"""
+    found = query(home / "mlflow.db", sql)
+    return {
+        key: Path(uri.removeprefix("file://")) / "rehearsal.npz"
+        for uri, key in found
+        if key.startswith(("split/", "ideal/"))
+    }
+
+
+def stored(home: Path) -> dict[str, Rehearsal]:
+    """Every rehearsal, read from the files alone."""
+    return {key: Rehearsal.from_npz(path.read_bytes()) for key, path in places(home).items()}
+
+
+def test_a_sealed_study_rehearses_nothing(tmp_path: Path) -> None:
+    assert cli(tmp_path, "study", *SMALL) == 0
+    assert not [key for key in runs(tmp_path) if key.startswith(("split/", "ideal/", "streams/"))]
+    found = facts(tmp_path)
+    assert not [band for band in found["bands"] if band["part"] == "rehearsal"]
+    assert not any("fresh divisions" in line for line in found["statements"])
+
+
+def test_a_rehearsal_is_a_fresh_split_of_the_whole_table_and_nothing_else(rehearsed: Path, data: Dataset) -> None:
+    one = next(one for key, one in stored(rehearsed).items() if key.startswith("split/") and key.endswith("/1001"))
+    rest, test = train_test_split(np.arange(569), test_size=0.2, random_state=1001, stratify=data.y)
+    train, _ = train_test_split(rest, test_size=0.25, random_state=1001, stratify=data.y[rest])
+    assert np.array_equal(one.y, data.y[test])
+    assert one.ratio == 114 / 341
+    scaler = StandardScaler().fit(data.X[train])
+    model = LogisticRegression(max_iter=10_000).fit(scaler.transform(data.X[train]), data.y[train])
+    expected = model.decision_function(scaler.transform(data.X[test]))
+    assert one.logits["logistic regression"][0] == pytest.approx(expected, rel=1e-12)
+    parts = split(data, seed=1001)
+    recipe = Recipe(learning_rate=1e-3, dropout=0.2, epochs=50)
+    backend = load_backend("numpy")
+    fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [2000, 2001]))
+    assert np.array_equal(one.logits["chapter"], backend.logits(fit.layers, parts.test.open(lambda _: True).X))
+
+
+def test_a_rehearsal_survives_its_file() -> None:
+    one = Rehearsal(3, np.array([0, 1]), 0.5, {"../x": np.array([[1.0, -np.inf]]), "y\x00": np.array([[np.nan, 2.0]])})
+    again = Rehearsal.from_npz(one.to_npz())
+    assert (again.split_seed, again.ratio, again.y.tolist()) == (3, 0.5, [0, 1])
+    assert [(*map(repr, (role.strip("\x00"), logits.tolist())),) for role, logits in again.logits.items()] == [
+        (repr("../x"), repr([[1.0, -np.inf]])),
+        (repr("y"), repr([[np.nan, 2.0]])),
+    ]
+
+
+def test_the_comparison_is_scipys_t_on_the_stored_logits(rehearsed: Path) -> None:
+    held = [one for key, one in stored(rehearsed).items() if key.startswith("split/")]
+    d = [np.mean([np.mean((z > 0) == one.y) for z in one.logits["winner"]])
+         - np.mean((one.logits["logistic regression"][0] > 0) == one.y) for one in held]  # fmt: skip
+    scale = np.sqrt((1 / 3 + 114 / 341) * np.var(d, ddof=1))
+    pair = next(
+        one
+        for one in facts(rehearsed)["comparisons"]
+        if (one["ours"], one["theirs"]) == ("winner", "logistic regression")
+    )
+    found = next(one for one in pair["over_splits"] if one["score"] == "accuracy")
+    assert found["difference"]["centres"]["mean"] == pytest.approx(np.mean(d), abs=1e-12)
+    if scale > 0:
+        low, high = stats.t(2, np.mean(d), scale).interval(0.95)
+        assert [found["difference"]["low"], found["difference"]["high"]] == pytest.approx([low, high], abs=1e-12)
+        assert found["p"] == pytest.approx(2 * stats.t(2).sf(abs(np.mean(d)) / scale), abs=1e-12)
+    assert found["decides"]
+
+
+def test_the_split_band_takes_one_network_a_split(rehearsed: Path) -> None:
+    held = [one for key, one in sorted(stored(rehearsed).items()) if key.startswith("split/")]
+    values = [np.mean((one.logits["winner"][place % 2] > 0) == one.y) for place, one in enumerate(held)]
+    band = next(one for one in facts(rehearsed)["bands"] if one["role"] == "winner" and one["part"] == "rehearsal"
+                and one["score"] == "accuracy" and one["kind"] == "min-max")  # fmt: skip
+    assert (band["low"], band["high"], band["n"], band["varied"]) == (min(values), max(values), 3, "splits")
+    assert band["coverage"] == 0.5
+
+
+def test_the_search_made_anew_chooses_on_its_own_rows(rehearsed: Path, data: Dataset) -> None:
+    """Its winner is the one whose mean validation loss on that division is least, of what it tried there."""
+    found = {key: dict(run["params"]) for key, run in runs(rehearsed).items() if key.startswith("ideal/")}
+    assert len(found) == 3
+    (key,) = (key for key in found if key.endswith("/1002"))
+    recipe = Recipe(float(found[key]["learning_rate"]), float(found[key]["dropout"]), int(found[key]["epochs"]))
+    parts, backend = split(data, seed=1002), load_backend("numpy")
+    fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [2000, 2001]))
+    logits = backend.logits(fit.layers, parts.test.open(lambda _: True).X)
+    assert np.array_equal(stored(rehearsed)[key].logits[ANEW], logits)
+    roles = {band["role"] for band in facts(rehearsed)["bands"] if band["part"] == "rehearsal"}
+    assert ANEW in roles
+    assert any("the search, made anew in each," in line for line in facts(rehearsed)["statements"])
+
+
+def test_what_was_rehearsed_is_kept_and_grows(rehearsed: Path) -> None:
+    before = digest(rehearsed)
+    assert cli(rehearsed, "study", *FEW) == 0  # without IDEAL=1: it is there already
+    assert digest(rehearsed) == before
+    assert cli(rehearsed, "study", *FEW, "SPLITS=2") == 0
+    assert facts(rehearsed)["settings"]["rehearsal"]["splits"] == 2
+    assert cli(rehearsed, "study", *FEW, "IDEAL=1") == 0
+    assert digest(rehearsed) == before
+
+
+def test_a_damaged_rehearsal_is_made_again(rehearsed: Path, capsys: pytest.CaptureFixture) -> None:
+    before = digest(rehearsed)
+    path = next(iter(places(rehearsed).values()))
+    path.write_bytes(path.read_bytes()[:500])
+    name = next((rehearsed / "reports").iterdir()).name
+    assert cli(rehearsed, "report", f"NAME={name}") == 1
+    assert "are damaged; make study makes them again" in capsys.readouterr().err
+    assert cli(rehearsed, "study", *FEW) == 0
+    assert digest(rehearsed) == before
+
+
+def test_no_rehearsals_where_none_are_wanted(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert cli(tmp_path, "study", *FEW, "SPLITS=1") == 2
+    assert "rehearsal.splits must be 0 or at least 2" in capsys.readouterr().err
+    assert cli(tmp_path, "study", *FEW, "SPLITS=0") == 0
+    found = facts(tmp_path)
+    assert all(not one["over_splits"] for one in found["comparisons"])
+    assert all(one["on_test"] for one in found["comparisons"])
+    assert {one["what"] for one in found["rules"]} == {"mcnemar", "delong"}
+
+
+def test_the_tracker_carries_every_band_of_the_report(rehearsed: Path) -> None:
+    by_role = {dict(run["tags"])["role"]: run for key, run in runs(rehearsed).items() if key.startswith("confirm/")}
+    for band in facts(rehearsed)["bands"]:
+        if band["role"] == ANEW:
+            continue
+        held = {name: float.fromhex(value) for name, _, value, _ in by_role[band["role"]]["metrics"]}
+        group = {
+            name: value
+            for name, value in held.items()
+            if name.startswith(f"{band['part']}/{band['score']}.{band['varied']}.")
+        }
+        assert {band["low"], band["high"]} <= set(group.values()), (band, group)
+    winner = {name for name, *_ in by_role["winner"]["metrics"]}
+    assert {"test/accuracy.seeds_x_cases.low", "rehearsal/accuracy.splits.q025", "versus logistic regression/accuracy.splits.p",
+            "variance/accuracy.split_seed.split.sd", "variance/accuracy.streams.init.sd", "selection/log_loss.cases.corrected",
+            "gap/gap_accuracy.seeds.median", "test/calibration_error.seeds.median", "test/false_negatives.seeds.median"} <= winner  # fmt: skip
+
+
+def test_two_bands_of_one_name_never_share_a_metric() -> None:
+    kinds = [("quantiles", "seeds"), ("min-max", "seeds"), ("wilson", "cases"), ("clopper-pearson", "cases"), ("logit-delong", "cases"),
+             ("multi-bootstrap and wilson", "seeds_x_cases")]  # fmt: skip
+    bands = tuple(Band(place + 0.1, place + 0.2, kind, varied, 9, 0.95) for place, (kind, varied) in enumerate(kinds))
+    from experiments.summary import Quantity
+
+    values = set(metrics([Quantity("x", "test", bands)]).values())
+    assert {end for band in bands for end in (band.low, band.high)} <= values
+
+
+def test_the_streams_are_every_combination_of_their_seeds() -> None:
+    settings = read({"rehearsal.levels": "3"})
+    seeds = stream_seeds(settings)
+    assert len(seeds) == len(set(seeds)) == 27
+    assert seeds[0] == (2000, 2000, 2000)
+    assert seeds[-1] == (2002, 2002, 2002)
+
+
+# Words
+
+
+def worded(p: float, mean: float, found: float = 0.05) -> str:
+    """The statements of a study whose winner differs so much from logistic regression, with a rule that cries wolf so often."""
+    band = Band(mean - 0.01, mean + 0.01, "nadeau-bengio", "splits", 29, 0.95, (("mean", mean),))
+    one = OverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
+    rival = Rivalry("winner", "logistic regression", (one,), None)
+    rules = [Simulated("nadeau-bengio", "x", 0.05, found, 4000)]
+    empty = Analysis({}, [rival], {}, {}, rules, None, ())
+    y, z = np.array([0, 1]), np.array([[-1.0, 1.0], [-1.0, 1.0]])
+    nobody = Confirmed("winner", "c", None, None, z, None)
+    lines = statements([nobody, replace(nobody, role="logistic regression")], empty, y, None)
+    return " ".join(lines)
+
+
+def test_the_verdict_is_the_rules() -> None:
+    assert "is not shown to beat logistic regression, nor to lose to it" in worded(0.2, 0.02)
+    assert "the network beats logistic regression" in worded(0.01, 0.02)
+    assert "the network loses to logistic regression" in worded(0.01, -0.02)
+
+
+def test_a_rule_that_cries_wolf_words_no_verdict() -> None:
+    text = worded(0.01, 0.02, found=0.061)
+    assert "words no verdict" in text
+    assert "beats" not in text
+    assert not may_word("nadeau-bengio", [])
+
+
+def test_no_public_function_gives_a_bare_score_over_seeds() -> None:
+    """A number over seeds travels in a type that knows its n; the exceptions are no scores."""
+    confidences = {"wilks_confidence", "noether_n"}
+    for path in Path(handnet.bands.__file__).parent.glob("*.py"):
+        module = __import__(f"handnet.bands.{path.stem}", fromlist=["*"])
+        public: list[tuple[str, Callable]] = [(name, one) for name, one in inspect.getmembers(module, inspect.isfunction)
+                                              if one.__module__ == module.__name__ and not name.startswith("_")]  # fmt: skip
+        for name, one in public:
+            assert inspect.signature(one).return_annotation not in {float, int} or name in confidences, (
+                f"{path.stem}.{name}"
+            )
+
+
+def test_the_report_grades_what_is_stored(rehearsed: Path) -> None:
+    """Sensitivity of the winner in every division, as the tracker has it, is that of the stored logits."""
+    for key, one in stored(rehearsed).items():
+        held = {name: float.fromhex(value) for name, _, value, _ in runs(rehearsed)[key]["metrics"]}
+        for role, logits in one.logits.items():
+            if len(logits) > 1:
+                expected = float(np.median(grade(logits, one.y).sensitivity))
+                assert held[f"{role}/sensitivity.seeds.median"] == expected
