@@ -12,7 +12,7 @@ from experiments.summary import curve_band
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 
-WORDS = {"seeds_x_cases": "cases and seeds"}
+ASKED = {"seeds": "another seed", "cases": "other cases", "seeds_x_cases": "seed and cases", "splits": "another split"}
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#666666"  # Okabe and Ito: told apart by everyone
 STYLE: Any = {"svg.hashsalt": "handnet", "svg.fonttype": "none", "font.size": 10, "text.parse_math": False,
          "axes.spines.top": False, "axes.spines.right": False}  # fmt: skip
@@ -50,10 +50,7 @@ def forest(bands: Sequence[Mapping[str, Any]], title: str) -> bytes:
             centre = next(iter(band["centres"].values()), None)
             if centre is not None:
                 axes.plot([centre], [place], "o", color="white", markeredgecolor=colour, markersize=7)
-        labels = [
-            f"{band['role']}: {band['kind']} over {band['n']} {WORDS.get(band['varied'], band['varied'])}, {band['coverage']:.0%}"
-            for band in bands
-        ]
+        labels = [f"{band['role']}: {ASKED[band['varied']]} ({band['n']}), {band['coverage']:.0%}" for band in bands]
         axes.set_yticks(range(len(bands)), [" ".join(text.split()) for text in labels])
         axes.set(xlabel=title, ylim=(len(bands) - 0.4, -0.6))
         axes.grid(axis="x", color="#dddddd")

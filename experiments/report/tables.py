@@ -103,13 +103,19 @@ def _bands(facts: Mapping[str, Any], part: str) -> Grid:
     rows = table(facts, part)
     splits = any("splits" in row for row in rows)
     both = any("both" in row for row in rows)
-    headings = ["score", "configuration", "another seed: median [.025, .975]", "min to max", "other cases: mean [95 %]"]
-    headings += ["seed and cases: mean [95 %]", "held in simulation"] if both else []
-    headings += ["another split: median [.025, .975]"] if splits else []
+    headings = ["score", "configuration", "another seed", "min to max", "other cases"]
+    headings += ["seed and cases", "held in simulation"] if both else []
+    headings += ["another split"] if splits else []
     cells = []
     for row in rows:
-        line = [label(row["score"]), _role(row), _said(row.get("seeds")) if "seeds" in row else "no seed", interval(row.get("extremes")),
-                _said(row.get("cases"))]  # fmt: skip
+        line = [
+            label(row["score"]),
+            _role(row),
+            _said(row.get("seeds")),
+            interval(row.get("extremes")),
+            _said(row.get("cases")),
+        ]
+        line[2] = "no seed" if "cases" in row and "seeds" not in row else line[2]
         if both:
             held = row["both"]["simulated"] if "both" in row else None
             line += [_said(row.get("both")), "-" if held is None else percent(held)]
@@ -122,10 +128,11 @@ def _bands(facts: Mapping[str, Any], part: str) -> Grid:
 
 
 HOW_TO_READ = (
-    "Another seed: what training again gives, on this very split. Other cases: what other cases of the same kind would have given "
-    "one network (Wilson for shares, DeLong on the logit for the AUC, t on the logarithm for losses). Seed and cases: both at once, "
-    "resampled together, never narrower than over cases alone; beside it how often it held the truth in simulated studies like "
-    "this one. Another split: one network each on fresh divisions of the table, with a fresh seed. They answer different questions."
+    "Another seed: what training again gives, on this very split, median [.025, .975]. Other cases: what other cases of the same kind "
+    "would have given one network, mean [95 %] (Wilson for shares, DeLong on the logit for the AUC, t on the logarithm for losses). Seed "
+    "and cases: both at once, resampled together, mean [95 %], never narrower than over cases alone; beside it how often it held the "
+    "truth in simulated studies like this one. Another split: one network each on fresh divisions of the table, with a fresh seed, "
+    "median [.025, .975]. They answer different questions."
 )
 
 
