@@ -14,10 +14,12 @@ from experiments.summary import (
     BOOTSTRAPS,
     RESAMPLING_SEED,
     Confirmed,
+    Overfit,
     Quantity,
     fence,
     gaps,
     heard,
+    overfit,
     point_scored,
     scored,
     scored_whole,
@@ -52,6 +54,7 @@ class Analysis:
     streams: Mapping[str, tuple[Component, ...]]  # score -> the winner's three streams
     rules: list[Simulated]
     optimism: Optimism | None  # of the winner's validation loss over the search seeds; None with a single trial
+    overfit: Mapping[str, Overfit]
     best_of: tuple[BestOf, ...]  # the search's curve, of losses negated; empty where trials depend on each other
 
 
@@ -61,6 +64,9 @@ def analyse(settings: Settings, bench: Bench, confirmed: Sequence[Confirmed], tr
     y_val, y_test = bench.parts.val.y, test.y if test else None
     divisions = rehearsals.divisions if rehearsals else ()
     found = {one.role: quantities(one, bench, y_test) + rehearsed(one.role, divisions) for one in confirmed}
+    overfits = {one.role: worth for one in confirmed if (worth := _overfit(one, bench))}
+    for role, worth in overfits.items():
+        found[role].append(worth.gap)
     anew = rehearsed(ANEW, divisions)
     if anew:
         found[ANEW] = anew
@@ -76,6 +82,7 @@ def analyse(settings: Settings, bench: Bench, confirmed: Sequence[Confirmed], tr
         streams=stream_variance(streams, y, stream_seeds(settings)) if streams is not None else {},
         rules=rules(len(divisions), len(y) / len(bench.parts.train.y), len(y), int((y == 1).sum()), float(right)),
         optimism=_optimism(tried, y_val),
+        overfit=overfits,
         best_of=_best_of(settings, tried, y_val),
     )
 
@@ -94,10 +101,14 @@ def quantities(one: Confirmed, bench: Bench, y_test: Array | None) -> list[Quant
         found += (scored_whole if last else scored)(heard(one.replicas, logits), y, part)
         if part == "test":
             found += fence(val, bench.parts.val.y, heard(one.replicas, logits), y, part)
+    return found + gaps(one.replicas)
+
+
+def _overfit(one: Confirmed, bench: Bench) -> Overfit | None:
+    if one.replicas is None:
+        return None
     train = bench.parts.train
-    return found + gaps(
-        one.replicas, bench.backend.logits(one.replicas.fit.layers, train.X), train.y, bench.parts.val.y
-    )
+    return overfit(one.replicas, bench.backend.logits(one.replicas.fit.layers, train.X), train.y, bench.parts.val.y)
 
 
 def _optimism(tried: Sequence[Tried], y_val: Array) -> Optimism | None:

@@ -6,9 +6,10 @@ same opening, however often it is repeated; anything else is one more, and the r
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from experiments.settings import canonical_hash
 from experiments.stores import append_line, whole_lines
@@ -17,7 +18,8 @@ from experiments.stores import append_line, whole_lines
 @dataclass(frozen=True)
 class Opening:
     """One opening of one test set. ordinal counts the distinct openings of these very rows, from 1; seen_before is how
-    many of these cases were in a test opened earlier, these very rows or others of the same data."""
+    many of these cases were in a test opened earlier, these very rows or others of the same data; all of them when an
+    earlier study rehearsed on fresh divisions of that data."""
 
     id: str
     test: str
@@ -42,11 +44,14 @@ class Ledger:
     def openings(self) -> list[Opening]:
         """Every distinct opening, in order."""
         found: dict[str, Opening] = {}
-        for line in whole_lines(self.path):
-            entry = json.loads(line)
-            if entry["event"] == "opened" and entry["id"] not in found:
+        rehearsed: set[str] = set()  # the data whose every row was read by some study's rehearsals
+        for entry in self._events():
+            if entry["event"] == "rehearsed":
+                rehearsed.add(entry["data"])
+            elif entry["event"] == "opened" and entry["id"] not in found:
                 earlier = list(found.values())
                 seen = {case for one in earlier if one.data == entry["data"] for case in one.cases}
+                cases = set(entry["cases"])
                 fields = {
                     name: entry[name]
                     for name in ("id", "test", "study", "fingerprint", "trials", "seeds", "when", "data")
@@ -56,7 +61,7 @@ class Ledger:
                     configs=tuple(entry["configs"]),
                     cases=tuple(entry["cases"]),
                     ordinal=1 + sum(one.test == entry["test"] for one in earlier),
-                    seen_before=len(seen & set(entry["cases"])),
+                    seen_before=len(cases if entry["data"] in rehearsed else seen & cases),
                 )
         return list(found.values())
 
@@ -91,9 +96,18 @@ class Ledger:
 
     def graded(self, opening: Opening) -> None:
         """Note that the grades of an opening are stored. Once is enough."""
-        if not any(json.loads(line)["event"] == "graded" and json.loads(line)["id"] == opening.id
-                   for line in whole_lines(self.path)):  # fmt: skip
-            self._append("graded", {"id": opening.id})
+        self._note_once("graded", {"id": opening.id})
+
+    def rehearsed(self, opening: Opening) -> None:
+        """Note, before it happens, that a study redraws the whole table: from then on every row has been in a test."""
+        self._note_once("rehearsed", {"id": opening.id, "data": opening.data})
+
+    def _note_once(self, event: str, entry: dict[str, object]) -> None:
+        if not any(one["event"] == event and one["id"] == entry["id"] for one in self._events()):
+            self._append(event, entry)
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        return (json.loads(line) for line in whole_lines(self.path))
 
     def _append(self, event: str, entry: dict[str, object]) -> None:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

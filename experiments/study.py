@@ -188,6 +188,7 @@ class Study:
         splits = self.settings.split_seeds
         if not splits:
             return ()
+        self.ledger.rehearsed(rehearser.opening)
         # What was searched anew once stays in the report; it is there already.
         anew = self.settings.rehearsal.ideal or all(rehearser.anew_key(seed) in self.tracking.runs for seed in splits)
         keys = [rehearser.streams_key(), *(rehearser.split_key(seed) for seed in splits)]

@@ -87,17 +87,36 @@ def point_scored(logits: Array, y: Array, part: str) -> list[Quantity]:
     return [Quantity(name, part, (band, *_exact(name, logits[None], y))) for name, band in bands.items()]
 
 
-def gaps(replicas: Replicas, train_logits: Array | None = None, y_train: Array | None = None,
-         y_val: Array | None = None) -> list[Quantity]:  # fmt: skip
-    """The train-validation gaps over seeds; that of accuracy too where the logits of the train rows are given."""
-    sound = replicas.sound
-    if sound.sum() < 2:
+def gaps(replicas: Replicas) -> list[Quantity]:
+    """Both train-validation gaps of the loss, over seeds."""
+    if replicas.sound.sum() < 2:
         return []
     found = gap(replicas.fit)._asdict()
-    if train_logits is not None and y_train is not None and y_val is not None:
-        train, val = grade(train_logits, y_train).accuracy, grade(replicas.val_logits, y_val).accuracy
-        found["gap_accuracy"] = train - val
-    return [Quantity(name, "gap", tuple(seed_bands(np.where(sound, one, np.nan)))) for name, one in found.items()]
+    return [
+        Quantity(name, "gap", tuple(seed_bands(np.where(replicas.sound, one, np.nan)))) for name, one in found.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Overfit:
+    """Train against validation accuracy, per seed. flagged: how many of `seeds` are at least .03, and a tenth of their
+    validation accuracy, better on train rows (skore's rule SKD001)."""
+
+    gap: Quantity
+    flagged: int
+    seeds: int
+
+
+def overfit(replicas: Replicas, train_logits: Array, y_train: Array, y_val: Array) -> Overfit | None:
+    """The gap of accuracy; None when fewer than two replicas are sound."""
+    if replicas.sound.sum() < 2:
+        return None
+    train = grade(heard(replicas, train_logits), y_train).accuracy
+    val = grade(heard(replicas, replicas.val_logits), y_val).accuracy
+    flagged = (train - val >= np.maximum(0.03, 0.1 * val)).sum()
+    return Overfit(
+        Quantity("gap_accuracy", "gap", tuple(seed_bands(train - val))), int(flagged), int(replicas.sound.sum())
+    )
 
 
 def fence(val_logits: Array, y_val: Array, logits: Array, y: Array, part: str) -> list[Quantity]:

@@ -263,7 +263,7 @@ def test_a_seed_band_counts_the_diverged_and_never_averages_them_away() -> None:
     with pytest.raises(KeyError, match="no centre 'mode'"):
         band.centre("mode")
     for values in ([1.0], [1.0, np.nan], []):
-        with pytest.raises(ValueError, match="at least 2 replicas"):
+        with pytest.raises(ValueError, match="at least 2 finite scores"):
             seed_bands(np.array(values))
 
 
@@ -286,6 +286,9 @@ def test_cases_are_counted_over_seeds() -> None:
     assert table["always"].tolist() == [True, False, False, False]
     assert table["flips"].tolist() == [False, True, True, False]
     assert table["score_median"][0] == pytest.approx(expit(1))
+    assert table["self_consistency"].tolist() == pytest.approx([1, 1 / 3, 1 / 3, 1])  # 3 of 3 pairs agree, or 1 of 3
+    interval = binomtest(int(table["misses"][1]), 3).proportion_ci(method="wilson")
+    assert (table["miss_low"][1], table["miss_high"][1]) == pytest.approx((interval.low, interval.high))
     assert table["extremes"][3] == "c +7.0 sd, b -6.0 sd, a +5.0 sd"
     with pytest.raises(ValueError, match="at least 2 finite replicas"):
         case_table(z[:1], np.array([1, 0, 0, 0]), np.arange(4), scaled, ("a", "b", "c"))

@@ -14,7 +14,7 @@ from handnet import load_backend
 
 def study(home: Path, backend: str) -> dict:
     words = ["TRIALS=4", "DESIGN=sobol", "SEEDS=3", "CONFIRM=4", "DTYPE=float64", "space.learning_rate.high=0.01",
-             "space.epochs.high=40", "OPEN=1", f"BACKEND={backend}"]  # fmt: skip
+             "space.epochs.high=40", "OPEN=1", "SPLITS=2", "rehearsal.seeds=2", "rehearsal.levels=2", f"BACKEND={backend}"]  # fmt: skip
     command = [sys.executable, "-m", "experiments", "study", "--mlruns", str(home), *words]
     run = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2000:]

@@ -56,7 +56,7 @@ def facts_with(name: str) -> dict:
         "schema": 1, "study": name, "fingerprint": "f", "data": {"digest": "d", "cases": 9, "features": 2, "positive_class": name},
         "split": {"parts": {one: {"cases": 3, "positive": 1} for one in ("train", "val", "test")}, "digest": "s", "test_digest": "t", "order": "o", "seed": 1, "stratify": True},
         "bands": [one | {"kind": kind} for one in (band, gap) for kind in ("quantiles", "min-max")],
-        "configurations": [{"role": name, "config_id": "c", "recipe": None}], "statements": [name], "comparisons": [pair],
+        "configurations": [{"role": name, "config_id": "c", "recipe": None, "overfit": None}], "statements": [name], "comparisons": [pair],
         "variance": [{"role": name, "design": "d", "score": "accuracy", "components": [part]}], "rules": [rule],
         "selection": {"corrected": None, "best_of": None}, "wilks": {"holds": False}, "watched": [{"case": name, "part": None}],
         "missed": [row], "search": {"design": "tpe", "objective": "o", "seeds": [0, 1, 2], "winner_on_fresh_seeds": {}, "trials": []}, "opening": None,

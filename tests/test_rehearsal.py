@@ -215,7 +215,7 @@ def worded(p: float, mean: float, found: float = 0.05) -> str:
     one = OverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
     rival = Rivalry("winner", "logistic regression", (one,), None)
     rules = [Simulated("nadeau-bengio", "x", 0.05, found, 4000)]
-    empty = Analysis({}, [rival], {}, {}, rules, None, ())
+    empty = Analysis({}, [rival], {}, {}, rules, None, {}, ())
     y, z = np.array([0, 1]), np.array([[-1.0, 1.0], [-1.0, 1.0]])
     nobody = Confirmed("winner", "c", None, None, z, None)
     lines = statements([nobody, replace(nobody, role="logistic regression")], empty, y, None)

@@ -75,6 +75,7 @@ def test_everything_is_written_exactly_once(finished: Path) -> None:
     assert len(trials(finished)) == 4
     assert [json.loads(line)["event"] for line in (finished / "openings.jsonl").read_text().splitlines()] == [
         "opened",
+        "rehearsed",
         "graded",
     ]
 
@@ -185,7 +186,7 @@ def test_logistic_regression_is_scikit_learns(finished: Path, data: Dataset, par
     model = LogisticRegression(max_iter=10_000).fit(parts.train.X, parts.train.y)
     right = int((model.predict((data.X[parts.test_rows] - parts.mean) / parts.scale) == data.y[parts.test_rows]).sum())
     (band,) = [band for band in report(finished)["bands"]
-               if (band["role"], band["part"], band["score"]) == ("logistic regression", "test", "accuracy")]  # fmt: skip
+               if (band["role"], band["part"], band["score"], band["kind"]) == ("logistic regression", "test", "accuracy", "wilson")]  # fmt: skip
     assert band["centres"]["share"] == right / 114
     assert band["low"] == pytest.approx(binomtest(right, 114).proportion_ci(method="wilson").low, abs=1e-12)
     assert band["varied"] == "cases"
@@ -293,7 +294,7 @@ def test_other_openings_are_counted(finished: Path, capsys: pytest.CaptureFixtur
 def test_the_same_patients_under_another_scaler_are_the_same_test(tmp_path: Path, data: Dataset) -> None:
     one, two, other = split(data), split(data, val=0.3), split(data, seed=8)
     assert one.test.digest == two.test.digest != other.test.digest
-    words = [*SMALL, "TRIALS=1", "OPEN=1"]
+    words = [*SMALL, "SPLITS=0", "TRIALS=1", "OPEN=1"]
     assert cli(tmp_path, "study", *words) == 0
     assert cli(tmp_path, "study", *words, "split.val=0.3") == 0
     assert cli(tmp_path, "study", *words, "split.seed=8") == 0
@@ -302,10 +303,13 @@ def test_the_same_patients_under_another_scaler_are_the_same_test(tmp_path: Path
     shared = len(set(one.test.case_ids.tolist()) & set(other.test.case_ids.tolist()))
     assert [one.seen_before for one in openings] == [0, 114, shared]
     assert 0 < shared < 114
+    assert cli(tmp_path, "study", *words, "SPLITS=2") == 0  # a rehearsal reads every row
+    assert cli(tmp_path, "study", *words, "SPLITS=0", "split.seed=9") == 0
+    assert Ledger(tmp_path).openings()[-1].seen_before == 114
 
 
 def test_a_study_under_its_own_name_is_found_without_naming_it(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert cli(tmp_path, "study", "TRIALS=1", "CONFIRM=3", "OPEN=1") == 0
+    assert cli(tmp_path, "study", "TRIALS=1", "CONFIRM=3", "OPEN=1", "SPLITS=0") == 0
     hint = re.search(r"make (case ID=\d+)\n", capsys.readouterr().out)[1]
     assert cli(tmp_path, *hint.split()) == 0
     assert cli(tmp_path, "report") == 0

@@ -64,7 +64,7 @@ def document(
             for one in rows
             for band in one.bands
         ],
-        "configurations": [_configuration(one) for one in confirmed],
+        "configurations": [_configuration(one, analysis) for one in confirmed],
         "statements": statements(confirmed, analysis, bench.parts.val.y, test),
         "comparisons": [_rivalry(one) for one in analysis.rivalries],
         "variance": [
@@ -199,8 +199,18 @@ def _wilks(seeds: int, content: float = 0.95) -> dict[str, Any]:
     return {"content": content, "confidence": confidence, "seeds": seeds, "holds": confidence >= content}
 
 
-def _configuration(one: Confirmed) -> dict[str, Any]:
-    facts: dict[str, Any] = {"role": one.role, "config_id": one.config_id, "recipe": None, "seeds": [], "diverged": []}
+def _configuration(one: Confirmed, analysis: Analysis) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "role": one.role,
+        "config_id": one.config_id,
+        "recipe": None,
+        "seeds": [],
+        "diverged": [],
+        "overfit": None,
+    }
+    worth = analysis.overfit.get(one.role)
+    if worth:
+        facts["overfit"] = {"flagged": worth.flagged, "seeds": worth.seeds}
     if one.recipe and one.replicas:
         lost = one.replicas.fit.diverged_at
         facts["recipe"] = vars(one.recipe) | {"hidden": list(one.recipe.hidden)}

@@ -249,6 +249,7 @@ def _deviation(facts: Mapping[str, Any], part: str) -> Grid:
 
 def _selection(facts: Mapping[str, Any]) -> Grid:
     found = facts["selection"]["corrected"]
+    no_curve = "The trials of this search were chosen in the light of each other, so there is no curve of the best against its size."
     band = found["band"]
     return Grid(
         "What choosing costs",
@@ -256,6 +257,7 @@ def _selection(facts: Mapping[str, Any]) -> Grid:
         "(bootstrap bias corrected cross-validation, Tsamardinos et al. 2018).",
         ("as chosen", "corrected [95 %]", "cases"),
         [(f"{found['naive']:.4f}", f"{found['corrected']:.4f} {interval(band)}", str(band["n"]))],
+        "" if facts["selection"]["best_of"] else no_curve,
     )
 
 
@@ -334,9 +336,16 @@ def _calibration(facts: Mapping[str, Any], part: str) -> Grid:
 def _gaps(facts: Mapping[str, Any]) -> Grid:
     rows = [(label(row["score"]), _role(row), _said(row["seeds"]), interval(row["extremes"]), f"{row['seeds']['n']}, "
              f"{percent(row['seeds']['coverage'])}") for row in table(facts, "gap", GAPS)]  # fmt: skip
+    flags = [
+        f"{one['role']} {one['overfit']['flagged']} of {one['overfit']['seeds']}"
+        for one in facts["configurations"]
+        if one["overfit"]
+    ]
     return Grid(
         "The gap between train and validation",
-        "",
+        f"Seeds flagged as overfitting (accuracy at least .03, and a tenth, better on train than on validation rows): {', '.join(flags)}."
+        if flags
+        else "",
         ("gap", "configuration", "another seed: median [.025, .975]", "min to max", "seeds, covers"),
         rows,
         "Loss: validation minus train, dropout off in both, at the epoch whose weights are returned. Keras's gap takes the train loss "
