@@ -17,7 +17,8 @@ from experiments.sealed import Opening
 from experiments.search import Proposals
 from experiments.settings import Refusal, Settings, canonical_hash
 from experiments.summary import heard, objective
-from experiments.workers import Bench, to_npz
+from experiments.workers import Bench, Replicas, to_npz
+from handnet.backend import Layer
 from handnet.data import Array, Table
 from handnet.recipe import Recipe
 from handnet.splits import split
@@ -37,19 +38,46 @@ class Rehearsal:
     y: Array
     ratio: float
     logits: Mapping[str, Array]
+    winner: "Trained | None" = None
 
     def to_npz(self) -> bytes:
         """As an .npz file, exact to the bit. Roles are content, not names: they come from the user's settings."""
         parts = {f"logits_{place}": one for place, one in enumerate(self.logits.values())}
         head = {"split_seed": np.array(self.split_seed), "y": self.y, "ratio": np.array(self.ratio)}
-        return to_npz(**head, roles=np.array(list(self.logits)), **parts)
+        winner = self.winner.parts() if self.winner else {}
+        return to_npz(**head, roles=np.array(list(self.logits)), **parts, **winner)
 
     @staticmethod
     def from_npz(content: bytes) -> "Rehearsal":
         """What `to_npz` wrote. Raises ValueError or KeyError when it is something else."""
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             logits = {str(role): file[f"logits_{place}"] for place, role in enumerate(file["roles"])}
-            return Rehearsal(int(file["split_seed"]), file["y"], float(file["ratio"]), logits)
+            winner = Trained.from_parts(file) if "train_rows" in file else None
+            return Rehearsal(int(file["split_seed"]), file["y"], float(file["ratio"]), logits, winner)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The winner's networks of one division, those that did not diverge, and what they were trained on."""
+
+    layers: tuple[Layer, ...]
+    train_rows: Array  # (n_train,) row numbers in the table
+    mean: Array  # (features,), of the scaler
+    scale: Array
+
+    def parts(self) -> dict[str, Array]:
+        """As named arrays."""
+        layers = {
+            f"{name}_{place}": part for place, layer in enumerate(self.layers) for name, part in layer._asdict().items()
+        }
+        return {"train_rows": self.train_rows, "mean": self.mean, "scale": self.scale, **layers}
+
+    @staticmethod
+    def from_parts(parts: Mapping[str, Array]) -> "Trained":
+        """What `parts` gave."""
+        depth = sum(name.startswith("weight_") for name in parts)
+        layers = tuple(Layer(parts[f"weight_{place}"], parts[f"bias_{place}"]) for place in range(depth))
+        return Trained(layers, parts["train_rows"], parts["mean"], parts["scale"])
 
 
 @dataclass(frozen=True)
@@ -93,9 +121,12 @@ class Rehearser:
     def frozen_on(self, split_seed: int) -> Rehearsal:
         """The frozen configurations and the baselines: FixHOptEst of Bouthillier et al. 2021."""
         bench, test = self._redrawn(split_seed)
-        logits = {one.role: self._logits(bench, one.recipe, test) for one in self.frozen}
+        fits = {one.role: bench.fit(one.recipe, self.settings.rehearsal_seeds) for one in self.frozen}
+        logits = {role: _on(bench, replicas, test) for role, replicas in fits.items()}
         logits |= {rival.role: rival.logits(test.X)[None] for rival in baselines(bench.parts.train)}
-        return self._rehearsal(split_seed, bench, test, logits)
+        sound = fits["winner"].pick(fits["winner"].sound)
+        winner = Trained(sound.fit.layers, bench.parts.train_rows, bench.parts.mean, bench.parts.scale)
+        return self._rehearsal(split_seed, bench, test, logits, winner)
 
     def anew_on(self, split_seed: int, check: Callable[[], None]) -> tuple[Rehearsal, Recipe]:
         """The whole search repeated on the division's own train and validation rows, its winner on the division's test:
@@ -112,25 +143,26 @@ class Rehearser:
             raise Refusal(f"searched anew on split {split_seed}, all {self.settings.trials} configurations diverged; "
                           "IDEAL=0 leaves these searches out.", 1)  # fmt: skip
         recipe = self.settings.recipe(**winner.params)
-        return self._rehearsal(split_seed, bench, test, {ANEW: self._logits(bench, recipe, test)}), recipe
+        logits = _on(bench, bench.fit(recipe, self.settings.rehearsal_seeds), test)
+        return self._rehearsal(split_seed, bench, test, {ANEW: logits}), recipe
 
     def streams(self, test: Table) -> Array:
         """(levels^3, n) logits of the winner on the study's own test rows, its seed's three streams varied one by one:
         every combination of `levels` seeds for first weights, orders and masks, in the order of `stream_seeds`."""
         recipe = self.frozen[0].recipe
-        replicas = self.bench.fit(recipe, stream_seeds(self.settings))
-        return heard(replicas, self.bench.backend.logits(replicas.fit.layers, test.X))
+        return _on(self.bench, self.bench.fit(recipe, stream_seeds(self.settings)), test)
 
     def _redrawn(self, split_seed: int) -> tuple[Bench, Table]:
         parts = split(self.bench.data, **{**vars(self.settings.split), "seed": split_seed})
         return dataclasses.replace(self.bench, parts=parts), parts.test.open(lambda _: self.opening)
 
-    def _logits(self, bench: Bench, recipe: Recipe, test: Table) -> Array:
-        replicas = bench.fit(recipe, self.settings.rehearsal_seeds)
-        return heard(replicas, bench.backend.logits(replicas.fit.layers, test.X))
+    def _rehearsal(self, split_seed: int, bench: Bench, test: Table, logits: Mapping[str, Array],
+                   winner: Trained | None = None) -> Rehearsal:  # fmt: skip
+        return Rehearsal(split_seed, test.y, len(test.y) / len(bench.parts.train.y), logits, winner)
 
-    def _rehearsal(self, split_seed: int, bench: Bench, test: Table, logits: Mapping[str, Array]) -> Rehearsal:
-        return Rehearsal(split_seed, test.y, len(test.y) / len(bench.parts.train.y), logits)
+
+def _on(bench: Bench, replicas: Replicas, test: Table) -> Array:
+    return heard(replicas, bench.backend.logits(replicas.fit.layers, test.X))
 
 
 def _hashed(*content: object) -> str:

@@ -37,7 +37,7 @@ from handnet.bands.compare import (
     probability_better,
     rope,
 )
-from handnet.bands.multibootstrap import bootstrap_scores, seeds_x_cases, share_band
+from handnet.bands.multibootstrap import bootstrap_means, bootstrap_scores, seeds_x_cases, share_band
 from handnet.bands.seeds import seed_deviation, wilks_confidence
 from handnet.bands.selection import expected_best, selection_optimism
 from handnet.bands.simulated import (
@@ -612,10 +612,10 @@ def planted(levels: dict[str, int], deviations: dict[str, float], seed: int) -> 
 
 
 @pytest.mark.parametrize(("levels", "deviations"), [
-    ({"split": 8, "seed": 5}, {"split": 1.0, "seed": 0.5, "split x seed": 0.3}),
-    ({"init": 6, "order": 5, "dropout": 4},
-     {"init": 2.0, "order": 1.6, "dropout": 1.8, "init x order": 0.5, "init x dropout": 0.4, "order x dropout": 0.6,
-      "init x order x dropout": 0.1}),
+    ({"split": 12, "seed": 10}, {"split": 1.0, "seed": 0.8, "split x seed": 1.0}),
+    ({"init": 8, "order": 7, "dropout": 6},
+     {"init": 1.5, "order": 1.2, "dropout": 1.3, "init x order": 0.7, "init x dropout": 0.6, "order x dropout": 0.8,
+      "init x order x dropout": 0.6}),
 ])  # fmt: skip
 def test_planted_variances_are_found_again(levels: dict[str, int], deviations: dict[str, float]) -> None:
     tables = [variance_table(planted(levels, deviations, seed), crossed(levels)) for seed in range(300)]
@@ -639,6 +639,21 @@ def test_mean_squares_are_those_of_statsmodels(levels: dict[str, int]) -> None:
     for name, source in {**names, "Residual": " x ".join(levels)}.items():
         assert found[source].degrees == theirs.df[name]
         assert found[source].mean_square == pytest.approx(theirs.sum_sq[name] / theirs.df[name], abs=1e-9)
+
+
+def test_components_of_three_factors_are_the_textbooks() -> None:
+    """Searle, Casella & McCulloch: (MS_a - MS_ab - MS_ac + MS_abc) / (levels of b and c), (MS_ab - MS_abc) / (of c)."""
+    levels = {"init": 5, "order": 4, "dropout": 3}
+    sources = [" x ".join(one) for size in (1, 2, 3) for one in combinations(levels, size)]
+    values = planted(levels, dict.fromkeys(sources, 1.0), 2)
+    found = {frozenset(row.source.split(" x ")): row for row in variance_table(values, crossed(levels))}
+    assert 0 < sum(row.negative for row in found.values()) < len(found)
+    for source, row in found.items():
+        others = [set(more) for size in range(4) for more in combinations(set(levels) - source, size)]
+        signed = sum((-1) ** len(more) * found[source | more].mean_square for more in others)
+        repeats = np.prod([count for name, count in levels.items() if name not in source])
+        assert row.deviation**2 == pytest.approx(max(signed, 0) / repeats, abs=1e-12)
+        assert row.negative == (signed < 0)
 
 
 def test_shares_of_variance_add_up_and_what_is_below_nothing_says_so() -> None:
@@ -762,7 +777,7 @@ def test_the_best_of_equals_flatters_itself_until_it_pays() -> None:
     draws = generator(16, 0)
     studies = [selection_optimism(draws.exponential(size=(30, 114)), recounts(draws, 114, 100)) for _ in range(150)]
     naive, corrected = (np.array([getattr(one, name) for one in studies]) for name in ("naive", "corrected"))
-    assert abs(corrected.mean() - 1) < standard_error(corrected)
+    assert abs(corrected.mean() - 1) < 3 * standard_error(corrected) < corrected.std() / 4
     assert naive.mean() < 1 - 3 * standard_error(naive)
     assert naive.mean() < 1 - naive.std()  # of most studies, not of their average only
 
@@ -892,8 +907,9 @@ def test_every_band_holds_the_truth_as_often_as_it_says() -> None:
     }
     for one in found:
         assert one.studies >= 55  # the few without a calibration slope are left out
-        assert one.found >= one.nominal - 3 * one.error - KNOWN_LOW.get(one.what, 0), one
-        assert one.error == pytest.approx(np.sqrt(max(one.found * (1 - one.found), 0.25 / one.studies) / one.studies))
+        # Of seeds and splits each study gives a share of further draws, which scatters far less than a yes or no.
+        slack = 0.03 if one.what.startswith(("seeds ", "splits ")) else 3 * one.error
+        assert one.found >= one.nominal - slack - KNOWN_LOW.get(one.what, 0), one
 
 
 def test_simulations_say_the_same_again() -> None:
@@ -911,3 +927,48 @@ def test_a_studys_own_shares_are_held() -> None:
     assert 0.9 <= found.found <= 1
     assert (found.studies, found.nominal) == (200, pytest.approx(0.95))
     assert share_coverage(missed, 30, seed=1, studies=200) == found
+
+
+# Where there is nothing to go by
+
+
+def test_without_spread_the_posterior_is_a_point() -> None:
+    assert rope(np.full(5, 0.25), 0.1, 0.01) == (0, 0, 1)
+    assert rope(np.full(5, -0.25), 0.1, 0.01) == (1, 0, 0)
+    assert rope(np.zeros(5), 0.1, 0) == (0, 1, 0)
+
+
+def test_two_perfect_models_are_not_told_apart_to_the_last_digit() -> None:
+    y = np.repeat([1, 0], [42, 72])
+    z = np.where(y == 1, 3.0, -3.0)[None]
+    found = auc_difference(z, 2 * z, y)
+    assert found.p == 1
+    assert -found.band.low == found.band.high == 1 - wilson(42, 42).low
+    with pytest.raises(ValueError, match="2 cases of each class"):
+        delong(z[:, 41:], y[41:])
+
+
+def test_one_probability_for_all_has_no_slope() -> None:
+    y = np.repeat([1, 0], [3, 5])
+    assert np.isnan(calibration(np.zeros((1, 8)), y).slope[0])
+    assert calibration_bands(np.zeros((1, 8)), y) is None
+
+
+def test_ten_errors_are_not_few() -> None:
+    right = np.ones((20, 72), dtype=bool)
+    right[:, :10] = False
+    draws = resamples(1, 20, np.zeros(72), 500)
+    alone = np.quantile(bootstrap_means(right, np.ones(72, dtype=bool), draws), [0.025, 0.975])
+    wide = wilson(62, 72)
+    expected = (
+        alone if alone[1] - alone[0] >= wide.high - wide.low else [min(alone[0], wide.low), max(alone[1], wide.high)]
+    )
+    found = share_band(right, draws)
+    assert [found.low, found.high] == pytest.approx(list(expected), abs=1e-12)
+
+
+def test_a_sample_of_every_case_scores_nothing() -> None:
+    losses = np.array([[0.1, 0.2, 0.9], [0.3, 0.3, 0.3]])
+    counts = np.array([[1, 1, 1], [2, 1, 0], [0, 3, 0], [0, 0, 3]])
+    found = selection_optimism(losses, counts)
+    assert found.corrected == pytest.approx(np.mean([0.9, (0.1 + 0.9) / 2, 0.3]))

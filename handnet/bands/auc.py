@@ -38,9 +38,11 @@ def delong(logits: Array, y: Array, coverage: float = 0.95) -> Band:
         logit(A) -+ z sqrt(var) / (A (1 - A)),    var = S10 / n+ + S01 / n-, averaged over the replicas
 
     logits: (R, n) finite; y: (n,). It cannot leave [0, 1], where the untransformed one does at AUCs near 1. When no
-    replica misplaces a pair there is no variance to go by, and the interval is Wilson's for the smaller class.
+    replica misplaces a pair there is no variance to go by, and the interval is Wilson's for the smaller class. A score
+    that is the same for all cases has an AUC of 1/2 on any others too. Raises ValueError for a class of one case.
     """
     z, positive = np.asarray(logits, dtype=np.float64), np.asarray(y) == 1
+    _check(positive)
     found = [_placements(pair_scores(row, positive)) for row in z]
     area, n = float(np.mean([one.auc for one in found])), len(positive)
     centres = (("mean", area),)
@@ -55,8 +57,13 @@ def delong(logits: Array, y: Array, coverage: float = 0.95) -> Band:
 
 
 def auc_difference(ours: Array, theirs: Array, y: Array, coverage: float = 0.95) -> Comparison:
-    """Mean AUC of `ours` (R, n) minus that of `theirs` (Q, n) on the same cases, with DeLong's interval and p."""
+    """Mean AUC of `ours` (R, n) minus that of `theirs` (Q, n) on the same cases, with DeLong's interval and p.
+
+    Without variance, as between two that misplace no pair, the interval is as wide as `delong`'s for a perfect score.
+    Raises ValueError for a class of one case.
+    """
     positive = np.asarray(y) == 1
+    _check(positive)
     # The mean AUC over replicas is itself a two-sample U-statistic, with the mean kernel.
     a, b = (
         _placements(np.mean([pair_scores(row, positive) for row in np.asarray(z, dtype=np.float64)], axis=0))
@@ -64,10 +71,18 @@ def auc_difference(ours: Array, theirs: Array, y: Array, coverage: float = 0.95)
     )
     mean = a.auc - b.auc
     deviation = float(np.sqrt(max(a.covariance(a) + b.covariance(b) - 2 * a.covariance(b), 0.0)))
-    half = float(norm.ppf((1 + coverage) / 2)) * deviation
+    fewest = int(min(positive.sum(), (~positive).sum()))
+    half = float(norm.ppf((1 + coverage) / 2)) * deviation or 1 - wilson(fewest, fewest, coverage).low
     p = float(2 * norm.sf(abs(mean) / deviation)) if deviation else float(mean == 0)
     band = Band(mean - half, mean + half, "delong", "cases", len(positive), coverage, (("mean", mean),))
     return Comparison(band, p)
+
+
+def _check(positive: Array) -> None:
+    if min(positive.sum(), (~positive).sum()) < 2:
+        raise ValueError(
+            f"an AUC's interval needs 2 cases of each class, but got {positive.sum()} and {(~positive).sum()}."
+        )
 
 
 def _placements(kernel: Array) -> Placements:

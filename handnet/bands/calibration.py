@@ -92,8 +92,11 @@ def _intercepts(z: Array, y: Array) -> Array:
 
 
 def _line(z: Array, y: Array) -> Array:
-    """Intercept and slope of the logistic regression of y on z; the slope is infinite where no finite one is best."""
+    """Intercept and slope of the logistic regression of y on z; the slope is infinite where the logit separates the
+    classes, for then no finite one is best."""
     upper, lower = z[y == 1], z[y == 0]
+    if z.min() == z.max():
+        return np.array([np.nan, np.nan])  # one probability for all: no slope is better than another
     if upper.min() >= lower.max():
         return np.array([np.nan, np.inf])
     if upper.max() <= lower.min():

@@ -65,10 +65,10 @@ def rope(differences: Array, ratio: float, width: float) -> Rope:
 def rope_chances(differences: Array, ratio: float, width: float) -> tuple[Array, Array, Array]:
     """The three chances for each row of (..., J) differences."""
     mean, scale, degrees = differences.mean(axis=-1), _corrected(differences, ratio), differences.shape[-1] - 1
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # no spread: the posterior is a point, infinitely far from its edge
+    with np.errstate(divide="ignore", invalid="ignore"):
         worse, better = t.cdf((-width - mean) / scale, degrees), t.sf((width - mean) / scale, degrees)
+    point = scale == 0  # no spread: the posterior is a point
+    worse, better = np.where(point, mean < -width, worse), np.where(point, mean > width, better)
     return worse, 1 - worse - better, better
 
 

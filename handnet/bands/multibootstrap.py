@@ -58,7 +58,7 @@ def share_band(right: Array, samples: Resamples) -> Band:
 def _widened(drawn: Array, cases: Band, replicas: int) -> Band:
     low, high = (float(end) for end in np.quantile(drawn, [LOW, HIGH]))
     kind, centre = "multi-bootstrap", cases.centres[0][1]
-    few_errors = cases.kind == "wilson" and (1 - centre) * cases.n < FEW_ERRORS
+    few_errors = cases.kind == "wilson" and round((1 - centre) * cases.n, 6) < FEW_ERRORS
     if few_errors or high - low < cases.high - cases.low:
         low, high, kind = min(low, cases.low), max(high, cases.high), f"{kind} and {cases.kind}"
     return Band(low, high, kind, "seeds_x_cases", cases.n, COVERAGE, (("mean", centre),), seeds=replicas)

@@ -65,6 +65,16 @@ def _spread(values: Array, varied: str) -> Spread:
     )
 
 
+def quantile_band(values: Array, low: float, high: float, varied: str) -> Band:
+    """The band between two other type-7 quantiles of finite values (n,). Raises ValueError for fewer than two."""
+    n = len(values)
+    if n < 2:
+        raise ValueError(f"a band over {varied} needs at least 2 finite scores, but got {n}.")
+    ends = np.quantile(values, [low, high])
+    centres = (("median", float(np.median(values))),)
+    return Band(float(ends[0]), float(ends[1]), "quantiles", varied, n, (high - low) * (n - 1) / (n + 1), centres)
+
+
 def wilks_confidence(n: int, content: float = 0.95, sides: int = 2) -> float:
     """How sure one may be that the extremes of n draws hold at least `content` of all further ones (Wilks 1941).
 

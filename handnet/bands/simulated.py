@@ -3,7 +3,7 @@
 Every simulation draws from the one stream kept for it, so the same arguments give the same table.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,11 +36,14 @@ class Simulated(NamedTuple):
     nominal: float
     found: float
     studies: int
+    error: float  # the standard error of `found`
 
-    @property
-    def error(self) -> float:
-        """The standard error of `found`."""
-        return float(np.sqrt(max(self.found * (1 - self.found), 0.25 / self.studies) / self.studies))
+
+def _found(what: str, setting: str, nominal: float, hits: Sequence[float] | Array) -> Simulated:
+    """From each study's own share, 0 or 1 for most."""
+    share, studies = float(np.mean(hits)), len(hits)
+    error = max(float(np.std(hits)), 0.5 / np.sqrt(studies)) / np.sqrt(studies)  # not 0 where every study agreed
+    return Simulated(what, setting, nominal, share, studies, float(error))
 
 
 # Of one study's own shares
@@ -56,12 +59,12 @@ def share_coverage(missed: Array, replicas: int, seed: int, studies: int = 200) 
     truth, n = 1 - float(missed.mean()), len(missed)
     every = np.zeros(n, dtype=int)  # no classes here: the share is of all these cases
     draws = resamples(seed, replicas, every, 200)
-    held = 0
+    held = []
     for _ in range(studies):
         chance = missed[numbers.integers(n, size=n)]
         band = share_band(numbers.random((replicas, n)) >= chance, draws)
-        held += band.low <= truth <= band.high
-    return Simulated("seeds_x_cases", f"{replicas} seeds x {n} cases", HIGH - LOW, held / studies, studies)
+        held.append(band.low <= truth <= band.high)
+    return _found("seeds_x_cases", f"{replicas} seeds x {n} cases", HIGH - LOW, held)
 
 
 # Rules for two equally good configurations
@@ -80,7 +83,7 @@ def false_positives(splits: int, ratio: float, seed: int, studies: int = 4000) -
         d = ROPE * (shared + np.sqrt(1 - correlation) * numbers.normal(size=(studies, splits)))
         counts = recounts(numbers, splits, 1000)
         for rule, calls in _calls(d, ratio, counts).items():
-            found.append(Simulated(rule, setting, ALPHA, float(calls.mean()), studies))
+            found.append(_found(rule, setting, ALPHA, calls))
     return found
 
 
@@ -102,15 +105,13 @@ def false_positives_on_cases(n: int, positives: int, accuracy: float, seed: int,
     """The same for the two rules that compare fixed models on one test set: exact McNemar, and DeLong's for the AUC."""
     world = World(positives, n - positives, accuracy)
     numbers = generator(seed, SIMULATION)
-    calls = {"mcnemar": 0, "delong": 0}
+    calls: dict[str, list[bool]] = {"mcnemar": [], "delong": []}
     for _ in range(studies):
         ours, theirs = world.study(numbers, 2)
         right = [(row > 0) == (world.y == 1) for row in (ours, theirs)]
-        calls["mcnemar"] += mcnemar(*right).p < ALPHA
-        calls["delong"] += auc_difference(ours[None], theirs[None], world.y).p < ALPHA
-    return [
-        Simulated(rule, "two equal models, one test", ALPHA, count / studies, studies) for rule, count in calls.items()
-    ]
+        calls["mcnemar"].append(mcnemar(*right).p < ALPHA)
+        calls["delong"].append(auc_difference(ours[None], theirs[None], world.y).p < ALPHA)
+    return [_found(rule, "two equal models, one test", ALPHA, found) for rule, found in calls.items()]
 
 
 # Every band, at the sizes that are printed
@@ -171,7 +172,7 @@ def coverages(positives: int, negatives: int, replicas: int, splits: int, seed: 
         for what, setting, nominal, hit in _one_study(world, numbers, replicas, splits, samples):
             held.setdefault((what, setting, nominal), []).append(float(hit))
         tick()
-    return [Simulated(*key, float(np.mean(hits)), len(hits)) for key, hits in held.items()]
+    return [_found(*key, hits) for key, hits in held.items()]
 
 
 def _one_study(
