@@ -179,7 +179,7 @@ def test_counts_that_are_not_whole_lie_between_their_neighbours() -> None:
 
 
 def test_the_area_is_compared_as_mlstatkit_does() -> None:
-    draws, y = np.random.default_rng(0), labels(42, 72)  # the two models of shared/statistics.md 1.11
+    draws, y = np.random.default_rng(0), labels(42, 72)  # two models whose figures MLstatkit gives to twelve digits
     ours, theirs = draws.normal(size=114) + 3.2 * y, draws.normal(size=114) + 2.6 * y
     found = auc_difference(ours[None], theirs[None], y)
     assert found.p == pytest.approx(0.082476, abs=5e-7)

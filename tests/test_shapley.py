@@ -1,0 +1,148 @@
+"""Credits of families: the axioms, plain orders, shap's exact explainer; and the identity that checks the by-hand slopes."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handnet import Dataset, Layer, Recipe, load_backend, seeded_plan
+from handnet.draws import generator
+from handnet.reference.functions import dense_backward_input, relu_backward
+from handnet.reference.network import backward, forward
+from handnet.shapley import Families, credits_of, families_of
+from handnet.splits import Split
+
+Layers = tuple[Layer, ...]
+
+
+@pytest.fixture(scope="module")
+def trained(parts: Split) -> Layers:
+    recipe = Recipe(epochs=5)
+    return (
+        load_backend("numpy", "float64")
+        .fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [1, 2, 3]))
+        .layers
+    )
+
+
+@pytest.fixture(scope="module")
+def baseline(parts: Split) -> np.ndarray:
+    return parts.train.X[parts.train.y == 0].mean(axis=0)
+
+
+def logits(layers: Layers, X: np.ndarray) -> np.ndarray:
+    return load_backend("numpy", "float64").logits(layers, X)
+
+
+def test_credits_sum_to_what_there_is_to_share(
+    trained: Layers, baseline: np.ndarray, parts: Split, data: Dataset
+) -> None:
+    families = families_of(data.families, parts.train.X)
+    for x in parts.val.X[:20]:
+        found = credits_of(lambda rows: logits(trained, rows), x, baseline, families)
+        there, nowhere = logits(trained, np.stack([x, baseline])).T
+        assert found.credits.sum(axis=1) == pytest.approx(there - nowhere, abs=1e-12)
+        assert found.values[:, -1] == pytest.approx(there, abs=1e-12)
+
+
+def test_a_family_that_does_nothing_gets_nothing(
+    trained: Layers, baseline: np.ndarray, parts: Split, data: Dataset
+) -> None:
+    families = families_of(data.families, parts.train.X)
+    deaf = trained[0].weight.copy()
+    deaf[:, families.columns[3]] = 0
+    layers = (trained[0]._replace(weight=deaf), *trained[1:])
+    found = credits_of(lambda rows: logits(layers, rows), parts.val.X[0], baseline, families)
+    assert np.abs(found.credits[:, 3]).max() < 1e-12
+    assert np.abs(found.credits[:, 0]).min() > 1e-6
+
+
+def test_two_families_that_do_the_same_get_the_same() -> None:
+    families = Families(("a", "b", "c"), np.eye(3, dtype=bool))
+    found = credits_of(
+        lambda X: (X[:, 0] * X[:, 1] + X[:, 2] ** 2)[None], np.array([2.0, 3.0, 1.0]), np.zeros(3), families
+    )
+    assert found.credits[0] == pytest.approx([3, 3, 1], abs=1e-12)
+
+
+@given(seed=st.integers(0, 1000), k=st.integers(1, 5))
+def test_credits_are_averages_over_every_order(seed: int, k: int) -> None:
+    draws = generator(seed, 0)
+    families = Families(tuple("abcde"[:k]), np.eye(k, dtype=bool))
+    table = draws.normal(size=2**k)
+    found = credits_of(lambda X: table[(X @ 2 ** np.arange(k)).astype(int)][None], np.ones(k), np.zeros(k), families)
+    total = np.zeros(k)
+    orders = list(itertools.permutations(range(k)))
+    for order in orders:
+        inside = 0
+        for player in order:
+            total[player] += table[inside + 2**player] - table[inside]
+            inside += 2**player
+    assert found.credits[0] == pytest.approx(total / len(orders), abs=1e-12)
+
+
+def test_credits_are_those_of_shaps_exact_explainer(
+    trained: Layers, baseline: np.ndarray, parts: Split, data: Dataset
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it imports is not ours
+        import shap
+
+        families = families_of(data.families, parts.train.X)
+        x = parts.val.X[7]
+
+        def game(present: np.ndarray) -> np.ndarray:
+            rows = np.where(present.astype(bool) @ families.columns, x, baseline)
+            return logits(trained, rows)[1]
+
+        k = len(families.names)
+        theirs = shap.explainers.ExactExplainer(game, np.zeros((1, k)))(np.ones((1, k)), max_evals=2**k + 1).values[0]
+    ours = credits_of(lambda rows: logits(trained, rows), x, baseline, families).credits[1]
+    assert ours == pytest.approx(theirs, abs=1e-12)
+
+
+def test_without_is_the_logit_of_the_case_put_back(
+    trained: Layers, baseline: np.ndarray, parts: Split, data: Dataset
+) -> None:
+    families = families_of(data.families, parts.train.X)
+    found = credits_of(lambda rows: logits(trained, rows), parts.val.X[2], baseline, families)
+    which = np.isin(families.names, ["texture", "concavity"])
+    row = parts.val.X[2].copy()
+    for column, family in enumerate(data.families):
+        if family in ("texture", "concavity"):
+            row[column] = baseline[column]
+    assert found.without(which) == pytest.approx(logits(trained, row[None])[:, 0], abs=1e-12)
+
+
+def test_many_families_are_joined_by_how_they_go_together() -> None:
+    draws = generator(3, 0)
+    base = draws.normal(size=(200, 15))
+    X = np.column_stack([base, base + 0.01 * draws.normal(size=base.shape)])  # column c and c + 15 nearly the same
+    names = [f"f{column}" for column in range(30)]
+    families = families_of(names, X)
+    assert len(families.names) == 12
+    assert families.columns.sum(axis=0).tolist() == [1] * 30
+    assert all(
+        families.columns[:, column].tolist() == families.columns[:, column + 15].tolist() for column in range(15)
+    )
+    flat = np.column_stack([np.ones(200), X[:, :14]])  # a column without spread correlates with nothing
+    assert families_of(names[:15], flat).columns.sum() == 15
+
+
+def test_inputs_and_biases_share_the_logit_exactly(trained: Layers, parts: Split) -> None:
+    """A network of relus is linear around each case: logit = sum x df/dx + sum b df/db (Srinivas & Fleuret 2019). The
+    slopes are the by-hand backward pass, with 1 at the logit: a free check of it, case by case."""
+    for x in parts.val.X[:50]:
+        z, trace = forward(trained, np.broadcast_to(x, (3, 1, len(x))))
+        slopes = backward(trained, trace, np.ones_like(z))
+        dz = np.ones((len(z), 1, 1))
+        for depth in (2, 1):
+            dz = relu_backward(trace.sums[depth - 1], dense_backward_input(trained[depth], dz))
+        dx = dense_backward_input(trained[0], dz)
+        shared = (dx[:, 0] * x).sum(axis=1) + sum(
+            (one.bias * slope.bias).sum(axis=(1, 2)) for one, slope in zip(trained, slopes, strict=True)
+        )
+        assert shared == pytest.approx(z[:, 0], abs=1e-12)
