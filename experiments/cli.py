@@ -121,17 +121,15 @@ def report(options: argparse.Namespace) -> int:
 def case(options: argparse.Namespace) -> int:
     """make case ID=203: one case of the table, and what the confirmed networks say of it"""
     whole = _study(options, {}, stored=True)
-    from experiments.report.facts import watched
-
-    opened = whole.opened()
-    test = (opened[1].X, opened[1].y) if opened else None
-    facts = watched(options.id, whole.bench, whole.confirmed(), test)
+    facts = whole.case(options.id)
     if facts["part"] is None:
         ids = whole.bench.data.case_ids
         raise Refusal(
             f"there is no case {options.id!r} in {whole.bench.data.name}; its ids run from {ids[0]} to {ids[-1]}."
         )
-    whole.screen.case(facts)
+    from experiments.report.render import write_case
+
+    whole.screen.case(facts, str(write_case(facts, whole.name, whole.folder)))
     return 0
 
 

@@ -129,7 +129,8 @@ class Reasons:
 
     def _neighbours(self, row: int) -> tuple[tuple[str, int], ...]:
         parts, data = self.bench.parts, self.bench.data
-        near = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(parts.train.X))).fit(parts.train.X)
+        others = parts.train_rows != row
+        near = NearestNeighbors(n_neighbors=min(NEIGHBOURS, int(others.sum()))).fit(parts.train.X[others])
         _, places = near.kneighbors(((data.X[row] - parts.mean) / parts.scale)[None])
-        rows = parts.train_rows[places[0]]
+        rows = parts.train_rows[others][places[0]]
         return tuple((str(data.case_ids[one]), int(data.y[one])) for one in rows)

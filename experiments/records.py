@@ -12,7 +12,7 @@ import pandas as pd
 from experiments.analysis import NOT_A_METRIC, Analysis, compared_metrics
 from experiments.confirm import Baseline
 from experiments.rehearsal import Rehearsal, Rehearsals
-from experiments.report.facts import cases
+from experiments.report.case_facts import cases
 from experiments.report.figures import loss_curves
 from experiments.search import PARAMS
 from experiments.settings import Settings, canonical_hash

@@ -91,19 +91,23 @@ class Screen:
         self.out.print(f"Report:   {where}/report.html (also .md and .json)\nMLflow:   make ui", markup=False)
         self.out.print(f"A case:   make case ID={case}{name}", markup=False)
 
-    def case(self, facts: Mapping[str, Any]) -> None:
-        """One case: where it fell, what it is, what each configuration says of it."""
+    def case(self, facts: Mapping[str, Any], page: str) -> None:
+        """One case: its story, what carried it, what each configuration says of it."""
         self.out.print(f"Case #{facts['case']} is {facts['class']} and is in the {facts['part']} part.", markup=False)
         if not facts["scores"]:
             self.out.print("That part is sealed: scores are shown after the opening.")
             return
         if facts["part"] == "train":
             self.out.print("The networks below were trained on it.")
-        self.out.print(f"Most unusual: {facts['scores'][0]['extremes']}.", markup=False)
         for one in facts["scores"]:
             band = f"{number(one['score_median'])} [{number(one['score_low'])}, {number(one['score_high'])}]"
             self.out.print(f"{one['role']}: score {band}, quantiles .025 to .975 over {one['seeds']} seeds; "
                            f"called wrong by {one['misses']} of {one['seeds']}.", markup=False)  # fmt: skip
+        self.out.print(f"Most unusual: {facts['scores'][0]['extremes']}.", markup=False)
+        if facts["story"]:
+            self.out.print(f"\n{facts['story']['sentence']}\n", markup=False)
+            self.out.print(_credit_table(facts["story"]))
+        self.out.print(f"Page:   {page}", markup=False)
 
     def witness(self, printed: "Sample", found: "Sequence[Comparison]") -> None:
         """The chapter's own code beside ours: quantiles, adjusted p, and what the test says."""
@@ -212,3 +216,16 @@ def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> st
             f"another split: median [.025, .975] over {splits['n']} fresh divisions, covers {splits['coverage']:.1%}"
         )
     return ";\n" + ";\n".join(said)
+
+
+def _credit_table(story: Mapping[str, Any]) -> Table:
+    """Each family's credit on the logit, the strongest first."""
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("credit on the logit", "over seeds", "over splits", "clear of 0", "turns the call alone"):
+        grid.add_column(Text(heading), no_wrap=True)
+    for one in story["credits"]:
+        splits = one["splits"]
+        grid.add_row(Text(one["family"]), Text(f"{middle(one['seeds'])} {interval(one['seeds'])}"),
+                     Text(f"{middle(splits)} {interval(splits)}" if splits else "-"), "yes" if one["clear"] else "no",
+                     f"{one['flipped']} of {story['misses']}")  # fmt: skip
+    return grid

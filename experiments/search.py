@@ -74,6 +74,18 @@ class Proposals:
             trial.set_user_attr(name, fact)
         self.study.tell(trial, value)
 
+    def importances(self) -> dict[str, float]:
+        """Share of the objective's variance by parameter (fANOVA, Hutter et al. 2014); empty when too few trials differ. Of
+        a TPE search it describes where the search went as much as the space."""
+        values = {trial.value for trial in self.finished() if np.isfinite(trial.value)}
+        if len(values) < 4:
+            return {}
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        return {
+            name: float(share)
+            for name, share in optuna.importance.get_param_importances(self.study, evaluator=evaluator).items()
+        }
+
     def winner(self, trials: int) -> Finished | None:
         """The first of the best among the first `trials` completed, or None when every one diverged."""
         sound = [trial for trial in self.finished()[:trials] if np.isfinite(trial.value)]

@@ -17,9 +17,11 @@ from experiments.confirm import baselines, candidates
 from experiments.identity import NAME, Commit, Request, default_name, large_enough, make_bench, make_fingerprint
 from experiments.interrupt import Interrupt
 from experiments.reading import read
+from experiments.reasons import Reasons
 from experiments.records import Records, read_confirmed, read_rehearsal, read_rehearsals, read_streams
-from experiments.rehearsal import Rehearser
+from experiments.rehearsal import Rehearsals, Rehearser
 from experiments.report import facts, render
+from experiments.report.case_facts import watched
 from experiments.screen import Bar, Clock, Screen
 from experiments.sealed import Ledger, Opening, opening_id
 from experiments.search import Finished, Search
@@ -97,21 +99,38 @@ class Study:
             return None
         return opening, self.bench.parts.test.open(lambda test: opening if opening.test == test else None)
 
+    def rehearsals(self) -> Rehearsals | None:
+        """Those of the last confirmation that was completed."""
+        assert self.commit is not None
+        return read_rehearsals(self.tracking, self.commit.rehearsals)
+
     def report(self) -> dict[str, Any]:
         """Compute the facts from the stores and write the three pages."""
         opening, test = self.opened() or (None, None)
         tried = self._tried(self.search.finished()[: self.settings.trials])
         confirmed = self.confirmed()
         with self.clock("report"):
+            rehearsals = self.rehearsals()
             if self.analysis is None:
-                assert self.commit is not None
-                rehearsals = read_rehearsals(self.tracking, self.commit.rehearsals)
                 self.analysis = analyse(self.settings, self.bench, confirmed, tried, test, rehearsals)
             seconds = json.loads(self.tracking.noted("seconds") or "{}")
             found = facts.document(self.name, self.fingerprint, self.settings, self.bench, confirmed, tried, self.analysis,
-                                   opening, test, _versions(), seconds)  # fmt: skip
+                                   self._reasons(confirmed, rehearsals), self.search.importances(), opening, test, _versions(), seconds)  # fmt: skip
             render.write(found, self.folder)
         return found
+
+    def case(self, name: str) -> dict[str, Any]:
+        """What is to be said of one case."""
+        opened, confirmed = self.opened(), self.confirmed()
+        test = (opened[1].X, opened[1].y) if opened else None
+        return watched(name, self.bench, confirmed, test, self._reasons(confirmed, self.rehearsals()))
+
+    def _reasons(self, confirmed: Sequence[Confirmed], rehearsals: Rehearsals | None) -> Reasons | None:
+        """Why the winner's networks call a case as they do; None when fewer than two of them are sound."""
+        replicas = confirmed[0].replicas
+        if replicas is None or replicas.sound.sum() < 2:
+            return None
+        return Reasons(self.bench, confirmed[0], rehearsals.divisions if rehearsals else ())
 
     @property
     def is_default(self) -> bool:

@@ -8,34 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from experiments.analysis import Analysis, Tried
 from experiments.comparisons import DECIDES, OnTest, Rivalry, may_word
+from experiments.reasons import Reasons
 from experiments.rehearsal import ANEW
+from experiments.report.case_facts import missed, stories, watched
+from experiments.report.series import curve_series, reliability, seed_series, surface
 from experiments.report.statements import statements
 from experiments.sealed import Opening
 from experiments.settings import Settings
-from experiments.summary import Confirmed, heard, objective
+from experiments.summary import Confirmed, objective
 from experiments.workers import Bench, Replicas
 from handnet.bands import Band, seed_bands
 from handnet.bands.seeds import wilks_confidence
 from handnet.bands.simulated import ALPHA, ROPE
 from handnet.bands.variance import Component
-from handnet.cases import case_table
 from handnet.data import Array
 from handnet.grade import grade
 
 SCHEMA = 1
-
-
-def cases(one: Confirmed, bench: Bench, part: str, X: Array, y: Array) -> pd.DataFrame | None:
-    """The case table of a configuration on a part; None when too few replicas are finite to make one."""
-    logits = one.val_logits if part == "val" else one.test_logits
-    rows = bench.parts.val_rows if part == "val" else bench.parts.test_rows
-    if one.replicas is None or logits is None or one.replicas.sound.sum() < 2:
-        return None
-    return case_table(heard(one.replicas, logits), y, bench.data.case_ids[rows], X, bench.data.feature_names)
 
 
 def document(
@@ -46,12 +38,15 @@ def document(
     confirmed: Sequence[Confirmed],
     tried: Sequence[Tried],
     analysis: Analysis,
+    reasons: Reasons | None,
+    importances: Mapping[str, float],
     opening: Opening | None,
     test: tuple[Array, Array] | None,
     versions: Mapping[str, str],
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
     """The report. test: (X, y) of the opened test rows, None while they are sealed."""
+    y_test = test[1] if test else None
     return {
         "schema": SCHEMA,
         "study": name,
@@ -74,9 +69,14 @@ def document(
         "rules": [one._asdict() | {"may_word": may_word(one.what, analysis.rules)} for one in analysis.rules],
         "selection": _selection(analysis),
         "wilks": _wilks(settings.confirm.seeds),
-        "watched": [watched(case, bench, confirmed, test) for case in settings.report.watch],
-        "missed": _missed(confirmed, bench, test),
-        "search": _search(tried, settings, bench.parts.val.y, confirmed[0]),
+        "watched": [watched(case, bench, confirmed, test, reasons) for case in settings.report.watch],
+        "missed": missed(confirmed, bench, test),
+        "stories": stories(confirmed, bench, test, reasons),
+        "search": _search(tried, settings, bench.parts.val.y, confirmed[0])
+        | {"importances": dict(importances), "surface": surface(tried, bench.parts.val.y, settings)},
+        "curves": curve_series(confirmed),
+        "seed_scores": seed_series(confirmed, bench.parts.val.y, y_test),
+        "reliability": reliability(confirmed[0], bench.parts.val.y, y_test),
         "opening": _opening(opening),
         "settings": settings.identity()
         | {
@@ -88,40 +88,6 @@ def document(
         "versions": dict(versions),
         "seconds": dict(seconds),
     }
-
-
-def watched(
-    case: str, bench: Bench, confirmed: Sequence[Confirmed], test: tuple[Array, Array] | None
-) -> dict[str, Any]:
-    """One case of the table: its part, class and, unless it is sealed, score and miss share per configuration."""
-    ids = [str(one) for one in bench.data.case_ids]
-    if case not in ids:
-        return {"case": case, "part": None}
-    row = ids.index(case)
-    part = bench.parts.part_of(row)
-    facts: dict[str, Any] = {
-        "case": case,
-        "part": part,
-        "class": bench.data.class_names[bench.data.y[row]],
-        "scores": [],
-    }
-    if part == "test" and test is None:
-        return facts
-    tables = {"train": (bench.parts.train.X, bench.parts.train_rows), "val": (bench.parts.val.X, bench.parts.val_rows)}
-    if test:
-        tables["test"] = (test[0], bench.parts.test_rows)
-    X, rows = tables[part]
-    place = list(rows).index(row)
-    for one in confirmed:
-        if one.replicas is None or one.replicas.sound.sum() < 2:
-            continue
-        # The whole part is put through, not one row: a product of one row may differ in its last bit.
-        logits = heard(one.replicas, bench.backend.logits(one.replicas.fit.layers, X))[:, place : place + 1]
-        table = case_table(
-            logits, bench.data.y[[row]], bench.data.case_ids[[row]], X[[place]], bench.data.feature_names
-        )
-        facts["scores"].append({"role": one.role, **_record(table.iloc[0], bench)})
-    return facts
 
 
 def _data(bench: Bench) -> dict[str, Any]:
@@ -218,27 +184,6 @@ def _configuration(one: Confirmed, analysis: Analysis) -> dict[str, Any]:
         facts["diverged"] = [{"seed": seed, "epoch": int(epoch) + 1}
                              for seed, epoch in zip(one.replicas.seeds, lost, strict=True) if epoch >= 0]  # fmt: skip
     return facts
-
-
-def _missed(confirmed: Sequence[Confirmed], bench: Bench, test: tuple[Array, Array] | None) -> list[dict[str, Any]]:
-    rows = []
-    parts = {"val": (bench.parts.val.X, bench.parts.val.y)} | ({"test": test} if test else {})
-    for one in confirmed:
-        for part, (X, y) in parts.items():
-            table = cases(one, bench, part, X, y)
-            if table is not None:
-                missed = table[table["misses"] > 0]
-                rows += [{"role": one.role, "part": part, **_record(row, bench)} for _, row in missed.iterrows()]
-    return rows
-
-
-def _record(row: "pd.Series[Any]", bench: Bench) -> dict[str, Any]:
-    """A row of a case table as plain JSON values."""
-    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in row.items()}
-    return {str(name): value for name, value in plain.items()} | {
-        "case": str(row["case"]),
-        "class": bench.data.class_names[int(row["class"])],
-    }
 
 
 def _search(tried: Sequence[Tried], settings: Settings, y_val: Array, winner: Confirmed) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """Facts to pages. Markdown and HTML say the same, and neither states anything the facts do not."""
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 from markupsafe import Markup
 
-from experiments.report.figures import forest
-from experiments.report.tables import grids, parts
+from experiments.report import figures
+from experiments.report.tables import grids, parts, too_few
 from experiments.report.words import interval, number, percent
 from experiments.stores import write_whole
 
@@ -44,26 +46,102 @@ def to_markdown(facts: Mapping[str, Any]) -> str:
 
 def to_html(facts: Mapping[str, Any]) -> str:
     """The report for a browser: one file, no script, nothing fetched."""
+    context = _context(facts)
+    for rows in context["missed"].values():
+        for row in rows:
+            row["strip"] = _inline(figures.strip(row["score_low"], row["score_median"], row["score_high"]))
+    title = f"Seed-band report: {facts['study']}"
+    page = _environment(escape=True).get_template("report.html.j2")
+    return page.render(context | {"title": title, "figures": _figures(facts)})
+
+
+def write_case(case: Mapping[str, Any], study: str, folder: Path) -> Path:
+    """One case as a page of its own, beside the report. Its name is the case's place among a page's safe letters."""
+    figure = _inline(figures.credits(case["story"]["credits"])) if case.get("story") else ""
+    safe = "".join(sign if sign.isalnum() else f"_{ord(sign):x}" for sign in case["case"])[:80]
+    page = (
+        _environment(escape=True)
+        .get_template("case.html.j2")
+        .render(
+            case=case,
+            study=study,
+            figure=figure,
+            title=f"Case #{case['case']}: {study}",
+            how_to_read_stories=HOW_TO_READ_STORIES,
+        )
+    )
+    write_whole(folder / f"case-{safe}.html", page.encode())
+    return folder / f"case-{safe}.html"
+
+
+HOW_TO_READ_STORIES = (
+    "Credits are exact Shapley values of each family of measurements on the logit, against the mean of the train cases of the negative "
+    "class; families that go together share theirs. A family is named when its credit, from the .05 to the .95 quantile, has one sign "
+    "over seeds and over the fresh divisions that held the case out of training; over-trusted when putting it back alone turns the call "
+    "in at least half of the seeds that are wrong. It says what the networks used, nothing about biology."
+)
+
+
+class Picture(NamedTuple):
+    """A figure, what it shows in words, and what stands under it."""
+
+    svg: Markup
+    alt: str
+    caption: str
+
+
+def _figures(facts: Mapping[str, Any]) -> dict[str, Picture]:
+    """Every picture of the report, by name."""
+    found = {}
     # The majority class is in the table; in the picture it would squeeze all others into a corner.
     shown = [band for band in facts["bands"] if band["score"] == "accuracy" and band["role"] != "majority class"]
     bands = [band for band in shown if band["kind"] not in ("min-max", "clopper-pearson")]
-    figures = {
-        part: Markup(
-            _inline(
-                forest(
-                    [
-                        band
-                        for band in bands
-                        if band["part"] == part or (part == "test" and band["part"] == "rehearsal")
-                    ],
-                    f"accuracy on {part} rows",
-                )
-            )
+    order = [one["role"] for one in facts["configurations"]]
+    for part in parts(facts):
+        rows = [band for band in bands if band["part"] == part or (part == "test" and band["part"] == "rehearsal")]
+        rows.sort(key=lambda band: order.index(band["role"]) if band["role"] in order else len(order))
+        name = "validation" if part == "val" else part
+        found[f"forest {part}"] = _picture(
+            figures.forest(rows, f"accuracy on {name} rows"), f"Accuracy on {name} rows: the bands of the table below, one line each",
+            "Each line is a band: how many were varied in brackets, and what it covers; the tick is its middle.",
+        )  # fmt: skip
+    last = "validation" if parts(facts)[0] == "val" else parts(facts)[0]
+    if facts["seed_scores"]:
+        found["every seed"] = _picture(figures.every_seed(facts["seed_scores"], last), f"Every confirmation seed's accuracy and log loss on {last} rows",
+                                       f"Every dot is one seed, on the {last} rows.")  # fmt: skip
+    for one in facts["configurations"][:1]:
+        if one["role"] in facts["curves"]:
+            lost = len(one["diverged"])
+            found["The gap between train and validation"] = _picture(
+                figures.band_curves(facts["curves"][one["role"]], one["role"], one["seeds"][2] - lost, lost),
+                "Train and validation loss of the winner over epochs, mean and band over seeds", "The distance between the lines is the gap.")  # fmt: skip
+    if facts["reliability"]:
+        few = "too few cases for a curve" if too_few(facts, parts(facts)[0]) else ""
+        found["Calibration"] = _picture(figures.reliability_curve(facts["reliability"], few), "Share of positives against the winner's mean probability",
+                                        f"{len(facts['reliability'])} bins of as many cases each, {last} rows.")  # fmt: skip
+    return found | _search_figures(facts["search"])
+
+
+def _search_figures(search: Mapping[str, Any]) -> dict[str, Picture]:
+    found = {}
+    sound = [row for row in search["trials"] if row["value"] is not None]
+    if sound:
+        found["history"] = _picture(
+            figures.search_history(search["trials"]),
+            "The objective of each trial in order, and the best so far",
+            "The search in order.",
         )
-        for part in ("test", "val")
-        if any(band["part"] == part for band in bands)
-    }
-    return _environment(escape=True).get_template("report.html.j2").render(_context(facts) | {"figures": figures})
+    if search["importances"]:
+        found["importances"] = _picture(figures.importances(search["importances"]), "Share of the objective's variance by parameter",
+                                        "Of a TPE search it says as much about where the search went as about the space.")  # fmt: skip
+    if search["surface"]:
+        found["contour"] = _picture(figures.contour(search["surface"], sound), "The objective over learning rate and dropout, and its uncertainty",
+                                    f"A Gaussian process through {search['surface']['trials']} trials, at the best one's epochs; dots are trials.")  # fmt: skip
+    return found
+
+
+def _picture(svg: bytes, alt: str, caption: str) -> Picture:
+    return Picture(_inline(svg), alt, caption)
 
 
 def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,9 +149,10 @@ def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "facts": facts,
         "grids": list(grids(facts)),
+        "how_to_read_stories": HOW_TO_READ_STORIES,
         "ranked": ranked[:10],
         "missed": {
-            part: [row for row in facts["missed"] if row["part"] == part and row["role"] == "winner"]
+            part: [dict(row) for row in facts["missed"] if row["part"] == part and row["role"] == "winner"]
             for part in parts(facts)
         },
     }
@@ -97,5 +176,9 @@ def _markdown(text: object) -> str:
     return "".join(MARKDOWN_SPECIALS.get(character, character) for character in str(text))
 
 
-def _inline(svg: bytes) -> str:
-    return svg.decode()[svg.index(b"<svg") :]
+def _inline(svg: bytes) -> Markup:
+    """An SVG inside a page. Its ids are made its own: several pictures share one document."""
+    text = svg.decode()[svg.index(b"<svg") :]
+    own = hashlib.sha256(svg).hexdigest()[:8]
+    text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{own}-", text)
+    return Markup(text)

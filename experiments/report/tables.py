@@ -333,6 +333,13 @@ def _calibration(facts: Mapping[str, Any], part: str) -> Grid:
     )
 
 
+def too_few(facts: Mapping[str, Any], part: str) -> int:
+    """How many cases of the rarer class a part has, where that is too few to judge calibration; else 0."""
+    sizes = facts["split"]["parts"][part]
+    events = min(sizes["positive"], sizes["cases"] - sizes["positive"])
+    return int(events) if events < ENOUGH else 0
+
+
 def _gaps(facts: Mapping[str, Any]) -> Grid:
     rows = [(label(row["score"]), _role(row), _said(row["seeds"]), interval(row["extremes"]), f"{row['seeds']['n']}, "
              f"{percent(row['seeds']['coverage'])}") for row in table(facts, "gap", GAPS)]  # fmt: skip

@@ -1,0 +1,72 @@
+"""What is said of one case: a sentence made of counts and bands, and the numbers it was made from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from experiments.reasons import FLIPS, Reason
+from experiments.report.words import number
+from handnet.bands import Band
+from handnet.data import Dataset
+
+NAMED = 3  # families a sentence lists before it counts the rest
+
+
+def story(record: Mapping[str, Any], reason: Reason, data: Dataset) -> dict[str, Any]:
+    """The case as facts: `record`, a row of a case table with its part, and the reason, with its sentence."""
+    told = [one.family for one in reason.credits if reason.over_trusted(one)]
+    return {
+        **record,
+        "sentence": sentence(record, reason, data),
+        "named": list(reason.named),
+        "over_trusted": told,
+        "flipped": reason.flipped,
+        "credits": [
+            {"family": one.family, "seeds": _plain(one.seeds), "splits": _plain(one.splits) if one.splits else None,
+             "clear": one.clear, "flipped": one.flipped}
+            for one in sorted(reason.credits, key=lambda one: -abs(one.seeds.centre("median")))
+        ],
+        "neighbours": [{"case": case, "class": data.class_names[label]} for case, label in reason.neighbours],
+    }  # fmt: skip
+
+
+def sentence(record: Mapping[str, Any], reason: Reason, data: Dataset) -> str:
+    """The story of one case."""
+    label = int(data.y[reason.row])
+    wrong = data.class_names[1 - label]
+    score = f"{number(record['score_median'])} [{number(record['score_low'])}, {number(record['score_high'])}]"
+    lines = [f"Case #{record['case']} ({record['class']}, {record['part']}): score {score} over {record['seeds']} seeds, called {wrong} "
+             f"by {record['misses']} of them."]  # fmt: skip
+    if reason.wrong:
+        lines.append(_carried(reason, wrong, data.class_names[0]))
+    near = sum(one == label for _, one in reason.neighbours)
+    lines.append(
+        f"Of its {len(reason.neighbours)} nearest train cases {near} {'is' if near == 1 else 'are'} {record['class']}."
+    )
+    return " ".join(lines)
+
+
+def _carried(reason: Reason, wrong: str, negative: str) -> str:
+    if all(one.splits is None for one in reason.credits):
+        return "What carried it is told once fresh divisions have been rehearsed."
+    if not reason.named:
+        return f"No family's pull towards {wrong} is clear of 0 over both seeds and splits."
+    assert reason.without is not None
+    verb, them = ("carries", "it") if len(reason.named) == 1 else ("carry", "them")
+    text = (f"{_listed(reason.named)} {verb} it there; with {them} at the mean of the {negative} train cases {reason.flipped} of "
+            f"those {reason.wrong} seeds call it right.")  # fmt: skip
+    trusted = [one for one in reason.credits if reason.over_trusted(one)]
+    if trusted:
+        names = _listed([one.family for one in sorted(trusted, key=lambda one: -one.flipped)])
+        text += f" Over-trusted: {names}, alone enough to turn the call in at least {FLIPS:.0%} of them."
+    return text
+
+
+def _listed(names: list[str] | tuple[str, ...]) -> str:
+    shown, rest = list(names[:NAMED]), len(names) - NAMED
+    if rest > 0:
+        return f"{', '.join(shown)} and {rest} more"
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _plain(band: Band) -> dict[str, Any]:
+    return vars(band) | {"centres": dict(band.centres)}
