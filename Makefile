@@ -3,11 +3,14 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
-stamp = $(VENV)/.ready-$(firstword $(shell cksum < $(1)))
-GPU_READY := $(call stamp,requirements-gpu.lock)
-# `make setup DEVICE=gpu` takes the larger lock, once; afterwards every command uses what is there.
-LOCK := $(if $(or $(wildcard $(GPU_READY)),$(and $(filter setup,$(MAKECMDGOALS)),$(filter gpu,$(DEVICE)))),requirements-gpu.lock,requirements.lock)
-READY := $(call stamp,$(LOCK))
+# `make setup DEVICE=gpu` takes the larger lock, once; afterwards every command keeps to it, through changes of the lock too:
+# the mark of a finished set-up names the lock it came from.
+GPU := $(or $(wildcard $(VENV)/.ready-gpu-*),$(and $(filter setup,$(MAKECMDGOALS)),$(filter gpu,$(DEVICE))))
+LOCK := $(if $(GPU),requirements-gpu.lock,requirements.lock)
+READY := $(VENV)/.ready-$(if $(GPU),gpu,cpu)-$(firstword $(shell cksum < $(LOCK)))
+ifneq ($(and $(filter setup,$(MAKECMDGOALS)),$(filter-out auto cpu gpu,$(DEVICE))),)
+$(error DEVICE must be one of auto, cpu, gpu, but is "$(DEVICE)"; for an NVIDIA GPU: make setup DEVICE=gpu)
+endif
 
 # Every variable typed after `make` goes on to the command, which knows its own and refuses the others by name.
 quote = '$(subst ','\'',$(1))'
