@@ -16,19 +16,71 @@ def batches(rows: int, size: int) -> list[slice]:
     return [slice(low, min(low + size, rows)) for low in range(0, rows, size)]
 
 
-def epochs_of(plan: Plan, recipe: Recipe, ops: Any = None) -> Iterator[EpochDraws]:
-    """The draws of the recipe's epochs. Raises ValueError when the plan ends before.
+def epochs_of(
+    plan: Plan, recipe: Recipe, ops: Any = None, sizes: tuple[int, int] | None = None
+) -> Iterator[EpochDraws]:
+    """The draws of the recipe's epochs. Raises ValueError when the plan ends before, or when a draw is not one.
 
     ops: the array functions of a device (keras.ops). A plan that can make its draws there does; every other makes
-    them here, in NumPy.
+    them here, in NumPy. sizes: (replicas, train rows); None takes them from the order itself.
     """
     made = plan.epochs_on(ops) if ops is not None and isinstance(plan, DevicePlan) else plan.epochs()
     ended = 0
     for draws in islice(made, recipe.epochs):
         ended += 1
+        _check_draws(draws, recipe, sizes)
         yield draws
     if ended < recipe.epochs:
         raise ValueError(f"the plan must hold draws for {recipe.epochs} epochs, but ended after {ended}.")
+
+
+def _check_draws(draws: EpochDraws, recipe: Recipe, sizes: tuple[int, int] | None) -> None:
+    """Raises ValueError for an order or a mask that arithmetic would have to guess about: engines clamp and wrap."""
+    order = draws.order
+    kind, shape = _kind(order), _shape(order)
+    expected = sizes or (shape if len(shape) == 2 else ("replicas", "train rows"))
+    if kind not in "iu" or shape != expected:
+        raise ValueError(f"the plan's order must be an array of whole numbers of shape {_words(expected)}, but is "
+                         f"{_described(order)}; give every replica a permutation of the train rows.")  # fmt: skip
+    # A device's own draws are not looked into: fetching them would make it wait.
+    if isinstance(order, np.ndarray) and order.size and not 0 <= order.min() <= order.max() < shape[1]:
+        wrong = order.min() if order.min() < 0 else order.max()
+        raise ValueError(f"the plan's order must name train rows from 0 to {shape[1] - 1}, but names row {wrong}; "
+                         "give every replica a permutation of them.")  # fmt: skip
+    if recipe.dropout:
+        _check_keep(draws.keep, [(*shape, width) for width in recipe.hidden])
+
+
+def _check_keep(keep: tuple[Array, ...], expected: list[tuple[int, ...]]) -> None:
+    if len(keep) != len(expected):
+        raise ValueError(f"the plan must give {len(expected)} keep masks an epoch, one for each hidden layer, but gives "
+                         f"{len(keep)}; a layer without dropout keeps every unit.")  # fmt: skip
+    for layer, (mask, shape) in enumerate(zip(keep, expected, strict=True)):
+        if _kind(mask) != "b" or _shape(mask) != shape:
+            raise ValueError(f"the plan's keep mask of hidden layer {layer} must be an array of bool of shape "
+                             f"{_words(shape)}, but is {_described(mask)}; True keeps a unit.")  # fmt: skip
+
+
+def _kind(array: Any) -> str:
+    """NumPy's letter for the kind of an array's numbers, whoever made the array; "O" for what is none."""
+    try:
+        return np.dtype(getattr(array.dtype, "name", array.dtype)).kind
+    except (AttributeError, TypeError):
+        return "O"
+
+
+def _shape(array: Any) -> tuple[int, ...]:
+    return tuple(getattr(array, "shape", ()))
+
+
+def _described(array: Any) -> str:
+    if not hasattr(array, "dtype"):
+        return f"a {type(array).__name__}"
+    return f"{getattr(array.dtype, 'name', array.dtype)} of shape {_words(_shape(array))}"
+
+
+def _words(shape: tuple[Any, ...]) -> str:
+    return f"({', '.join(str(size) for size in shape)})"
 
 
 def check_shapes(first: tuple[Layer, ...], train: Table, recipe: Recipe) -> None:
