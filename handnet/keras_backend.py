@@ -3,9 +3,10 @@
 Nothing here knows how the chain rule works: gradients are the engine's, the optimizer is Keras's own. That is the
 point of it. Engines are TensorFlow, the default, and JAX; Keras chooses once per process, so a process has one.
 
-A network is compiled for a shape (replicas, rows, columns, hidden, optimizer) and kept. Learning rate and dropout are
-variables of it, and so are the data and the draws of the epoch, laid out once an epoch and gathered by index inside the
-compiled step; the number of epochs is none of its business. Another recipe of the same shape compiles nothing anew.
+A network is compiled for a shape (replicas, rows, columns, hidden, optimizer, batch size) and kept. Learning rate and
+dropout are variables of it, and so are the data and the draws of the epoch, laid out once an epoch and gathered by index
+inside the compiled step; the number of epochs is none of its business. Another recipe of the same shape compiles nothing
+anew. Networks, Keras's default dtype and JAX's precision belong to the whole process, so one call works at a time.
 
 Keras wants the batch in front: axes are (batch, R, units) in the compiled step, (R, ...) everywhere else.
 """
@@ -13,11 +14,12 @@ Keras wants the batch in front: axes are (batch, R, units) in the compiled step,
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import cycle
+from threading import RLock
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,15 +32,33 @@ from handnet.recipe import Recipe
 
 ENGINES = ("tensorflow", "jax")
 INSTALL = "make setup installs it"
+GPU_INSTALL = {
+    "tensorflow": "make setup DEVICE=gpu installs what an NVIDIA GPU needs",
+    "jax": "JAX needs jax[cuda12] for an NVIDIA GPU, which make setup does not install: add it with pip",
+}
+# Without the first JAX has no float64 at all; the second means no TF32 on a GPU.
+JAX_PRECISION = {"jax_enable_x64": True, "jax_default_matmul_precision": "highest"}
+ONE_AT_A_TIME = RLock()
 
 
 def load(dtype: str, engine: str | None, device: str) -> "KerasBackend":
-    """The Keras backend on an engine: the argument, else KERAS_BACKEND, else TensorFlow.
+    """The Keras backend on an engine: see `start_keras` for which.
 
-    Raises ValueError when Keras or the engine is missing, when this process runs another engine already, or
-    when a GPU was asked for and there is none: it never falls back to the CPU by itself.
+    Raises ValueError as start_keras does, and when a GPU was asked for and there is none: it never falls back to
+    the CPU by itself.
     """
-    chosen = engine or os.environ.get("KERAS_BACKEND") or ENGINES[0]
+    with ONE_AT_A_TIME:
+        chosen = start_keras(engine)
+        return KerasBackend(np.dtype(dtype), chosen, _device(device, chosen))
+
+
+def start_keras(engine: str | None = None) -> str:
+    """Import Keras on an engine: the argument, else the one it runs on already, else KERAS_BACKEND, else TensorFlow.
+    Returns the engine.
+
+    Raises ValueError when Keras or the engine is missing, or when this process runs another engine already.
+    """
+    chosen = engine or _running() or os.environ.get("KERAS_BACKEND") or ENGINES[0]
     if chosen not in ENGINES:
         raise ValueError(f"unknown engine {chosen!r}: expected one of {', '.join(ENGINES)}.")
     for package in ("keras", chosen):
@@ -52,7 +72,12 @@ def load(dtype: str, engine: str | None, device: str) -> "KerasBackend":
     if keras.backend.backend() != chosen:
         raise ValueError(f"Keras runs on {keras.backend.backend()} in this process and cannot change to {chosen}; "
                          f"set KERAS_BACKEND={chosen} before Keras is first imported.")  # fmt: skip
-    return KerasBackend(np.dtype(dtype), chosen, _device(device, chosen))
+    return chosen
+
+
+def _running() -> str | None:
+    """The engine of the Keras that this process has imported, whoever did."""
+    return str(get_keras().backend.backend()) if "keras" in sys.modules else None
 
 
 @dataclass(frozen=True)
@@ -69,16 +94,22 @@ class KerasBackend:
         first = tuple(Layer(*(np.asarray(part, self.dtype) for part in layer)) for layer in plan.start())
         check_shapes(first, train, recipe)
         history = History(pack(first), recipe)
-        shape = (len(first[0].weight), *train.X.shape, recipe.hidden, recipe.optimizer)
-        with self._settled():
-            places = [np.arange(len(train.y))[rows] for rows in batches(len(train.y), recipe.batch_size)]
-            network = _network(self.dtype, self.engine, self.device, shape, len(places))
+        replicas, rows = len(first[0].weight), len(train.y)
+        with self._settled(), self.network(replicas, train, recipe).lent() as network:
+            places = [np.arange(rows)[batch] for batch in batches(rows, recipe.batch_size)]
             network.start(first, train, recipe)
-            draws = epochs_of(plan, recipe, get_keras().ops)
+            draws = epochs_of(plan, recipe, get_keras().ops, (replicas, rows))
             watcher = _parts().Watcher(history, self._losses, draws, train, val)
             network.fit(((batch,) for batch in cycle(places)), epochs=recipe.epochs, steps_per_epoch=len(places), shuffle=False,
                         verbose=0, callbacks=[watcher])  # fmt: skip
         return history.fit(like=first)
+
+    def network(self, replicas: int, train: Table, recipe: Recipe) -> Any:
+        """The compiled network that such a fit trains, free to be used."""
+        shape = (replicas, *train.X.shape, recipe.hidden, recipe.optimizer, recipe.batch_size)
+        network = _network(self.dtype, self.engine, self.device, shape)
+        # A plan may train networks itself while it makes its draws: they must not be the one that waits for them.
+        return _network.__wrapped__(self.dtype, self.engine, self.device, shape) if network.busy else network
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
         """(R, n): what enters the sigmoid, dropout off."""
@@ -101,16 +132,38 @@ class KerasBackend:
 
     @contextmanager
     def _settled(self) -> Iterator[None]:
-        """Keras's default dtype is ours for the time of a call (some of its variables ask for nothing else), and
-        the device is the one that was chosen."""
+        """As `_precision`, on the device that was chosen."""
+        with _precision(self.dtype.name), get_keras().device(f"{self.device}:0"):
+            yield
+
+
+@contextmanager
+def _precision(dtype: str) -> Iterator[None]:
+    """Keras's default dtype is ours for the time of a call (some of its variables ask for nothing else), and JAX has
+    its 64 bits, whatever was set in the meantime. Both are left as they were."""
+    with ONE_AT_A_TIME:
         keras = get_keras()
         before = keras.config.floatx()
-        keras.config.set_floatx(self.dtype.name)
+        keras.config.set_floatx(dtype)
         try:
-            with keras.device(f"{self.device}:0"):
+            with _jax_precision() if keras.backend.backend() == "jax" else nullcontext():
                 yield
         finally:
             keras.config.set_floatx(before)
+
+
+@contextmanager
+def _jax_precision() -> Iterator[None]:
+    import jax
+
+    before = {name: getattr(jax.config, name) for name in JAX_PRECISION}
+    for name, value in JAX_PRECISION.items():
+        jax.config.update(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
 
 
 def to_keras(layers: tuple[Layer, ...], replica: int, dropout: float = 0.0) -> Any:
@@ -122,16 +175,18 @@ def to_keras(layers: tuple[Layer, ...], replica: int, dropout: float = 0.0) -> A
     """
     keras = get_keras()
     dtype = str(layers[0].weight.dtype)
-    *hidden, last = layers
-    parts: list[Any] = [keras.Input((layers[0].weight.shape[1],), dtype=dtype)]
-    for depth, layer in enumerate(hidden):
-        parts.append(keras.layers.Dense(layer.weight.shape[2], activation="relu", dtype=dtype))
-        if depth == 0 and dropout:
-            parts.append(keras.layers.Dropout(dropout, dtype=dtype))
-    parts.append(keras.layers.Dense(last.weight.shape[2], activation="sigmoid", dtype=dtype))
-    model = keras.Sequential(parts)
-    model.set_weights([part for layer in layers for part in (layer.weight[replica], layer.bias[replica, 0])])
-    return model
+    with _precision(dtype):
+        parts: list[Any] = [keras.Input((layers[0].weight.shape[1],), dtype=dtype)]
+        for depth, layer in enumerate(layers):
+            activation = "sigmoid" if depth == len(layers) - 1 else "relu"
+            # Seeds are fixed, or Keras would take them from Python's global generator.
+            weights = keras.initializers.GlorotUniform(seed=depth)
+            parts.append(keras.layers.Dense(layer.weight.shape[2], activation, kernel_initializer=weights, dtype=dtype))
+            if depth == 0 and dropout:
+                parts.append(keras.layers.Dropout(dropout, seed=0, dtype=dtype))
+        model = keras.Sequential(parts)
+        model.set_weights([part for layer in layers for part in (layer.weight[replica], layer.bias[replica, 0])])
+        return model
 
 
 def _forward(layers: tuple[Any, ...], x: Any) -> Any:
@@ -149,9 +204,9 @@ def _log_loss(z: Any, y: Any) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...], steps: int) -> Any:
-    """The compiled network of a shape on a device, an epoch of `steps` a call. Kept: compiling costs more than training."""
-    replicas, rows, columns, hidden, optimizer = shape
+def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...]) -> Any:
+    """The compiled network of a shape on a device, an epoch a call. Kept: compiling costs more than training."""
+    replicas, rows, columns, hidden, optimizer, batch_size = shape
     keras = get_keras()
     network = _parts().Network(replicas, rows, columns, hidden, dtype.name)
     if optimizer == "adam":
@@ -159,27 +214,44 @@ def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...],
         step = keras.optimizers.Adam(beta_1=dtype.type(0.9), beta_2=dtype.type(0.999), epsilon=1e-7)
     else:
         step = keras.optimizers.SGD()
-    network.compile(optimizer=step, jit_compile=engine == "jax", steps_per_execution=steps)
+    network.compile(optimizer=step, jit_compile=engine == "jax", steps_per_execution=len(batches(rows, batch_size)))
     step.build(network.trainable_variables)
     return network
 
 
 def _device(asked: str, engine: str) -> str:
-    try:
-        with _chatter_silenced():
-            found = get_keras().distribution.list_devices("gpu")
-    except RuntimeError:  # JAX's way of saying none
-        found = []
+    """Where to run: "cpu" or "gpu". Raises ValueError when a GPU was asked for and cannot be had."""
+    if asked == "cpu":
+        return "cpu"
+    with _chatter_silenced():
+        found = _jax_has_gpu() if engine == "jax" else _tensorflow_has_gpu()
     if asked == "gpu" and not found:
-        raise ValueError(f"device='gpu' was asked for, but {engine} finds no GPU on this machine; make setup DEVICE=gpu "
-                         "installs what an NVIDIA GPU needs, device='auto' takes what there is.")  # fmt: skip
-    if found and asked != "cpu" and engine == "tensorflow":
-        import tensorflow as tf
+        raise ValueError(f"device='gpu' was asked for, but {engine} finds no GPU on this machine; {GPU_INSTALL[engine]}, "
+                         "device='auto' takes what there is.")  # fmt: skip
+    return "gpu" if found else "cpu"
 
-        for gpu in tf.config.list_physical_devices("GPU"):
+
+def _jax_has_gpu() -> bool:
+    try:
+        return bool(get_keras().distribution.list_devices("gpu"))
+    except RuntimeError:  # JAX's way of saying none
+        return False
+
+
+def _tensorflow_has_gpu() -> bool:
+    """Physical devices only: to list logical ones is to start TensorFlow, and then it has taken the whole GPU."""
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    try:
+        for gpu in found:
             tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:
+        raise ValueError("the GPU's memory must be shared before TensorFlow first uses it, but TensorFlow has started in "
+                         "this process already; load the backend first, or use device='cpu'.") from None  # fmt: skip
+    if found:
         tf.config.experimental.enable_tensor_float_32_execution(False)
-    return "gpu" if found and asked != "cpu" else "cpu"
+    return bool(found)
 
 
 def _numpy(tensor: Any) -> Array:
@@ -190,6 +262,9 @@ def _numpy(tensor: Any) -> Array:
 def _chatter_silenced() -> Iterator[None]:
     """TensorFlow's compiled parts write start-up notes straight to file descriptor 2, whatever its log level says.
     What goes wrong is raised, and is not silenced."""
+    if not _stderr_is_open():
+        yield
+        return
     sys.stderr.flush()
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
@@ -201,20 +276,32 @@ def _chatter_silenced() -> Iterator[None]:
         os.close(nothing)
 
 
+def _stderr_is_open() -> bool:
+    """Whoever started us may have closed it; its number may even be another file's by now, which is left alone."""
+    if sys.stderr is None or sys.stderr.closed:
+        return False
+    try:
+        os.fstat(2)
+    except OSError:
+        return False
+    return True
+
+
 @cache
 def get_keras() -> Any:
     """Keras, imported when first needed: it brings its engine with it, which takes seconds."""
     os.environ.setdefault("KERAS_BACKEND", ENGINES[0])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take the whole GPU
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take the whole GPU,
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # and TensorFlow too, even to run on the CPU
     with _chatter_silenced():
         import keras
 
     if keras.backend.backend() == "jax":
         import jax
 
-        jax.config.update("jax_enable_x64", True)  # without it JAX has no float64 at all
-        jax.config.update("jax_default_matmul_precision", "highest")  # no TF32 on a GPU
+        for name, value in JAX_PRECISION.items():
+            jax.config.update(name, value)
     return keras
 
 
@@ -229,22 +316,38 @@ def _parts() -> Any:
 
         def __init__(self, replicas: int, rows: int, columns: int, hidden: tuple[int, ...], dtype: str) -> None:
             super().__init__(dtype=dtype)
-            self.X = self.add_weight(shape=(rows, columns), trainable=False, dtype=dtype, name="X")
-            self.y = self.add_weight(shape=(rows,), trainable=False, dtype=dtype, name="y")
-            self.rate = self.add_weight(shape=(), trainable=False, dtype=dtype, name="rate")
-            self.order = self.add_weight(shape=(rows, replicas), trainable=False, dtype="int32", name="order")
-            self.keep = self.add_weight(
-                shape=(rows, replicas, hidden[0]), trainable=False, dtype="bool", name="keep", initializer="zeros"
-            )
+
+            # Zeros everywhere: `start` fills them, and Keras's own initializers draw from Python's global generator.
+            def hold(name: str, shape: tuple[int, ...], kind: str = dtype) -> Any:
+                return self.add_weight(shape=shape, initializer="zeros", trainable=False, dtype=kind, name=name)
+
+            self.X, self.y = hold("X", (rows, columns)), hold("y", (rows,))
+            self.boost = hold("boost", ())  # 1 / (1 - dropout); 0 without dropout
+            self.order = hold("order", (rows, replicas), "int32")
+            self.keep = hold("keep", (rows, replicas, hidden[0]), "bool")
             self.stack = [
-                keras.layers.EinsumDense("bsi,sio->bso", (replicas, units), bias_axes="so", dtype=dtype)
+                keras.layers.EinsumDense(
+                    "bsi,sio->bso", (replicas, units), bias_axes="so", kernel_initializer="zeros", dtype=dtype
+                )
                 for units in (*hidden, 1)
             ]
             for layer, width in zip(self.stack, (columns, *hidden), strict=True):
                 layer.build((None, replicas, width))
             self.seen = Seen(replicas, dtype)
-            self.traces = 0  # how often an engine had to read `call`: once a shape, never once a recipe
+            # How often an engine had to read `call`: at most once for whole batches and once for the short one of a
+            # shape, the batch size included, and never once a recipe.
+            self.traces = 0
+            self.busy = False
             self.built = True
+
+        @contextmanager
+        def lent(self) -> Iterator[Any]:
+            """This network, busy for the time of a fit."""
+            self.busy = True
+            try:
+                yield self
+            finally:
+                self.busy = False
 
         def start(self, first: tuple[Layer, ...], train: Table, recipe: Recipe) -> None:
             """Forget everything: weights, data and rates of this fit, an optimizer that has taken no step."""
@@ -253,7 +356,9 @@ def _parts() -> Any:
                 layer.bias.assign(bias[:, 0])
             self.X.assign(train.X)
             self.y.assign(train.y)
-            self.rate.assign(recipe.dropout)
+            # Divided here in float64: in float32 1 - dropout may be 0.
+            self.boost.assign(1 / (1 - recipe.dropout) if recipe.dropout else 0.0)
+            self.dropout = recipe.dropout
             for variable in self.optimizer.variables:
                 variable.assign(ops.zeros(variable.shape, variable.dtype))
             self.optimizer.learning_rate = recipe.learning_rate
@@ -261,7 +366,8 @@ def _parts() -> Any:
         def visit(self, draw: EpochDraws) -> None:
             """Lay out one epoch's draws on the device, the visited row in front."""
             self.order.assign(ops.cast(ops.transpose(draw.order), "int32"))
-            self.keep.assign(ops.transpose(draw.keep[0], (1, 0, 2)))
+            if self.dropout:
+                self.keep.assign(ops.transpose(draw.keep[0], (1, 0, 2)))
 
         def call(self, inputs: Any, training: bool = False) -> Any:
             self.traces += 1
@@ -271,7 +377,7 @@ def _parts() -> Any:
             for depth, layer in enumerate(self.stack[:-1]):
                 a = ops.relu(layer(a))
                 if depth == 0:
-                    a = ops.where(self.rate > 0, a * ops.cast(keep, a.dtype) / (1 - self.rate), a)
+                    a = ops.where(self.boost > 0, a * ops.cast(keep, a.dtype) * self.boost, a)
             return self.stack[-1](a)[:, :, 0]
 
         def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **__: Any) -> Any:

@@ -1,6 +1,7 @@
 """The laws of handnet/backend.py as one class of tests. A new backend is a subclass with a name and a tolerance."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +14,40 @@ from handnet.splits import Split
 
 RECIPE = Recipe(epochs=6, learning_rate=5e-3)
 HISTORIES = ("train_loss", "train_loss_off", "val_loss")
+
+
+def with_row(row: int) -> Callable[[np.ndarray], np.ndarray]:
+    """An order whose first replica visits `row` fourth."""
+
+    def change(order: np.ndarray) -> np.ndarray:
+        order = order.copy()
+        order[0, 3] = row
+        return order
+
+    return change
+
+
+# What is wrong with the draws -> the field that is changed, how, and the sentence.
+BROKEN = {
+    "one row too far": ("order", with_row(341), "rows from 0 to 340, but names row 341"),
+    "far away": ("order", with_row(10**6), "names row 1000000"),
+    "counted from the end": ("order", with_row(-1), "names row -1"),
+    "wraps in 32 bits": ("order", with_row(2**32 + 5), "names row 4294967301"),
+    "order of floats": ("order", lambda order: order.astype(float), "whole numbers .* but is float64"),
+    "order of bools": ("order", lambda order: order > 0, "whole numbers .* but is bool"),
+    "order too short": ("order", lambda order: order[:, :300], r"of shape \(2, 3|from 0 to 299"),
+    "order too long": ("order", lambda order: np.concatenate([order, order[:, :9]], 1), r"of shape \(2, 3"),
+    "order of one replica": ("order", lambda order: order[:1], r"of shape \([12], 341"),
+    "order without replicas": ("order", lambda order: order[0], r"but is int64 of shape \(341\)"),
+    "order a list": ("order", lambda order: order.tolist(), "but is a list"),
+    "masks of floats": ("keep", lambda keep: tuple(mask * 0.5 for mask in keep), "bool of shape .* but is float64"),
+    "masks of bytes": ("keep", lambda keep: tuple(mask.astype(np.uint8) for mask in keep), "bool .* but is uint8"),
+    "mask of one unit": ("keep", lambda keep: (keep[0][:, :, :1], keep[1]), r"layer 0 .* but is bool of shape"),
+    "mask of one replica": ("keep", lambda keep: (keep[0][:1], keep[1]), r"layer 0 .* but is bool of shape"),
+    "mask of one row": ("keep", lambda keep: (keep[0][:, :1], keep[1]), r"layer 0 .* but is bool of shape"),
+    "a mask too few": ("keep", lambda keep: keep[:1], "2 keep masks an epoch, .* but gives 1"),
+    "no masks": ("keep", lambda keep: keep[:0], "2 keep masks an epoch, .* but gives 0"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -127,15 +162,66 @@ class BackendContract:
         )
         assert distance.max() <= self.agreement
 
+    def test_every_history_agrees_with_the_reference(self, parts: Split) -> None:
+        recipe = replace(RECIPE, epochs=3)
+        plan = seeded_plan(recipe, parts.train, [0, 1, 2])
+        ours, theirs = (
+            backend.fit(parts.train, parts.val, recipe, plan)
+            for backend in (self.backend, load_backend("numpy", dtype="float64"))
+        )
+        for name in HISTORIES:
+            assert np.abs(getattr(ours, name) - getattr(theirs, name)).max() <= self.agreement, name
+
+    def test_new_labels_are_learned_anew(self, parts: Split) -> None:
+        recipe, reference = replace(RECIPE, epochs=2), load_backend("numpy", dtype="float64")
+        for labels in (parts.train.y, 1 - parts.train.y):
+            train = Table(parts.train.X, labels)
+            plan = seeded_plan(recipe, train, [0, 1])
+            ours, theirs = (one.fit(train, parts.val, recipe, plan) for one in (self.backend, reference))
+            assert np.abs(ours.val_loss - theirs.val_loss).max() <= self.agreement
+
+    def test_the_gate_is_shut_at_zero(self) -> None:
+        """At z = 0 the slope of the relu is 0; that of a maximum would be a half or 1 and move the weight."""
+        one = Table(np.ones((1, 1)), np.array([0]))
+        nothing, unit = np.zeros((1, 1, 1)), np.ones((1, 1, 1))
+        draws = EpochDraws(np.zeros((1, 1), dtype=int), (unit > 0,))
+        plan = GivenPlan((Layer(nothing, nothing), Layer(unit, nothing)), (draws,))
+        fit = self.backend.fit(one, one, Recipe(0.1, 0.0, 1, 1, (1,), "sgd"), plan)
+        assert [part.item() for part in fit.layers[0]] == [0.0, 0.0]
+        assert fit.layers[1].bias.item() == pytest.approx(-0.05)
+
+    def test_predictions_clip_logits_at_80(self) -> None:
+        weight = np.array([1.0, -1.0]).reshape(2, 1, 1)
+        layers = (Layer(np.ones((2, 1, 1)), np.zeros((2, 1, 1))), Layer(weight, np.zeros((2, 1, 1))))
+        far, edge = (self.backend.predict(layers, np.array([[z]])) for z in (1000.0, 80.0))
+        assert np.array_equal(far, edge)
+        assert far[1, 0] == pytest.approx(1 / (1 + np.exp(80)), rel=1e-4)
+
+    @pytest.mark.parametrize("dropout", [0.99999999, 1 - 2**-53])
+    def test_a_dropout_just_below_one_is_no_division_by_zero(self, parts: Split, dropout: float) -> None:
+        recipe = replace(RECIPE, epochs=2, dropout=dropout)
+        plan = seeded_plan(recipe, parts.train, [3])
+        ours, theirs = (
+            backend.fit(parts.train, parts.val, recipe, plan)
+            for backend in (self.backend, load_backend("numpy", dtype="float64"))
+        )
+        assert ours.diverged_at.tolist() == [-1]
+        assert np.abs(ours.train_loss - theirs.train_loss).max() <= self.agreement
+
     def test_7_arguments_and_global_generators_untouched(self, parts: Split) -> None:
         plan = recorded(RECIPE, parts.train, [0, 1])
         held = [part for layer in plan.layers for part in layer] + [draw.order for draw in plan.draws]
         copies = [part.copy() for part in held]
         before = np.random.get_state()[1].copy()  # noqa: NPY002 - the global state is what must not move
+        ours = random.getstate()
+        # A width that nothing else here has: a network made anew may not draw either.
+        new = replace(RECIPE, hidden=(6, 3), epochs=1)
+        self.backend.fit(parts.train, parts.val, new, seeded_plan(new, parts.train, [0]))
         fit = self.backend.fit(parts.train, parts.val, RECIPE, plan)
         weights = [part.copy() for layer in fit.layers for part in layer]
         self.backend.logits(fit.layers, parts.val.X)
         assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+        assert random.getstate() == ours
         assert all(np.array_equal(a, b) for a, b in zip(held, copies, strict=True))
         after = [part for layer in fit.layers for part in layer]
         assert all(np.array_equal(a, b) for a, b in zip(after, weights, strict=True))
@@ -184,6 +270,14 @@ class BackendContract:
         other = recorded(replace(RECIPE, hidden=(4,)), parts.train, [0])
         with pytest.raises(ValueError, match="shapes"):
             self.backend.fit(parts.train, parts.val, RECIPE, other)
+
+    @pytest.mark.parametrize("wrong", BROKEN)
+    def test_draws_that_are_none_are_refused(self, parts: Split, wrong: str) -> None:
+        field, change, sentence = BROKEN[wrong]
+        plan = recorded(RECIPE, parts.train, [0, 1])
+        draws = tuple(draw._replace(**{field: change(getattr(draw, field))}) for draw in plan.draws)
+        with pytest.raises(ValueError, match=sentence):
+            self.backend.fit(parts.train, parts.val, RECIPE, replace(plan, draws=draws))
 
     @pytest.mark.parametrize("hidden", [(5,), (4, 3, 2)])
     def test_other_depths(self, parts: Split, hidden: tuple[int, ...]) -> None:

@@ -2,16 +2,21 @@
 its engine at import."""
 
 import os
+import random
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
-from contract import BackendContract
+from contract import BackendContract, GivenPlan, arrays, recorded
 from scipy.stats import ks_2samp
 
-from handnet import Recipe, counted_plan, load_backend, seeded_plan
+from handnet import EpochDraws, Fit, Layer, Plan, Recipe, Table, counted_plan, load_backend, seeded_plan
 from handnet.bands import seed_bands
 from handnet.splits import Split
 
@@ -39,13 +44,131 @@ def test_one_epoch_agrees_to_the_ninth_digit(parts: Split) -> None:
 
 
 def test_five_recipes_of_one_shape_are_traced_at_most_twice(parts: Split) -> None:
-    from handnet.keras_backend import _network
-
     for rate, dropout, epochs in [(1e-3, 0.2, 2), (1e-2, 0.5, 3), (1e-4, 0.0, 1), (3e-3, 0.1, 4), (1e-3, 0.3, 2)]:
         recipe = Recipe(rate, dropout, epochs, hidden=(7, 5))
         TestKeras.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0, 1]))
-    network = _network(TestKeras.backend.dtype, ENGINE, "cpu", (2, 341, 30, (7, 5), "adam"), 11)
-    assert 1 <= network.traces <= 2
+    assert 1 <= TestKeras.backend.network(2, parts.train, recipe).traces <= 2
+
+
+def test_a_batch_size_is_a_shape_of_its_own(parts: Split) -> None:
+    """Four sizes with as many steps an epoch: none makes the network of another be read again."""
+    for size in (31, 32, 33, 34, 31):
+        recipe = Recipe(epochs=1, hidden=(3,), batch_size=size)
+        TestKeras.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0, 1]))
+        assert 1 <= TestKeras.backend.network(2, parts.train, recipe).traces <= 2
+
+
+SHORT = Recipe(epochs=3)
+
+
+def short_fit(parts: Split, plan: Plan) -> Fit:
+    return TestKeras.backend.fit(parts.train, parts.val, SHORT, plan)
+
+
+@dataclass(frozen=True)
+class Around:
+    """A plan that calls something before each epoch's draws."""
+
+    plan: Plan
+    before: Any
+
+    def start(self) -> tuple[Layer, ...]:
+        return self.plan.start()
+
+    def epochs(self) -> Iterator[EpochDraws]:
+        for draws in self.plan.epochs():
+            self.before()
+            yield draws
+
+
+def test_a_plan_may_train_networks_of_the_same_shape(parts: Split) -> None:
+    plans = [seeded_plan(SHORT, parts.train, seeds) for seeds in ([0, 1], [8, 9])]
+    alone = [short_fit(parts, plan) for plan in plans]
+    inner: list[Fit] = []
+    outer = short_fit(parts, Around(plans[0], lambda: inner.append(short_fit(parts, plans[1]))))
+    for fit, expected in ((outer, alone[0]), *((one, alone[1]) for one in inner)):
+        assert all(np.array_equal(a, b) for a, b in zip(arrays(fit), arrays(expected), strict=True))
+    assert len(inner) == 3
+
+
+def test_threads_do_not_disturb_each_other(parts: Split) -> None:
+    import keras
+
+    plans = [seeded_plan(SHORT, parts.train, [seed, seed + 1]) for seed in (0, 10, 20)]
+    alone, found = [short_fit(parts, plan) for plan in plans], [None] * 3
+    other = load_backend("keras", dtype="float32" if DTYPE == "float64" else "float64", engine=ENGINE)
+    before = keras.config.floatx()
+
+    def work(index: int) -> None:
+        found[index] = short_fit(parts, plans[index])
+        other.fit(parts.train, parts.val, SHORT, plans[index])
+
+    threads = [Thread(target=work, args=(index,)) for index in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for fit, expected in zip(found, alone, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(arrays(fit), arrays(expected), strict=True))
+    assert keras.config.floatx() == before
+
+
+@pytest.mark.parametrize("before", ["float16", "float32", "float64"])
+def test_the_default_dtype_of_keras_is_left_as_it_was(parts: Split, before: str) -> None:
+    import keras
+
+    held = keras.config.floatx()
+    keras.config.set_floatx(before)
+    try:
+        fit = short_fit(parts, seeded_plan(SHORT, parts.train, [0, 1]))
+        TestKeras.backend.logits(fit.layers, parts.val.X)
+        with pytest.raises(ValueError, match="ended after 0"):
+            short_fit(parts, GivenPlan(seeded_plan(SHORT, parts.train, [0, 1]).start(), ()))
+        assert keras.config.floatx() == before
+    finally:
+        keras.config.set_floatx(held)
+    assert fit.layers[0].weight.dtype == DTYPE
+
+
+@pytest.mark.skipif(ENGINE != "jax", reason="about JAX's switch for 64 bits")
+def test_64_bits_stay_when_someone_switched_them_off(parts: Split) -> None:
+    import jax
+
+    plan = counted_plan(SHORT, parts.train, [0, 1])
+    expected = short_fit(parts, plan)
+    jax.config.update("jax_enable_x64", False)
+    try:
+        fit = short_fit(parts, plan)
+        assert not jax.config.jax_enable_x64
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    assert fit.layers[0].weight.dtype == DTYPE
+    assert all(np.array_equal(a, b) for a, b in zip(arrays(fit), arrays(expected), strict=True))
+
+
+def test_a_plan_of_another_table_is_refused(parts: Split) -> None:
+    """Order and masks fit each other, but not the rows or the replicas."""
+    for plan in (
+        recorded(SHORT, Table(parts.train.X[:300], parts.train.y[:300]), [0, 1]),
+        recorded(SHORT, parts.train, [0]),
+    ):
+        layers = seeded_plan(SHORT, parts.train, [0, 1]).start()
+        with pytest.raises(ValueError, match=r"of shape \(2, 341\), but is"):
+            short_fit(parts, GivenPlan(layers, plan.draws))
+
+
+def test_rows_beyond_16_bits_are_visited() -> None:
+    """40000 rows, of which only those past the 32767th tell anything."""
+    n = 40_000
+    late = np.arange(n) > 2**15
+    table = Table(late[:, None].astype(float), late.astype(int))
+    recipe = Recipe(1e-2, 0.0, 1, 4000, (1,))
+    plan = recorded(recipe, table, [3])
+    ours, theirs = (
+        one.fit(table, table, recipe, plan) for one in (TestKeras.backend, load_backend("numpy", dtype="float64"))
+    )
+    assert np.abs(ours.train_loss - theirs.train_loss).max() < 1e-5
+    assert np.abs(ours.val_loss - theirs.val_loss).max() < 1e-5
 
 
 @pytest.mark.skipif(DTYPE == "float64", reason="about the default precision")
@@ -91,6 +214,32 @@ def test_the_device_makes_the_very_draws_a_counted_plan_makes_here(parts: Split)
     assert np.abs(ours.val_loss - theirs.val_loss).max() < {"float64": 1e-9, "float32": 1e-5}[DTYPE]
 
 
+def test_a_plan_that_draws_on_the_device_is_asked_for_nothing_here(parts: Split) -> None:
+    plan = counted_plan(SHORT, parts.train, [0, 1])
+
+    class OnTheDevice:
+        start, epochs_on = staticmethod(plan.start), staticmethod(plan.epochs_on)
+
+        def epochs(self) -> Iterator[EpochDraws]:
+            raise AssertionError("drawn here")
+
+    fit = short_fit(parts, OnTheDevice())
+    assert np.array_equal(fit.val_loss, short_fit(parts, plan).val_loss)
+
+
+def test_a_plain_model_keeps_the_precision_and_draws_nothing(parts: Split) -> None:
+    from handnet.keras_backend import get_keras, to_keras
+
+    fit = short_fit(parts, seeded_plan(SHORT, parts.train, [0, 1]))
+    before = random.getstate()
+    model = to_keras(fit.layers, 1, 0.2)
+    assert random.getstate() == before
+    said = get_keras().ops.convert_to_numpy(model(parts.val.X.astype(DTYPE)))[:, 0]
+    assert said.dtype == DTYPE
+    distance = np.abs(said - TestKeras.backend.predict(fit.layers, parts.val.X)[1])
+    assert distance.max() < {"float64": 1e-12, "float32": 1e-6}[DTYPE]
+
+
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_a_replica_leaves_as_a_plain_model_and_says_the_same(parts: Split, tmp_path: Path, dropout: float) -> None:
     """Saved, loaded in a fresh process with safe mode on, and asked for the same rows."""
@@ -116,8 +265,15 @@ def test_a_second_engine_in_one_process_is_refused() -> None:
         load_backend("keras", engine=other)
 
 
+def test_the_engine_that_runs_is_taken_when_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax" if ENGINE == "tensorflow" else "tensorflow")
+    assert load_backend("keras").engine == ENGINE
+
+
 def test_what_is_not_there_is_refused_in_one_sentence() -> None:
     with pytest.raises(ValueError, match="unknown engine 'theano': expected one of tensorflow, jax"):
         load_backend("keras", engine="theano")
+    if load_backend("keras", engine=ENGINE).device == "gpu":
+        pytest.skip("this machine has a GPU")
     with pytest.raises(ValueError, match=f"device='gpu' was asked for, but {ENGINE} finds no GPU on this machine"):
         load_backend("keras", engine=ENGINE, device="gpu")
