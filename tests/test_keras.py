@@ -5,15 +5,16 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from canonical import report
 
-from handnet import load_backend
+from handnet import keras_backend, load_backend
 
 
 def study(home: Path, backend: str) -> dict:
-    words = ["TRIALS=4", "DESIGN=sobol", "SEEDS=3", "CONFIRM=4", "DTYPE=float64", "space.learning_rate.high=0.01",
+    words = ["TRIALS=4", "DESIGN=sobol", "SEEDS=3", "CONFIRM=4", "DTYPE=float64", "DEVICE=cpu", "space.learning_rate.high=0.01",
              "space.epochs.high=40", "OPEN=1", "SPLITS=2", "rehearsal.seeds=2", "rehearsal.levels=2", f"BACKEND={backend}"]  # fmt: skip
     command = [sys.executable, "-m", "experiments", "study", "--mlruns", str(home), *words]
     run = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False)
@@ -70,6 +71,110 @@ def test_a_gpu_that_is_not_there_is_refused_and_nothing_is_written(tmp_path: Pat
         "what an NVIDIA GPU needs, device='auto' takes what there is."
     ]
     assert list(tmp_path.iterdir()) == []
+
+
+class Stub:
+    """As much of tf.config as asks about GPUs; it writes down in which order."""
+
+    def __init__(self, gpus: list[str], *, started: bool = False) -> None:
+        self.calls: list[str] = []
+        self.gpus, self.started, self.experimental = gpus, started, self
+
+    def list_physical_devices(self, kind: str) -> list[str]:
+        self.calls.append(f"physical {kind}")
+        return self.gpus
+
+    def list_logical_devices(self, *_: object, **__: object) -> list[str]:
+        raise AssertionError("this starts TensorFlow")
+
+    def set_memory_growth(self, gpu: str, enable: bool) -> None:
+        if self.started:
+            raise RuntimeError("Physical devices cannot be modified after being initialized")
+        self.calls.append(f"growth {gpu} {enable}")
+
+    def enable_tensor_float_32_execution(self, enabled: bool) -> None:
+        self.calls.append(f"tf32 {enabled}")
+
+
+@pytest.fixture
+def plant(monkeypatch: pytest.MonkeyPatch):
+    def planted(stub: Stub) -> Stub:
+        monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(config=stub))
+        return stub
+
+    return planted
+
+
+@pytest.mark.parametrize("asked", ["auto", "gpu"])
+def test_a_gpu_of_tensorflow_is_shared_and_exact_before_anything_starts_it(asked: str, plant) -> None:
+    stub = plant(Stub(["one", "two"]))
+    assert keras_backend._device(asked, "tensorflow") == "gpu"
+    assert stub.calls == ["physical GPU", "growth one True", "growth two True", "tf32 False"]
+
+
+def test_a_gpu_that_tensorflow_has_taken_already_is_refused_in_a_sentence(plant) -> None:
+    plant(Stub(["one"], started=True))
+    with pytest.raises(ValueError, match="but TensorFlow has started in this process already; load the backend first"):
+        keras_backend._device("gpu", "tensorflow")
+    assert keras_backend._device("cpu", "tensorflow") == "cpu"
+
+
+def test_what_helps_without_a_gpu_depends_on_the_engine(plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(Stub([]))
+    with pytest.raises(ValueError, match="finds no GPU on this machine; make setup DEVICE=gpu installs"):
+        keras_backend._device("gpu", "tensorflow")
+    monkeypatch.setattr(keras_backend, "_jax_has_gpu", lambda: False)
+    with pytest.raises(
+        ValueError, match=r"jax finds no GPU on this machine; JAX needs jax\[cuda12\] .* make setup does not"
+    ):
+        keras_backend._device("gpu", "jax")
+    assert keras_backend._device("auto", "jax") == "cpu"
+
+
+FIT = """
+from handnet import *
+parts, recipe = split(wisconsin()), Recipe(epochs=1)
+backend = load_backend("keras")
+backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0]))
+print(backend.engine)
+"""
+
+
+@pytest.mark.parametrize(("engine", "closed"), [("tensorflow", False), ("tensorflow", True), ("jax", True)])
+def test_keras_is_quiet_and_needs_no_stderr(engine: str, closed: bool) -> None:
+    """And takes the engine that KERAS_BACKEND names."""
+    if find_spec(engine) is None:
+        pytest.skip(f"{engine} is not installed")
+    command = ["bash", "-c", 'exec "$0" -c "$1"' + " 2>&-" * closed, sys.executable, FIT]
+    env = os.environ | {"KERAS_BACKEND": engine}
+    run = subprocess.run(command, cwd=TESTS.parent, env=env, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, f"{engine}\n", "")
+
+
+def lock_of(venv: Path, *words: str) -> str:
+    command = ["make", "-n", *words, f"VENV={venv}"]
+    run = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=True)
+    return run.stdout.split("--only-binary :all: -r ")[1].split(";")[0]
+
+
+def test_an_environment_for_a_gpu_stays_one(tmp_path: Path) -> None:
+    """Also when the lock has changed since: its mark names the lock it came from."""
+    assert lock_of(tmp_path, "setup") == lock_of(tmp_path, "study", "DEVICE=gpu") == "requirements.lock"
+    assert lock_of(tmp_path, "setup", "DEVICE=auto") == lock_of(tmp_path, "setup", "DEVICE=cpu") == "requirements.lock"
+    assert lock_of(tmp_path, "setup", "DEVICE=gpu") == "requirements-gpu.lock"
+    (tmp_path / ".ready-cpu-1").touch()
+    assert lock_of(tmp_path, "setup") == "requirements.lock"
+    (tmp_path / ".ready-gpu-1").touch()
+    assert lock_of(tmp_path, "setup") == lock_of(tmp_path, "study") == "requirements-gpu.lock"
+
+
+@pytest.mark.parametrize("device", ["GPU", "cuda"])
+def test_a_set_up_for_an_unknown_device_is_refused(device: str) -> None:
+    command = ["make", "-n", "setup", f"DEVICE={device}"]
+    run = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (2, "")
+    (sentence,) = run.stderr.splitlines()
+    assert f'DEVICE must be one of auto, cpu, gpu, but is "{device}"' in sentence
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -1,7 +1,12 @@
 """The comparison with the chapter's own code: it must tell a wrong network from a right one, and run the right code."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,3 +67,42 @@ def test_the_chapters_code_runs(parts: Split) -> None:
     assert all(values.shape == (2,) and np.isfinite(values).all() for values in sample.values())
     assert len(ticks) == 2
     assert (sample["validation accuracy"] * 114 % 1 < 1e-9).all()
+
+
+def test_what_runs_is_what_the_chapter_prints(parts: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers, rate, optimizer and call are the printed ones, and a seed makes the same network each time."""
+    if find_spec("tensorflow") is None:
+        pytest.skip("tensorflow is not installed")
+    from handnet.keras_backend import get_keras, start_keras
+
+    start_keras()
+    keras = get_keras()
+    seen: list[Any] = []
+    fit = keras.Sequential.fit
+
+    def watched(model: Any, *tables: Any, **words: Any) -> Any:
+        layers = [(type(layer).__name__, layer.get_config()) for layer in model.layers]
+        seen.append((layers, model.optimizer.get_config(), model.loss, words))
+        return fit(model, *tables, **words)
+
+    monkeypatch.setattr(keras.Sequential, "fit", watched)
+    recipe = Recipe(epochs=2)
+    one, again, other = (as_printed(parts.train, parts.val, recipe, [seed], lambda: None) for seed in (3, 3, 4))
+    assert all(np.array_equal(one[name], again[name]) for name in QUANTITIES)
+    assert not np.array_equal(one["train loss"], other["train loss"])
+    layers, optimizer, loss, words = seen[0]
+    assert [(kind, said.get("units", said.get("rate")), said.get("activation")) for kind, said in layers] == [
+        ("Dense", 16, "relu"), ("Dropout", 0.2, None), ("Dense", 8, "relu"), ("Dense", 1, "sigmoid")]  # fmt: skip
+    assert all(said["kernel_initializer"]["class_name"] == "GlorotUniform" for kind, said in layers if kind == "Dense")
+    assert (optimizer["name"], optimizer["learning_rate"]) == ("adam", pytest.approx(1e-3))
+    assert (loss, words["epochs"], words["batch_size"]) == ("binary_crossentropy", 2, 32)
+
+
+def test_an_engine_the_witness_cannot_run_on_is_refused_in_one_sentence() -> None:
+    command = [sys.executable, "-m", "experiments", "witness", "SEEDS=2"]
+    env = os.environ | {"KERAS_BACKEND": "torch"}
+    run = subprocess.run(
+        command, cwd=Path(__file__).parent.parent, env=env, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == "handnet: unknown engine 'torch': expected one of tensorflow, jax.\n"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import ks_2samp
 
+from experiments.settings import Refusal
 from experiments.workers import Bench
 from handnet.data import Array, Table
 from handnet.grade import grade
@@ -39,9 +40,14 @@ class Comparison:
 
 
 def as_printed(train: Table, val: Table, recipe: Recipe, seeds: Sequence[int], tick: Callable[[], None]) -> Sample:
-    """The chapter's code, once per seed: Sequential, compile, fit; its printed losses and accuracy after the last epoch."""
-    from handnet.keras_backend import get_keras
+    """The chapter's code, once per seed: Sequential, compile, fit; its printed losses and accuracy after the last epoch.
+    Raises Refusal when Keras cannot run here."""
+    from handnet.keras_backend import get_keras, start_keras
 
+    try:
+        start_keras()
+    except ValueError as fault:
+        raise Refusal(str(fault)) from None
     keras = get_keras()
     rows = []
     for seed in seeds:
