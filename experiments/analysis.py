@@ -1,6 +1,5 @@
 """Everything the report and the tracker say of a confirmed study, computed once from the exact results."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from experiments.summary import (
     Overfit,
     Quantity,
     fence,
+    finite,
     gaps,
     heard,
     overfit,
@@ -32,7 +32,6 @@ from handnet.data import Array, Table
 from handnet.draws import resamples
 from handnet.grade import case_losses, grade
 
-NOT_A_METRIC = r"[^\w .-]"  # a role is the user's text, and a tracker takes only some signs in a name
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -74,13 +73,14 @@ def analyse(settings: Settings, bench: Bench, confirmed: Sequence[Confirmed], tr
     streams = rehearsals.streams if rehearsals else None
     y, logits = (y_test, winner.test_logits) if y_test is not None else (y_val, winner.val_logits)
     assert logits is not None
-    right = ((logits > 0) == (y == 1)).mean()
+    assert winner.replicas is not None
+    right = ((finite(heard(winner.replicas, logits)) > 0) == (y == 1)).mean() if winner.replicas.sound.any() else 0.5
     return Analysis(
         quantities=found,
         rivalries=rivalries(confirmed, divisions, y_test),
         variances={role: table for role in found if (table := variance(role, divisions))},
         streams=stream_variance(streams, y, stream_seeds(settings)) if streams is not None else {},
-        rules=rules(len(divisions), len(y) / len(bench.parts.train.y), len(y), int((y == 1).sum()), float(right)),
+        rules=rules(divisions, y, float(right)),
         optimism=_optimism(tried, y_val),
         overfit=overfits,
         best_of=_best_of(settings, tried, y_val),
@@ -131,7 +131,7 @@ def compared_metrics(role: str, analysis: Analysis) -> dict[str, float]:
     """What a configuration's run carries beside its bands: differences, rules, variances. Flat, as `summary.metrics`."""
     flat: dict[str, float] = {}
     for rivalry in (one for one in analysis.rivalries if one.ours == role):
-        group = f"versus {re.sub(NOT_A_METRIC, '_', rivalry.theirs)}"
+        group = f"versus {rivalry.theirs}"
         for one in rivalry.over_splits:
             stem, band = f"{group}/{one.score}.splits", one.difference.band
             flat |= {f"{stem}.mean": band.centre("mean"), f"{stem}.nadeau-bengio_low": band.low,

@@ -1,7 +1,7 @@
 """Is one configuration better than another, and where does the spread come from? From rehearsals and the opened test."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,13 +16,21 @@ from handnet.bands.compare import (
     Wins,
     mcnemar,
     nadeau_bengio,
+    paired_difference,
     paired_wins,
     probability_better,
     rope,
 )
 from handnet.bands.multibootstrap import bootstrap_means
 from handnet.bands.seeds import HIGH, LOW
-from handnet.bands.simulated import ROPE, WORDS, Simulated, false_positives, false_positives_on_cases
+from handnet.bands.simulated import (
+    ROPE,
+    WORDS,
+    Simulated,
+    false_positives,
+    false_positives_against_itself,
+    false_positives_on_cases,
+)
 from handnet.bands.variance import Component, variance_table
 from handnet.data import Array
 from handnet.draws import RESAMPLING, Resamples, generator, recounts, resamples
@@ -30,6 +38,7 @@ from handnet.grade import Scores, grade
 
 DECIDES = "accuracy"  # the score whose comparison is worded, fixed in advance; the others are given as numbers
 COMPARED = ("accuracy", "sensitivity", "specificity", "auc", "log_loss")
+LEAST_SPLITS = 5  # fewer divisions word no verdict: their few scores tie too often
 LOSSES = ("log_loss", "brier")  # lower is better
 
 
@@ -48,7 +57,7 @@ class OnTest:
     """Ours against theirs on the opened test: networks that stand still, and the cases that tell them apart."""
 
     difference: Band  # of accuracy, seeds and cases resampled together
-    auc: Comparison
+    auc: Comparison | None  # None against a constant score
     disagreements: tuple[McNemar, ...]  # for each seed of ours, with theirs of the same place
 
 
@@ -74,7 +83,7 @@ def rehearsed(role: str, rehearsals: Sequence[Rehearsal]) -> list[Quantity]:
 
 
 def rivalries(confirmed: Sequence[Confirmed], rehearsals: Sequence[Rehearsal], y_test: Array | None) -> list[Rivalry]:
-    """The winner against every other; the recipes it is compared with, and the search made anew, against the best baseline."""
+    """The winner against every other; the recipes it is compared with, and the search made anew, against logistic regression."""
     by_role = {one.role: one for one in confirmed}
     baseline = "logistic regression"
     names = [one.role for one in confirmed if one.role != "winner"]
@@ -112,11 +121,16 @@ def stream_variance(logits: Array, y: Array, seeds: Sequence[tuple[int, int, int
             for name in (DECIDES, "log_loss")}  # fmt: skip
 
 
-def rules(splits: int, ratio: float, n: int, positives: int, accuracy: float) -> list[Simulated]:
-    """How often each rule finds a difference where there is none, at the sizes of this study."""
+def rules(rehearsals: Sequence[Rehearsal], y: Array, accuracy: float) -> list[Simulated]:
+    """How often each rule finds a difference where there is none: at the sizes of this study, and of its own winner."""
     near = min(max(accuracy, 0.6), 0.995)  # the simulated world has cases on either side of the fence
-    return [*(false_positives(splits, ratio, RESAMPLING_SEED) if splits > 1 else []),
-            *false_positives_on_cases(n, positives, near, RESAMPLING_SEED)]  # fmt: skip
+    found = false_positives_on_cases(len(y), int((y == 1).sum()), near, RESAMPLING_SEED)
+    if len(rehearsals) < 2:
+        return found
+    ratio = rehearsals[0].ratio
+    scores = np.array([getattr(grade(one.logits["winner"], one.y), DECIDES) for one in rehearsals])
+    itself = false_positives_against_itself(scores[:, np.isfinite(scores).all(axis=0)], ratio)
+    return [*false_positives(len(rehearsals), ratio, RESAMPLING_SEED), *([itself] if itself else []), *found]
 
 
 def may_word(rule: str, simulated: Sequence[Simulated]) -> bool:
@@ -125,24 +139,40 @@ def may_word(rule: str, simulated: Sequence[Simulated]) -> bool:
     return bool(found) and max(found) <= WORDS
 
 
+def enough_to_word(one: OverSplits) -> bool:
+    """Whether a comparison has what a verdict needs beside a sound rule: enough divisions, and some spread over them."""
+    band = one.difference.band
+    return band.n >= LEAST_SPLITS and band.high > band.low
+
+
 def _over_splits(ours: str, theirs: str, rehearsals: Sequence[Rehearsal]) -> Iterator[OverSplits]:
     held = [one for one in rehearsals if {ours, theirs} <= set(one.logits)]
     if len(held) < 2:
         return
-    ratio = held[0].ratio
-    counts = recounts(generator(RESAMPLING_SEED, RESAMPLING), len(held), BOOTSTRAPS)
     pairs = [(grade(one.logits[ours], one.y), grade(one.logits[theirs], one.y)) for one in held]
     for name in COMPARED:
         sign = -1.0 if name in LOSSES else 1.0
         # (K, R) each; a method without a seed stands beside every seed.
         a, b = np.broadcast_arrays(*(np.array([sign * getattr(pair[side], name) for pair in pairs]) for side in (0, 1)))
-        seeds = np.isfinite(a - b).all(axis=0)  # those that never diverged, on either side
-        if not seeds.any():
-            continue
-        a, b = a[:, seeds], b[:, seeds]
-        d = (a - b).mean(axis=1)
-        near = rope(d, ratio, ROPE) if name not in LOSSES else None
-        yield OverSplits(name, nadeau_bengio(d, ratio), near, probability_better(paired_wins(a, b), counts))
+        heard = np.isfinite(a - b)  # pairs of which neither side diverged
+        kept = heard.any(axis=1)
+        if kept.sum() > 1:
+            yield _one_score(name, [(x[ok], z[ok]) for x, z, ok in zip(a[kept], b[kept], heard[kept], strict=True)],
+                             held[0].ratio, int((~heard).sum()))  # fmt: skip
+
+
+def _one_score(name: str, pairs: Sequence[tuple[Array, Array]], ratio: float, lost: int) -> OverSplits:
+    """One score, from each division's pairs of ours and theirs, seed by seed."""
+    d = np.array([(a - b).mean() for a, b in pairs])
+    wins = np.array([float(paired_wins(a, b)) for a, b in pairs])
+    difference = nadeau_bengio(d, ratio)
+    counts = recounts(generator(RESAMPLING_SEED, RESAMPLING), len(d), BOOTSTRAPS)
+    return OverSplits(
+        name,
+        difference._replace(band=replace(difference.band, diverged=lost)),
+        rope(d, ratio, ROPE) if name not in LOSSES else None,
+        probability_better(wins, counts),
+    )
 
 
 def _on_test(ours: Confirmed | None, theirs: Confirmed | None, y: Array | None) -> OnTest | None:
@@ -163,10 +193,18 @@ def _on_test(ours: Confirmed | None, theirs: Confirmed | None, y: Array | None) 
     drawn = bootstrap_means(right_a, every, samples) - bootstrap_means(right_b, every, theirs_drawn)
     low, high = (float(end) for end in np.quantile(drawn, [LOW, HIGH]))
     right_a, right_b = np.broadcast_arrays(right_a, right_b)
-    mean = float(right_a.mean() - right_b.mean())
-    band = Band(low, high, "multi-bootstrap", "seeds_x_cases", len(y), HIGH - LOW, (("mean", mean),), seeds=len(a))
     disagreements = tuple(mcnemar(x, z) for x, z in zip(right_a, right_b, strict=True))
-    return OnTest(band, auc_difference(a, b, y), disagreements)
+    # As for the headline band: never narrower than what the cases alone allow one network.
+    cases = paired_difference(float(np.mean([one.only_ours for one in disagreements])),
+                              float(np.mean([one.only_theirs for one in disagreements])), len(y))  # fmt: skip
+    kind = "multi-bootstrap"
+    if high - low < cases.high - cases.low:
+        low, high, kind = min(low, cases.low), max(high, cases.high), f"{kind} and {cases.kind}"
+    band = Band(low, high, kind, "seeds_x_cases", len(y), HIGH - LOW, cases.centres, seeds=len(a))
+    told = all(
+        np.ptp(z, axis=1).max() > 0 for z in (a, b)
+    )  # a constant score has an area of 1/2, and nothing to compare
+    return OnTest(band, auc_difference(a, b, y) if told else None, disagreements)
 
 
 def _heard(one: Confirmed) -> Array:

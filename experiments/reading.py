@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import json
 import math
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -139,8 +140,9 @@ def _check(s: Settings) -> Iterator[str]:
         yield from _check_counts(s)
     yield from _check_space(s.space)
     names = [entry.name for entry in s.compare]
-    if len(set(names)) < len(names) or any(not name.strip() or name in RESERVED for name in names):
-        yield f"compare.name must be unique, not empty and none of {', '.join(RESERVED)}, but the names are {names}."
+    if len(set(names)) < len(names) or any(not ROLE.fullmatch(name) or name in RESERVED for name in names):
+        yield (f"compare.name must be unique, up to 60 letters, digits, spaces, '.', '_' or '-', and none of {', '.join(RESERVED)}, "
+               f"but the names are {names}.")  # fmt: skip
     for entry in s.compare:
         try:
             s.recipe(entry.learning_rate, entry.dropout, entry.epochs)
@@ -148,7 +150,8 @@ def _check(s: Settings) -> Iterator[str]:
             yield f"compare {entry.name!r}: {fault}"
 
 
-RESERVED = ("winner", "logistic regression", "majority class")
+RESERVED = ("winner", "logistic regression", "majority class", "searched anew")
+ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")  # part of metric names, and of nothing that could collide there
 
 
 def _check_counts(s: Settings) -> Iterator[str]:
@@ -169,6 +172,11 @@ def _check_counts(s: Settings) -> Iterator[str]:
     if max(s.search_seeds[0], s.confirm_seeds[0]) <= min(s.search_seeds[-1], s.confirm_seeds[-1]):
         yield (f"confirmation seeds must be fresh, but {s.confirm_seeds[0]}..{s.confirm_seeds[-1]} overlaps the search "
                f"seeds {s.search_seeds[0]}..{s.search_seeds[-1]}; raise confirm.first_seed.")  # fmt: skip
+    if set(s.rehearsal_seeds) & set(s.search_seeds):
+        yield (f"rehearsal seeds must be fresh, but {s.rehearsal_seeds[0]}..{s.rehearsal_seeds[-1]} overlaps the search seeds "
+               f"{s.search_seeds[0]}..{s.search_seeds[-1]}; raise rehearsal.first_seed.")  # fmt: skip
+    if s.split.seed in s.split_seeds:
+        yield f"fresh divisions need other seeds than split.seed ({s.split.seed}); raise rehearsal.first_split."
     if s.rehearsal.splits == 1:
         yield "rehearsal.splits must be 0 or at least 2 (one split is no band), but is 1."
     last = max(s.search_seeds.stop, s.confirm_seeds.stop, s.rehearsal_seeds.stop, s.split_seeds.stop) - 1

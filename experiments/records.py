@@ -1,6 +1,5 @@
 """What is written about each run, and how it is read back. Pure: nothing here touches a store but to read it."""
 
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from experiments.analysis import NOT_A_METRIC, Analysis, compared_metrics
+from experiments.analysis import Analysis, compared_metrics
 from experiments.confirm import Baseline
 from experiments.rehearsal import Rehearsal, Rehearsals
 from experiments.report.case_facts import cases
 from experiments.report.figures import loss_curves
 from experiments.search import PARAMS
 from experiments.settings import Settings, canonical_hash
-from experiments.summary import Confirmed, Quantity, curve_band, curves, gaps, heard, metrics, scored
+from experiments.summary import Confirmed, Quantity, band_metrics, curve_band, curves, gaps, heard, metrics, scored
 from experiments.tracking import REPLICA_FILE, Entry, ServedModel, Tracking
 from experiments.workers import Bench, Replicas, from_npy, to_npy, to_npz, together
 from handnet.bands import seed_bands
@@ -111,16 +110,11 @@ class Records:
         scores: dict[str, float] = {}
         for role, logits in one.logits.items():
             for name, values in grade(logits, one.y)._asdict().items():
-                stem = f"{re.sub(NOT_A_METRIC, '_', role)}/{name}"
+                stem = f"{role}/{name}"
                 if np.isfinite(values).sum() > 1:
-                    band = seed_bands(values).quantiles
-                    scores |= {f"{stem}.seeds.median": band.centre("median"), f"{stem}.seeds.q025": band.low,
-                               f"{stem}.seeds.q975": band.high, f"{stem}.seeds.n": float(band.n)}  # fmt: skip
+                    scores |= band_metrics(stem, seed_bands(values).quantiles)
                 elif len(values) == 1:
-                    cases = case_bands(logits, one.y)[name]
-                    word = cases.kind.split(",")[0].replace(" ", "_")
-                    scores |= {f"{stem}.cases.{cases.centres[0][0]}": cases.centres[0][1],
-                               f"{stem}.cases.{word}_low": cases.low, f"{stem}.cases.{word}_high": cases.high}  # fmt: skip
+                    scores |= band_metrics(stem, case_bands(logits, one.y)[name])
         return Entry(
             key=key,
             name=f"split {one.split_seed}" + (", searched anew" if recipe else ""),
@@ -149,8 +143,8 @@ class Records:
     def confirmed_key(self, seal: str | None, one: Confirmed, rehearsals: Sequence[str]) -> str:
         """Names a confirmed run by all that decides its content. seal: the id of the opening, None while sealed."""
         seeds = 0 if one.replicas is None else len(one.replicas.seeds)
-        beside = f"/{canonical_hash(list(rehearsals))[:8]}" if rehearsals else ""
-        return f"confirm/{one.role}/{one.config_id}/{seeds}/{seal or 'sealed'}{beside}"
+        beside = canonical_hash([self.settings.trials, self.settings.confirm.seeds, list(rehearsals)])[:8]
+        return f"confirm/{one.role}/{one.config_id}/{seeds}/{seal or 'sealed'}/{beside}"
 
     def _configuration(self, key: str, name: str, one: Confirmed, found: list[Quantity], test: Table | None,
                        more: Mapping[str, float]) -> Entry:  # fmt: skip

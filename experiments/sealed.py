@@ -98,9 +98,15 @@ class Ledger:
         """Note that the grades of an opening are stored. Once is enough."""
         self._note_once("graded", {"id": opening.id})
 
-    def rehearsed(self, opening: Opening) -> None:
-        """Note, before it happens, that a study redraws the whole table: from then on every row has been in a test."""
-        self._note_once("rehearsed", {"id": opening.id, "data": opening.data})
+    def rehearsed(self, opening: Opening, splits: int) -> None:
+        """Note, before it happens, that a study redraws the whole table, and how often: from then on every row has been in
+        a test. A larger number later is another line, a smaller one is none."""
+        if splits > max(self.rehearsals(opening), default=0):
+            self._append("rehearsed", {"id": opening.id, "data": opening.data, "splits": splits})
+
+    def rehearsals(self, opening: Opening) -> list[int]:
+        """How many fresh divisions a study made, each time it made more."""
+        return [one["splits"] for one in self._events() if one["event"] == "rehearsed" and one["id"] == opening.id]
 
     def _note_once(self, event: str, entry: dict[str, object]) -> None:
         if not any(one["event"] == event and one["id"] == entry["id"] for one in self._events()):

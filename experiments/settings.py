@@ -156,9 +156,10 @@ class Settings:
 
     def identity(self) -> dict[str, Any]:
         """What makes this study this one. Trials and confirmation seeds may grow, so their counts are left
-        out; rehearsals come after all choices, so they may be other ones at any time."""
+        out, and so is that of the fresh divisions."""
         whole = dataclasses.asdict(self)
-        del whole["search"]["trials"], whole["confirm"]["seeds"], whole["rehearsal"], whole["report"]
+        del whole["search"]["trials"], whole["confirm"]["seeds"], whole["report"]
+        del whole["rehearsal"]["splits"], whole["rehearsal"]["ideal"]
         return whole
 
 

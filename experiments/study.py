@@ -3,8 +3,10 @@
 search -> freeze -> confirm on fresh seeds -> open the test -> write the frozen runs -> report
 """
 
+import dataclasses
 import json
 import platform
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,8 @@ from experiments.workers import Replicas, kernel, together
 from handnet.data import Table
 from handnet.recipe import Recipe
 
+READS = 5
+
 
 class Study:
     """One study in one folder. `run` does what is still to be done; `read` only reads."""
@@ -47,8 +51,7 @@ class Study:
         settings = request.settings
         if request.stored:
             self.name = request.name or settings.data.name
-            self.tracking = _tracking_to_read(self.home, self.name)
-            self.commit = Commit.read(self.tracking)
+            self.tracking, self.commit = _committed(self.home, self.name)
             settings = self.commit.settings
         self.settings = settings
         self.bench = make_bench(settings)
@@ -115,7 +118,8 @@ class Study:
                 self.analysis = analyse(self.settings, self.bench, confirmed, tried, test, rehearsals)
             seconds = json.loads(self.tracking.noted("seconds") or "{}")
             found = facts.document(self.name, self.fingerprint, self.settings, self.bench, confirmed, tried, self.analysis,
-                                   self._reasons(confirmed, rehearsals), self.search.importances(), opening, test, _versions(), seconds)  # fmt: skip
+                                   self._reasons(confirmed, rehearsals), self.search.importances(), opening,
+                                   self.ledger.rehearsals(opening) if opening else [], test, _versions(), seconds)  # fmt: skip
             render.write(found, self.folder)
         return found
 
@@ -193,7 +197,8 @@ class Study:
             if one.replicas is None:
                 self.tracking.write(self.records.baseline(key, one, methods[one.role], self.analysis))
             else:
-                model = self.records.model(one.replicas) if one.role == "winner" else None
+                served = one.role == "winner" and one.replicas.sound.any()
+                model = self.records.model(one.replicas) if served else None
                 self.tracking.write(self.records.confirmed(key, one, self.analysis, test), model)
         commit = Commit(self.settings, tuple(keys), opening.id if opening else None, rehearsals)
         commit.write(self.tracking)
@@ -204,12 +209,17 @@ class Study:
 
     def _rehearse(self, rehearser: Rehearser, test: Table) -> tuple[str, ...]:
         """Make the rehearsals that are not stored yet. Returns the keys of all."""
+        held = max(self.ledger.rehearsals(rehearser.opening), default=0)
+        if 0 < self.settings.rehearsal.splits < held:
+            self.screen.say(f"This study has been rehearsed on {held} fresh divisions: that is what is shown.")
+            larger = dataclasses.replace(self.settings.rehearsal, splits=held)
+            self.settings = dataclasses.replace(self.settings, rehearsal=larger)
         splits = self.settings.split_seeds
         if not splits:
             return ()
-        self.ledger.rehearsed(rehearser.opening)
-        # What was searched anew once stays in the report; it is there already.
-        anew = self.settings.rehearsal.ideal or all(rehearser.anew_key(seed) in self.tracking.runs for seed in splits)
+        self.ledger.rehearsed(rehearser.opening, len(splits))
+        # What was searched anew once stays in the report, however the divisions grow.
+        anew = self.settings.rehearsal.ideal or any(rehearser.anew_key(seed) in self.tracking.runs for seed in splits)
         keys = [rehearser.streams_key(), *(rehearser.split_key(seed) for seed in splits)]
         keys += [rehearser.anew_key(seed) for seed in splits] if anew else []
         with self.screen.progress("rehearse", len(keys), 0) as bar:
@@ -308,10 +318,17 @@ class Study:
         return {name: round(self.earlier.get(name, 0.0) + self.clock.seconds.get(name, 0.0), 1) for name in both}
 
 
-def _tracking_to_read(home: Path, name: str) -> Tracking:
+def _committed(home: Path, name: str) -> tuple[Tracking, Commit]:
+    """The stores of a study and its last complete confirmation. A writer may be replacing it: then it is read again."""
     if not (home / "mlflow.db").exists() or not (home / "optuna.db").exists():
         raise Refusal(f"there is no study in {home} yet; make study makes one.")
-    return Tracking(home, name, create=False)
+    for _ in range(READS):
+        tracking = Tracking(home, name, create=False)
+        commit = Commit.read(tracking)
+        if set(commit.keys) | set(commit.rehearsals) <= set(tracking.runs):
+            return tracking, commit
+        time.sleep(0.2)
+    raise Refusal(f"the results of {name!r} are being written anew; try again, or let make study finish them.", 75)
 
 
 def _versions() -> dict[str, str]:

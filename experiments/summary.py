@@ -77,7 +77,7 @@ def scored_whole(logits: Array, y: Array, part: str) -> list[Quantity]:
     both = seeds_x_cases(sound, y, resamples(RESAMPLING_SEED, len(sound), y, BOOTSTRAPS))
     return [
         *(_with_both(one, replace(both[one.name], diverged=lost), sound, y) for one in found),
-        *_counts(logits, y, part), *_calibrated(logits, y, part), _deviation(sound, y, part),
+        *_counts(logits, y, part), *_calibrated(logits, y, part), *_deviation(sound, y, part),
     ]  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def fence(val_logits: Array, y_val: Array, logits: Array, y: Array, part: str) -
     sound = np.isfinite(val_logits).all(axis=1) & np.isfinite(logits).all(axis=1)
     if sound.sum() < 2:
         return []
-    thresholds = np.quantile(val_logits[sound][:, y_val == 0], SPECIFICITY, axis=1, method="higher")
+    thresholds = np.quantile(val_logits[sound][:, y_val == 0], SPECIFICITY, axis=1, method="inverted_cdf")
     shifted = np.full(logits.shape, np.nan)
     shifted[sound] = logits[sound] - thresholds[:, None]
     return [replace(one, name=f"fence_{one.name}")
@@ -191,11 +191,14 @@ def _calibrated(logits: Array, y: Array, part: str) -> Iterator[Quantity]:
             yield Quantity(f"calibration_{name}", part, bands)
 
 
-def _deviation(sound: Array, y: Array, part: str) -> Quantity:
+def _deviation(sound: Array, y: Array, part: str) -> Iterator[Quantity]:
+    """Nothing where every seed scores alike: a deviation of 0 has no interval."""
     found = seed_deviation(_wrong(sound, y))
+    if found.measured == 0:
+        return
     centres = (("measured", found.measured), ("expected", found.expected))
     band = Band(found.low, found.high, "chi-square", "seeds", found.seeds, found.coverage, centres)
-    return Quantity("accuracy_deviation", part, (band,))
+    yield Quantity("accuracy_deviation", part, (band,))
 
 
 def objective(replicas: Replicas, y_val: Array) -> float:
@@ -213,16 +216,23 @@ def metrics(quantities: list[Quantity]) -> dict[str, float]:
     flat: dict[str, float] = {}
     for quantity in quantities:
         for band in quantity.bands:
-            stem = f"{quantity.part}/{quantity.name}.{band.varied}"
-            word = band.kind.split(",")[0].replace(" ", "_")
-            both = band.varied == "seeds_x_cases"  # one kind of band only
-            low, high = ENDS.get(band.kind, ("low", "high") if both else (f"{word}_low", f"{word}_high"))
-            flat |= {f"{stem}.{name.replace(' ', '_')}": value for name, value in band.centres}
-            flat |= {f"{stem}.{low}": band.low, f"{stem}.{high}": band.high, f"{stem}.n": float(band.n)}
-            if band.kind in ENDS:
-                flat.setdefault(f"{stem}.coverage", band.coverage)  # that of the quantiles, which come first
-            if band.simulated is not None:
-                flat[f"{stem}.simulated_coverage"] = band.simulated
+            # Of two bands over seeds the quantiles come first: the plain name of the coverage is theirs.
+            flat = band_metrics(f"{quantity.part}/{quantity.name}", band) | flat
+    return flat
+
+
+def band_metrics(stem: str, band: Band) -> dict[str, float]:
+    """The metrics of one band."""
+    stem = f"{stem}.{band.varied}"
+    word = band.kind.split(",")[0].replace(" ", "_")
+    both = band.varied == "seeds_x_cases"  # one kind of band only
+    low, high = ENDS.get(band.kind, ("low", "high") if both else (f"{word}_low", f"{word}_high"))
+    flat = {f"{stem}.{name.replace(' ', '_')}": value for name, value in band.centres}
+    flat |= {f"{stem}.{low}": band.low, f"{stem}.{high}": band.high, f"{stem}.n": float(band.n)}
+    if band.kind in ENDS:
+        flat[f"{stem}.coverage"] = band.coverage
+    if band.simulated is not None:
+        flat[f"{stem}.simulated_coverage"] = band.simulated
     return flat
 
 

@@ -133,13 +133,15 @@ class Tracking:
         return {seed: replica for seed, replica in found.items() if replica is not None}
 
     def stored(self, key: str, name: str, parse: Callable[[bytes], T], what: str) -> T | None:
-        """An artifact of a finished run, parsed; None when there is none, or, for a writer, when it is damaged.
+        """An artifact of a finished run, parsed. To a writer, None when it is not there or damaged.
 
         A power cut may leave a file damaged behind a finished mark. Its content is a pure function of its key: the run
-        is forgotten, and made again. A reader cannot, and raises Refusal naming `what` is damaged.
+        is forgotten, and made again. A reader cannot, and raises Refusal naming `what` is missing or damaged.
         """
         run = self.runs.get(key)
         if run is None:
+            if not self.writing:
+                raise Refusal(f"{what} are not there; make study makes them again.", 1)
             return None
         try:
             return parse(self.read(run, name))

@@ -50,7 +50,7 @@ def facts_with(name: str) -> dict:
     part = {"source": name, "deviation": 0.1, "share": 0.5, "mean_square": 1.0, "degrees": 3, "negative": True}
     rule = {"what": "r", "setting": "s", "nominal": 0.05, "found": 0.04, "studies": 9, "may_word": True}
     gap = band | {"part": "gap", "score": "gap"}
-    row = {"role": "winner", "part": "val", "case": name, "class": name, "seeds": 4, "misses": 1, "miss_share": 0.25, "score_median": 0.4,
+    row = {"role": "winner", "part": "val", "case": name, "class": name, "seeds": 4, "misses": 1, "miss_share": 0.25, "miss_low": 0.1, "miss_high": 0.6, "self_consistency": 0.5, "score_median": 0.4,
            "score_low": 0.1, "score_high": 0.6, "extremes": f"{name} +1.0 sd"}  # fmt: skip
     return {
         "schema": 1, "study": name, "fingerprint": "f", "data": {"digest": "d", "cases": 9, "features": 2, "positive_class": name},
@@ -59,7 +59,8 @@ def facts_with(name: str) -> dict:
         "configurations": [{"role": name, "config_id": "c", "recipe": None, "overfit": None}], "statements": [name], "comparisons": [pair],
         "variance": [{"role": name, "design": "d", "score": "accuracy", "components": [part]}], "rules": [rule],
         "selection": {"corrected": None, "best_of": None}, "wilks": {"holds": False}, "watched": [{"case": name, "part": None}],
-        "missed": [row], "search": {"design": "tpe", "objective": "o", "seeds": [0, 1, 2], "winner_on_fresh_seeds": {}, "trials": []}, "opening": None,
+        "missed": [row], "stories": [{"sentence": name}], "curves": {}, "seed_scores": {name: {"accuracy": [0.5, 0.6, None]}}, "reliability": None,
+        "search": {"design": "tpe", "objective": "o", "seeds": [0, 1, 2], "winner_on_fresh_seeds": {}, "trials": [], "importances": {}, "surface": None}, "opening": None,
         "identity": {"backend": "numpy", "dtype": "float32", "device": "cpu", "draws": "seeded", "arithmetic": 1}, "versions": {"v": name}, "seconds": {},
     }  # fmt: skip
 

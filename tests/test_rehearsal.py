@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import shutil
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 from canonical import digest, query, runs
 from scipy import stats
+from scipy.special import expit
+from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
@@ -17,15 +21,22 @@ from test_study import SMALL, cli
 
 import handnet.bands
 from experiments.analysis import Analysis
-from experiments.comparisons import OverSplits, Rivalry, may_word
-from experiments.reading import read
+from experiments.comparisons import OverSplits, Rivalry, _over_splits, may_word
+from experiments.identity import Commit
+from experiments.reading import DEFAULTS, read
 from experiments.rehearsal import ANEW, Rehearsal, stream_seeds
 from experiments.report.statements import statements
-from experiments.summary import Confirmed, metrics
+from experiments.sealed import Ledger
+from experiments.settings import Refusal
+from experiments.summary import Confirmed, Quantity
+from experiments.summary import metrics as flat
+from experiments.tracking import Tracking
+from experiments.workers import Bench, Replicas
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
 from handnet.bands import Band
 from handnet.bands.compare import Comparison, Rope, Wins
 from handnet.bands.simulated import Simulated
+from handnet.draws import generator
 from handnet.grade import grade
 
 FEW = [*SMALL, "OPEN=1"]
@@ -70,19 +81,19 @@ def test_a_sealed_study_rehearses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_rehearsal_is_a_fresh_split_of_the_whole_table_and_nothing_else(rehearsed: Path, data: Dataset) -> None:
-    one = next(one for key, one in stored(rehearsed).items() if key.startswith("split/") and key.endswith("/1001"))
-    rest, test = train_test_split(np.arange(569), test_size=0.2, random_state=1001, stratify=data.y)
-    train, _ = train_test_split(rest, test_size=0.25, random_state=1001, stratify=data.y[rest])
+    one = next(one for key, one in stored(rehearsed).items() if key.startswith("split/") and key.endswith("/100001"))
+    rest, test = train_test_split(np.arange(569), test_size=0.2, random_state=100001, stratify=data.y)
+    train, _ = train_test_split(rest, test_size=0.25, random_state=100001, stratify=data.y[rest])
     assert np.array_equal(one.y, data.y[test])
     assert one.ratio == 114 / 341
     scaler = StandardScaler().fit(data.X[train])
     model = LogisticRegression(max_iter=10_000).fit(scaler.transform(data.X[train]), data.y[train])
     expected = model.decision_function(scaler.transform(data.X[test]))
     assert one.logits["logistic regression"][0] == pytest.approx(expected, rel=1e-12)
-    parts = split(data, seed=1001)
+    parts = split(data, seed=100001)
     recipe = Recipe(learning_rate=1e-3, dropout=0.2, epochs=50)
     backend = load_backend("numpy")
-    fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [2000, 2001]))
+    fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [100000, 100001]))
     assert np.array_equal(one.logits["chapter"], backend.logits(fit.layers, parts.test.open(lambda _: True).X))
 
 
@@ -98,21 +109,20 @@ def test_a_rehearsal_survives_its_file() -> None:
 
 def test_the_comparison_is_scipys_t_on_the_stored_logits(rehearsed: Path) -> None:
     held = [one for key, one in stored(rehearsed).items() if key.startswith("split/")]
-    d = [np.mean([np.mean((z > 0) == one.y) for z in one.logits["winner"]])
-         - np.mean((one.logits["logistic regression"][0] > 0) == one.y) for one in held]  # fmt: skip
+    d = [metrics.log_loss(one.y, expit(one.logits["logistic regression"][0]))
+         - np.mean([metrics.log_loss(one.y, expit(z.astype(float))) for z in one.logits["winner"]]) for one in held]  # fmt: skip
     scale = np.sqrt((1 / 3 + 114 / 341) * np.var(d, ddof=1))
     pair = next(
         one
         for one in facts(rehearsed)["comparisons"]
         if (one["ours"], one["theirs"]) == ("winner", "logistic regression")
     )
-    found = next(one for one in pair["over_splits"] if one["score"] == "accuracy")
+    found = next(one for one in pair["over_splits"] if one["score"] == "log_loss")
     assert found["difference"]["centres"]["mean"] == pytest.approx(np.mean(d), abs=1e-12)
-    if scale > 0:
-        low, high = stats.t(2, np.mean(d), scale).interval(0.95)
-        assert [found["difference"]["low"], found["difference"]["high"]] == pytest.approx([low, high], abs=1e-12)
-        assert found["p"] == pytest.approx(2 * stats.t(2).sf(abs(np.mean(d)) / scale), abs=1e-12)
-    assert found["decides"]
+    low, high = stats.t(2, np.mean(d), scale).interval(0.95)
+    assert [found["difference"]["low"], found["difference"]["high"]] == pytest.approx([low, high], abs=1e-12)
+    assert found["p"] == pytest.approx(2 * stats.t(2).sf(abs(np.mean(d)) / scale), abs=1e-12)
+    assert [one["score"] for one in pair["over_splits"] if one["decides"]] == ["accuracy"]
 
 
 def test_the_split_band_takes_one_network_a_split(rehearsed: Path) -> None:
@@ -128,10 +138,10 @@ def test_the_search_made_anew_chooses_on_its_own_rows(rehearsed: Path, data: Dat
     """Its winner is the one whose mean validation loss on that division is least, of what it tried there."""
     found = {key: dict(run["params"]) for key, run in runs(rehearsed).items() if key.startswith("ideal/")}
     assert len(found) == 3
-    (key,) = (key for key in found if key.endswith("/1002"))
+    (key,) = (key for key in found if key.endswith("/100002"))
     recipe = Recipe(float(found[key]["learning_rate"]), float(found[key]["dropout"]), int(found[key]["epochs"]))
-    parts, backend = split(data, seed=1002), load_backend("numpy")
-    fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [2000, 2001]))
+    parts, backend = split(data, seed=100002), load_backend("numpy")
+    fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [100000, 100001]))
     logits = backend.logits(fit.layers, parts.test.open(lambda _: True).X)
     assert np.array_equal(stored(rehearsed)[key].logits[ANEW], logits)
     roles = {band["role"] for band in facts(rehearsed)["bands"] if band["part"] == "rehearsal"}
@@ -139,14 +149,106 @@ def test_the_search_made_anew_chooses_on_its_own_rows(rehearsed: Path, data: Dat
     assert any("the search, made anew in each," in line for line in facts(rehearsed)["statements"])
 
 
-def test_what_was_rehearsed_is_kept_and_grows(rehearsed: Path) -> None:
+def test_what_was_rehearsed_is_kept_and_only_grows(rehearsed: Path, capsys: pytest.CaptureFixture) -> None:
+    """Other divisions until one set suits is what the ledger is there to prevent."""
     before = digest(rehearsed)
     assert cli(rehearsed, "study", *FEW) == 0  # without IDEAL=1: it is there already
     assert digest(rehearsed) == before
     assert cli(rehearsed, "study", *FEW, "SPLITS=2") == 0
-    assert facts(rehearsed)["settings"]["rehearsal"]["splits"] == 2
-    assert cli(rehearsed, "study", *FEW, "IDEAL=1") == 0
+    assert "has been rehearsed on 3 fresh divisions: that is what is shown" in capsys.readouterr().err
     assert digest(rehearsed) == before
+    assert cli(rehearsed, "study", *FEW, "SPLITS=4") == 0
+    found = facts(rehearsed)
+    assert found["opening"]["rehearsed"] == [3, 4]
+    assert {band["n"] for band in found["bands"] if band["part"] == "rehearsal" and band["role"] == ANEW} == {4}
+    assert "raised after the first look, from 3 to 4" in next((rehearsed / "reports").rglob("report.md")).read_text()
+
+
+def test_other_divisions_are_another_study(rehearsed: Path, tmp_path: Path) -> None:
+    shutil.copy(rehearsed / "openings.jsonl", tmp_path)
+    before = Ledger(rehearsed).openings()
+    assert cli(tmp_path, "study", *FEW, "SPLITS=0", "rehearsal.first_split=7000") == 0
+    after = Ledger(tmp_path).openings()
+    assert [one.ordinal for one in after] == [*(one.ordinal for one in before), len(before) + 1]
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (["rehearsal.first_seed=0"], "rehearsal seeds must be fresh, but 0..1 overlaps the search seeds 0..1"),
+    (["rehearsal.first_split=40"], "fresh divisions need other seeds than split.seed (42)"),
+])  # fmt: skip
+def test_what_is_called_fresh_is_fresh(
+    words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert cli(tmp_path, "study", *FEW, *words) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [ANEW, "winner", ".", "a?b", "", "a:b", "<b>", "x" * 61])
+def test_a_name_that_would_pass_for_another_is_refused(name: str, tmp_path: Path) -> None:
+    toml = DEFAULTS.read_text().replace('name = "chapter second"', f"name = {json.dumps(name)}")
+    path = tmp_path / "study.toml"
+    path.write_text(toml)
+    with pytest.raises(Refusal, match=r"compare\.name must be unique"):
+        read({}, path)
+
+
+def test_a_reader_never_takes_half_a_state(rehearsed: Path, capsys: pytest.CaptureFixture) -> None:
+    """A run that the commit names and somebody deleted: refused, not left out of the bands."""
+    name = Commit.read(Tracking(rehearsed, next((rehearsed / "reports").iterdir()).name, create=False))
+    sql = "SELECT run_uuid FROM tags WHERE key = 'handnet.key' AND value = ?"
+    ((run,),) = query(rehearsed / "mlflow.db", sql, name.rehearsals[1])
+    db = sqlite3.connect(rehearsed / "mlflow.db")
+    try:
+        db.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = ?", (run,))
+        db.commit()
+        study = next((rehearsed / "reports").iterdir()).name
+        assert cli(rehearsed, "report", f"NAME={study}") == 75
+        assert "are being written anew; try again" in capsys.readouterr().err
+    finally:
+        db.execute("UPDATE runs SET lifecycle_stage = 'active' WHERE run_uuid = ?", (run,))
+        db.commit()
+        db.close()
+
+
+def divisions(count: int, gone: Callable[[int], int | None]) -> list[Rehearsal]:
+    """Made-up rehearsals; gone(k): the winner's seed that diverged in division k."""
+    draws = generator(5, 0)
+    y = np.repeat([1, 0], [10, 20])
+    made = []
+    for k in range(count):
+        logits = np.where(y == 1, 1.0, -1.0) + draws.normal(size=(4, 30))
+        if gone(k) is not None:
+            logits[gone(k)] = np.nan
+        rival = np.where(y == 1, 1.0, -1.0) + draws.normal(size=(1, 30))
+        made.append(Rehearsal(k, y, 0.5, {"winner": logits, "logistic regression": rival}))
+    return made
+
+
+def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
+    """Another seed in each division: none of them is sound throughout, and all comparisons are still there."""
+    hurt = divisions(6, lambda k: k % 4)
+    found = next(_over_splits("winner", "logistic regression", hurt))
+    assert (found.difference.band.n, found.difference.band.diverged) == (6, 6)
+    means = [np.nanmean(grade(one.logits["winner"], one.y).accuracy) - grade(one.logits["logistic regression"], one.y).accuracy[0]
+             for one in hurt]  # fmt: skip
+    assert found.difference.band.centre("mean") == pytest.approx(np.mean(means), abs=1e-12)
+
+
+def test_a_study_whose_winner_diverges_on_every_fresh_seed_still_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Bench.fit
+
+    def broken(self: Bench, recipe: Recipe, seeds: list) -> Replicas:
+        found = whole(self, recipe, seeds)
+        lost = np.array([1 if isinstance(seed, int) and 1000 <= seed < 2000 else -1 for seed in seeds])
+        return replace(found, fit=found.fit._replace(diverged_at=lost))
+
+    monkeypatch.setattr(Bench, "fit", broken)
+    assert cli(tmp_path, "study", *FEW, "SPLITS=2") == 0
+    found = facts(tmp_path)
+    assert found["search"]["winner_on_fresh_seeds"]["diverged"] == 3
+    assert not [band for band in found["bands"] if band["role"] == "winner" and band["part"] == "test"]
 
 
 def test_a_damaged_rehearsal_is_made_again(rehearsed: Path, capsys: pytest.CaptureFixture) -> None:
@@ -192,9 +294,7 @@ def test_two_bands_of_one_name_never_share_a_metric() -> None:
     kinds = [("quantiles", "seeds"), ("min-max", "seeds"), ("wilson", "cases"), ("clopper-pearson", "cases"), ("logit-delong", "cases"),
              ("multi-bootstrap and wilson", "seeds_x_cases")]  # fmt: skip
     bands = tuple(Band(place + 0.1, place + 0.2, kind, varied, 9, 0.95) for place, (kind, varied) in enumerate(kinds))
-    from experiments.summary import Quantity
-
-    values = set(metrics([Quantity("x", "test", bands)]).values())
+    values = set(flat([Quantity("x", "test", bands)]).values())
     assert {end for band in bands for end in (band.low, band.high)} <= values
 
 
@@ -202,16 +302,16 @@ def test_the_streams_are_every_combination_of_their_seeds() -> None:
     settings = read({"rehearsal.levels": "3"})
     seeds = stream_seeds(settings)
     assert len(seeds) == len(set(seeds)) == 27
-    assert seeds[0] == (2000, 2000, 2000)
-    assert seeds[-1] == (2002, 2002, 2002)
+    assert seeds[0] == (100000, 100000, 100000)
+    assert seeds[-1] == (100002, 100002, 100002)
 
 
 # Words
 
 
-def worded(p: float, mean: float, found: float = 0.05) -> str:
+def worded(p: float, mean: float, found: float = 0.05, splits: int = 29, width: float = 0.01) -> str:
     """The statements of a study whose winner differs so much from logistic regression, with a rule that cries wolf so often."""
-    band = Band(mean - 0.01, mean + 0.01, "nadeau-bengio", "splits", 29, 0.95, (("mean", mean),))
+    band = Band(mean - width, mean + width, "nadeau-bengio", "splits", splits, 0.95, (("mean", mean),))
     one = OverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
     rival = Rivalry("winner", "logistic regression", (one,), None)
     rules = [Simulated("nadeau-bengio", "x", 0.05, found, 4000, 0.003)]
@@ -226,6 +326,12 @@ def test_the_verdict_is_the_rules() -> None:
     assert "is not shown to beat logistic regression, nor to lose to it" in worded(0.2, 0.02)
     assert "the network beats logistic regression" in worded(0.01, 0.02)
     assert "the network loses to logistic regression" in worded(0.01, -0.02)
+
+
+def test_few_divisions_and_no_spread_word_no_verdict() -> None:
+    assert "words no verdict" in worded(0.0, 0.02, splits=4)
+    assert "words no verdict" in worded(0.0, 0.02, width=0.0)
+    assert "beats" not in worded(0.0, 0.02, splits=4) + worded(0.0, 0.02, width=0.0)
 
 
 def test_a_rule_that_cries_wolf_words_no_verdict() -> None:

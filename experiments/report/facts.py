@@ -41,6 +41,7 @@ def document(
     reasons: Reasons | None,
     importances: Mapping[str, float],
     opening: Opening | None,
+    rehearsed: Sequence[int],
     test: tuple[Array, Array] | None,
     versions: Mapping[str, str],
     seconds: Mapping[str, float],
@@ -77,7 +78,7 @@ def document(
         "curves": curve_series(confirmed),
         "seed_scores": seed_series(confirmed, bench.parts.val.y, y_test),
         "reliability": reliability(confirmed[0], bench.parts.val.y, y_test),
-        "opening": _opening(opening),
+        "opening": _opening(opening, rehearsed),
         "settings": settings.identity()
         | {
             "trials": settings.trials,
@@ -134,7 +135,7 @@ def _on_test(found: OnTest | None) -> dict[str, Any] | None:
     only_ours, only_theirs = (float(np.median(counts)) for counts in zip(*pairs, strict=True))
     return {
         "accuracy": band_facts(found.difference),
-        "auc": band_facts(found.auc.band) | {"p": found.auc.p},
+        "auc": band_facts(found.auc.band) | {"p": found.auc.p} if found.auc else None,
         "mcnemar": {"only_ours": only_ours, "only_theirs": only_theirs, "seeds": len(pairs),
                     "below_alpha": sum(one.p < ALPHA for one in found.disagreements), "alpha": ALPHA},
     }  # fmt: skip
@@ -189,23 +190,29 @@ def _configuration(one: Confirmed, analysis: Analysis) -> dict[str, Any]:
 def _search(tried: Sequence[Tried], settings: Settings, y_val: Array, winner: Confirmed) -> dict[str, Any]:
     rows = [{"place": one.trial.place + 1, "config_id": one.trial.config_id, **one.trial.params,
              "diverged": int((~one.replicas.sound).sum()), **_objective(one.replicas, y_val)} for one in tried]  # fmt: skip
-    fresh = _objective(winner.replicas, y_val) if winner.replicas else {}
+    fresh: dict[str, Any] = {"seeds": settings.confirm.seeds, "diverged": settings.confirm.seeds, **NOTHING}
+    if winner.replicas is not None and winner.replicas.sound.sum() > 1:
+        sound = winner.replicas.pick(winner.replicas.sound)
+        fresh |= _objective(sound, y_val) | {"diverged": settings.confirm.seeds - len(sound.seeds)}
     return {"design": settings.search.design, "objective": "mean validation log loss over the search seeds",
             "seeds": [settings.search_seeds[0], settings.search_seeds[-1], settings.search.seeds],
-            "winner_on_fresh_seeds": fresh | {"seeds": settings.confirm.seeds}, "trials": rows}  # fmt: skip
+            "winner_on_fresh_seeds": fresh, "trials": rows}  # fmt: skip
+
+
+NOTHING: dict[str, float | None] = {"value": None, "low": None, "high": None, "coverage": None}
 
 
 def _objective(replicas: Replicas, y_val: Array) -> dict[str, float | None]:
     """The mean loss with its band over seeds; null throughout when a seed diverged."""
     value = objective(replicas, y_val)
     if not np.isfinite(value):
-        return {"value": None, "low": None, "high": None, "coverage": None}
+        return NOTHING
     band = seed_bands(grade(replicas.val_logits, y_val).log_loss).quantiles
     return {"value": value, "low": band.low, "high": band.high, "coverage": band.coverage}
 
 
-def _opening(opening: Opening | None) -> dict[str, Any] | None:
+def _opening(opening: Opening | None, rehearsed: Sequence[int]) -> dict[str, Any] | None:
     if opening is None:
         return None
     return {"id": opening.id, "ordinal": opening.ordinal, "seen_before": opening.seen_before, "when": opening.when,
-            "configs": list(opening.configs)}  # fmt: skip
+            "configs": list(opening.configs), "rehearsed": list(rehearsed)}  # fmt: skip

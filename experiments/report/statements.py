@@ -1,11 +1,11 @@
 """Sentences computed from the results. A template states no result: whatever the report says in words is made here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from experiments.analysis import Analysis
-from experiments.comparisons import DECIDES, Rivalry, may_word
+from experiments.comparisons import DECIDES, LEAST_SPLITS, Rivalry, enough_to_word, may_word
 from experiments.rehearsal import ANEW
 from experiments.summary import Confirmed
 from handnet.bands.simulated import ALPHA, ROPE
@@ -26,8 +26,8 @@ def statements(
     lines += [
         _verdict(one, analysis) for one in analysis.rivalries if one.theirs == BASELINE and one.ours in ("winner", ANEW)
     ]
-    lines += [_moved(analysis), _chosen(analysis)]
-    lines += _paired(roles["winner"], [one for one in confirmed if one.recipe and one.role != "winner"], y_val)
+    lines += [_moved(analysis), _chosen(analysis, roles["winner"], y_val)]
+    lines.append(_paired(roles["winner"], [one for one in confirmed if one.recipe and one.role != "winner"], y_val))
     return [line for line in lines if line]
 
 
@@ -57,19 +57,20 @@ def _verdict(one: Rivalry, analysis: Analysis) -> str:
                f"(Nadeau-Bengio, {band.coverage:.0%}, p = {found.difference.p:.2g})")  # fmt: skip
     if not may_word(RULE, analysis.rules):
         return f"{numbers}; the rule finds a difference too often where there is none, so it words no verdict."
+    if not enough_to_word(found):
+        return f"{numbers}; with fewer than {LEAST_SPLITS} divisions, or none that differ, it words no verdict."
     if found.difference.p >= ALPHA:
         verdict = f"the network is not shown to beat {one.theirs}, nor to lose to it"
     else:
         verdict = f"the network {'beats' if band.centre('mean') > 0 else 'loses to'} {one.theirs}"
-    near = (
-        f" With chance {found.rope.equal:.0%} the two are within {100 * ROPE:g} point of each other."
-        if found.rope
-        else ""
-    )
-    optimistic = (
-        "" if one.ours == ANEW else (" The winner was chosen on rows of the same table, which flatters it here.")
-    )
-    return f"{numbers}: {verdict}.{near}{optimistic}"
+    said = [f"{numbers}: {verdict}."]
+    if found.rope:
+        said.append(
+            f"Under a flat prior the two are within {100 * ROPE:g} point of each other with chance {found.rope.equal:.0%}."
+        )
+    if one.ours != ANEW:
+        said.append("The winner was chosen on rows of the same table, which flatters it here.")
+    return " ".join(said)
 
 
 def _moved(analysis: Analysis) -> str:
@@ -83,22 +84,30 @@ def _moved(analysis: Analysis) -> str:
             f"the same split by {100 * seed:.2f}.")  # fmt: skip
 
 
-def _chosen(analysis: Analysis) -> str:
-    """What choosing cost."""
+def _chosen(analysis: Analysis, winner: Confirmed, y_val: Array) -> str:
+    """What choosing cost: on these cases, by BBC; by the luck of the search seeds, by training on fresh ones."""
     bbc = analysis.optimism
     if bbc is None:
         return ""
-    return (f"Choosing flatters: the best mean validation log loss of the search is {bbc.naive:.4f}; corrected for the choice "
-            f"{bbc.corrected:.4f} [{bbc.band.low:.4f}, {bbc.band.high:.4f}] (BBC, over {bbc.band.n} cases).")  # fmt: skip
+    text = (f"Choosing flatters: the best mean validation log loss of the search is {bbc.naive:.4f}; corrected for having been chosen "
+            f"on these cases {bbc.corrected:.4f} [{bbc.band.low:.4f}, {bbc.band.high:.4f}] (BBC, over {bbc.band.n} cases)")  # fmt: skip
+    if winner.replicas is None or not winner.replicas.sound.any():
+        return f"{text}."
+    fresh = grade(winner.val_logits[winner.replicas.sound], y_val).log_loss
+    return f"{text}; on {len(fresh)} fresh seeds and the same cases it is {fresh.mean():.4f}."
 
 
-def _paired(winner: Confirmed, others: Sequence[Confirmed], y_val: Array) -> Iterator[str]:
+def _paired(winner: Confirmed, others: Sequence[Confirmed], y_val: Array) -> str:
     """On how many of the same fresh seeds the search's winner has the lower validation loss."""
+    counts = []
     for other in others:
         assert winner.replicas is not None
         assert other.replicas is not None
         both = winner.replicas.sound & other.replicas.sound
         if both.any():
             ours, theirs = (grade(one.val_logits[both], y_val).log_loss for one in (winner, other))
-            yield (f"The winner's validation log loss is lower than that of {other.role} on {int((ours < theirs).sum())} of "
-                   f"the same {int(both.sum())} fresh seeds.")  # fmt: skip
+            counts.append(f"{other.role} on {int((ours < theirs).sum())} of {int(both.sum())}")
+    if not counts:
+        return ""
+    return (f"On the same fresh seeds the winner's validation log loss is lower than that of {', of '.join(counts)}; it was chosen on "
+            "these validation cases, they were not.")  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import binomtest, norm, t
 
 from handnet.bands.band import Band
+from handnet.bands.proportion import wilson_ends
 from handnet.data import Array
 
 
@@ -76,8 +77,8 @@ class Wins(NamedTuple):
     """P(A > B) in its band, and Bouthillier's reading of it."""
 
     band: Band
-    significant: bool  # the band lies above 1/2
-    meaningful: bool  # and reaches beyond gamma
+    significant: bool  # the band lies on one side of 1/2
+    meaningful: bool  # it does, and reaches beyond gamma, or below 1 - gamma
 
 
 GAMMA = 0.75
@@ -87,20 +88,24 @@ def probability_better(wins: Array, counts: Array, coverage: float = 0.95, gamma
     """P(A > B) over splits, with a percentile bootstrap band (Bouthillier et al. 2021, section 4.1).
 
     wins: (K,), for each split the share of seeds with which A scored higher, ties counting half. counts: (B, K) ints,
-    bootstrap samples of the splits. It describes; it takes splits for independent, which they are not, so it does
-    not decide. Raises ValueError for fewer than two splits.
+    bootstrap samples of the splits. The band is never narrower than Wilson's of as many wins: K of K is no certainty.
+    It describes; it takes splits for independent, which they are not, so it does not decide. Raises ValueError for
+    fewer than two splits.
     """
     w, n = _checked(wins)
-    low, high = win_interval(w, counts, coverage)
-    band = Band(float(low), float(high), "percentile bootstrap", "splits", n, coverage, (("share", float(w.mean())),))
-    return Wins(band, bool(low > 0.5), bool(low > 0.5 and high > gamma))
+    low, high = (float(end) for end in win_interval(w, counts, coverage))
+    band = Band(low, high, "percentile bootstrap", "splits", n, coverage, (("share", float(w.mean())),))
+    significant = low > 0.5 or high < 0.5
+    return Wins(band, significant, significant and (high > gamma or low < 1 - gamma))
 
 
 def win_interval(wins: Array, counts: Array, coverage: float = 0.95) -> tuple[Array, Array]:
     """Ends of the band for each row of (..., K) wins."""
-    means = wins @ counts.T / wins.shape[-1]
-    low, high = np.quantile(means, [(1 - coverage) / 2, (1 + coverage) / 2], axis=-1)
-    return low, high
+    n = wins.shape[-1]
+    low, high = np.quantile(wins @ counts.T / n, [(1 - coverage) / 2, (1 + coverage) / 2], axis=-1)
+    least, most = wilson_ends(wins.mean(axis=-1), n, coverage)
+    narrow = high - low < most - least
+    return np.where(narrow, np.minimum(low, least), low), np.where(narrow, np.maximum(high, most), high)
 
 
 def paired_wins(ours: Array, theirs: Array) -> Array:
@@ -131,6 +136,20 @@ def mcnemar(ours: Array, theirs: Array) -> McNemar:
     """
     b, c = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     return McNemar(b, c, float(binomtest(b, b + c).pvalue) if b + c else 1.0)
+
+
+def paired_difference(only_ours: float, only_theirs: float, n: int, coverage: float = 0.95) -> Band:
+    """The interval over cases of the difference of two accuracies on the same n cases (Agresti & Min 2005): Wald's, with
+    half a case added to each of the four cells, so that agreement on all cases is no certainty.
+
+    only_ours, only_theirs: on how many cases exactly one is right; may be means over seeds.
+    """
+    b, c, m = only_ours + 0.5, only_theirs + 0.5, n + 2
+    half = float(norm.ppf((1 + coverage) / 2) * np.sqrt(b + c - (b - c) ** 2 / m) / m)
+    middle = (b - c) / m
+    return Band(
+        middle - half, middle + half, "agresti-min", "cases", n, coverage, (("mean", (only_ours - only_theirs) / n),)
+    )
 
 
 def _checked(values: Array) -> tuple[Array, int]:

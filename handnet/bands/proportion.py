@@ -1,10 +1,11 @@
 """The case band of a share: what other cases of the same kind would have given, for a classifier that stands still."""
 
-import math
-
+import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import beta, norm
 
 from handnet.bands.band import Band
+from handnet.data import Array
 
 
 def wilson(right: float, n: int, coverage: float = 0.95) -> Band:
@@ -16,12 +17,17 @@ def wilson(right: float, n: int, coverage: float = 0.95) -> Band:
     the true one oscillates about it. Raises ValueError when n is below 1 or the count lies outside 0..n.
     """
     _check(right, n)
+    low, high = wilson_ends(right / n, n, coverage)
+    return Band(float(low), float(high), "wilson", "cases", n, coverage, (("share", right / n),))
+
+
+def wilson_ends(share: ArrayLike, n: int, coverage: float = 0.95) -> tuple[Array, Array]:
+    """The ends of the interval for each of several shares of n."""
+    p = np.asarray(share, dtype=np.float64)
     z = float(norm.ppf((1 + coverage) / 2))
-    middle = (right + z * z / 2) / (n + z * z)
-    half = z * math.sqrt(right * (n - right) / n + z * z / 4) / (n + z * z)
-    low = 0.0 if right == 0 else middle - half
-    high = 1.0 if right == n else middle + half
-    return Band(low, high, "wilson", "cases", n, coverage, (("share", right / n),))
+    middle = (p * n + z * z / 2) / (n + z * z)
+    half = z * np.sqrt(p * (1 - p) * n + z * z / 4) / (n + z * z)
+    return np.where(p == 0, 0.0, middle - half), np.where(p == 1, 1.0, middle + half)
 
 
 def clopper_pearson(right: float, n: int, coverage: float = 0.95) -> Band:
