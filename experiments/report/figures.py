@@ -9,7 +9,9 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from experiments.report.words import label
 from experiments.summary import curve_band
@@ -121,6 +123,7 @@ def search_history(trials: Sequence[Mapping[str, Any]]) -> bytes:
         best = np.minimum.accumulate(np.array([row["value"] for row in sound]))
         axes.step([row["place"] for row in sound], best, where="post", color=ORANGE, label="best so far")
         axes.set(xlabel="trial", ylabel="validation log loss", yscale="log")
+        _plain_ticks(axes.yaxis)
         axes.legend()
         return _svg(figure)
 
@@ -150,6 +153,7 @@ def contour(surface: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> 
             axes.plot([row["learning_rate"] for row in trials], [row["dropout"] for row in trials], ".", color="white", markersize=5,
                       markeredgecolor="black", markeredgewidth=0.5)  # fmt: skip
             axes.set(xscale="log", xlabel="learning rate", title=text)
+            _plain_ticks(axes.xaxis, minor=False)
             figure.colorbar(drawn, ax=axes)
         sides[0].set(ylabel="dropout")
         return _svg(figure)
@@ -206,6 +210,12 @@ def credits(rows: Sequence[Mapping[str, Any]]) -> bytes:
         )
         axes.legend(fontsize=8)
         return _svg(figure)
+
+
+def _plain_ticks(axis: Axis, minor: bool = True) -> None:
+    """Numbers on a logarithmic axis as they are typed: mathematical text is off, because names come from users."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}") if minor else NullFormatter())
 
 
 def _svg(figure: Figure) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.reasons import FLIPS, Reason
+from experiments.reasons import Reason
 from experiments.report.words import number
 from handnet.bands import Band
 from handnet.data import Dataset
@@ -34,7 +34,8 @@ def sentence(record: Mapping[str, Any], reason: Reason, data: Dataset) -> str:
     label = int(data.y[reason.row])
     wrong = data.class_names[1 - label]
     score = f"{number(record['score_median'])} [{number(record['score_low'])}, {number(record['score_high'])}]"
-    lines = [f"Case #{record['case']} ({record['class']}, {record['part']}): score {score} over {record['seeds']} seeds, called {wrong} "
+    part = "validation" if record["part"] == "val" else record["part"]
+    lines = [f"Case #{record['case']} ({record['class']}, {part}): score {score} over {record['seeds']} seeds, called {wrong} "
              f"by {record['misses']} of them."]  # fmt: skip
     if reason.wrong:
         lines.append(_carried(reason, wrong, data.class_names[0]))
@@ -50,14 +51,12 @@ def _carried(reason: Reason, wrong: str, negative: str) -> str:
         return "What carried it is told once fresh divisions have been rehearsed."
     if not reason.named:
         return f"No family's pull towards {wrong} is clear of 0 over both seeds and splits."
-    assert reason.without is not None
-    verb, them = ("carries", "it") if len(reason.named) == 1 else ("carry", "them")
-    text = (f"{_listed(reason.named)} {verb} it there; with {them} at the mean of the {negative} train cases {reason.flipped} of "
+    them = "that" if len(reason.named) == 1 else "these"
+    text = (f"Carried there by {_listed(reason.named)}; with {them} at the mean of the {negative} train cases {reason.flipped} of "
             f"those {reason.wrong} seeds call it right.")  # fmt: skip
-    trusted = [one for one in reason.credits if reason.over_trusted(one)]
+    trusted = sorted((one for one in reason.credits if reason.over_trusted(one)), key=lambda one: -one.flipped)
     if trusted:
-        names = _listed([one.family for one in sorted(trusted, key=lambda one: -one.flipped)])
-        text += f" Over-trusted: {names}, alone enough to turn the call in at least {FLIPS:.0%} of them."
+        text += f" Over-trusted: {_listed([f'{one.family} (alone turns {one.flipped})' for one in trusted])}."
     return text
 
 
