@@ -40,10 +40,12 @@ def test_killed_and_continued_equals_never_killed(design: str, tmp_path: Path) -
     moments = random.Random(design)
     working = partial(at_work, broken)
     kills = [killed(broken, words, working, moments.uniform(0.1, 0.9)) for _ in range(3)]
-    # Then at two named moments of the end: right after the opening is on record, and when the model's files appear.
+    # Then at three named moments of the end: right after the opening is on record, when the first rehearsal's file
+    # appears, and when the model's do.
     kills.append(killed(broken, words, lambda _: (broken / "openings.jsonl").exists(), 0))
-    kills.append(killed(broken, words, lambda p: at_work(broken, p) and any(broken.rglob("MLmodel")), 0))
-    assert sum(kills) >= 4
+    for name in ("rehearsal.npz", "MLmodel"):
+        kills.append(killed(broken, words, lambda p, name=name: at_work(broken, p) and any(broken.rglob(name)), 0))
+    assert sum(kills) >= 5
     assert cli(broken, "study", *words) == 0
     assert digest(broken) == digest(whole)
     assert len(models(broken)) == 1

@@ -21,7 +21,7 @@ from test_study import SMALL, cli
 
 import handnet.bands
 from experiments.analysis import Analysis
-from experiments.comparisons import OverSplits, Rivalry, _over_splits, may_word
+from experiments.comparisons import OverSplits, Rivalry, _over_splits, may_word, rules
 from experiments.identity import Commit
 from experiments.reading import DEFAULTS, read
 from experiments.rehearsal import ANEW, Rehearsal, stream_seeds
@@ -210,18 +210,36 @@ def test_a_reader_never_takes_half_a_state(rehearsed: Path, capsys: pytest.Captu
         db.close()
 
 
-def divisions(count: int, gone: Callable[[int], int | None]) -> list[Rehearsal]:
-    """Made-up rehearsals; gone(k): the winner's seed that diverged in division k."""
+def divisions(count: int, gone: Callable[[int], int | None] = lambda _: None, better: float = 0.0) -> list[Rehearsal]:
+    """Made-up rehearsals. gone(k): the winner's seed that diverged in division k; better: how much clearer its cases are."""
     draws = generator(5, 0)
-    y = np.repeat([1, 0], [10, 20])
+    y = np.repeat([1, 0], [40, 60])
     made = []
     for k in range(count):
-        logits = np.where(y == 1, 1.0, -1.0) + draws.normal(size=(4, 30))
+        cases = np.where(y == 1, 1.0, -1.0) + draws.normal(size=100)
+        logits = cases + better * np.where(y == 1, 1.0, -1.0) + 0.3 * draws.normal(size=(4, 100))
         if gone(k) is not None:
             logits[gone(k)] = np.nan
-        rival = np.where(y == 1, 1.0, -1.0) + draws.normal(size=(1, 30))
+        rival = cases + 0.3 * draws.normal(size=(1, 100))
         made.append(Rehearsal(k, y, 0.5, {"winner": logits, "logistic regression": rival}))
     return made
+
+
+@pytest.mark.parametrize(("better", "said"), [
+    (0.6, "the network beats logistic regression"),
+    (0.0, "is not shown to beat logistic regression, nor to lose to it"),
+    (-0.6, "the network loses to logistic regression"),
+])  # fmt: skip
+def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, said: str) -> None:
+    """From logits to words: nothing in between is made up."""
+    made = divisions(29, better=better)
+    y = made[0].y
+    pair = Rivalry("winner", "logistic regression", tuple(_over_splits("winner", "logistic regression", made)), None)
+    found = Analysis({}, [pair], {}, {}, rules(made, y, 0.85), None, {}, ())
+    nobody = Confirmed("winner", "c", None, None, made[0].logits["winner"], None)
+    text = " ".join(statements([nobody, replace(nobody, role="logistic regression")], found, y, None))
+    assert said in text
+    assert text.count("the network") == 1
 
 
 def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
