@@ -50,7 +50,7 @@ class Screen:
 
     def __init__(self) -> None:
         self.out = Console(soft_wrap=True, highlight=False)
-        self.out.width = max(self.out.width, 100)  # a table cut short would be a number cut short
+        self.out.width = max(self.out.width, 120)  # a table cut short would be a number cut short
         self.err = Console(stderr=True, highlight=False)
 
     def say(self, sentence: str) -> None:

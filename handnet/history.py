@@ -16,39 +16,34 @@ def batches(rows: int, size: int) -> list[slice]:
     return [slice(low, min(low + size, rows)) for low in range(0, rows, size)]
 
 
-def epochs_of(
-    plan: Plan, recipe: Recipe, ops: Any = None, sizes: tuple[int, int] | None = None
-) -> Iterator[EpochDraws]:
+def epochs_of(plan: Plan, recipe: Recipe, sizes: tuple[int, int], ops: Any = None) -> Iterator[EpochDraws]:
     """The draws of the recipe's epochs. Raises ValueError when the plan ends before, or when a draw is not one.
 
-    ops: the array functions of a device (keras.ops). A plan that can make its draws there does; every other makes
-    them here, in NumPy. sizes: (replicas, train rows); None takes them from the order itself.
+    sizes: (replicas, train rows). ops: the array functions of a device (keras.ops): a plan that can make its draws there
+    does; every other makes them here, in NumPy.
     """
     made = plan.epochs_on(ops) if ops is not None and isinstance(plan, DevicePlan) else plan.epochs()
     ended = 0
     for draws in islice(made, recipe.epochs):
         ended += 1
-        _check_draws(draws, recipe, sizes)
+        _check_order(draws.order, sizes)
+        if recipe.dropout:
+            _check_keep(draws.keep, [(*sizes, width) for width in recipe.hidden])
         yield draws
     if ended < recipe.epochs:
         raise ValueError(f"the plan must hold draws for {recipe.epochs} epochs, but ended after {ended}.")
 
 
-def _check_draws(draws: EpochDraws, recipe: Recipe, sizes: tuple[int, int] | None) -> None:
-    """Raises ValueError for an order or a mask that arithmetic would have to guess about: engines clamp and wrap."""
-    order = draws.order
-    kind, shape = _kind(order), _shape(order)
-    expected = sizes or (shape if len(shape) == 2 else ("replicas", "train rows"))
-    if kind not in "iu" or shape != expected:
-        raise ValueError(f"the plan's order must be an array of whole numbers of shape {_words(expected)}, but is "
+def _check_order(order: Array, sizes: tuple[int, int]) -> None:
+    """Raises ValueError for an order that arithmetic would have to guess about: engines clamp and wrap."""
+    if _kind(order) not in "iu" or _shape(order) != sizes:
+        raise ValueError(f"the plan's order must be an array of whole numbers of shape {_words(sizes)}, but is "
                          f"{_described(order)}; give every replica a permutation of the train rows.")  # fmt: skip
     # A device's own draws are not looked into: fetching them would make it wait.
-    if isinstance(order, np.ndarray) and order.size and not 0 <= order.min() <= order.max() < shape[1]:
+    if isinstance(order, np.ndarray) and not 0 <= order.min() <= order.max() < sizes[1]:
         wrong = order.min() if order.min() < 0 else order.max()
-        raise ValueError(f"the plan's order must name train rows from 0 to {shape[1] - 1}, but names row {wrong}; "
+        raise ValueError(f"the plan's order must name train rows from 0 to {sizes[1] - 1}, but names row {wrong}; "
                          "give every replica a permutation of them.")  # fmt: skip
-    if recipe.dropout:
-        _check_keep(draws.keep, [(*shape, width) for width in recipe.hidden])
 
 
 def _check_keep(keep: tuple[Array, ...], expected: list[tuple[int, ...]]) -> None:

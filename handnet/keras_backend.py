@@ -98,7 +98,7 @@ class KerasBackend:
         with self._settled(), self.network(replicas, train, recipe).lent() as network:
             places = [np.arange(rows)[batch] for batch in batches(rows, recipe.batch_size)]
             network.start(first, train, recipe)
-            draws = epochs_of(plan, recipe, get_keras().ops, (replicas, rows))
+            draws = epochs_of(plan, recipe, (replicas, rows), get_keras().ops)
             watcher = _parts().Watcher(history, self._losses, draws, train, val)
             network.fit(((batch,) for batch in cycle(places)), epochs=recipe.epochs, steps_per_epoch=len(places), shuffle=False,
                         verbose=0, callbacks=[watcher])  # fmt: skip

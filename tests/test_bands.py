@@ -587,15 +587,13 @@ def test_of_114_cases_two_models_must_disagree_6_to_0() -> None:
 
 def test_each_rule_says_how_often_it_cries_wolf() -> None:
     found = {(one.what, one.setting): one.found for one in false_positives(29, SPLIT, seed=1)}
-    for setting in ("independent splits", "overlapping splits, as the rule assumes"):
+    for setting in ("independent splits", "overlapping splits, as assumed"):
         assert found["nadeau-bengio", setting] <= 0.06
         assert found["rope", setting] <= 0.06
-    assert (
-        found["nadeau-bengio", "overlapping splits, as the rule assumes"] > 0.04
-    )  # its correlation is the one it assumes
+    assert found["nadeau-bengio", "overlapping splits, as assumed"] > 0.04  # its correlation is the one it assumes
     assert abs(found["uncorrected t", "independent splits"] - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 4000)
-    assert found["uncorrected t", "overlapping splits, as the rule assumes"] > 0.3
-    assert found["P(A > B)", "overlapping splits, as the rule assumes"] > 0.3
+    assert found["uncorrected t", "overlapping splits, as assumed"] > 0.3
+    assert found["P(A > B)", "overlapping splits, as assumed"] > 0.3
 
 
 def test_rules_over_cases_hardly_ever_cry_wolf() -> None:

@@ -82,7 +82,7 @@ def false_positives(splits: int, ratio: float, seed: int, studies: int = 4000) -
     found = []
     for setting, correlation in (
         ("independent splits", 0.0),
-        ("overlapping splits, as the rule assumes", ratio / (1 + ratio)),
+        ("overlapping splits, as assumed", ratio / (1 + ratio)),
     ):
         numbers = generator(seed, SIMULATION)
         shared = np.sqrt(correlation) * numbers.normal(size=(studies, 1))
@@ -132,9 +132,7 @@ def false_positives_against_itself(scores: Array, ratio: float) -> Simulated | N
     d = np.array(
         [scores[:, one].mean(axis=1) - scores[:, [s for s in seeds if s not in one]].mean(axis=1) for one in halves]
     )
-    return _found(
-        "nadeau-bengio", "a configuration against itself, real scores", ALPHA, nadeau_bengio_p(d, ratio) < ALPHA
-    )
+    return _found("nadeau-bengio", "the winner against itself", ALPHA, nadeau_bengio_p(d, ratio) < ALPHA)
 
 
 # Every band, at the sizes that are printed

@@ -57,7 +57,7 @@ def _train(first: tuple[Layer, ...], train: Table, val: Table, recipe: Recipe, p
     weights = pack(first)
     state: Any = start(weights)
     history = History(weights, recipe)
-    for epoch, draw in enumerate(epochs_of(plan, recipe)):
+    for epoch, draw in enumerate(epochs_of(plan, recipe, (len(weights), len(train.y)))):
         loss = np.zeros(len(weights))
         for batch in batches(len(train.y), recipe.batch_size):
             layers = unpack(weights, first)
