@@ -50,7 +50,7 @@ simulate: $(READY) ## how often every band holds and every rule cries wolf, by s
 	@$(PY) -m experiments simulate $(typed)
 
 test: $(READY) ## the tests
-	@$(PY) -m pytest $(TESTS)
+	@$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
 
 check: $(READY) ## style and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

@@ -271,6 +271,14 @@ class BackendContract:
         with pytest.raises(ValueError, match="shapes"):
             self.backend.fit(parts.train, parts.val, RECIPE, other)
 
+    def test_a_plan_of_another_table_is_refused(self, parts: Split) -> None:
+        """Order and masks fit each other, but not the rows or the replicas."""
+        fewer = Table(parts.train.X[:300], parts.train.y[:300])
+        first = seeded_plan(RECIPE, parts.train, [0, 1]).start()
+        for other in (recorded(RECIPE, fewer, [0, 1]), recorded(RECIPE, parts.train, [0])):
+            with pytest.raises(ValueError, match=r"of shape \(2, 341\), but is"):
+                self.backend.fit(parts.train, parts.val, RECIPE, GivenPlan(first, other.draws))
+
     @pytest.mark.parametrize("wrong", BROKEN)
     def test_draws_that_are_none_are_refused(self, parts: Split, wrong: str) -> None:
         field, change, sentence = BROKEN[wrong]

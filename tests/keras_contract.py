@@ -146,17 +146,6 @@ def test_64_bits_stay_when_someone_switched_them_off(parts: Split) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(arrays(fit), arrays(expected), strict=True))
 
 
-def test_a_plan_of_another_table_is_refused(parts: Split) -> None:
-    """Order and masks fit each other, but not the rows or the replicas."""
-    for plan in (
-        recorded(SHORT, Table(parts.train.X[:300], parts.train.y[:300]), [0, 1]),
-        recorded(SHORT, parts.train, [0]),
-    ):
-        layers = seeded_plan(SHORT, parts.train, [0, 1]).start()
-        with pytest.raises(ValueError, match=r"of shape \(2, 341\), but is"):
-            short_fit(parts, GivenPlan(layers, plan.draws))
-
-
 def test_rows_beyond_16_bits_are_visited() -> None:
     """40000 rows, of which only those past the 32767th tell anything."""
     n = 40_000
