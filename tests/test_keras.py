@@ -170,7 +170,7 @@ def test_an_environment_for_a_gpu_stays_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("device", ["GPU", "cuda"])
 def test_a_set_up_for_an_unknown_device_is_refused(device: str) -> None:
-    command = ["make", "-n", "setup", f"DEVICE={device}"]
+    command = ["make", "--no-print-directory", "-n", "setup", f"DEVICE={device}"]
     run = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout) == (2, "")
     (sentence,) = run.stderr.splitlines()
