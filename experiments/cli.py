@@ -43,7 +43,7 @@ loss. The best is frozen and trained again on fresh seeds, beside the recipes of
 is opened, once, and counted. Everything goes to MLflow and into a report. Stop or kill it whenever you like: the
 same command goes on from there, with the same numbers.
 
-  make study                                the default study (about a minute on two cores)
+  make study                                the default study (a minute and a half on two cores)
   make study DESIGN=sobol TRIALS=64         points fixed beforehand
   make study space.epochs.high=300          any setting of study.toml; other settings are another study
   make study TRIALS=60                      more trials of the same study, until its test was opened
