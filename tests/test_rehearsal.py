@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -322,6 +323,19 @@ def test_the_streams_are_every_combination_of_their_seeds() -> None:
     assert len(seeds) == len(set(seeds)) == 27
     assert seeds[0] == (100000, 100000, 100000)
     assert seeds[-1] == (100002, 100002, 100002)
+
+
+def test_the_page_of_a_case_says_what_the_facts_say(rehearsed: Path) -> None:
+    found = facts(rehearsed)
+    told = found["stories"][0]
+    assert cli(rehearsed, "case", f"ID={told['case']}", f"NAME={found['study']}") == 0
+    page = (rehearsed / "reports" / found["study"] / f"case-{told['case']}.html").read_text()
+    assert escape(told["sentence"]) in page
+    for one in told["credits"]:
+        row = page.split(f"<tr><td>{one['family']}</td>")[1].split("</tr>")[0]
+        assert ("<td>yes</td>" in row) == one["clear"]
+        assert f"{one['flipped']} of {told['misses']} wrong seeds" in row
+    assert {one["clear"] for one in told["credits"]} == {True, False}  # else yes and no could not be told apart
 
 
 # Words
