@@ -261,7 +261,10 @@ def _as_options(words: Sequence[str]) -> list[str]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses with one sentence, and with the nearest known option."""
+    """Refuses with one sentence, and with the nearest known option. A name cut short is no name."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **(options | {"allow_abbrev": False}))
 
     def error(self, message: str) -> NoReturn:
         unknown = re.search(r"unrecognized arguments: (\S+)", message)

@@ -16,6 +16,7 @@ from handnet.data import DATASETS
 from handnet.draws import LARGEST_SEED, PLANS
 from handnet.recipe import OPTIMIZERS
 
+DESIGNS = ("tpe", "sobol")
 DEFAULTS = Path(__file__).parent / "study.toml"
 
 
@@ -36,7 +37,8 @@ def read(overrides: Mapping[str, str], path: Path = DEFAULTS) -> Settings:
     design = overrides.get("search.design", _dig(table, "search.design"))
     faults: list[str] = []
     for key, text in overrides.items():
-        dotted = f"search.trials.{design}" if key == "search.trials" else key
+        # An unknown design is refused by its own name below.
+        dotted = f"search.trials.{design if design in DESIGNS else 'tpe'}" if key == "search.trials" else key
         faults += _place(table, dotted, text)
     settings = _build(Settings, table, "", faults)
     if not faults:
@@ -131,12 +133,12 @@ def _check(s: Settings) -> Iterator[str]:
         ("network.optimizer", s.network.optimizer, OPTIMIZERS), ("backend.name", s.backend.name, BACKENDS),
         ("backend.dtype", s.backend.dtype, DTYPES), ("backend.device", s.backend.device, DEVICES),
         ("backend.draws", s.backend.draws, PLANS),
-        ("search.design", s.search.design, ("tpe", "sobol")),
+        ("search.design", s.search.design, DESIGNS),
     ]  # fmt: skip
     for key, value, known in choices:
         if value not in known:
             yield f"{key} must be one of {', '.join(known)}, but is {value!r}."
-    if s.search.design in ("tpe", "sobol"):
+    if s.search.design in DESIGNS:
         yield from _check_counts(s)
     yield from _check_space(s.space)
     names = [entry.name for entry in s.compare]
@@ -169,7 +171,7 @@ def _check_counts(s: Settings) -> Iterator[str]:
     if s.search.design == "sobol" and s.trials & (s.trials - 1):
         power = 1 << s.trials.bit_length()
         yield f"a Sobol design needs a power of two of trials, but got {s.trials}; try {power // 2} or {power}."
-    if max(s.search_seeds[0], s.confirm_seeds[0]) <= min(s.search_seeds[-1], s.confirm_seeds[-1]):
+    if max(s.search_seeds.start, s.confirm_seeds.start) < min(s.search_seeds.stop, s.confirm_seeds.stop):
         yield (f"confirmation seeds must be fresh, but {s.confirm_seeds[0]}..{s.confirm_seeds[-1]} overlaps the search "
                f"seeds {s.search_seeds[0]}..{s.search_seeds[-1]}; raise confirm.first_seed.")  # fmt: skip
     if set(s.rehearsal_seeds) & set(s.search_seeds):

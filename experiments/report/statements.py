@@ -81,7 +81,7 @@ def _moved(analysis: Analysis) -> str:
     sd = {one.source: one.deviation for one in table}
     seed = float(np.hypot(sd["seed"], sd["split x seed"]))
     return (f"Another split moves the winner's accuracy by {100 * sd['split']:.2f} points (standard deviation), another seed on "
-            f"the same split by {100 * seed:.2f}.")  # fmt: skip
+            f"the same split by {100 * seed:.2f}, over the fresh divisions.")  # fmt: skip
 
 
 def _chosen(analysis: Analysis, winner: Confirmed, y_val: Array) -> str:
@@ -89,7 +89,7 @@ def _chosen(analysis: Analysis, winner: Confirmed, y_val: Array) -> str:
     bbc = analysis.optimism
     if bbc is None:
         return ""
-    text = (f"Choosing flatters: the best mean validation log loss of the search is {bbc.naive:.4f}; corrected for having been chosen "
+    text = (f"The best mean validation log loss of the search is {bbc.naive:.4f}; corrected for having been chosen "
             f"on these cases {bbc.corrected:.4f} [{bbc.band.low:.4f}, {bbc.band.high:.4f}] (BBC, over {bbc.band.n} cases)")  # fmt: skip
     if winner.replicas is None or not winner.replicas.sound.any():
         return f"{text}."

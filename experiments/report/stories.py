@@ -48,7 +48,7 @@ def sentence(record: Mapping[str, Any], reason: Reason, data: Dataset) -> str:
 
 def _carried(reason: Reason, wrong: str, negative: str) -> str:
     if all(one.splits is None for one in reason.credits):
-        return "What carried it is told once fresh divisions have been rehearsed."
+        return "What carried it is not told: fewer than two fresh divisions held it out of training."
     if not reason.named:
         return f"No family's pull towards {wrong} is clear of 0 over both seeds and splits."
     them = "that" if len(reason.named) == 1 else "these"

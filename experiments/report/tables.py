@@ -244,8 +244,8 @@ def _variance(facts: Mapping[str, Any]) -> Grid:
         "the winner on the study's own split with the three streams of its seed varied one by one.",
         ("configuration", "score", "design", "source", "standard deviation", "share of variance", "degrees"),
         rows,
-        "The last source of a design holds whatever nothing else explains. An estimate below 0 is shown as 0. Mind the degrees: five "
-        "leave a standard deviation uncertain by a factor of two and a half.",
+        "The last source of a design holds whatever nothing else explains. An estimate below 0 is shown as 0. Few degrees say little: "
+        "with five a standard deviation is uncertain by a factor of two and a half.",
     )
 
 
