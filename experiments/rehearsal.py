@@ -17,7 +17,7 @@ from experiments.sealed import Opening
 from experiments.search import Proposals
 from experiments.settings import Refusal, Settings, canonical_hash
 from experiments.summary import heard, objective
-from experiments.workers import Bench, Replicas, to_npz
+from experiments.workers import Bench, Replicas, layer_parts, layers_of, to_npz
 from handnet.backend import Layer
 from handnet.data import Array, Table
 from handnet.recipe import Recipe
@@ -67,17 +67,13 @@ class Trained:
 
     def parts(self) -> dict[str, Array]:
         """As named arrays."""
-        layers = {
-            f"{name}_{place}": part for place, layer in enumerate(self.layers) for name, part in layer._asdict().items()
-        }
-        return {"train_rows": self.train_rows, "mean": self.mean, "scale": self.scale, **layers}
+        scaler = {"mean": self.mean, "scale": self.scale}
+        return {"train_rows": self.train_rows, **scaler, **layer_parts(self.layers)}
 
     @staticmethod
     def from_parts(parts: Mapping[str, Array]) -> "Trained":
         """What `parts` gave."""
-        depth = sum(name.startswith("weight_") for name in parts)
-        layers = tuple(Layer(parts[f"weight_{place}"], parts[f"bias_{place}"]) for place in range(depth))
-        return Trained(layers, parts["train_rows"], parts["mean"], parts["scale"])
+        return Trained(layers_of(parts), parts["train_rows"], parts["mean"], parts["scale"])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -234,6 +235,11 @@ def band_metrics(stem: str, band: Band) -> dict[str, float]:
     if band.simulated is not None:
         flat[f"{stem}.simulated_coverage"] = band.simulated
     return flat
+
+
+def band_facts(band: Band) -> dict[str, Any]:
+    """A band as plain JSON values."""
+    return vars(band) | {"centres": dict(band.centres)}
 
 
 def curves(replicas: Replicas) -> dict[str, Array]:

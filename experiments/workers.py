@@ -1,7 +1,7 @@
 """Where fits run: this machine, in this process. A unit of work is (configuration, seed), and a pure function of both."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -52,18 +52,26 @@ class Replicas:
 
     def weights(self) -> dict[str, Array]:
         """Weights and biases by name: weight_0 (R, fan_in, fan_out), bias_0 (R, 1, fan_out), weight_1, ..."""
-        layers = enumerate(self.fit.layers)
-        return {f"{name}_{i}": part for i, layer in layers for name, part in layer._asdict().items()}
+        return layer_parts(self.fit.layers)
 
     @staticmethod
     def from_npz(content: bytes) -> "Replicas":
         """What `to_npz` wrote. Raises ValueError or KeyError when it is something else."""
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             parts = dict(file)
-        depth = sum(name.startswith("weight_") for name in parts)
-        layers = tuple(Layer(parts[f"weight_{i}"], parts[f"bias_{i}"]) for i in range(depth))
-        fit = Fit(layers, *(parts[name] for name in Fit._fields[1:]))
+        fit = Fit(layers_of(parts), *(parts[name] for name in Fit._fields[1:]))
         return Replicas(tuple(int(seed) for seed in parts["seeds"]), fit, parts["val_logits"])
+
+
+def layer_parts(layers: Sequence[Layer]) -> dict[str, Array]:
+    """Weights and biases by name: weight_0 (R, fan_in, fan_out), bias_0 (R, 1, fan_out), weight_1, ..."""
+    return {f"{name}_{place}": part for place, layer in enumerate(layers) for name, part in layer._asdict().items()}
+
+
+def layers_of(parts: Mapping[str, Array]) -> tuple[Layer, ...]:
+    """What `layer_parts` named, whatever else is among the parts."""
+    depth = sum(name.startswith("weight_") for name in parts)
+    return tuple(Layer(parts[f"weight_{place}"], parts[f"bias_{place}"]) for place in range(depth))
 
 
 def to_npz(**parts: Array) -> bytes:

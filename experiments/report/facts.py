@@ -18,9 +18,9 @@ from experiments.report.series import curve_series, reliability, seed_series, su
 from experiments.report.statements import statements
 from experiments.sealed import Opening
 from experiments.settings import Settings
-from experiments.summary import Confirmed, objective
+from experiments.summary import Confirmed, band_facts, objective
 from experiments.workers import Bench, Replicas
-from handnet.bands import Band, seed_bands
+from handnet.bands import seed_bands
 from handnet.bands.seeds import wilks_confidence
 from handnet.bands.simulated import ALPHA, ROPE
 from handnet.bands.variance import Component
@@ -104,11 +104,6 @@ def _split(bench: Bench, settings: Settings) -> dict[str, Any]:
         for part, rows in (("train", parts.train_rows), ("val", parts.val_rows), ("test", parts.test_rows))
     }
     return {**vars(settings.split), "digest": parts.digest, "test_digest": parts.test.digest, "parts": sizes}
-
-
-def band_facts(band: Band) -> dict[str, Any]:
-    """A band as plain JSON values."""
-    return vars(band) | {"centres": dict(band.centres)}
 
 
 def _rivalry(one: Rivalry) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.reasons import Reason
 from experiments.report.words import number
-from handnet.bands import Band
+from experiments.summary import band_facts
 from handnet.data import Dataset
 
 NAMED = 3  # families a sentence lists before it counts the rest
@@ -21,7 +21,7 @@ def story(record: Mapping[str, Any], reason: Reason, data: Dataset) -> dict[str,
         "over_trusted": told,
         "flipped": reason.flipped,
         "credits": [
-            {"family": one.family, "seeds": _plain(one.seeds), "splits": _plain(one.splits) if one.splits else None,
+            {"family": one.family, "seeds": band_facts(one.seeds), "splits": band_facts(one.splits) if one.splits else None,
              "clear": one.clear, "flipped": one.flipped}
             for one in sorted(reason.credits, key=lambda one: -abs(one.seeds.centre("median")))
         ],
@@ -65,7 +65,3 @@ def _listed(names: list[str] | tuple[str, ...]) -> str:
     if rest > 0:
         return f"{', '.join(shown)} and {rest} more"
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def _plain(band: Band) -> dict[str, Any]:
-    return vars(band) | {"centres": dict(band.centres)}
