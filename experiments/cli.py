@@ -202,12 +202,27 @@ def ui(options: argparse.Namespace) -> int:
     # A session of its own: Ctrl-C reaches us alone, and the server is asked politely.
     server = subprocess.Popen(command, env=os.environ | quiet, start_new_session=True)
     try:
+        _announce(home, port, server)
         return server.wait()
     except (KeyboardInterrupt, Stopped):
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
         print("\nMLflow's pages are closed.")
         return 0
+
+
+def _announce(home: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
+    """Say where each study is, once the server answers."""
+    from experiments.tracking import pages  # while the server does the same in its own process
+
+    found = pages(home)
+    while server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.2)
+    for study, page in found.items():
+        print(f"  {study}: http://127.0.0.1:{port}{page}", flush=True)
 
 
 def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "Study":

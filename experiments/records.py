@@ -12,7 +12,7 @@ from experiments.analysis import Analysis, compared_metrics
 from experiments.confirm import Baseline
 from experiments.rehearsal import Rehearsal, Rehearsals
 from experiments.report.case_facts import cases
-from experiments.report.figures import loss_curves
+from experiments.report.figures import alone, loss_curves
 from experiments.search import PARAMS
 from experiments.settings import Settings, canonical_hash
 from experiments.summary import Confirmed, Quantity, band_metrics, curve_band, curves, gaps, heard, metrics, scored
@@ -182,7 +182,7 @@ class Records:
         if one.role == "winner" and self.settings.backend.name == "keras":
             files |= self._keras_file(one)
         if one.replicas is not None and one.replicas.sound.sum() > 1:
-            files["curves.svg"] = loss_curves(curves(one.replicas), f"{self.study}: {name}")
+            files["curves.svg"] = alone(loss_curves(curves(one.replicas), f"{self.study}: {name}"))
         return files
 
     def _keras_file(self, one: Confirmed) -> dict[str, bytes]:

@@ -73,7 +73,7 @@ class Screen:
             rows = table(facts, part, SHOWN)
             if rows:
                 self.out.print(_band_table(facts, part, rows))
-        for line in facts["statements"]:
+        for line in (facts["verdict"], *facts["statements"]):
             self.out.print(f"\n{line}", markup=False)
         opening, test = facts["opening"], facts["split"]["parts"]["test"]["cases"]
         if opening:

@@ -120,7 +120,13 @@ class Study:
             found = facts.document(self.name, self.fingerprint, self.settings, self.bench, confirmed, tried, self.analysis,
                                    self._reasons(confirmed, rehearsals), self.search.importances(), opening,
                                    self.ledger.rehearsals(opening) if opening else [], test, _versions(), seconds)  # fmt: skip
-            render.write(found, self.folder)
+            files = render.write(found, self.folder)
+        if self.tracking.writing:
+            assert self.commit is not None
+            with self.clock("track"):
+                self.tracking.attach(
+                    self.commit.keys[0], {f"report/{name}": content for name, content in files.items()}
+                )
         return found
 
     def case(self, name: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from mlflow.models import Model
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
+from experiments import views
 from experiments.settings import Refusal
 from experiments.stores import born, settle
 from experiments.summary import curve_epochs
@@ -41,21 +42,26 @@ PAGE = 1000
 T = TypeVar("T")
 PAGE_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # MLflow's pages open on runs, not on chat traces
 
-DESCRIPTION = """One run per configuration of the study `{study}`. `role` says why it was trained: *search* runs were
-compared on validation rows to choose a winner; the others were confirmed on fresh seeds, and carry the test.
+DESCRIPTION = """Compare `val/log_loss.seeds.mean` with its q025 and q975, never alone. One run per configuration of the study
+`{study}`; `role` says why it was trained: *search* runs were compared on validation rows to choose a winner, the others
+were confirmed on fresh seeds and carry the test.
 
 Metric names read `part/score.varied.what`: `val/accuracy.seeds.q025` is the lower end of the band over seeds of the
-accuracy on validation rows, `test/accuracy.cases.wilson_low` that of the interval over cases. Compare
-`val/log_loss.seeds.median` with its q025 and q975, never alone.
+accuracy on validation rows, `test/accuracy.cases.wilson_low` that of the interval over cases. The winner's run carries the
+report and its figures (*Artifacts*) and the networks as a model.
 
-Every single network, with its own curves, is in the experiment `{study} seeds`: group it there by `config_id`."""
+Every single network, with its own curves, is in the experiment `{study} seeds`; every fresh division of the table in
+`{study} rehearsals`."""
 
-REHEARSALS_DESCRIPTION = """The frozen configurations of the study `{study}` on fresh divisions of the whole table, one run per
-division, made after the test was opened; with IDEAL=1 also the search made anew inside each, and the winner with its
-seed's three streams varied. Nothing was chosen by them. Metric names read `configuration/score.seeds.what`."""
+REHEARSALS_DESCRIPTION = """Compare the configurations within a row: each row is one fresh division of the whole table. They are the
+frozen configurations of the study `{study}`, made after the test was opened; with IDEAL=1 also the search made anew inside
+each, and the winner with its seed's three streams varied. Nothing was chosen by them. Metric names read
+`configuration/score.seeds.what`."""
 
-SEEDS_DESCRIPTION = """Every network of the study `{study}`, one run per configuration and seed. Group by the tag
-`config_id`: a chart then shows each configuration's average and the range of its seeds."""
+SEEDS_DESCRIPTION = """Compare the seeds of one configuration at a time, `tags.first_used_by = 'winner'` in the search field to begin with: this
+page loads a hundred runs at once, and of all sorted by score these would be the lucky ones. Every network of the study
+`{study}` is here, one run per configuration and seed; grouped by the tag `config_id`, a chart shows the average and the
+range of what is loaded."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +89,11 @@ class Tracking:
         if not create and self.client.get_experiment_by_name(study) is None:
             known = ", ".join(one.name for one in self.client.search_experiments() if KEY in one.tags) or "none"
             raise Refusal(f"there is no study {study!r} in {home} (there are: {known}); make study makes it.")
-        self.configurations = self._experiment(study, DESCRIPTION.format(study=study), {KEY: "study"})
-        self.seeds = self._experiment(f"{study} seeds", SEEDS_DESCRIPTION.format(study=study), {})
-        self.rehearsals = self._experiment(f"{study} rehearsals", REHEARSALS_DESCRIPTION.format(study=study), {})
+        self.configurations = self._experiment(study, DESCRIPTION, {KEY: "study", views.TAG: views.configurations()})
+        self.seeds = self._experiment(f"{study} seeds", SEEDS_DESCRIPTION, {views.TAG: views.seeds()})
+        self.rehearsals = self._experiment(
+            f"{study} rehearsals", REHEARSALS_DESCRIPTION, {views.TAG: views.rehearsals()}
+        )
         self.runs = {run.data.tags[KEY]: run for run in self._ours() if run.info.status == "FINISHED"}
 
     def remove_leftovers(self) -> int:
@@ -185,19 +193,30 @@ class Tracking:
         """Leave the database as one file."""
         settle(self.database)
 
+    def attach(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Lay files beside a finished run, in folders if their names say so, those whose content is not there already."""
+        run = self.runs[key]
+        place = _local(run.info.artifact_uri)
+        self._attach(run.info.run_id, {name: content for name, content in files.items()
+                                       if not (place / name).exists() or (place / name).read_bytes() != content})  # fmt: skip
+
     def _attach(self, run_id: str, files: Mapping[str, bytes]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             for name, content in files.items():
-                path = Path(folder, name)
+                path = Path(folder, Path(name).name)
                 path.write_bytes(content)
-                self.client.log_artifact(run_id, str(path))
+                self.client.log_artifact(run_id, str(path), str(Path(name).parent) if "/" in name else None)
 
     def _experiment(self, name: str, note: str, tags: Mapping[str, str]) -> str:
+        """The experiment of this name, made if it is not there, with what its page shows first."""
+        tags = {**PAGE_TAGS, "mlflow.note.content": note.format(study=self.study), **tags}
         found = self.client.get_experiment_by_name(name)
-        if found:
-            return str(found.experiment_id)
-        place = (self.home / "artifacts" / name.replace(" ", "-")).absolute().as_uri()
-        return str(self.client.create_experiment(name, place, tags={**PAGE_TAGS, "mlflow.note.content": note, **tags}))
+        if found is None:
+            place = (self.home / "artifacts" / name.replace(" ", "-")).absolute().as_uri()
+            return str(self.client.create_experiment(name, place, tags=tags))
+        for tag in (tag for tag in tags if self.writing and tag not in found.tags):
+            self.client.set_experiment_tag(found.experiment_id, tag, tags[tag])
+        return str(found.experiment_id)
 
     def _home_of(self, key: str) -> str:
         """The experiment a run belongs to, by the first word of its key."""
@@ -246,6 +265,12 @@ class ServedModel:
                 input_example=self.example,
                 pip_requirements=["mlflow", "numpy", "scipy", "scikit-learn", "pandas"],
             )
+
+
+def pages(home: Path) -> dict[str, str]:
+    """Where MLflow's server shows each study of a folder, the newest first: the address behind the host."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{(home / 'mlflow.db').absolute()}")
+    return {one.name: views.link(one.experiment_id) for one in client.search_experiments() if KEY in one.tags}
 
 
 def _create_schema(uri: str, home: Path) -> None:

@@ -11,7 +11,7 @@ import handnet
 
 ROOT = Path(__file__).parent.parent
 CORE = "recipe data splits backend draws history reference keras_backend grade bands shapley cases classifier".split()
-HARNESS = "settings reading interrupt stores workers summary tracking served_model search sealed confirm rehearsal reasons comparisons analysis report records claims screen identity study cli __main__".split()
+HARNESS = "settings reading interrupt stores workers summary views tracking served_model search sealed confirm rehearsal reasons comparisons analysis report records claims screen identity study cli __main__".split()
 HOME = {
     "optuna": {"search.py"},
     "mlflow": {"tracking.py", "served_model.py"},  # the second is what a model logged to MLflow runs when loaded

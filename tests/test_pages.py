@@ -53,13 +53,13 @@ def facts_with(name: str) -> dict:
     row = {"role": "winner", "part": "val", "case": name, "class": name, "seeds": 4, "misses": 1, "miss_share": 0.25, "miss_low": 0.1, "miss_high": 0.6, "self_consistency": 0.5, "score_median": 0.4,
            "score_low": 0.1, "score_high": 0.6, "extremes": f"{name} +1.0 sd"}  # fmt: skip
     return {
-        "schema": 1, "study": name, "fingerprint": "f", "data": {"digest": "d", "cases": 9, "features": 2, "positive_class": name},
+        "schema": 1, "study": name, "fingerprint": "f", "data": {"digest": "d", "cases": 9, "features": 2, "positive_class": name, "negative_class": name},
         "split": {"parts": {one: {"cases": 3, "positive": 1} for one in ("train", "val", "test")}, "digest": "s", "test_digest": "t", "order": "o", "seed": 1, "stratify": True},
         "bands": [one | {"kind": kind} for one in (band, gap) for kind in ("quantiles", "min-max")],
-        "configurations": [{"role": name, "config_id": "c", "recipe": None, "overfit": None}], "statements": [name], "comparisons": [pair],
+        "configurations": [{"role": name, "config_id": "c", "recipe": None, "overfit": None}], "statements": [name], "verdict": name, "comparisons": [pair],
         "variance": [{"role": name, "design": "d", "score": "accuracy", "components": [part]}], "rules": [rule],
         "selection": {"corrected": None, "best_of": None}, "wilks": {"holds": False}, "watched": [{"case": name, "part": None}],
-        "missed": [row], "stories": [{"sentence": name}], "curves": {}, "seed_scores": {name: {"accuracy": [0.5, 0.6, None]}}, "reliability": None,
+        "missed": [row], "stories": [row | {"sentence": name}, row | {"sentence": name, "miss_share": 0.01}], "curves": {}, "seed_scores": {name: {"accuracy": [0.5, 0.6, None]}}, "reliability": None,
         "search": {"design": "tpe", "objective": "o", "seeds": [0, 1, 2], "winner_on_fresh_seeds": {}, "trials": [], "importances": {}, "surface": None}, "opening": None,
         "identity": {"backend": "numpy", "dtype": "float32", "device": "cpu", "draws": "seeded", "arithmetic": 1}, "versions": {"v": name}, "seconds": {},
     }  # fmt: skip

@@ -26,7 +26,7 @@ from experiments.comparisons import OverSplits, Rivalry, _over_splits, may_word,
 from experiments.identity import Commit
 from experiments.reading import DEFAULTS, read
 from experiments.rehearsal import ANEW, Rehearsal, stream_seeds
-from experiments.report.statements import statements
+from experiments.report.statements import compared
 from experiments.sealed import Ledger
 from experiments.settings import Refusal
 from experiments.summary import Confirmed, Quantity
@@ -237,8 +237,7 @@ def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, sa
     y = made[0].y
     pair = Rivalry("winner", "logistic regression", tuple(_over_splits("winner", "logistic regression", made)), None)
     found = Analysis({}, [pair], {}, {}, rules(made, y, 0.85), None, {}, ())
-    nobody = Confirmed("winner", "c", None, None, made[0].logits["winner"], None)
-    text = " ".join(statements([nobody, replace(nobody, role="logistic regression")], found, y, None))
+    text = compared("winner", found)
     assert said in text
     assert text.count("the network") == 1
 
@@ -342,16 +341,13 @@ def test_the_page_of_a_case_says_what_the_facts_say(rehearsed: Path) -> None:
 
 
 def worded(p: float, mean: float, found: float = 0.05, splits: int = 29, width: float = 0.01) -> str:
-    """The statements of a study whose winner differs so much from logistic regression, with a rule that cries wolf so often."""
+    """What is said of a winner that differs so much from logistic regression, by a rule that cries wolf so often."""
     band = Band(mean - width, mean + width, "nadeau-bengio", "splits", splits, 0.95, (("mean", mean),))
     one = OverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
     rival = Rivalry("winner", "logistic regression", (one,), None)
     rules = [Simulated("nadeau-bengio", "x", 0.05, found, 4000, 0.003)]
     empty = Analysis({}, [rival], {}, {}, rules, None, {}, ())
-    y, z = np.array([0, 1]), np.array([[-1.0, 1.0], [-1.0, 1.0]])
-    nobody = Confirmed("winner", "c", None, None, z, None)
-    lines = statements([nobody, replace(nobody, role="logistic regression")], empty, y, None)
-    return " ".join(lines)
+    return compared("winner", empty)
 
 
 def test_the_verdict_is_the_rules() -> None:

@@ -100,6 +100,25 @@ def test_the_one_model_belongs_to_the_winner(finished: Path) -> None:
     assert same_experiment
 
 
+def test_the_report_and_its_figures_lie_beside_the_winner(finished: Path) -> None:
+    key = next(key for key in runs(finished) if key.startswith("confirm/winner/"))
+    (attached,) = (finished / "artifacts").rglob(f"{_run_id(finished, key)}/artifacts/report")
+    for page in (finished / "reports").rglob("report.*"):
+        assert (attached / page.name).read_bytes() == page.read_bytes()
+    pictures = {one.name: one.read_text() for one in attached.glob("*.svg")}
+    assert {
+        "forest.svg",
+        "every-seed.svg",
+        "history.svg",
+        "calibration.svg",
+        "the-gap-between-train-and-validation.svg",
+    } <= set(pictures)
+    assert not any(
+        "currentColor" in text for text in pictures.values()
+    )  # there is no page whose colours they could take
+    assert len(list((finished / "artifacts").rglob("report.html"))) == 1
+
+
 def test_damaged_results_are_made_again(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert cli(tmp_path, "study", *SMALL) == 0
     before = digest(tmp_path)

@@ -15,7 +15,8 @@ from experiments.reasons import Reasons
 from experiments.rehearsal import ANEW
 from experiments.report.case_facts import missed, stories, watched
 from experiments.report.series import curve_series, reliability, seed_series, surface
-from experiments.report.statements import statements
+from experiments.report.statements import compared, statements
+from experiments.report.verdict import paragraph
 from experiments.sealed import Opening
 from experiments.settings import Settings
 from experiments.summary import Confirmed, band_facts, objective
@@ -48,7 +49,7 @@ def document(
 ) -> dict[str, Any]:
     """The report. test: (X, y) of the opened test rows, None while they are sealed."""
     y_test = test[1] if test else None
-    return {
+    facts: dict[str, Any] = {
         "schema": SCHEMA,
         "study": name,
         "fingerprint": fingerprint,
@@ -89,6 +90,7 @@ def document(
         "versions": dict(versions),
         "seconds": dict(seconds),
     }
+    return facts | {"verdict": paragraph(facts, compared("winner", analysis))}
 
 
 def _data(bench: Bench) -> dict[str, Any]:

@@ -22,12 +22,20 @@ ASKED = {"seeds": "another seed", "cases": "other cases", "seeds_x_cases": "seed
 BLUE, ORANGE, GREEN, PINK = "#0072b2", "#d55e00", "#009e73", "#cc79a7"  # Okabe and Ito: told apart by everyone
 COLOURS = {"seeds": BLUE, "cases": ORANGE, "seeds_x_cases": GREEN, "splits": PINK}
 INK = "#010203"  # stands for the page's own colour until the picture is done
+PRINT = b"#1d2430"
 STYLE: Any = {
     "svg.hashsalt": "handnet", "svg.fonttype": "none", "font.size": 10, "text.parse_math": False, "axes.spines.top": False,
     "axes.spines.right": False, "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none", "text.color": INK,
     "axes.edgecolor": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "xtick.color": INK, "ytick.color": INK, "grid.color": INK,
     "grid.alpha": 0.15, "axes.axisbelow": True, "legend.frameon": False,
 }  # fmt: skip
+
+
+def alone(svg: bytes) -> bytes:
+    """A picture as a file of its own: dark on white, for there is no page whose colours it could take."""
+    head = svg.index(b">", svg.index(b"<svg")) + 1
+    paper = b'<rect width="100%" height="100%" fill="#ffffff"/>'
+    return svg[:head].replace(b"currentColor", PRINT) + paper + svg[head:].replace(b"currentColor", PRINT)
 
 
 def loss_curves(curves: Mapping[str, Array], title: str) -> bytes:
@@ -95,13 +103,15 @@ def every_seed(series: Mapping[str, Mapping[str, Sequence[float | None]]], part:
 
 
 def _spread(values: Array) -> Array:
-    """Offsets that lay equal, and nearly equal, values beside each other."""
+    """Offsets that lay equal, and nearly equal, values beside each other: the wider, the more there are of them. Where in
+    that width is a van der Corput sequence, which fills it evenly without chance."""
     if not len(values):
         return values
     bins = np.digitize(values, np.linspace(values[0], values[-1] + 1e-12, 40))
-    order = np.array([np.sum(bins[:place] == one) for place, one in enumerate(bins)])
-    most = max(int(order.max()), 1)
-    return np.asarray(0.38 * np.where(order % 2, 1, -1) * ((order + 1) // 2) / ((most + 1) / 2))
+    places = np.array([np.sum(bins[:place] == one) for place, one in enumerate(bins)])
+    crowd = np.array([np.sum(bins == one) for one in bins])
+    within = np.array([int(f"{place + 1:010b}"[::-1], 2) / 1024 for place in places])
+    return np.asarray(0.7 * (within - 0.5) * (crowd - 1) / max(crowd.max() - 1, 1))
 
 
 def search_history(trials: Sequence[Mapping[str, Any]]) -> bytes:

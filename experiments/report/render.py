@@ -24,14 +24,17 @@ MARKDOWN_SPECIALS = {character: f"\\{character}" for character in "\\`*_[]|#"} |
 }
 
 
-def write(facts: Mapping[str, Any], folder: Path) -> Path:
-    """Write report.json, report.md and report.html, each whole or not at all, and only where content changed."""
-    pages = {"report.json": to_json(facts), "report.md": to_markdown(facts), "report.html": to_html(facts)}
-    for name, text in pages.items():
+def write(facts: Mapping[str, Any], folder: Path) -> dict[str, bytes]:
+    """Write report.json, report.md and report.html, each whole or not at all, and only where content changed.
+    Returns them, by name, and every figure as a file of its own."""
+    drawn = _figures(facts)
+    pages = {"report.json": to_json(facts), "report.md": to_markdown(facts), "report.html": _page(facts, drawn)}
+    written = {name: text.encode() for name, text in pages.items()}
+    for name, content in written.items():
         path = folder / name
-        if not path.exists() or path.read_bytes() != text.encode():
-            write_whole(path, text.encode())
-    return folder
+        if not path.exists() or path.read_bytes() != content:
+            write_whole(path, content)
+    return written | {f"{name.lower().replace(' ', '-')}.svg": figures.alone(one.svg) for name, one in drawn.items()}
 
 
 def to_json(facts: Mapping[str, Any]) -> str:
@@ -46,13 +49,17 @@ def to_markdown(facts: Mapping[str, Any]) -> str:
 
 def to_html(facts: Mapping[str, Any]) -> str:
     """The report for a browser: one file, no script, nothing fetched."""
+    return _page(facts, _figures(facts))
+
+
+def _page(facts: Mapping[str, Any], drawn: Mapping[str, "Picture"]) -> str:
     context = _context(facts)
     for rows in context["missed"].values():
         for row in rows:
             row["strip"] = _inline(figures.strip(row["score_low"], row["score_median"], row["score_high"]))
     title = f"Seed-band report: {facts['study']}"
     page = _environment(escape=True).get_template("report.html.j2")
-    return page.render(context | {"title": title, "figures": _figures(facts)})
+    return page.render(context | {"title": title, "figures": drawn})
 
 
 def write_case(case: Mapping[str, Any], study: str, folder: Path) -> Path:
@@ -85,9 +92,14 @@ HOW_TO_READ_STORIES = (
 class Picture(NamedTuple):
     """A figure, what it shows in words, and what stands under it."""
 
-    svg: Markup
+    svg: bytes
     alt: str
     caption: str
+
+    @property
+    def inline(self) -> Markup:
+        """As part of a page."""
+        return _inline(self.svg)
 
 
 def _figures(facts: Mapping[str, Any]) -> dict[str, Picture]:
@@ -101,23 +113,23 @@ def _figures(facts: Mapping[str, Any]) -> dict[str, Picture]:
         rows = [band for band in bands if band["part"] == part or (part == "test" and band["part"] == "rehearsal")]
         rows.sort(key=lambda band: order.index(band["role"]) if band["role"] in order else len(order))
         name = "validation" if part == "val" else part
-        found[f"forest {part}"] = _picture(
+        found["forest" if part == parts(facts)[0] else f"Bands on {name} rows"] = Picture(
             figures.forest(rows, f"accuracy on {name} rows"), f"Accuracy on {name} rows: the bands of the table below, one line each",
             "Each line is a band: how many were varied in brackets, and what it covers; the tick is its middle.",
         )  # fmt: skip
     last = "validation" if parts(facts)[0] == "val" else parts(facts)[0]
     if facts["seed_scores"]:
-        found["every seed"] = _picture(figures.every_seed(facts["seed_scores"], last), f"Every confirmation seed's accuracy and log loss on {last} rows",
+        found["every seed"] = Picture(figures.every_seed(facts["seed_scores"], last), f"Every confirmation seed's accuracy and log loss on {last} rows",
                                        f"Every dot is one seed, on the {last} rows.")  # fmt: skip
     for one in facts["configurations"][:1]:
         if one["role"] in facts["curves"]:
             lost = len(one["diverged"])
-            found["The gap between train and validation"] = _picture(
+            found["The gap between train and validation"] = Picture(
                 figures.band_curves(facts["curves"][one["role"]], one["role"], one["seeds"][2] - lost, lost),
                 "Train and validation loss of the winner over epochs, mean and band over seeds", "The distance between the lines is the gap.")  # fmt: skip
     if facts["reliability"]:
         few = "too few cases for a curve" if too_few(facts, parts(facts)[0]) else ""
-        found["Calibration"] = _picture(figures.reliability_curve(facts["reliability"], few), "Share of positives against the winner's mean probability",
+        found["Calibration"] = Picture(figures.reliability_curve(facts["reliability"], few), "Share of positives against the winner's mean probability",
                                         f"{len(facts['reliability'])} bins of as many cases each, {last} rows.")  # fmt: skip
     return found | _search_figures(facts["search"])
 
@@ -126,29 +138,29 @@ def _search_figures(search: Mapping[str, Any]) -> dict[str, Picture]:
     found = {}
     sound = [row for row in search["trials"] if row["value"] is not None]
     if sound:
-        found["history"] = _picture(
+        found["history"] = Picture(
             figures.search_history(search["trials"]),
             "The objective of each trial in order, and the best so far",
             "The search in order.",
         )
     if search["importances"]:
-        found["importances"] = _picture(figures.importances(search["importances"]), "Share of the objective's variance by parameter",
+        found["importances"] = Picture(figures.importances(search["importances"]), "Share of the objective's variance by parameter",
                                         "Of a TPE search it says as much about where the search went as about the space.")  # fmt: skip
     if search["surface"]:
-        found["contour"] = _picture(figures.contour(search["surface"], sound), "The objective over learning rate and dropout, and its uncertainty",
+        found["contour"] = Picture(figures.contour(search["surface"], sound), "The objective over learning rate and dropout, and its uncertainty",
                                     f"A Gaussian process through {search['surface']['trials']} trials, at the best one's epochs; dots are trials.")  # fmt: skip
     return found
 
 
-def _picture(svg: bytes, alt: str, caption: str) -> Picture:
-    return Picture(_inline(svg), alt, caption)
+OFTEN = 0.1  # share of the seeds that miss a case before its story is told unasked
 
 
 def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
     ranked = sorted(facts["search"]["trials"], key=lambda row: (row["value"] is None, row["value"], row["place"]))
     return {
         "facts": facts,
-        "grids": list(grids(facts)),
+        "grids": grids(facts),
+        "told": {part: _told(facts, part) for part in parts(facts)},
         "how_to_read_stories": HOW_TO_READ_STORIES,
         "ranked": ranked[:10],
         "missed": {
@@ -156,6 +168,13 @@ def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
             for part in parts(facts)
         },
     }
+
+
+def _told(facts: Mapping[str, Any], part: str) -> dict[str, list[Any]]:
+    """The stories of a part, those of cases that many seeds miss and the others."""
+    found = [one for one in facts["stories"] if one["part"] == part]
+    often = [one for one in found if one["miss_share"] >= OFTEN]
+    return {"often": often, "seldom": [one for one in found if one not in often]}
 
 
 def _environment(escape: bool) -> jinja2.Environment:
@@ -166,14 +185,17 @@ def _environment(escape: bool) -> jinja2.Environment:
     environment.filters |= {"number": number, "interval": interval, "percent": percent, "exact": lambda v: f"{v:.6g}"}
     # Names come from the user's table: Markdown gets its own escaping, HTML has Jinja's.
     environment.filters["name"] = (lambda text: text) if escape else _markdown
-    environment.filters["prose"] = lambda text: (
-        _markdown(text).replace("\\[", "[").replace("\\]", "]").replace("](", "]\\(")
-    )
+    environment.filters["prose"] = _prose
     return environment
 
 
 def _markdown(text: object) -> str:
     return "".join(MARKDOWN_SPECIALS.get(character, character) for character in str(text))
+
+
+def _prose(text: object) -> str:
+    """A sentence of ours, names in it included: brackets that make no link and a > between words may stay as they are."""
+    return _markdown(text).replace("\\[", "[").replace("\\]", "]").replace("](", "]\\(").replace(" &gt; ", " > ")
 
 
 def _inline(svg: bytes) -> Markup:

@@ -1,7 +1,7 @@
 """The report's tables, once for both pages: what stands in a cell is decided here, how it looks in the templates."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from experiments.report.words import (
@@ -31,13 +31,15 @@ CELLS = {
 
 @dataclass(frozen=True)
 class Grid:
-    """One table with what is said before and after it. Cells are plain text: escaping is the page's."""
+    """One table with what is said before and after it. Cells are plain text: escaping is the page's. detail: for the reader
+    who checks; a page may keep it folded."""
 
     title: str
     before: str
     headings: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     after: str = ""
+    detail: bool = False
 
 
 def table(facts: Mapping[str, Any], part: str, scores: tuple[str, ...] = SCORES) -> list[dict[str, Any]]:
@@ -63,28 +65,34 @@ def parts(facts: Mapping[str, Any]) -> list[str]:
     return [part for part in ("test", "val") if any(band["part"] == part for band in facts["bands"])]
 
 
-def grids(facts: Mapping[str, Any]) -> Iterator[Grid]:
-    """Every table of numbers, in the order of reading."""
-    for part in parts(facts):
-        yield _bands(facts, part)
-    last = parts(facts)[0]
-    if facts["comparisons"] and any(one["over_splits"] for one in facts["comparisons"]):
-        yield _over_splits(facts)
+def grids(facts: Mapping[str, Any]) -> list[Grid]:
+    """Every table of numbers, in the order of reading: the bands first, then what is decided by them, then the details."""
+    last, *earlier = parts(facts)
+    found = [_bands(facts, last)]
+    if any(one["over_splits"] for one in facts["comparisons"]):
+        found.append(_over_splits(facts, decides=True))
+    found += [_gaps(facts), _calibration(facts, last)]
+    if facts["selection"]["corrected"]:
+        found.append(_selection(facts))
+    return found + [replace(one, detail=True) for one in _details(facts, last, earlier)]
+
+
+def _details(facts: Mapping[str, Any], last: str, earlier: Sequence[str]) -> Iterator[Grid]:
+    if any(one["over_splits"] for one in facts["comparisons"]):
+        yield _over_splits(facts, decides=False)
     if any(one["on_test"] for one in facts["comparisons"]):
         yield _on_test(facts)
     yield _rules(facts)
     if facts["variance"]:
         yield _variance(facts)
     yield _deviation(facts, last)
-    if facts["selection"]["corrected"]:
-        yield _selection(facts)
     if facts["selection"]["best_of"]:
         yield _best_of(facts)
     yield _counts(facts, last)
     if any(band["score"] in FENCE for band in facts["bands"]):
         yield _fence(facts, last)
-    yield _calibration(facts, last)
-    yield _gaps(facts)
+    for part in earlier:
+        yield _bands(facts, part)
 
 
 def _said(band: Mapping[str, Any] | None) -> str:
@@ -158,10 +166,11 @@ def _coverage(facts: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, A
     return " ".join(said)
 
 
-def _over_splits(facts: Mapping[str, Any]) -> Grid:
+def _over_splits(facts: Mapping[str, Any], decides: bool) -> Grid:
+    """The comparisons on the score that words the verdict, or on the others."""
     rows = []
     for pair in facts["comparisons"]:
-        for one in pair["over_splits"]:
+        for one in (one for one in pair["over_splits"] if one["decides"] == decides):
             band, near = one["difference"], one["rope"]
             loss = one["score"] == "log_loss"
             show = (lambda v: f"{v:+.4f}") if loss else points
@@ -174,23 +183,27 @@ def _over_splits(facts: Mapping[str, Any]) -> Grid:
         if len(sets) > 1
         else ""
     )
-    return Grid(
-        "Compared over fresh divisions",
+    before = (
         f"The same configurations on {sets[-1] if sets else 0} fresh divisions of the table, made after the opening; nothing was chosen by "
-        f"them.{grown} It takes {noether_n()} to tell P(first > second) = .75 from a coin's. Shares in points, above 0 for the first; log loss "
-        "turned, so that above 0 is better there too. The verdict is worded on accuracy alone, a score fixed in advance.",
-        (
-            "pair",
-            "score",
-            "difference [Nadeau-Bengio 95 %]",
-            "p",
-            "worse / within 1 point / better",
-            "P(first > second) [95 %]",
-        ),
-        rows,
-        "Divisions share rows, so the plain t test would find differences everywhere: the corrected one decides; the chances are its "
-        "Bayesian reading under a flat prior; P(first > second) describes. How often each rule is wrong stands below.",
+        f"them.{grown} It takes {noether_n()} to tell P(first > second) = .75 from a coin's. In points, above 0 for the first. The verdict is "
+        "worded on accuracy alone, a score fixed in advance."
     )
+    after = (
+        "Divisions share rows, so the plain t test would find differences everywhere: the corrected one decides; the chances are its "
+        "Bayesian reading under a flat prior; P(first > second) describes. How often each rule is wrong stands in the details."
+    )
+    headings = (
+        "pair",
+        "score",
+        "difference [Nadeau-Bengio 95 %]",
+        "p",
+        "worse / within 1 point / better",
+        "P(first > second) [95 %]",
+    )
+    if decides:
+        return Grid("Compared over fresh divisions", before, headings, rows, after)
+    turned = "Shares in points, log loss turned, so that above 0 is better there too. They describe."
+    return Grid("Compared over fresh divisions, the other scores", turned, headings, rows)
 
 
 def _on_test(facts: Mapping[str, Any]) -> Grid:

@@ -1,0 +1,271 @@
+"""What people look at, in a real browser: the report on a desk, on a phone and on paper; MLflow's comparison.
+
+Chromium is the machine's own, or one that Playwright installed; without either these tests are skipped, and say so.
+"""
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from test_study import ROOT, SMALL, cli, command
+
+from experiments.report import figures
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+SIZES = {"desk": (1280, 900), "phone": (390, 800)}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        found = next((path for name in NAMES if (path := shutil.which(name))), own if Path(own).exists() else None)
+        if found is None:
+            pytest.skip("there is no Chromium on this machine")
+        with playwright.chromium.launch(executable_path=found, args=QUIET) as chromium:
+            yield chromium
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("looked-at")
+    assert cli(folder, "study", *SMALL, "OPEN=1") == 0
+    return folder
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    tab = browser.new_page()
+    yield tab
+    tab.close()
+
+
+def report(home: Path) -> Path:
+    (found,) = (home / "reports").glob("*/report.html")
+    return found
+
+
+# The report
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_report_fits_fetches_nothing_and_runs_nothing(browser: Browser, home: Path, size: str, scheme: str) -> None:
+    width, height = SIZES[size]
+    tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    asked: list[str] = []
+    complaints: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.goto(report(home).as_uri())
+    assert asked == [report(home).as_uri()]
+    assert complaints == []
+    assert tab.evaluate("document.scripts.length") == 0
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the window"
+    verdict = tab.locator(".verdict")
+    assert verdict.is_visible()
+    assert verdict.bounding_box()["y"] < height, "the verdict is the first thing seen"
+    paper, ink = (tab.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
+    light, dark = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (paper, ink))
+    assert (light > dark) == (scheme == "light")
+    assert abs(light - dark) > 450
+    tab.close()
+
+
+def test_every_link_of_the_report_leads_somewhere_and_every_fold_opens(page: Page, home: Path) -> None:
+    page.goto(report(home).as_uri())
+    targets = page.eval_on_selector_all("nav a", "all => all.map(one => one.getAttribute('href'))")
+    assert len(targets) > 5
+    for target in targets:
+        assert page.locator(target).count() == 1, target
+    folds = page.locator("details")
+    assert folds.count() > 3
+    for fold in folds.all():
+        table = fold.locator("table, p").first
+        assert not table.is_visible() or fold.get_attribute("open") is not None
+        fold.evaluate("one => one.open = true")
+        assert table.is_visible()
+    for picture in page.locator("figure > div").all():
+        assert picture.get_attribute("role") == "img"
+        assert len(picture.get_attribute("aria-label")) > 20
+
+
+def test_on_paper_nothing_is_folded(page: Page, home: Path) -> None:
+    page.goto(report(home).as_uri())
+    page.emulate_media(media="print")
+    for fold in page.locator("details").all():
+        assert fold.locator("table, p").first.bounding_box()["height"] > 0
+        assert fold.evaluate("one => getComputedStyle(one, '::details-content').contentVisibility") == "visible"
+    assert len(page.pdf(format="A4")) > 20_000
+
+
+# The pictures
+
+LONG = ["winner", "chapter", "a configuration with a long name"]
+
+
+def drawn() -> dict[str, bytes]:
+    """Every picture at 100 seeds and 40 trials."""
+    rows = [{"role": role, "varied": varied, "low": 0.93, "high": 0.99, "n": 100, "coverage": 0.93, "centres": {"median": 0.97}}
+            for role in LONG for varied in figures.ASKED]  # fmt: skip
+    wave = np.abs(np.sin(np.arange(1, 101) * 12.9898))
+    seeds = {
+        role: {"accuracy": list(np.round(0.95 + 0.05 * wave, 2)), "log_loss": list(0.05 + 0.3 * wave**4)}
+        for role in LONG
+    }
+    trials = [{"place": place + 1, "value": 0.07 + 0.4 * wave[place], "low": 0.06 + 0.4 * wave[place], "high": 0.08 + 0.5 * wave[place],
+               "learning_rate": 10 ** (-4 + 3 * wave[place]), "dropout": wave[place] / 2} for place in range(40)]  # fmt: skip
+    grid = np.outer(np.linspace(0.05, 0.4, 24), np.linspace(1, 2, 24)).tolist()
+    surface = {
+        "learning_rate": np.geomspace(1e-4, 1e-1, 24).tolist(),
+        "dropout": np.linspace(0, 0.5, 24).tolist(),
+        "median": grid,
+        "factor": grid,
+        "trials": 40,
+    }
+    curve = {
+        "mean": np.geomspace(0.7, 0.05, 150),
+        "low": np.geomspace(0.6, 0.04, 150),
+        "high": np.geomspace(0.9, 0.06, 150),
+    }
+    band = {"low": -1.0, "high": 2.0}
+    families = [{"family": f"fractal dimension {place}", "seeds": band, "splits": band} for place in range(12)]
+    bins = [
+        {"expected": p, "observed": p, "low": max(p - 0.2, 0), "high": min(p + 0.2, 1)} for p in (0, 0.01, 0.4, 0.9, 1)
+    ]
+    return {
+        "forest": figures.forest(rows, "accuracy on test rows"),
+        "every seed": figures.every_seed(seeds, "test"),
+        "history": figures.search_history(trials),
+        "contour": figures.contour(surface, trials),
+        "importances": figures.importances({"learning_rate": 0.5, "dropout": 0.2, "epochs": 0.3}),
+        "curves": figures.band_curves({"train_loss_off": curve, "val_loss": curve}, "winner", 100, 0),
+        "reliability": figures.reliability_curve(bins, "too few cases for a curve"),
+        "credits": figures.credits(families),
+    }  # fmt: skip
+
+
+BOXES = """() => [...document.querySelectorAll('svg text')].filter(one => one.textContent.trim()).map(one => {
+  const box = one.getBoundingClientRect(); return [one.textContent.trim(), box.left, box.top, box.right, box.bottom]; })"""
+
+
+@pytest.mark.parametrize("name", list(drawn()))
+def test_no_words_of_a_picture_overlap_or_leave_it(page: Page, name: str) -> None:
+    picture = drawn()[name].decode()
+    page.set_content(f"<body style='margin:0'>{picture[picture.index('<svg') :]}</body>")
+    frame = page.locator("svg").bounding_box()
+    boxes = page.evaluate(BOXES)
+    assert len(boxes) > 4
+    for place, (text, left, top, right, bottom) in enumerate(boxes):
+        assert left >= frame["x"] - 1, text
+        assert top >= frame["y"] - 1, text
+        assert right <= frame["x"] + frame["width"] + 1, text
+        assert bottom <= frame["y"] + frame["height"] + 1, text
+        for other, *box in boxes[:place]:
+            wide = min(right, box[2]) - max(left, box[0])
+            high = min(bottom, box[3]) - max(top, box[1])
+            assert wide < 1 or high < 3, f"{text!r} lies on {other!r}"  # line boxes are taller than letters
+
+
+@pytest.mark.parametrize("name", [name for name in drawn() if name not in ("importances", "credits")])
+def test_axes_are_labelled(name: str) -> None:
+    words = re.findall(r">([^<>]*[a-z]{3}[^<>]*)</text>", drawn()[name].decode())
+    wanted = {
+        "forest": ["accuracy on test rows"], "every seed": ["accuracy on test rows", "log loss on test rows"], "history": ["trial", "validation log loss"],
+        "contour": ["learning rate", "dropout", "validation log loss"], "curves": ["epoch", "log loss, dropout off"],
+        "reliability": ["mean probability over seeds", "share of positives [Wilson 95 %]"],
+    }[name]  # fmt: skip
+    assert set(wanted) <= set(words)
+
+
+# MLflow
+
+
+def eventually(page: Page, holds: Callable[[], bool], seconds: float = 30.0) -> bool:
+    """Whether it holds before long; the page goes on meanwhile."""
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        page.wait_for_timeout(200)
+    return holds()
+
+
+@pytest.fixture(scope="module")
+def ui(home: Path) -> Iterator[str]:
+    """The address `make ui` prints for the study."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = command(home, "ui", f"PORT={port}")
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        lines = iter(server.stdout.readline, "")
+        yield next(
+            found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+/#/experiments/\S+", line))
+        )
+        server.terminate()
+
+
+def test_the_comparison_opens_on_what_matters(page: Page, ui: str) -> None:
+    page.set_viewport_size({"width": 1900, "height": 1000})
+    page.goto(ui)
+    page.get_by_text("winner", exact=True).first.wait_for(timeout=60_000)
+    headings = page.locator("[role=columnheader]")
+    assert eventually(page, lambda: "val/log_loss.seeds.mean" in headings.all_inner_texts())
+    # In the order they are seen; a heading and the group above it may say the same.
+    seen = sorted((one.bounding_box()["x"], one.inner_text()) for one in headings.all() if one.is_visible())
+    shown = [text for text in dict.fromkeys(text for _, text in seen) if re.search(r"role|rate|dropout|epochs|/", text)]
+    first = [
+        "role",
+        "learning_rate",
+        "dropout",
+        "epochs",
+        "val/log_loss.seeds.mean",
+        "val/log_loss.seeds.q025",
+        "val/log_loss.seeds.q975",
+    ]
+    assert shown[: len(first)] == first
+    cells = page.locator("[role=gridcell][col-id*='log_loss.seeds.mean']")
+    assert eventually(page, lambda: cells.count() >= 7)
+    tops = [
+        (cell.bounding_box()["y"], float(cell.inner_text()))
+        for cell in cells.all()
+        if cell.inner_text().strip() not in ("", "-")
+    ]
+    values = [value for _, value in sorted(tops)]
+    assert values == sorted(values)
+    assert page.get_by_text("never alone").count() >= 1  # the description says what to compare
+
+    page.goto("about:blank")
+    page.goto(f"{ui}&compareRunsMode=CHART")
+    page.get_by_text("Parallel Coordinates").first.wait_for(timeout=60_000)
+    assert page.get_by_text("gap/gap.seeds.median vs. val/log_loss.seeds.mean").count() >= 1
+
+
+def test_the_report_is_beside_the_winner(page: Page, ui: str) -> None:
+    page.set_viewport_size({"width": 1600, "height": 1000})
+    page.goto(ui)
+    page.get_by_role("link", name="winner", exact=True).first.click(timeout=60_000)
+    page.get_by_role("tab", name="Artifacts").click(timeout=60_000)
+    close = page.get_by_label("Close")
+    if close.count():
+        close.last.click()
+    page.get_by_text("report", exact=True).first.click(timeout=30_000)
+    page.get_by_text("report.html").first.click(timeout=30_000)
+    assert eventually(
+        page, lambda: any(frame.locator(".verdict").count() for frame in page.frames if frame is not page.main_frame)
+    )
+    page.get_by_text("forest.svg").first.click()
+    page.locator("img[src*='blob:'], .image-outer-container img, img[class*='image']").first.wait_for(timeout=30_000)
