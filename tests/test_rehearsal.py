@@ -29,7 +29,7 @@ from experiments.rehearsal import ANEW, Rehearsal, stream_seeds
 from experiments.report.statements import compared
 from experiments.sealed import Ledger
 from experiments.settings import Refusal
-from experiments.summary import Confirmed, Quantity
+from experiments.summary import Quantity
 from experiments.summary import metrics as flat
 from experiments.tracking import Tracking
 from experiments.workers import Bench, Replicas
