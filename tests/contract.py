@@ -249,6 +249,33 @@ class BackendContract:
         fit = self.backend.fit(parts.train, parts.val, RECIPE, ill)
         assert fit.diverged_at.tolist() == [0, -1]
 
+    def test_8_a_cell_that_is_not_finite_is_never_hidden(self, parts: Split) -> None:
+        """A relu may turn the NaN of one cell into 0, and the losses stay finite: the weights of the first layer do not."""
+        X = parts.train.X.copy()
+        X[17, 4] = np.nan
+        fit = self.backend.fit(Table(X, parts.train.y), parts.val, RECIPE, seeded_plan(RECIPE, parts.train, [0, 1]))
+        assert fit.diverged_at.tolist() == [0, 0]
+
+    @pytest.mark.parametrize("rate", [1e3, 1e200])
+    @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+    def test_8_of_a_step_far_too_large_everything_is_seen(self, parts: Split, optimizer: str, rate: float) -> None:
+        """On unscaled inputs: a replica is named if and only if something of it is not finite, and with the first epoch at
+        which it is."""
+        recipe = replace(RECIPE, learning_rate=rate, optimizer=optimizer)
+        by = np.geomspace(0.01, 1000, 30)
+        train, val = (Table(part.X * by, part.y) for part in (parts.train, parts.val))
+        fit = self.backend.fit(train, val, recipe, seeded_plan(recipe, train, range(8)))
+        for replica, epoch in enumerate(fit.diverged_at):
+            losses = np.stack([getattr(fit, name)[replica] for name in HISTORIES])
+            weights = np.concatenate([part[replica].ravel() for layer in fit.layers for part in layer])
+            if epoch < 0:
+                assert np.isfinite(losses).all()
+                assert np.isfinite(weights).all()
+            else:
+                assert np.isfinite(losses[:, :epoch]).all()
+                assert not (np.isfinite(losses[:, epoch:]).all() and np.isfinite(weights).all())
+        assert rate < 1e200 or (fit.diverged_at >= 0).any()  # else there was nothing to see
+
     def test_patience_returns_what_stopping_there_would_have(self, parts: Split) -> None:
         recipe = Recipe(learning_rate=2e-2, epochs=40, patience=3)
         fit = self.fit(parts, [0, 1, 2, 3], recipe)

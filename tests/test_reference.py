@@ -1,11 +1,16 @@
 """The by-hand network against independent oracles: finite differences and scikit-learn's own network."""
 
+import hashlib
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.neural_network import MLPClassifier
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
+from threadpoolctl import threadpool_limits
 
-from handnet import Layer, Recipe, load_backend, seeded_plan
+from handnet import Fit, Layer, Recipe, Table, load_backend, seeded_plan
 from handnet.draws import generator
 from handnet.history import History, pack, unpack
 from handnet.reference.functions import dropout_scale, log_loss, log_loss_backward, sigmoid
@@ -143,13 +148,39 @@ def test_loss_and_sigmoid_never_overflow() -> None:
             assert ((sigmoid(z) >= 0) & (sigmoid(z) <= 1)).all()
 
 
-def test_the_numbers_do_not_depend_on_the_threads(parts: Split) -> None:
-    from threadpoolctl import threadpool_limits
+def fingerprints(fit: Fit) -> list[str]:
+    """A hash of all that is known of each replica."""
+    parts = [part for layer in fit.layers for part in layer] + [np.asarray(part) for part in fit[1:]]
+    return [
+        hashlib.sha256(b"".join(part[place].tobytes() for part in parts)).hexdigest() for place in range(len(parts[0]))
+    ]
 
-    recipe = Recipe(epochs=3)
-    fits = []
-    for threads in (1, 2):
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_network_is_the_same_in_any_company(parts: Split, dtype: str) -> None:
+    """Bit for bit: whatever trains beside it, in whatever order, on however many threads."""
+    recipe, backend = Recipe(epochs=3), load_backend("numpy", dtype)
+    alone = {}
+    for threads, company in [(1, 1), (1, 2), (2, 3), (4, 8), (1, 17), (2, 64)]:
+        seeds = np.roll(np.arange(company), company // 2)
+        seeds[seeds == 0] = 100  # seed 5 is the one that is watched; it stands somewhere among the others
+        seeds[-1] = 5 if 5 not in seeds else seeds[-1]
         with threadpool_limits(threads):
-            plan = seeded_plan(recipe, parts.train, [0, 1, 2])
-            fits.append(load_backend("numpy").fit(parts.train, parts.val, recipe, plan))
-    assert np.array_equal(fits[0].layers[0].weight, fits[1].layers[0].weight)
+            fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, seeds.tolist()))
+        for seed, print_ in zip(seeds.tolist(), fingerprints(fit), strict=True):
+            assert alone.setdefault(seed, print_) == print_, f"seed {seed} among {company} on {threads} threads"
+    assert len(set(alone.values())) == len(alone)
+
+
+@given(st.integers(2, 70), st.integers(1, 9), st.integers(1, 12), st.integers(1, 6), st.integers(2, 9))
+@settings(max_examples=25, deadline=None)
+def test_nor_does_it_depend_on_the_shape(rows: int, features: int, first: int, second: int, company: int) -> None:
+    draws = generator(8, 0)
+    train = Table(draws.normal(size=(rows, features)), np.arange(rows) % 2)
+    recipe = Recipe(epochs=2, hidden=(first, second), batch_size=min(32, rows))
+    backend = load_backend("numpy")
+    whole, last = (
+        fingerprints(backend.fit(train, train, recipe, seeded_plan(recipe, train, seeds)))
+        for seeds in (range(company), [company - 1])
+    )
+    assert whole[-1] == last[0]
