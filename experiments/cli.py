@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from experiments.interrupt import Stopped, stop_at_once
-from experiments.reading import DEFAULTS, known_keys, nearest, read
-from experiments.settings import Refusal
+from experiments.reading import DEFAULTS, known_keys, nearest, read, server_address
+from experiments.settings import Refusal, redacted
 from handnet.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -49,9 +49,12 @@ same command goes on from there, with the same numbers.
   make study TRIALS=60                      more trials of the same study, until its test was opened
   make study TRIALS=20 OPEN=1               a small study leaves its test sealed unless asked
 
+With MLFLOW_TRACKING_URI=http://... in the environment that server gets a copy of every finished run, after the search and
+at the end. If it does not answer nothing is lost: the same command sends the rest.
+
 Each option below can be typed after make in capitals (TRIALS=64 for --trials 64), each setting of
 experiments/study.toml as it stands there (split.seed=7). The defaults are in that file. Exit codes: 0 done, 1
-failed, 2 not understood, 75 another study is writing, 130 and 143 stopped; make itself turns all but 0 into 2.""",
+failed, 2 not understood, 75 another study is writing or a server lacks runs, 130 and 143 stopped; make itself turns all but 0 into 2.""",
     "try": "Three configurations, two seeds, five confirmation seeds: the whole path in seconds. The test stays sealed.",
     "report": "Computed from the stored logits of every seed. Nothing is trained and no new opening is made.",
     "case": "  make case ID=203                          a case of the default study\n"
@@ -86,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as fault:
         if debug:
             traceback.print_exc()
-        sentence = " ".join(str(fault).split())[:300]
+        sentence = redacted(" ".join(str(fault).split())[:300])
         print(
             f"handnet: {type(fault).__name__}: {sentence}; what was finished is kept, DEBUG=1 shows where.",
             file=sys.stderr,
@@ -108,6 +111,10 @@ def _run(options: argparse.Namespace, base: dict[str, str]) -> int:
     whole = _study(options, base, stored=False)
     _show(whole, whole.run())
     whole.screen.times(whole.clock.seconds)
+    if whole.publisher and whole.unsent:
+        raise Refusal(f"the study is done and kept here, but {whole.unsent} of its {len(whole.tracking.runs)} runs are not "
+                      f"known to be on {whole.publisher.server} ({whole.publisher.fault}); the same command sends the "
+                      "rest.", 75)  # fmt: skip
     return 0
 
 
@@ -194,13 +201,9 @@ def ui(options: argparse.Namespace) -> int:
         except OSError:
             raise Refusal(f"port {port} is in use; choose another with PORT={port + 1}.") from None
     print(f"MLflow is starting on http://127.0.0.1:{port} (this machine only; Ctrl-C stops it).", flush=True)
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-               "--backend-store-uri", f"sqlite:///{(home / 'mlflow.db').absolute()}",
-               "--default-artifact-root", (home / "artifacts").absolute().as_uri(),
-               "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}", "--x-frame-options", "DENY"]  # fmt: skip
+    command = [sys.executable, "-m", "experiments.pages", str(home.absolute()), str(port)]
     # A session of its own: Ctrl-C reaches us alone, and the server is asked politely.
-    server = subprocess.Popen(command, env=os.environ | quiet, start_new_session=True)
+    server = subprocess.Popen(command, start_new_session=True)
     try:
         _announce(home, port, server)
         return server.wait()
@@ -228,13 +231,17 @@ def _announce(home: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
 def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "Study":
     file = Path(getattr(options, "settings", None) or DEFAULTS)
     settings = read(base | _overrides(options), file)  # refused before anything heavy is imported
+    # Taken away, so that MLflow does not take it for the study's own store.
+    server = None if stored else server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
     if sys.stderr.isatty():
         print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
     from experiments.identity import Request
     from experiments.screen import Clock, Screen
     from experiments.study import Study
 
-    request = Request(settings, Path(options.mlruns), options.name, bool(getattr(options, "open", False)), stored)
+    request = Request(
+        settings, Path(options.mlruns), options.name, bool(getattr(options, "open", False)), stored, server
+    )
     return Study(request, Clock(STARTED), Screen())
 
 

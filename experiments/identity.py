@@ -18,13 +18,15 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line. stored: only read, with the settings the study of that name has."""
+    """What was asked for on the command line. stored: only read, with the settings the study of that name has.
+    server: the address of an MLflow server that is to have a copy."""
 
     settings: Settings
     home: Path
     name: str | None = None
     open_test: bool = False
     stored: bool = False
+    server: str | None = None
 
 
 @dataclass(frozen=True)

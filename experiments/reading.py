@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from experiments.settings import Refusal, Settings, SpaceSettings
 from handnet.backend import BACKENDS, DEVICES, DTYPES
@@ -46,6 +47,23 @@ def read(overrides: Mapping[str, str], path: Path = DEFAULTS) -> Settings:
     if faults:
         raise Refusal(" ".join(faults))
     return settings
+
+
+def server_address(text: str) -> str | None:
+    """The address of an MLflow server, from the environment; None when there is none. Raises Refusal, which does not
+    repeat what may hold a password."""
+    if not text.strip():
+        return None
+    parts = urlsplit(text.strip())
+    try:
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        sound = False
+    if not sound or parts.query or parts.fragment:
+        raise Refusal("MLFLOW_TRACKING_URI must be the address of an MLflow server, as in http://127.0.0.1:5000, but is "
+                      f"{parts.scheme + ':...' if parts.scheme else 'none'}; "
+                      "a study is kept in mlruns/ in any case: unset it to keep it there alone.")  # fmt: skip
+    return text.strip()
 
 
 def from_stored(text: str) -> Settings:

@@ -18,6 +18,7 @@ from experiments.analysis import Analysis, Tried, analyse
 from experiments.confirm import baselines, candidates
 from experiments.identity import NAME, Commit, Request, default_name, large_enough, make_bench, make_fingerprint
 from experiments.interrupt import Interrupt
+from experiments.publishing import Publisher
 from experiments.reading import read
 from experiments.reasons import Reasons
 from experiments.records import Records, read_confirmed, read_rehearsal, read_rehearsals, read_streams
@@ -62,6 +63,9 @@ class Study:
         self.ledger = Ledger(self.home)
         self.interrupt = Interrupt()
         self.search: Search
+        self.server = request.server
+        self.publisher: Publisher | None = None
+        self.unsent = 0
 
     def run(self) -> dict[str, Any]:
         """Search, confirm, open, write, report; what is done already is not done again. Returns the facts."""
@@ -71,16 +75,21 @@ class Study:
                 self.records = Records(self.name, self.fingerprint, self.settings, self.bench)
                 self.tracking = Tracking(self.home, self.name)
                 self.search = Search(self.home, self.name, self.settings, self.fingerprint)
+                if self.server:
+                    self.publisher = Publisher(self.tracking, self.server, self.screen, self.interrupt.check)
+                    self.publisher.probe()
                 self.earlier = json.loads(self.tracking.noted("seconds") or "{}")
                 if self.search.remove_leftovers() + self.tracking.remove_leftovers():
                     self.screen.say("Going on with a study that was interrupted; all it had finished is kept.")
             self._search()
+            self._publish()
             winner = self.search.winner(self.settings.trials)
             if winner is None:
                 raise Refusal(f"all {self.settings.trials} configurations diverged on some seed, so there is nothing to "
                               "confirm; lower space.learning_rate.high, or look at the runs with make ui.", 1)  # fmt: skip
             self.commit = self._confirm(self.settings.recipe(**winner.params))
             found = self.report()
+            self._publish()
             self.tracking.close()
             self.search.close()
         return found
@@ -151,6 +160,12 @@ class Study:
     def folder(self) -> Path:
         """Where the report lies."""
         return self.home / "reports" / self.name
+
+    def _publish(self) -> None:
+        """Send what is finished to the server, if there is one: after the search, and at the end."""
+        if self.publisher:
+            with self.clock("publish"):
+                self.unsent = self.publisher.publish()
 
     def _search(self) -> None:
         finished = self.search.finished()

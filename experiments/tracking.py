@@ -20,9 +20,13 @@ from zipfile import BadZipFile
 # Before the import. Medical data is nobody else's business, and our own progress is the only one shown.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+os.environ["MLFLOW_ENABLE_ASYNC_LOGGING"] = "false"  # FINISHED must not overtake what it vouches for
+os.environ.pop(
+    "MLFLOW_RUN_CONTEXT", None
+)  # tags from the environment: what is logged is named here, and nothing else is
 
 import mlflow
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, ViewType
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Metric, Param, Run, ViewType
 from mlflow.models import Model
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
@@ -161,11 +165,11 @@ class Tracking:
 
     def read(self, run: Run, name: str) -> bytes:
         """An artifact of a run."""
-        return (_local(run.info.artifact_uri) / name).read_bytes()
+        return (local_path(run.info.artifact_uri) / name).read_bytes()
 
     def has(self, run: Run, name: str) -> bool:
         """Whether a run has an artifact of this name."""
-        return (_local(run.info.artifact_uri) / name).exists()
+        return (local_path(run.info.artifact_uri) / name).exists()
 
     def supersede(self, kind: str, keys: Iterable[str]) -> None:
         """Delete the finished runs of a kind whose key is not among `keys`, and their models: newer ones say more."""
@@ -225,8 +229,17 @@ class Tracking:
             kind, self.rehearsals
         )
 
+    def homes(self) -> tuple[str, str, str]:
+        """The ids of the experiments: of configurations, of seeds, of rehearsals."""
+        return self.configurations, self.seeds, self.rehearsals
+
+    def models(self) -> dict[str, LoggedModel]:
+        """The logged models, by the id of their run."""
+        found = self.client.search_logged_models([self.configurations])
+        return {one.source_run_id: one for one in found if one.source_run_id}
+
     def _ours(self) -> Iterator[Run]:
-        for experiment in (self.configurations, self.seeds, self.rehearsals):
+        for experiment in self.homes():
             token = None
             while True:
                 page = self.client.search_runs([experiment], "", ViewType.ACTIVE_ONLY, PAGE, page_token=token)
@@ -248,6 +261,12 @@ class ServedModel:
     def log(self, uri: str, experiment: str, run_id: str) -> None:
         """Attach the model to a run of an experiment."""
         mlflow.set_tracking_uri(uri)
+        try:
+            self._log(experiment, run_id)
+        finally:
+            os.environ.pop("MLFLOW_TRACKING_URI", None)  # set as well by the call above, and the user's to set
+
+    def _log(self, experiment: str, run_id: str) -> None:
         mlflow.set_experiment(experiment_id=experiment)
         root = Path(__file__).parent
         with tempfile.TemporaryDirectory() as folder:
@@ -289,5 +308,6 @@ def _dataset(study: str, context: str, digest: str, rows: int) -> DatasetInput:
     return DatasetInput(data, [InputTag("mlflow.data.context", context)])
 
 
-def _local(uri: str) -> Path:
+def local_path(uri: str) -> Path:
+    """The path of a file: URI."""
     return Path(unquote(urlparse(uri).path))

@@ -11,10 +11,12 @@ import handnet
 
 ROOT = Path(__file__).parent.parent
 CORE = "recipe data splits backend draws history reference keras_backend grade bands shapley cases classifier".split()
-HARNESS = "settings reading interrupt stores workers summary views tracking served_model search sealed confirm rehearsal reasons comparisons analysis report records claims screen identity study cli __main__".split()
+HARNESS = "settings reading interrupt stores workers summary views tracking served_model search sealed confirm rehearsal reasons comparisons analysis report records claims screen publishing identity study pages cli __main__".split()
 HOME = {
     "optuna": {"search.py"},
-    "mlflow": {"tracking.py", "served_model.py"},  # the second is what a model logged to MLflow runs when loaded
+    # tracking.py writes the store, publishing.py the copy on a server; the others run in processes of their own: what a
+    # model logged to MLflow runs when loaded, and what make ui runs.
+    "mlflow": {"tracking.py", "publishing.py", "served_model.py", "pages.py"},
     "matplotlib": {"figures.py"},
     "jinja2": {"render.py"},
 }
