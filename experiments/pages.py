@@ -80,7 +80,8 @@ def serve(home: Path, port: int) -> None:
     os.environ[ARTIFACT_ROOT_ENV_VAR] = (home / "artifacts").as_uri()
     from mlflow.server.fastapi_app import app
 
-    uvicorn.run(Gate(app, port), host="127.0.0.1", port=port, log_level="warning", proxy_headers=False)
+    uvicorn.run(Gate(app, port), host="127.0.0.1", port=port, log_level="warning", proxy_headers=False,
+                timeout_graceful_shutdown=2)  # fmt: skip
 
 
 if __name__ == "__main__":

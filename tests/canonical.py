@@ -30,14 +30,16 @@ def trials(home: Path) -> Rows:
     ]  # fmt: skip
 
 
-def runs(home: Path) -> dict[str, dict]:
-    """Every live run by its key. A key that stands twice is a fault and raises."""
+def runs(home: Path, proxied: Path | None = None) -> dict[str, dict]:
+    """Every live run by its key. A key that stands twice is a fault and raises.
+    proxied: the folder a server keeps artifacts in that it hands out itself."""
     db = home / "mlflow.db"
     found: dict[str, dict] = {}
     sql = "SELECT r.run_uuid, r.status, r.artifact_uri, t.value FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid WHERE t.key = 'handnet.key' AND r.lifecycle_stage = 'active'"
     for run, status, artifacts, key in query(db, sql):
         assert key not in found, f"{key} was written twice"
-        folder = Path(unquote(urlparse(artifacts).path))
+        path = unquote(urlparse(artifacts).path)
+        folder = proxied / path.lstrip("/") if proxied else Path(path)
         metrics = query(db, "SELECT key, step, value, is_nan FROM metrics WHERE run_uuid=? ORDER BY key, step", run)
         assert len({row[:2] for row in metrics}) == len(metrics), f"{key} has a metric point twice"
         found[key] = {
