@@ -19,7 +19,7 @@ typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter comman
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case report ui witness simulate test check lock clean
+.PHONY: help setup try study case report ui witness simulate test check audit lock clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
@@ -54,6 +54,9 @@ test: $(READY) ## the tests
 
 check: $(READY) ## style and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+audit: $(READY) ## known vulnerabilities of what the lock pins; says so when it cannot ask
+	@$(PY) -m experiments audit $(typed)
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock and requirements-gpu.lock
 	@$(RESOLVE) --upgrade -o requirements.lock

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from experiments.interrupt import Stopped, stop_at_once
 from experiments.reading import DEFAULTS, known_keys, nearest, read, server_address
+from experiments.report.words import visible
 from experiments.settings import Refusal, redacted
 from handnet.recipe import Recipe
 
@@ -62,6 +63,7 @@ failed, 2 not understood, 75 another study is writing or a server lacks runs, 13
     "simulate": "At the sizes of the default study: its test cases, confirmation seeds and fresh divisions. STUDIES=400.",
     "witness": "Sequential, compile, fit, as printed, once per seed: minutes. KERAS_BACKEND=jax is the faster engine.",
     "clean": "mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.",
+    "audit": "By pip-audit, which asks a feed of vulnerabilities. Exit codes: 0 none is known, 1 some are, 75 it could not ask.",
     "ui": "MLflow, reachable from this machine alone. From elsewhere: ssh -L 5000:127.0.0.1:5000 user@this-machine",
 }  # fmt: skip
 TRY = {"search.trials": "3", "search.seeds": "2", "confirm.seeds": "5"}
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(words)
         return int(options.verb(options))
     except Refusal as refusal:
-        print(f"handnet: {refusal}", file=sys.stderr)
+        print(f"handnet: {visible(str(refusal))}", file=sys.stderr)
         return refusal.code
     except (KeyboardInterrupt, Stopped) as stop:
         print(f"\n{INTERRUPTED}", file=sys.stderr)
@@ -89,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as fault:
         if debug:
             traceback.print_exc()
-        sentence = redacted(" ".join(str(fault).split())[:300])
+        sentence = redacted(visible(str(fault))[:300])
         print(
             f"handnet: {type(fault).__name__}: {sentence}; what was finished is kept, DEBUG=1 shows where.",
             file=sys.stderr,
@@ -186,6 +188,17 @@ def clean(options: argparse.Namespace) -> int:
     from experiments.stores import clean as remove
 
     remove(home)
+    return 0
+
+
+def audit(options: argparse.Namespace) -> int:
+    """make audit: known vulnerabilities of the packages the lock pins"""
+    lock = Path(options.lock)
+    if not lock.is_file():
+        raise Refusal(f"there is no file {lock}; LOCK= names the lock to audit.")
+    from experiments.audit import audit as ask
+
+    print(ask(lock))
     return 0
 
 
@@ -322,6 +335,7 @@ def _parser() -> _Parser:
     _verb(verbs, "clean", clean)
     _verb(verbs, "simulate", simulate).add_argument("--studies", default="400", help="simulated studies (400)")
     _verb(verbs, "witness", witness).add_argument("--seeds", default="30", help="runs of the chapter's code (30)")
+    _verb(verbs, "audit", audit).add_argument("--lock", default="requirements.lock", help="(requirements.lock)")
     _verb(verbs, "ui", ui).add_argument("--port", default="5000", help="on 127.0.0.1 (5000)")
     return parser
 

@@ -3,6 +3,7 @@ import signal
 from collections.abc import Iterator
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ.pop("MLFLOW_TRACKING_URI", None)  # no test study goes to somebody's server
 
 import pytest
 from hypothesis import HealthCheck, settings

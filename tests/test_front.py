@@ -1,5 +1,6 @@
 """The front door: what the README, the Makefile, the lock and the wheel promise."""
 
+import os
 import re
 import subprocess
 import sys
@@ -87,8 +88,20 @@ def test_every_dependency_names_a_file_that_uses_it() -> None:
     ):
         for file in re.findall(r"(?:handnet|experiments|tests)/[\w/]+\.py", files):
             text = (ROOT / file).read_text()
-            module = {"scikit-learn": "sklearn", "pyarrow": "to_parquet"}.get(name, name)
+            module = {"scikit-learn": "sklearn", "pyarrow": "to_parquet", "markdown-it-py": "markdown_it",
+                      "pip-audit": "pip_audit"}.get(name, name)  # fmt: skip
             assert module in text, f"{file} does not use {name}"
+
+
+def test_an_audit_that_could_not_ask_does_not_pass() -> None:
+    pytest.importorskip("pip_audit", reason="not in this environment; make setup installs it")
+    nowhere = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}
+    asked = subprocess.run([sys.executable, "-m", "experiments", "audit"], cwd=ROOT, env=os.environ | nowhere, capture_output=True,
+                           text=True, check=False)  # fmt: skip
+    assert asked.returncode == 75
+    assert "requirements.lock could NOT be audited" in asked.stderr
+    assert asked.stderr.count("\n") == 1
+    assert "No vulnerability" not in asked.stdout
 
 
 def test_the_wheel_ships_the_core_and_nothing_else(tmp_path: Path) -> None:

@@ -54,3 +54,20 @@ def points(value: float) -> str:
 def exact(value: float) -> str:
     """Two significant digits."""
     return f"{value:.2g}"
+
+
+# Control characters, and those that turn the direction of what follows them: a number after one would read backwards.
+UNSEEN = dict.fromkeys(
+    (*range(32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"
+)
+
+
+def visible(text: str) -> str:
+    """The text on one line, with a mark in place of every character that is not seen but acts."""
+    return " ".join(text.split()).translate(UNSEEN)
+
+
+def short(text: str, most: int = 40) -> str:
+    """The text as a label of a picture: visible, and no longer than the picture bears."""
+    whole = visible(text)
+    return whole if len(whole) <= most else f"{whole[: most - 1]}\u2026"
