@@ -1,24 +1,26 @@
 """What a person sees in the terminal: progress while it runs, one screen when it is done."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from experiments.report.tables import table
-from experiments.report.words import interval, label, middle, number, percent
+from experiments.report.words import UNSEEN, interval, label, middle, number, percent
 from handnet.bands.seeds import HIGH, LOW
 
 if TYPE_CHECKING:
     from experiments.claims.witness import Comparison, Sample
     from handnet.bands.simulated import Simulated
 
+ACTING = {sign: mark for sign, mark in UNSEEN.items() if chr(sign) != "\n"}
 SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
 SHOWN = ("accuracy", "sensitivity", "specificity", "log_loss")
 
@@ -45,13 +47,22 @@ class Clock:
                 self._open[-1] += spent
 
 
+class Quiet(Console):
+    """A console on which a name moves no cursor, rings no bell and turns nothing round: names come from users."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is shown, with a mark in place of each character that is not seen but acts."""
+        for one in super().render(renderable, options):
+            yield one if one.control else Segment(one.text.translate(ACTING), one.style)
+
+
 class Screen:
     """Progress on stderr, results on stdout, so that results can be piped."""
 
     def __init__(self) -> None:
-        self.out = Console(soft_wrap=True, highlight=False)
+        self.out = Quiet(soft_wrap=True, highlight=False)
         self.out.width = max(self.out.width, 120)  # a table cut short would be a number cut short
-        self.err = Console(stderr=True, highlight=False)
+        self.err = Quiet(stderr=True, highlight=False)
 
     def say(self, sentence: str) -> None:
         """One line of news."""

@@ -200,7 +200,7 @@ class Tracking:
     def attach(self, key: str, files: Mapping[str, bytes]) -> None:
         """Lay files beside a finished run, in folders if their names say so, those whose content is not there already."""
         run = self.runs[key]
-        place = _local(run.info.artifact_uri)
+        place = local_path(run.info.artifact_uri)
         self._attach(run.info.run_id, {name: content for name, content in files.items()
                                        if not (place / name).exists() or (place / name).read_bytes() != content})  # fmt: skip
 

@@ -51,7 +51,9 @@ class Pages(NamedTuple):
         connection.putheader("Content-Length", str(len(content)))
         connection.endheaders(content)
         answer = connection.getresponse()
-        found = Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode(errors="replace"))
+        found = Answer(
+            answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode(errors="replace")
+        )
         connection.close()
         return found
 
@@ -155,7 +157,9 @@ def dangerous() -> set[tuple[str, str]]:
     """Every route of the installed MLflow that runs something, keeps keys, or fetches an address, as MLflow lists them."""
     native = {(method, route.path) for router in (assistant_router, job_api_router, gateway_router)
               for route in router.routes for method in route.methods}  # fmt: skip
-    words = re.compile(r"/(gateway|jobs?|scorers?|webhooks|genai|demo|prompt-optimization|upload-artifact|review-queues|issues)(/|$)")
+    words = re.compile(
+        r"/(gateway|jobs?|scorers?|webhooks|genai|demo|prompt-optimization|upload-artifact|review-queues|issues)(/|$)"
+    )
     return native | {(method, rule.rule) for rule in flask_app.url_map.iter_rules() if words.search(rule.rule)
                      for method in rule.methods - {"HEAD", "OPTIONS"}}  # fmt: skip
 

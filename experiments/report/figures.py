@@ -4,6 +4,7 @@ Lines and letters take the colour of the page they stand on (currentColor), so t
 """
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from experiments.report.words import label
+from experiments.report.words import label, short
 from experiments.summary import curve_band
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
@@ -57,7 +58,7 @@ def band_curves(bands: Mapping[str, Mapping[str, Any]], title: str, heard: int, 
             epochs = range(1, len(band["mean"]) + 1)
             axes.plot(epochs, band["mean"], color=colour, label=text)
             axes.fill_between(epochs, band["low"], band["high"], color=colour, alpha=0.25, linewidth=0)
-        axes.set(xlabel="epoch", ylabel="log loss, dropout off", title=title, ylim=(0, None))
+        axes.set(xlabel="epoch", ylabel="log loss, dropout off", title=short(title, 80), ylim=(0, None))
         covers = (HIGH - LOW) * (heard - 1) / (heard + 1)
         said = f"mean, and quantiles .025 to .975 over {heard} seeds\n(covers {covers:.1%}{f'; {lost} diverged' if lost else ''})"
         axes.legend(title=said)
@@ -79,8 +80,10 @@ def forest(bands: Sequence[Mapping[str, Any]], title: str) -> bytes:
             centre = next(iter(band["centres"].values()), None)
             if centre is not None:
                 axes.plot([centre], [place], "|", color=INK, markersize=9, markeredgewidth=1.6)
-        labels = [f"{band['role']}: {ASKED[band['varied']]} ({band['n']}), {band['coverage']:.0%}" for band in bands]
-        axes.set_yticks(places, [" ".join(text.split()) for text in labels])
+        labels = [
+            f"{short(band['role'])}: {ASKED[band['varied']]} ({band['n']}), {band['coverage']:.0%}" for band in bands
+        ]
+        axes.set_yticks(places, labels)
         axes.set(xlabel=title, ylim=(place + 0.8, 0.2))
         axes.grid(axis="x")
         return _svg(figure)
@@ -97,7 +100,7 @@ def every_seed(series: Mapping[str, Mapping[str, Sequence[float | None]]], part:
                 values = np.sort([value for value in series[role][score] if value is not None])
                 axes.scatter(values, place + _spread(values), s=9, color=BLUE, alpha=0.6, linewidths=0)
             axes.set(xlabel=f"{label(score)} on {part} rows", ylim=(len(roles) - 0.5, -0.5))
-            axes.set_yticks(range(len(roles)), [" ".join(role.split()) for role in roles])
+            axes.set_yticks(range(len(roles)), [short(role) for role in roles])
             axes.grid(axis="x")
         return _svg(figure)
 
@@ -214,7 +217,7 @@ def credits(rows: Sequence[Mapping[str, Any]]) -> bytes:
                     axes.plot([band["low"], band["high"]], [place + shift] * 2, color=COLOURS[name], linewidth=4, solid_capstyle="butt",
                               label=f"{ASKED[name]}, .05 to .95" if place == 0 else None)  # fmt: skip
         axes.axvline(0, color=INK, alpha=0.5, linewidth=1)
-        axes.set_yticks(range(len(rows)), [" ".join(str(row["family"]).split()) for row in rows])
+        axes.set_yticks(range(len(rows)), [short(str(row["family"])) for row in rows])
         axes.set(
             xlabel="credit on the logit; right of 0 pulls towards the positive class", ylim=(len(rows) - 0.5, -0.5)
         )
@@ -230,5 +233,8 @@ def _plain_ticks(axis: Axis, minor: bool = True) -> None:
 
 def _svg(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # Letters stay letters in the picture: whoever shows it brings the font, here it only measures.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return buffer.getvalue().replace(INK.encode(), b"currentColor")
