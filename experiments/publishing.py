@@ -9,6 +9,8 @@ import logging
 import os
 import platform
 from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
 from urllib.parse import unquote, urlparse, urlsplit
 
 # Before the import. Nobody waits in silence for minutes: what could not be sent is sent by the next command.
@@ -27,6 +29,7 @@ from experiments.settings import canonical_hash, redacted
 from experiments.tracking import KEY, PAGE, Tracking, local_path
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would announce each attempt in words of its own
+FILES = "handnet.files"  # what a run's files were when they were sent: a report may be laid beside a finished run
 FROM = "handnet.from"  # a run there carries the folder it came from: no other folder's run is ever deleted
 SUPERSEDED = ("confirm", "split", "ideal", "streams")  # kinds of which newer runs replace older ones
 BATCH = 900  # metrics in one request; with its parameters a server takes 1000 entries
@@ -102,18 +105,19 @@ class Publisher:
                     self._send(run, homes[run.info.experiment_id], models.get(run.info.run_id))
                     self.there.add(key)
                     bar.advance(1, f"sent to {self.server}")
+        self._renew([run for run in ours if run.data.tags[KEY].startswith("confirm/")])
         stale = [run for run in ours if run.data.tags[KEY].split("/")[0] in SUPERSEDED]
         self._delete([run for run in stale if run.data.tags[KEY] not in self.tracking.runs], homes)
 
     def _send(self, run: Run, experiment: str, model: LoggedModel | None) -> None:
-        tags = {**run.data.tags, FROM: self.origin}
+        files = local_path(run.info.artifact_uri)
+        tags = {**run.data.tags, FROM: self.origin, FILES: _digest(files)}
         run_id = self.client.create_run(experiment, run.info.start_time, tags, run.info.run_name).info.run_id
         params = [Param(name, value) for name, value in run.data.params.items()]
         points = [point for name in run.data.metrics
                   for point in self.tracking.client.get_metric_history(run.info.run_id, name)]  # fmt: skip
         for start in range(0, max(len(points), 1), BATCH):
             self.client.log_batch(run_id, points[start : start + BATCH], params if start == 0 else [])
-        files = local_path(run.info.artifact_uri)
         if files.is_dir():
             self.client.log_artifacts(run_id, str(files))
         if run.inputs and run.inputs.dataset_inputs:
@@ -121,6 +125,15 @@ class Publisher:
         if model:
             self._send_model(model, experiment, run_id)
         self.client.set_terminated(run_id, end_time=run.info.end_time)
+
+    def _renew(self, there: list[Run]) -> None:
+        """Send the files of runs that are there again where they have changed since."""
+        for run in there:
+            key = run.data.tags[KEY]
+            files = local_path(self.tracking.runs[key].info.artifact_uri) if key in self.tracking.runs else None
+            if files and run.info.status == "FINISHED" and run.data.tags.get(FILES) != _digest(files):
+                self.client.log_artifacts(run.info.run_id, str(files))
+                self.client.set_tag(run.info.run_id, FILES, _digest(files))
 
     def _send_model(self, model: LoggedModel, experiment: str, run_id: str) -> None:
         copy = self.client.create_logged_model(
@@ -160,6 +173,12 @@ class Publisher:
                 self.client.delete_logged_model(model.model_id)
         for run_id in gone:
             self.client.delete_run(run_id)
+
+
+def _digest(folder: Path) -> str:
+    """Names all files of a folder and their content."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return canonical_hash({str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in files})
 
 
 def _without_credentials(address: str) -> str:

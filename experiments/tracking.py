@@ -21,9 +21,7 @@ from zipfile import BadZipFile
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 os.environ["MLFLOW_ENABLE_ASYNC_LOGGING"] = "false"  # FINISHED must not overtake what it vouches for
-os.environ.pop(
-    "MLFLOW_RUN_CONTEXT", None
-)  # tags from the environment: what is logged is named here, and nothing else is
+os.environ.pop("MLFLOW_RUN_CONTEXT", None)  # tags from outside: what is logged is named here
 
 import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Metric, Param, Run, ViewType

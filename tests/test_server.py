@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 from test_study import ROOT, command
 
 from experiments.cli import main
-from experiments.publishing import FROM, Publisher
+from experiments.publishing import FILES, FROM, Publisher
 from experiments.screen import Screen
 from experiments.settings import redacted
 from experiments.tracking import KEY, Tracking
@@ -138,21 +138,23 @@ def test_a_server_that_dies_and_returns_has_every_run_once(server: Server, home:
     there = runs(server.home, server.files)
     assert there.pop("seed/x/1")["status"] == "RUNNING"
     for run in there.values():
-        run["tags"] = [tag for tag in run["tags"] if tag[0] != FROM]
+        run["tags"] = [tag for tag in run["tags"] if tag[0] not in (FROM, FILES)]
     assert there == before
     assert models(server.home) == models(home)
-    assert trees(server.files, "models") == trees(home / "artifacts", "models")
+    assert contents(server.home, server.files) == contents(home, home / "artifacts")
+    assert any(parts == ("report", "report.html") for parts, _ in contents(server.home, server.files))
     assert client.get_run(foreign).info.lifecycle_stage == "active"
     by_run = "SELECT e.name, count(*) FROM runs r JOIN experiments e USING (experiment_id) WHERE r.lifecycle_stage = 'active' AND r.run_uuid != ? GROUP BY 1"
     assert query(server.home / "mlflow.db", by_run, foreign) == query(home / "mlflow.db", by_run, foreign)
 
 
-def trees(folder: Path, name: str) -> list[tuple[str, str]]:
-    """Every file below the folders of this name, its own path and its content."""
-    (root,) = (path for path in folder.rglob(name) if path.is_dir() and path.parent.parent == folder)
-    (model,) = root.iterdir()
-    return sorted((str(path.relative_to(model)), hashlib.sha256(path.read_bytes()).hexdigest())
-                  for path in model.rglob("*") if path.is_file())  # fmt: skip
+def contents(home: Path, root: Path) -> list[tuple[tuple[str, ...], str]]:
+    """Every file of every live run and model: its path below them, and its content."""
+    alive = {row[0] for table in ("SELECT run_uuid FROM runs", "SELECT model_id FROM logged_models")
+             for row in query(home / "mlflow.db", f"{table} WHERE lifecycle_stage = 'active'")}  # fmt: skip
+    found = [(path.relative_to(root).parts, path) for path in root.rglob("*") if path.is_file()]
+    return sorted((parts[parts.index("artifacts") + 1 :], hashlib.sha256(path.read_bytes()).hexdigest())
+                  for parts, path in found if alive & set(parts[:3]))  # fmt: skip
 
 
 def test_what_is_replaced_here_is_replaced_there_and_what_is_there_is_not_sent_again(
@@ -165,9 +167,12 @@ def test_what_is_replaced_here_is_replaced_there_and_what_is_there_is_not_sent_a
         return Publisher(tracking, server.url, Screen(), lambda: None).publish()
 
     assert publish() == 0
+    winner = next(key for key in tracking.runs if key.startswith("confirm/winner/"))
+    tracking.attach(winner, {"report/report.md": b"written anew"})
     before = query(server.home / "mlflow.db", "SELECT count(*) FROM runs")
     assert publish() == 0
     assert query(server.home / "mlflow.db", "SELECT count(*) FROM runs") == before
+    assert contents(server.home, server.files) == contents(home, home / "artifacts")
     tracking.supersede("confirm", [])
     assert publish() == 0
     assert set(runs(server.home, server.files)) - {"seed/x/1"} == set(runs(home)) == set(tracking.runs)
