@@ -11,7 +11,7 @@ from experiments.settings import Refusal
 def audit(lock: Path) -> str:
     """Ask the vulnerability feed about every package of a lock. Returns a sentence.
 
-    Raises Refusal: (1) with the table of what is known, (75) when the feed does not know the packages or does not answer.
+    Raises Refusal: (1) with the table of what is known, (75) when the feed knows no such packages or does not answer.
     Left to itself pip-audit ends well when it could audit nothing; --strict, and this, do not.
     """
     if find_spec("pip_audit") is None:

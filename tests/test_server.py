@@ -129,6 +129,9 @@ def test_a_server_that_dies_and_returns_has_every_run_once(server: Server, home:
     client = MlflowClient(tracking_uri=server.url)
     seeds = next(one for one in client.search_experiments() if one.name.endswith(" seeds"))
     foreign = client.create_run(seeds.experiment_id, tags={KEY: "seed/x/1", FROM: "another folder"}).info.run_id
+    (name,) = (path.name for path in (home / "reports").iterdir())
+    ours = Publisher(Tracking(home, name, create=False), server.url, Screen(), lambda: None).origin
+    cut = client.create_run(seeds.experiment_id, tags={KEY: next(iter(before)), FROM: ours}).info.run_id
     again = study(home, with_password(server.url))
     more = again.communicate(timeout=120)
     assert again.returncode == 0, more[1]
@@ -144,6 +147,7 @@ def test_a_server_that_dies_and_returns_has_every_run_once(server: Server, home:
     assert contents(server.home, server.files) == contents(home, home / "artifacts")
     assert any(parts == ("report", "report.html") for parts, _ in contents(server.home, server.files))
     assert client.get_run(foreign).info.lifecycle_stage == "active"
+    assert client.get_run(cut).info.lifecycle_stage == "deleted"
     by_run = "SELECT e.name, count(*) FROM runs r JOIN experiments e USING (experiment_id) WHERE r.lifecycle_stage = 'active' AND r.run_uuid != ? GROUP BY 1"
     assert query(server.home / "mlflow.db", by_run, foreign) == query(home / "mlflow.db", by_run, foreign)
 
