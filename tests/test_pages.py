@@ -35,7 +35,7 @@ HOSTILE = [
     "\"onload='1", "' autofocus onfocus=alert(1) x='", "\" style=\"background:url(javascript:1)\" x=\"", "&lt;script&gt;", "&#60;b&#62;", "&quot;&#x27;&amp;amp;", "%3Cscript%3E",
     "\\u003cscript\\u003e", "+ADw-script+AD4-", "\ufe64script\ufe65",
     # Markdown
-    "a|b", "|---|---|", "`x`", "``` x", "~~~", "[y](javascript:z)", "![y](http://evil.example/x.png)", "[y]: http://evil.example", "<http://evil.example>", "[y][z]", "*_#\\", "# x", "> x", "- x", "1. x", "    x", "===", "---", "\\", "\\[y](z)", "x](y)", "line\nbreak", "a\u2028b\u2029c",
+    "a|b", "|---|---|", "`x`", "``` x", "~~~", "[y](javascript:z)", "![y](http://evil.example/x.png)", "[y]: http://evil.example", "<http://evil.example>", "[y][z]", "*_#\\", "# x", "> x", "- x", "1. x", "    x", "===", "---", "\\", "\\[y](z)", "x](y)", "line\nbreak", "line\r\n\r\n# x", "a\u2028b\u2029c",
     # formulas, TeX, templates
     "=HYPERLINK(\"http://evil.example\")", "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1+1", "$x$", "$\\frac{1$", "\\input{/etc/passwd}", "^{x}_{y", "{{ 7*7 }}", "{% raw %}", "{# x #}", "${7*7}", "%(x)s {0} %n", "<%= 7 %>",
     # addresses

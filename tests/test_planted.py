@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 from scipy.stats import beta
 
 from experiments.analysis import Tried, analyse
@@ -13,7 +14,7 @@ from experiments.confirm import baselines, candidates
 from experiments.identity import make_bench
 from experiments.reading import read
 from experiments.records import Records
-from experiments.report import facts, render
+from experiments.report import facts, render, tables
 from experiments.sealed import Opening
 from experiments.search import Finished
 from experiments.summary import Confirmed
@@ -121,6 +122,15 @@ def test_every_planted_number_is_on_every_page(planted: dict[str, Any], opened: 
         assert text in planted[page].replace("\\", ""), page
     assert planted["mlflow"]["test/accuracy.seeds.q025"] == pytest.approx(low, abs=1e-12)
     assert planted["mlflow"]["test/log_loss.seeds.mean"] == pytest.approx(loss, abs=1e-12)
+
+
+def test_every_table_of_the_page_is_a_table_in_markdown(planted: dict[str, Any]) -> None:
+    page = MarkdownIt("commonmark").enable("table").render(planted["md"])
+    grids = tables.grids(planted["json"])
+    assert page.count("<table>") >= len(grids)
+    for grid in grids:
+        body = page.split(f"<h2>{grid.title}</h2>")[1].split("<h2>")[0]
+        assert body.count("<tr>") == 1 + len(grid.rows), grid.title
 
 
 def test_the_verdict_counts_what_was_planted(planted: dict[str, Any], opened: Table) -> None:

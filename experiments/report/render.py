@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from experiments.report import figures
 from experiments.report.tables import grids, parts, too_few
-from experiments.report.words import interval, number, percent
+from experiments.report.words import interval, number, percent, visible
 from experiments.stores import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -20,7 +20,6 @@ MARKDOWN_SPECIALS = {character: f"\\{character}" for character in "\\`*_[]|#"} |
     "<": "&lt;",
     ">": "&gt;",
     "&": "&amp;",
-    "\n": " ",
 }
 
 
@@ -181,6 +180,8 @@ def _environment(escape: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=escape, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        # In a page every plain text is a value; in Markdown what a macro returns is one too, so names are seen to there.
+        finalize=(lambda value: visible(value) if type(value) is str else value) if escape else None,
     )  # fmt: skip
     environment.filters |= {"number": number, "interval": interval, "percent": percent, "exact": lambda v: f"{v:.6g}"}
     # Names come from the user's table: Markdown gets its own escaping, HTML has Jinja's.
@@ -190,7 +191,7 @@ def _environment(escape: bool) -> jinja2.Environment:
 
 
 def _markdown(text: object) -> str:
-    return "".join(MARKDOWN_SPECIALS.get(character, character) for character in str(text))
+    return "".join(MARKDOWN_SPECIALS.get(character, character) for character in visible(str(text)))
 
 
 def _prose(text: object) -> str:
