@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: noted when they come, obeyed at the next safe place, where nothing is half done."""
 
+import os
 import signal
 import sys
 from types import FrameType, TracebackType
@@ -39,7 +40,8 @@ class Interrupt:
         if self.number:
             raise Stopped(number)
         self.number = number
-        print("\nStopping when the network in hand is stored; once more stops at once.", file=sys.stderr)
+        # Past print, which may be what was interrupted, and must not be entered twice.
+        os.write(sys.stderr.fileno(), b"\nStopping when the network in hand is stored; once more stops at once.\n")
 
 
 def stop_at_once() -> None:

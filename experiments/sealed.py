@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.milestones import reached
 from experiments.settings import canonical_hash
 from experiments.stores import append_line, whole_lines
 
@@ -118,6 +119,7 @@ class Ledger:
     def _append(self, event: str, entry: dict[str, object]) -> None:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         append_line(self.path, json.dumps({"event": event, "when": when, **entry}))
+        reached("recorded", event)
 
 
 def opening_id(test: str, configs: Sequence[str], fingerprint: str) -> str:

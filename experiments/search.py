@@ -18,6 +18,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 from scipy.stats import qmc
 
+from experiments.milestones import reached
 from experiments.settings import Range, Refusal, Settings
 from experiments.stores import born, settle
 from handnet.draws import sampler_seed
@@ -58,6 +59,7 @@ class Proposals:
             # A point that waits was enqueued by a process killed before it could ask: it is this very point.
             if not self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
                 self.study.enqueue_trial(sobol_point(self.settings, place))
+                reached("enqueued", str(place))
         else:
             self.study.sampler = TPESampler(
                 seed=sampler_seed(search.study_seed, place),

@@ -5,10 +5,13 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
+from experiments.milestones import reached
 from experiments.settings import Refusal
 
 ENOUGH_SPACE = 200 * 2**20
@@ -25,15 +28,35 @@ def locked(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
             raise Refusal(
-                f"another study is writing to {home} (process {holder}); wait for it or stop it.", 75
+                f"another study is writing to {home} (process {_holder(file)}); wait for it or stop it.", 75
             ) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
+        reached("locked")
         yield
+
+
+def _holder(file: TextIO) -> str:
+    """The process named in a lock that is held. Who has just taken it needs a moment to write its number there."""
+    for _ in range(50):
+        file.seek(0)
+        name = file.read().strip()
+        if name.isdecimal() and _lives(int(name)):
+            return name
+        time.sleep(0.02)
+    return name or "unknown"
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it lives, and is somebody else's
+    return True
 
 
 OURS = ("mlflow.db*", "optuna.db*", "artifacts", "reports")
@@ -75,14 +98,18 @@ def born(path: Path, build: Callable[[str], None]) -> str:
         unborn = path.with_name(path.name + ".new")
         for leftover in path.parent.glob(unborn.name + "*"):
             leftover.unlink()
+        reached("building", path.name)
         build(f"sqlite:///{unborn.absolute()}")
         with _connected(unborn) as db:
+            db.execute("PRAGMA journal_mode=WAL")  # before anybody can see it: a reader would hold the switch up
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         _fsync(unborn)
         for stale in (path.with_name(path.name + end) for end in ("-wal", "-shm")):
             stale.unlink(missing_ok=True)  # of a database somebody deleted: SQLite would replay it into this one
+        reached("built", path.name)
         os.replace(unborn, path)
         _fsync(path.parent)
+        reached("born", path.name)
     with _connected(path) as db:
         db.execute("PRAGMA journal_mode=WAL")
     return f"sqlite:///{path.absolute()}"
@@ -98,11 +125,13 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash, meets the old content or the new, never a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unborn = path.with_name(f".{path.name}.new")  # one name: what a crash leaves is overwritten by the next
-    with unborn.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unborn, path)
+    with _alone_in(path.parent):
+        with unborn.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        reached("replacing", path.name)
+        os.replace(unborn, path)
     _fsync(path.parent)
 
 
@@ -124,6 +153,17 @@ def whole_lines(path: Path) -> list[str]:
     if not path.exists():
         return []
     return path.read_bytes().decode().split("\n")[:-1]
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until nobody else writes a file whole in this folder: a study and those who read it write the same report."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from experiments.analysis import Analysis, Tried, analyse
 from experiments.confirm import baselines, candidates
 from experiments.identity import NAME, Commit, Request, default_name, large_enough, make_bench, make_fingerprint
 from experiments.interrupt import Interrupt
+from experiments.milestones import reached
 from experiments.publishing import Publisher
 from experiments.reading import read
 from experiments.reasons import Reasons
@@ -46,7 +47,7 @@ class Study:
     def __init__(self, request: Request, clock: Clock, screen: Screen) -> None:
         if request.name is not None and not NAME.fullmatch(request.name):
             raise Refusal(f"NAME must be up to 60 letters, digits, '.', '_' or '-', but is {request.name!r}.")
-        self.home, self.clock, self.screen = request.home, clock, screen
+        self.request, self.home, self.clock, self.screen = request, request.home, clock, screen
         self.commit: Commit | None = None
         self.analysis: Analysis | None = None
         settings = request.settings
@@ -97,7 +98,11 @@ class Study:
     def read(self) -> dict[str, Any]:
         """The facts of a confirmed study, computed from the stores; the report is written anew."""
         self.search = Search(self.home, self.name, self.settings, self.fingerprint, create=False)
-        return self.report()
+        found = self.report()
+        if Commit.read(self.tracking) == self.commit:
+            return found
+        # A writer confirmed anew meanwhile, and our page of before may have replaced the one it wrote.
+        return Study(self.request, self.clock, self.screen).read()
 
     def confirmed(self) -> list[Confirmed]:
         """The frozen configurations and baselines of the last confirmation that was completed."""
@@ -176,13 +181,16 @@ class Study:
                 with self.clock("search"):
                     trial, recipe = self.search.ask()
                 label = f"trial {place + 1:02d}"
+                reached("asked", label)
                 replicas = self._replicas(recipe, self.settings.search_seeds, label)
                 value = objective(replicas, self.bench.parts.val.y)
                 with self.clock("track"):
                     self.tracking.write(self.records.search(replicas, recipe, label))
                 with self.clock("search"):
                     lost = int((~replicas.sound).sum())
+                    reached("telling", label)
                     self.search.tell(trial, value, config_id=self.bench.config_id(recipe), diverged=lost)
+                    reached("told", label)
                 best = min(best, value)
                 bar.advance(1, f"best mean val log loss {best:.4f} over {self.settings.search.seeds} seeds")
 
@@ -223,6 +231,7 @@ class Study:
                 self.tracking.write(self.records.confirmed(key, one, self.analysis, test), model)
         commit = Commit(self.settings, tuple(keys), opening.id if opening else None, rehearsals)
         commit.write(self.tracking)
+        reached("committed")
         self.tracking.supersede("confirm", keys)
         for kind in ("split", "ideal", "streams"):
             self.tracking.supersede(kind, rehearsals)
@@ -347,6 +356,7 @@ def _committed(home: Path, name: str) -> tuple[Tracking, Commit]:
         tracking = Tracking(home, name, create=False)
         commit = Commit.read(tracking)
         if set(commit.keys) | set(commit.rehearsals) <= set(tracking.runs):
+            reached("read", name)
             return tracking, commit
         time.sleep(0.2)
     raise Refusal(f"the results of {name!r} are being written anew; try again, or let make study finish them.", 75)

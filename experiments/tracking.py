@@ -30,6 +30,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 
 from experiments import views
+from experiments.milestones import reached
 from experiments.settings import Refusal
 from experiments.stores import born, settle
 from experiments.summary import curve_epochs
@@ -120,17 +121,22 @@ class Tracking:
         tags = {KEY: entry.key, "mlflow.runName": entry.name, **entry.tags}
         run = self.client.create_run(experiment, tags=tags)
         run_id = run.info.run_id
+        reached("created", entry.key)
         now = int(time.time() * 1000)
         rows = [Metric(name, value, now, 0) for name, value in entry.metrics.items()] + list(_points(entry.curves, now))
         params = [Param(name, str(value)) for name, value in entry.params.items()]
         for start in range(0, max(len(rows), 1), PAGE):
             self.client.log_batch(run_id, rows[start : start + PAGE], params if start == 0 else [])
-        self._attach(run_id, entry.files)
+        reached("measured", entry.key)
+        self._attach(run_id, entry.key, entry.files)
+        reached("attached", entry.key)
         if entry.datasets:
             self.client.log_inputs(run_id, [_dataset(self.study, *one) for one in entry.datasets])
         if model:
             model.log(self.uri, self.configurations, run_id)
+        reached("filled", entry.key)
         self.client.set_terminated(run_id)
+        reached("finished", entry.key)
         self.runs[entry.key] = self.client.get_run(run_id) if experiment == self.configurations else run
 
     def replicas(self, config_id: str, seeds: Sequence[int]) -> dict[int, Replicas]:
@@ -199,12 +205,14 @@ class Tracking:
         """Lay files beside a finished run, in folders if their names say so, those whose content is not there already."""
         run = self.runs[key]
         place = local_path(run.info.artifact_uri)
-        self._attach(run.info.run_id, {name: content for name, content in files.items()
-                                       if not (place / name).exists() or (place / name).read_bytes() != content})  # fmt: skip
+        fresh = {name: content for name, content in files.items()
+                 if not (place / name).exists() or (place / name).read_bytes() != content}  # fmt: skip
+        self._attach(run.info.run_id, f"beside/{key}", fresh)
 
-    def _attach(self, run_id: str, files: Mapping[str, bytes]) -> None:
+    def _attach(self, run_id: str, moment: str, files: Mapping[str, bytes]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             for name, content in files.items():
+                reached("attaching", moment)
                 path = Path(folder, Path(name).name)
                 path.write_bytes(content)
                 self.client.log_artifact(run_id, str(path), str(Path(name).parent) if "/" in name else None)
@@ -213,6 +221,8 @@ class Tracking:
         """The experiment of this name, made if it is not there, with what its page shows first."""
         tags = {**PAGE_TAGS, "mlflow.note.content": note.format(study=self.study), **tags}
         found = self.client.get_experiment_by_name(name)
+        if found is None and not self.writing:
+            raise Refusal(f"the study {self.study!r} has only just begun; make study goes on with it.")
         if found is None:
             place = (self.home / "artifacts" / name.replace(" ", "-")).absolute().as_uri()
             return str(self.client.create_experiment(name, place, tags=tags))

@@ -196,6 +196,27 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_several_may_write_one_file(tmp_path: Path) -> None:
+    code = f"from pathlib import Path; from experiments.stores import write_whole\nfor _ in range(100): write_whole(Path({str(tmp_path / 'page')!r}), b'x' * 9999)"
+    writers = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["page"]
+
+
+def test_a_lock_names_its_holder_even_when_it_has_just_been_taken(tmp_path: Path) -> None:
+    lock = tmp_path / ".lock"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    lock.write_text(str(gone.pid))  # left by one that was killed
+    code = f"import fcntl, os, time; file = open({str(lock)!r}, 'r+'); fcntl.flock(file, fcntl.LOCK_EX); print(flush=True); time.sleep(.3); file.truncate(0); file.write(str(os.getpid())); file.flush(); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        with pytest.raises(Refusal, match=rf"\(process {holder.pid}\)"), stores.locked(tmp_path):
+            pass
+        holder.kill()
+
+
 @given(cut=st.integers(1, 12))
 def test_a_line_cut_short_is_dropped(tmp_path: Path, cut: int) -> None:
     path = tmp_path / f"lines{cut}"
