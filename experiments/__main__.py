@@ -1,7 +1,5 @@
 """python -m experiments VERB"""
 
-import sys
+from experiments.cli import run
 
-from experiments.cli import main
-
-sys.exit(main())
+run()

@@ -99,6 +99,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """One verb as a whole process. Once its answer is known, a late signal does not change it."""
+    code = main(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
+
+
 def study(options: argparse.Namespace) -> int:
     """make study: search, confirm, open the test, report; go on where it stopped"""
     return _run(options, {})

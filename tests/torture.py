@@ -1,6 +1,6 @@
 """make torture KILLS=300: the real command line killed, stopped by signals, started twice and read while it writes.
 
-The children are the real `experiments.cli.main` on real SQLite files: most are forked from this process, which has imported
+The children are the real `experiments.cli.run` on real SQLite files: most are forked from this process, which has imported
 what they import and nothing else; some are new interpreters. Nothing in them is replaced. They are killed (SIGKILL) by
 themselves at the named moments of `experiments/milestones.py`, and from outside at random ones. After every kill a copy of
 what is on the disk is examined, so that the next child meets what the kill left; at the end of a round the study is let
@@ -84,7 +84,10 @@ class Child:
         if cold:
             os.chdir(ROOT)
             os.execv(sys.executable, [sys.executable, "-m", "experiments", *words])
-        return cli.main(words)
+        try:
+            cli.run(words)
+        except SystemExit as end:
+            return int(str(end.code))
 
     def ended(self) -> bool:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
