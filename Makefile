@@ -19,7 +19,7 @@ typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter comman
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case report ui witness simulate test torture check audit lock clean
+.PHONY: help setup try study case report ui witness simulate test torture check audit lock backup clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
@@ -64,6 +64,9 @@ audit: $(READY) ## known vulnerabilities of what the lock pins; says so when it 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock and requirements-gpu.lock
 	@$(RESOLVE) --upgrade -o requirements.lock
 	@$(RESOLVE) --group gpu --constraint requirements.lock -o requirements-gpu.lock
+
+backup: $(READY) ## a copy of all studies, even while one is writing (TO=folder)
+	@$(PY) -m experiments backup $(typed)
 
 clean: $(READY) ## remove studies and reports; the ledger of openings stays
 	@$(PY) -m experiments clean $(typed)

@@ -1,6 +1,8 @@
 """The verbs the Makefile calls. Heavy packages are imported after the command line has been understood."""
 
 import argparse
+import errno
+import io
 import os
 import re
 import signal
@@ -9,14 +11,17 @@ import subprocess
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from experiments.interrupt import Stopped, stop_at_once
-from experiments.reading import DEFAULTS, known_keys, nearest, read, server_address
+from experiments.reading import DEFAULTS, known_keys, load, nearest, read, server_address
 from experiments.report.words import visible
-from experiments.settings import Refusal, redacted
+from experiments.settings import Refusal, Settings, redacted
+from experiments.stores import DISK_FAULTS
+from handnet.data import Dataset
 from handnet.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ SHORT = {
     "trials": "search.trials", "seeds": "search.seeds", "confirm": "confirm.seeds", "design": "search.design",
     "backend": "backend.name", "dtype": "backend.dtype", "engine": "backend.engine", "device": "backend.device",
     "split-seed": "split.seed", "stratify": "split.stratify", "splits": "rehearsal.splits", "ideal": "rehearsal.ideal",
+    "data": "data.path", "target": "data.target", "positive": "data.positive", "id": "data.id",
 }  # fmt: skip
 HELP = {
     "trials": "configurations to try", "seeds": "search seeds each configuration is trained with",
@@ -37,6 +43,8 @@ HELP = {
     "split-seed": "of the train/val/test split", "stratify": "true or false",
     "splits": "fresh divisions of the table, after the opening; 0 for none",
     "ideal": "1: search anew inside each of them (minutes)",
+    "data": "a table of your own: a CSV or TSV file", "target": "its column of labels, of which there are two",
+    "positive": "the label that is class 1", "id": "its column of case ids; without it, row numbers from 0",
 }  # fmt: skip
 TEACH = {
     "study": """A study tries configurations, each trained on the same search seeds, and ranks them by mean validation log
@@ -49,6 +57,7 @@ same command goes on from there, with the same numbers.
   make study space.epochs.high=300          any setting of study.toml; other settings are another study
   make study TRIALS=60                      more trials of the same study, until its test was opened
   make study TRIALS=20 OPEN=1               a small study leaves its test sealed unless asked
+  make study DATA=my.csv TARGET=diagnosis POSITIVE=M ID=patient        a table of your own
 
 With MLFLOW_TRACKING_URI=http://... in the environment that server gets a copy of every finished run, after the search and
 at the end. If it does not answer nothing is lost: the same command sends the rest.
@@ -62,6 +71,7 @@ failed, 2 not understood, 75 another study is writing or a server lacks runs, 13
             "  make case ID=203 NAME=wisconsin-1a2b3c4d  of another one; the last screen of a study names it",
     "simulate": "At the sizes of the default study: its test cases, confirmation seeds and fresh divisions. STUDIES=400.",
     "witness": "Sequential, compile, fit, as printed, once per seed: minutes. KERAS_BACKEND=jax is the faster engine.",
+    "backup": "Databases through SQLite's own backup, then artifacts, reports and the ledger; a study may run meanwhile. TO=FOLDER.",
     "clean": "mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.",
     "audit": "By pip-audit, which asks a feed of vulnerabilities. Exit codes: 0 none is known, 1 some are, 75 it could not ask.",
     "ui": "MLflow, reachable from this machine alone. From elsewhere: ssh -L 5000:127.0.0.1:5000 user@this-machine",
@@ -76,6 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = _as_options(sys.argv[1:] if arguments is None else list(arguments))
     debug = "--debug" in words
     stop_at_once()
+    for stream in (sys.stdout, sys.stderr):  # a character the terminal cannot show is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         options = _parser().parse_args(words)
         return int(options.verb(options))
@@ -91,6 +104,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as fault:
         if debug:
             traceback.print_exc()
+        why = _disk(fault)
+        if why:
+            print(f"handnet: the disk cannot be written ({why}); what was finished is kept: make room, and the same command "
+                  "goes on from here.", file=sys.stderr)  # fmt: skip
+            return 1
         sentence = redacted(visible(str(fault))[:300])
         print(
             f"handnet: {type(fault).__name__}: {sentence}; what was finished is kept, DEBUG=1 shows where.",
@@ -210,6 +228,17 @@ def audit(options: argparse.Namespace) -> int:
     return 0
 
 
+def backup(options: argparse.Namespace) -> int:
+    """make backup: a copy of all studies, taken while one may be writing"""
+    home = Path(options.mlruns)
+    to = Path(options.to or home.absolute().with_name(time.strftime(f"{home.absolute().name}-backup-%Y%m%d-%H%M%S")))
+    from experiments.stores import backup as copy
+
+    copy(home, to)
+    print(f"Copied {home} to {to}; make report MLRUNS={to} reads it.")
+    return 0
+
+
 def ui(options: argparse.Namespace) -> int:
     """make ui: MLflow's pages on this machine only"""
     home, port = Path(options.mlruns), _whole("PORT", options.port, 1024, 65534)
@@ -251,7 +280,9 @@ def _announce(home: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
 
 def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "Study":
     file = Path(getattr(options, "settings", None) or DEFAULTS)
-    settings = read(base | _overrides(options), file)  # refused before anything heavy is imported
+    # Refused before anything heavy is imported. What is stored is read with its own settings.
+    settings = read({} if stored else base | _overrides(options), file)
+    data = _table(settings) if settings.data.path else None
     # Taken away, so that MLflow does not take it for the study's own store.
     server = None if stored else server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
     if sys.stderr.isatty():
@@ -260,10 +291,19 @@ def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "
     from experiments.screen import Clock, Screen
     from experiments.study import Study
 
-    request = Request(
-        settings, Path(options.mlruns), options.name, bool(getattr(options, "open", False)), stored, server
-    )
+    request = Request(settings, Path(options.mlruns), options.name, bool(getattr(options, "open", False)), stored, server,
+                      data, options.data if stored else None)  # fmt: skip
     return Study(request, Clock(STARTED), Screen())
+
+
+def _table(settings: Settings) -> Dataset:
+    """The table of the study; what is to be remarked about it is said."""
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always", UserWarning)
+        data = load(settings)
+    for remark in remarks:
+        print(f"{settings.data.name}: {remark.message}", file=sys.stderr)
+    return data
 
 
 def _show(whole: "Study", facts: dict[str, Any]) -> None:
@@ -340,7 +380,12 @@ def _parser() -> _Parser:
             sub.add_argument("--id", required=True, help="the case's id: for wisconsin its row number, from 0")
         if name in ("study", "try"):
             _add_settings(sub)
+        else:
+            sub.add_argument("--data", metavar="FILE", help="where the study's own table is now, if it was moved")
     _verb(verbs, "clean", clean)
+    _verb(verbs, "backup", backup).add_argument(
+        "--to", metavar="FOLDER", help="the copy; default: beside it, with the time"
+    )
     _verb(verbs, "simulate", simulate).add_argument("--studies", default="400", help="simulated studies (400)")
     _verb(verbs, "witness", witness).add_argument("--seeds", default="30", help="runs of the chapter's code (30)")
     _verb(verbs, "audit", audit).add_argument("--lock", default="requirements.lock", help="(requirements.lock)")
@@ -365,6 +410,23 @@ def _verb(verbs: "argparse._SubParsersAction[_Parser]", name: str, verb: object)
     sub.add_argument("--mlruns", default="mlruns", metavar="FOLDER", help="where everything is written (mlruns)")
     sub.add_argument("--debug", action="store_true", help="show a traceback when something fails")
     return sub
+
+
+def _disk(fault: BaseException | None) -> str | None:
+    """What the disk said, if it is behind a failure: full, read-only or failing."""
+    while fault:
+        if getattr(fault, "sqlite_errorcode", 0) & 0xFF in DISK_FAULTS:
+            return str(fault)
+        if isinstance(fault, OSError) and fault.errno in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EFBIG,
+            errno.EROFS,
+            errno.EIO,
+        ):
+            return f"{fault.strerror}: {fault.filename}" if fault.filename else fault.strerror
+        fault = fault.__cause__ or fault.__context__
+    return None
 
 
 def _truth(text: str) -> bool:

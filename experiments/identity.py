@@ -5,12 +5,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.reading import from_stored, read
+from experiments.reading import from_stored, load, read
 from experiments.search import versions as search_versions
 from experiments.settings import Refusal, Settings, canonical_hash, to_stored
 from experiments.tracking import Tracking
 from experiments.workers import Bench, bench
-from handnet.data import DATASETS
+from handnet.data import Dataset
 from handnet.splits import split
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -18,8 +18,9 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line. stored: only read, with the settings the study of that name has.
-    server: the address of an MLflow server that is to have a copy."""
+    """What was asked for on the command line. stored: only read, with the settings and the table the study of that name has.
+    server: the address of an MLflow server that is to have a copy; data: the table, read already; table: where the stored
+    study's file is now, if it was moved."""
 
     settings: Settings
     home: Path
@@ -27,23 +28,26 @@ class Request:
     open_test: bool = False
     stored: bool = False
     server: str | None = None
+    data: Dataset | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True)
 class Commit:
     """A completed confirmation: the settings it was made with, the keys of its runs, the opening (None: sealed), the
-    keys of its rehearsals.
+    keys of its rehearsals, the digest of the table.
     Written in one piece after the runs, it is all that readers go by."""
 
     settings: Settings
     keys: tuple[str, ...]
     opening: str | None
     rehearsals: tuple[str, ...]
+    data: str
 
     def write(self, tracking: Tracking) -> None:
         """Make it the study's."""
         content = {"settings": to_stored(self.settings), "keys": self.keys, "opening": self.opening,
-                   "rehearsals": self.rehearsals}  # fmt: skip
+                   "rehearsals": self.rehearsals, "data": self.data}  # fmt: skip
         tracking.note("confirmed", json.dumps(content))
 
     @staticmethod
@@ -53,12 +57,12 @@ class Commit:
         if content is None:
             raise Refusal(f"the study {tracking.study!r} has not confirmed its winner yet; make study goes on with it.")
         return Commit(from_stored(content["settings"]), tuple(content["keys"]), content["opening"],
-                      tuple(content.get("rehearsals", ())))  # fmt: skip
+                      tuple(content.get("rehearsals", ())), content["data"])  # fmt: skip
 
 
-def make_bench(settings: Settings) -> Bench:
-    """The data, its split and the backend. Raises Refusal when the settings do not fit them."""
-    data = DATASETS[settings.data.name]()
+def make_bench(settings: Settings, data: Dataset | None = None) -> Bench:
+    """The data (read now unless it is given), its split and the backend. Raises Refusal when the settings do not fit them."""
+    data = data or load(settings)
     try:
         return bench(settings, data, split(data, **vars(settings.split)))
     except ValueError as fault:

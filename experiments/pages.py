@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from experiments.stores import sqlite_uri
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -76,7 +78,7 @@ def serve(home: Path, port: int) -> None:
     from mlflow.server.constants import ARTIFACT_ROOT_ENV_VAR, BACKEND_STORE_URI_ENV_VAR
 
     # As `mlflow server` does before it starts the same application.
-    os.environ[BACKEND_STORE_URI_ENV_VAR] = f"sqlite:///{home / 'mlflow.db'}"
+    os.environ[BACKEND_STORE_URI_ENV_VAR] = sqlite_uri(home / "mlflow.db")
     os.environ[ARTIFACT_ROOT_ENV_VAR] = (home / "artifacts").as_uri()
     from mlflow.server.fastapi_app import app
 

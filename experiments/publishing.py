@@ -110,7 +110,7 @@ class Publisher:
         self._delete([run for run in stale if run.data.tags[KEY] not in self.tracking.runs], homes)
 
     def _send(self, run: Run, experiment: str, model: LoggedModel | None) -> None:
-        files = local_path(run.info.artifact_uri)
+        files = self.tracking.folder(run)
         tags = {**run.data.tags, FROM: self.origin, FILES: _digest(files)}
         run_id = self.client.create_run(experiment, run.info.start_time, tags, run.info.run_name).info.run_id
         params = [Param(name, value) for name, value in run.data.params.items()]
@@ -130,7 +130,7 @@ class Publisher:
         """Send the files of runs that are there again where they have changed since."""
         for run in there:
             key = run.data.tags[KEY]
-            files = local_path(self.tracking.runs[key].info.artifact_uri) if key in self.tracking.runs else None
+            files = self.tracking.folder(self.tracking.runs[key]) if key in self.tracking.runs else None
             if files and run.info.status == "FINISHED" and run.data.tags.get(FILES) != _digest(files):
                 self.client.log_artifacts(run.info.run_id, str(files))
                 self.client.set_tag(run.info.run_id, FILES, _digest(files))

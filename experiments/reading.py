@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, cast, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
-from experiments.settings import Refusal, Settings, SpaceSettings
+from experiments.settings import FROM_FILE, Refusal, Settings, SpaceSettings
 from handnet.backend import BACKENDS, DEVICES, DTYPES
-from handnet.data import DATASETS
+from handnet.data import DATASETS, Dataset
 from handnet.draws import LARGEST_SEED, PLANS
 from handnet.recipe import OPTIMIZERS
+from handnet.tables import read_csv
 
 DESIGNS = ("tpe", "sobol")
 DEFAULTS = Path(__file__).parent / "study.toml"
+VERBATIM = {f"data.{key}" for key in ("path", *FROM_FILE)}  # a label 1 or a column "2024" is a text all the same
 
 
 def read(overrides: Mapping[str, str], path: Path = DEFAULTS) -> Settings:
@@ -46,7 +48,47 @@ def read(overrides: Mapping[str, str], path: Path = DEFAULTS) -> Settings:
         faults += _check(settings)
     if faults:
         raise Refusal(" ".join(faults))
-    return settings
+    return _named(cast(Settings, settings))
+
+
+def load(settings: Settings, digest: str | None = None) -> Dataset:
+    """The table a study is about: the built-in one, or the user's file, with the remarks of `read_csv` as warnings.
+
+    digest: of the content it must still have. Raises Refusal when the file cannot be used or has changed.
+    """
+    given = settings.data
+    if not given.path:
+        return DATASETS[given.name]()
+    expected = (
+        f"; this study was made on a table with the digest {digest[:12]}, and DATA= says where that is"
+        if digest
+        else ""
+    )
+    try:
+        data = read_csv(given.path, given.target, given.positive, given.id or None)
+    except ValueError as fault:
+        raise Refusal(f"{str(fault).removesuffix('.')}{expected}.") from None
+    if digest not in (None, data.digest):
+        raise Refusal(f"{given.path}: the table has changed (its digest is {data.digest[:12]}){expected}.")
+    return data
+
+
+def moved(settings: Settings, path: str | None) -> Settings:
+    """The same settings with the table's file elsewhere; a path of None changes nothing."""
+    if path is None:
+        return settings
+    if not settings.data.path:
+        raise Refusal(f"this study is about the built-in table {settings.data.name}, so DATA= does not belong here.")
+    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, path=str(Path(path).absolute())))
+
+
+def _named(settings: Settings) -> Settings:
+    """With the path of a user's table made absolute and its name taken from it, as far as a name may hold it."""
+    if not settings.data.path:
+        return settings
+    path = Path(settings.data.path).absolute()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._")[:40] or "table"
+    return dataclasses.replace(settings, data=dataclasses.replace(settings.data, path=str(path), name=name))
 
 
 def server_address(text: str) -> str | None:
@@ -102,7 +144,7 @@ def _place(table: dict[str, Any], dotted: str, text: str) -> list[str]:
     if dotted not in known:
         return [f"{dotted} is not a setting: {nearest(dotted, known)}"]
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = text if dotted in VERBATIM else tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = {"True": True, "False": False}.get(text, text)
     *path, last = dotted.split(".")
@@ -147,7 +189,7 @@ def _value(hint: Any, value: Any, path: str, faults: list[str]) -> Any:
 def _check(s: Settings) -> Iterator[str]:
     """What types cannot say. One sentence a fault."""
     choices: list[tuple[str, str, Any]] = [
-        ("data.name", s.data.name, DATASETS), ("split.order", s.split.order, ("test-first", "rest-first")),
+        ("data.name", s.data.name, [s.data.name] if s.data.path else DATASETS), ("split.order", s.split.order, ("test-first", "rest-first")),
         ("network.optimizer", s.network.optimizer, OPTIMIZERS), ("backend.name", s.backend.name, BACKENDS),
         ("backend.dtype", s.backend.dtype, DTYPES), ("backend.device", s.backend.device, DEVICES),
         ("backend.draws", s.backend.draws, PLANS),
@@ -156,6 +198,7 @@ def _check(s: Settings) -> Iterator[str]:
     for key, value, known in choices:
         if value not in known:
             yield f"{key} must be one of {', '.join(known)}, but is {value!r}."
+    yield from _check_data(s)
     if s.search.design in DESIGNS:
         yield from _check_counts(s)
     yield from _check_space(s.space)
@@ -170,22 +213,36 @@ def _check(s: Settings) -> Iterator[str]:
             yield f"compare {entry.name!r}: {fault}"
 
 
+def _check_data(s: Settings) -> Iterator[str]:
+    if s.data.path:
+        needed = {"TARGET=": s.data.target, "POSITIVE=": s.data.positive}
+        missing = " and ".join(name for name, value in needed.items() if not value)
+        if missing:
+            yield f"a table of your own needs {missing} too: DATA=my.csv TARGET=diagnosis POSITIVE=M, and ID=patient if it has ids."
+    elif s.data.target or s.data.positive or s.data.id:
+        yield f"TARGET=, POSITIVE= and ID= describe a table of your own, but {s.data.name} is built in; name the file with DATA=."
+
+
 RESERVED = ("winner", "logistic regression", "majority class", "searched anew")
 ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")  # part of metric names, and of nothing that could collide there
 
 
 def _check_counts(s: Settings) -> Iterator[str]:
-    for key, value, least in [
-        ("search.seeds", s.search.seeds, 2), ("confirm.seeds", s.confirm.seeds, 2), ("search.trials", s.trials, 1),
-        ("search.first_seed", s.search.first_seed, 0), ("confirm.first_seed", s.confirm.first_seed, 0),
-        ("search.study_seed", s.search.study_seed, 0), ("split.seed", s.split.seed, 0),
-        ("search.tpe.startup_trials", s.search.tpe.startup_trials, 1), ("rehearsal.seeds", s.rehearsal.seeds, 2),
-        ("rehearsal.first_seed", s.rehearsal.first_seed, 0), ("rehearsal.first_split", s.rehearsal.first_split, 0),
-        ("rehearsal.splits", s.rehearsal.splits, 0), ("rehearsal.levels", s.rehearsal.levels, 2),
+    many, last, fits = 100_000, LARGEST_SEED, True
+    for key, value, least, most in [
+        ("search.seeds", s.search.seeds, 2, many), ("confirm.seeds", s.confirm.seeds, 2, many), ("search.trials", s.trials, 1, many),
+        ("search.first_seed", s.search.first_seed, 0, last), ("confirm.first_seed", s.confirm.first_seed, 0, last),
+        ("search.study_seed", s.search.study_seed, 0, last), ("split.seed", s.split.seed, 0, last),
+        ("search.tpe.startup_trials", s.search.tpe.startup_trials, 1, many), ("rehearsal.seeds", s.rehearsal.seeds, 2, many),
+        ("rehearsal.first_seed", s.rehearsal.first_seed, 0, last), ("rehearsal.first_split", s.rehearsal.first_split, 0, last),
+        ("rehearsal.splits", s.rehearsal.splits, 0, many), ("rehearsal.levels", s.rehearsal.levels, 2, 40),
     ]:  # fmt: skip
-        if not least <= value <= LARGEST_SEED:
+        if not least <= value <= most:
             why = " (one seed is no band)" if key.endswith(".seeds") else ""
-            yield f"{key} must be a whole number from {least} to {LARGEST_SEED}{why}, but is {value}."
+            fits = False
+            yield f"{key} must be a whole number from {least} to {most}{why}, but is {value}."
+    if not fits:
+        return  # what follows lists the seeds
     if s.search.design == "sobol" and s.trials & (s.trials - 1):
         power = 1 << s.trials.bit_length()
         yield f"a Sobol design needs a power of two of trials, but got {s.trials}; try {power // 2} or {power}."

@@ -207,16 +207,24 @@ class Records:
         return [*found, ("test", parts.test.digest, parts.test.n)] if opened else found
 
 
-def read_confirmed(tracking: Tracking, settings: Settings, keys: Sequence[str]) -> list[Confirmed]:
-    """The frozen configurations and baselines with these keys, as the store has them."""
+def is_stored(tracking: Tracking, key: str, one: Confirmed) -> bool:
+    """Whether a graded configuration has its run, with logits that can be read; a damaged run is forgotten."""
+    names = [VAL_FILE] * (one.replicas is None) + [TEST_FILE] * (one.test_logits is not None)
+    return key in tracking.runs and all(tracking.stored(key, name, from_npy, "") is not None for name in names)
+
+
+def read_confirmed(tracking: Tracking, settings: Settings, keys: Sequence[str], opened: bool) -> list[Confirmed]:
+    """The frozen configurations and baselines with these keys, as the store has them; opened: with their test logits.
+    Raises Refusal when some are lost or damaged."""
     found = []
     for key in keys:
         run = tracking.runs[key]
         tags, params = run.data.tags, run.data.params
         role = tags["role"]
-        test = from_npy(tracking.read(run, TEST_FILE)) if tracking.has(run, TEST_FILE) else None
+        test = tracking.stored(key, TEST_FILE, from_npy, f"the results of {role} on the test") if opened else None
         if tags["seeds"] == NO_SEEDS:
-            val: Array = from_npy(tracking.read(run, VAL_FILE))
+            val = tracking.stored(key, VAL_FILE, from_npy, f"the results of {role} on the validation rows")
+            assert val is not None  # a reader is refused, a writer has just written it
             found.append(Confirmed(role, tags["config_id"], None, None, val, test))
             continue
         first, last = (int(seed) for seed in tags["seeds"].split(".."))

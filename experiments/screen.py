@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.report.tables import table
-from experiments.report.words import UNSEEN, interval, label, middle, number, percent
+from experiments.report.words import UNSEEN, interval, label, middle, number, percent, short
 from handnet.bands.seeds import HIGH, LOW
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def _credit_table(story: Mapping[str, Any]) -> Table:
         grid.add_column(Text(heading), no_wrap=True)
     for one in story["credits"]:
         splits = one["splits"]
-        grid.add_row(Text(one["family"]), Text(f"{middle(one['seeds'])} {interval(one['seeds'])}"),
+        grid.add_row(Text(short(one["family"])), Text(f"{middle(one['seeds'])} {interval(one['seeds'])}"),
                      Text(f"{middle(splits)} {interval(splits)}" if splits else "-"), "yes" if one["clear"] else "no",
                      f"{one['flipped']} of {story['misses']}")  # fmt: skip
     return grid

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.milestones import reached
-from experiments.settings import canonical_hash
+from experiments.settings import Refusal, canonical_hash
 from experiments.stores import append_line, whole_lines
 
 
@@ -37,7 +37,7 @@ class Opening:
 
 
 class Ledger:
-    """The append-only file of openings. It outlives `make clean`."""
+    """The append-only file of openings. It outlives `make clean`. Raises Refusal (1) when a line of it is something else."""
 
     def __init__(self, home: Path) -> None:
         self.path = home / "openings.jsonl"
@@ -114,7 +114,14 @@ class Ledger:
             self._append(event, entry)
 
     def _events(self) -> Iterator[dict[str, Any]]:
-        return (json.loads(line) for line in whole_lines(self.path))
+        for number, line in enumerate(whole_lines(self.path), 1):
+            try:
+                event = json.loads(line)
+                event["event"], event["id"]
+            except (ValueError, TypeError, KeyError):
+                raise Refusal(f"{self.path}, line {number} is no opening; restore the ledger from a backup, or move it aside and "
+                              "openings are counted from 1 again.", 1) from None  # fmt: skip
+            yield event
 
     def _append(self, event: str, entry: dict[str, object]) -> None:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

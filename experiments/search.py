@@ -20,7 +20,7 @@ from scipy.stats import qmc
 
 from experiments.milestones import reached
 from experiments.settings import Range, Refusal, Settings
-from experiments.stores import born, settle
+from experiments.stores import born, check_schema, settle
 from handnet.draws import sampler_seed
 from handnet.recipe import Recipe
 
@@ -100,6 +100,8 @@ class Search(Proposals):
     def __init__(self, home: Path, name: str, settings: Settings, fingerprint: str, create: bool = True) -> None:
         self.database = home / "optuna.db"
         uri = born(self.database, lambda uri: RDBStorage(uri).engine.dispose())
+        current, *older = _revisions()
+        check_schema(self.database, "Optuna", current, older, f"optuna storage upgrade --storage {uri}")
         storage = RDBStorage(uri, engine_kwargs={"connect_args": {"timeout": 20}})
         pruner = optuna.pruners.NopPruner()
         if create:
@@ -124,6 +126,16 @@ class Search(Proposals):
     def close(self) -> None:
         """Leave the database as one file."""
         settle(self.database)
+
+
+def _revisions() -> list[str]:
+    """The revisions of Optuna's schema, the newest first."""
+    fresh = RDBStorage("sqlite://")
+    try:
+        newest = fresh.get_head_version()
+        return [newest, *(one for one in fresh.get_all_versions() if one != newest)]
+    finally:
+        fresh.engine.dispose()
 
 
 def versions() -> Mapping[str, str]:

@@ -20,7 +20,16 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class DataSettings:
+    """The built-in table of this name; or, with a path, the table in that file, and the name follows from the path's."""
+
     name: str
+    path: str
+    target: str
+    positive: str
+    id: str
+
+
+FROM_FILE = ("target", "positive", "id")  # what is said of a table in a file, beside where it is
 
 
 @dataclass(frozen=True)
@@ -157,8 +166,9 @@ class Settings:
 
     def identity(self) -> dict[str, Any]:
         """What makes this study this one. Trials and confirmation seeds may grow, so their counts are left
-        out, and so is that of the fresh divisions."""
+        out, and so is that of the fresh divisions. Of a table in a file the content counts, by its digest, not the place."""
         whole = dataclasses.asdict(self)
+        whole["data"] = {key: whole["data"][key] for key in (FROM_FILE if self.data.path else ("name",))}
         del whole["search"]["trials"], whole["confirm"]["seeds"], whole["report"]
         del whole["rehearsal"]["splits"], whole["rehearsal"]["ideal"]
         return whole

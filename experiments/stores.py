@@ -4,17 +4,20 @@ import fcntl
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import quote, unquote
 
 from experiments.milestones import reached
 from experiments.settings import Refusal
 
 ENOUGH_SPACE = 200 * 2**20
+DISK_FAULTS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 @contextmanager
@@ -59,6 +62,44 @@ def _lives(process: int) -> bool:
     return True
 
 
+def backup(home: Path, to: Path) -> None:
+    """A copy of everything in the folder, at `to`, complete or not there at all; a study may be writing meanwhile.
+
+    What is finished in one store may be relied on in those copied after it: trials stand on runs, runs on artifacts and
+    on openings. Raises Refusal when there is nothing to copy, or `to` is taken or inside the folder.
+    """
+    if not (home / "mlflow.db").exists():
+        raise Refusal(f"there is no study in {home} yet, so there is nothing to copy; make study makes one.")
+    if to.exists() or home.resolve() in (to.resolve(), *to.resolve().parents):
+        where = "exists already" if to.exists() else f"lies inside {home}"
+        raise Refusal(f"{to} {where}; choose another folder with TO=.")
+    unborn = to.with_name(f".{to.name}.new")
+    if unborn.exists():
+        shutil.rmtree(unborn)
+    unborn.mkdir(parents=True)
+    for name in ("optuna.db", "mlflow.db"):
+        if (home / name).exists():
+            _copy_database(home / name, unborn / name)
+    for name in ("artifacts", "reports"):
+        if (home / name).exists():
+            shutil.copytree(home / name, unborn / name, ignore=shutil.ignore_patterns(".*.new"))
+    if (home / "openings.jsonl").exists():
+        shutil.copy2(home / "openings.jsonl", unborn)
+    os.sync()
+    os.replace(unborn, to)
+    _fsync(to.parent)
+
+
+def _copy_database(path: Path, to: Path) -> None:
+    """One consistent state of a database in use; a plain copy of the file would miss its write-ahead log."""
+    check_sound(path)
+    with _connected(path) as db, _connected(to) as copy:
+        db.backup(copy)
+        answer = copy.execute("PRAGMA integrity_check").fetchone()[0]
+    if answer != "ok":
+        raise Refusal(f"the copy of {path} is not sound ({answer}); the disk of {to.parent} may be failing.", 1)
+
+
 OURS = ("mlflow.db*", "optuna.db*", "artifacts", "reports")
 
 
@@ -90,16 +131,18 @@ def born(path: Path, build: Callable[[str], None]) -> str:
     It is built under another name and renamed when complete: a process killed while a schema is being made
     would otherwise leave a file that can never be opened again. Then it is switched to write-ahead logging,
     which keeps every commit over a crash and lets readers in while a study writes.
-    Raises Refusal (1) when the file is there and is no sound database; the file is left as it is.
+    Raises Refusal (1) when the file is there and is no sound database or cannot be written; it is left as it is.
     """
     if path.exists():
-        _check_sound(path)
+        if not os.access(path, os.W_OK):
+            raise Refusal(f"{path} cannot be written; make it writable, or choose another folder with MLRUNS=.", 1)
+        check_sound(path)
     else:
         unborn = path.with_name(path.name + ".new")
         for leftover in path.parent.glob(unborn.name + "*"):
             leftover.unlink()
         reached("building", path.name)
-        build(f"sqlite:///{unborn.absolute()}")
+        build(sqlite_uri(unborn))
         with _connected(unborn) as db:
             db.execute("PRAGMA journal_mode=WAL")  # before anybody can see it: a reader would hold the switch up
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -112,7 +155,40 @@ def born(path: Path, build: Callable[[str], None]) -> str:
         reached("born", path.name)
     with _connected(path) as db:
         db.execute("PRAGMA journal_mode=WAL")
-    return f"sqlite:///{path.absolute()}"
+    return sqlite_uri(path)
+
+
+def check_schema(path: Path, program: str, current: str, older: Collection[str], upgrade: str) -> None:
+    """That the tables of a database are those `program` makes today; it would upgrade others unasked, or fail.
+
+    current: its schema's revision; older: those before; upgrade: the command that raises one.
+    Raises Refusal (1) naming both revisions; the file is left as it is.
+    """
+    with _connected(path) as db:
+        try:
+            found = str(db.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+        except (sqlite3.DatabaseError, TypeError):
+            raise Refusal(
+                f"{path} holds no tables of {program}; it was left as it is: move it aside and start again.", 1
+            ) from None
+    if found == current:
+        return
+    age, then = (
+        ("an older", f"then {upgrade}")
+        if found in older
+        else ("a newer", f"then set up the {program} it was made with")
+    )
+    raise Refusal(f"{path} was made by {age} {program} (schema {found}, here {current}); it was left as it is: make backup first, "
+                  f"{then}.", 1)  # fmt: skip
+
+
+def rehome(path: Path, old: str, new: str) -> None:
+    """Let an MLflow database name the files below the URI `old` where they lie now, below `new`, at one stroke."""
+    columns = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
+    with _connected(path) as db, db:
+        for table, column in columns.items():
+            db.execute(f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                       (new, len(old) + 1, old, len(old) + 1, old + "/"))  # fmt: skip
 
 
 def settle(path: Path) -> None:
@@ -123,7 +199,10 @@ def settle(path: Path) -> None:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash, meets the old content or the new, never a part of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise Refusal(f"{path.parent} is no folder, and {path.name} belongs there; move it aside.", 1) from None
     unborn = path.with_name(f".{path.name}.new")  # one name: what a crash leaves is overwritten by the next
     with _alone_in(path.parent):
         with unborn.open("wb") as file:
@@ -175,18 +254,31 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
         db.close()
 
 
-def _check_sound(path: Path) -> None:
+def check_sound(path: Path) -> None:
+    """Raises Refusal (1) when the file is no database that can be relied on; it is left as it is."""
     try:
         with _connected(path) as db:
             answer = db.execute("PRAGMA quick_check").fetchone()[0]
             tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.DatabaseError as fault:
+        if getattr(fault, "sqlite_errorcode", 0) & 0xFF in DISK_FAULTS:
+            raise  # of the disk; of the file nothing is known
         answer, tables = str(fault), 0
     if answer != "ok" or not tables:
-        why = answer if answer != "ok" else "it is empty"
+        why = " ".join(answer.split())[:120] if answer != "ok" else "it is empty"
         raise Refusal(
             f"{path} is not a sound database ({why}); it was left as it is: move it aside and start again.", 1
         )
+
+
+def sqlite_uri(path: Path) -> str:
+    """The address of a database. SQLAlchemy decodes it as a browser would: unquoted, a%20b would be another folder.
+    Raises Refusal when the locale cannot express the path, which a decoded address would then miss."""
+    exact = os.fsencode(path.absolute())
+    if unquote(quote(exact)).encode(sys.getfilesystemencoding(), "replace") != exact:
+        raise Refusal(f"the name of the folder {path.parent} cannot be expressed in this locale "
+                      f"({sys.getfilesystemencoding()}); set LC_ALL=C.UTF-8.")  # fmt: skip
+    return f"sqlite:///{quote(exact)}"
 
 
 def _fsync(path: Path) -> None:

@@ -20,9 +20,9 @@ from experiments.identity import NAME, Commit, Request, default_name, large_enou
 from experiments.interrupt import Interrupt
 from experiments.milestones import reached
 from experiments.publishing import Publisher
-from experiments.reading import read
+from experiments.reading import load, moved, read
 from experiments.reasons import Reasons
-from experiments.records import Records, read_confirmed, read_rehearsal, read_rehearsals, read_streams
+from experiments.records import Records, is_stored, read_confirmed, read_rehearsal, read_rehearsals, read_streams
 from experiments.rehearsal import Rehearsals, Rehearser
 from experiments.report import facts, render
 from experiments.report.case_facts import watched
@@ -54,9 +54,9 @@ class Study:
         if request.stored:
             self.name = request.name or settings.data.name
             self.tracking, self.commit = _committed(self.home, self.name)
-            settings = self.commit.settings
+            settings = moved(self.commit.settings, request.table)
         self.settings = settings
-        self.bench = make_bench(settings)
+        self.bench = make_bench(settings, load(settings, self.commit.data) if self.commit else request.data)
         self.fingerprint = make_fingerprint(settings, self.bench)
         if not request.stored:
             self.name = request.name or default_name(settings, self.fingerprint)
@@ -107,7 +107,7 @@ class Study:
     def confirmed(self) -> list[Confirmed]:
         """The frozen configurations and baselines of the last confirmation that was completed."""
         assert self.commit is not None
-        return read_confirmed(self.tracking, self.settings, self.commit.keys)
+        return read_confirmed(self.tracking, self.settings, self.commit.keys, self.commit.opening is not None)
 
     def opened(self) -> tuple[Opening, Table] | None:
         """The opening and the test rows, if that confirmation opened them. Asking again is no new opening."""
@@ -221,7 +221,7 @@ class Study:
         assert self.analysis is not None
         keys = [self.records.confirmed_key(opening.id if opening else None, one, rehearsals) for one in graded]
         for key, one in zip(keys, graded, strict=True):
-            if key in self.tracking.runs:
+            if is_stored(self.tracking, key, one):
                 continue
             if one.replicas is None:
                 self.tracking.write(self.records.baseline(key, one, methods[one.role], self.analysis))
@@ -229,7 +229,7 @@ class Study:
                 served = one.role == "winner" and one.replicas.sound.any()
                 model = self.records.model(one.replicas) if served else None
                 self.tracking.write(self.records.confirmed(key, one, self.analysis, test), model)
-        commit = Commit(self.settings, tuple(keys), opening.id if opening else None, rehearsals)
+        commit = Commit(self.settings, tuple(keys), opening.id if opening else None, rehearsals, self.bench.data.digest)
         commit.write(self.tracking)
         reached("committed")
         self.tracking.supersede("confirm", keys)

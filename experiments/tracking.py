@@ -24,6 +24,7 @@ os.environ["MLFLOW_ENABLE_ASYNC_LOGGING"] = "false"  # FINISHED must not overtak
 os.environ.pop("MLFLOW_RUN_CONTEXT", None)  # tags from outside: what is logged is named here
 
 import mlflow
+from alembic.script import ScriptDirectory
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Metric, Param, Run, ViewType
 from mlflow.models import Model
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -32,12 +33,15 @@ from mlflow.tracking import MlflowClient
 from experiments import views
 from experiments.milestones import reached
 from experiments.settings import Refusal
-from experiments.stores import born, settle
+from experiments.stores import born, check_schema, rehome, settle
 from experiments.summary import curve_epochs
 from experiments.workers import Replicas
 from handnet.data import Array
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
+logging.getLogger("mlflow.store.db.utils").setLevel(
+    logging.CRITICAL
+)  # what it raises is said once, by the command line
 KEY = "handnet.key"
 VERSION = mlflow.__version__
 REPLICA_FILE = "replica.npz"
@@ -88,6 +92,8 @@ class Tracking:
         self.home, self.study, self.writing = home, study, create
         self.database = home / "mlflow.db"
         self.uri = born(self.database, lambda uri: _create_schema(uri, home))
+        current, *older = _revisions()
+        check_schema(self.database, "MLflow", current, older, f"mlflow db upgrade {self.uri}")
         self.client = MlflowClient(tracking_uri=self.uri)
         if not create and self.client.get_experiment_by_name(study) is None:
             known = ", ".join(one.name for one in self.client.search_experiments() if KEY in one.tags) or "none"
@@ -165,15 +171,12 @@ class Tracking:
             if not self.writing:
                 raise Refusal(f"{what} are damaged; make study makes them again.", 1) from None
             self._forget(key)
+            self._remove_orphans()
             return None
 
     def read(self, run: Run, name: str) -> bytes:
         """An artifact of a run."""
-        return (local_path(run.info.artifact_uri) / name).read_bytes()
-
-    def has(self, run: Run, name: str) -> bool:
-        """Whether a run has an artifact of this name."""
-        return (local_path(run.info.artifact_uri) / name).exists()
+        return (self.folder(run) / name).read_bytes()
 
     def supersede(self, kind: str, keys: Iterable[str]) -> None:
         """Delete the finished runs of a kind whose key is not among `keys`, and their models: newer ones say more."""
@@ -204,7 +207,7 @@ class Tracking:
     def attach(self, key: str, files: Mapping[str, bytes]) -> None:
         """Lay files beside a finished run, in folders if their names say so, those whose content is not there already."""
         run = self.runs[key]
-        place = local_path(run.info.artifact_uri)
+        place = self.folder(run)
         fresh = {name: content for name, content in files.items()
                  if not (place / name).exists() or (place / name).read_bytes() != content}  # fmt: skip
         self._attach(run.info.run_id, f"beside/{key}", fresh)
@@ -217,17 +220,23 @@ class Tracking:
                 path.write_bytes(content)
                 self.client.log_artifact(run_id, str(path), str(Path(name).parent) if "/" in name else None)
 
+    def folder(self, run: Run) -> Path:
+        """Where a run's artifacts lie in this folder, wherever it was when MLflow wrote their place down."""
+        return self.home / "artifacts" / Path(*Path(unquote(urlparse(run.info.artifact_uri).path)).parts[-3:])
+
     def _experiment(self, name: str, note: str, tags: Mapping[str, str]) -> str:
         """The experiment of this name, made if it is not there, with what its page shows first."""
         tags = {**PAGE_TAGS, "mlflow.note.content": note.format(study=self.study), **tags}
         found = self.client.get_experiment_by_name(name)
         if found is None and not self.writing:
             raise Refusal(f"the study {self.study!r} has only just begun; make study goes on with it.")
+        place = (self.home / "artifacts" / name.replace(" ", "-")).absolute().as_uri()
         if found is None:
-            place = (self.home / "artifacts" / name.replace(" ", "-")).absolute().as_uri()
             return str(self.client.create_experiment(name, place, tags=tags))
         for tag in (tag for tag in tags if self.writing and tag not in found.tags):
             self.client.set_experiment_tag(found.experiment_id, tag, tags[tag])
+        if self.writing and found.artifact_location != place:  # the folder was moved or copied: new runs go here
+            rehome(self.database, str(found.artifact_location), place)
         return str(found.experiment_id)
 
     def _home_of(self, key: str) -> str:
@@ -302,6 +311,12 @@ def pages(home: Path) -> dict[str, str]:
 
 def _create_schema(uri: str, home: Path) -> None:
     SqlAlchemyStore(uri, (home / "artifacts").absolute().as_uri()).engine.dispose()
+
+
+def _revisions() -> list[str]:
+    """The revisions of MLflow's schema, the newest first."""
+    scripts = ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
+    return [script.revision for script in scripts.walk_revisions()]
 
 
 def _points(curves: Mapping[str, Array], now: int) -> Iterator[Metric]:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from handnet.draws import seeded_plan as seeded_plan
     from handnet.recipe import Recipe as Recipe
     from handnet.splits import split as split
+    from handnet.tables import read_csv as read_csv
 
 _HOME = {
     "Recipe": "handnet.recipe",
     "Dataset": "handnet.data",
     "Table": "handnet.data",
     "wisconsin": "handnet.data",
+    "read_csv": "handnet.tables",
     "split": "handnet.splits",
     "Layer": "handnet.backend",
     "EpochDraws": "handnet.backend",

@@ -89,6 +89,11 @@ def split(
         if not 0 < share < 1 or (order == "rest-first" and not test < 0.5):
             raise ValueError(f"{name} must be a share between 0 and 1 that leaves rows to train on, but got {share}.")
 
+    totals = np.bincount(data.y, minlength=2)
+    if totals.min() < 6:
+        raise ValueError(f"each of the three parts needs 2 cases of each class, so the table needs 6 of each, but has {totals[0]} "
+                         f"{data.class_names[0]} and {totals[1]} {data.class_names[1]}.")  # fmt: skip
+
     def divide(rows: Array, share: float) -> tuple[Array, Array]:
         labels = data.y[rows] if stratify else None
         kept, aside = train_test_split(rows, test_size=share, random_state=seed, stratify=labels)

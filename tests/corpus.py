@@ -1,0 +1,267 @@
+"""Bad input, as data: each row is what is given and what the one sentence must say. tests/test_corpus.py runs them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+NAMES = ("patient", "radius", "texture", "stage", "y")
+
+
+class Bad(NamedTuple):
+    """A table that is refused, or words that are."""
+
+    what: str
+    content: bytes
+    says: Sequence[str]
+    target: str = "y"
+    positive: str = "M"
+    id: str = "patient"
+
+
+def table(rows: int = 40, **cells: str) -> bytes:
+    """A sound table of 5 columns as CSV. cells: `texture_7="x"` puts x into that column on line 7; line 1 is the header."""
+    lines = [[f"{row:04d}", f"{row * 0.37 + 1:.3f}", f"{(row * 7919) % 101}.5", f"{row % 4}", "MB"[row % 2]]
+             for row in range(rows)]  # fmt: skip
+    whole = [list(NAMES), *lines]
+    for place, value in cells.items():
+        name, line = place.rsplit("_", 1)
+        whole[int(line) - 1][NAMES.index(name)] = value
+    return "".join(",".join(line) + "\n" for line in whole).encode()
+
+
+def lines(*given: str) -> bytes:
+    return "".join(line + "\n" for line in given).encode()
+
+
+def column(name: str, value: str, rows: int = 40) -> bytes:
+    """The sound table with one value all along a column."""
+    return table(rows, **{f"{name}_{line}": value for line in range(2, rows + 2)})
+
+
+def without_line(number: int, content: bytes) -> bytes:
+    whole = content.splitlines(keepends=True)
+    return b"".join(whole[: number - 1] + whole[number:])
+
+
+def with_line(number: int, line: str) -> bytes:
+    whole = table().splitlines(keepends=True)
+    return b"".join([*whole[: number - 1], line.encode() + b"\n", *whole[number - 1 :]])
+
+
+SOUND = table()
+TABLES = [
+    # the file as such
+    Bad("empty", b"", ["it is empty", "names of the columns"]),
+    Bad("blank lines only", b"\n\r\n \n", ["it is empty"]),
+    Bad("a BOM only", b"\xef\xbb\xbf", ["it is empty"]),
+    Bad("header only", SOUND.splitlines()[0], ["a header and no data rows"]),
+    Bad("header and blank lines", SOUND.splitlines()[0] + b"\n\n\n", ["a header and no data rows"]),
+    Bad("UTF-16 with a mark", SOUND.decode().encode("utf-16"), ["looks like UTF-16", "save it as CSV UTF-8"]),
+    Bad("UTF-16, little, no mark", SOUND.decode().encode("utf-16-le"), ["looks like UTF-16"]),
+    Bad("UTF-16, big, no mark", SOUND.decode().encode("utf-16-be"), ["looks like UTF-16"]),
+    Bad("Latin-1 in a name", SOUND.replace(b"radius", b"f\xfcnf"), ["line 1 is not UTF-8", "0xfc", "Latin-1"]),
+    Bad("Latin-1 in a cell", SOUND.replace(b"0017,", b"M\xe9l,"), ["line 19 is not UTF-8", "0xe9"]),
+    Bad("a NUL byte", SOUND.replace(b"0017,", b"0017\0,"), ["line 19 holds a NUL byte"]),
+    Bad("a workbook", b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0" + bytes(range(256)), ["NUL byte"]),
+    Bad("an image", b"\x89PNG\r\n\x1a\n\xff\xd8" * 30, ["line 1 is not UTF-8"]),
+    # the separator
+    Bad("semicolons", SOUND.replace(b",", b";"), ["separated by ';'", "commas or tabs"]),
+    Bad("semicolons and decimal commas", SOUND.replace(b",", b";").replace(b".", b","), ["separated by ';'"]),
+    Bad("bars", SOUND.replace(b",", b"|"), ["separated by '|'"]),
+    Bad("blanks", SOUND.replace(b",", b" "), ["no column 'y'"]),
+    # the header
+    Bad("no header", without_line(1, SOUND), ["the header is missing"]),
+    Bad("a column twice", SOUND.replace(b"texture", b"radius"), ["more than one column is called 'radius'"]),
+    Bad("a column twice but for blanks", SOUND.replace(b"texture", b" radius "), ["called 'radius'"]),
+    Bad("row numbers without a name", b"".join(b"7," * (n > 0) + b"," * (n == 0) + one for n, one in enumerate(SOUND.splitlines(True))),
+        ["column 1 has no name", "without row numbers"]),
+    Bad("a name missing", SOUND.replace(b"texture", b""), ["column 3 has no name"]),
+    Bad("a title above the header", b"Wisconsin 1995\n" + SOUND, ["line 2 has 5 cells where the header has 1"]),
+    # the shape
+    Bad("a row too long", with_line(9, "0900,1,2,3,M,4"), ["line 9 has 6 cells where the header has 5"]),
+    Bad("a row too short", with_line(9, "0900,1,2,M"), ["line 9 has 4 cells where the header has 5"]),
+    Bad("every row too long", SOUND.replace(b"\n", b",\n").replace(b"y,\n", b"y\n"), ["line 2 has 6 cells", "39 more lines"]),
+    Bad("a decimal comma", with_line(9, "0900,1,5,2,3,M"), ["line 9 has 6 cells", "in quotes"]),
+    Bad("cut short", SOUND[:-4], ["line 41 has 4 cells"]),
+    Bad("a quote not closed", with_line(9, '0900,"1,2,3,M'), ["begins on line 9", "a quote that is not closed"]),
+    Bad("text after a quote", with_line(9, '0900,"1"x,2,3,M'), ["begins on line 9"]),
+    # the target
+    Bad("no such target", SOUND, ["no column 'diagnosis' for the target", "'patient', 'radius'"], target="diagnosis"),
+    Bad("a target misspelt", SOUND, ["no column 'textur' for the target", "did you mean 'texture'"], target="textur"),
+    Bad("one label", column("y", "M"), ["two labels", "only the label 'M' (40)"]),
+    Bad("three labels", table(y_5="X"), ["3 labels", "'X' (1)"]),
+    Bad("labels in two spellings", table(y_5="m"), ["3 labels", "'m' (1)"]),
+    Bad("a number as target", SOUND, ["40 labels", "and 35 more"], target="radius", positive="1.000"),
+    Bad("a missing label", table(y_5=""), ["line 5 has no label"]),
+    Bad("a label NaN", table(y_5="NaN"), ["line 5 has no label", "'NaN'"]),
+    Bad("no such positive label", SOUND, ["positive label 'malignant'", "'M' (20), 'B' (20)"], positive="malignant"),
+    Bad("the positive label in lower case", SOUND, ["positive label 'm'"], positive="m"),
+    Bad("a class too small", column("y", "B").replace(b"3,B", b"3,M", 5), ["needs 6 of each", "35 B and 5 M"]),
+    Bad("a table too small", table(10), ["needs 6 of each", "5 B and 5 M"]),
+    Bad("a part without a class", table(13), ["part needs 2 cases of each class"]),
+    # the ids
+    Bad("no such id", SOUND, ["no column 'Patient' for the id", "did you mean 'patient'"], id="Patient"),
+    Bad("the id is the target", SOUND, ["both the target and the id"], id="y"),
+    Bad("an id twice", table(patient_9="0003"), ["the id '0003' stands on lines 5 and 9"]),
+    Bad("an id missing", table(patient_9=""), ["line 9 has no id in column 'patient'"]),
+    # the measurements
+    Bad("an empty cell", table(texture_7=""), ["values are missing: 1 in 'texture'"]),
+    Bad("empty cells in two columns", table(texture_7="", radius_8="NA", radius_9=" "), ["2 in 'radius', 1 in 'texture'"]),
+    *(Bad(f"missing as {word}", table(texture_7=word), ["1 in 'texture'"]) for word in ("NA", "n/a", "NaN", "null", "None")),
+    Bad("a column all empty", column("texture", ""), ["40 in 'texture'"]),
+    Bad("a question mark", table(texture_7="?"), ["line 7, column 'texture'", "'?' is not a number"]),
+    Bad("a word among numbers", table(texture_7="abc", texture_9="x"), ["line 7, column 'texture'", "'abc' is not a number"]),
+    Bad("a column of words", column("stage", "late"), ["columns hold text: 'stage' (first 'late')"]),
+    Bad("two columns of words", column("stage", "late").replace(b".5,", b"x,"), ["'texture' (first '0x'), 'stage'"]),
+    Bad("thousands", table(texture_7='"1,234"'), ["line 7, column 'texture'", "'1,234'", "comma"]),
+    Bad("thousands with blanks", table(texture_7="1 234.5"), ["line 7", "between thousands"]),
+    Bad("an underscore", table(texture_7="1_000"), ["line 7", "is not a number"]),
+    Bad("a percentage", table(texture_7="5%"), ["line 7", "is not a number"]),
+    Bad("hexadecimal", table(texture_7="0x1f"), ["line 7", "is not a number"]),
+    Bad("true", table(texture_7="True"), ["line 7", "is not a number"]),
+    Bad("a date", table(texture_7="2024-01-02"), ["line 7", "is not a number"]),
+    Bad("digits of another script", table(texture_7="١٢"), ["line 7", "is not a number"]),
+    Bad("inf", table(texture_7="inf"), ["line 7, column 'texture'", "'inf' is not finite"]),
+    Bad("-Infinity", table(texture_7="-Infinity"), ["line 7", "is not finite"]),
+    Bad("1e309", table(texture_7="1e309"), ["line 7", "'1e309' is larger than 1e+30"]),
+    Bad("1e31", table(texture_7="-1e31"), ["line 7", "is larger than 1e+30"]),
+    Bad("nothing varies", lines("patient,radius,y", *(f"{n},7,{'MB'[n % 2]}" for n in range(40))), ["no column varies"]),
+    Bad("no measurements", lines("patient,y", *(f"{n},{'MB'[n % 2]}" for n in range(40))), ["no column varies"]),
+]  # fmt: skip
+
+# What is typed after the verb, and what the sentence must say.
+SETTINGS: list[tuple[str, list[str]]] = [
+    ("space.learning_rate.low=0", ["space.learning_rate.low must be above 0"]),
+    ("space.learning_rate.low=-1", ["space.learning_rate", "-1"]),
+    ("space.learning_rate.high=nan", ["space.learning_rate.high must be a finite number", "nan"]),
+    ("space.learning_rate.high=1e30", ["space.learning_rate must lie within 0 and 10", "1e+30"]),
+    ("space.learning_rate.high=inf", ["space.learning_rate.high must be a finite number"]),
+    ("space.dropout.high=1.0", ["space.dropout must lie within 0 and 1"]),
+    ("space.dropout.high=1.5", ["space.dropout must lie within 0 and 1", "1.5"]),
+    ("space.dropout.low=-0.1", ["space.dropout", "-0.1"]),
+    ("space.dropout.low=0.6", ["space.dropout must have low <= high", "0.6"]),
+    ("space.epochs.low=0", ["space.epochs", "0"]),
+    ("space.epochs.high=-1", ["space.epochs", "-1"]),
+    ("space.epochs.high=1e9", ["space.epochs must lie within 1 and 100000"]),
+    ("space.epochs.low=10.5", ["whole ends"]),
+    ("network.batch_size=0", ["batch_size", "0"]),
+    ("network.batch_size=-1", ["batch_size", "-1"]),
+    ("network.batch_size=32.5", ["network.batch_size must be a whole number", "32.5"]),
+    ("network.hidden=[]", ["hidden"]),
+    ("network.hidden=[16,0]", ["hidden", "0"]),
+    ("network.hidden=[16,-8]", ["hidden", "-8"]),
+    ("network.hidden=sixteen", ["network.hidden must be a list", "sixteen"]),
+    ("network.optimizer=adm", ["adam, sgd", "adm"]),
+    ("SEEDS=0", ["search.seeds must be", "0"]),
+    ("SEEDS=1", ["one seed is no band"]),
+    ("SEEDS=-1", ["search.seeds must be", "-1"]),
+    ("SEEDS=1000000000", ["search.seeds must be a whole number from 2 to 100000"]),
+    ("rehearsal.levels=100", ["rehearsal.levels must be a whole number from 2 to 40"]),
+    ("SEEDS=1e3", ["search.seeds must be a whole number", "1000.0"]),
+    ("CONFIRM=two", ["confirm.seeds must be a whole number", "two"]),
+    ("confirm.first_seed=3", ["confirmation seeds must be fresh"]),
+    ("search.first_seed=8589934592", ["search.first_seed must be a whole number from 0 to 4294967295"]),
+    ("TRIALS=0", ["search.trials must be a whole number from 1"]),
+    ("TRIALS=-1", ["search.trials must be a whole number from 1"]),
+    ("TRIALS=1000000000", ["search.trials must be a whole number from 1 to 100000", "1000000000"]),
+    ("TRIALS=", ["search.trials", "''"]),
+    ("SPLITS=1", ["one split is no band"]),
+    ("STRATIFY=perhaps", ["split.stratify must be true or false", "perhaps"]),
+    ("split.test=0", ["test must be a share between 0 and 1", "0"]),
+    ("split.test=nan", ["split.test must be a finite number"]),
+    ("split.val=1.2", ["val must be a share between 0 and 1", "1.2"]),
+    ("split.test=0.9", ["train part must be the largest"]),
+    ("BACKEND=torch", ["numpy, keras", "torch"]),
+    ("DTYPE=float16", ["float32, float64", "float16"]),
+    ("DEVICE=gpu", ["runs on the CPU only", "device='gpu'"]),
+    ("DESIGN=tep", ["tpe, sobol", "tep"]),
+    ("DESIGN=sobol TRIALS=33", ["power of two", "32 or 64"]),
+    ("NAME=a/b", ["NAME must be", "'a/b'"]),
+    ("NAME=../../x", ["NAME must be"]),
+    ("NAME=", ["NAME must be", "''"]),
+    ("TRAILS=3", ["TRAILS is not a setting", "did you mean TRIALS"]),
+    ("serch.seeds=3", ["serch.seeds is not a setting", "did you mean search.seeds"]),
+    ("split=3", ["SPLIT is not a setting", "SPLITS"]),
+    ("OPEN=yes", ["OPEN", "expected 0 or 1"]),
+    ("data.name=iris", ["data.name must be one of wisconsin", "iris"]),
+    ("TARGET=y", ["built in", "DATA="]),
+    ("DATA=my.csv", ["TARGET= and POSITIVE="]),
+    ("DATA=my.csv TARGET=y", ["needs POSITIVE= too"]),
+    ("DATA=missing.csv TARGET=y POSITIVE=M", ["missing.csv", "No such file", "CSV or TSV"]),
+    ("DATA=/tmp TARGET=y POSITIVE=M", ["/tmp", "no file"]),
+    ("SETTINGS=missing.toml", ["missing.toml does not exist"]),
+    ("SETTINGS=/tmp", ["/tmp cannot be read"]),
+    ("--trials", ["TRIALS", "expected one argument"]),
+]
+
+# study.toml with something replaced, and what the sentence must say.
+FILES: list[tuple[str, str, list[str]]] = [
+    ("[split]", "[split", ["cannot be read as TOML", "line"]),
+    ("seed = 42", "seed = 42\nseed = 43", ["cannot be read as TOML", "line"]),
+    ("seed = 42", "seed = ", ["cannot be read as TOML", "line"]),
+    ("seed = 42", "sede = 42", ["split.sede is not a setting", "did you mean seed", "split.seed is missing"]),
+    ("seed = 42", "seed = '42'", ["split.seed must be a whole number", "'42'"]),
+    ("seed = 42", "seed = true", ["split.seed must be a whole number", "True"]),
+    ("stratify = true", "stratify = 1", ["split.stratify must be true or false"]),
+    ("[report]", "[reprot]", ["reprot is not a setting", "report"]),
+    ("hidden = [16, 8]", "hidden = ['16']", ["network.hidden[0] must be a whole number"]),
+    ('name = "chapter second"', 'name = "chapter"', ["compare.name must be unique"]),
+    ("learning_rate = 1e-3\ndropout = 0.2", "learning_rate = -1\ndropout = 0.2", ["compare 'chapter'", "-1"]),
+    ('positive = ""', "positive = 1", ["data.positive must be a text", "1"]),
+]
+
+# Tables that differ from the sound one in form alone: they must give its digest.
+SAME: dict[str, bytes] = {
+    "a BOM": b"\xef\xbb\xbf" + SOUND,
+    "two BOMs": b"\xef\xbb\xbf" * 2 + SOUND,
+    "lines of Windows": SOUND.replace(b"\n", b"\r\n"),
+    "lines of an old Macintosh": SOUND.replace(b"\n", b"\r"),
+    "tabs": SOUND.replace(b",", b"\t"),
+    "no last newline": SOUND[:-1],
+    "blank lines": SOUND.replace(b"\n", b"\n\n") + b"\n\n",
+    "blanks around cells": SOUND.replace(b",", b" , "),
+    "everything quoted": b"".join(b'"' + one.replace(b",", b'","') + b'"\n' for one in SOUND.splitlines()),
+    "exponents": SOUND.replace(b".5,", b"5e-1,"),
+    "plus signs": SOUND.replace(b",1.000", b",+1.0"),
+}
+HOSTILE = ["<script>alert(1)</script>", "$x^2$ [bold] {{ 7*7 }}", "=cmd()|'`&é\u202e", "../..\n# x", "a,b;c\t%00" * 40]
+
+
+class Ill(NamedTuple):
+    """A folder with a finished study in which something is wrong, and what a command must say of it. do: SQL on a
+    database, bytes for a file, a number of bytes to cut it to, or None to remove what the pattern names."""
+
+    what: str
+    pattern: str
+    do: str | bytes | int | None
+    says: Sequence[str]
+    verb: str = "study"
+    code: int = 1
+
+
+OLDER = "UPDATE alembic_version SET version_num = '{}'"
+FOLDERS = [
+    *(Ill(f"{name} {what}", name, do, [name, "is not a sound database", says, "left as it is"], verb)
+      for name in ("mlflow.db", "optuna.db")
+      for what, do, says, verb in [("empty", b"", "it is empty", "study"), ("of text", b"my notes\n" * 999, "not a database", "report"),
+                                   ("cut short", 70_000, "", "study"), ("cut to its first bytes", 99, "", "report")]),
+    Ill("an older MLflow", "mlflow.db", OLDER.format("451aebb31d03"), ["made by an older MLflow (schema 451aebb31d03", "make backup first", "mlflow db upgrade"]),
+    Ill("a newer MLflow", "mlflow.db", OLDER.format("ffffffffffff"), ["made by a newer MLflow (schema ffffffffffff", "make backup first"], "report"),
+    Ill("an older Optuna", "optuna.db", OLDER.format("v2.6.0.a"), ["made by an older Optuna (schema v2.6.0.a", "make backup first", "optuna storage upgrade"]),
+    Ill("a newer Optuna", "optuna.db", OLDER.format("v9.0.0"), ["made by a newer Optuna (schema v9.0.0", "make backup first"], "report"),
+    Ill("another program's database", "mlflow.db", "DROP TABLE alembic_version", ["holds no tables of MLflow", "left as it is"]),
+    Ill("a network lost", "artifacts/*/*/artifacts/replica.npz", None, ["the results of seed", "make study makes them again"], "report"),
+    Ill("a network cut short", "artifacts/*/*/artifacts/replica.npz", 2000, ["the results of seed", "damaged", "make study"], "report"),
+    Ill("the test lost", "artifacts/*/*/artifacts/test_logits.npy", None, ["on the test", "make study makes them again"], "report"),
+    Ill("the test cut short", "artifacts/*/*/artifacts/test_logits.npy", 90, ["on the test", "make study makes them again"], "report"),
+    Ill("a baseline lost", "artifacts/*/*/artifacts/val_logits.npy", None, ["on the validation rows", "make study makes them again"], "report"),
+    Ill("a ledger that is none", "openings.jsonl", b"my notes\n", ["openings.jsonl", "line 1", "no opening"], "report"),
+    Ill("no trials", "optuna.db", None, ["there is no study", "make study"], "report", 2),
+    Ill("no databases", "*.db", None, ["there is no study", "make study"], "report", 2),
+    Ill("no databases to look at", "*.db", None, ["there is no study", "make study"], "ui", 2),
+    Ill("no databases to copy", "*.db", None, ["there is no study", "nothing to copy"], "backup", 2),
+    Ill("the study of another name", "none", None, ["there is no study 'nosuch'", "there are: wisconsin-"], "report NAME=nosuch", 2),
+    Ill("a copy over another", "none", None, ["exists already", "TO="], "backup TO=/tmp", 2),
+    Ill("no such case", "none", None, ["there is no case '999'", "from 0 to 568"], "case ID=999", 2),
+    Ill("a port that is none", "none", None, ["PORT must be a whole number from 1024", "'http'"], "ui PORT=http", 2),
+    Ill("a page where its folder should be", "reports/*", b"mine", ["reports/", "is no folder"], "report"),
+]  # fmt: skip
