@@ -39,6 +39,7 @@ from handnet.data import Table
 from handnet.recipe import Recipe
 
 READS = 5
+TOGETHER = 20  # networks written at one stroke
 
 
 class Study:
@@ -306,12 +307,13 @@ class Study:
             with self.clock("train"):
                 fresh = self.bench.fit(recipe, stack)
             with self.clock("track"):
-                for seed in (seed for seed in stack if seed not in done):
+                new = [seed for seed in stack if seed not in done]
+                for some in (new[start : start + TOGETHER] for start in range(0, len(new), TOGETHER)):
                     self.interrupt.check()
-                    done[seed] = fresh.one(stack.index(seed))
-                    self.tracking.write(self.records.seed(done[seed], recipe, label))
+                    done |= {seed: fresh.one(stack.index(seed)) for seed in some}
+                    self.tracking.write_networks([self.records.seed(done[seed], recipe, label) for seed in some])
                     if bar:
-                        bar.advance(1, f"{label} on fresh seeds")
+                        bar.advance(len(some), f"{label} on fresh seeds")
                 self.tracking.note("seconds", json.dumps(self._seconds()))
         return together(list(done.values()))
 

@@ -8,8 +8,10 @@ because MLflow stores infinity as 1.8e308 and resuming must be exact; resume and
 
 import logging
 import os
+import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +27,23 @@ os.environ.pop("MLFLOW_RUN_CONTEXT", None)  # tags from outside: what is logged 
 
 import mlflow
 from alembic.script import ScriptDirectory
-from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Metric, Param, Run, ViewType
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModel,
+    Metric,
+    Param,
+    Run,
+    RunData,
+    RunInfo,
+    ViewType,
+)
 from mlflow.models import Model
+from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
+from sqlalchemy import create_engine, insert, select
 
 from experiments import views
 from experiments.milestones import reached
@@ -95,6 +110,7 @@ class Tracking:
         current, *older = _revisions()
         check_schema(self.database, "MLflow", current, older, f"mlflow db upgrade {self.uri}")
         self.client = MlflowClient(tracking_uri=self.uri)
+        self.engine = create_engine(self.uri, connect_args={"timeout": 20})
         if not create and self.client.get_experiment_by_name(study) is None:
             known = ", ".join(one.name for one in self.client.search_experiments() if KEY in one.tags) or "none"
             raise Refusal(f"there is no study {study!r} in {home} (there are: {known}); make study makes it.")
@@ -111,7 +127,16 @@ class Tracking:
         for run in leftovers:
             self.client.delete_run(run.info.run_id)
         self._remove_orphans()
+        self._remove_unclaimed()
         return len(leftovers)
+
+    def _remove_unclaimed(self) -> None:
+        """Remove the files of networks whose rows were never written."""
+        with self.engine.connect() as connection:
+            claimed: set[str] = set(connection.scalars(select(SqlRun.run_uuid).where(SqlRun.experiment_id == int(self.seeds))))
+        for folder in local_path(self._place(f"{self.study} seeds")).glob("*"):
+            if folder.name not in claimed:
+                shutil.rmtree(folder)
 
     def _remove_orphans(self) -> None:
         kept = {run.info.run_id for run in self.runs.values()}
@@ -144,6 +169,37 @@ class Tracking:
         self.client.set_terminated(run_id)
         reached("finished", entry.key)
         self.runs[entry.key] = self.client.get_run(run_id) if experiment == self.configurations else run
+
+    def write_networks(self, entries: Sequence[Entry]) -> None:
+        """Finished runs of single networks, all in one transaction on MLflow's own tables: through its client each would take
+        five, and ten times as long. Their files come first, the rows that vouch for them last. Those that are finished
+        already are left alone."""
+        entries = [entry for entry in entries if entry.key not in self.runs]
+        runs = [self._network(entry) for entry in entries]
+        tables: dict[Any, list[dict[str, Any]]] = {}
+        for entry, run in zip(entries, runs, strict=True):
+            reached("filled", entry.key)
+            for table, rows in _rows(entry, run.info).items():
+                tables.setdefault(table, []).extend(rows)
+        with self.engine.begin() as connection:
+            for table, rows in tables.items():
+                connection.execute(insert(table), rows)
+        for entry, run in zip(entries, runs, strict=True):
+            reached("finished", entry.key)
+            self.runs[entry.key] = run
+
+    def _network(self, entry: Entry) -> Run:
+        """The run of one network with its files laid down, and nothing yet in the database."""
+        run_id, now = uuid.uuid4().hex, int(time.time() * 1000)
+        place = f"{self._place(f'{self.study} seeds')}/{run_id}/artifacts"
+        folder = local_path(place)
+        folder.mkdir(parents=True)
+        for name, content in entry.files.items():
+            reached("attaching", entry.key)
+            (folder / name).write_bytes(content)
+        reached("attached", entry.key)
+        info = RunInfo(run_id, self.seeds, "unknown", "FINISHED", now, now, "active", place, run_name=entry.name)
+        return Run(info, RunData())
 
     def replicas(self, config_id: str, seeds: Sequence[int]) -> dict[int, Replicas]:
         """Those of the seeds of a configuration that are finished, exact to the bit."""
@@ -202,6 +258,7 @@ class Tracking:
 
     def close(self) -> None:
         """Leave the database as one file."""
+        self.engine.dispose()
         settle(self.database)
 
     def attach(self, key: str, files: Mapping[str, bytes]) -> None:
@@ -230,7 +287,7 @@ class Tracking:
         found = self.client.get_experiment_by_name(name)
         if found is None and not self.writing:
             raise Refusal(f"the study {self.study!r} has only just begun; make study goes on with it.")
-        place = (self.home / "artifacts" / name.replace(" ", "-")).absolute().as_uri()
+        place = self._place(name)
         if found is None:
             return str(self.client.create_experiment(name, place, tags=tags))
         for tag in (tag for tag in tags if self.writing and tag not in found.tags):
@@ -238,6 +295,10 @@ class Tracking:
         if self.writing and found.artifact_location != place:  # the folder was moved or copied: new runs go here
             rehome(self.database, str(found.artifact_location), place)
         return str(found.experiment_id)
+
+    def _place(self, experiment: str) -> str:
+        """Where the files of an experiment lie."""
+        return (self.home / "artifacts" / experiment.replace(" ", "-")).absolute().as_uri()
 
     def _home_of(self, key: str) -> str:
         """The experiment a run belongs to, by the first word of its key."""
@@ -317,6 +378,27 @@ def _revisions() -> list[str]:
     """The revisions of MLflow's schema, the newest first."""
     scripts = ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
     return [script.revision for script in scripts.walk_revisions()]
+
+
+def _rows(entry: Entry, info: RunInfo) -> dict[Any, list[dict[str, Any]]]:
+    """A finished run as rows of MLflow's tables. Its values are finite: those that are not are not logged."""
+    now, of = info.start_time, {"run_uuid": info.run_id}
+    points = [Metric(name, value, now, 0) for name, value in entry.metrics.items()] + list(_points(entry.curves, now))
+    metrics = [
+        of | {"key": one.key, "value": one.value, "timestamp": now, "step": one.step, "is_nan": False} for one in points
+    ]
+    last = {row["key"]: row for row in metrics}  # of a curve its last point
+    tags = {KEY: entry.key, "mlflow.runName": entry.name, **entry.tags}
+    run = of | {"name": entry.name, "source_type": "UNKNOWN", "source_name": "", "entry_point_name": "", "source_version": "",
+                "user_id": info.user_id, "status": info.status, "start_time": now, "end_time": info.end_time,
+                "lifecycle_stage": info.lifecycle_stage, "artifact_uri": info.artifact_uri, "experiment_id": int(info.experiment_id)}  # fmt: skip
+    return {
+        SqlRun: [run],
+        SqlTag: [of | {"key": name, "value": value} for name, value in tags.items()],
+        SqlParam: [of | {"key": name, "value": str(value)} for name, value in entry.params.items()],
+        SqlMetric: metrics,
+        SqlLatestMetric: list(last.values()),
+    }
 
 
 def _points(curves: Mapping[str, Array], now: int) -> Iterator[Metric]:

@@ -100,6 +100,20 @@ def test_the_one_model_belongs_to_the_winner(finished: Path) -> None:
     assert same_experiment
 
 
+def test_files_that_no_run_names_are_removed(sealed: Path) -> None:
+    """A process may be killed between the files of a network and the row that vouches for them."""
+    (seeds,) = (sealed / "artifacts").glob("*-seeds")
+    claimed = {path.name for path in seeds.iterdir()}
+    assert len(claimed) == 4 * 2 + 3 * 3
+    left = seeds / ("0" * 32) / "artifacts"
+    left.mkdir(parents=True)
+    (left / "replica.npz").write_bytes(b"half of it")
+    before = digest(sealed)
+    assert cli(sealed, "study", *SMALL) == 0
+    assert {path.name for path in seeds.iterdir()} == claimed
+    assert digest(sealed) == before
+
+
 def test_the_report_and_its_figures_lie_beside_the_winner(finished: Path) -> None:
     key = next(key for key in runs(finished) if key.startswith("confirm/winner/"))
     (attached,) = (finished / "artifacts").rglob(f"{_run_id(finished, key)}/artifacts/report")
