@@ -8,6 +8,7 @@ because MLflow stores infinity as 1.8e308 and resuming must be exact; resume and
 
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -131,11 +132,11 @@ class Tracking:
         return len(leftovers)
 
     def _remove_unclaimed(self) -> None:
-        """Remove the files of networks whose rows were never written."""
+        """Remove the files of networks whose rows were never written. A run of whatever study claims its own."""
         with self.engine.connect() as connection:
-            claimed: set[str] = set(connection.scalars(select(SqlRun.run_uuid).where(SqlRun.experiment_id == int(self.seeds))))
+            claimed: set[str] = set(connection.scalars(select(SqlRun.run_uuid)))
         for folder in local_path(self._place(f"{self.study} seeds")).glob("*"):
-            if folder.name not in claimed:
+            if re.fullmatch("[0-9a-f]{32}", folder.name) and folder.name not in claimed:
                 shutil.rmtree(folder)
 
     def _remove_orphans(self) -> None:

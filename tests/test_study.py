@@ -108,10 +108,16 @@ def test_files_that_no_run_names_are_removed(sealed: Path) -> None:
     left = seeds / ("0" * 32) / "artifacts"
     left.mkdir(parents=True)
     (left / "replica.npz").write_bytes(b"half of it")
+    (seeds / "models").mkdir()  # of a study that is called so: its folder is the same
     before = digest(sealed)
     assert cli(sealed, "study", *SMALL) == 0
-    assert {path.name for path in seeds.iterdir()} == claimed
+    assert {path.name for path in seeds.iterdir()} == claimed | {"models"}
     assert digest(sealed) == before
+    name = seeds.name.removesuffix("-seeds")
+    assert cli(sealed, "study", *SMALL, f"NAME={seeds.name}") == 0
+    whole = {path for path in seeds.rglob("*")}
+    assert cli(sealed, "study", *SMALL, f"NAME={name}") == 0
+    assert {path for path in seeds.rglob("*")} == whole
 
 
 def test_the_report_and_its_figures_lie_beside_the_winner(finished: Path) -> None:
