@@ -42,6 +42,8 @@ def test_every_command_of_the_readme_exists() -> None:
         "HELP",
         "DEBUG",
         "MLRUNS",
+        "TO",
+        "KILLS",
     }
     for target, words in commands:
         assert target in TARGETS

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from experiments.cli import SHORT, main
 from experiments.reading import known_keys
 from experiments.report import figures, render
-from experiments.report.words import UNSEEN, number
+from experiments.report.words import UNSEEN, number, points
 from handnet import Dataset
 from handnet.data import DATASETS
 
@@ -200,6 +200,17 @@ def test_a_band_of_survivors_says_so() -> None:
     for text in (render.to_markdown(facts_with("x")), render.to_html(facts_with("x"))):
         assert "1 of 5 seeds diverged" in text
         assert "57.0%" in text
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_sign_of_its_own() -> None:
+    assert [points(value) for value in (0.00004, -0.00004, -0.0, -0.0001, 0.01)] == [
+        "+0.00",
+        "+0.00",
+        "+0.00",
+        "-0.01",
+        "+1.00",
+    ]
+    assert points(-0.0004, 1) == "+0.0"
 
 
 def test_numbers_keep_three_digits() -> None:

@@ -115,9 +115,9 @@ def test_files_that_no_run_names_are_removed(sealed: Path) -> None:
     assert digest(sealed) == before
     name = seeds.name.removesuffix("-seeds")
     assert cli(sealed, "study", *SMALL, f"NAME={seeds.name}") == 0
-    whole = {path for path in seeds.rglob("*")}
+    whole = set(seeds.rglob("*"))
     assert cli(sealed, "study", *SMALL, f"NAME={name}") == 0
-    assert {path for path in seeds.rglob("*")} == whole
+    assert set(seeds.rglob("*")) == whole
 
 
 def test_the_report_and_its_figures_lie_beside_the_winner(finished: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from experiments.analysis import Analysis
 from experiments.comparisons import DECIDES, LEAST_SPLITS, Rivalry, enough_to_word, may_word
 from experiments.rehearsal import ANEW
+from experiments.report.words import points
 from experiments.summary import Confirmed
 from handnet.bands.simulated import ALPHA, ROPE
 from handnet.data import Array
@@ -56,8 +57,8 @@ def _verdict(one: Rivalry, analysis: Analysis) -> str:
         return ""
     band = found.difference.band
     who = "the search, made anew in each," if one.ours == ANEW else f"the {one.ours}"
-    numbers = (f"Over {band.n} fresh divisions of the table {who} calls {100 * band.centre('mean'):+.1f} points "
-               f"[{100 * band.low:+.1f}, {100 * band.high:+.1f}] more of the test cases right than {one.theirs} "
+    numbers = (f"Over {band.n} fresh divisions of the table {who} calls {points(band.centre('mean'), 1)} points "
+               f"[{points(band.low, 1)}, {points(band.high, 1)}] more of the test cases right than {one.theirs} "
                f"(Nadeau-Bengio, {band.coverage:.0%}, p = {found.difference.p:.2g})")  # fmt: skip
     if not may_word(RULE, analysis.rules):
         return f"{numbers}; the rule finds a difference too often where there is none, so it words no verdict."

@@ -46,9 +46,9 @@ def percent(value: float) -> str:
     return f"{value:.1%}"
 
 
-def points(value: float) -> str:
-    """A difference of shares, in points."""
-    return f"{100 * value:+.2f}"
+def points(value: float, digits: int = 2) -> str:
+    """A difference of shares, in points. What rounds to nothing has no sign of its own."""
+    return f"{round(100 * value, digits) + 0.0:+.{digits}f}"
 
 
 def exact(value: float) -> str:
