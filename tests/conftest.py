@@ -24,6 +24,15 @@ settings.register_profile(
 settings.load_profile("handnet")
 
 
+LONG = ("test_killed", "test_keras", "test_disk", "test_study", "test_rehearsal", "test_browser", "test_server")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take minutes first: two workers are then done at the same time."""
+    order = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
+
+
 @pytest.fixture(scope="session")
 def data() -> Dataset:
     return wisconsin()
