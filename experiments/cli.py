@@ -95,9 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refusal as refusal:
         print(f"handnet: {visible(str(refusal))}", file=sys.stderr)
         return refusal.code
-    except (KeyboardInterrupt, Stopped) as stop:
+    except Stopped as stop:
         print(f"\n{INTERRUPTED}", file=sys.stderr)
-        return stop.code if isinstance(stop, Stopped) else 130
+        return stop.code
     except BrokenPipeError:  # whoever read our output has left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -122,6 +122,16 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     code = main(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    try:
+        sys.stdout.flush()
+    except OSError as fault:
+        if not code:
+            print(
+                f"handnet: the output could not be written ({fault.strerror}); the rest is done and kept.",
+                file=sys.stderr,
+            )
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would fail at it once more
+        code = code or 1
     sys.exit(code)
 
 
@@ -257,7 +267,7 @@ def ui(options: argparse.Namespace) -> int:
     try:
         _announce(home, port, server)
         return server.wait()
-    except (KeyboardInterrupt, Stopped):
+    except Stopped:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
         print("\nMLflow's pages are closed.")

@@ -45,8 +45,10 @@ class Interrupt:
 
 
 def stop_at_once() -> None:
-    """Outside the safe places: SIGTERM like Ctrl-C."""
-    signal.signal(signal.SIGTERM, _raise)
+    """Outside the safe places. Not by a KeyboardInterrupt: Python ends by signal when one has passed through an `exec`
+    that some library makes while it is imported, although it was caught."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _raise)
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:

@@ -184,7 +184,8 @@ class Tracking:
                 tables.setdefault(table, []).extend(rows)
         with self.engine.begin() as connection:
             for table, rows in tables.items():
-                connection.execute(insert(table), rows)
+                if rows:  # networks that diverged may have no metric at all
+                    connection.execute(insert(table), rows)
         for entry, run in zip(entries, runs, strict=True):
             reached("finished", entry.key)
             self.runs[entry.key] = run

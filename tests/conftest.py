@@ -45,7 +45,8 @@ def parts(data: Dataset) -> Split:
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """The command line sets a handler; the test runner gets its own back."""
-    before = signal.getsignal(signal.SIGTERM)
+    """The command line sets handlers; the test runner gets its own back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -64,6 +64,7 @@ class Child:
         self.home = home
         self.printed = Path(tempfile.mkstemp(dir=home.parent, suffix=".printed")[1])
         words = (words[0], f"MLRUNS={home}", *words[1:])
+        sys.stdout.flush()  # or the child would say it again
         self.pid = os.fork()
         if self.pid == 0:
             code = 99
