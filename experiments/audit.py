@@ -1,5 +1,6 @@
 """Known vulnerabilities of the packages a lock pins, by pip-audit."""
 
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -21,7 +22,8 @@ def audit(lock: Path) -> str:
                "-r", str(lock)]  # fmt: skip
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode == 0:
-        return f"No vulnerability is known of the {lock.read_text().count('==')} packages of {lock.name}."
+        pinned = re.findall(r"^[^#\s]+==", lock.read_text(), re.MULTILINE)
+        return f"No vulnerability is known of the {len(pinned)} packages of {lock.name}."
     if found.stdout.strip():
         print(found.stdout)
         raise Refusal(

@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -241,11 +243,12 @@ def audit(options: argparse.Namespace) -> int:
 def backup(options: argparse.Namespace) -> int:
     """make backup: a copy of all studies, taken while one may be writing"""
     home = Path(options.mlruns)
-    to = Path(options.to or home.absolute().with_name(time.strftime(f"{home.absolute().name}-backup-%Y%m%d-%H%M%S")))
+    name = f"{home.resolve().name}-backup-{time.strftime('%Y%m%d-%H%M%S')}"
+    to = Path(options.to or home.resolve().with_name(name))
     from experiments.stores import backup as copy
 
     copy(home, to)
-    print(f"Copied {home} to {to}; make report MLRUNS={to} reads it.")
+    print(f"Copied {home} to {to}; make report MLRUNS={shlex.quote(str(to))} reads it.")
     return 0
 
 
@@ -260,6 +263,10 @@ def ui(options: argparse.Namespace) -> int:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise Refusal(f"port {port} is in use; choose another with PORT={port + 1}.") from None
+    from experiments.stores import locked, rehome_all
+
+    with suppress(Refusal), locked(home):  # unless a study is writing, which does it itself, or nothing can be written
+        rehome_all(home)
     print(f"MLflow is starting on http://127.0.0.1:{port} (this machine only; Ctrl-C stops it).", flush=True)
     command = [sys.executable, "-m", "experiments.pages", str(home.absolute()), str(port)]
     # A session of its own: Ctrl-C reaches us alone, and the server is asked politely.
@@ -268,10 +275,12 @@ def ui(options: argparse.Namespace) -> int:
         _announce(home, port, server)
         return server.wait()
     except Stopped:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
         print("\nMLflow's pages are closed.")
         return 0
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
 
 
 def _announce(home: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
@@ -284,7 +293,7 @@ def _announce(home: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
         time.sleep(0.2)
-    for study, page in found.items():
+    for study, page in found.items() if server.poll() is None else ():
         print(f"  {study}: http://127.0.0.1:{port}{page}", flush=True)
 
 

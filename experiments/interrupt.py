@@ -47,8 +47,9 @@ class Interrupt:
 def stop_at_once() -> None:
     """Outside the safe places. Not by a KeyboardInterrupt: Python ends by signal when one has passed through an `exec`
     that some library makes while it is imported, although it was caught."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _raise)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _raise)
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:

@@ -24,8 +24,8 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 FAMILIES = ("artifacts", "datasets", "experiments", "gateway-proxy", "get-trace-artifact", "label-schemas", "logged-models", "metrics",
             "model-versions", "registered-models", "runs", "server-info", "traces", "unified-traces")  # fmt: skip
 OPEN = re.compile(
-    rf"/(ajax-)?api/\d\.\d/?mlflow/({'|'.join(FAMILIES)})(/|$)"
-    "|/(graphql|get-artifact|model-versions/get-artifact|health|version)?$|/static-files/"
+    rf"/(ajax-)?api/\d\.\d/mlflow/({'|'.join(FAMILIES)})(/|\Z)"
+    r"|/(graphql|get-artifact|model-versions/get-artifact|health|version)?\Z|/static-files/"
 )
 HEADERS = [
     (b"content-type", b"text/plain; charset=utf-8"),
@@ -82,7 +82,7 @@ def serve(home: Path, port: int) -> None:
     os.environ[ARTIFACT_ROOT_ENV_VAR] = (home / "artifacts").as_uri()
     from mlflow.server.fastapi_app import app
 
-    uvicorn.run(Gate(app, port), host="127.0.0.1", port=port, log_level="warning", proxy_headers=False,
+    uvicorn.run(Gate(app, port), host="127.0.0.1", port=port, workers=1, log_level="warning", proxy_headers=False,
                 timeout_graceful_shutdown=2)  # fmt: skip
 
 

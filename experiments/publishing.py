@@ -7,7 +7,7 @@ the commit. A run of this folder's without it was cut short, and is deleted befo
 
 import logging
 import os
-import platform
+import uuid
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -49,7 +49,9 @@ class Publisher:
         self.tracking, self.screen, self.check = tracking, screen, check
         self.server = _without_credentials(address)
         self.client = MlflowClient(tracking_uri=self.server)
-        self.origin = canonical_hash([platform.node(), str(tracking.home.resolve())])[:16]
+        if tracking.noted("origin") is None:
+            tracking.note("origin", uuid.uuid4().hex)
+        self.origin = canonical_hash([tracking.noted("origin"), str(tracking.home.resolve())])[:16]
         self.there: set[str] = set()
         self.fault = ""
 
@@ -60,13 +62,14 @@ class Publisher:
                 f"{self.server} does not answer; everything is kept here and will be sent by the next make study."
             )
 
-    def publish(self) -> int:
-        """Send what is finished here and not there. Returns how many runs are not known to be there."""
+    def publish(self, done: bool) -> int:
+        """Send what is finished here and not there; done: the study is, so what newer runs replace is removed there.
+        Returns how many runs are not known to be there."""
         for _ in range(PASSES):
             if not self._answers():
                 break
             try:
-                self._send_all()
+                self._send_all(done)
                 break
             except Unwelcome as refusal:
                 self.fault = str(refusal)
@@ -85,7 +88,7 @@ class Publisher:
         self.fault = "" if answer.status_code < 500 else f"it answers with status {answer.status_code}"
         return not self.fault
 
-    def _send_all(self) -> None:
+    def _send_all(self, done: bool) -> None:
         """One pass: remove what was cut short, send what is missing, remove what newer runs replace."""
         here = self.tracking.homes()
         homes = {one: self._experiment(one) for one in here}
@@ -107,7 +110,7 @@ class Publisher:
                     bar.advance(1, f"sent to {self.server}")
         self._renew([run for run in ours if run.data.tags[KEY].startswith("confirm/")])
         stale = [run for run in ours if run.data.tags[KEY].split("/")[0] in SUPERSEDED]
-        self._delete([run for run in stale if run.data.tags[KEY] not in self.tracking.runs], homes)
+        self._delete([run for run in stale if done and run.data.tags[KEY] not in self.tracking.runs], homes)
 
     def _send(self, run: Run, experiment: str, model: LoggedModel | None) -> None:
         files = self.tracking.folder(run)

@@ -96,14 +96,16 @@ def server_address(text: str) -> str | None:
     repeat what may hold a password."""
     if not text.strip():
         return None
-    parts = urlsplit(text.strip())
+    scheme = text.strip().partition(":")[0]
     try:
+        parts = urlsplit(text.strip())
         sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
+        sound = sound and not parts.query and not parts.fragment
+    except ValueError:  # a port that is no number, a host that is none; what it says may repeat a password
         sound = False
-    if not sound or parts.query or parts.fragment:
+    if not sound:
         raise Refusal("MLFLOW_TRACKING_URI must be the address of an MLflow server, as in http://127.0.0.1:5000, but is "
-                      f"{parts.scheme + ':...' if parts.scheme else 'none'}; "
+                      f"{scheme + ':...' if re.fullmatch('[a-z][a-z0-9+.-]*', scheme) else 'none'}; "
                       "a study is kept in mlruns/ in any case: unset it to keep it there alone.")  # fmt: skip
     return text.strip()
 

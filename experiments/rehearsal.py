@@ -19,7 +19,7 @@ from experiments.settings import Refusal, Settings, canonical_hash
 from experiments.summary import heard, objective
 from experiments.workers import Bench, Replicas, layer_parts, layers_of, to_npz
 from handnet.backend import Layer
-from handnet.data import Array, Table
+from handnet.data import Array, Dataset, Table
 from handnet.recipe import Recipe
 from handnet.splits import split
 
@@ -155,6 +155,16 @@ class Rehearser:
     def _rehearsal(self, split_seed: int, bench: Bench, test: Table, logits: Mapping[str, Array],
                    winner: Trained | None = None) -> Rehearsal:  # fmt: skip
         return Rehearsal(split_seed, test.y, len(test.y) / len(bench.parts.train.y), logits, winner)
+
+
+def check_divisions(settings: Settings, data: Dataset) -> None:
+    """That the table can be divided by every split seed, before anything is opened. Raises Refusal."""
+    for split_seed in settings.split_seeds:
+        try:
+            split(data, **{**vars(settings.split), "seed": split_seed})
+        except ValueError as fault:
+            raise Refusal(f"the table cannot be divided anew with split seed {split_seed}: {fault} Nothing was opened; SPLITS=0 "
+                          "leaves the fresh divisions out.") from None  # fmt: skip
 
 
 def _on(bench: Bench, replicas: Replicas, test: Table) -> Array:

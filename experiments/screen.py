@@ -1,5 +1,6 @@
 """What a person sees in the terminal: progress while it runs, one screen when it is done."""
 
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -98,9 +99,11 @@ class Screen:
             for row in facts["missed"]
             if row["role"] == "winner" and row["part"] == ("test" if opening else "val")
         ]
-        case = worst[0] if worst else facts["watched"][0]["case"] if facts["watched"] else 0
+        watched = [one["case"] for one in facts["watched"] if one["part"]]
+        case = next(iter([*worst, *watched]), None)
         self.out.print(f"Report:   {where}/report.html (also .md and .json)\nMLflow:   make ui", markup=False)
-        self.out.print(f"A case:   make case ID={case}{name}", markup=False)
+        if case is not None:
+            self.out.print(f"A case:   make case ID={shlex.quote(case).replace('$', '$$')}{name}", markup=False)
 
     def case(self, facts: Mapping[str, Any], page: str) -> None:
         """One case: its story, what carried it, what each configuration says of it."""

@@ -31,6 +31,7 @@ class Opening:
     seeds: int
     when: str
     data: str
+    table: str
     cases: tuple[str, ...]
     ordinal: int
     seen_before: int
@@ -45,13 +46,15 @@ class Ledger:
     def openings(self) -> list[Opening]:
         """Every distinct opening, in order."""
         found: dict[str, Opening] = {}
-        rehearsed: set[str] = set()  # the data whose every row was read by some study's rehearsals
+        rehearsed: set[str] = set()  # names and digests of the data whose every row was read by some study's rehearsals
         for entry in self._events():
             if entry["event"] == "rehearsed":
-                rehearsed.add(entry["data"])
+                rehearsed |= _named(entry)
             elif entry["event"] == "opened" and entry["id"] not in found:
                 earlier = list(found.values())
-                seen = {case for one in earlier if one.data == entry["data"] for case in one.cases}
+                # The same table under another name, or another under the same name: rather counted too often than too seldom.
+                same = [one for one in earlier if {one.data, one.table} & _named(entry)]
+                seen = {case for one in same for case in one.cases}
                 cases = set(entry["cases"])
                 fields = {
                     name: entry[name]
@@ -59,10 +62,11 @@ class Ledger:
                 }
                 found[entry["id"]] = Opening(
                     **fields,
+                    table=entry.get("table", ""),
                     configs=tuple(entry["configs"]),
                     cases=tuple(entry["cases"]),
                     ordinal=1 + sum(one.test == entry["test"] for one in earlier),
-                    seen_before=len(cases if entry["data"] in rehearsed else seen & cases),
+                    seen_before=len(cases if _named(entry) & rehearsed else seen & cases),
                 )
         return list(found.values())
 
@@ -83,7 +87,7 @@ class Ledger:
     ) -> Callable[[str], Opening | None]:
         """What SealedTest.open wants: given the digest of the test rows it writes the opening down and returns it.
 
-        facts: trials and seeds of the study, data (its name) and cases (the ids of the test rows).
+        facts: trials and seeds of the study, data (its name), table (its digest) and cases (the ids of the test rows).
         """
 
         def record(test: str) -> Opening | None:
@@ -103,7 +107,9 @@ class Ledger:
         """Note, before it happens, that a study redraws the whole table, and how often: from then on every row has been in
         a test. A larger number later is another line, a smaller one is none."""
         if splits > max(self.rehearsals(opening), default=0):
-            self._append("rehearsed", {"id": opening.id, "data": opening.data, "splits": splits})
+            self._append(
+                "rehearsed", {"id": opening.id, "data": opening.data, "table": opening.table, "splits": splits}
+            )
 
     def rehearsals(self, opening: Opening) -> list[int]:
         """How many fresh divisions a study made, each time it made more."""
@@ -127,6 +133,11 @@ class Ledger:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         append_line(self.path, json.dumps({"event": event, "when": when, **entry}))
         reached("recorded", event)
+
+
+def _named(entry: dict[str, Any]) -> set[str]:
+    """What names the data of an event: its name, and its digest where that was written down."""
+    return {entry[name] for name in ("data", "table") if entry.get(name)}
 
 
 def opening_id(test: str, configs: Sequence[str], fingerprint: str) -> str:

@@ -76,7 +76,10 @@ def backup(home: Path, to: Path) -> None:
     unborn = to.with_name(f".{to.name}.new")
     if unborn.exists():
         shutil.rmtree(unborn)
-    unborn.mkdir(parents=True)
+    try:
+        unborn.mkdir(parents=True)
+    except OSError as fault:
+        raise Refusal(f"{to} cannot be made ({fault.strerror}); choose another folder with TO=.") from None
     for name in ("optuna.db", "mlflow.db"):
         if (home / name).exists():
             _copy_database(home / name, unborn / name)
@@ -85,6 +88,7 @@ def backup(home: Path, to: Path) -> None:
             shutil.copytree(home / name, unborn / name, ignore=shutil.ignore_patterns(".*.new"))
     if (home / "openings.jsonl").exists():
         shutil.copy2(home / "openings.jsonl", unborn)
+    rehome_all(unborn, to)
     os.sync()
     os.replace(unborn, to)
     _fsync(to.parent)
@@ -167,7 +171,9 @@ def check_schema(path: Path, program: str, current: str, older: Collection[str],
     with _connected(path) as db:
         try:
             found = str(db.execute("SELECT version_num FROM alembic_version").fetchone()[0])
-        except (sqlite3.DatabaseError, TypeError):
+        except (sqlite3.OperationalError, TypeError) as fault:
+            if "no such" not in str(fault) and not isinstance(fault, TypeError):
+                raise
             raise Refusal(
                 f"{path} holds no tables of {program}; it was left as it is: move it aside and start again.", 1
             ) from None
@@ -180,6 +186,17 @@ def check_schema(path: Path, program: str, current: str, older: Collection[str],
     )
     raise Refusal(f"{path} was made by {age} {program} (schema {found}, here {current}); it was left as it is: make backup first, "
                   f"{then}.", 1)  # fmt: skip
+
+
+def rehome_all(home: Path, to: Path | None = None) -> None:
+    """Let the MLflow database of a folder that was moved or copied name the files where they lie now; to: where it will be."""
+    new = ((to or home) / "artifacts").absolute().as_uri()
+    with _connected(home / "mlflow.db") as db:
+        places = [str(place) for (place,) in db.execute("SELECT artifact_location FROM experiments")]
+    for place in places:
+        root, _, tail = place.rpartition("/")
+        if root.endswith("/artifacts") and root != new:
+            rehome(home / "mlflow.db", place, f"{new}/{tail}")
 
 
 def rehome(path: Path, old: str, new: str) -> None:
@@ -261,7 +278,10 @@ def check_sound(path: Path) -> None:
             answer = db.execute("PRAGMA quick_check").fetchone()[0]
             tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.DatabaseError as fault:
-        if getattr(fault, "sqlite_errorcode", 0) & 0xFF in DISK_FAULTS:
+        code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise Refusal(f"{path} is held by another program; try again when that is done.", 75) from None
+        if code in DISK_FAULTS:
             raise  # of the disk; of the file nothing is known
         answer, tables = str(fault), 0
     if answer != "ok" or not tables:

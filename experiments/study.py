@@ -23,7 +23,7 @@ from experiments.publishing import Publisher
 from experiments.reading import load, moved, read
 from experiments.reasons import Reasons
 from experiments.records import Records, is_stored, read_confirmed, read_rehearsal, read_rehearsals, read_streams
-from experiments.rehearsal import Rehearsals, Rehearser
+from experiments.rehearsal import Rehearsals, Rehearser, check_divisions
 from experiments.report import facts, render
 from experiments.report.case_facts import watched
 from experiments.screen import Bar, Clock, Screen
@@ -84,14 +84,14 @@ class Study:
                 if self.search.remove_leftovers() + self.tracking.remove_leftovers():
                     self.screen.say("Going on with a study that was interrupted; all it had finished is kept.")
             self._search()
-            self._publish()
+            self._publish(done=False)
             winner = self.search.winner(self.settings.trials)
             if winner is None:
                 raise Refusal(f"all {self.settings.trials} configurations diverged on some seed, so there is nothing to "
                               "confirm; lower space.learning_rate.high, or look at the runs with make ui.", 1)  # fmt: skip
             self.commit = self._confirm(self.settings.recipe(**winner.params))
             found = self.report()
-            self._publish()
+            self._publish(done=True)
             self.tracking.close()
             self.search.close()
         return found
@@ -167,11 +167,11 @@ class Study:
         """Where the report lies."""
         return self.home / "reports" / self.name
 
-    def _publish(self) -> None:
+    def _publish(self, done: bool) -> None:
         """Send what is finished to the server, if there is one: after the search, and at the end."""
         if self.publisher:
             with self.clock("publish"):
-                self.unsent = self.publisher.publish()
+                self.unsent = self.publisher.publish(done)
 
     def _search(self) -> None:
         finished = self.search.finished()
@@ -200,6 +200,8 @@ class Study:
         frozen = candidates(winner, self.settings)
         with self.screen.progress("confirm", len(frozen) * self.settings.confirm.seeds, 0) as bar:
             trained = [self._replicas(one.recipe, self.settings.confirm_seeds, one.role, bar) for one in frozen]
+        if self.may_open:
+            check_divisions(self.settings, self.bench.data)
         opening, test = self._open([self.bench.config_id(one.recipe) for one in frozen]) or (None, None)
         keys = self._rehearse(Rehearser(self.settings, self.bench, frozen, opening), test) if opening and test else ()
         rivals = baselines(self.bench.parts.train)
@@ -288,7 +290,7 @@ class Study:
             return None
         record = self.ledger.recorder(
             self.name, self.fingerprint, configs, trials=self.settings.trials, seeds=self.settings.confirm.seeds,
-            data=self.bench.data.name, cases=[str(case) for case in test.case_ids],
+            data=self.bench.data.name, table=self.bench.data.digest, cases=[str(case) for case in test.case_ids],
         )  # fmt: skip
         rows = test.open(record)
         opening = self.ledger.find(opening_id(test.digest, configs, self.fingerprint))

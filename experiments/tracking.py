@@ -49,7 +49,7 @@ from sqlalchemy import create_engine, insert, select
 from experiments import views
 from experiments.milestones import reached
 from experiments.settings import Refusal
-from experiments.stores import born, check_schema, rehome, settle
+from experiments.stores import born, check_schema, rehome, settle, sqlite_uri
 from experiments.summary import curve_epochs
 from experiments.workers import Replicas
 from handnet.data import Array
@@ -136,7 +136,8 @@ class Tracking:
         with self.engine.connect() as connection:
             claimed: set[str] = set(connection.scalars(select(SqlRun.run_uuid)))
         for folder in local_path(self._place(f"{self.study} seeds")).glob("*"):
-            if re.fullmatch("[0-9a-f]{32}", folder.name) and folder.name not in claimed:
+            ours = re.fullmatch("[0-9a-f]{32}", folder.name) and folder.is_dir() and not folder.is_symlink()
+            if ours and folder.name not in claimed:
                 shutil.rmtree(folder)
 
     def _remove_orphans(self) -> None:
@@ -368,7 +369,7 @@ class ServedModel:
 
 def pages(home: Path) -> dict[str, str]:
     """Where MLflow's server shows each study of a folder, the newest first: the address behind the host."""
-    client = MlflowClient(tracking_uri=f"sqlite:///{(home / 'mlflow.db').absolute()}")
+    client = MlflowClient(tracking_uri=sqlite_uri(home / "mlflow.db"))
     return {one.name: views.link(one.experiment_id) for one in client.search_experiments() if KEY in one.tags}
 
 

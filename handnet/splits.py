@@ -67,6 +67,9 @@ class Split:
         return next(part for part, rows in parts.items() if row in rows)
 
 
+FARTHEST = 1e12  # standard deviations: products of four layers of it still fit in float32
+
+
 def split(
     data: Dataset,
     *,
@@ -109,8 +112,9 @@ def split(
     for name, part in (("train", train_rows), ("val", val_rows), ("test", test_rows)):
         counts = np.bincount(data.y[part], minlength=2)
         if counts.min() < 2:
+            even = "" if stratify else "stratify=True, "
             raise ValueError(f"the {name} part needs 2 cases of each class, but has {counts[0]} and {counts[1]}; use "
-                             "stratify=True, other shares or another split seed.")  # fmt: skip
+                             f"{even}larger shares, more cases or another split seed.")  # fmt: skip
         if len(part) > len(train_rows):
             raise ValueError(
                 f"the train part must be the largest, but has {len(train_rows)} cases and {name} {len(part)}."
@@ -119,7 +123,13 @@ def split(
 
 
 def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array) -> Split:
+    """Raises ValueError when a value is so far from the train rows that no network stays finite on it."""
     scaler = StandardScaler().fit(data.X[train_rows])
+    far = np.abs((data.X - scaler.mean_) / scaler.scale_)
+    row, column = np.unravel_index(far.argmax(), far.shape)
+    if not far[row, column] <= FARTHEST:
+        raise ValueError(f"case {data.case_ids[row]} lies {far[row, column]:.0e} standard deviations of the train rows from their mean "
+                         f"in {data.feature_names[column]!r}; look at that value.")  # fmt: skip
 
     def table(rows: Array) -> Table:
         scaled: Any = scaler.transform(data.X[rows])

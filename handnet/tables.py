@@ -21,7 +21,7 @@ from handnet.data import Array, Dataset
 
 MOST_BYTES = 256 * 2**20  # read whole, as text; a larger file wants another tool before this one
 MOST_CELLS = 20_000_000
-LARGEST = 1e30  # its square still fits in float64, and it in float32: the scaler and the networks stay finite
+LARGEST = 1e30  # its square still fits in float64, and it in float32: the scaler stays finite
 MISSING = {"", "na", "n/a", "nan", "null", "none"}
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 SHOWN = 5  # names or values a sentence lists before it counts the rest
@@ -41,7 +41,7 @@ def read_csv(path: str | PathLike[str], target: str, positive: str, id: str | No
     target: the column of the labels, of which there are two; positive: the label that becomes class 1; id: the column
     that names the cases, kept as text; without it a case is named by its row number, from 0. Every other column is a
     measurement. Columns whose names differ in a word for a statistic alone (mean radius, radius_worst) are a family.
-    Columns that never vary are left out, with a UserWarning; so are repeated rows and a likely id counted or named.
+    A UserWarning names columns that never vary and a likely id, and counts repeated rows.
 
     Raises ValueError, one sentence with the file, the line, the column and what to do, when the table cannot be used
     as it is: unreadable, ragged, missing or infinite values, text among numbers, not two classes, ids that repeat.
@@ -91,7 +91,7 @@ def _columns(text: str) -> _Text:
     if not text.strip():
         raise ValueError("it is empty; the first line must hold the names of the columns.")
     rows = _rows(text)
-    _, names = next(rows)
+    _, names = next(rows, (1, [""]))
     _check_names(names)
     if text.count("\n") * len(names) > MOST_CELLS:
         raise ValueError(f"it has about {text.count(chr(10))} rows of {len(names)} cells, and at most {MOST_CELLS} cells "
@@ -129,10 +129,10 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
 def _separator(text: str) -> str:
     header = text.lstrip().partition("\n")[0]
     counts = {mark: header.count(mark) for mark in ",\t;|"}
+    if counts["\t"] and counts["\t"] >= counts[","]:
+        return "\t"
     if counts[","] or not any(counts.values()):
         return ","
-    if counts["\t"]:
-        return "\t"
     mark = max(counts, key=lambda one: counts[one])
     raise ValueError(f"its columns are separated by {mark!r}; save it with commas or tabs between the columns and points in "
                      "the numbers.")  # fmt: skip
@@ -163,7 +163,8 @@ def _dataset(name: str, text: _Text, target: str, positive: str, id: str | None)
     y, negative = _labels(text, target, positive)
     ids = np.arange(len(y)) if id is None else _ids(text, id)
     measured = {column: cells for column, cells in text.columns.items() if column not in (target, id)}
-    numbers = _varying(_numbers(measured, text.lines))
+    numbers = _numbers(measured, text.lines)
+    _check_varying(numbers)
     X = np.column_stack(list(numbers.values()))
     _remark(numbers, X, y, id)
     return Dataset(name, X, y, ids, tuple(numbers), families(tuple(numbers)), (negative, positive))
@@ -233,15 +234,15 @@ def _unfit(cell: str) -> str | None:
     return "is not a number"
 
 
-def _varying(numbers: Mapping[str, Array]) -> dict[str, Array]:
+def _check_varying(numbers: Mapping[str, Array]) -> None:
+    """Columns that never vary stay: whether one does may hang on a row that is sealed later."""
     constant = [name for name, values in numbers.items() if values.min() == values.max()]
     if len(constant) == len(numbers):
         raise ValueError(
             "no column varies, so there is nothing to learn from; a table needs measurements beside its target."
         )
     if constant:
-        warnings.warn(f"left out, because they never vary: {_listed(map(repr, constant))}.", stacklevel=4)
-    return {name: values for name, values in numbers.items() if name not in constant}
+        warnings.warn(f"they never vary, so they tell nothing apart: {_listed(map(repr, constant))}.", stacklevel=4)
 
 
 def _remark(numbers: Mapping[str, Array], X: Array, y: Array, id: str | None) -> None:

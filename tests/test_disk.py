@@ -17,6 +17,7 @@ from canonical import digest, query, runs, trials
 from test_corpus import contents, refused, study_name
 
 from experiments.cli import main
+from handnet import Dataset, read_csv, split
 
 ROOT = Path(__file__).parent.parent
 FEW = ["SEEDS=2", "CONFIRM=2", "space.epochs.high=12", "SPLITS=0"]
@@ -245,6 +246,48 @@ def test_nobody_listens(shell: str, codes: tuple[int, ...], grown: Path) -> None
     assert found.returncode in codes
     assert "Traceback" not in found.stderr
     assert "Exception ignored" not in found.stderr
+
+
+def divides(data: Dataset, seed: int) -> bool:
+    try:
+        split(data, seed=seed, stratify=False)
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.mark.filterwarnings("ignore:.* rows repeat an earlier one")
+def test_a_table_that_cannot_be_divided_anew_is_refused_before_the_opening(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    rows = [f"{place % 7},{place * place % 31},{'M' if place % 11 == 0 else 'B'}" for place in range(120)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
+    data = read_csv(tmp_path / "t.csv", "y", "M")
+    sound = next(seed for seed in range(50) if divides(data, seed))  # the study's own split is no trouble
+    table = [f"DATA={tmp_path / 't.csv'}", "TARGET=y", "POSITIVE=M", "STRATIFY=0", "SPLITS=40", f"SPLIT_SEED={sound}"]
+    few = ["TRIALS=1", "SEEDS=2", "CONFIRM=2", "space.epochs.high=12", "OPEN=1"]
+    assert main(["study", f"MLRUNS={tmp_path / 'm'}", *few, *table]) == 2
+    said = capsys.readouterr().err
+    assert "the table cannot be divided anew with split seed" in said
+    assert "Nothing was opened; SPLITS=0 leaves the fresh divisions out." in said
+    assert not (tmp_path / "m" / "openings.jsonl").exists()
+
+
+def test_a_value_no_network_stays_finite_on_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    rows = [
+        f"{place},{'1e30' if place == 17 else place % 5 * 1e-10:},{'M' if place % 3 else 'B'}" for place in range(90)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
+    few = ["TRIALS=1", "SEEDS=2", "CONFIRM=2", "space.epochs.high=12", "SPLITS=0", "OPEN=1"]
+    codes = set()
+    for split_seed in range(1, 6):  # in train rows it is a large spread, in the others a distance
+        home = tmp_path / str(split_seed)
+        words = [f"MLRUNS={home}", f"DATA={tmp_path / 't.csv'}", "TARGET=y", "POSITIVE=M", f"SPLIT_SEED={split_seed}"]
+        codes.add(code := main(["study", *words, *few]))
+        said = capsys.readouterr().err
+        assert code == 0 or ("case 17 lies" in said and "in 'b'; look at that value" in said)
+        assert (home / "openings.jsonl").exists() == (code == 0)
+    assert codes == {0, 2}
 
 
 def test_another_process_writes(begun: Path, capsys: pytest.CaptureFixture) -> None:

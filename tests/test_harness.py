@@ -230,6 +230,19 @@ def test_a_line_cut_short_is_dropped(tmp_path: Path, cut: int) -> None:
     assert stores.whole_lines(path) == [*whole, "third"]
 
 
+def test_a_database_that_is_held_is_not_called_broken(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("CREATE TABLE t (x)")
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(Refusal, match="held by another program; try again") as refusal:
+            stores.check_sound(path)
+        assert refusal.value.code == 75
+    finally:
+        holder.close()
+
+
 def test_the_log_of_a_deleted_database_does_not_come_back(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     code = f"import sqlite3, os; d = sqlite3.connect({str(path)!r}); d.execute('PRAGMA journal_mode=WAL'); d.execute('CREATE TABLE old (a)'); d.commit(); os._exit(0)"
@@ -297,5 +310,10 @@ def test_distinct_openings_are_counted_and_repeats_are_not(tmp_path: Path) -> No
     events = [json.loads(line)["event"] for line in (tmp_path / "openings.jsonl").read_text().splitlines()]
     assert events == ["opened", "opened", "opened", "graded"]
     assert ledger.of_study("f2").study == "b"
+    # The same table under another name is the same table, and so is another under the same name.
+    known = facts | {"table": "digest"}
+    assert ledger.recorder("d", "f4", ["c1"], **known | {"data": "e", "cases": ["7", "8"]})("e rows").seen_before == 0
+    assert ledger.recorder("e", "f5", ["c1"], **known | {"data": "g", "cases": ["8", "9"]})("g rows").seen_before == 1
+    assert ledger.recorder("f", "f6", ["c1"], **known | {"table": "z", "cases": ["1", "9"]})("d rows").seen_before == 1
     assert ledger.of_study("f9") is None
     assert opening_id("rows", ["c1"], "f") != opening_id("rows", ["c1"], "g")

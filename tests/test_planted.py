@@ -63,7 +63,7 @@ def document(bench: Bench, opened: Table, wrong: dict[int, list[int]]) -> dict[s
     params = {"learning_rate": 1e-3, "dropout": 0.2, "epochs": 2}
     tried = [Tried(Finished(place, params, 0.1, "c", 0), replicas) for place in range(2)]
     found = analyse(SETTINGS, bench, confirmed, tried, opened, None)
-    opening = Opening("o", bench.parts.test.digest, "s", "f", (), 2, 5, "2026-01-01T00:00:00Z", "d", (), 1, 0)
+    opening = Opening("o", bench.parts.test.digest, "s", "f", (), 2, 5, "2026-01-01T00:00:00Z", "d", "t", (), 1, 0)
     whole = facts.document(
         "planted", "f", SETTINGS, bench, confirmed, tried, found, None, {}, opening, [], (opened.X, opened.y), {}, {}
     )
@@ -137,7 +137,7 @@ def test_the_verdict_counts_what_was_planted(planted: dict[str, Any], opened: Ta
     n, text = len(opened.y), planted["json"]["verdict"]
     assert f"Of the {n} test cases the winner calls {1 - MISSED.mean() / n:.3f} [" in text
     assert "No case is called wrong by every seed; on 5 more the call depends on the seed." in text
-    assert "Without fresh divisions of the table nothing is said of it against logistic regression." in text
+    assert "Without fresh divisions of the table no verdict is given on it against logistic regression." in text
     assert text in planted["html"].replace("&#39;", "'")
 
 

@@ -190,16 +190,16 @@ def test_a_server_that_cannot_take_artifacts_says_why(server: Server, home: Path
     client.create_experiment("local folder", str(server.home / "nowhere"))
     publisher = Publisher(elsewhere, server.url, Screen(), lambda: None)
     elsewhere.runs["seed/x/1"] = next(iter(Tracking(home, name, create=False).runs.values()))
-    assert publisher.publish() == 1
+    assert publisher.publish(done=True) == 1
     assert "start it with --serve-artifacts" in publisher.fault
     client.delete_experiment(client.get_experiment_by_name("local folder").experiment_id)
-    assert publisher.publish() == 1
+    assert publisher.publish(done=True) == 1
     assert "is deleted" in publisher.fault
     assert KEY not in client.get_experiment_by_name("local folder").tags
 
 
 @pytest.mark.parametrize("address", [f"postgresql://u:{PLANTED}@h/db", "sqlite:///mlflow.db", "./mlruns", "databricks", "file:///x",
-                                     "http://", "http://h:port", f"https://h/?password={PLANTED}", "ftp://h"])  # fmt: skip
+                                     "http://", "http://h:port", f"https://h/?password={PLANTED}", "ftp://h", f"http://u:{PLANTED}\u2100@host", f"http://u:[{PLANTED}@host:1"])  # fmt: skip
 def test_only_the_address_of_a_server_is_taken(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -71,7 +71,10 @@ def document(
         "rules": [one._asdict() | {"may_word": may_word(one.what, analysis.rules)} for one in analysis.rules],
         "selection": _selection(analysis),
         "wilks": _wilks(settings.confirm.seeds),
-        "watched": [watched(case, bench, confirmed, test, reasons) for case in settings.report.watch],
+        # Those of study.toml are ids of the built-in table.
+        "watched": [
+            watched(case, bench, confirmed, test, reasons) for case in settings.report.watch if not settings.data.path
+        ],
         "missed": missed(confirmed, bench, test),
         "stories": stories(confirmed, bench, test, reasons),
         "search": _search(tried, settings, bench.parts.val.y, confirmed[0])

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from experiments.report import figures
 from experiments.report.tables import grids, parts, too_few
-from experiments.report.words import interval, number, percent, visible
+from experiments.report.words import interval, number, part_name, percent, visible
 from experiments.stores import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -111,12 +111,12 @@ def _figures(facts: Mapping[str, Any]) -> dict[str, Picture]:
     for part in parts(facts):
         rows = [band for band in bands if band["part"] == part or (part == "test" and band["part"] == "rehearsal")]
         rows.sort(key=lambda band: order.index(band["role"]) if band["role"] in order else len(order))
-        name = "validation" if part == "val" else part
+        name = part_name(part)
         found["forest" if part == parts(facts)[0] else f"Bands on {name} rows"] = Picture(
             figures.forest(rows, f"accuracy on {name} rows"), f"Accuracy on {name} rows: the bands of the table below, one line each",
             "Each line is a band: how many were varied in brackets, and what it covers; the tick is its middle.",
         )  # fmt: skip
-    last = "validation" if parts(facts)[0] == "val" else parts(facts)[0]
+    last = part_name(parts(facts)[0])
     if facts["seed_scores"]:
         found["every seed"] = Picture(figures.every_seed(facts["seed_scores"], last), f"Every confirmation seed's accuracy and log loss on {last} rows",
                                        f"Every dot is one seed, on the {last} rows.")  # fmt: skip
@@ -183,7 +183,13 @@ def _environment(escape: bool) -> jinja2.Environment:
         # In a page every plain text is a value; in Markdown what a macro returns is one too, so names are seen to there.
         finalize=(lambda value: visible(value) if type(value) is str else value) if escape else None,
     )  # fmt: skip
-    environment.filters |= {"number": number, "interval": interval, "percent": percent, "exact": lambda v: f"{v:.6g}"}
+    environment.filters |= {
+        "part": part_name,
+        "number": number,
+        "interval": interval,
+        "percent": percent,
+        "exact": lambda v: f"{v:.6g}",
+    }
     # Names come from the user's table: Markdown gets its own escaping, HTML has Jinja's.
     environment.filters["name"] = (lambda text: text) if escape else _markdown
     environment.filters["prose"] = _prose

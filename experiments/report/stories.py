@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.reasons import Reason
-from experiments.report.words import number
+from experiments.report.words import number, part_name
 from experiments.summary import band_facts
 from handnet.data import Dataset
 
@@ -34,7 +34,7 @@ def sentence(record: Mapping[str, Any], reason: Reason, data: Dataset) -> str:
     label = int(data.y[reason.row])
     wrong = data.class_names[1 - label]
     score = f"{number(record['score_median'])} [{number(record['score_low'])}, {number(record['score_high'])}]"
-    part = "validation" if record["part"] == "val" else record["part"]
+    part = part_name(record["part"])
     lines = [f"Case #{record['case']} ({record['class']}, {part}): score {score} over {record['seeds']} seeds, called {wrong} "
              f"by {record['misses']} of them."]  # fmt: skip
     if reason.wrong:

@@ -14,8 +14,10 @@ from experiments.report.words import (
     label,
     middle,
     number,
+    part_name,
     percent,
     points,
+    those,
 )
 from handnet.bands.calibration import ENOUGH
 from handnet.bands.compare import noether_n
@@ -130,7 +132,7 @@ def _bands(facts: Mapping[str, Any], part: str) -> Grid:
             line += [_said(row.get("both")), "-" if held is None else percent(held)]
         line += [_said(row.get("splits"))] if splits else []
         cells.append(tuple(line))
-    name = "validation" if part == "val" else part
+    name = part_name(part)
     return Grid(
         f"Bands on {name} rows", _coverage(facts, part, rows), tuple(headings), cells, HOW_TO_READ if both else ""
     )
@@ -148,7 +150,7 @@ HOW_TO_READ = (
 
 def _coverage(facts: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, Any]]) -> str:
     sizes = facts["split"]["parts"][part]
-    said = [f"{sizes['cases']} cases, {sizes['positive']} of them {facts['data']['positive_class']}."]
+    said = [f"{sizes['cases']} cases, {those(sizes['positive'], facts['data']['positive_class'])} among them."]
     if part == "val":
         said.append("The winner was chosen on these rows, which flatters it here.")
     seeds = next((row for row in rows if "seeds" in row), None)
@@ -311,7 +313,7 @@ def _counts(facts: Mapping[str, Any], part: str) -> Grid:
     rows = [(role, *(f"{found[name]['centres']['median']:g} [{found[name]['low']:g}, {found[name]['high']:g}]" for name in COUNTS),
              str(found[COUNTS[0]]["n"])) for role, found in by_role.items()]  # fmt: skip
     return Grid(
-        f"Counts on {'validation' if part == 'val' else part} rows",
+        f"Counts on {part_name(part)} rows",
         f"Median over seeds [.025, .975]; positive is {facts['data']['positive_class']}, called so above a probability of .5, a threshold "
         "fixed in advance.",
         ("configuration", *(label(name) for name in COUNTS), "seeds"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.report.tables import parts, table
-from experiments.report.words import interval, middle, number, percent
+from experiments.report.words import interval, middle, number, part_name, percent, those
 
 SHARES = ("accuracy", "sensitivity", "specificity")
 
@@ -27,10 +27,12 @@ def _worth(facts: Mapping[str, Any]) -> str:
     sizes, data = facts["split"]["parts"][part], facts["data"]
     right, found, cleared = (f"{middle(rows[name])} {interval(rows[name])}" for name in SHARES)
     flattered = ", on which it was chosen and which flatter it," if part == "val" else ""
-    name = "validation" if part == "val" else part
-    return (f"Of the {sizes['cases']} {name} cases{flattered} the winner calls {right} right; of the {sizes['positive']} "
-            f"{data['positive_class']} it finds {found}, of the {sizes['cases'] - sizes['positive']} {data['negative_class']} it "
-            f"clears {cleared} (mean over {rows['accuracy']['seeds']} seeds [95%, another seed and other cases at once]).")  # fmt: skip
+    seeds, lost = rows["accuracy"]["seeds"], rows["accuracy"]["diverged"]
+    gone = f"; {lost} of {seeds + lost} seeds diverged" if lost else ""
+    return (f"Of the {sizes['cases']} {part_name(part)} cases{flattered} the winner calls {right} right; of the "
+            f"{those(sizes['positive'], data['positive_class'])} it finds {found}, of the "
+            f"{those(sizes['cases'] - sizes['positive'], data['negative_class'])} it clears {cleared} (mean over {seeds} seeds "
+            f"[95%, another seed and other cases at once]{gone}).")  # fmt: skip
 
 
 def _moves(facts: Mapping[str, Any]) -> str:
@@ -47,8 +49,8 @@ def _moves(facts: Mapping[str, Any]) -> str:
 
 def _none_yet(facts: Mapping[str, Any]) -> str:
     if facts["opening"]:
-        return "Without fresh divisions of the table nothing is said of it against logistic regression."
-    return "Its test is sealed, so nothing is said of it against logistic regression."
+        return "Without fresh divisions of the table no verdict is given on it against logistic regression."
+    return "Its test is sealed, so no verdict is given on it against logistic regression."
 
 
 def _doubted(facts: Mapping[str, Any]) -> str:
@@ -56,7 +58,7 @@ def _doubted(facts: Mapping[str, Any]) -> str:
     wrong = [row for row in facts["missed"] if row["role"] == "winner" and row["part"] == part]
     every = sum(row["misses"] == row["seeds"] for row in wrong)
     if not wrong:
-        return ""
+        return "No case is called wrong by any seed." if facts["configurations"][0]["recipe"] else ""
     sure = (
         f"{every} {'case is' if every == 1 else 'cases are'} called wrong by every seed"
         if every

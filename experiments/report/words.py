@@ -22,6 +22,16 @@ def label(score: str) -> str:
     return LABELS.get(score, score.replace("_", " "))
 
 
+def part_name(part: str) -> str:
+    """How a part is written for people."""
+    return "validation" if part == "val" else part
+
+
+def those(count: int, name: str) -> str:
+    """So many cases of a class. A label that is no word is named as a label."""
+    return f"{count} {name}" if name.isalpha() else f"{count} cases of class '{name}'"
+
+
 def number(value: float | None) -> str:
     """Three decimals, or two significant digits where three decimals would show less."""
     if value is None:
