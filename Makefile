@@ -52,7 +52,7 @@ simulate: $(READY) ## how often every band holds and every rule cries wolf, by s
 test: $(READY) ## the tests
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
-torture: $(READY) ## kill the real command line, 300 times unless KILLS= says otherwise, and compare (most of an hour)
+torture: $(READY) ## kill the real command line, 300 times unless KILLS= says otherwise, and compare (twenty minutes)
 	@$(PY) tests/torture.py $(typed)
 
 check: $(READY) ## style and types

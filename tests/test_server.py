@@ -168,7 +168,7 @@ def test_what_is_replaced_here_is_replaced_there_and_what_is_there_is_not_sent_a
     tracking = Tracking(home, name)
 
     def publish() -> int:
-        return Publisher(tracking, server.url, Screen(), lambda: None).publish()
+        return Publisher(tracking, server.url, Screen(), lambda: None).publish(done=True)
 
     assert publish() == 0
     winner = next(key for key in tracking.runs if key.startswith("confirm/winner/"))
