@@ -63,7 +63,8 @@ def _verdict(one: Rivalry, analysis: Analysis) -> str:
     if not may_word(RULE, analysis.rules):
         return f"{numbers}; the rule finds a difference too often where there is none, so it words no verdict."
     if not enough_to_word(found):
-        return f"{numbers}; with fewer than {LEAST_SPLITS} divisions, or none that differ, it words no verdict."
+        why = f"with fewer than {LEAST_SPLITS} divisions" if band.n < LEAST_SPLITS else "where no two divisions differ"
+        return f"{numbers}; {why} it words no verdict."
     if found.difference.p >= ALPHA:
         verdict = f"the network is not shown to beat {one.theirs}, nor to lose to it"
     else:
