@@ -52,10 +52,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="module")
+def unopened(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("unopened")
+    assert cli(home, "study", *SMALL) == 0
+    return home
+
+
 @pytest.fixture
-def sealed(tmp_path: Path) -> Path:
-    assert cli(tmp_path, "study", *SMALL) == 0
-    return tmp_path
+def sealed(unopened: Path, tmp_path: Path) -> Path:
+    """A small study that left its test sealed, in a folder of its own."""
+    return Path(shutil.copytree(unopened, tmp_path, dirs_exist_ok=True))
 
 
 # Exactly once
@@ -357,13 +364,14 @@ def test_a_study_under_its_own_name_is_found_without_naming_it(tmp_path: Path, c
 
 
 def test_cleaning_takes_what_studies_wrote_and_nothing_else(tmp_path: Path) -> None:
-    assert cli(tmp_path, "study", *SMALL, "TRIALS=1", "OPEN=1") == 0
+    few = [*SMALL, "TRIALS=1", "SPLITS=0"]
+    assert cli(tmp_path, "study", *few, "OPEN=1") == 0
     (tmp_path / "thesis.tex").write_text("mine")
     ledger = (tmp_path / "openings.jsonl").read_bytes()
     assert main(["clean", "--mlruns", str(tmp_path)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"thesis.tex", "openings.jsonl", ".lock"}
     # The same opening, so nothing is opened anew. In a new process: MLflow keeps a deleted database open in this one.
-    subprocess.run(command(tmp_path, "study", *SMALL, "TRIALS=1"), cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command(tmp_path, "study", *few), cwd=ROOT, check=True, capture_output=True)
     assert (tmp_path / "openings.jsonl").read_bytes() == ledger
     assert report(tmp_path)["opening"]["ordinal"] == 1
 
