@@ -52,8 +52,9 @@ simulate: $(READY) ## how often every band holds and every rule cries wolf, by s
 test: $(READY) ## the tests
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
-torture: $(READY) ## kill the real command line, 300 times unless KILLS= says otherwise, and compare (twenty minutes)
+torture: $(READY) ## kill the real command line, KILLS=300 times, and compare; then every step of a disk that fills (most of an hour)
 	@$(PY) tests/torture.py $(typed)
+	@HANDNET_LONG=1 $(PY) -m pytest tests/test_disk.py tests/test_keras.py
 
 check: $(READY) ## style and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
