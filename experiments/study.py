@@ -7,7 +7,8 @@ import dataclasses
 import json
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -261,19 +262,25 @@ class Study:
                     logits = rehearser.streams(test)
                 self._write(self.records.streams(keys[0], logits))
             bar.advance(1, "the winner's streams")
-            for seed in splits:
-                if read_rehearsal(self.tracking, rehearser.split_key(seed)) is None:
-                    with self.clock("rehearse"):
-                        rehearsal = rehearser.frozen_on(seed)
-                    self._write(self.records.rehearsal(rehearser.split_key(seed), rehearsal))
-                bar.advance(1, f"split {seed}")
-            for seed in splits if anew else ():
-                if read_rehearsal(self.tracking, rehearser.anew_key(seed)) is None:
-                    with self.clock("rehearse"):
-                        found = rehearser.anew_on(seed, self.interrupt.check)
-                    self._write(self.records.rehearsal(rehearser.anew_key(seed), *found))
-                bar.advance(1, f"split {seed}, searched anew")
+            self._made([(rehearser.split_key(seed), seed) for seed in splits],
+                       lambda seed: (rehearser.frozen_on(seed),), bar, "split {}")  # fmt: skip
+            if anew:
+                self._made([(rehearser.anew_key(seed), seed) for seed in splits],
+                           lambda seed: rehearser.anew_on(seed, self.interrupt.check), bar, "split {}, searched anew")  # fmt: skip
         return tuple(keys)
+
+    def _made(
+        self, wanted: Sequence[tuple[str, int]], make: Callable[[int], tuple[Any, ...]], bar: Bar, label: str
+    ) -> None:
+        """The rehearsals with these keys and split seeds: what is not stored is made, several at a time, and written in order."""
+        missing = [(key, seed) for key, seed in wanted if read_rehearsal(self.tracking, key) is None]
+        bar.advance(len(wanted) - len(missing), "stored")
+        fresh = self.bench.each([partial(make, seed) for _, seed in missing])
+        for key, seed in missing:
+            with self.clock("rehearse"):
+                found = next(fresh)
+            self._write(self.records.rehearsal(key, *found))
+            bar.advance(1, label.format(seed))
 
     def _write(self, entry: Entry) -> None:
         """One run, at a safe place to stop."""

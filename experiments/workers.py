@@ -1,22 +1,23 @@
 """Where fits run: this machine, in this process. A unit of work is (configuration, seed), and a pure function of both."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_info
 
 from experiments.settings import BackendSettings, Settings, canonical_hash
-from handnet.backend import ARITHMETIC, Backend, Fit, Layer, load_backend
+from handnet.backend import ARITHMETIC, TO_THE_BIT, Backend, Fit, Layer, load_backend
 from handnet.data import Array, Dataset
-from handnet.draws import PLANS
 from handnet.recipe import Recipe
+from handnet.replicas import concurrently, joined, train_replicas
 from handnet.splits import Split
 
-STACK = 50  # seeds that a compiled backend trains together
+STACK = 50  # seeds that Keras trains together
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -96,15 +97,8 @@ def from_npy(content: bytes) -> Array:
 def together(replicas: Sequence[Replicas]) -> Replicas:
     """Several results of one configuration as one, ordered by seed."""
     ordered = sorted(replicas, key=lambda one: one.seeds)
-    fits = [one.fit for one in ordered]
-
-    layers = tuple(
-        Layer(*(np.concatenate(parts) for parts in zip(*same, strict=True)))
-        for same in zip(*(fit.layers for fit in fits), strict=True)
-    )
-    fit = Fit(layers, *(np.concatenate(parts) for parts in zip(*(fit[1:] for fit in fits), strict=True)))
     seeds = tuple(seed for one in ordered for seed in one.seeds)
-    return Replicas(seeds, fit, np.concatenate([one.val_logits for one in ordered]))
+    return Replicas(seeds, joined([one.fit for one in ordered]), np.concatenate([one.val_logits for one in ordered]))
 
 
 @dataclass(frozen=True)
@@ -135,20 +129,22 @@ class Bench:
         return canonical_hash({"recipe": vars(recipe), **self.identity})[:16]
 
     def stacks(self, seeds: Sequence[int], missing: Sequence[int]) -> list[list[int]]:
-        """The seeds to train together so that the missing ones are made. By hand a replica does not depend on its
-        neighbours, so only they are; a compiled backend keeps that law within a tolerance, so it gets whole fixed
-        stacks again and a continued study equals an uninterrupted one."""
-        if self.spec.name == "numpy":
+        """The seeds to train together so that the missing ones are made. Where a replica does not depend on its neighbours
+        only they are; Keras keeps that law within a tolerance, so it gets whole fixed stacks again and a continued study
+        equals an uninterrupted one."""
+        if self.spec.name in TO_THE_BIT:
             return [list(missing)] if missing else []
         fixed = [list(seeds[low : low + STACK]) for low in range(0, len(seeds), STACK)]
         return [stack for stack in fixed if set(stack) & set(missing)]
 
     def fit(self, recipe: Recipe, seeds: Sequence[int | tuple[int, int, int]]) -> Replicas:
-        """Train one network per seed, all in one stack, on one BLAS thread (faster at this size)."""
-        with threadpool_limits(1, "blas"):
-            plan = PLANS[self.spec.draws](recipe, self.parts.train, seeds)
-            fit = self.backend.fit(self.parts.train, self.parts.val, recipe, plan)
-            return Replicas(tuple(seeds), fit, self.backend.logits(fit.layers, self.parts.val.X))
+        """Train one network per seed."""
+        fit = train_replicas(self.backend, self.parts.train, self.parts.val, recipe, seeds, self.spec.draws)
+        return Replicas(tuple(seeds), fit, self.backend.logits(fit.layers, self.parts.val.X))
+
+    def each(self, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
+        """What jobs that fit on benches like this one give, in their order: side by side where the backend allows it."""
+        return concurrently(jobs, None if self.spec.name in TO_THE_BIT else 1)
 
 
 def bench(settings: Settings, data: Dataset, parts: Split) -> Bench:

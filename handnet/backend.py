@@ -4,7 +4,7 @@ A backend is arithmetic only: no draw, no file, no clock, no state between calls
 class on every backend (tests/test_contract.py):
 
 1. The same arguments give the same Fit.
-2. A replica alone equals itself in a batch (bitwise in numpy).
+2. A replica alone equals itself in a batch (to the bit in numpy and compiled).
 3. Permuted seeds permute the results.
 4. The histories of k epochs are the first k of a longer run; without patience the weights are too.
 5. With dropout 0 the keep masks are ignored.
@@ -28,9 +28,11 @@ ARITHMETIC = 1
 DTYPES = ("float32", "float64")
 DEVICES = ("auto", "cpu", "gpu")
 BACKENDS = {
+    "compiled": "handnet.compiled_backend",
     "numpy": "handnet.reference.fit",
     "keras": "handnet.keras_backend",
 }  # each module offers load(dtype, engine, device) -> Backend
+TO_THE_BIT = ("compiled", "numpy")  # those that keep law 2 so
 
 
 class Layer(NamedTuple):

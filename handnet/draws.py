@@ -5,11 +5,11 @@ masks), each with a generator of its own, so that one can be varied while the ot
 a replica's numbers never depend on its neighbours, on the backend or on how many epochs follow.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,10 @@ INIT, ORDER, DROPOUT, SEARCH, RESAMPLING, SIMULATION = range(
     6
 )  # streams; the numbers are part of the results and never change
 LARGEST_SEED = 2**32 - 1
+AT_ONCE, TOGETHER = (
+    10,
+    1000,
+)  # epochs drawn at once: at most so many, and so many of all replicas; no value depends on it
 Generator = np.random.Generator
 
 
@@ -114,17 +118,28 @@ class SeededPlan:
         masks = [generator(seed.dropout, DROPOUT) for seed in self.seeds]
         first, *later = self.recipe.hidden
         everything = tuple(self._all_kept(width) for width in later)
-        for _ in range(self.recipe.epochs):
-            order = np.stack([stream.permutation(self.rows) for stream in orders])
-            yield EpochDraws(order, (self._keep(masks, first), *everything))
+        some = max(1, min(AT_ONCE, TOGETHER // len(self.seeds)))
+        for epoch in range(0, self.recipe.epochs, some):
+            count = min(some, self.recipe.epochs - epoch)
+            order = np.empty((count, len(orders), self.rows), dtype=np.int64)
+            for place, stream in enumerate(
+                orders
+            ):  # row by row `permuted` gives what as many calls of `permutation` give
+                order[:, place] = stream.permuted(np.broadcast_to(np.arange(self.rows), (count, self.rows)), axis=1)
+            for each, keep in zip(order, self._keep(masks, first, count), strict=True):
+                yield EpochDraws(each, (keep, *everything))
 
-    def _keep(self, masks: list[Generator], width: int) -> Array:
+    def _keep(self, masks: list[Generator], width: int, count: int) -> Iterable[Array]:
         """A unit is kept when its 16 random bits reach 65536 * dropout. The bits do not depend on the rate, so a
         unit kept at a high rate is kept at every lower one: configurations are compared on common random numbers."""
         if self.recipe.dropout == 0:
-            return self._all_kept(width)
-        bits = np.stack([_bits16(stream, self.rows * width) for stream in masks])
-        return cast(Array, bits >= round(65536 * self.recipe.dropout)).reshape(len(masks), self.rows, width)
+            return [self._all_kept(width)] * count
+        keep = np.empty((count, len(masks), self.rows * width), dtype=bool)
+        for place, stream in enumerate(masks):
+            np.greater_equal(
+                _bits16(stream, self.rows * width, count), round(65536 * self.recipe.dropout), out=keep[:, place]
+            )
+        return keep.reshape(count, len(masks), self.rows, width)
 
     def _all_kept(self, width: int) -> Array:
         return np.broadcast_to(np.True_, (len(self.seeds), self.rows, width))
@@ -136,10 +151,10 @@ def _glorot(generators: list[Generator], fan_in: int, fan_out: int) -> Layer:
     return Layer(weight, np.zeros((len(generators), 1, fan_out)))
 
 
-def _bits16(stream: Generator, count: int) -> Array:
-    """`count` numbers of 16 random bits, four from each 64-bit word of the stream."""
-    words = stream.bit_generator.random_raw(-(-count // 4)).astype("<u8", copy=False)
-    return words.view("<u2")[:count]
+def _bits16(stream: Generator, numbers: int, epochs: int) -> Array:
+    """(epochs, numbers) of 16 random bits, four from each 64-bit word of the stream; each epoch begins a new word."""
+    words = stream.bit_generator.random_raw(epochs * -(-numbers // 4)).astype("<u8", copy=False)
+    return words.view("<u2").reshape(epochs, -1)[:, :numbers]
 
 
 # Draws that a device can make itself: every number a function of (seed, stream, epoch, counter), nothing drawn in turn.

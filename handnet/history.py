@@ -78,6 +78,14 @@ def _words(shape: tuple[Any, ...]) -> str:
     return f"({', '.join(str(size) for size in shape)})"
 
 
+def refuse_engine_and_gpu(name: str, engine: str | None, device: str) -> None:
+    """Raises ValueError for a backend that has neither and is asked for one."""
+    if engine is not None:
+        raise ValueError(f"the {name} backend has no engine to choose, but got engine={engine!r}; leave it out.")
+    if device == "gpu":
+        raise ValueError(f"the {name} backend runs on the CPU only, but got device='gpu'; use device='cpu' or 'auto'.")
+
+
 def check_shapes(first: tuple[Layer, ...], train: Table, recipe: Recipe) -> None:
     """Raises ValueError when the plan's weights are not those of the recipe's network on these columns."""
     expected = list(pairwise((train.X.shape[1], *recipe.hidden, 1)))

@@ -24,9 +24,19 @@ class TestNumpyFloat64(BackendContract):
     backend = load_backend("numpy", dtype="float64")
 
 
+class TestCompiledFloat32(BackendContract):
+    backend = load_backend("compiled", dtype="float32")
+    agreement = 2e-4  # as above
+
+
+class TestCompiledFloat64(BackendContract):
+    backend = load_backend("compiled", dtype="float64")
+    agreement = 1e-11  # a product may be rounded once where NumPy rounds twice
+
+
 def test_unknown_words_are_refused_with_the_known_ones() -> None:
     for arguments, sentence in [
-        ({"name": "nump"}, "unknown backend 'nump': expected one of numpy, keras"),
+        ({"name": "nump"}, "unknown backend 'nump': expected one of compiled, numpy, keras"),
         ({"name": "numpy", "dtype": "float16"}, "unknown dtype 'float16': expected one of float32, float64"),
         ({"name": "numpy", "device": "tpu"}, "unknown device 'tpu'"),
         ({"name": "numpy", "device": "gpu"}, "runs on the CPU only"),

@@ -10,7 +10,7 @@ import pytest
 import handnet
 
 ROOT = Path(__file__).parent.parent
-CORE = "recipe data tables splits backend draws history reference keras_backend grade bands shapley cases classifier".split()
+CORE = "recipe data tables splits backend draws history reference lanes compiled_backend keras_backend replicas grade bands shapley cases classifier".split()
 HARNESS = "milestones settings reading interrupt stores workers summary views tracking served_model search sealed confirm rehearsal reasons comparisons analysis report records claims screen publishing identity study pages audit cli __main__".split()
 HOME = {
     "optuna": {"search.py"},

@@ -7,7 +7,7 @@ import numpy as np
 
 from handnet.backend import EpochDraws, Fit, Layer, Plan
 from handnet.data import Array, Table
-from handnet.history import History, batches, check_shapes, epochs_of, pack, unpack
+from handnet.history import History, batches, check_shapes, epochs_of, pack, refuse_engine_and_gpu, unpack
 from handnet.recipe import Recipe
 from handnet.reference.functions import dropout_scale, log_loss, log_loss_backward, sigmoid
 from handnet.reference.network import backward, forward
@@ -16,10 +16,7 @@ from handnet.reference.optimizers import OPTIMIZERS
 
 def load(dtype: str, engine: str | None, device: str) -> "Reference":
     """The reference in `dtype`. Raises ValueError for an engine or a GPU: NumPy has neither."""
-    if engine is not None:
-        raise ValueError(f"the numpy backend has no engine to choose, but got engine={engine!r}; leave it out.")
-    if device == "gpu":
-        raise ValueError("the numpy backend runs on the CPU only, but got device='gpu'; use device='cpu' or 'auto'.")
+    refuse_engine_and_gpu("numpy", engine, device)
     return Reference(np.dtype(dtype))
 
 
