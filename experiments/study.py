@@ -52,6 +52,7 @@ class Study:
         self.request, self.home, self.clock, self.screen = request, request.home, clock, screen
         self.commit: Commit | None = None
         self.analysis: Analysis | None = None
+        self.trained: dict[tuple[str, tuple[int, ...]], Replicas] = {}  # read or made by this command
         settings = request.settings
         if request.stored:
             self.name = request.name or settings.data.name
@@ -307,6 +308,9 @@ class Study:
     def _replicas(self, recipe: Recipe, seeds: Sequence[int], label: str, bar: Bar | None = None) -> Replicas:
         """The results of a recipe on these seeds: what is stored is read, what is missing is trained in one stack.
         The bar, if any, counts seeds."""
+        known = self.trained.get((self.bench.config_id(recipe), tuple(seeds)))
+        if known:
+            return known
         with self.clock("track"):
             done = self.tracking.replicas(self.bench.config_id(recipe), seeds)
         missing = [seed for seed in seeds if seed not in done]
@@ -320,11 +324,13 @@ class Study:
                 for some in (new[start : start + TOGETHER] for start in range(0, len(new), TOGETHER)):
                     self.interrupt.check()
                     done |= {seed: fresh.one(stack.index(seed)) for seed in some}
-                    self.tracking.write_networks([self.records.seed(done[seed], recipe, label) for seed in some])
+                    self.tracking.write_together([self.records.seed(done[seed], recipe, label) for seed in some])
                     if bar:
                         bar.advance(len(some), f"{label} on fresh seeds")
                 self.tracking.note("seconds", json.dumps(self._seconds()))
-        return together(list(done.values()))
+        whole = together(list(done.values()))
+        self.trained[self.bench.config_id(recipe), tuple(seeds)] = whole
+        return whole
 
     def _tried(self, trials: list[Finished]) -> list[Tried]:
         """Each trial with the exact results its value came from; a writer makes damaged ones again, a reader refuses."""

@@ -7,9 +7,11 @@ because MLflow stores infinity as 1.8e308 and resuming must be exact; resume and
 """
 
 import logging
+import math
 import os
 import re
 import shutil
+import sys
 import tempfile
 import time
 import uuid
@@ -34,7 +36,6 @@ from mlflow.entities import (
     InputTag,
     LoggedModel,
     Metric,
-    Param,
     Run,
     RunData,
     RunInfo,
@@ -132,13 +133,14 @@ class Tracking:
         return len(leftovers)
 
     def _remove_unclaimed(self) -> None:
-        """Remove the files of networks whose rows were never written. A run of whatever study claims its own."""
+        """Remove the files of runs whose rows were never written. A run of whatever study claims its own."""
         with self.engine.connect() as connection:
             claimed: set[str] = set(connection.scalars(select(SqlRun.run_uuid)))
-        for folder in local_path(self._place(f"{self.study} seeds")).glob("*"):
-            ours = re.fullmatch("[0-9a-f]{32}", folder.name) and folder.is_dir() and not folder.is_symlink()
-            if ours and folder.name not in claimed:
-                shutil.rmtree(folder)
+        for experiment in self.homes():
+            for folder in local_path(self._place(self._name_of(experiment))).glob("*"):
+                ours = re.fullmatch("[0-9a-f]{32}", folder.name) and folder.is_dir() and not folder.is_symlink()
+                if ours and folder.name not in claimed:
+                    shutil.rmtree(folder)
 
     def _remove_orphans(self) -> None:
         kept = {run.info.run_id for run in self.runs.values()}
@@ -148,60 +150,54 @@ class Tracking:
 
     def write(self, entry: Entry, model: "ServedModel | None" = None) -> None:
         """One finished run. Does nothing when a run with this key is finished already."""
-        if entry.key in self.runs:
-            return
-        experiment = self._home_of(entry.key)
-        tags = {KEY: entry.key, "mlflow.runName": entry.name, **entry.tags}
-        run = self.client.create_run(experiment, tags=tags)
-        run_id = run.info.run_id
-        reached("created", entry.key)
-        now = int(time.time() * 1000)
-        rows = [Metric(name, value, now, 0) for name, value in entry.metrics.items()] + list(_points(entry.curves, now))
-        params = [Param(name, str(value)) for name, value in entry.params.items()]
-        for start in range(0, max(len(rows), 1), PAGE):
-            self.client.log_batch(run_id, rows[start : start + PAGE], params if start == 0 else [])
-        reached("measured", entry.key)
-        self._attach(run_id, entry.key, entry.files)
-        reached("attached", entry.key)
-        if entry.datasets:
-            self.client.log_inputs(run_id, [_dataset(self.study, *one) for one in entry.datasets])
-        if model:
-            model.log(self.uri, self.configurations, run_id)
-        reached("filled", entry.key)
-        self.client.set_terminated(run_id)
-        reached("finished", entry.key)
-        self.runs[entry.key] = self.client.get_run(run_id) if experiment == self.configurations else run
+        if not entry.datasets and model is None:
+            self.write_together([entry])
+        elif entry.key not in self.runs:
+            run_id = self._insert([entry], "RUNNING")[0].info.run_id
+            reached("created", entry.key)
+            if entry.datasets:
+                self.client.log_inputs(run_id, [_dataset(self.study, *one) for one in entry.datasets])
+            if model:
+                model.log(self.uri, self.configurations, run_id)
+            reached("filled", entry.key)
+            self.client.set_terminated(run_id)
+            reached("finished", entry.key)
+            self.runs[entry.key] = self.client.get_run(run_id)
 
-    def write_networks(self, entries: Sequence[Entry]) -> None:
-        """Finished runs of single networks, all in one transaction on MLflow's own tables: through its client each would take
-        five, and ten times as long. Their files come first, the rows that vouch for them last. Those that are finished
-        already are left alone."""
+    def write_together(self, entries: Sequence[Entry]) -> None:
+        """Several finished runs at one stroke; those that are finished already are left alone."""
         entries = [entry for entry in entries if entry.key not in self.runs]
-        runs = [self._network(entry) for entry in entries]
+        for entry, run in zip(entries, self._insert(entries, "FINISHED"), strict=True):
+            reached("finished", entry.key)
+            self.runs[entry.key] = run
+
+    def _insert(self, entries: Sequence[Entry], status: str) -> list[Run]:
+        """Runs with all that is in them, in one transaction on MLflow's own tables: through its client each would take five, and
+        ten times as long. Their files come first, the rows that vouch for them last."""
+        runs = [self._laid_down(entry, status) for entry in entries]
         tables: dict[Any, list[dict[str, Any]]] = {}
         for entry, run in zip(entries, runs, strict=True):
-            reached("filled", entry.key)
+            reached("measured", entry.key)
             for table, rows in _rows(entry, run.info).items():
                 tables.setdefault(table, []).extend(rows)
         with self.engine.begin() as connection:
             for table, rows in tables.items():
                 if rows:  # networks that diverged may have no metric at all
                     connection.execute(insert(table), rows)
-        for entry, run in zip(entries, runs, strict=True):
-            reached("finished", entry.key)
-            self.runs[entry.key] = run
+        return runs
 
-    def _network(self, entry: Entry) -> Run:
-        """The run of one network with its files laid down, and nothing yet in the database."""
-        run_id, now = uuid.uuid4().hex, int(time.time() * 1000)
-        place = f"{self._place(f'{self.study} seeds')}/{run_id}/artifacts"
+    def _laid_down(self, entry: Entry, status: str) -> Run:
+        """A run with its files where they belong, and nothing yet in the database."""
+        run_id, now, experiment = uuid.uuid4().hex, int(time.time() * 1000), self._home_of(entry.key)
+        place = f"{self._place(self._name_of(experiment))}/{run_id}/artifacts"
         folder = local_path(place)
         folder.mkdir(parents=True)
         for name, content in entry.files.items():
             reached("attaching", entry.key)
             (folder / name).write_bytes(content)
         reached("attached", entry.key)
-        info = RunInfo(run_id, self.seeds, "unknown", "FINISHED", now, now, "active", place, run_name=entry.name)
+        ended = now if status == "FINISHED" else None
+        info = RunInfo(run_id, experiment, "unknown", status, now, ended, "active", place, run_name=entry.name)
         return Run(info, RunData())
 
     def replicas(self, config_id: str, seeds: Sequence[int]) -> dict[int, Replicas]:
@@ -310,6 +306,11 @@ class Tracking:
             kind, self.rehearsals
         )
 
+    def _name_of(self, experiment: str) -> str:
+        """The name of one of our experiments."""
+        names = (self.study, f"{self.study} seeds", f"{self.study} rehearsals")
+        return dict(zip(self.homes(), names, strict=True))[experiment]
+
     def homes(self) -> tuple[str, str, str]:
         """The ids of the experiments: of configurations, of seeds, of rehearsals."""
         return self.configurations, self.seeds, self.rehearsals
@@ -384,12 +385,11 @@ def _revisions() -> list[str]:
 
 
 def _rows(entry: Entry, info: RunInfo) -> dict[Any, list[dict[str, Any]]]:
-    """A finished run as rows of MLflow's tables. Its values are finite: those that are not are not logged."""
+    """A run as rows of MLflow's tables, with MLflow's own words for values that are not finite."""
     now, of = info.start_time, {"run_uuid": info.run_id}
     points = [Metric(name, value, now, 0) for name, value in entry.metrics.items()] + list(_points(entry.curves, now))
-    metrics = [
-        of | {"key": one.key, "value": one.value, "timestamp": now, "step": one.step, "is_nan": False} for one in points
-    ]
+    metrics = [of | {"key": one.key, "value": _stored(one.value), "timestamp": now, "step": one.step, "is_nan": math.isnan(one.value)}
+               for one in points]  # fmt: skip
     last = {row["key"]: row for row in metrics}  # of a curve its last point
     tags = {KEY: entry.key, "mlflow.runName": entry.name, **entry.tags}
     run = of | {"name": entry.name, "source_type": "UNKNOWN", "source_name": "", "entry_point_name": "", "source_version": "",
@@ -402,6 +402,11 @@ def _rows(entry: Entry, info: RunInfo) -> dict[Any, list[dict[str, Any]]]:
         SqlMetric: metrics,
         SqlLatestMetric: list(last.values()),
     }
+
+
+def _stored(value: float) -> float:
+    """A number as MLflow's tables hold it: 0 for NaN, the largest there is for infinity."""
+    return 0.0 if math.isnan(value) else min(max(value, -sys.float_info.max), sys.float_info.max)
 
 
 def _points(curves: Mapping[str, Array], now: int) -> Iterator[Metric]:

@@ -47,7 +47,7 @@ ROUND = 15  # kills a study has to bear
 OUTSIDE, COLD = 4, 9  # every fourth kill comes from outside, every ninth child is a new interpreter
 MANY = 100  # kills from which on MLflow's own pages read along
 UNBORN = ("inside", "building", "built", "replacing")  # moments before a file is there
-ORDER = (("told", "recorded opened"), ("recorded opened", "created streams"), ("recorded rehearsed", "created streams"),
+ORDER = (("told", "recorded opened"), ("recorded opened", "measured streams"), ("recorded rehearsed", "measured streams"),
          ("finished confirm", "committed"), ("committed", "recorded graded"), ("committed", "replacing report.json"))  # fmt: skip
 THREE = (("report",), ("case", "ID=203"), ("report",))  # commands that read
 PATIENCE = 180.0  # seconds after which a child counts as hung

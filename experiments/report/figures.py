@@ -51,8 +51,10 @@ def loss_curves(curves: Mapping[str, Array], title: str) -> bytes:
 def band_curves(bands: Mapping[str, Mapping[str, Any]], title: str, heard: int, lost: int) -> bytes:
     """The same from the bands themselves: curve -> mean, low, high per epoch."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-        axes = figure.subplots()
+        figure = Figure(
+            figsize=(6.4, 3.6)
+        )  # margins of its own: there is one for each configuration, and finding them takes longer than drawing
+        axes = figure.subplots(gridspec_kw={"left": 0.1, "right": 0.98, "bottom": 0.14, "top": 0.92})
         for name, text, colour in [("train_loss_off", "train", BLUE), ("val_loss", "validation", ORANGE)]:
             band = bands[name]
             epochs = range(1, len(band["mean"]) + 1)
@@ -61,7 +63,7 @@ def band_curves(bands: Mapping[str, Mapping[str, Any]], title: str, heard: int, 
         axes.set(xlabel="epoch", ylabel="log loss, dropout off", title=short(title, 80), ylim=(0, None))
         covers = (HIGH - LOW) * (heard - 1) / (heard + 1)
         said = f"mean, and quantiles .025 to .975 over {heard} seeds\n(covers {covers:.1%}{f'; {lost} diverged' if lost else ''})"
-        axes.legend(title=said)
+        axes.legend(title=said, loc="upper right")
         return _svg(figure)
 
 
