@@ -1,5 +1,6 @@
 """Many networks from their seeds: in chunks that stay in the cache, on every core."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -7,7 +8,6 @@ from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
-from joblib import cpu_count
 from threadpoolctl import threadpool_limits
 
 from handnet.backend import TO_THE_BIT, Backend, Fit, Layer
@@ -29,12 +29,17 @@ def train_replicas(backend: Backend, train: Table, val: Table, recipe: Recipe, s
     A backend that keeps law 2 to the bit may train them in any company: it does so in chunks, on all cores. Raises
     ValueError as plan and backend do."""
     whole = PLANS[draws](recipe, train, seeds)
-    parts = chunks(len(seeds), cpu_count()) if backend.name in TO_THE_BIT else [slice(None)]
+    parts = chunks(len(seeds), cores()) if backend.name in TO_THE_BIT else [slice(None)]
     if len(parts) == 1:
         with threadpool_limits(1, "blas"):  # of nets this small the products are faster on one thread
             return backend.fit(train, val, recipe, whole)
     plans = [PLANS[draws](recipe, train, seeds[part]) for part in parts]
     return joined(list(concurrently(partial(backend.fit, train, val, recipe, plan) for plan in plans)))
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def chunks(replicas: int, threads: int) -> list[slice]:
@@ -48,7 +53,7 @@ def chunks(replicas: int, threads: int) -> list[slice]:
 def concurrently(jobs: Iterable[Callable[[], T]], threads: int | None = None) -> Iterator[T]:
     """What the jobs give, in their order, worked on by as many threads as there are cores. When one raises, so does this,
     and those not begun are dropped."""
-    threads = threads or cpu_count()
+    threads = threads or cores()
     with threadpool_limits(1, "blas"):
         if threads == 1:
             yield from (job() for job in jobs)

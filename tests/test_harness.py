@@ -45,7 +45,7 @@ ROOT = Path(__file__).parent.parent
     ({"space.epochs.low": "0"}, "space.epochs must lie within 1"),
     ({"space.epochs.low": "10.5"}, "whole ends"),
     ({"space.dropout.low": "0.6"}, "low <= high"),
-    ({"backend.name": "kreas"}, "backend.name must be one of numpy, keras"),
+    ({"backend.name": "kreas"}, "backend.name must be one of compiled, numpy, keras"),
     ({"backend.dtype": "float16"}, "float32, float64"),
     ({"backend.device": "tpu"}, "auto, cpu, gpu"),
     ({"backend.draws": "dice"}, "seeded, counted"),

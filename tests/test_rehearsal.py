@@ -93,7 +93,7 @@ def test_a_rehearsal_is_a_fresh_split_of_the_whole_table_and_nothing_else(rehear
     assert one.logits["logistic regression"][0] == pytest.approx(expected, rel=1e-12)
     parts = split(data, seed=100001)
     recipe = Recipe(learning_rate=1e-3, dropout=0.2, epochs=50)
-    backend = load_backend("numpy")
+    backend = load_backend("compiled")
     fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [100000, 100001]))
     assert np.array_equal(one.logits["chapter"], backend.logits(fit.layers, parts.test.open(lambda _: True).X))
 
@@ -141,7 +141,7 @@ def test_the_search_made_anew_chooses_on_its_own_rows(rehearsed: Path, data: Dat
     assert len(found) == 3
     (key,) = (key for key in found if key.endswith("/100002"))
     recipe = Recipe(float(found[key]["learning_rate"]), float(found[key]["dropout"]), int(found[key]["epochs"]))
-    parts, backend = split(data, seed=100002), load_backend("numpy")
+    parts, backend = split(data, seed=100002), load_backend("compiled")
     fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [100000, 100001]))
     logits = backend.logits(fit.layers, parts.test.open(lambda _: True).X)
     assert np.array_equal(stored(rehearsed)[key].logits[ANEW], logits)
