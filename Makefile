@@ -19,7 +19,7 @@ typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter comman
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case report ui witness simulate test torture check audit lock backup clean
+.PHONY: help setup try study case report ui witness simulate test bench torture check audit lock backup clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
@@ -51,6 +51,9 @@ simulate: $(READY) ## how often every band holds and every rule cries wolf, by s
 
 test: $(READY) ## the tests
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+
+bench: $(READY) ## what a network costs here, in Keras, scikit-learn and JAX, and every goal (ten minutes; ROUNDS=5)
+	@$(PY) -m experiments bench $(typed)
 
 torture: $(READY) ## kill the real command line, KILLS=300 times, and compare; then every step of a disk that fills (most of an hour)
 	@$(PY) tests/torture.py $(typed)

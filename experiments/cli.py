@@ -1,6 +1,7 @@
 """The verbs the Makefile calls. Heavy packages are imported after the command line has been understood."""
 
 import argparse
+import dataclasses
 import errno
 import io
 import os
@@ -72,6 +73,7 @@ failed, 2 not understood, 75 another study is writing or a server lacks runs, 13
     "case": "  make case ID=203                          a case of the default study\n"
             "  make case ID=203 NAME=wisconsin-1a2b3c4d  of another one; the last screen of a study names it",
     "simulate": "At the sizes of the default study: its test cases, confirmation seeds and fresh divisions. STUDIES=400.",
+    "bench": "Peers and we in turns, minutes; keep the machine quiet meanwhile. ROUNDS=5, STUDIES=0 leaves out the whole studies.",
     "witness": "Sequential, compile, fit, as printed, once per seed: minutes. KERAS_BACKEND=jax is the faster engine.",
     "backup": "Databases through SQLite's own backup, then artifacts, reports and the ledger; a study may run meanwhile. TO=FOLDER.",
     "clean": "mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.",
@@ -215,6 +217,20 @@ def simulate(options: argparse.Namespace) -> int:
     found += false_positives(settings.rehearsal.splits, n / train, seed, 10 * studies)
     found += false_positives_on_cases(n, positives, 0.97, seed, 2 * studies)
     screen.simulated(found)
+    return 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    """make bench: what a network costs here and elsewhere, each goal beside what was found"""
+    rounds, whole = _whole("ROUNDS", options.rounds, 1), _truth(options.studies)
+    from experiments.benchmark import benchmark, write
+    from experiments.screen import Screen
+
+    screen = Screen()
+    with screen.waiting("bench") as say:
+        found = benchmark(rounds, whole, say)
+    screen.bench(dataclasses.asdict(found))
+    print(f"Picture: {write(found, Path(options.mlruns) / 'bench')}")
     return 0
 
 
@@ -406,6 +422,9 @@ def _parser() -> _Parser:
         "--to", metavar="FOLDER", help="the copy; default: beside it, with the time"
     )
     _verb(verbs, "simulate", simulate).add_argument("--studies", default="400", help="simulated studies (400)")
+    timed = _verb(verbs, "bench", bench)
+    timed.add_argument("--rounds", default="5", help="rounds over which medians are taken (5)")
+    timed.add_argument("--studies", default="1", help="0 leaves out the whole studies (1)")
     _verb(verbs, "witness", witness).add_argument("--seeds", default="30", help="runs of the chapter's code (30)")
     _verb(verbs, "audit", audit).add_argument("--lock", default="requirements.lock", help="(requirements.lock)")
     _verb(verbs, "ui", ui).add_argument("--port", default="5000", help="on 127.0.0.1 (5000)")

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from handnet.bands.simulated import Simulated
 
 ACTING = {sign: mark for sign, mark in UNSEEN.items() if chr(sign) != "\n"}
+MET = {True: "met", False: "MISSED", None: ""}
 SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
 SHOWN = ("accuracy", "sensitivity", "specificity", "log_loss")
 
@@ -77,6 +78,20 @@ class Screen:
         with Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
             task = bars.add_task(what, total=total, completed=done, news="")
             yield Bar(self, bars, task, what, total, done)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Something whose end nobody can tell: what it is at, and for how long."""
+        columns = [TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn("{task.fields[news]}")]
+        with Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
+            task = bars.add_task(what, total=None, news="")
+
+            def say(news: str) -> None:
+                bars.update(task, news=news)
+                if not self.err.is_terminal:
+                    self.say(f"{what}: {news}")
+
+            yield say
 
     def summary(self, facts: Mapping[str, Any], where: str, openings: int, default: bool) -> None:
         """The band tables, where to look next, and nothing that the report does not also say."""
@@ -154,6 +169,33 @@ class Screen:
                 one.what, one.setting, percent(one.nominal), percent(one.found), percent(one.error), str(one.studies)
             )
         self.out.print(grid)
+
+    def bench(self, found: Mapping[str, Any]) -> None:
+        """What a network costs, and every goal beside what was found."""
+        machine = found["machine"]
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for heading in ("milliseconds a network", "at once", "median", "least", "most"):
+            grid.add_column(heading, no_wrap=True)
+        for one in found["timings"]:
+            cells = (f"{one[name]:,.2f}" for name in ("median", "low", "high"))
+            grid.add_row(one["name"], f"{one['networks']:,}", *cells)
+        grid.add_row("floor: the products alone, one core", "", f"{machine['floor']:.2f}")
+        self.out.print(f"\n{machine['cores']} cores, {machine['gflops']:.0f} GFLOP/s each in a float32 matrix product; "
+                       f"{machine['rounds']} rounds")  # fmt: skip
+        self.out.print(grid)
+        goals = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for heading in ("", "goal", "found", ""):
+            goals.add_column(heading)
+        for goal in found["goals"]:
+            goals.add_row(Text(goal["what"]), goal["goal"], Text(goal["found"]), MET[goal["met"]])
+        self.out.print("", goals)
+        for name, why in found["absent"].items():
+            self.out.print(f"{name} did not run: {why}", markup=False)
+        for name, p in found["others"].items():
+            self.out.print(
+                f"{name} trained other networks than the reference (p = {p:.1g}): its speed does not count.",
+                markup=False,
+            )
 
     def times(self, seconds: Mapping[str, float]) -> None:
         """The time split of this command."""

@@ -23,18 +23,19 @@ T = TypeVar("T")
 
 
 def train_replicas(backend: Backend, train: Table, val: Table, recipe: Recipe, seeds: Sequence[int | tuple[int, int, int]],
-                   draws: str = "seeded") -> Fit:  # fmt: skip
+                   draws: str = "seeded", threads: int | None = None) -> Fit:  # fmt: skip
     """One network per seed, as `backend.fit` trains them with the plan called `draws`.
 
-    A backend that keeps law 2 to the bit may train them in any company: it does so in chunks, on all cores. Raises
-    ValueError as plan and backend do."""
+    A backend that keeps law 2 to the bit may train them in any company: it does so in chunks, on all cores unless `threads`
+    says otherwise. Raises ValueError as plan and backend do."""
     whole = PLANS[draws](recipe, train, seeds)
-    parts = chunks(len(seeds), cores()) if backend.name in TO_THE_BIT else [slice(None)]
+    parts = chunks(len(seeds), threads or cores()) if backend.name in TO_THE_BIT else [slice(None)]
     if len(parts) == 1:
         with threadpool_limits(1, "blas"):  # of nets this small the products are faster on one thread
             return backend.fit(train, val, recipe, whole)
     plans = [PLANS[draws](recipe, train, seeds[part]) for part in parts]
-    return joined(list(concurrently(partial(backend.fit, train, val, recipe, plan) for plan in plans)))
+    jobs = [partial(backend.fit, train, val, recipe, plan) for plan in plans]
+    return joined(list(concurrently(jobs, threads)))
 
 
 def cores() -> int:

@@ -227,6 +227,23 @@ def credits(rows: Sequence[Mapping[str, Any]]) -> bytes:
         return _svg(figure)
 
 
+def costs(timings: Mapping[str, Sequence[tuple[int, float]]], floor: float) -> bytes:
+    """SVG: milliseconds a network against networks trained at once, both logarithmic. timings: contestant -> its points."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.6, 4.4), layout="constrained")
+        axes = figure.subplots()
+        for place, (name, points) in enumerate(timings.items()):
+            colour = (BLUE, ORANGE, GREEN, PINK)[place % 4]
+            axes.plot(*zip(*points, strict=True), "o-" if place < 4 else "s--", color=colour, label=name, markersize=4)
+        axes.axhline(floor, color=INK, alpha=0.6, linewidth=1, label="floor: the products alone, one core")
+        axes.set(xscale="log", yscale="log", xlabel="networks trained at once", ylabel="milliseconds a network")
+        for axis in (axes.xaxis, axes.yaxis):
+            _plain_ticks(axis, minor=False)
+        axes.grid()
+        axes.legend(fontsize=8)
+        return _svg(figure)
+
+
 def _plain_ticks(axis: Axis, minor: bool = True) -> None:
     """Numbers on a logarithmic axis as they are typed: mathematical text is off, because names come from users."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

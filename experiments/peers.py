@@ -1,0 +1,116 @@
+"""What others would train the same networks with, for `make bench`: the chapter's own Keras code, scikit-learn's
+MLPClassifier, and JAX as somebody who knows it would write it. A peer that is not installed is named, not needed."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from handnet.data import Array, Table
+from handnet.recipe import Recipe
+
+Trainer = Callable[[int], Array]  # how many networks -> the last validation loss of each
+
+
+def keras_fit(train: Table, val: Table, recipe: Recipe) -> Trainer:
+    """The chapter's code, one network after the other. Raises ValueError without Keras."""
+    from experiments.claims.witness import QUANTITIES, as_printed
+    from handnet.keras_backend import start_keras
+
+    start_keras()
+    return lambda networks: np.asarray(as_printed(train, val, recipe, range(networks), lambda: None)[QUANTITIES[1]])
+
+
+def mlp_classifier(train: Table, val: Table, recipe: Recipe) -> Trainer:
+    """scikit-learn's own small network, one after the other. It has no dropout, and keeps no validation loss."""
+    import warnings
+
+    from sklearn.metrics import log_loss
+    from sklearn.neural_network import MLPClassifier
+
+    def one(seed: int) -> float:
+        model = MLPClassifier(recipe.hidden, alpha=0, batch_size=recipe.batch_size, learning_rate_init=recipe.learning_rate,
+                              max_iter=recipe.epochs, n_iter_no_change=recipe.epochs, tol=0, random_state=seed)  # fmt: skip
+        return float(log_loss(val.y, model.fit(train.X, train.y).predict_proba(val.X)))
+
+    def networks(count: int) -> Array:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "the optimizer hasn't converged": it was told how long to train
+            return np.array([one(seed) for seed in range(count)])
+
+    return networks
+
+
+def jax_vmap(train: Table, val: Table, recipe: Recipe) -> Trainer:
+    """vmap over networks, scan over epochs and batches, one compilation for each number of networks; the same Adam, dropout,
+    short last batch and losses after every epoch. Draws are JAX's. Raises ImportError without JAX."""
+    import jax
+    import jax.numpy as jnp
+
+    X, y, X_val, y_val = (jnp.asarray(part, jnp.float32) for part in (train.X, train.y, val.X, val.y))
+    n, size, keep = len(train.y), min(recipe.batch_size, len(train.y)), 1 - recipe.dropout
+    whole = n // size
+
+    def logits(weights: Any, x: Any, mask: Any = None) -> Any:
+        for depth, (w, b) in enumerate(weights[:-1]):
+            x = jax.nn.relu(x @ w + b)
+            x = x * mask if depth == 0 and mask is not None else x
+        return (x @ weights[-1][0] + weights[-1][1])[:, 0]
+
+    def loss(weights: Any, x: Any, labels: Any, mask: Any = None) -> Any:
+        z = logits(weights, x, mask)
+        return jnp.mean(jnp.logaddexp(0, z) - labels * z)
+
+    def step(state: Any, rows: Any, mask: Any) -> Any:
+        weights, m, v, t = state
+        value, slope = jax.value_and_grad(loss)(weights, X[rows], y[rows], mask)
+        t = t + 1
+        alpha = recipe.learning_rate * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        m = jax.tree.map(lambda a, g: a + (g - a) * 0.1, m, slope)
+        v = jax.tree.map(lambda a, g: a + (g * g - a) * 0.001, v, slope)
+        weights = jax.tree.map(lambda w, a, b: w - alpha * a / (jnp.sqrt(b) + 1e-7), weights, m, v)
+        return (weights, m, v, t), value * len(rows)
+
+    def epoch(state: Any, key: Any) -> Any:
+        orders, masks = jax.random.split(key)
+        order = jax.random.permutation(orders, n)
+        mask = jax.random.bernoulli(masks, keep, (n, recipe.hidden[0])) / keep
+        batches = order[: whole * size].reshape(whole, size), mask[: whole * size].reshape(whole, size, -1)
+        state, losses = jax.lax.scan(lambda s, batch: step(s, *batch), state, batches)
+        state, last = step(state, order[whole * size :], mask[whole * size :]) if n % size else (state, 0.0)
+        return state, ((losses.sum() + last) / n, loss(state[0], X, y), loss(state[0], X_val, y_val))
+
+    def network(key: Any) -> Any:
+        init, draws = jax.random.split(key)
+        keys, widths = jax.random.split(init, len(recipe.hidden) + 1), (X.shape[1], *recipe.hidden, 1)
+        glorot = jax.nn.initializers.glorot_uniform()
+        weights = [(glorot(one, shape), jnp.zeros(shape[1])) for one, shape in zip(keys, pairwise(widths), strict=True)]
+        nothing = jax.tree.map(jnp.zeros_like, weights)
+        _, losses = jax.lax.scan(epoch, (weights, nothing, nothing, 0.0), jax.random.split(draws, recipe.epochs))
+        return losses
+
+    trained = jax.jit(jax.vmap(network))
+
+    def networks(count: int) -> Array:
+        return np.asarray(trained(jax.random.split(jax.random.key(count), count))[2])[:, -1]
+
+    return networks
+
+
+PEERS: dict[str, Callable[[Table, Table, Recipe], Trainer]] = {
+    "Keras model.fit": keras_fit,
+    "MLPClassifier": mlp_classifier,
+    "JAX vmap, scan, jit": jax_vmap,
+}
+
+
+def available(train: Table, val: Table, recipe: Recipe) -> tuple[dict[str, Trainer], dict[str, str]]:
+    """The peers that can run here, and of the others why they cannot."""
+    found, absent = {}, {}
+    for name, make in PEERS.items():
+        try:
+            found[name] = make(train, val, recipe)
+        except Exception as fault:  # whatever an installation that is not whole raises
+            absent[name] = f"{type(fault).__name__}: {fault}".splitlines()[0]
+    return found, absent
