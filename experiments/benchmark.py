@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -203,15 +204,19 @@ def _ratio(what: str, goal: float, above: float | None, below: float | None, at_
 
 
 def _child(command: Sequence[str], **environment: str) -> tuple[float, str, float]:
-    """Run a command of this checkout: its seconds, its output, and its largest memory in MiB."""
+    """Run a command of this checkout: its seconds, its output, and its largest memory in MiB (NaN where there is no /proc)."""
     with tempfile.TemporaryFile() as output:
-        begun = time.perf_counter()
+        begun, memory = time.perf_counter(), float("nan")
         child = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, env={**os.environ, **environment})
-        _, _, usage = os.wait4(child.pid, 0)
+        while child.poll() is None:
+            # Not ru_maxrss: a child begins with its parent's.
+            with suppress(OSError, StopIteration):
+                lines = Path(f"/proc/{child.pid}/status").read_text().splitlines()
+                memory = float(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+            time.sleep(0.02)
         seconds = time.perf_counter() - begun
-        child.returncode = 0
         output.seek(0)
-        return seconds, output.read().decode(), usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        return seconds, output.read().decode(), memory
 
 
 TRAIN_WIDE = f"""
@@ -329,7 +334,7 @@ def _others(samples: Mapping[str, Sequence[Array]], bench: Bench) -> dict[str, f
     train, val = bench.parts.train, bench.parts.val
     plain = train_replicas(bench.backend, train, val, replace(RECIPE, dropout=0.0), range(1000)).val_loss[:, -1]
     usual = max(samples[NUMPY], key=len)
-    found = {name: ks_2samp(np.unique(np.concatenate(some)), plain if name == MLP else usual).pvalue
+    found = {name: ks_2samp(np.unique(np.concatenate(some)), plain if name == MLP else usual, method="asymp").pvalue
              for name, some in samples.items()}  # fmt: skip
     return {name: float(p) for name, p in found.items() if p < OTHER}
 
