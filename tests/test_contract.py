@@ -1,16 +1,19 @@
 """The laws on the by-hand backend, to the bit; and the draws every backend is given."""
 
 from dataclasses import replace
+from functools import partial
+from time import sleep
 
 import numpy as np
 import pytest
-from contract import RECIPE, BackendContract, recorded
+from contract import RECIPE, BackendContract, arrays, recorded
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
 from handnet import Recipe, counted_plan, load_backend, seeded_plan
-from handnet.draws import generator
+from handnet.draws import DROPOUT, ORDER, generator
+from handnet.replicas import chunks, concurrently, train_replicas
 from handnet.splits import Split
 
 
@@ -44,6 +47,49 @@ def test_unknown_words_are_refused_with_the_known_ones() -> None:
     ]:
         with pytest.raises(ValueError, match=sentence):
             load_backend(**arguments)
+
+
+@pytest.mark.parametrize("name", ["compiled", "numpy"])
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_networks_trained_in_chunks_are_those_trained_at_once(parts: Split, name: str, threads: int) -> None:
+    """Law 2 to the bit is what allows it."""
+    backend, recipe = load_backend(name), replace(RECIPE, epochs=2)
+    seeds = [*range(9, 90), (1, 2, 3)]
+    whole = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, seeds))
+    some = train_replicas(backend, parts.train, parts.val, recipe, seeds, threads=threads)
+    assert all(np.array_equal(one, other) for one, other in zip(arrays(whole), arrays(some), strict=True))
+
+
+@given(replicas=st.integers(1, 1000), threads=st.integers(1, 70))
+def test_chunks_hold_every_replica_once(replicas: int, threads: int) -> None:
+    slices = chunks(replicas, threads)
+    assert [place for one in slices for place in range(replicas)[one]] == list(range(replicas))
+    assert max(len(range(replicas)[one]) for one in slices) <= 64 + 15
+    assert len(slices) >= min(threads, -(-replicas // 16))
+
+
+def test_jobs_side_by_side_keep_their_order_and_pass_on_what_they_raise() -> None:
+    def job(place: int) -> int:
+        sleep(0.02 * (3 - place % 4))
+        if place == 6:
+            raise ValueError("the seventh")
+        return place
+
+    running = concurrently([partial(job, place) for place in range(40)], threads=3)
+    assert [next(running) for _ in range(6)] == list(range(6))
+    with pytest.raises(ValueError, match="the seventh"):
+        next(running)
+
+
+def test_draws_do_not_depend_on_how_many_are_made_at_once(parts: Split) -> None:
+    """Each epoch's order and bits are the next of their streams, drawn here one epoch at a time."""
+    recipe, seeds = Recipe(epochs=23, dropout=0.3, hidden=(5, 3)), [4, 2**32 - 1]
+    for place, seed in enumerate(seeds):
+        orders, masks = generator(seed, ORDER), generator(seed, DROPOUT)
+        for draw in seeded_plan(recipe, parts.train, seeds).epochs():
+            words = masks.bit_generator.random_raw(-(-341 * 5 // 4)).astype("<u8").view("<u2")[: 341 * 5]
+            assert np.array_equal(draw.order[place], orders.permutation(341))
+            assert np.array_equal(draw.keep[0][place], (words >= round(65536 * 0.3)).reshape(341, 5))
 
 
 def test_no_stream_moves_another(parts: Split) -> None:
