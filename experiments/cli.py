@@ -41,7 +41,7 @@ SHORT = {
 HELP = {
     "trials": "configurations to try", "seeds": "search seeds each configuration is trained with",
     "confirm": "fresh seeds the winner is confirmed on", "design": "tpe, or sobol: points fixed beforehand",
-    "backend": "what does the arithmetic: numpy or keras", "dtype": "float32 or float64",
+    "backend": "what does the arithmetic: compiled, numpy or keras", "dtype": "float32 or float64",
     "engine": "what Keras runs on: tensorflow or jax", "device": "auto, cpu or gpu",
     "split-seed": "of the train/val/test split", "stratify": "true or false",
     "splits": "fresh divisions of the table, after the opening; 0 for none",
@@ -55,7 +55,7 @@ loss. The best is frozen and trained again on fresh seeds, beside the recipes of
 is opened, once, and counted. Everything goes to MLflow and into a report. Stop or kill it whenever you like: the
 same command goes on from there, with the same numbers.
 
-  make study                                the default study (a minute and a half on two cores)
+  make study                                the default study (half a minute on two cores)
   make study DESIGN=sobol TRIALS=64         points fixed beforehand
   make study space.epochs.high=300          any setting of study.toml; other settings are another study
   make study TRIALS=60                      more trials of the same study, until its test was opened

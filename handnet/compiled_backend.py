@@ -12,6 +12,7 @@ import numpy as np
 
 from handnet.backend import Fit, Layer, Plan
 from handnet.data import Array, Table
+from handnet.draws import seeded_plan
 from handnet.history import History, check_shapes, epochs_of, pack, refuse_engine_and_gpu
 from handnet.lanes import LANES, compiled, from_lanes, multiply, side_by_side, to_lanes
 from handnet.recipe import Recipe
@@ -175,6 +176,13 @@ def evaluate(weights: Array, X: Array, widths: Array, logits: Array) -> None:
             rows = min(AT_ONCE, len(X) - first)
             forward(flat, first, True, w, widths, a, at, rows, nothing, X.dtype.type(1))
             out[first * LANES : (first + rows) * LANES] = a[at[-2] : at[-2] + rows * LANES]
+
+
+def warm_up() -> None:
+    """Compile it for float32, a dozen seconds, so that nobody waits for it later: the code is kept beside this file."""
+    rows = Table(np.zeros((2, 2)), np.array([0, 1]))
+    recipe = Recipe(epochs=1, hidden=(2,))
+    Compiled(np.dtype("float32")).fit(rows, rows, recipe, seeded_plan(recipe, rows, [0]))
 
 
 def load(dtype: str, engine: str | None, device: str) -> "Compiled":

@@ -4,6 +4,7 @@ LANES replicas stand side by side as the innermost axis of every array, so that 
 the same step in all of them, and no network ever meets another. Arrays are flat, and addressed by offsets.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,14 @@ from handnet.data import Array
 
 LANES = 16  # float32 numbers in the widest register; the same everywhere, though a narrower one takes several steps
 ROWS = 8  # of a product whose sums grow in registers; with 2 units 16 sums, and 10 numbers loaded for every 16 used
-compiled = njit(nogil=True, error_model="numpy", cache=True)
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """The function as machine code, kept on disk for the next process where that is possible."""
+    try:
+        return njit(nogil=True, error_model="numpy", cache=True)(function)
+    except RuntimeError:  # there is no folder to keep it in: it is compiled anew each time
+        return njit(nogil=True, error_model="numpy")(function)
 
 
 def _tile(rows: int, units: int, shared: bool) -> Any:

@@ -13,7 +13,9 @@ from handnet.data import Array
 
 def dense(x: Array, layer: Layer) -> Array:
     """z = x W + b."""
-    return x @ layer.weight + layer.bias
+    z = x @ layer.weight
+    z += layer.bias  # into the same memory: a new array costs as much as the sum
+    return z
 
 
 def dense_backward(x: Array, dz: Array) -> Layer:

@@ -35,9 +35,17 @@ def adam(weights: Array, slope: Array, state: AdamState, learning_rate: float) -
     """
     t = state.t + 1
     alpha = learning_rate * np.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
-    m = state.m + (slope - state.m) * (1 - BETA_1)
-    v = state.v + (slope * slope - state.v) * (1 - BETA_2)
+    m = _towards(state.m, slope.copy(), 1 - BETA_1)
+    v = _towards(state.v, slope * slope, 1 - BETA_2)
     return weights - float(alpha) * m / (np.sqrt(v) + EPSILON), AdamState(m, v, t)
+
+
+def _towards(average: Array, value: Array, share: float) -> Array:
+    """average + (value - average) share, in the memory of `value`."""
+    value -= average
+    value *= share
+    value += average
+    return value
 
 
 def sgd_start(weights: Array) -> None:
