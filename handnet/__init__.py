@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from handnet.backend import Plan as Plan
     from handnet.backend import load_backend as load_backend
     from handnet.bands import Band as Band
+    from handnet.classifier import HandNetClassifier as HandNetClassifier
     from handnet.data import Dataset as Dataset
     from handnet.data import Table as Table
     from handnet.data import wisconsin as wisconsin
@@ -39,6 +40,7 @@ _HOME = {
     "seeded_plan": "handnet.draws",
     "counted_plan": "handnet.draws",
     "Band": "handnet.bands",
+    "HandNetClassifier": "handnet.classifier",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 - a list, made from the table above so that the two cannot differ
 __version__ = "0.1.0"

@@ -102,6 +102,6 @@ class Backend(Protocol):
 def load_backend(name: str, dtype: str = "float32", engine: str | None = None, device: str = "auto") -> Backend:
     """The backend called `name`. Raises ValueError with the known names when a word is not one of them."""
     for label, value, known in (("backend", name, BACKENDS), ("dtype", dtype, DTYPES), ("device", device, DEVICES)):
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise ValueError(f"unknown {label} {value!r}: expected one of {', '.join(known)}.")
     return cast(Backend, import_module(BACKENDS[name]).load(dtype, engine, device))

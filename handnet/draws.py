@@ -46,6 +46,20 @@ def sampler_seed(study_seed: int, completed: int) -> int:
     return int(np.random.SeedSequence([study_seed, completed], spawn_key=(SEARCH,)).generate_state(1)[0])
 
 
+def ensemble_seeds(random_state: Any, replicas: int) -> list[int]:
+    """One seed for each replica, no two alike; fewer replicas get the first of them.
+
+    random_state: as scikit-learn takes it: an int, the same seeds each time; a RandomState instance, or None for NumPy's
+    global one, goes on. Raises ValueError for anything else.
+    """
+    from sklearn.utils import check_random_state
+
+    numbers, seeds = check_random_state(random_state), dict[int, None]()
+    while len(seeds) < replicas:
+        seeds[int(numbers.randint(LARGEST_SEED + 1, dtype=np.uint32))] = None
+    return list(seeds)
+
+
 class Resamples(NamedTuple):
     """B bootstrap samples, as counts: how often each replica and each case was drawn."""
 

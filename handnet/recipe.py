@@ -39,15 +39,15 @@ class Recipe:
             raise ValueError(f"learning_rate must be above 0, but got {self.learning_rate}.")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, but got {self.dropout}.")
-        settle("epochs", _count("epochs", self.epochs))
-        settle("batch_size", _count("batch_size", self.batch_size))
+        settle("epochs", count("epochs", self.epochs))
+        settle("batch_size", count("batch_size", self.batch_size))
         if not isinstance(self.hidden, (list, tuple)) or not self.hidden:
             raise ValueError(f"hidden must list the units of at least one hidden layer, but got {self.hidden!r}.")
-        settle("hidden", tuple(_count("hidden", units) for units in self.hidden))
+        settle("hidden", tuple(count("hidden", units) for units in self.hidden))
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, but got {self.optimizer!r}.")
         if self.patience is not None:
-            settle("patience", _count("patience", self.patience))
+            settle("patience", count("patience", self.patience))
 
 
 def _number(field: str, value: Any) -> float:
@@ -56,7 +56,8 @@ def _number(field: str, value: Any) -> float:
     return float(value)
 
 
-def _count(field: str, value: Any) -> int:
+def count(field: str, value: Any) -> int:
+    """The value as an int. Raises ValueError, naming the field, unless it is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{field} must be a whole number of at least 1, but got {value!r}.")
     return int(value)

@@ -2,6 +2,6 @@
 
 from handnet.bands.band import Band
 from handnet.bands.proportion import clopper_pearson, wilson
-from handnet.bands.seeds import Spread, seed_bands, split_bands
+from handnet.bands.seeds import RowBands, Spread, seed_bands, split_bands
 
-__all__ = ["Band", "Spread", "clopper_pearson", "seed_bands", "split_bands", "wilson"]
+__all__ = ["Band", "RowBands", "Spread", "clopper_pearson", "seed_bands", "split_bands", "wilson"]

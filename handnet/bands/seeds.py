@@ -1,5 +1,6 @@
 """Bands over draws: what another seed, or another split of the table, would have given."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +64,39 @@ def _spread(values: Array, varied: str) -> Spread:
         band(low, high, "quantiles", (HIGH - LOW) * outer),
         band(finite.min(), finite.max(), "min-max", outer),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class RowBands:
+    """Quantile bands over seeds of many rows at once, as columns; `bands[row]` is one row's Band."""
+
+    mean: Array  # (rows,)
+    q025: Array  # (rows,) type-7 quantile .025 over the replicas
+    q975: Array  # (rows,) type-7 quantile .975
+    n: int  # how many replicas
+    coverage: float  # .95 (n - 1) / (n + 1): the share of further replicas the band of a row is expected to hold
+    diverged: int  # how many further replicas blew up and have no value
+    kind: str = "quantiles"
+    varied: str = "seeds"
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def __getitem__(self, row: int) -> Band:
+        centres = (("mean", float(self.mean[row])),)
+        ends = float(self.q025[row]), float(self.q975[row])
+        return Band(*ends, self.kind, self.varied, self.n, self.coverage, centres, self.diverged)
+
+
+def row_bands(values: Array, diverged: int = 0) -> RowBands:
+    """The bands over seeds of every row. values: (R, rows), finite. Raises ValueError for fewer than two replicas."""
+    n = len(values)
+    if n < 2:
+        raise ValueError(
+            f"a band over seeds needs at least 2 replicas that did not diverge, but got {n} of {n + diverged}."
+        )
+    low, high = np.quantile(values, [LOW, HIGH], axis=0)
+    return RowBands(values.mean(axis=0), low, high, n, (HIGH - LOW) * (n - 1) / (n + 1), diverged)
 
 
 def quantile_band(values: Array, low: float, high: float, varied: str) -> Band:

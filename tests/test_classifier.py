@@ -1,0 +1,349 @@
+"""The scikit-learn face: scikit-learn's own checks and tools, and that it is the networks of train_replicas and no others."""
+
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit, logit
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from handnet import Dataset, HandNetClassifier, Recipe, load_backend
+from handnet.draws import ensemble_seeds
+from handnet.replicas import train_replicas
+from handnet.splits import Split
+
+ROOT = Path(__file__).parent.parent
+QUICK = {"replicas": 6, "epochs": 8, "learning_rate": 5e-3, "random_state": 7}
+
+
+@pytest.fixture(scope="module")
+def fitted(parts: Split) -> HandNetClassifier:
+    return HandNetClassifier(**QUICK).fit(*parts.train)
+
+
+# scikit-learn's own checks
+
+CHECKS = """
+import json, sys, warnings
+from sklearn.utils.estimator_checks import check_estimator
+from handnet import HandNetClassifier
+warnings.simplefilter("error")
+results = check_estimator(HandNetClassifier(**json.loads(sys.argv[1])), on_fail=None)
+print(json.dumps([(result["check_name"], result["status"], repr(result["exception"])) for result in results]))
+"""
+
+
+@pytest.mark.parametrize("parameters", [{}, {"backend": "numpy", "dtype": "float64"}], ids=str)
+def test_it_passes_every_check_of_scikit_learn(parameters: dict[str, str]) -> None:
+    """In a process of its own, because one check is skipped unless SciPy was imported with array interfaces on."""
+    done = subprocess.run([sys.executable, "-c", CHECKS, json.dumps(parameters)], cwd=ROOT, capture_output=True, text=True,
+                          env=os.environ | {"SCIPY_ARRAY_API": "1"}, check=True)  # fmt: skip
+    results = json.loads(done.stdout)
+    assert [result for result in results if result[1] != "passed"] == []
+    assert Counter(status for _, status, _ in results)["passed"] >= 50
+    assert {"check_classifiers_train", "check_classifier_not_supporting_multiclass", "check_estimators_pickle",
+            "check_methods_subset_invariance", "check_array_api_input"} <= {name for name, *_ in results}  # fmt: skip
+
+
+# The networks
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_its_networks_are_those_of_train_replicas_on_the_same_seeds(parts: Split, dtype: str) -> None:
+    """Trained here with a true validation table: that the classifier has none to give changes nothing."""
+    ours = HandNetClassifier(hidden=(5, 4), learning_rate=5e-3, dropout=0.4, epochs=7, batch_size=50, optimizer="sgd",
+                             replicas=18, dtype=dtype, random_state=3).fit(*parts.train)  # fmt: skip
+    backend, seeds = load_backend("compiled", dtype), ensemble_seeds(3, 18)
+    recipe = Recipe(learning_rate=5e-3, dropout=0.4, epochs=7, batch_size=50, hidden=(5, 4), optimizer="sgd")
+    fit = train_replicas(backend, parts.train, parts.val, recipe, seeds)
+    assert ours.seeds_.tolist() == seeds
+    assert ours.diverged_ == {}
+    assert np.array_equal(ours.loss_curve_, fit.train_loss)
+    for mine, theirs in zip(ours.layers_, fit.layers, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))
+    logits = backend.logits(fit.layers, parts.val.X).astype(np.float64)
+    assert np.allclose(ours.replica_proba(parts.val.X), expit(logits), rtol=1e-12, atol=0)
+
+
+def test_the_probability_is_the_mean_over_replicas_by_hand(parts: Split, fitted: HandNetClassifier) -> None:
+    X = parts.val.X[:9]
+    said = np.empty((6, 9))
+    for replica in range(6):
+        for row, a in enumerate(X):
+            *hidden, (weight, bias) = [(layer.weight[replica], layer.bias[replica, 0]) for layer in fitted.layers_]
+            for w, b in hidden:
+                a = np.maximum(a @ w + b, 0)  # noqa: PLW2901 - what flows on
+            said[replica, row] = 1 / (1 + np.exp(-(a @ weight + bias)[0]))
+    assert np.allclose(fitted.replica_proba(X), said, atol=1e-5)
+    assert len(set(said[:, 0])) == 6
+    proba = fitted.predict_proba(X)
+    assert np.allclose(proba, np.stack([1 - said.mean(axis=0), said.mean(axis=0)], axis=1), atol=1e-5)
+    assert np.array_equal(fitted.predict(X), (proba[:, 1] > 0.5).astype(int))
+    assert np.array_equal(fitted.replica_proba_, fitted.replica_proba(parts.train.X))
+    assert fitted.replica_proba_.shape == (6, 341)
+    assert fitted.loss_curve_.shape == (6, 8)
+
+
+def test_the_decision_is_the_logit_of_the_mean_and_never_saturates(parts: Split, fitted: HandNetClassifier) -> None:
+    X = parts.val.X
+    proba, decision = fitted.predict_proba(X)[:, 1], fitted.decision_function(X)
+    assert np.allclose(decision, logit(proba), rtol=1e-6)
+    assert np.array_equal(decision > 0, fitted.predict(X) == 1)
+    far = fitted.decision_function(X * 10)
+    certain = fitted.predict_proba(X * 10)[:, 1] == 1
+    assert certain.sum() > 10
+    assert len(np.unique(far[certain])) == certain.sum()
+
+
+def test_predictions_keep_to_the_weights_when_parameters_are_set_anew(parts: Split, fitted: HandNetClassifier) -> None:
+    other = pickle.loads(pickle.dumps(fitted)).set_params(backend="numpy", dtype="float64", replicas=2)
+    assert np.allclose(other.predict_proba(parts.val.X), fitted.predict_proba(parts.val.X), atol=1e-6)
+    assert other.predict_band(parts.val.X).n == 6
+
+
+# Bands
+
+
+def test_the_band_of_a_row_is_its_quantiles_over_replicas(parts: Split, fitted: HandNetClassifier) -> None:
+    said, bands = fitted.replica_proba(parts.val.X), fitted.predict_band(parts.val.X)
+    assert np.array_equal(bands.q025, np.quantile(said, 0.025, axis=0))
+    assert np.array_equal(bands.q975, np.quantile(said, 0.975, axis=0))
+    assert np.array_equal(bands.mean, fitted.predict_proba(parts.val.X)[:, 1])
+    assert (bands.kind, bands.varied, bands.n, bands.diverged, len(bands)) == ("quantiles", "seeds", 6, 0, 114)
+    assert bands.coverage == pytest.approx(0.95 * 5 / 7)
+    for row, band in enumerate(bands):
+        assert (band.low, band.centre("mean"), band.high) == (bands.q025[row], bands.mean[row], bands.q975[row])
+    assert "quantiles over 6 seeds, covers 67.9%" in str(bands[-1])
+
+
+def test_a_band_holds_the_share_of_further_replicas_it_states(parts: Split) -> None:
+    """Of 200 further ones, over 20 bands of 20. The bands' shares differ by .03, so their mean is good to .007."""
+    X, ensembles = parts.val.X, [HandNetClassifier(replicas=20, random_state=seed) for seed in range(20)]
+    further = HandNetClassifier(replicas=200, random_state=100).fit(*parts.train).replica_proba(X)
+    bands = [ensemble.fit(*parts.train).predict_band(X) for ensemble in ensembles]
+    held = [((band.q025 <= further) & (further <= band.q975)).mean() for band in bands]
+    assert np.mean(held) == pytest.approx(bands[0].coverage, abs=0.03)
+
+
+def test_one_replica_predicts_but_has_no_band(parts: Split) -> None:
+    alone = HandNetClassifier(**QUICK | {"replicas": 1}).fit(*parts.train)
+    assert alone.predict_proba(parts.val.X).shape == (114, 2)
+    with pytest.raises(ValueError, match="at least 2 replicas that did not diverge, but got 1 of 1"):
+        alone.predict_band(parts.val.X)
+
+
+# Replicas that diverge
+
+
+def test_a_diverged_replica_is_named_counted_and_not_averaged(parts: Split) -> None:
+    wild = {"optimizer": "sgd", "learning_rate": 50.0, "epochs": 4, "replicas": 20, "random_state": 0}
+    with pytest.warns(ConvergenceWarning, match=r"^\d+ of 20 replicas diverged and are left out") as warned:
+        ours = HandNetClassifier(**wild).fit(*parts.train)
+    assert warned[0].filename == __file__
+    seeds = np.array(ensemble_seeds(0, 20))
+    fit = train_replicas(
+        load_backend("compiled"), parts.train, parts.val, Recipe(50.0, epochs=4, optimizer="sgd"), seeds.tolist()
+    )
+    sound = fit.diverged_at < 0
+    assert 2 <= sound.sum() <= 18, "the test needs both kinds"
+    assert ours.diverged_ == dict(zip(seeds[~sound].tolist(), fit.diverged_at[~sound].tolist(), strict=True))
+    assert np.array_equal(ours.seeds_, seeds[sound])
+    assert np.array_equal(ours.layers_[0].weight, fit.layers[0].weight[sound])
+    assert np.isfinite(ours.loss_curve_).all()
+    assert ours.replica_proba_.shape == (sound.sum(), 341)
+    assert np.isfinite(ours.predict_proba(parts.val.X)).all()
+    bands = ours.predict_band(parts.val.X)
+    assert (bands.n, bands.diverged) == (sound.sum(), (~sound).sum())
+    assert f"{(~sound).sum()} seeds diverged" in str(bands[0])
+
+
+def test_when_all_diverge_there_is_no_classifier(parts: Split) -> None:
+    with pytest.raises(
+        ValueError, match=r"all 6 replicas diverged, the last in epoch \d; .* lower learning_rate=1e\+30"
+    ):
+        HandNetClassifier(**QUICK | {"learning_rate": 1e30}).fit(*parts.train)
+
+
+# Seeds
+
+
+def test_an_int_repeats_and_everything_else_goes_on(parts: Split) -> None:
+    def said(random_state: Any) -> np.ndarray:
+        return HandNetClassifier(**QUICK | {"random_state": random_state, "epochs": 1}).fit(*parts.train).replica_proba_
+
+    before = np.random.get_state()[2]  # noqa: NPY002 - the global state is what must not move
+    assert np.array_equal(said(1), said(1))
+    assert not np.isin(said(1), said(2)).any()
+    assert np.random.get_state()[2] == before  # noqa: NPY002
+    assert not np.isin(said(None), said(None)).any()
+    stream = np.random.RandomState(1)
+    assert np.array_equal(said(stream), said(1))
+    assert not np.isin(said(stream), said(1)).any()
+
+
+def test_no_seed_comes_twice_and_fewer_replicas_get_the_first() -> None:
+    raw = np.random.RandomState(0).randint(2**32, size=200_000, dtype=np.uint32)
+    assert len(set(raw.tolist())) < len(raw), "the test needs a stream with a number that comes twice"
+    seeds = ensemble_seeds(0, 200_000)
+    assert len(set(seeds)) == len(seeds) == 200_000
+    assert seeds[:20] == ensemble_seeds(0, 20) == raw[:20].tolist()
+
+
+# Labels and input
+
+
+@pytest.mark.parametrize(("labels", "classes"), [
+    (np.array(["benign", "malignant"]), ["benign", "malignant"]),
+    (np.array(["b", "M"], dtype=object), ["M", "b"]),
+    (np.array([False, True]), [False, True]),
+    (np.array([1, -1]), [-1, 1]),
+    (np.array([2.0, 5.0]), [2.0, 5.0]),
+], ids=str)  # fmt: skip
+def test_labels_of_any_kind(parts: Split, fitted: HandNetClassifier, labels: np.ndarray, classes: list) -> None:
+    """labels: what stands for 0 and for 1."""
+    X, y = parts.train
+    ours = clone(fitted).fit(X, pd.Series(labels[y]))
+    assert ours.classes_.tolist() == classes
+    called = ours.predict(parts.val.X)
+    assert called.dtype == ours.classes_.dtype
+    assert np.mean(called == labels[parts.val.y]) > 0.9
+    if labels.tolist() == classes:  # the same order, so the same networks
+        assert np.array_equal(called, labels[fitted.predict(parts.val.X)])
+        assert np.array_equal(ours.predict_proba(parts.val.X), fitted.predict_proba(parts.val.X))
+
+
+@pytest.mark.parametrize(("parameter", "value", "sentence"), [
+    ("hidden", (), "hidden must list the units"),
+    ("hidden", 16, "hidden must list the units"),
+    ("hidden", (16, 0), "hidden must be a whole number of at least 1, but got 0"),
+    ("learning_rate", 0, "learning_rate must be above 0"),
+    ("learning_rate", "fast", "learning_rate must be a finite number, but got 'fast'"),
+    ("dropout", 1.0, "dropout must be at least 0 and below 1"),
+    ("epochs", 2.5, "epochs must be a whole number"),
+    ("batch_size", 0, "batch_size must be a whole number"),
+    ("optimizer", "lbfgs", "optimizer must be one of adam, sgd"),
+    ("replicas", 0, "replicas must be a whole number of at least 1, but got 0"),
+    ("replicas", True, "replicas must be a whole number of at least 1, but got True"),
+    ("backend", "torch", "unknown backend 'torch': expected one of compiled"),
+    ("backend", ["compiled"], r"unknown backend \['compiled'\]"),
+    ("dtype", "float16", "unknown dtype 'float16'"),
+    ("dtype", np.float32, "unknown dtype"),
+    ("random_state", "seven", "cannot be used to seed"),
+    ("random_state", -1, "Seed must be between"),
+])  # fmt: skip
+def test_a_bad_parameter_is_refused_in_fit_and_not_before(
+    parts: Split, parameter: str, value: Any, sentence: str
+) -> None:
+    ours = HandNetClassifier(**QUICK | {parameter: value})
+    assert ours.get_params()[parameter] is value
+    with pytest.raises(ValueError, match=sentence):
+        ours.fit(*parts.train)
+    with pytest.raises(NotFittedError):
+        ours.predict(parts.val.X)
+
+
+@pytest.mark.parametrize(("y", "sentence"), [
+    ([0, 1, 2] * 4, "Only binary classification is supported. The type of the target is multiclass"),
+    ([0.5, 1.5, 2.5] * 4, "Unknown label type: continuous"),
+    (["same"] * 12, "y must hold two classes, but holds 1 class, 'same'"),
+    ([0, 1] * 5, "inconsistent numbers of samples"),
+    ([0, 1, np.nan] * 4, "Input y contains NaN"),
+])  # fmt: skip
+def test_bad_labels_are_refused(parts: Split, y: list, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        HandNetClassifier(**QUICK).fit(parts.train.X[:12], y)
+
+
+def test_rows_that_cannot_be_scored_are_refused(parts: Split, fitted: HandNetClassifier) -> None:
+    X = parts.val.X.copy()
+    with pytest.raises(ValueError, match="expecting 30 features"):
+        fitted.predict(X[:, 1:])
+    X[3] = 3e38 * (fitted.layers_[0].weight[0, :, 0] > 0)
+    with pytest.raises(ValueError, match="row 3 of X overflows in float32"):
+        fitted.predict(X)
+    X[3, 0] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        fitted.predict_band(X)
+
+
+# scikit-learn's tools
+
+
+def test_a_pipeline_scales_on_train_rows_and_cross_validates(data: Dataset) -> None:
+    model, folds = make_pipeline(StandardScaler(), HandNetClassifier(**QUICK)), StratifiedKFold(3)
+    by_hand = []
+    for train, test in folds.split(data.X, data.y):
+        mean, deviation = data.X[train].mean(axis=0), data.X[train].std(axis=0)
+        ours = HandNetClassifier(**QUICK).fit((data.X[train] - mean) / deviation, data.y[train])
+        by_hand.append(ours.score((data.X[test] - mean) / deviation, data.y[test]))
+    scores = cross_val_score(model, data.X, data.y, cv=folds)
+    assert scores.tolist() == by_hand
+    assert min(scores) > 0.93
+    assert min(cross_val_score(model, data.X, data.y, cv=folds, scoring="roc_auc")) > 0.97
+
+
+def test_a_grid_search_tunes_it(data: Dataset) -> None:
+    names = [name.replace(" ", "_") for name in data.feature_names]
+    X = pd.DataFrame(data.X, columns=names)
+    grid = {"handnetclassifier__hidden": [(1,), (16, 8)], "handnetclassifier__learning_rate": np.array([1e-6, 5e-3])}
+    search = GridSearchCV(
+        make_pipeline(StandardScaler().set_output(transform="pandas"), HandNetClassifier(**QUICK)), grid, cv=3
+    )
+    search.fit(X, np.where(data.y, "malignant", "benign"))
+    assert search.best_params_["handnetclassifier__learning_rate"] == 5e-3
+    assert search.best_score_ > 0.93
+    best = search.best_estimator_[-1]
+    assert best.feature_names_in_.tolist() == names
+    assert best.classes_.tolist() == ["benign", "malignant"]
+
+
+def test_it_can_be_calibrated(parts: Split, fitted: HandNetClassifier) -> None:
+    """Platt's calibration is a rising function of the decision; in folds it refits."""
+    platt = CalibratedClassifierCV(FrozenEstimator(fitted)).fit(*parts.val)
+    order = np.argsort(fitted.decision_function(parts.val.X))
+    calibrated = platt.predict_proba(parts.val.X)[order, 1]
+    assert (np.diff(calibrated) >= 0).all()
+    assert calibrated.mean() == pytest.approx(parts.val.y.mean(), abs=0.01)
+    folded = CalibratedClassifierCV(HandNetClassifier(**QUICK), cv=3).fit(*parts.train)
+    assert folded.score(*parts.val) > 0.9
+
+
+def test_clone_and_pickle(parts: Split, fitted: HandNetClassifier) -> None:
+    blank = clone(fitted)
+    assert blank.get_params() == fitted.get_params()
+    assert not hasattr(blank, "layers_")
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(again.predict_proba(parts.val.X), fitted.predict_proba(parts.val.X))
+    assert np.array_equal(blank.fit(*parts.train).replica_proba_, fitted.replica_proba_)
+    assert all(type(part) is np.ndarray for layer in fitted.layers_ for part in layer)
+
+
+# Its page
+
+
+def test_the_page_runs_as_it_stands_and_prints_lines_of_the_form_shown() -> None:
+    page = (ROOT / "docs" / "classifier.md").read_text()
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    printed = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    promised = re.findall(r"^ *print.*#\s*(.*)$", code, re.MULTILINE)
+    # The digits are the machine's own; the form is ours.
+    assert [re.sub(r"\d", "0", line) for line in printed.splitlines()] == [
+        re.sub(r"\d", "0", line) for line in promised
+    ]
