@@ -37,6 +37,7 @@ from canonical import digest, models, query, runs, trials
 import experiments.study  # noqa: F401  # so that children find it imported
 from experiments import cli
 from experiments.milestones import JOURNAL, KILL_AT
+from handnet.compiled_backend import warm_up
 
 ROOT = Path(__file__).parent.parent
 WORDS = ("study", "TRIALS=4", "SEEDS=2", "CONFIRM=3", "space.epochs.high=20", "SPLITS=2", "rehearsal.seeds=2",
@@ -555,4 +556,5 @@ def command(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    warm_up()  # here, so that no child has to load the compiled code
     raise SystemExit(command(sys.argv[1:]))
