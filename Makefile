@@ -19,7 +19,7 @@ typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter comman
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case report ui witness simulate test bench torture check audit lock backup clean
+.PHONY: help setup try study case walk report ui witness simulate test bench torture check audit lock backup clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
@@ -36,6 +36,9 @@ study: $(READY) ## the whole study: search, confirm, open the test, report; agai
 
 case: $(READY) ## one case: make case ID=203
 	@$(PY) -m experiments case $(typed)
+
+walk: $(READY) ## the network by hand with every number in view, then one patient through all its weights (ID=297)
+	@$(PY) -m experiments walk $(typed)
 
 report: $(READY) ## compute the report anew from what is stored
 	@$(PY) -m experiments report $(typed)

@@ -11,9 +11,13 @@ import jinja2
 from markupsafe import Markup
 
 from experiments.report import figures
+from experiments.report.flow import flow
 from experiments.report.tables import grids, parts, too_few
-from experiments.report.words import interval, number, part_name, percent, visible
+from experiments.report.words import digits, interval, number, part_name, percent, visible
 from experiments.stores import write_whole
+from experiments.walk import Walk
+from experiments.walk.chapter import NICKNAMES
+from experiments.walk.check import STEP, TOLERANCE
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARKDOWN_SPECIALS = {character: f"\\{character}" for character in "\\`*_[]|#"} | {
@@ -78,6 +82,18 @@ def write_case(case: Mapping[str, Any], study: str, folder: Path) -> Path:
     )
     write_whole(folder / f"case-{safe}.html", page.encode())
     return folder / f"case-{safe}.html"
+
+
+def write_walk(found: Walk, folder: Path) -> Path:
+    """The walk as a page: one file, no script, nothing fetched."""
+    page = (
+        _environment(escape=True)
+        .get_template("walk.html.j2")
+        .render(title="The network by hand, with every number in view", walk=found, flow=flow(found.patient),
+                nicknames=NICKNAMES, step=STEP, tolerance=TOLERANCE)
+    )  # fmt: skip
+    write_whole(folder / "walk.html", page.encode())
+    return folder / "walk.html"
 
 
 HOW_TO_READ_STORIES = (
@@ -186,6 +202,7 @@ def _environment(escape: bool) -> jinja2.Environment:
     environment.filters |= {
         "part": part_name,
         "number": number,
+        "digits": digits,
         "interval": interval,
         "percent": percent,
         "exact": lambda v: f"{v:.6g}",

@@ -61,6 +61,11 @@ def points(value: float, digits: int = 2) -> str:
     return f"{round(100 * value, digits) + 0.0:+.{digits}f}"
 
 
+def digits(value: float) -> str:
+    """Ten significant digits: for whoever follows with pencil and paper. What is 0 to the bit is 0."""
+    return f"{value + 0.0:.10g}"
+
+
 def exact(value: float) -> str:
     """Two significant digits."""
     return f"{value:.2g}"
