@@ -8,7 +8,7 @@ from rich.text import Text
 from experiments.report.words import digits, number, part_name
 from experiments.screen import Quiet
 from experiments.walk import Walk
-from experiments.walk.chapter import NICKNAMES, Section
+from experiments.walk.chapter import GIVEN, NICKNAMES, Section
 from experiments.walk.check import Check
 from experiments.walk.patient import Patient
 
@@ -22,7 +22,8 @@ class Lesson:
 
     def show(self, found: Walk, page: str) -> None:
         """Every number, then what the checks say."""
-        self._say("The chapter's network: x = 0.5, w1 = 1, b1 = 0.3, w2 = 1.5, b2 = 0.2, y = 1", "bold")
+        given = ", ".join(f"{name} = {value:g}" for name, value in GIVEN.items())
+        self._say(f"The chapter's network: {given}", "bold")
         for section in found.chapter.sections:
             self._section(section)
         self._patient(found.patient, found.train)
@@ -42,12 +43,12 @@ class Lesson:
         self._say(f"As the chapter tells it: {section.nickname}.", "dim")
         checked = any(line.measured is not None for line in section.lines)
         self._grid(["", "how", "exact", "chapter", *(["finite difference"] if checked else [])], 2, (
-            [line.name, line.how, digits(line.value), line.printed + ("" if line.agrees else " slip"),
+            [line.name, line.how, digits(line.value), f"{line.printed} {line.mark}".strip(),
              *([digits(line.measured) + ("" if line.checked else " NO")] if line.measured is not None else [])]
             for line in section.lines
         ))  # fmt: skip
         for line in section.lines:
-            if not line.agrees:
+            if line.mark == "slip":
                 self._say(f"  slip: {line.name} is {digits(line.value)}, not {line.printed}: {line.slip}.", "yellow")
 
     def _patient(self, walked: Patient, train: int) -> None:

@@ -112,6 +112,36 @@ def test_on_paper_nothing_is_folded(page: Page, home: Path) -> None:
     assert len(page.pdf(format="A4")) > 20_000
 
 
+# The walk
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desk", "dark"), ("phone", "light")])
+def test_the_walk_fits_and_fetches_nothing(browser: Browser, walked: Path, size: str, scheme: str) -> None:
+    width, height = SIZES[size]
+    tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    heard: list[str] = []
+    tab.on("request", lambda request: heard.append(request.url))
+    tab.on("console", lambda message: heard.append(message.text))
+    tab.goto(walked.as_uri())
+    assert heard == [walked.as_uri()]
+    assert tab.evaluate("document.scripts.length") == 0
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the window"
+    assert "Every slope agrees" in tab.locator(".verdict").inner_text()
+    assert tab.locator(".verdict").bounding_box()["y"] < height
+    for target in tab.eval_on_selector_all("nav a", "all => all.map(one => one.getAttribute('href'))"):
+        assert tab.locator(target).count() == 1
+    for picture in tab.locator("figure svg").all():
+        no_words_overlap(picture.bounding_box(), tab.evaluate(BOXES, picture.element_handle()))
+    tab.close()
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("walked")
+    assert cli(folder, "walk") == 0
+    return folder / "walk" / "walk.html"
+
+
 # The pictures
 
 LONG = ["winner", "chapter", "a configuration with a long name"]
@@ -158,7 +188,7 @@ def drawn() -> dict[str, bytes]:
     }  # fmt: skip
 
 
-BOXES = """() => [...document.querySelectorAll('svg text')].filter(one => one.textContent.trim()).map(one => {
+BOXES = """picture => [...picture.querySelectorAll('text')].filter(one => one.textContent.trim()).map(one => {
   const box = one.getBoundingClientRect(); return [one.textContent.trim(), box.left, box.top, box.right, box.bottom]; })"""
 
 
@@ -166,9 +196,12 @@ BOXES = """() => [...document.querySelectorAll('svg text')].filter(one => one.te
 def test_no_words_of_a_picture_overlap_or_leave_it(page: Page, name: str) -> None:
     picture = drawn()[name].decode()
     page.set_content(f"<body style='margin:0'>{picture[picture.index('<svg') :]}</body>")
-    frame = page.locator("svg").bounding_box()
-    boxes = page.evaluate(BOXES)
+    boxes = page.evaluate(BOXES, page.locator("svg").element_handle())
     assert len(boxes) > 4
+    no_words_overlap(page.locator("svg").bounding_box(), boxes)
+
+
+def no_words_overlap(frame: dict[str, float], boxes: list[tuple[str, float, float, float, float]]) -> None:
     for place, (text, left, top, right, bottom) in enumerate(boxes):
         assert left >= frame["x"] - 1, text
         assert top >= frame["y"] - 1, text

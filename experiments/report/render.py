@@ -16,7 +16,7 @@ from experiments.report.tables import grids, parts, too_few
 from experiments.report.words import digits, interval, number, part_name, percent, visible
 from experiments.stores import write_whole
 from experiments.walk import Walk
-from experiments.walk.chapter import NICKNAMES
+from experiments.walk.chapter import GIVEN, NICKNAMES
 from experiments.walk.check import STEP, TOLERANCE
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -90,7 +90,7 @@ def write_walk(found: Walk, folder: Path) -> Path:
         _environment(escape=True)
         .get_template("walk.html.j2")
         .render(title="The network by hand, with every number in view", walk=found, flow=flow(found.patient),
-                nicknames=NICKNAMES, step=STEP, tolerance=TOLERANCE)
+                nicknames=NICKNAMES, given=GIVEN, step=STEP, tolerance=TOLERANCE)
     )  # fmt: skip
     write_whole(folder / "walk.html", page.encode())
     return folder / "walk.html"

@@ -1,5 +1,6 @@
 """The chapter's network of one clerk: every number, how it comes about, and what the chapter prints for it."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,6 +19,7 @@ from handnet.reference.optimizers import sgd
 X, Y, RATE = 0.5, 1.0, 0.1
 NAMES = ["w1", "b1", "w2", "b2"]
 START = {"w1": 1.0, "b1": 0.3, "w2": 1.5, "b2": 0.2}
+GIVEN = {"x": X, **START, "y": Y}
 NICKNAMES = {
     "weight": "dial", "bias": "nudge", "unit": "clerk", "layer": "room", "network": "building", "ReLU": "zero-out rule",
     "sigmoid": "S-curve", "loss": "wrongness", "slope, gradient": "slope", "learning rate": "step size", "scaled": "humbled",
@@ -39,10 +41,15 @@ class Line(NamedTuple):
     @property
     def agrees(self) -> bool:
         """Whether the chapter's figure is the exact one, rounded to the digits it has."""
-        if not self.printed:
-            return True
+        if not self.printed or not math.isfinite(self.value):
+            return not self.printed
         figure = Decimal(self.printed.lstrip("~"))
         return abs(Decimal(repr(self.value)) - figure) <= Decimal((0, (5,), int(figure.as_tuple().exponent) - 1))
+
+    @property
+    def mark(self) -> str:
+        """What stands beside the chapter's figure: "slip" where the chapter rounded too early, "differs" where nobody knows why."""
+        return "" if self.agrees else "slip" if self.slip else "differs"
 
     @property
     def checked(self) -> bool:
@@ -61,6 +68,12 @@ class Section(NamedTuple):
 def _network(**changed: float) -> tuple[Layer, Layer]:
     at = {name: np.full((1, 1, 1), value) for name, value in (START | changed).items()}
     return Layer(at["w1"], at["b1"]), Layer(at["w2"], at["b2"])
+
+
+def _hidden() -> tuple[float, float]:
+    """Sum and activation of the hidden unit."""
+    z1 = forward(_network()[:1], np.full((1, 1, 1), X))[0]
+    return float(z1.item()), float(relu(z1).item())
 
 
 def _logit(**changed: float) -> float:
@@ -114,8 +127,8 @@ def chapter(back: Backward = backward) -> Chapter:
 
 
 def _forward_lines() -> Section:
-    z1 = float(forward(_network()[:1], np.full((1, 1, 1), X))[0].item())
-    a1, z2 = float(relu(np.array(z1))), _logit()
+    z1, a1 = _hidden()
+    z2 = _logit()
     return Section("Forward: from the measurement to the loss", "the building guesses, and is told how wrong it was", (
         Line("z1", "sum of the hidden unit", f"x * w1 + b1 = {X:g} * {START['w1']:g} + {START['b1']:g}", z1, "0.8"),
         Line("a1", "activation (ReLU)", f"max(0, z1) = max(0, {z1:.4g})", a1, "0.8"),
@@ -138,20 +151,19 @@ def _link_lines() -> Section:
 
 
 def _backward_lines(slope: dict[str, float], wiggle: dict[str, float]) -> Section:
-    error, (_, second) = _score(_logit()) - Y, _network()
-    z1 = np.full((1, 1, 1), 0.8)
+    error, (_, second), (z1, a1) = _score(_logit()) - Y, _network(), _hidden()
     da = dense_backward_input(second, np.full((1, 1, 1), error))
-    dz = float(relu_backward(z1, da).item())
+    dz, gate = float(relu_backward(np.full((1, 1, 1), z1), da).item()), int(z1 > 0)
 
-    def from_a1(a1: float) -> float:
-        return _loss_at(float(forward((second,), np.full((1, 1, 1), a1))[0].item()))
+    def from_a1(a: float) -> float:
+        return _loss_at(float(forward((second,), np.full((1, 1, 1), a))[0].item()))
 
     return Section("Backward: the one error, sent from right to left", "the error goes back room by room, and where it lands on a dial it is a slope", (
-        Line("dL/dw2", "slope of a weight", f"error * its input a1 = {error:.4g} * 0.8", slope["w2"], "-0.158", wiggle["w2"]),
+        Line("dL/dw2", "slope of a weight", f"error * its input a1 = {error:.4g} * {a1:.4g}", slope["w2"], "-0.158", wiggle["w2"]),
         Line("dL/db2", "slope of a bias", f"the error itself = {error:.4g}", slope["b2"], "-0.198", wiggle["b2"]),
-        Line("err a1", "error at the activation", f"error * w2 = {error:.4g} * {START['w2']:g}", da.item(), "-0.297", central(from_a1, 0.8)),
-        Line("err z1", "error at the sum", f"error * gate = {da.item():.4g} * 1 (open)", dz, "-0.297",
-             central(lambda z: from_a1(float(relu(np.array(z)))), 0.8)),
+        Line("err a1", "error at the activation", f"error * w2 = {error:.4g} * {START['w2']:g}", da.item(), "-0.297", central(from_a1, a1)),
+        Line("err z1", "error at the sum", f"error * gate = {da.item():.4g} * {gate}", dz, "-0.297",
+             central(lambda z: from_a1(float(relu(np.array(z)))), z1)),
         Line("dL/dw1", "slope of a weight", f"error * its input x = {dz:.4g} * {X:g}", slope["w1"], "-0.148", wiggle["w1"]),
         Line("dL/db1", "slope of a bias", f"the error itself = {dz:.4g}", slope["b1"], "-0.297", wiggle["b1"]),
     ))  # fmt: skip
