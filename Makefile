@@ -19,7 +19,7 @@ typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter comman
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case walk report ui witness simulate test bench torture check audit lock backup clean
+.PHONY: help setup try study case walk report ui witness claims simulate test bench torture check audit lock backup clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
@@ -48,6 +48,9 @@ ui: $(READY) ## MLflow in the browser, on this machine only (PORT=5000)
 
 witness: $(READY) ## the chapter's own Keras code over 30 seeds, against the network by hand (minutes)
 	@$(PY) -m experiments witness $(typed)
+
+claims: $(READY) ## what the chapter says, each claim tried, with a verdict and its bands (minutes; DIVISIONS=100)
+	@$(PY) -m experiments claims $(typed)
 
 simulate: $(READY) ## how often every band holds and every rule cries wolf, by simulation (minutes)
 	@$(PY) -m experiments simulate $(typed)

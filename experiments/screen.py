@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.report.tables import table
-from experiments.report.words import UNSEEN, interval, label, middle, number, percent, short
+from experiments.report.words import UNSEEN, found, interval, label, middle, number, over, percent, short
 from handnet.bands.seeds import HIGH, LOW
 
 if TYPE_CHECKING:
@@ -158,6 +158,28 @@ class Screen:
                 f"{one.setting}: {one.answer} (smallest Holm-adjusted p {min(one.p.values()):.2g}){surprise}",
                 markup=False,
             )
+
+    def claims(self, facts: Mapping[str, Any], page: str) -> None:
+        """Every claim with its verdict; under it each part: where the chapter is right, what was found, with what power."""
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for heading, width in (
+            ("verdict", 14),
+            ("claim, and what was measured", 42),
+            ("right if", 15),
+            ("found", None),
+            ("power", None),
+        ):
+            grid.add_column(heading, width=width)
+        for one in facts["claims"]:
+            grid.add_row(Text(one["verdict"], style="bold"), Text(one["title"], style="bold"))
+            for part in one["parts"]:
+                band = f"{found(part['band'])}\n{over(part['band'])}"
+                said = f"  {part['verdict']}" if len(one["parts"]) > 1 else ""
+                grid.add_row(
+                    Text(said, style="dim"), Text(part["what"]), part["right"], Text(band), f"{part['power']:.2f}"
+                )
+        self.out.print(grid)
+        self.out.print(f"\n{facts['summary']}\nPage:   {page} (and claims.json)", markup=False)
 
     def simulated(self, found: "Sequence[Simulated]") -> None:
         """How often each band held and each rule cried wolf."""

@@ -227,6 +227,25 @@ def credits(rows: Sequence[Mapping[str, Any]]) -> bytes:
         return _svg(figure)
 
 
+def margins(parts: Sequence[Mapping[str, Any]]) -> bytes:
+    """SVG: each part of a claim on an axis of its own, its band against the region in which the claim is right, shaded."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 0.2 + 0.78 * len(parts)), layout="constrained")
+        for axes, part in zip(np.atleast_1d(figure.subplots(len(parts), 1)), parts, strict=True):
+            band, region = part["band"], part["region"]
+            ends = [end for end in (*region, band["low"], band["high"]) if end is not None]
+            edge = 0.12 * (max(ends) - min(ends)) or 1.0
+            left, right = min(ends) - edge, max(ends) + edge
+            low, high = (side if end is None else end for end, side in zip(region, (left, right), strict=True))
+            axes.axvspan(low, high, color=GREEN, alpha=0.22, linewidth=0)
+            axes.plot([band["low"], band["high"]], [0, 0], color=BLUE, linewidth=5, solid_capstyle="butt")
+            axes.plot([next(iter(band["centres"].values()))], [0], "|", color=INK, markersize=11, markeredgewidth=1.8)
+            axes.set(xlim=(left, right), ylim=(-1, 1), yticks=[])
+            axes.set_title(short(part["what"], 90), fontsize=9, loc="left")
+            axes.spines["left"].set_visible(False)
+        return _svg(figure)
+
+
 def costs(timings: Mapping[str, Sequence[tuple[int, float]]], floor: float) -> bytes:
     """SVG: milliseconds a network against networks trained at once, both logarithmic. timings: contestant -> its points."""
     with mpl.rc_context(STYLE):

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from experiments.report import figures
 from experiments.report.flow import flow
 from experiments.report.tables import grids, parts, too_few
-from experiments.report.words import digits, interval, number, part_name, percent, visible
+from experiments.report.words import digits, found, interval, number, over, part_name, percent, visible
 from experiments.stores import write_whole
 from experiments.walk import Walk
 from experiments.walk.chapter import GIVEN, NICKNAMES
@@ -94,6 +94,20 @@ def write_walk(found: Walk, folder: Path) -> Path:
     )  # fmt: skip
     write_whole(folder / "walk.html", page.encode())
     return folder / "walk.html"
+
+
+def write_claims(facts: Mapping[str, Any], folder: Path) -> Path:
+    """The claims as one page and as JSON beside it. Returns the page."""
+    pictures = {}
+    for one in facts["claims"]:
+        sampled = [part for part in one["parts"] if part["band"]["kind"] != "exact"]
+        if sampled:
+            pictures[one["title"]] = _inline(figures.margins(sampled))
+    template = _environment(escape=True).get_template("claims.html.j2")
+    page = template.render(facts=facts, pictures=pictures, title="The chapter's claims, tried")
+    write_whole(folder / "claims.json", to_json(facts).encode())
+    write_whole(folder / "claims.html", page.encode())
+    return folder / "claims.html"
 
 
 HOW_TO_READ_STORIES = (
@@ -205,6 +219,8 @@ def _environment(escape: bool) -> jinja2.Environment:
         "digits": digits,
         "interval": interval,
         "percent": percent,
+        "found": found,
+        "over": over,
         "exact": lambda v: f"{v:.6g}",
     }
     # Names come from the user's table: Markdown gets its own escaping, HTML has Jinja's.

@@ -51,6 +51,19 @@ def middle(band: Mapping[str, Any] | None) -> str:
     return number(next(iter(band["centres"].values()), None)) if band else "-"
 
 
+def found(band: Mapping[str, Any]) -> str:
+    """The middle in its band; what was counted, as it is."""
+    return f"{band['low']:,.6g}" if band["kind"] == "exact" else f"{middle(band)} {interval(band)}"
+
+
+def over(band: Mapping[str, Any]) -> str:
+    """What the band is over, what it covers, and what it lacks."""
+    if band["kind"] == "exact":
+        return "counted"
+    lost = f", {band['diverged']} diverged" if band["diverged"] else ""
+    return f"{band['kind']} over {band['n']} {band['varied']}{lost}, {percent(band['coverage'])}"
+
+
 def percent(value: float) -> str:
     """A share, to a tenth of a percent."""
     return f"{value:.1%}"

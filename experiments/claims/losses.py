@@ -1,0 +1,158 @@
+"""Claims about losses: the printed numbers, the gap and what closes it, dropout, training too long, early stopping."""
+
+import numpy as np
+
+from experiments.claims.claim import Claim, Design, Part, Region, mean_band, mean_within, share_within
+from experiments.claims.world import Runs, Sample
+from handnet.data import Array
+
+LIKELY = Region(low=0.05)  # a printed number is one of ours if at least so many networks lie on either side of it
+
+
+def last(losses: Array) -> Array:
+    """(K, R): after the last epoch."""
+    return np.asarray(losses[..., -1])
+
+
+def over_seeds(values: Array) -> Array:
+    """(K,): the mean over the seeds of each division, NaN where one of them diverged."""
+    return np.asarray(values.mean(axis=1))
+
+
+def printed(name: str, values: Array, number: float, digits: int, parts: int) -> Part:
+    """Is a printed number, up to its rounding, one that networks like these print? values (K, R); one network a division."""
+    one, half = values[:, 0], 0.5 * 10.0**-digits
+    below, above = one < number + half, one > number - half
+    rarer = min(below, above, key=np.sum)
+    what = f"{name}: share of networks on the rarer side of {number}"
+    return share_within(what, rarer, LIKELY, Design(truth=0.3, parts=parts))
+
+
+def first_run(first: Sample) -> Claim:
+    """50 passes gave 0.07, 0.15, 0.974."""
+    runs = first.splits
+    quantities = [("train loss, as Keras prints it", last(runs.train_loss), 0.07, 2), ("validation loss", last(runs.val_loss), 0.15, 2),
+                  ("held-out accuracy", runs.accuracy, 0.974, 3)]  # fmt: skip
+    parts = tuple(printed(*one, parts=3) for one in quantities)
+    middles = ", ".join(_quantile_text(name, values[:, 0]) for name, values, *_ in quantities)
+    return Claim(
+        "The numbers of the first run", "50 passes over the study pile gave: train loss 0.07, practice loss 0.15, sealed-exam accuracy 0.974.",
+        "The chapter's recipe, one network on each fresh division: are the three numbers among the middle nine tenths of what it prints?",
+        parts, f"It prints, median and middle nine tenths: {middles}.",
+    )  # fmt: skip
+
+
+def second_run(first: Sample, second: Sample, ratio: float) -> Claim:
+    """Then 0.09, 0.14 and essentially the same accuracy."""
+    runs = second.splits
+    change = over_seeds(runs.accuracy - first.splits.accuracy)
+    parts = (
+        printed("train loss, as Keras prints it", last(runs.train_loss), 0.09, 2, 3),
+        printed("validation loss", last(runs.val_loss), 0.14, 2, 3),
+        mean_within("accuracy, second run less first", change, Region(-0.01, 0.01), Design(0.0, 0.005, 3), ratio),
+    )
+    middles = ", ".join(
+        _quantile_text(name, last(losses)[:, 0])
+        for name, losses in (("train loss", runs.train_loss), ("validation loss", runs.val_loss))
+    )
+    return Claim(
+        "The numbers of the second run", "... to about 0.09 vs 0.14 with essentially the same exam accuracy.",
+        "Dropout 0.3 and 70 passes, on the same divisions and seeds; the same accuracy is one within a point.",
+        parts, f"It prints, median and middle nine tenths: {middles}.",
+        (("accuracy, second less first, over seeds", mean_band((second.seeds.accuracy - first.seeds.accuracy)[0])),),
+    )  # fmt: skip
+
+
+def _quantile_text(name: str, values: Array) -> str:
+    low, middle, high = np.nanquantile(values, [0.05, 0.5, 0.95])
+    return f"{name} {middle:.3f} ({low:.3f} to {high:.3f})"
+
+
+def gap_keras(runs: Runs) -> Array:
+    """(K, R): validation loss less the train loss Keras prints, dropout on."""
+    return last(runs.val_loss) - last(runs.train_loss)
+
+
+def gap_off(runs: Runs) -> Array:
+    """(K, R): the same with dropout off in both."""
+    return last(runs.val_loss) - last(runs.train_loss_off)
+
+
+def gap_closes(first: Sample, second: Sample, dropout: Sample, passes: Sample, ratio: float) -> Claim:
+    """Dropout 0.3 with 20 more passes closes the gap; and which of the two it was."""
+    closed = Region(high=-0.01)
+    parts = tuple(
+        mean_within(f"change of the gap, {name}", over_seeds(gap(second.splits) - gap(first.splits)), closed,
+                    Design(-0.03, 0.015, 2), ratio)
+        for name, gap in (("as Keras prints it", gap_keras), ("dropout off in both", gap_off))
+    )  # fmt: skip
+    beside = [
+        (f"{what} alone, gap {name}", mean_band(over_seeds(gap(one.splits) - gap(first.splits)), ratio=ratio))
+        for what, one in (("dropout 0.3", dropout), ("20 more passes", passes))
+        for name, gap in (("as printed", gap_keras), ("dropout off", gap_off))
+    ]
+    own = (("both, over seeds, gap as printed", mean_band((gap_keras(second.seeds) - gap_keras(first.seeds))[0])),
+           ("both, over seeds, gap dropout off", mean_band((gap_off(second.seeds) - gap_off(first.seeds))[0])))  # fmt: skip
+    alone = ", ".join(f"{what} {band.centre('mean'):+.3f}" for what, band in beside)
+    return Claim(
+        "More dropout and more passes close the gap", "I raised dropout from 0.2 to 0.3 and added 20 more passes; the gap closed.",
+        "Paired on division and seed. Closed means smaller by 0.01 at least, the least a number of two decimals shows; the chapter's is 0.03. "
+        "The printed gap also shrinks because dropout makes the train loss worse, so both gaps have to.",
+        parts, f"One change at a time: {alone}.", (*beside, *own),
+    )  # fmt: skip
+
+
+def dropout_neighbourhood(rates: dict[float, Sample], ratio: float) -> Claim:
+    """10, 20 and 30 % land in the same neighbourhood."""
+    pairs = [(0.1, 0.2), (0.2, 0.3), (0.1, 0.3)]
+    parts = tuple(
+        mean_within(f"accuracy, dropout {b:g} less {a:g}", over_seeds(rates[b].splits.accuracy - rates[a].splits.accuracy),
+                    Region(-0.01, 0.01), Design(0.0, 0.003, len(pairs)), ratio)
+        for a, b in pairs
+    )  # fmt: skip
+    beside = tuple(
+        (f"log loss, dropout {b:g} less {a:g}", mean_band(over_seeds(last(rates[b].splits.val_loss - rates[a].splits.val_loss)), ratio=ratio))
+        for a, b in pairs
+    )  # fmt: skip
+    means = ", ".join(f"{rate:g}: {np.nanmean(one.splits.accuracy):.4f}" for rate, one in rates.items())
+    return Claim(
+        "Dropout 10, 20 or 30 %: the same neighbourhood", "I tried 10%, 20%, and 30% and they landed in the same neighbourhood.",
+        "Equivalence: accuracies within a point of each other (one case of 114 is 0.9), paired on division and seed, 50 passes.",
+        parts, f"Mean accuracy by rate: {means}.", beside,
+    )  # fmt: skip
+
+
+CLIMB = 0.005  # nats a case: less than that is a stall
+
+
+def climbs(long: Runs, ratio: float) -> Claim:
+    """Train loss keeps falling while validation loss climbs, after thirty or forty passes. long: dropout 0, 100 passes or more."""
+    at, later = 39, 99
+    train, val = (over_seeds(losses[..., later] - losses[..., at]) for losses in (long.train_loss_off, long.val_loss))
+    lowest = 1.0 + np.nanmean(long.val_loss, axis=1).argmin(axis=1)
+    parts = (
+        mean_within("train loss, pass 100 less pass 40", train, Region(high=-CLIMB), Design(-0.03, 0.01, 3), ratio),
+        mean_within("validation loss, pass 100 less pass 40", val, Region(low=CLIMB), Design(0.03, 0.035, 3), ratio),
+        share_within("share of divisions whose mean validation loss is lowest between pass 20 and 50", (lowest >= 20) & (lowest <= 50),
+                     Region(low=0.5), Design(0.75, parts=3)),
+    )  # fmt: skip
+    low, middle, high = np.quantile(lowest, [0.05, 0.5, 0.95])
+    return Claim(
+        "Thirty or forty passes, then validation loss climbs", "Run the study loop for thirty or forty passes [...] study loss keeps falling "
+        "while practice loss stalls and then climbs.",
+        "No dropout, as that section has it. Falling and climbing mean by 0.005; thirty or forty, with ten to spare on either side.",
+        parts, f"The lowest mean validation loss of a division comes at pass {middle:.0f} (middle nine tenths {low:.0f} to {high:.0f} of {long.val_loss.shape[-1]}).",
+    )  # fmt: skip
+
+
+def stopping_helps(to_the_end: Runs, stopped: Runs, ratio: float, name: str, sd: float) -> Claim:
+    """The chapter's TODO: early stopping."""
+    change = over_seeds(stopped.exam_loss - to_the_end.exam_loss)
+    accuracy = over_seeds(stopped.exam_accuracy - to_the_end.exam_accuracy)
+    return Claim(
+        f"Early stopping helps ({name})", "TODO: add EarlyStopping on val_loss so it stops when practice loss turns upward.",
+        "Patience of five passes on the half for choosing, best weights restored, graded on the exam half. Helping means a log loss smaller by 0.005.",
+        (mean_within("exam log loss, stopped less not", change, Region(high=-CLIMB), Design(-0.03, sd), ratio),),
+        f"Exam log loss {np.nanmean(to_the_end.exam_loss):.3f} to the end, {np.nanmean(stopped.exam_loss):.3f} stopped.",
+        (("exam accuracy, stopped less not", mean_band(accuracy, ratio=ratio)),),
+    )  # fmt: skip
