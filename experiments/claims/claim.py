@@ -116,7 +116,8 @@ def power_of_mean(region: Region, n: int, ratio: float, design: Design) -> float
 
 
 def share_within(what: str, hits: Array, region: Region, design: Design, varied: str = "splits") -> Part:
-    """Is the share of hits (n,) bool in the region? Wilson's band, over other divisions of this very table, or over seeds."""
+    """Is the share of hits (n,) in the region? Wilson's band, over other divisions of this very table, or over seeds. NaN: a
+    network diverged."""
     n, coverage = len(hits), coverage_of(design.parts)
     counts = np.arange(n + 1)
     ends = zip(*wilson_ends(counts / n, n, coverage), strict=True)
@@ -126,8 +127,14 @@ def share_within(what: str, hits: Array, region: Region, design: Design, varied:
 
 
 def share_band(hits: Array, coverage: float = 1 - 2 * LEVEL, varied: str = "splits") -> Band:
-    """Wilson's, of a share of divisions or seeds."""
-    return replace(wilson(float(np.sum(hits)), len(hits), coverage), varied=varied)
+    """Wilson's, of a share of divisions or seeds; what diverged is counted."""
+    heard = hits[np.isfinite(hits)]
+    return replace(wilson(float(heard.sum()), len(heard), coverage), varied=varied, diverged=len(hits) - len(heard))
+
+
+def hits(condition: Array, of: Array) -> Array:
+    """1 where the condition holds and 0 where not, NaN where that of which it is asked is not finite."""
+    return np.where(np.isfinite(of), condition, np.nan)
 
 
 def deviation_within(what: str, values: Array, region: Region, design: Design, varied: str = "splits") -> Part:

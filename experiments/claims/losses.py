@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Design, Part, Region, mean_band, mean_within, share_within
+from experiments.claims.claim import Claim, Design, Part, Region, hits, mean_band, mean_within, share_within
 from experiments.claims.world import Runs, Sample
 from handnet.data import Array
 
@@ -15,7 +15,7 @@ def last(losses: Array) -> Array:
 
 
 def over_seeds(values: Array) -> Array:
-    """(K,): the mean over the seeds of each division, NaN where one of them diverged."""
+    """(K, ...): the mean over the seeds of each division, NaN where one of them diverged."""
     return np.asarray(values.mean(axis=1))
 
 
@@ -23,7 +23,7 @@ def printed(name: str, values: Array, number: float, digits: int, parts: int) ->
     """Is a printed number, up to its rounding, one that networks like these print? values (K, R); one network a division."""
     one, half = values[:, 0], 0.5 * 10.0**-digits
     below, above = one < number + half, one > number - half
-    rarer = min(below, above, key=np.sum)
+    rarer = hits(min(below, above, key=np.sum), one)
     what = f"{name}: share of networks on the rarer side of {number}"
     return share_within(what, rarer, LIKELY, Design(truth=0.3, parts=parts))
 
@@ -129,14 +129,15 @@ def climbs(long: Runs, ratio: float) -> Claim:
     """Train loss keeps falling while validation loss climbs, after thirty or forty passes. long: dropout 0, 100 passes or more."""
     at, later = 39, 99
     train, val = (over_seeds(losses[..., later] - losses[..., at]) for losses in (long.train_loss_off, long.val_loss))
-    lowest = 1.0 + np.nanmean(long.val_loss, axis=1).argmin(axis=1)
+    curve = over_seeds(long.val_loss)
+    lowest = np.where(np.isfinite(curve[:, -1]), 1.0 + curve.argmin(axis=1), np.nan)
     parts = (
         mean_within("train loss, pass 100 less pass 40", train, Region(high=-CLIMB), Design(-0.03, 0.01, 3), ratio),
         mean_within("validation loss, pass 100 less pass 40", val, Region(low=CLIMB), Design(0.03, 0.035, 3), ratio),
-        share_within("share of divisions whose mean validation loss is lowest between pass 20 and 50", (lowest >= 20) & (lowest <= 50),
+        share_within("share of divisions whose mean validation loss is lowest between pass 20 and 50", hits((lowest >= 20) & (lowest <= 50), lowest),
                      Region(low=0.5), Design(0.75, parts=3)),
     )  # fmt: skip
-    low, middle, high = np.quantile(lowest, [0.05, 0.5, 0.95])
+    low, middle, high = np.nanquantile(lowest, [0.05, 0.5, 0.95])
     return Claim(
         "Thirty or forty passes, then validation loss climbs", "Run the study loop for thirty or forty passes [...] study loss keeps falling "
         "while practice loss stalls and then climbs.",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Design, Region, exactly, mean_band, mean_within, share_within
+from experiments.claims.claim import Claim, Design, Region, exactly, mean_band, mean_within, share_band, share_within
 from experiments.claims.losses import last, over_seeds
 from experiments.claims.world import Runs
 from handnet.backend import Layer
@@ -82,12 +82,14 @@ def too_large(steps: Mapping[float, Runs]) -> Claim:
                      Design(0.01, parts=2)),
     )  # fmt: skip
     told = ", ".join(f"{size:g}: {worse(steps[size])[cut:].mean():.0%}" for size in sizes)
+    mended = ~worse(steps[half])[cut:, 0][worse(steps[large])[cut:, 0]]
     return Claim(
         "Slightly too large a step leaves the network worse; halving it mends that", "I once set a fixed step that was slightly too large and "
         "[...] my building was WORSE after training than before [...] Halving the step fixed it instantly.",
         "Plain descent, 50 passes, steps each twice the one before. The step is the first at which half of the networks of a fifth of the divisions "
         "end worse; it and its half are tried on the others, one network each. Mended means at most one in ten still worse.",
         parts, f"Share of networks worse than before, by step: {told}.",
+        ((f"of those worse at step {large:g}, the share not worse at {half:g}", share_band(mended)),) if len(mended) else (),
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ class Division(NamedTuple):
 
 
 class Runs(NamedTuple):
-    """One recipe on K divisions, R networks on each. NaN where a network diverged."""
+    """One recipe on K divisions, R networks on each. NaN for a network that diverged, in all but what was before its start."""
 
     start_loss: Array  # (K, R) train loss before the first step, dropout off, as all but train_loss
     train_loss: Array  # (K, R, epochs)
@@ -143,11 +143,8 @@ def _graded(bench: Bench, fit: Fit, first: tuple[Layer, ...], rows: Division, he
         likeness(units), likeness(first_units), (units <= 0).all(1).mean(1), held,
     )  # fmt: skip
     lost = fit.diverged_at >= 0
-    found = found._replace(**{name: np.where(lost, np.nan, getattr(found, name)) for name in SCORES})
-    return found._replace(held_logits=np.where(lost[:, None], np.nan, held))
-
-
-SCORES = ("train_accuracy", "accuracy", "exam_accuracy", "choosing_loss", "exam_loss", "likeness", "dead")
+    after = {name: part.T for name, part in found._asdict().items() if not name.startswith("start_")}
+    return found._replace(**{name: np.where(lost, np.nan, part).T for name, part in after.items()})
 
 
 def _units(layer: Layer, X: Array) -> Array:

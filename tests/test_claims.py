@@ -1,0 +1,364 @@
+"""The claims: in worlds made up so that a claim is true, it holds; false, it does not; too small, it cannot be told."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.claims import losses, mistakes, numerics, repeats, steps, units
+from experiments.claims.claim import (
+    FAILS,
+    HOLDS,
+    OPEN,
+    Claim,
+    Design,
+    Region,
+    deviation_within,
+    exactly,
+    facts,
+    mean_within,
+    share_within,
+)  # fmt: skip
+from experiments.claims.trials import ADAM, PLAIN, TRIED, summary, trials
+from experiments.claims.world import Runs, Sample, World, likeness
+from experiments.cli import main
+from experiments.report.render import write_claims
+from experiments.workers import BackendSettings, Bench
+from handnet import Dataset, Recipe, load_backend, seeded_plan, split
+from handnet.bands import Band
+from handnet.data import Array
+from handnet.draws import SIMULATION, generator
+from handnet.reference.functions import sigmoid
+from handnet.splits import Split
+
+RATIO, EPOCHS, SEEDS = 1 / 3, 100, 4
+CURVES = ("train_loss", "train_loss_off", "val_loss")
+Mean = float | Array
+
+
+def draws(*shape: int, seed: int = 0, sd: float = 1.0) -> Array:
+    return sd * generator(seed, SIMULATION).standard_normal(shape)
+
+
+def world(n: int, sd: float = 0.005, seed: int = 0, **means: Mean) -> Runs:
+    """Networks on n divisions with these means, a division's deviation sd and a seed's a tenth of it; all else is 0. A loss has
+    one mean for all epochs, or one for each."""
+    found = {}
+    for place, name in enumerate(Runs._fields):
+        noise = draws(n, 1, seed=100 * seed + place, sd=sd) + draws(n, SEEDS, seed=100 * seed + place + 50, sd=sd / 10)
+        mean = np.asarray(means.get(name, 0.0))
+        found[name] = noise[..., None] + np.broadcast_to(mean, EPOCHS) if name in CURVES else noise + mean
+    return Runs(**found)
+
+
+def sample(n: int, seed: int = 0, sd: float = 0.005, **means: Mean) -> Sample:
+    return Sample(world(n, sd, seed, **means), world(1, sd, seed + 7, **means))
+
+
+FIRST = {"train_loss": 0.07, "val_loss": 0.15, "train_loss_off": 0.06, "accuracy": 0.974}
+FELL = np.linspace(0.2, 0.02, EPOCHS)
+CLIMBED = 0.1 + 0.002 * np.abs(np.arange(EPOCHS) - 34)
+
+
+def first_run(true: bool, n: int) -> Claim:
+    return losses.first_run(sample(n, **(FIRST | ({} if true else {"val_loss": 0.08}))))
+
+
+def second_run(true: bool, n: int) -> Claim:
+    second = FIRST | {"train_loss": 0.09, "val_loss": 0.14} | ({} if true else {"accuracy": 0.94})
+    return losses.second_run(sample(n, sd=0.002, **FIRST), sample(n, 1, 0.002, **second), RATIO)
+
+
+def gap_closes(true: bool, n: int) -> Claim:
+    second = sample(n, 1, **(FIRST | ({"val_loss": 0.11} if true else {"val_loss": 0.17})))
+    return losses.gap_closes(sample(n, **FIRST), second, second, second, RATIO)
+
+
+def dropout_neighbourhood(true: bool, n: int) -> Claim:
+    accuracy = {0.1: 0.974, 0.2: 0.974, 0.3: 0.974 if true else 0.94}
+    rates = {rate: sample(n, round(10 * rate), 0.002, accuracy=mean) for rate, mean in accuracy.items()}
+    return losses.dropout_neighbourhood(rates, RATIO)
+
+
+def climbs(true: bool, n: int) -> Claim:
+    return losses.climbs(world(n, 0.005, train_loss_off=FELL, val_loss=CLIMBED if true else FELL), RATIO)
+
+
+def stopping_helps(true: bool, n: int) -> Claim:
+    stopped = world(n, 0.01, 1, exam_loss=0.05 if true else 0.15)
+    return losses.stopping_helps(world(n, 0.01, exam_loss=0.1), stopped, RATIO, "planted", 0.01)
+
+
+def too_large(true: bool, n: int) -> Claim:
+    """Worse from step 4 on; or worse in part at 2 already, and in no less than half from 4 on."""
+    after = {1.0: 0.1, 2.0: 0.1 if true else 0.67, 4.0: 0.9, 8.0: 0.9}
+    runs = {
+        step: world(n, 0.05, place, start_loss=0.69, train_loss_off=loss)
+        for place, (step, loss) in enumerate(after.items())
+    }
+    return steps.too_large(runs)
+
+
+def adam_saves_tuning(true: bool, n: int) -> Claim:
+    """Plain descent falls short by three points, or not at all; of Adam's steps the third is the one it comes with."""
+    adam = {step: world(n, 0.005, place, exam_accuracy=0.97, choosing_loss=0.1) for place, step in enumerate(ADAM)}
+    mean = 0.97 if true else 0.92
+    plain = {
+        step: world(n, 0.005, 9 + place, exam_accuracy=mean, choosing_loss=0.1)
+        for place, step in enumerate(PLAIN[:TRIED])
+    }
+    return steps.adam_saves_tuning(adam, plain, RATIO)
+
+
+def masks(n: int, rate: float, whole: bool = False) -> Array:
+    """(n, cases, 16): as many cases as networks; by case, or one mask for all cases."""
+    keep = generator(3, SIMULATION).random((n, 1 if whole else n, 16)) >= rate
+    return np.broadcast_to(keep, (n, n, 16))
+
+
+def sitting_out(true: bool, n: int) -> Claim:
+    return units.sitting_out(masks(n, 0.2 if true else 0.5))
+
+
+def whole_pass(true: bool, n: int) -> Claim:
+    return units.whole_pass(masks(4 * n, 0.2, whole=true), draws(n))
+
+
+def copying(true: bool, n: int) -> Claim:
+    under = world(n, 0.03, 1, likeness=0.3 if true else 0.6)
+    return units.copying(world(n, 0.03, likeness=0.45, start_likeness=0.25), under, RATIO)
+
+
+def ruler(true: bool, n: int) -> Claim:
+    leaky = world(n, 0.002, 1, accuracy=0.975 if true else 0.965)
+    return mistakes.ruler(world(n, 0.002, accuracy=0.97), leaky, RATIO)
+
+
+def memory_test(true: bool, n: int) -> Claim:
+    return mistakes.memory_test(world(n, 0.01, train_accuracy=0.997, accuracy=0.96 if true else 1.02), RATIO)
+
+
+def unscaled(true: bool, n: int) -> Claim:
+    start = draws(n, 5) * (40 if true else 5)
+    return numerics.unscaled(start, draws(n), draws(n, seed=1))
+
+
+def relu_at_the_exit(true: bool, n: int) -> Claim:
+    """Losses below 0 and networks that got worse, or neither."""
+    loss = draws(n, 5, sd=0.1) + (-1 if true else 1)
+    before = 0.6 + draws(n, sd=0.1)
+    return numerics.relu_at_the_exit(
+        loss, np.stack([before, before + (-0.2 if true else 0.3) + draws(n, seed=1, sd=0.1)], 1)
+    )
+
+
+def reproduces(true: bool, n: int) -> Claim:
+    own = world(1, 0.0, **FIRST)
+    several = Runs(*(np.repeat(part, n, axis=1)[:, :n] for part in own))
+    jitter = draws(1, n, 1, sd=0.0 if true else 0.05)
+    return repeats.reproduces(several._replace(train_loss=several.train_loss + jitter))
+
+
+def jitter(true: bool, n: int) -> Claim:
+    return repeats.jitter(world(n, 0.011 if true else 0.05, accuracy=0.97), world(1, accuracy=0.97))
+
+
+def odd_case(true: bool, n: int) -> Claim:
+    """A benign case in thirty is scored high; it is odd in both families, or no case is. The label is as told."""
+    logits = np.where(generator(5, SIMULATION).random((n, 8)) < 0.03, 3.0, -3.0)
+    return repeats.odd_case(logits, np.zeros((n, 8), int), np.full((n, 8), true), "benign")
+
+
+SAMPLED = [first_run, second_run, gap_closes, dropout_neighbourhood, climbs, stopping_helps, too_large, adam_saves_tuning, sitting_out,
+           whole_pass, copying, ruler, memory_test, unscaled, relu_at_the_exit, reproduces, jitter, odd_case]  # fmt: skip
+MANY, FEW = 150, 2
+
+
+@pytest.mark.parametrize("claim", SAMPLED, ids=lambda one: one.__name__)
+def test_a_planted_claim_is_recognised(claim: Callable[[bool, int], Claim]) -> None:
+    """True: holds. False: does not hold. True, but too little data: cannot be told."""
+    assert (claim(True, MANY).verdict, claim(False, MANY).verdict) == (HOLDS, FAILS)
+    assert claim(True, FEW).verdict == OPEN
+
+
+def test_planted_claims_of_what_is_counted() -> None:
+    ratios = 1.3 + draws(20, sd=0.1)
+    assert steps.one_sweep(steps.price((30, 16, 8, 1), 341), ratios).verdict == HOLDS
+    assert steps.one_sweep(steps.price((30, 16, 8, 1), 340), ratios).verdict == FAILS
+    assert numerics.shatters(numerics.unclipped).verdict == FAILS
+    assert numerics.shatters(lambda z: np.where(z < -88, np.float32("nan"), np.float32(0.5))).verdict == HOLDS
+    assert numerics.clip_is_free(sigmoid).verdict == HOLDS
+    assert numerics.clip_is_free(lambda z: sigmoid(np.clip(z, -20, 20))).verdict == FAILS
+
+
+@pytest.mark.parametrize(
+    ("right", "cases", "verdict"), [(111, 114, OPEN), (9700, 10_000, HOLDS), (9000, 10_000, FAILS)]
+)
+def test_three_in_a_hundred_takes_thousands_of_cases(right: int, cases: int, verdict: str) -> None:
+    claim = repeats.three_in_a_hundred(right, cases)
+    assert claim.verdict == verdict
+    assert (claim.parts[0].power < 0.01) == (cases == 114)
+
+
+def test_case_203_is_what_the_table_says(data: Dataset) -> None:
+    assert data.class_names[data.y[203]] == "malignant" == data.class_names[data.y[202]]
+    claim = repeats.odd_case(np.zeros((50, 2)), np.zeros((50, 2), int), np.zeros((50, 2), bool), "malignant")
+    assert claim.parts[0].verdict == FAILS
+
+
+# The rule
+
+
+def band(low: float, high: float, diverged: int = 0) -> Band:
+    return Band(low, high, "t", "seeds", 9, 0.9, (("mean", (low + high) / 2),), diverged)
+
+
+@pytest.mark.parametrize(("low", "high", "verdict"), [
+    (-0.5, 0.5, HOLDS), (-1, 1, HOLDS), (-1.1, 0.5, OPEN), (0.5, 1.1, OPEN), (-2, 2, OPEN), (1.01, 2, FAILS), (-3, -1.01, FAILS),
+    (float("nan"), float("nan"), OPEN),
+])  # fmt: skip
+def test_a_band_is_judged_by_its_region(low: float, high: float, verdict: str) -> None:
+    part = replace(exactly("", 0, Region(-1, 1)), band=band(low, high))
+    assert part.verdict == verdict
+    assert replace(part, band=replace(part.band, diverged=1)).verdict == OPEN
+
+
+@pytest.mark.parametrize(("values", "verdict"), [((0, 0), HOLDS), ((0, 5), FAILS), ((0, 1.5), OPEN), ((5, 1.5), FAILS)])
+def test_a_claim_is_judged_by_its_parts(values: tuple[float, float], verdict: str) -> None:
+    parts = tuple(replace(exactly("", 0, Region(-1, 1)), band=band(value - 1, value + 1)) for value in values)
+    assert Claim("", "", "", parts, "").verdict == verdict
+
+
+@pytest.mark.parametrize("border", [-1.0, 1.0])
+def test_on_the_border_a_verdict_is_wrong_once_in_twenty_at_most(border: float) -> None:
+    """Where truth lies on the border of the region neither verdict may be given more often than LEVEL."""
+    noise, design = draws(1500, 12), Design(0.0)
+    found = [mean_within("", border + one, Region(-1, 1), design._replace(sd=1.0)).verdict for one in noise]
+    for verdict in (HOLDS, FAILS):
+        assert found.count(verdict) / len(found) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / len(found))
+    assert found.count(FAILS) / len(found) > 0.03, "the test has some use of its level"
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1 / 3])
+def test_the_power_is_how_often_the_verdict_comes(ratio: float) -> None:
+    """Against simulated studies whose divisions are correlated by the very ratio assumed."""
+    studies, n = 800, 30
+    noise = draws(studies, n) + draws(studies, 1, seed=1, sd=np.sqrt(ratio))
+    region = Region(-2.0, 1.2)
+    parts = [mean_within("", one, region, Design(0.0, 1.0), ratio) for one in noise]
+    found = np.mean([part.verdict == HOLDS for part in parts])
+    assert found == pytest.approx(parts[0].power, abs=0.05)
+
+
+def test_the_power_of_shares_and_deviations_too() -> None:
+    studies, n = 800, 60
+    uniform = generator(8, SIMULATION).random((studies, n))
+    shares = [share_within("", (one < 0.2).astype(float), Region(0.1, 0.35), Design(0.2)) for one in uniform]
+    assert np.mean([part.verdict == HOLDS for part in shares]) == pytest.approx(shares[0].power, abs=0.05)
+    spreads = [deviation_within("", one, Region(0.8, 1.2), Design(1.0)) for one in draws(studies, n)]
+    assert np.mean([part.verdict == HOLDS for part in spreads]) == pytest.approx(spreads[0].power, abs=0.05)
+    assert 0.1 < shares[0].power < 0.99
+    assert 0.1 < spreads[0].power < 0.99
+
+
+def test_a_network_that_diverged_is_counted_and_silences_its_part() -> None:
+    values = draws(50, sd=0.001)
+    values[3] = np.nan
+    part = mean_within("", values, Region(-1, 1), Design(0, 1), RATIO)
+    assert (part.band.diverged, part.band.n, part.verdict) == (1, 49, OPEN)
+    hole = sample(MANY, **FIRST)
+    hole.splits.val_loss[5, 0] = np.nan
+    assert losses.first_run(hole).parts[1].band.diverged == 1
+    assert losses.first_run(hole).verdict == OPEN
+
+
+# The measures
+
+
+def test_likeness_is_numpys_correlation_without_the_silent() -> None:
+    found = np.maximum(draws(3, 40, 5), 0)
+    found[1, :, 2] = 0
+    for one, value in zip(found, likeness(found), strict=True):
+        live = one[:, one.any(axis=0)]
+        pairs = np.abs(np.corrcoef(live, rowvar=False))[np.triu_indices(live.shape[1], 1)]
+        assert value == pytest.approx(pairs.mean())
+    assert likeness(np.repeat(np.maximum(draws(1, 9, 1), 0), 3, axis=2) * [1, 2, 3]) == pytest.approx(1.0)
+
+
+def test_the_slope_at_a_relu_exit_is_the_slope(parts: Split) -> None:
+    """The first step of plain descent, against central differences of the loss it is to lower."""
+    recipe = Recipe(epochs=1, batch_size=len(parts.train.y), dropout=0.0, optimizer="sgd", learning_rate=1e-6)
+    plan = seeded_plan(recipe, parts.train, [0])
+    before, _ = numerics.relu_exit(parts.train, recipe, plan)
+    again, _ = numerics.relu_exit(
+        parts.train, replace(recipe, epochs=2), seeded_plan(replace(recipe, epochs=2), parts.train, [0])
+    )
+    fell = (again[0, 1] - before[0, 0]) / 1e-6
+    halved, _ = numerics.relu_exit(parts.train, replace(recipe, epochs=2, learning_rate=5e-7),
+                                   seeded_plan(replace(recipe, epochs=2), parts.train, [0]))  # fmt: skip
+    assert fell < 0
+    assert (halved[0, 1] - before[0, 0]) / 5e-7 == pytest.approx(fell, rel=0.05), (
+        "to first order the loss falls with the step"
+    )
+
+
+# The world
+
+
+@pytest.fixture(scope="module")
+def small(data: Dataset, parts: Split) -> World:
+    return World(_bench(data, parts), count=2, own=16)
+
+
+def _bench(data: Dataset, parts: Split) -> Bench:
+    return Bench(data, parts, load_backend("compiled"), BackendSettings("compiled", "float32", "", "auto", "seeded"))
+
+
+@pytest.fixture(scope="module")
+def tried(small: World) -> list[Claim]:
+    return [trial() for trial in trials(small)]
+
+
+def test_divisions_are_of_open_rows_alone_and_as_large_as_the_studys(small: World, parts: Split) -> None:
+    ids = set(small.open_rows.case_ids.tolist())
+    assert ids == set(parts.train_rows.tolist()) | set(parts.val_rows.tolist())
+    assert not ids & set(parts.test_rows.tolist())
+    for one in small.divisions:
+        assert (len(one.train.y), len(one.held.y), one.cut) == (len(parts.train.y), len(parts.val.y), 57)
+        assert np.abs(one.train.X.mean(axis=0)).max() < 1e-9
+    assert small.ratio == pytest.approx(114 / 341)
+
+
+def test_no_claim_depends_on_a_sealed_row(tried: list[Claim], data: Dataset, parts: Split) -> None:
+    """Noise in place of the sealed rows' measurements: every number of every claim is the same, but for the clock's."""
+    X = data.X.copy()
+    X[parts.test_rows] = draws(len(parts.test_rows), X.shape[1], sd=1e3)
+    other = replace(data, X=X)
+    again = [trial() for trial in trials(World(_bench(other, split(other)), count=2, own=16))]
+    for one, same in zip(facts(tried), facts(again), strict=True):
+        if one["title"].startswith("437,162"):
+            one["beside"] = same["beside"] = []
+        assert json.dumps(one) == json.dumps(same), one["title"]
+
+
+def test_the_page_and_the_data_say_what_the_claims_say(tried: list[Claim], tmp_path: Path) -> None:
+    page = write_claims(summary(tried, 2), tmp_path)
+    text, stored = page.read_text(), json.loads((tmp_path / "claims.json").read_text())
+    assert "<script" not in text
+    assert "default-src 'none'" in text
+    assert [one["verdict"] for one in stored["claims"]] == [one.verdict for one in tried]
+    for one in tried:
+        assert one.verdict in {HOLDS, FAILS, OPEN}
+        assert one.parts
+        assert f": {one.verdict}</h2>" in text
+    assert text.count("<svg") == sum(any(part.band.kind != "exact" for part in one.parts) for one in tried)
+
+
+@pytest.mark.parametrize("bad", ["9", "many", "-1", "1001"])
+def test_a_number_of_divisions_that_is_none_is_refused(bad: str, capsys: Any) -> None:
+    assert main(["claims", f"DIVISIONS={bad}"]) == 2
+    assert capsys.readouterr().err.startswith("handnet: DIVISIONS must be a whole number from 10 to 1000")
