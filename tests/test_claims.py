@@ -104,11 +104,16 @@ def too_large(true: bool, n: int) -> Claim:
 
 
 def adam_saves_tuning(true: bool, n: int) -> Claim:
-    """Plain descent falls short by three points, or not at all; of Adam's steps the third is the one it comes with."""
+    """Of plain descent's steps the second is good, or none; the losses on the rows for choosing tell which."""
     adam = {step: world(n, 0.005, place, exam_accuracy=0.97, choosing_loss=0.1) for place, step in enumerate(ADAM)}
-    mean = 0.97 if true else 0.92
     plain = {
-        step: world(n, 0.005, 9 + place, exam_accuracy=mean, choosing_loss=0.1)
+        step: world(
+            n,
+            0.005,
+            9 + place,
+            exam_accuracy=0.97 if true and place == 1 else 0.9,
+            choosing_loss=0.2 - 0.1 * (place == 1),
+        )
         for place, step in enumerate(PLAIN[:TRIED])
     }
     return steps.adam_saves_tuning(adam, plain, RATIO)
@@ -125,7 +130,9 @@ def sitting_out(true: bool, n: int) -> Claim:
 
 
 def whole_pass(true: bool, n: int) -> Claim:
-    return units.whole_pass(masks(4 * n, 0.2, whole=true), draws(n))
+    """Units silent throughout, and others silent for some cases; or the latter alone."""
+    some = masks(4 * n, 0.1)
+    return units.whole_pass(masks(4 * n, 0.2, whole=True) & some if true else some, draws(n))
 
 
 def copying(true: bool, n: int) -> Claim:
@@ -210,6 +217,13 @@ def test_case_203_is_what_the_table_says(data: Dataset) -> None:
     assert claim.parts[0].verdict == FAILS
 
 
+def test_a_gap_that_dropout_only_hides_is_not_closed() -> None:
+    """The train loss that Keras prints rises with dropout: the printed gap shrinks, the gap does not."""
+    hidden = sample(MANY, 1, 0.002, **(FIRST | {"train_loss": 0.12}))
+    printed, off = losses.gap_closes(sample(MANY, 0, 0.002, **FIRST), hidden, hidden, hidden, RATIO).parts
+    assert (printed.verdict, off.verdict) == (HOLDS, FAILS)
+
+
 # The rule
 
 
@@ -233,14 +247,14 @@ def test_a_claim_is_judged_by_its_parts(values: tuple[float, float], verdict: st
     assert Claim("", "", "", parts, "").verdict == verdict
 
 
-@pytest.mark.parametrize("border", [-1.0, 1.0])
-def test_on_the_border_a_verdict_is_wrong_once_in_twenty_at_most(border: float) -> None:
-    """Where truth lies on the border of the region neither verdict may be given more often than LEVEL."""
-    noise, design = draws(1500, 12), Design(0.0)
-    found = [mean_within("", border + one, Region(-1, 1), design._replace(sd=1.0)).verdict for one in noise]
+@pytest.mark.parametrize(("border", "parts"), [(-1.0, 1), (1.0, 1), (1.0, 3)])
+def test_on_the_border_a_verdict_is_wrong_once_in_twenty_at_most(border: float, parts: int) -> None:
+    """Where truth lies on the border of the region neither verdict may be given more often than LEVEL, shared among the parts."""
+    level = 0.05 / parts
+    found = [mean_within("", border + one, Region(-1, 1), Design(0.0, 1.0, parts)).verdict for one in draws(1500, 12)]
     for verdict in (HOLDS, FAILS):
-        assert found.count(verdict) / len(found) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / len(found))
-    assert found.count(FAILS) / len(found) > 0.03, "the test has some use of its level"
+        assert found.count(verdict) / len(found) < level + 3 * np.sqrt(level * (1 - level) / len(found))
+    assert found.count(FAILS) / len(found) > level / 2, "the level is used"
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1 / 3])
@@ -333,6 +347,37 @@ def test_divisions_are_of_open_rows_alone_and_as_large_as_the_studys(small: Worl
     assert small.ratio == pytest.approx(114 / 341)
 
 
+def test_what_diverges_has_no_score(small: World) -> None:
+    runs = small.runs(Recipe(optimizer="sgd", learning_rate=1e9, epochs=2))
+    assert np.isfinite(runs.start_loss).all()
+    assert np.isnan(runs.accuracy).all()
+    assert np.isnan(runs.val_loss).all()
+    assert steps.worse(runs).all()
+
+
+def test_patience_sees_the_rows_for_choosing_alone(small: World) -> None:
+    """Other measurements in the exam half change the exam's scores and nothing else."""
+    one, recipe = small.divisions[0], Recipe(epochs=30, patience=2, learning_rate=5e-3)
+    X = one.held.X.copy()
+    X[one.cut :] = draws(*X[one.cut :].shape)
+    runs = small.runs(recipe, [one, one._replace(held=one.held._replace(X=X))])
+    again = small.runs(recipe, [one._replace(held=one.held._replace(X=X))])
+    assert np.array_equal(runs.choosing_loss[0], again.choosing_loss[0])
+    assert not np.array_equal(runs.exam_loss[0], again.exam_loss[0])
+
+
+def test_the_mistake_is_made_and_the_rows_are_the_same(small: World) -> None:
+    """Scaled by all rows: mean 0 over train and held-out rows together, and the same up to a shift and a scale by column."""
+    rows, parts, clean = small.open_rows, small.parts[0], small.divisions[0]
+    leaky = mistakes.scaled_before(rows.X, rows.y, parts, clean.cut)
+    both = np.concatenate([leaky.train.X, leaky.held.X])
+    assert np.abs(both.mean(axis=0)).max() < 1e-9
+    assert np.abs(leaky.train.X.mean(axis=0)).max() > 1e-3
+    for ours, theirs in ((clean.train, leaky.train), (clean.held, leaky.held)):
+        assert np.array_equal(ours.y, theirs.y)
+        assert np.corrcoef(ours.X[:, 3], theirs.X[:, 3])[0, 1] == pytest.approx(1.0)
+
+
 def test_no_claim_depends_on_a_sealed_row(tried: list[Claim], data: Dataset, parts: Split) -> None:
     """Noise in place of the sealed rows' measurements: every number of every claim is the same, but for the clock's."""
     X = data.X.copy()
@@ -354,7 +399,7 @@ def test_the_page_and_the_data_say_what_the_claims_say(tried: list[Claim], tmp_p
     for one in tried:
         assert one.verdict in {HOLDS, FAILS, OPEN}
         assert one.parts
-        assert f": {one.verdict}</h2>" in text
+        assert f'<span class="soft">{one.verdict}</span></h2>' in text
     assert text.count("<svg") == sum(any(part.band.kind != "exact" for part in one.parts) for one in tried)
 
 

@@ -107,6 +107,12 @@ def mean_band(values: Array, coverage: float = 1 - 2 * LEVEL, ratio: float = 0.0
     return band if ratio else replace(band, kind="t", varied="seeds")
 
 
+def said(values: Array, ratio: float = 0.0) -> str:
+    """The mean in its band, for a sentence."""
+    band = mean_band(values, ratio=ratio)
+    return f"{band.centre('mean'):.3f} [{band.low:.3f}, {band.high:.3f}]"
+
+
 def power_of_mean(region: Region, n: int, ratio: float, design: Design) -> float:
     """The chance that the band of n values lies in the region, by the usual approximation: a central t, moved."""
     error = design.sd * np.sqrt(1 / n + ratio)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Design, Region, mean_band, mean_within
+from experiments.claims.claim import Claim, Design, Region, mean_band, mean_within, said
 from experiments.claims.losses import last, over_seeds, printed
 from experiments.claims.world import Division, Runs
 from handnet.data import Array
@@ -29,7 +29,7 @@ def ruler(clean: Runs, leaky: Runs, ratio: float) -> Claim:
         "Mistake 1: scaling before the split flatters, slightly", "The exam pile helps set the ruler [...] My reported accuracy was slightly fake.",
         "The same divisions, seeds and recipe, scaled by all rows or by the train rows. Slightly fake: by more than 1 case in 1000 and at most 1 in 100.",
         (mean_within("held-out accuracy, scaled by all rows less by train rows", change, Region(SEEN, 0.01), Design(0.004, 0.001), ratio),),
-        f"Another ruler moves a network's accuracy by {np.nanmean(np.abs(leaky.accuracy - clean.accuracy)):.4f} on average, up and down alike.",
+        f"Another ruler moves the accuracy of one network by {said(over_seeds(np.abs(leaky.accuracy - clean.accuracy)), ratio)}, up or down.",
         (("the same, over divisions of this table alone", replace(mean_band(change), varied="splits")),
          ("held-out log loss, the same difference", mean_band(loss, ratio=ratio))),
     )  # fmt: skip
@@ -48,5 +48,5 @@ def memory_test(runs: Runs, ratio: float) -> Claim:
         "Mistake 2: 99.7 % on the study pile is a memory test", "I ran model.evaluate(X_train_scaled, y_train) and saw 99.7% accuracy [...] Scoring it there "
         "is a memory test, not a grade.",
         "The chapter's recipe. A memory test flatters by half a point at least.",
-        parts, f"Train accuracy {np.nanmean(runs.train_accuracy):.4f}, held-out {np.nanmean(runs.accuracy):.4f} on average.",
+        parts, f"Train accuracy {said(over_seeds(runs.train_accuracy), ratio)}, held-out {said(over_seeds(runs.accuracy), ratio)} on average.",
     )  # fmt: skip

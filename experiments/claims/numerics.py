@@ -4,7 +4,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Design, Region, exactly, mean_band, mean_within, share_band, share_within
+from experiments.claims.claim import (
+    Claim,
+    Design,
+    Region,
+    exactly,
+    mean_band,
+    mean_within,
+    said,
+    share_band,
+    share_within,
+)
 from handnet.backend import Layer
 from handnet.data import Array, Table
 from handnet.draws import SeededPlan
@@ -117,7 +127,7 @@ def relu_at_the_exit(losses: Array, accuracy: Array) -> Claim:
         "Mistake 3: a ReLU at the exit", "Room 3 emitted a raw 14.7 [...] -ln(14.7) is negative; the loss went negative; the slopes pointed the wrong "
         "way; accuracy fell as \"training\" proceeded.",
         "The chapter's recipe with relu at the exit, over seeds, the loss as Keras computes it: it clips what it takes for a probability to [1e-7, 1 - 1e-7].",
-        parts, f"Train accuracy {accuracy[:, 0].mean():.3f} before and {accuracy[:, 1].mean():.3f} after; the smallest batch loss is {losses.min():.2g}. "
+        parts, f"Train accuracy {said(accuracy[:, 0])} before and {said(accuracy[:, 1])} after; the smallest batch loss is {losses.min():.2g}. "
         "Under Keras's clip -ln p cannot be negative: a raw 14.7 counts as 1 and has no slope.",
         (("share of networks better after than before", share_band(accuracy[:, 1] > accuracy[:, 0], varied="seeds")),),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from experiments.claims.claim import (
     deviation_within,
     exactly,
     hits,
+    said,
     share_band,
     share_within,
 )  # fmt: skip
@@ -47,7 +48,7 @@ def jitter(runs: Runs, own: Runs) -> Claim:
         (deviation_within("standard deviation of held-out accuracy, another division and seed", runs.accuracy[:, 0], Region(0.005, 0.02),
                           Design(0.014)),),
         f"The extremes are {np.nanmin(runs.accuracy[:, 0]):.3f} and {np.nanmax(runs.accuracy[:, 0]):.3f}. On the division of random_state 42 accuracy is "
-        f"{np.nanmean(own.accuracy):.3f} on average, more than on {lucky:.0%} of {len(runs.accuracy)} others.",
+        f"{said(own.accuracy[0])} over seeds, more than on {lucky:.0%} of {len(runs.accuracy)} others.",
         (("on one division, another seed", deviation_band(own.accuracy[0], varied="seeds")),),
     )  # fmt: skip
 

@@ -7,7 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Design, Region, exactly, mean_band, mean_within, share_band, share_within
+from experiments.claims.claim import (
+    Claim,
+    Design,
+    Region,
+    exactly,
+    mean_band,
+    mean_within,
+    said,
+    share_band,
+    share_within,
+)
 from experiments.claims.losses import last, over_seeds
 from experiments.claims.world import Runs
 from handnet.backend import Layer
@@ -115,6 +125,6 @@ def adam_saves_tuning(adam: Mapping[float, Runs], plain: Mapping[float, Runs], r
         "Adam saves the tuning", "Plain gradient descent with a hand-tuned step also works -- but Adam saves you the tuning.",
         f"{len(plain)} steps of either, 50 passes each, chosen by log loss on the half for choosing, graded on the exam half. "
         "Also works, and nothing lost without tuning: within a point.",
-        parts, f"Exam accuracy: Adam as it comes {np.nanmean(untuned):.4f}, tuned {np.nanmean(by_search):.4f}; plain descent tuned {np.nanmean(by_hand):.4f}.",
+        parts, f"Exam accuracy: Adam as it comes {said(untuned, ratio)}, tuned {said(by_search, ratio)}; plain descent tuned {said(by_hand, ratio)}.",
         (("plain descent, a middling step less its tuned one", mean_band(middle - by_hand, ratio=ratio)),),
     )  # fmt: skip

@@ -71,7 +71,7 @@ def trials(world: World) -> list[Callable[[], Claim]]:
 RULE = (
     "A part of a claim holds when its band lies wholly where the chapter is right (margin included, fixed beforehand), does not hold when it lies "
     "wholly outside, and cannot be told when it crosses the border or networks diverged. Each of the two is wrong at most once in twenty; a claim "
-    'of several parts shares that among them, holds when all parts do and fails when one does. Power is the chance of "holds" at the truth named beforehand.'
+    'of several parts shares that among them, holds when all parts do and fails when one does. Brackets hold bands, of 90 % in a sentence. Power is the chance of "holds" at the truth named beforehand.'
 )
 
 

@@ -1,8 +1,6 @@
 """Claims about hidden units: who sits out, who is silent for good, and who copies whom."""
 
-import numpy as np
-
-from experiments.claims.claim import Claim, Design, Region, mean_band, mean_within
+from experiments.claims.claim import Claim, Design, Region, mean_band, mean_within, said
 from experiments.claims.losses import over_seeds
 from experiments.claims.world import Runs
 from handnet.data import Array
@@ -16,7 +14,7 @@ def sitting_out(keep: Array) -> Claim:
         "About 3 of 16 sit out", "16 x 0.20 = 3.2, so about 3 clerks sit out each pass (which 3 changes randomly).",
         "Counted in the masks of training, a pass being that of one case, over seeds. About 3 is 3.2, half a clerk either way, on average.",
         (mean_within("units silent for a case, on average", silent.mean(axis=1), Region(2.7, 3.7), Design(3.2, 0.1)),),
-        f"Exactly 3 sit out for {three.mean():.1%} of the cases; from {silent.min()} to {silent.max()} do.",
+        f"Exactly 3 sit out for a share of {said(three)} of the cases; from {silent.min()} to {silent.max()} do.",
         (("share of cases for which exactly 3 sit out", mean_band(three)),),
     )  # fmt: skip
 
@@ -28,7 +26,7 @@ def whole_pass(keep: Array, dead: Array) -> Claim:
         "The same clerks sit out a whole pass", "Before each pass, randomly silence 20% of the clerks -- force their output to zero for that pass.",
         "One full pass over the study pile (the chapter's own table of words) in the masks of training, which Keras draws anew for each case too.",
         (mean_within("units silent throughout a pass over all train cases", silent, Region(2.7, 3.7), Design(3.2, 1.7)),),
-        f"{silent.mean():.2f} units a pass are silent for all {keep.shape[1]} cases: who sits out changes from case to case.",
+        f"{said(silent)} units a pass are silent for all {keep.shape[1]} cases: who sits out changes from case to case.",
         (("share of units dead after training: 0 on every train row", mean_band(dead)),),
     )  # fmt: skip
 
@@ -56,11 +54,11 @@ def copying(without: Runs, under: Runs, ratio: float) -> Claim:
             ratio,
         ),
     )
-    found = [np.nanmean(one) for one in (without.start_likeness, without.likeness, under.likeness)]
+    found = [said(over_seeds(one), ratio) for one in (without.start_likeness, without.likeness, under.likeness)]
     return Claim(
         "Units copy each other, and dropout prevents it", "Several clerks' dials co-adapt so that their outputs become near-copies of one strong "
         "clerk's output, scaled [...] Because any clerk might be silenced [...] the network is forced to spread the work.",
         "Likeness of two of the 16 units: |correlation| of what they say of the train rows, dropout off, which no scaling changes; its mean over "
         "pairs of live units after 100 passes. More and less mean by 0.02.",
-        parts, f"Mean likeness {found[0]:.3f} before training, {found[1]:.3f} after it without dropout, {found[2]:.3f} with 0.2.",
+        parts, f"Mean likeness {found[0]} before training, {found[1]} after it without dropout, {found[2]} with 0.2.",
     )  # fmt: skip
