@@ -1,4 +1,8 @@
-"""Train, validation and the sealed test. The scaler is fitted on train rows, and there is no other way to scale."""
+"""Train, validation and the sealed test. Encoder and scaler learn from train rows, and there is no other way to scale.
+
+Rows that belong together (of one group, or with equal measurements) fall into one part; without such rows the division is
+scikit-learn's train_test_split, to the row.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import shuffle
 
 from handnet.data import Array, Dataset, Table, digest
+from handnet.encode import Encoder, encoder, notes
 
 Order = Literal["test-first", "rest-first"]
 
@@ -42,10 +48,11 @@ class SealedTest:
 
 @dataclass(frozen=True)
 class Split:
-    """One division of a dataset. Tables are scaled with the mean and deviation of the train rows.
+    """One division of a dataset. Tables are encoded, and scaled with the mean and deviation of the train rows.
 
-    train, val: Table (n, features); test: SealedTest; *_rows: (n,) row numbers in the dataset, in the order
-    of the table's rows; mean, scale: (features,), what the scaler learnt; digest: of the rows and the scaler.
+    train, val: Table (n, inputs); test: SealedTest; *_rows: (n,) row numbers in the dataset, in the order
+    of the table's rows; mean, scale: (inputs,), what the scaler learnt; encoder: from the dataset's columns to inputs;
+    notes: what was done to the table, in sentences; digest: of the rows and the scaler.
     """
 
     train: Table
@@ -56,6 +63,12 @@ class Split:
     test_rows: Array
     mean: Array
     scale: Array
+    encoder: Encoder
+    notes: tuple[str, ...] = ()
+
+    def scaled(self, X: Array) -> Array:
+        """Rows of the dataset (n, columns) as a network gets them, (n, inputs)."""
+        return np.asarray((self.encoder(X) - self.mean) / self.scale)
 
     @property
     def digest(self) -> str:
@@ -79,7 +92,7 @@ def split(
     stratify: bool = True,
     order: Order = "test-first",
 ) -> Split:
-    """Divide `data` with scikit-learn's train_test_split, and scale it by its train rows.
+    """Divide `data` with scikit-learn's train_test_split, or by its units where it has some, and scale it by its train rows.
 
     order "test-first": `test` of all rows are set aside, then `val` of the rest: 341 / 114 / 114 of 569.
     order "rest-first": val and test are set aside together, then halved, the other reading of the chapter,
@@ -99,6 +112,9 @@ def split(
 
     def divide(rows: Array, share: float) -> tuple[Array, Array]:
         labels = data.y[rows] if stratify else None
+        if data.units is not None:
+            aside = _set_aside(data.units[rows], labels, share, seed)
+            return rows[~aside], rows[aside]
         kept, aside = train_test_split(rows, test_size=share, random_state=seed, stratify=labels)
         return kept, aside
 
@@ -122,17 +138,43 @@ def split(
     return _scaled(data, train_rows, val_rows, test_rows)
 
 
+def _set_aside(units: Array, labels: Array | None, share: float, seed: int) -> Array:
+    """(n,) bool: whole units that make up `share` of the rows, to within half of the largest, in an order drawn by `seed`.
+
+    The next unit comes from the class of which the larger share is still wanted, the class of most of its rows; it is
+    taken if that brings the size nearer to what is wanted. labels: (n,) 0 or 1, None to take all units for one class.
+    """
+    names, place, sizes = np.unique(units, return_inverse=True, return_counts=True)
+    positives = np.bincount(place, weights=np.zeros(len(units)) if labels is None else labels)
+    wanted = share * np.array([len(units) - positives.sum(), positives.sum()])
+    mostly = (2 * positives > sizes).astype(int)
+    queues = [
+        [one for one in shuffle(np.arange(len(names)), random_state=seed) if mostly[one] == label] for label in (0, 1)
+    ]
+    have, taken = np.zeros(2), np.zeros(len(names), dtype=bool)
+    while any(queues):
+        lacking = np.divide(wanted - have, wanted, out=np.full(2, -np.inf), where=wanted > 0)
+        label = max((label for label in (0, 1) if queues[label]), key=lambda label: lacking[label])
+        unit = queues[label].pop()
+        if abs(have.sum() + sizes[unit] - wanted.sum()) < abs(have.sum() - wanted.sum()):
+            taken[unit] = True
+            have += [sizes[unit] - positives[unit], positives[unit]]
+    return np.asarray(taken[place])
+
+
 def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array) -> Split:
     """Raises ValueError when a value is so far from the train rows that no network stays finite on it."""
-    scaler = StandardScaler().fit(data.X[train_rows])
-    far = np.abs((data.X - scaler.mean_) / scaler.scale_)
+    encode = encoder(data, train_rows)
+    X = encode(data.X)
+    scaler = StandardScaler().fit(X[train_rows])
+    far = np.abs((X - scaler.mean_) / scaler.scale_)
     row, column = np.unravel_index(far.argmax(), far.shape)
     if not far[row, column] <= FARTHEST:
         raise ValueError(f"case {data.case_ids[row]} lies {far[row, column]:.0e} standard deviations of the train rows from their mean "
-                         f"in {data.feature_names[column]!r}; look at that value.")  # fmt: skip
+                         f"in {encode.names[column]!r}; look at that value.")  # fmt: skip
 
     def table(rows: Array) -> Table:
-        scaled: Any = scaler.transform(data.X[rows])
+        scaled: Any = scaler.transform(X[rows])
         labels = data.y[rows]
         scaled.setflags(write=False)
         labels.setflags(write=False)
@@ -147,4 +189,6 @@ def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array)
         test_rows=test_rows,
         mean=scaler.mean_,
         scale=scaler.scale_,
+        encoder=encode,
+        notes=notes(data, encode, train_rows, val_rows),
     )
