@@ -36,7 +36,8 @@ class Encoder:
 
     def __call__(self, X: Array) -> Array:
         """Rows of the table (n, columns) as inputs (n, inputs), unscaled. A level no train row has is 0 in all of its column's."""
-        if (self.kind == VALUE).all() and np.array_equal(self.source, np.arange(X.shape[1])):
+        plain = np.isnan(self.fill).all() and (self.kind == VALUE).all()
+        if plain and np.array_equal(self.source, np.arange(X.shape[1])):
             return X
         found = np.where(np.isnan(X), self.fill, X)[:, self.source]
         level, gap = self.kind == LEVEL, self.kind == GAP

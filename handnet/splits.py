@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import shuffle
+from sklearn.utils import check_random_state, shuffle
 
 from handnet.data import Array, Dataset, Table, digest
 from handnet.encode import Encoder, encoder, notes
@@ -80,6 +80,7 @@ class Split:
         return next(part for part, rows in parts.items() if row in rows)
 
 
+ORDERS = 20  # of units, drawn at most
 FARTHEST = 1e12  # standard deviations: products of four layers of it still fit in float32
 
 
@@ -141,25 +142,38 @@ def split(
 def _set_aside(units: Array, labels: Array | None, share: float, seed: int) -> Array:
     """(n,) bool: whole units that make up `share` of the rows, to within half of the largest, in an order drawn by `seed`.
 
-    The next unit comes from the class of which the larger share is still wanted, the class of most of its rows; it is
-    taken if that brings the size nearer to what is wanted. labels: (n,) 0 or 1, None to take all units for one class.
+    labels: (n,) 0 or 1, None to take all units for one class. Where the units are few, an order more or less tells: of
+    several drawn the one is kept whose classes come nearest to their shares.
     """
     names, place, sizes = np.unique(units, return_inverse=True, return_counts=True)
     positives = np.bincount(place, weights=np.zeros(len(units)) if labels is None else labels)
-    wanted = share * np.array([len(units) - positives.sum(), positives.sum()])
-    mostly = (2 * positives > sizes).astype(int)
-    queues = [
-        [one for one in shuffle(np.arange(len(names)), random_state=seed) if mostly[one] == label] for label in (0, 1)
+    classes = np.column_stack([sizes - positives, positives])
+    draws = check_random_state(seed)
+    orders = [
+        shuffle(np.arange(len(names)), random_state=draws) for _ in range(max(1, min(ORDERS, 5000 // len(names))))
     ]
-    have, taken = np.zeros(2), np.zeros(len(names), dtype=bool)
+    found = [_filled(order, classes, share * classes.sum(axis=0)) for order in orders]
+    return np.asarray(
+        min(found, key=lambda taken: np.abs(classes[taken].sum(axis=0) - share * classes.sum(axis=0)).sum())[place]
+    )
+
+
+def _filled(order: Array, classes: Array, wanted: Array) -> Array:
+    """(units,) bool: those taken. classes: (units, 2) how many rows of each class; wanted: (2,), of all that are taken.
+
+    The next unit in the order comes from the class that lacks the larger share, the class of most of its rows; it is taken
+    if that brings the size nearer to what is wanted.
+    """
+    mostly, have, taken = classes[:, 1] > classes[:, 0], np.zeros(2), np.zeros(len(classes), dtype=bool)
+    queues = [order[~mostly[order]].tolist(), order[mostly[order]].tolist()]
     while any(queues):
         lacking = np.divide(wanted - have, wanted, out=np.full(2, -np.inf), where=wanted > 0)
-        label = max((label for label in (0, 1) if queues[label]), key=lambda label: lacking[label])
+        label = max((0, 1), key=lambda label: (bool(queues[label]), lacking[label]))
         unit = queues[label].pop()
-        if abs(have.sum() + sizes[unit] - wanted.sum()) < abs(have.sum() - wanted.sum()):
+        if abs(have.sum() + classes[unit].sum() - wanted.sum()) < abs(have.sum() - wanted.sum()):
             taken[unit] = True
-            have += [sizes[unit] - positives[unit], positives[unit]]
-    return np.asarray(taken[place])
+            have += classes[unit]
+    return taken
 
 
 def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array) -> Split:

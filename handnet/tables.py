@@ -12,6 +12,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -156,29 +157,25 @@ def _sheet(content: bytes, as_text: set[str]) -> _Sheet:
 def _put(rows: Sequence[Sequence[str]], sheet: _Sheet, as_text: set[str]) -> None:
     """Add rows to the columns of a sheet."""
     for (name, pieces), cells in zip(sheet.columns.items(), zip(*rows, strict=True), strict=False):
-        stripped = [cell.strip() for cell in cells]
-        pieces.append(stripped if name in as_text else _as_numbers(stripped))
+        pieces.append(_stripped(cells) if name in as_text else _as_numbers(cells))
 
 
-def _as_numbers(cells: list[str]) -> Cells:
-    """The cells as numbers, where all of them are numbers or gaps."""
+def _stripped(cells: Iterable[str]) -> list[str]:
+    return [cell.strip() for cell in cells]
+
+
+def _as_numbers(cells: Sequence[str]) -> Cells:
+    """The cells as numbers, where all of them are numbers or gaps; else as text."""
     whole = "".join(cells)
-    if (
-        not whole.isascii() or "_" in whole
-    ):  # float() knows other digits and 1_000; beside them NUMBER says what it takes
-        return cells
-    try:
-        values = np.fromiter(map(float, cells), np.float64, len(cells))
-    except ValueError:
-        values = np.full(len(cells), np.nan)
-    if np.isnan(values).any():
-        try:
-            values = np.array([np.nan if cell.lower() in MISSING else float(cell) for cell in cells])
-        except ValueError:
-            return cells
-        if sum(cell.lower() in MISSING for cell in cells) < np.isnan(values).sum():
-            return cells
-    return cells if (np.abs(values) > LARGEST).any() else values
+    if whole.isascii() and "_" not in whole:  # else float() would know other digits, and 1_000, which NUMBER does not
+        with suppress(ValueError):
+            values = np.fromiter(map(float, cells), np.float64, len(cells))
+            if (np.abs(values) <= LARGEST).all():
+                return values
+    texts = _stripped(cells)
+    if not all(cell.lower() in MISSING or (NUMBER.fullmatch(cell) and abs(float(cell)) <= LARGEST) for cell in texts):
+        return texts
+    return np.array([np.nan if cell.lower() in MISSING else float(cell) for cell in texts])
 
 
 def _check_size(rows: int, columns: int) -> None:
