@@ -130,7 +130,8 @@ def split(
         counts = np.bincount(data.y[part], minlength=2)
         if counts.min() < 2:
             even = "" if stratify else "stratify=True, "
-            raise ValueError(f"the {name} part needs 2 cases of each class, but has {counts[0]} and {counts[1]}; use "
+            together = "" if data.units is None else " (rows of one group, and equal rows, stay together)"
+            raise ValueError(f"the {name} part needs 2 cases of each class, but has {counts[0]} and {counts[1]}{together}; use "
                              f"{even}larger shares, more cases or another split seed.")  # fmt: skip
         if len(part) > len(train_rows):
             raise ValueError(

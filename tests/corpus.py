@@ -15,6 +15,7 @@ class Bad(NamedTuple):
     target: str = "y"
     positive: str = "M"
     id: str = "patient"
+    more: Sequence[str] = ()  # typed after it
 
 
 def table(rows: int = 40, **cells: str) -> bytes:
@@ -103,6 +104,21 @@ TABLES = [
     Bad("the id is the target", SOUND, ["both the target and the id"], id="y"),
     Bad("an id twice", table(patient_9="0003"), ["the id '0003' stands on lines 5 and 9"]),
     Bad("an id missing", table(patient_9=""), ["line 9 has no id in column 'patient'"]),
+    # the groups
+    Bad("no such group", SOUND, ["no column 'Stage' for the group", "did you mean 'stage'"], more=["GROUP=Stage"]),
+    Bad("the group is the id", SOUND, ["both the id and the group"], more=["GROUP=patient"]),
+    Bad("the group is the target", SOUND, ["both the target and the group"], more=["GROUP=y"]),
+    Bad("a group missing", table(stage_9="NA"), ["line 9 has no group in column 'stage'"], more=["GROUP=stage"]),
+    Bad("groups too large to divide", SOUND, ["part needs 2 cases of each class", "rows of one group"], more=["GROUP=stage"]),
+    Bad("equal rows too many to divide", lines("patient,x,y", *(f"{n},{n % 2},{'MB'[n % 2]}" for n in range(40))),
+        ["part needs 2 cases of each class"]),
+    # the gaps
+    Bad("a gap in every row", table(**{f"{'radius' if line % 2 else 'texture'}_{line}": "" for line in range(2, 42)}),
+        ["40 rows have a gap", "not of two classes", "MISSING=median"], more=["MISSING=drop"]),
+    Bad("gaps and nothing else", lines("patient,radius,y", *(f"{n},,{'MB'[n % 2]}" for n in range(40))), ["no column varies"], more=["MISSING=median"]),
+    Bad("a word among gaps and numbers", table(texture_7="", texture_9="x"), ["line 9, column 'texture'", "'x' is not a number"],
+        more=["MISSING=median"]),
+    Bad("a label missing, gaps or not", table(y_5=""), ["line 5 has no label"], more=["MISSING=drop"]),
     # the measurements
     Bad("an empty cell", table(texture_7=""), ["values are missing: 1 in 'texture'", "MISSING=median", "MISSING=drop"]),
     Bad("empty cells in two columns", table(texture_7="", radius_8="NA", radius_9=" "), ["2 in 'radius', 1 in 'texture'"]),

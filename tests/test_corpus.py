@@ -51,7 +51,7 @@ def test_a_bad_table_is_refused(bad: Bad, tmp_path: Path, capsys: pytest.Capture
     path, home = tmp_path / "cells.csv", tmp_path / "mlruns"
     path.write_bytes(bad.content)
     words = [f"DATA={path}", f"TARGET={bad.target}", f"POSITIVE={bad.positive}", f"ID={bad.id}", f"MLRUNS={home}"]
-    refused(capsys, list(bad.says), "study", *words)
+    refused(capsys, list(bad.says), "study", *words, *bad.more)
     assert contents(tmp_path) == {"cells.csv": bad.content}
     assert not home.exists()
 
