@@ -14,7 +14,7 @@ from handnet.encode import GAP, LEVEL, listed
 
 LONG_ENOUGH = 0.5  # seconds of fitting from which the speed is told
 # Seconds to track one network and one run beside it, its figures and case tables drawn: of the default study on two cores,
-# where 700 networks and 75 other runs took 12 s ("seconds" in its report), measured in 2026.
+# where 700 networks and 75 other runs took 11 s ("seconds" in its report), measured in 2026.
 PER_NETWORK, PER_RUN = 0.005, 0.1
 
 

@@ -80,9 +80,11 @@ class Reasons:
         return self._mean_of_class_0(self.bench.parts.encoder, self.bench.parts.train_rows)
 
     @cached_property
-    def encoders(self) -> list[Encoder | None]:
-        """What the train rows of each fresh division say about the columns; None where no network was sound."""
-        return [encoder(self.bench.data, one.winner.train_rows) if one.winner else None for one in self.divisions]
+    def redrawn(self) -> list[tuple[Encoder, Array]]:
+        """What the train rows of each fresh division say about the columns, and the baseline there."""
+        trained = [one.winner.train_rows if one.winner else self.bench.parts.train_rows for one in self.divisions]
+        encoders = [encoder(self.bench.data, rows) for rows in trained]
+        return [(one, self._mean_of_class_0(one, rows)) for one, rows in zip(encoders, trained, strict=True)]
 
     def of(self, row: int) -> Reason:
         """Everything about one row of the table."""
@@ -123,9 +125,7 @@ class Reasons:
             trained = one.winner
             if trained is None or row in trained.train_rows or not len(trained.layers[0].weight):
                 continue
-            encode = self.encoders[place]
-            assert encode is not None
-            baseline = self._mean_of_class_0(encode, trained.train_rows)
+            encode, baseline = self.redrawn[place]
             own = encode(self.bench.data.X[[row]])[0]
             which = [place % len(trained.layers[0].weight)]
             layers = tuple(Layer(layer.weight[which], layer.bias[which]) for layer in trained.layers)
