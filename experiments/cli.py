@@ -38,6 +38,7 @@ SHORT = {
     "backend": "backend.name", "dtype": "backend.dtype", "engine": "backend.engine", "device": "backend.device",
     "split-seed": "split.seed", "stratify": "split.stratify", "splits": "rehearsal.splits", "ideal": "rehearsal.ideal",
     "data": "data.path", "target": "data.target", "positive": "data.positive", "id": "data.id",
+    "group": "data.group", "missing": "data.missing",
 }  # fmt: skip
 HELP = {
     "trials": "configurations to try", "seeds": "search seeds each configuration is trained with",
@@ -47,8 +48,10 @@ HELP = {
     "split-seed": "of the train/val/test split", "stratify": "true or false",
     "splits": "fresh divisions of the table, after the opening; 0 for none",
     "ideal": "1: search anew inside each of them (minutes)",
-    "data": "a table of your own: a CSV or TSV file", "target": "its column of labels, of which there are two",
+    "data": "a table of your own: a CSV, TSV or Parquet file", "target": "its column of labels, of which there are two",
     "positive": "the label that is class 1", "id": "its column of case ids; without it, row numbers from 0",
+    "group": "its column that says which rows belong together: they stay in one part",
+    "missing": "median: gaps are filled in from the train rows and marked; drop: their rows are left out",
 }  # fmt: skip
 TEACH = {
     "study": """A study tries configurations, each trained on the same search seeds, and ranks them by mean validation log
@@ -61,7 +64,8 @@ same command goes on from there, with the same numbers.
   make study space.epochs.high=300          any setting of study.toml; other settings are another study
   make study TRIALS=60                      more trials of the same study, until its test was opened
   make study TRIALS=20 OPEN=1               a small study leaves its test sealed unless asked
-  make study DATA=my.csv TARGET=diagnosis POSITIVE=M ID=patient        a table of your own
+  make study DATA=my.csv TARGET=diagnosis POSITIVE=M ID=patient        a table of your own (docs/own-data.md)
+  make study DATA=my.csv TARGET=diagnosis POSITIVE=M CHECK=1           what that would do, and how long it would take
 
 With MLFLOW_TRACKING_URI=http://... in the environment that server gets a copy of every finished run, after the search and
 at the end. If it does not answer nothing is lost: the same command sends the rest.
@@ -91,6 +95,7 @@ Train and validation cases only: the test part is sealed. Exit codes: 0 every sl
     "audit": "By pip-audit, which asks a feed of vulnerabilities. Exit codes: 0 none is known, 1 some are, 75 it could not ask.",
     "ui": "MLflow, reachable from this machine alone. From elsewhere: ssh -L 5000:127.0.0.1:5000 user@this-machine",
 }  # fmt: skip
+MANY = 20_000  # rows of a table from which on the fresh divisions would take most of the time, and move little
 TRY = {"search.trials": "3", "search.seeds": "2", "confirm.seeds": "5"}
 FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
 INTERRUPTED = "Stopped. All finished seeds and trials are kept; the same command goes on from here."
@@ -161,6 +166,8 @@ def try_out(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace, base: dict[str, str]) -> int:
+    if options.check:
+        return _check(options, base)
     whole = _study(options, base, stored=False)
     _show(whole, whole.run())
     whole.screen.times(whole.clock.seconds)
@@ -168,6 +175,17 @@ def _run(options: argparse.Namespace, base: dict[str, str]) -> int:
         raise Refusal(f"the study is done and kept here, but {whole.unsent} of its {len(whole.tracking.runs)} runs are not "
                       f"known to be on {whole.publisher.server} ({whole.publisher.fault}); the same command sends the "
                       "rest.", 75)  # fmt: skip
+    return 0
+
+
+def _check(options: argparse.Namespace, base: dict[str, str]) -> int:
+    """What the study would do. Nothing is written."""
+    settings, data = _settings(options, base)
+    from experiments.estimate import preview
+    from experiments.identity import make_bench
+
+    for line in preview(settings, make_bench(settings, data)):
+        print(visible(line))
     return 0
 
 
@@ -362,10 +380,8 @@ def _announce(home: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
 
 
 def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "Study":
-    file = Path(getattr(options, "settings", None) or DEFAULTS)
     # Refused before anything heavy is imported. What is stored is read with its own settings.
-    settings = read({} if stored else base | _overrides(options), file)
-    data = _table(settings) if settings.data.path else None
+    settings, data = (read({}), None) if stored else _settings(options, base)
     # Taken away, so that MLflow does not take it for the study's own store.
     server = None if stored else server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
     if sys.stderr.isatty():
@@ -377,6 +393,20 @@ def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "
     request = Request(settings, Path(options.mlruns), options.name, bool(getattr(options, "open", False)), stored, server,
                       data, options.data if stored else None)  # fmt: skip
     return Study(request, Clock(STARTED), Screen())
+
+
+def _settings(options: argparse.Namespace, base: dict[str, str]) -> tuple[Settings, Dataset | None]:
+    """What was asked for, and the user's table if there is one. A large one is divided anew only where that was asked for."""
+    overrides = base | _overrides(options)
+    settings = read(overrides, Path(options.settings or DEFAULTS))
+    if not settings.data.path:
+        return settings, None
+    data = _table(settings)
+    if len(data.y) > MANY and settings.rehearsal.splits and "rehearsal.splits" not in overrides:
+        print(f"{settings.data.name}: more than {MANY} rows, so no fresh divisions and no band over them; SPLITS={settings.rehearsal.splits} "
+              "makes them.", file=sys.stderr)  # fmt: skip
+        settings = dataclasses.replace(settings, rehearsal=dataclasses.replace(settings.rehearsal, splits=0))
+    return settings, data
 
 
 def _table(settings: Settings) -> Dataset:
@@ -489,6 +519,9 @@ def _add_settings(sub: _Parser) -> None:
     for option in SHORT:
         sub.add_argument(f"--{option}", metavar="X", help=HELP[option])
     sub.add_argument("--open", type=_truth, metavar="1", help="open the test of a small study too")
+    sub.add_argument(
+        "--check", type=_truth, metavar="1", help="say what the study would do, and how long; write nothing"
+    )
     sub.add_argument("--settings", metavar="FILE", help="another study.toml")
     sub.add_argument("--set", action="append", metavar="key=value",
                      help=f"any setting of study.toml: {', '.join(known_keys())}")  # fmt: skip

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any, cast, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
-from experiments.settings import FROM_FILE, Refusal, Settings, SpaceSettings
+from experiments.settings import FROM_FILE, IF_GIVEN, Refusal, Settings, SpaceSettings
 from handnet.backend import BACKENDS, DEVICES, DTYPES
 from handnet.data import DATASETS, Dataset
 from handnet.draws import LARGEST_SEED, PLANS
 from handnet.recipe import OPTIMIZERS
-from handnet.tables import read_csv
+from handnet.tables import WAYS, read_table
 
 DESIGNS = ("tpe", "sobol")
 DEFAULTS = Path(__file__).parent / "study.toml"
-VERBATIM = {f"data.{key}" for key in ("path", *FROM_FILE)}  # a label 1 or a column "2024" is a text all the same
+VERBATIM = {
+    f"data.{key}" for key in ("path", *FROM_FILE, *IF_GIVEN)
+}  # a label 1 or a column "2024" is a text all the same
 
 
 def read(overrides: Mapping[str, str], path: Path = DEFAULTS) -> Settings:
@@ -52,25 +54,46 @@ def read(overrides: Mapping[str, str], path: Path = DEFAULTS) -> Settings:
 
 
 def load(settings: Settings, digest: str | None = None) -> Dataset:
-    """The table a study is about: the built-in one, or the user's file, with the remarks of `read_csv` as warnings.
+    """The table a study is about: the built-in one, or the user's file, with the remarks of `read_table` as warnings.
 
     digest: of the content it must still have. Raises Refusal when the file cannot be used or has changed.
     """
     given = settings.data
     if not given.path:
-        return DATASETS[given.name]()
+        return _with_families(DATASETS[given.name](), settings.families)
     expected = (
         f"; this study was made on a table with the digest {digest[:12]}, and DATA= says where that is"
         if digest
         else ""
     )
     try:
-        data = read_csv(given.path, given.target, given.positive, given.id or None)
+        data = read_table(
+            given.path, given.target, given.positive, given.id or None, group=given.group or None, missing=given.missing
+        )
+        data = _with_families(data, settings.families)
     except ValueError as fault:
         raise Refusal(f"{str(fault).removesuffix('.')}{expected}.") from None
     if digest not in (None, data.digest):
         raise Refusal(f"{given.path}: the table has changed (its digest is {data.digest[:12]}){expected}.")
     return data
+
+
+def _with_families(data: Dataset, families: Mapping[str, tuple[str, ...]]) -> Dataset:
+    """The same table with the families the settings name. Raises Refusal for a column it does not have, or has twice."""
+    if not families:
+        return data
+    listed = [column for columns in families.values() for column in columns]
+    for column in listed:
+        if column not in data.feature_names:
+            raise Refusal(
+                f"families: there is no column {column!r} to measure by in {data.name}; {nearest(column, list(data.feature_names))}"
+            )
+        if listed.count(column) > 1:
+            raise Refusal(f"families: the column {column!r} is named twice; a column belongs to one family.")
+    named = {column: family for family, columns in families.items() for column in columns}
+    return dataclasses.replace(
+        data, families=tuple(named.get(*pair) for pair in zip(data.feature_names, data.families, strict=True))
+    )
 
 
 def moved(settings: Settings, path: str | None) -> Settings:
@@ -174,18 +197,25 @@ def _build(kind: Any, table: Any, path: str, faults: list[str]) -> Any:
 def _value(hint: Any, value: Any, path: str, faults: list[str]) -> Any:
     if dataclasses.is_dataclass(hint):
         return _build(hint, value, path, faults)
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list):
-            faults.append(f"{path} must be a list, but is {value!r}.")
-            return ()
-        inner = get_args(hint)[0]
-        return tuple(_value(inner, item, f"{path}[{index}]", faults) for index, item in enumerate(value))
+    if get_origin(hint) in (dict, tuple):
+        return _several(hint, value, path, faults)
     words = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a text"}
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint or (hint is float and not math.isfinite(value)):
         faults.append(f"{path} must be {words[hint]}, but is {value!r}.")
     return value
+
+
+def _several(hint: Any, value: Any, path: str, faults: list[str]) -> Any:
+    """A list of values, or a table of them."""
+    shape, inner = (list, get_args(hint)[0]) if get_origin(hint) is tuple else (dict, get_args(hint)[1])
+    if not isinstance(value, shape):
+        faults.append(f"{path} must be a {'list' if shape is list else 'table'}, but is {value!r}.")
+        return get_origin(hint)()
+    if isinstance(value, dict):
+        return {key: _value(inner, item, f"{path}.{key}", faults) for key, item in value.items()}
+    return tuple(_value(inner, item, f"{path}[{index}]", faults) for index, item in enumerate(value))
 
 
 def _check(s: Settings) -> Iterator[str]:
@@ -221,8 +251,10 @@ def _check_data(s: Settings) -> Iterator[str]:
         missing = " and ".join(name for name, value in needed.items() if not value)
         if missing:
             yield f"a table of your own needs {missing} too: DATA=my.csv TARGET=diagnosis POSITIVE=M, and ID=patient if it has ids."
-    elif s.data.target or s.data.positive or s.data.id:
-        yield f"TARGET=, POSITIVE= and ID= describe a table of your own, but {s.data.name} is built in; name the file with DATA=."
+        if s.data.missing not in WAYS:
+            yield f"MISSING= must be median or drop, or left out, but is {s.data.missing!r}."
+    elif any(getattr(s.data, key) for key in (*FROM_FILE, *IF_GIVEN)):
+        yield f"TARGET=, POSITIVE=, ID=, GROUP= and MISSING= describe a table of your own, but {s.data.name} is built in; name the file with DATA=."
 
 
 RESERVED = ("winner", "logistic regression", "majority class", "searched anew")

@@ -14,6 +14,7 @@ from handnet.backend import Layer
 from handnet.bands import Band
 from handnet.bands.seeds import quantile_band
 from handnet.data import Array
+from handnet.encode import Encoder, encoder
 from handnet.shapley import Credits, Families, credits_of, families_of
 
 LOW, HIGH = 0.05, 0.95  # a family is named when its band between these quantiles excludes 0, over seeds and over splits
@@ -70,13 +71,20 @@ class Reasons:
 
     @cached_property
     def families(self) -> Families:
-        return families_of(self.bench.data.families, self.bench.parts.train.X)
+        return families_of(self.bench.parts.encoder.families, self.bench.parts.train.X)
 
     @cached_property
     def baseline(self) -> Array:
-        """(features,), unscaled: the mean of the class-0 rows of train. The sealed test has no part in it."""
-        data, rows = self.bench.data, self.bench.parts.train_rows
-        return np.asarray(data.X[rows[data.y[rows] == 0]].mean(axis=0))
+        """(inputs,), unscaled: the mean of the class-0 rows of train, of a text the share of each level. The sealed test has
+        no part in it."""
+        return self._mean_of_class_0(self.bench.parts.encoder, self.bench.parts.train_rows)
+
+    @cached_property
+    def redrawn(self) -> list[tuple[Encoder, Array]]:
+        """What the train rows of each fresh division say about the columns, and the baseline there."""
+        trained = [one.winner.train_rows if one.winner else self.bench.parts.train_rows for one in self.divisions]
+        encoders = [encoder(self.bench.data, rows) for rows in trained]
+        return [(one, self._mean_of_class_0(one, rows)) for one, rows in zip(encoders, trained, strict=True)]
 
     def of(self, row: int) -> Reason:
         """Everything about one row of the table."""
@@ -106,8 +114,9 @@ class Reasons:
         parts, replicas = self.bench.parts, self.winner.replicas
         assert replicas is not None
         layers = replicas.pick(replicas.sound).fit.layers
-        x, baseline = ((one - parts.mean) / parts.scale for one in (self.bench.data.X[row], self.baseline))
-        return self._credits(layers, x, baseline)
+        own = parts.encoder(self.bench.data.X[[row]])[0]
+        x, baseline = ((one - parts.mean) / parts.scale for one in (own, self.baseline))
+        return self._credits(layers, x, baseline, self.families)
 
     def _afar(self, row: int) -> Array:
         """(K, k): the credits in one network each of the fresh divisions that held the case out of training."""
@@ -116,21 +125,26 @@ class Reasons:
             trained = one.winner
             if trained is None or row in trained.train_rows or not len(trained.layers[0].weight):
                 continue
-            rows, y = trained.train_rows, self.bench.data.y
-            baseline = self.bench.data.X[rows[y[rows] == 0]].mean(axis=0)
+            encode, baseline = self.redrawn[place]
+            own = encode(self.bench.data.X[[row]])[0]
             which = [place % len(trained.layers[0].weight)]
             layers = tuple(Layer(layer.weight[which], layer.bias[which]) for layer in trained.layers)
-            x, base = ((values - trained.mean) / trained.scale for values in (self.bench.data.X[row], baseline))
-            found.append(self._credits(layers, x, base).credits[0])
+            x, base = ((values - trained.mean) / trained.scale for values in (own, baseline))
+            families = self.families.over(self.bench.parts.encoder.families, encode.families)
+            found.append(self._credits(layers, x, base, families).credits[0])
         return np.array(found).reshape(len(found), len(self.families.names))
 
-    def _credits(self, layers: tuple[Layer, ...], x: Array, baseline: Array) -> Credits:
-        return credits_of(lambda rows: self.bench.backend.logits(layers, rows), x, baseline, self.families)
+    def _mean_of_class_0(self, encode: Encoder, rows: Array) -> Array:
+        data = self.bench.data
+        return np.asarray(encode(data.X[rows[data.y[rows] == 0]]).mean(axis=0))
+
+    def _credits(self, layers: tuple[Layer, ...], x: Array, baseline: Array, families: Families) -> Credits:
+        return credits_of(lambda rows: self.bench.backend.logits(layers, rows), x, baseline, families)
 
     def _neighbours(self, row: int) -> tuple[tuple[str, int], ...]:
         parts, data = self.bench.parts, self.bench.data
         others = parts.train_rows != row
         near = NearestNeighbors(n_neighbors=min(NEIGHBOURS, int(others.sum()))).fit(parts.train.X[others])
-        _, places = near.kneighbors(((data.X[row] - parts.mean) / parts.scale)[None])
+        _, places = near.kneighbors(parts.scaled(data.X[[row]]))
         rows = parts.train_rows[others][places[0]]
         return tuple((str(data.case_ids[one]), int(data.y[one])) for one in rows)

@@ -130,12 +130,19 @@ class Records:
         return Entry(key=key, name="the winner's streams", tags=tags, files={STREAMS_FILE: to_npy(logits)})
 
     def model(self, replicas: Replicas) -> ServedModel:
-        """The confirmed replicas that did not diverge, as a model that takes unscaled cases."""
+        """The confirmed replicas that did not diverge, as a model that takes cases as the table has them."""
         data, parts, replicas = self.bench.data, self.bench.parts, replicas.pick(replicas.sound)
         example = pd.DataFrame(data.X[parts.val_rows[:5]], columns=list(data.feature_names))
+        for name, texts in data.levels.items():
+            example[name] = [None if np.isnan(code) else texts[int(code)] for code in example[name]]
         p = self.bench.backend.predict(replicas.fit.layers, parts.val.X)[:, :5].astype(np.float64)
         low, high = np.quantile(p, [LOW, HIGH], axis=0)
-        weights = to_npz(mean=parts.mean, scale=parts.scale, columns=np.array(data.feature_names), **replicas.weights())
+        learnt = parts.encoder
+        weights = to_npz(mean=parts.mean, scale=parts.scale, columns=np.array(data.feature_names), source=learnt.source, kind=learnt.kind,
+                         code=learnt.code, fill=learnt.fill,
+                         levels=np.array([text for texts in data.levels.values() for text in texts], dtype="U"),
+                         level_of=np.array([name for name, texts in data.levels.items() for _ in texts], dtype="U"),
+                         **replicas.weights())  # fmt: skip
         return ServedModel(
             "winner", weights, example, pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})
         )

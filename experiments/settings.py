@@ -27,9 +27,12 @@ class DataSettings:
     target: str
     positive: str
     id: str
+    group: str
+    missing: str
 
 
 FROM_FILE = ("target", "positive", "id")  # what is said of a table in a file, beside where it is
+IF_GIVEN = ("group", "missing")  # the same, where it is said
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ class Settings:
     rehearsal: RehearsalSettings
     compare: tuple[CompareSettings, ...]
     report: ReportSettings
+    families: dict[str, tuple[str, ...]]
 
     @property
     def trials(self) -> int:
@@ -168,7 +172,10 @@ class Settings:
         """What makes this study this one. Trials and confirmation seeds may grow, so their counts are left
         out, and so is that of the fresh divisions. Of a table in a file the content counts, by its digest, not the place."""
         whole = dataclasses.asdict(self)
-        whole["data"] = {key: whole["data"][key] for key in (FROM_FILE if self.data.path else ("name",))}
+        given = (key for key in IF_GIVEN if whole["data"][key])
+        whole["data"] = {key: whole["data"][key] for key in ((*FROM_FILE, *given) if self.data.path else ("name",))}
+        if not self.families:
+            del whole["families"]
         del whole["search"]["trials"], whole["confirm"]["seeds"], whole["report"]
         del whole["rehearsal"]["splits"], whole["rehearsal"]["ideal"]
         return whole

@@ -85,6 +85,8 @@ class Study:
                 self.earlier = json.loads(self.tracking.noted("seconds") or "{}")
                 if self.search.remove_leftovers() + self.tracking.remove_leftovers():
                     self.screen.say("Going on with a study that was interrupted; all it had finished is kept.")
+            for note in self.bench.parts.notes:
+                self.screen.say(note)
             self._search()
             self._publish(done=False)
             winner = self.search.winner(self.settings.trials)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from handnet.recipe import Recipe as Recipe
     from handnet.splits import split as split
     from handnet.tables import read_csv as read_csv
+    from handnet.tables import read_table as read_table
 
 _HOME = {
     "Recipe": "handnet.recipe",
@@ -30,6 +31,7 @@ _HOME = {
     "Table": "handnet.data",
     "wisconsin": "handnet.data",
     "read_csv": "handnet.tables",
+    "read_table": "handnet.tables",
     "split": "handnet.splits",
     "Layer": "handnet.backend",
     "EpochDraws": "handnet.backend",

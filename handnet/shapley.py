@@ -22,7 +22,8 @@ MOST = 12  # families; 4096 forward passes a case
 
 @dataclass(frozen=True)
 class Families:
-    """The players: names, and which columns each one owns, (k, features) bool, every column owned once."""
+    """The players: names, and which columns each one owns, (k, features) bool, every column owned once at most; one that
+    nobody owns stays at the baseline."""
 
     names: tuple[str, ...]
     columns: Array
@@ -41,6 +42,12 @@ class Families:
         joined = np.array([1 / (k * comb(k - 1, size)) for size in range(k)])
         size = members.sum(axis=1)
         return np.where(members, joined[size - 1][:, None], -joined[np.minimum(size, k - 1)][:, None])
+
+    def over(self, here: Sequence[str], there: Sequence[str]) -> "Families":
+        """The same players over other columns: here, there: the family of each column of these, and of those."""
+        owner = dict(zip(here, self.columns.argmax(axis=0), strict=True))
+        owned = np.array([owner.get(name, -1) for name in there])
+        return Families(self.names, owned == np.arange(len(self.names))[:, None])
 
     def rows(self, x: Array, baseline: Array) -> Array:
         """(2^k, features): the case with every set of families its own, the others at the baseline."""

@@ -15,6 +15,7 @@ class Bad(NamedTuple):
     target: str = "y"
     positive: str = "M"
     id: str = "patient"
+    more: Sequence[str] = ()  # typed after it
 
 
 def table(rows: int = 40, **cells: str) -> bytes:
@@ -103,15 +104,37 @@ TABLES = [
     Bad("the id is the target", SOUND, ["both the target and the id"], id="y"),
     Bad("an id twice", table(patient_9="0003"), ["the id '0003' stands on lines 5 and 9"]),
     Bad("an id missing", table(patient_9=""), ["line 9 has no id in column 'patient'"]),
+    # the groups
+    Bad("no such group", SOUND, ["no column 'Stage' for the group", "did you mean 'stage'"], more=["GROUP=Stage"]),
+    Bad("the group is the id", SOUND, ["both the id and the group"], more=["GROUP=patient"]),
+    Bad("the group is the target", SOUND, ["both the target and the group"], more=["GROUP=y"]),
+    Bad("a group missing", table(stage_9="NA"), ["line 9 has no group in column 'stage'"], more=["GROUP=stage"]),
+    Bad("groups too large to divide", SOUND, ["part needs 2 cases of each class", "rows of one group"], more=["GROUP=stage"]),
+    Bad("equal rows too many to divide", lines("patient,x,y", *(f"{n},{n % 2},{'MB'[n % 2]}" for n in range(40))),
+        ["part needs 2 cases of each class"]),
+    # the gaps
+    Bad("a gap in every row", table(**{f"{'radius' if line % 2 else 'texture'}_{line}": "" for line in range(2, 42)}),
+        ["40 rows have a gap", "not of two classes", "MISSING=median"], more=["MISSING=drop"]),
+    Bad("gaps and nothing else", lines("patient,radius,y", *(f"{n},,{'MB'[n % 2]}" for n in range(40))), ["no column varies"], more=["MISSING=median"]),
+    Bad("a word among gaps and numbers", table(texture_7="", texture_9="x"), ["line 9, column 'texture'", "'x' is not a number"],
+        more=["MISSING=median"]),
+    Bad("a label missing, gaps or not", table(y_5=""), ["line 5 has no label"], more=["MISSING=drop"]),
     # the measurements
-    Bad("an empty cell", table(texture_7=""), ["values are missing: 1 in 'texture'"]),
+    Bad("an empty cell", table(texture_7=""), ["values are missing: 1 in 'texture'", "MISSING=median", "MISSING=drop"]),
     Bad("empty cells in two columns", table(texture_7="", radius_8="NA", radius_9=" "), ["2 in 'radius', 1 in 'texture'"]),
     *(Bad(f"missing as {word}", table(texture_7=word), ["1 in 'texture'"]) for word in ("NA", "n/a", "NaN", "null", "None")),
     Bad("a column all empty", column("texture", ""), ["40 in 'texture'"]),
     Bad("a question mark", table(texture_7="?"), ["line 7, column 'texture'", "'?' is not a number"]),
     Bad("a word among numbers", table(texture_7="abc", texture_9="x"), ["line 7, column 'texture'", "'abc' is not a number"]),
-    Bad("a column of words", column("stage", "late"), ["columns hold text: 'stage' (first 'late')"]),
-    Bad("two columns of words", column("stage", "late").replace(b".5,", b"x,"), ["'texture' (first '0x'), 'stage'"]),
+    Bad("a column of names", table(**{f"stage_{line}": f"n{line}" for line in range(2, 42)}), ["'stage' (40 levels, first 'n2')", "leave them out"]),
+    Bad("two columns of names", table(**{f"stage_{line}": f"n{line % 21}" for line in range(2, 42)}).replace(b".5,", b"x,"),
+        ["more than 20 levels", "'texture' (40 levels, first '0x'), 'stage' (21 levels, first 'n2')"]),
+    Bad("half as many levels as rows", lines("x,stage,y", *(f"{n},{'abcdefg'[n // 2]},{'MB'[n % 2]}" for n in range(13))),
+        ["'stage' (7 levels", "nearly as many as there are rows"], id="x"),
+    Bad("commas in a column of text", table(**{f"stage_{line}": '"1,5"' for line in range(2, 42)}), ["line 2, column 'stage'", "'1,5' has a comma"]),
+    Bad("infinite all along", column("stage", "inf"), ["line 2, column 'stage'", "'inf' is not finite"]),
+    Bad("a gap and a word", table(texture_7="", texture_9="x"), ["1 in 'texture'"]),
+    Bad("not a number, signed", table(texture_7="-nan"), ["line 7, column 'texture'", "'-nan' is not a number"]),
     Bad("thousands", table(texture_7='"1,234"'), ["line 7, column 'texture'", "'1,234'", "comma"]),
     Bad("thousands with blanks", table(texture_7="1 234.5"), ["line 7", "between thousands"]),
     Bad("an underscore", table(texture_7="1_000"), ["line 7", "is not a number"]),
@@ -185,6 +208,10 @@ SETTINGS: list[tuple[str, list[str]]] = [
     ("data.name=iris", ["data.name must be one of wisconsin", "iris"]),
     ("TARGET=y", ["built in", "DATA="]),
     ("DATA=my.csv", ["TARGET= and POSITIVE="]),
+    ("GROUP=patient", ["built in", "DATA="]),
+    ("MISSING=median", ["built in", "DATA="]),
+    ("DATA=my.csv TARGET=y POSITIVE=M MISSING=mean", ["MISSING= must be median or drop", "'mean'"]),
+    ("CHECK=yes", ["CHECK", "expected 0 or 1"]),
     ("DATA=my.csv TARGET=y", ["needs POSITIVE= too"]),
     ("DATA=missing.csv TARGET=y POSITIVE=M", ["missing.csv", "No such file", "CSV or TSV"]),
     ("DATA=/tmp TARGET=y POSITIVE=M", ["/tmp", "no file"]),
@@ -195,6 +222,18 @@ SETTINGS: list[tuple[str, list[str]]] = [
 
 # study.toml with something replaced, and what the sentence must say.
 FILES: list[tuple[str, str, list[str]]] = [
+    (
+        "[families]",
+        "[families]\nsize = ['mean radius', 'mean raduis']",
+        ["families: there is no column 'mean raduis'", "did you mean mean radius"],
+    ),
+    (
+        "[families]",
+        "[families]\nsize = ['mean radius']\nform = ['mean radius']",
+        ["families: the column 'mean radius' is named twice"],
+    ),
+    ("[families]", "[families]\nsize = 'mean radius'", ["families.size must be a list", "'mean radius'"]),
+    ("[families]", "families = 3\n[other]", ["data.families is not a setting"]),
     ("[split]", "[split", ["cannot be read as TOML", "line"]),
     ("seed = 42", "seed = 42\nseed = 43", ["cannot be read as TOML", "line"]),
     ("seed = 42", "seed = ", ["cannot be read as TOML", "line"]),

@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 
 from experiments.cli import main
 from experiments.reading import DEFAULTS
-from handnet import Dataset, read_csv, tables
+from handnet import Dataset, read_csv, split, tables
 from handnet.data import Array
 from handnet.tables import families
 
@@ -51,7 +51,7 @@ def test_a_bad_table_is_refused(bad: Bad, tmp_path: Path, capsys: pytest.Capture
     path, home = tmp_path / "cells.csv", tmp_path / "mlruns"
     path.write_bytes(bad.content)
     words = [f"DATA={path}", f"TARGET={bad.target}", f"POSITIVE={bad.positive}", f"ID={bad.id}", f"MLRUNS={home}"]
-    refused(capsys, list(bad.says), "study", *words)
+    refused(capsys, list(bad.says), "study", *words, *bad.more)
     assert contents(tmp_path) == {"cells.csv": bad.content}
     assert not home.exists()
 
@@ -89,10 +89,11 @@ def test_the_form_of_a_file_does_not_change_what_is_read(what: str, tmp_path: Pa
 
 
 def test_what_is_no_fault_but_may_be_one_is_remarked(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"never vary, so they tell nothing apart: 'stage'\.$"):
-        read_csv(placed(tmp_path, column("stage", "3")), "y", "M", "patient")
-    with pytest.warns(UserWarning, match="1 of 41 rows repeat an earlier one"):
-        read_csv(placed(tmp_path, SOUND + SOUND.splitlines()[1].replace(b"0000", b"9999")), "y", "M", "patient")
+    constant = split(read_csv(placed(tmp_path, column("stage", "3")), "y", "M", "patient"))
+    assert constant.notes == ("Left out, because they never vary among the train rows: 'stage'.",)
+    repeated = SOUND + SOUND.splitlines()[1].replace(b"0000", b"9999")
+    (note,) = split(read_csv(placed(tmp_path, repeated), "y", "M", "patient")).notes
+    assert note == "1 of 41 rows repeat the measurements of an earlier one; equal rows fall into one part."
     with pytest.warns(UserWarning, match="a different whole number in every row: 'patient'"):
         assert read_csv(placed(tmp_path, SOUND), "y", "M").case_ids.tolist() == list(range(40))
 
@@ -101,10 +102,10 @@ def test_a_table_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = placed(tmp_path, SOUND)
     with path.open("ab") as file:
         file.truncate(tables.MOST_BYTES + 1)
-    with pytest.raises(ValueError, match=r"cells\.csv: it has 256 MiB, and at most 256 are read"):
+    with pytest.raises(ValueError, match=r"cells\.csv: it has 1024 MiB, and at most 1024 are read"):
         read_csv(path, "y", "M")
-    wide = lines(",".join(["y", *(f"c{n}" for n in range(9_999))]), *[""] * 2_001)
-    with pytest.raises(ValueError, match="at most 20000000 cells are read"):
+    wide = lines(",".join(["y", *(f"c{n}" for n in range(9_999))]), *[""] * 5_201)
+    with pytest.raises(ValueError, match="at most 52000000 cells are read"):
         read_csv(placed(tmp_path, wide), "y", "M")
 
 

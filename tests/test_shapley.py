@@ -146,3 +146,13 @@ def test_inputs_and_biases_share_the_logit_exactly(trained: Layers, parts: Split
             (one.bias * slope.bias).sum(axis=(1, 2)) for one, slope in zip(trained, slopes, strict=True)
         )
         assert shared == pytest.approx(z[:, 0], abs=1e-12)
+
+
+def test_players_stay_who_they_are_over_other_columns() -> None:
+    here, there = ("size", "size", "form"), ("form", "form", "newcomer", "size")
+    players = families_of(here, np.eye(3)).over(here, there)
+    assert players.names == ("size", "form")
+    assert players.columns.tolist() == [
+        [False, False, False, True],
+        [True, True, False, False],
+    ]  # nobody's stays at the baseline

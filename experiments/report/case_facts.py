@@ -24,7 +24,7 @@ def cases(one: Confirmed, bench: Bench, part: str, X: Array, y: Array) -> pd.Dat
     rows = bench.parts.val_rows if part == "val" else bench.parts.test_rows
     if one.replicas is None or logits is None or one.replicas.sound.sum() < 2:
         return None
-    return case_table(heard(one.replicas, logits), y, bench.data.case_ids[rows], X, bench.data.feature_names)
+    return case_table(heard(one.replicas, logits), y, bench.data.case_ids[rows], X, bench.parts.encoder.names)
 
 
 def missed(confirmed: Sequence[Confirmed], bench: Bench, test: Test | None) -> list[dict[str, Any]]:
@@ -77,7 +77,7 @@ def watched(
         # The whole part is put through, not one row: a product of one row may differ in its last bit.
         logits = heard(one.replicas, bench.backend.logits(one.replicas.fit.layers, X))[:, place : place + 1]
         table = case_table(
-            logits, bench.data.y[[row]], bench.data.case_ids[[row]], X[[place]], bench.data.feature_names
+            logits, bench.data.y[[row]], bench.data.case_ids[[row]], X[[place]], bench.parts.encoder.names
         )
         record = _record(table.iloc[0], bench)
         facts["scores"].append({"role": one.role, **record})

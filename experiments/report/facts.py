@@ -99,6 +99,7 @@ def document(
 def _data(bench: Bench) -> dict[str, Any]:
     data = bench.data
     return {"name": data.name, "digest": data.digest, "cases": len(data.y), "features": data.X.shape[1],
+            "inputs": len(bench.parts.encoder.names), "notes": list(bench.parts.notes),
             "positive_class": data.class_names[1], "negative_class": data.class_names[0]}  # fmt: skip
 
 

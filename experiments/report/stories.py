@@ -1,6 +1,6 @@
 """What is said of one case: a sentence made of counts and bands, and the numbers it was made from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from experiments.reasons import Reason
@@ -38,7 +38,8 @@ def sentence(record: Mapping[str, Any], reason: Reason, data: Dataset) -> str:
     lines = [f"Case #{record['case']} ({record['class']}, {part}): score {score} over {record['seeds']} seeds, called {wrong} "
              f"by {record['misses']} of them."]  # fmt: skip
     if reason.wrong:
-        lines.append(_carried(reason, wrong, data.class_names[0]))
+        texts = {family for name, family in zip(data.feature_names, data.families, strict=True) if name in data.levels}
+        lines.append(_carried(reason, wrong, data.class_names[0], texts))
     near = sum(one == label for _, one in reason.neighbours)
     lines.append(
         f"Of its {len(reason.neighbours)} nearest train cases {near} {'is' if near == 1 else 'are'} {record['class']}."
@@ -46,13 +47,19 @@ def sentence(record: Mapping[str, Any], reason: Reason, data: Dataset) -> str:
     return " ".join(lines)
 
 
-def _carried(reason: Reason, wrong: str, negative: str) -> str:
+def _carried(reason: Reason, wrong: str, negative: str, texts: Set[str]) -> str:
+    """texts: the families with a column of text, whose mean is no value but the share of each level."""
     if all(one.splits is None for one in reason.credits):
         return "What carried it is not told: fewer than two fresh divisions held it out of training."
     if not reason.named:
         return f"No family's pull towards {wrong} is clear of 0 over both seeds and splits."
+    mixed = (
+        " (of a text: the share of each level)"
+        if texts & {one for name in reason.named for one in name.split(" & ")}
+        else ""
+    )
     them = "that" if len(reason.named) == 1 else "these"
-    text = (f"Carried there by {_listed(reason.named)}; with {them} at the mean of the {negative} train cases {reason.flipped} of "
+    text = (f"Carried there by {_listed(reason.named)}; with {them} at the mean of the {negative} train cases{mixed} {reason.flipped} of "
             f"those {reason.wrong} seeds call it right.")  # fmt: skip
     trusted = sorted((one for one in reason.credits if reason.over_trusted(one)), key=lambda one: -one.flipped)
     if trusted:

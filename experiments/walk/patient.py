@@ -101,7 +101,8 @@ def patient(data: Dataset, parts: Split, case: str | None, seed: int, back: Back
     network = _train(parts, seed)
     found = found or _worst(data, parts, network)
     table = parts.train if found.part == "train" else parts.val
-    columns = (data.feature_names, data.X[found.row].tolist(), parts.mean.tolist(), parts.scale.tolist(),
+    inputs = parts.encoder(data.X[[found.row]])[0]
+    columns = (parts.encoder.names, inputs.tolist(), parts.mean.tolist(), parts.scale.tolist(),
                table.X[found.place].tolist())  # fmt: skip
     return _through(found, network, tuple(map(Column, *columns)), data.class_names, back)
 
