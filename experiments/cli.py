@@ -362,6 +362,10 @@ def ui(options: argparse.Namespace) -> int:
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):  # it waits for answers it still owes, and may wait for ever
+                server.wait(10)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
             server.wait()
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,24 +12,32 @@ import pytest
 import handnet
 
 ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.skipif(os.environ.get("HANDNET_LONG") != "1", reason="minutes: make torture runs them")
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-FEWER = {
-    "study": ["TRIALS=4", "CONFIRM=2", "SPLITS=2"],
-    "simulate": ["STUDIES=20"],
-}  # counts, which leave a study its name
-ELSEWHERE = {
-    "test": "this", "ui": "test_ui.py", "bench": "minutes", "torture": "test_killed.py", "witness": "test_witness.py", "audit": "test_front.py",
-    "claims": "test_claims.py",
-}  # fmt: skip
+FEWER = {"study": "TRIALS=4 CONFIRM=2 SPLITS=2", "simulate": "STUDIES=20"}  # counts, which leave a study its name
+ELSEWHERE = (
+    "test",
+    "ui",
+    "bench",
+    "torture",
+    "witness",
+    "audit",
+    "claims",
+)  # too long, or never ending: each has its own tests
+MAKE = f"""set -e
+make() {{
+  case "$1" in {"|".join(ELSEWHERE)}) return;; {" ".join(f'{verb}) set -- "$@" {words};;' for verb, words in FEWER.items())} esac
+  "$PYTHON" -m experiments "$@"
+}}
+"""  # what the Makefile runs
 
 
-def commands(page: Path) -> list[list[str]]:
-    """The words after `make` of each line a reader would type."""
+def commands(page: Path) -> str:
+    """What a reader would type, line by line."""
     blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
-    typed = [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
-    found = [shlex.split(line, comments=True) for line in typed]
-    assert all("make" in words for words in found), found
-    return [words[words.index("make") + 1 :] for words in found if words[0] == "make"]
+    return "".join(re.sub(r"^\$ ", "", block, flags=re.MULTILINE) for block in blocks).replace(
+        ".venv/bin/python", '"$PYTHON"'
+    )
 
 
 def blocks(page: Path) -> list[str]:
@@ -41,23 +49,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a reader is who has made a study and has a table."""
     place = tmp_path_factory.mktemp("reader")
     own_table(place / "my.csv")
-    assert run(place, "study").returncode == 0
+    (place / "experiments").mkdir()
+    shutil.copy(ROOT / "experiments" / "study.toml", place / "experiments")
+    typed(place, "make study")
     return place
 
 
-def run(folder: Path, verb: str, *words: str) -> subprocess.CompletedProcess:
-    """What the Makefile runs, with the code of the checkout, in the reader's folder."""
-    command = [sys.executable, "-m", "experiments", verb, *words, *FEWER.get(verb, [])]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def typed(folder: Path, script: str) -> None:
+    """Runs commands with the code of the checkout in the reader's folder."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHON": sys.executable}
+    done = subprocess.run(
+        ["bash", "-c", MAKE + script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (script, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
 def test_commands_do_what_they_are_shown_for(page: Path, folder: Path) -> None:
-    for verb, *words in commands(page):
-        if verb not in ELSEWHERE:
-            done = run(folder, verb, *words)
-            assert done.returncode == 0, (verb, words, done.stdout, done.stderr)
+    typed(folder, commands(page))
 
 
 @pytest.mark.parametrize(
@@ -65,12 +74,9 @@ def test_commands_do_what_they_are_shown_for(page: Path, folder: Path) -> None:
 )
 def test_python_blocks_run(page: Path, folder: Path) -> None:
     """Those of classifier.md, one after the other, in test_classifier.py."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for block in blocks(page):
-        done = subprocess.run(
-            [sys.executable, "-c", block], cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, (block, done.stderr)
+    for number, block in enumerate(blocks(page)):
+        (folder / f"block_{number}.py").write_text(block)
+        typed(folder, f'"$PYTHON" block_{number}.py')
 
 
 def own_table(path: Path) -> None:

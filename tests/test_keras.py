@@ -177,11 +177,11 @@ def test_a_set_up_for_an_unknown_device_is_refused(device: str) -> None:
     assert f'DEVICE must be one of auto, cpu, gpu, but is "{device}"' in sentence
 
 
-# Each engine and each dtype always; the other two pairs with HANDNET_LONG=1, a minute each.
+# TensorFlow in float32 always; the other three pairs with HANDNET_LONG=1, a minute each.
 PAIRS = [("tensorflow", "float32"), ("jax", "float64"), ("tensorflow", "float64"), ("jax", "float32")]
 
 
-@pytest.mark.parametrize(("engine", "dtype"), PAIRS if os.environ.get("HANDNET_LONG") == "1" else PAIRS[:2])
+@pytest.mark.parametrize(("engine", "dtype"), PAIRS if os.environ.get("HANDNET_LONG") == "1" else PAIRS[:1])
 def test_keras_keeps_the_contract(engine: str, dtype: str) -> None:
     if find_spec(engine) is None:
         pytest.skip(f"{engine} is not installed")

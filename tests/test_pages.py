@@ -123,7 +123,7 @@ def facts_with(name: str) -> dict:
     row = {"role": "winner", "part": "val", "case": name, "class": name, "seeds": 4, "misses": 1, "miss_share": 0.25, "miss_low": 0.1, "miss_high": 0.6, "self_consistency": 0.5, "score_median": 0.4,
            "score_low": 0.1, "score_high": 0.6, "extremes": f"{name} +1.0 sd"}  # fmt: skip
     return {
-        "schema": 1, "study": name, "fingerprint": "f", "data": {"digest": "d", "cases": 9, "features": 2, "positive_class": name, "negative_class": name},
+        "schema": 1, "study": name, "fingerprint": "f", "data": {"digest": "d", "cases": 9, "features": 2, "inputs": 2, "notes": [f"Left out, because they never vary: {name!r}."], "positive_class": name, "negative_class": name},
         "split": {"parts": {one: {"cases": 3, "positive": 1} for one in ("train", "val", "test")}, "digest": "s", "test_digest": "t", "order": "o", "seed": 1, "stratify": True},
         "bands": [one | {"kind": kind} for one in (band, gap) for kind in ("quantiles", "min-max")],
         "configurations": [{"role": name, "config_id": "c", "recipe": None, "overfit": None}], "statements": [f"Of the cases {name}, and {name}."], "verdict": f"The verdict on {name}.", "comparisons": [pair],

@@ -55,7 +55,10 @@ def noisy(other: Other, data: Dataset, rows: Array) -> pd.DataFrame:
     return frame
 
 
-@pytest.fixture(scope="module", params=ALL, ids=lambda make: make.__name__)
+# One in every run, the others with HANDNET_LONG=1.
+@pytest.fixture(
+    scope="module", params=ALL if os.environ.get("HANDNET_LONG") == "1" else ALL[:1], ids=lambda make: make.__name__
+)
 def studied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Other, Path, Path]:
     """A table, its file, and the folder of a small sealed study of it."""
     other, folder = request.param(), tmp_path_factory.mktemp("others")
