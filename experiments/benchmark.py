@@ -50,6 +50,7 @@ NUMPY, ONE, ALONE, ALL = (
 )
 KERAS, MLP, JAX = "Keras model.fit", "MLPClassifier", "JAX vmap, scan, jit"
 OTHER = 1e-4  # below this p (Kolmogorov-Smirnov) a contestant has trained other networks than the reference
+SETTLE = 0.5  # seconds until the threads of the contestant before have stopped waiting for work
 TOLD, OFTEN = (40, 1000), 5  # trials after which one is timed, and how often
 PYTHON = (sys.executable, "-c")
 Contestant = Callable[[int], Array]
@@ -103,6 +104,7 @@ def benchmark(rounds: int, whole: bool, say: Callable[[str], None]) -> Results:
         for name in [*contestants, *contestants][first : first + len(contestants)]:
             for networks in _sizes(name):
                 say(f"{'warm-up' if number == 0 else f'round {number} of {rounds}'}: {name}, {networks} at once")
+                time.sleep(SETTLE)
                 begun = time.perf_counter()
                 samples[name].append(contestants[name](networks))
                 if number:

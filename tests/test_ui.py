@@ -70,8 +70,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     careless = {"MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "*",
                 "MLFLOW_SERVER_ALLOWED_HOSTS": "*", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "true", "MLFLOW_HOST": "0.0.0.0",
                 "MLFLOW_DEPLOYMENTS_TARGET": "http://127.0.0.1:1", "UVICORN_HOST": "0.0.0.0"}  # fmt: skip
+    # Tests run in the background may have been told, with all their children, to ignore Ctrl-C.
     process = subprocess.Popen(command(home, "ui", f"PORT={port}"), cwd=ROOT, env=os.environ | careless, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # noqa: PLW1509  # fmt: skip
     one = Pages(port, process, tracking.runs["seed/c/1"].info.run_id, tracking.seeds)
     until = time.monotonic() + 90
     while True:
