@@ -106,7 +106,8 @@ def shut(da: Array, a: Array, scale: Any) -> None:
 
 @compiled
 def adam(w: Array, slope: Array, m: Array, v: Array, alpha: Any, rest: Array) -> None:
-    """One step, alpha its learning rate with the corrections; rest: 1 - b1, 1 - b2, epsilon."""
+    """One step; w, slope and the averages m and v (P LANES,), flat; alpha: the learning rate with the corrections; rest (3,):
+    1 - b1, 1 - b2, epsilon."""
     rest_1, rest_2, epsilon = rest
     for i in range(len(w)):
         m[i] += (slope[i] - m[i]) * rest_1
@@ -116,6 +117,7 @@ def adam(w: Array, slope: Array, m: Array, v: Array, alpha: Any, rest: Array) ->
 
 @compiled
 def sgd(w: Array, slope: Array, alpha: Any) -> None:
+    """One step of plain descent; w and slope (P LANES,), flat."""
     for i in range(len(w)):
         w[i] -= alpha * slope[i]
 

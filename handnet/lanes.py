@@ -44,8 +44,8 @@ def _tile(rows: int, units: int, shared: bool) -> Any:
                 """The place of one element: the first number, and so many steps along each axis."""
                 offset = where[0]
                 for step, count in zip(where[1:], times, strict=True):
-                    count = ir.Constant(step.type, count) if isinstance(count, int) else count  # noqa: PLW2901
-                    offset = builder.add(offset, builder.mul(step, count))
+                    steps = ir.Constant(step.type, count) if isinstance(count, int) else count
+                    offset = builder.add(offset, builder.mul(step, steps))
                 return builder.gep(array, [offset])
 
             def load(place: Any) -> Any:
