@@ -21,10 +21,7 @@ INIT, ORDER, DROPOUT, SEARCH, RESAMPLING, SIMULATION = range(
     6
 )  # streams; the numbers are part of the results and never change
 LARGEST_SEED = 2**32 - 1
-AT_ONCE, TOGETHER = (
-    10,
-    1000,
-)  # epochs drawn at once: at most so many, and so many of all replicas; no value depends on it
+AT_ONCE, TOGETHER = 10, 10**6  # drawn at once: at most so many epochs, and so many visits in all; no value depends on it
 Generator = np.random.Generator
 
 
@@ -132,7 +129,7 @@ class SeededPlan:
         masks = [generator(seed.dropout, DROPOUT) for seed in self.seeds]
         first, *later = self.recipe.hidden
         everything = tuple(self._all_kept(width) for width in later)
-        some = max(1, min(AT_ONCE, TOGETHER // len(self.seeds)))
+        some = max(1, min(AT_ONCE, TOGETHER // (len(self.seeds) * self.rows)))
         for epoch in range(0, self.recipe.epochs, some):
             count = min(some, self.recipe.epochs - epoch)
             order = np.empty((count, len(orders), self.rows), dtype=np.int64)

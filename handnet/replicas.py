@@ -17,8 +17,8 @@ from handnet.recipe import Recipe
 
 CHUNK, STEP = (
     64,
-    16,
-)  # replicas trained together: at most so many, and a multiple of what the compiled backend takes at once
+    8,
+)  # replicas trained together: at most so many, in multiples of what the compiled backend takes at once
 T = TypeVar("T")
 
 

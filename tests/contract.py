@@ -172,6 +172,18 @@ class BackendContract:
         for name in HISTORIES:
             assert np.abs(getattr(ours, name) - getattr(theirs, name)).max() <= self.agreement, name
 
+    @pytest.mark.parametrize("hidden", [(16, 8), (70, 4), (5, 3)])
+    def test_wide_tables_and_layers_agree_with_the_reference(self, parts: Split, hidden: tuple[int, ...]) -> None:
+        """Sums of more terms than a backend may take at a time, in batches of 32 and of 21."""
+        X = np.concatenate([parts.train.X, parts.train.X**2 - 1, parts.train.X[:, ::-1] * parts.train.X], axis=1) / 2
+        train, val = Table(X[:85], parts.train.y[:85]), Table(X[85:200], parts.train.y[85:200])
+        recipe = replace(RECIPE, hidden=hidden, epochs=3)
+        plan = seeded_plan(recipe, train, range(9))
+        reference = load_backend("numpy", dtype="float64")
+        ours, theirs = (backend.fit(train, val, recipe, plan) for backend in (self.backend, reference))
+        distance = self.backend.predict(ours.layers, val.X) - reference.predict(theirs.layers, val.X)
+        assert np.abs(distance).max() <= self.agreement
+
     def test_new_labels_are_learned_anew(self, parts: Split) -> None:
         recipe, reference = replace(RECIPE, epochs=2), load_backend("numpy", dtype="float64")
         for labels in (parts.train.y, 1 - parts.train.y):

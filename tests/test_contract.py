@@ -64,8 +64,8 @@ def test_networks_trained_in_chunks_are_those_trained_at_once(parts: Split, name
 def test_chunks_hold_every_replica_once(replicas: int, threads: int) -> None:
     slices = chunks(replicas, threads)
     assert [place for one in slices for place in range(replicas)[one]] == list(range(replicas))
-    assert max(len(range(replicas)[one]) for one in slices) <= 64 + 15
-    assert len(slices) >= min(threads, -(-replicas // 16))
+    assert max(len(range(replicas)[one]) for one in slices) <= 64 + 7
+    assert len(slices) >= min(threads, -(-replicas // 8))
 
 
 def test_jobs_side_by_side_keep_their_order_and_pass_on_what_they_raise() -> None:

@@ -10,7 +10,7 @@ import pytest
 import handnet
 
 ROOT = Path(__file__).parent.parent
-CORE = "recipe data encode tables splits backend draws history reference lanes compiled_backend keras_backend replicas grade bands shapley cases classifier".split()
+CORE = "recipe data encode tables splits backend draws history reference kernels compiled_backend keras_backend replicas grade bands shapley cases classifier".split()
 HARNESS = "milestones settings reading walk interrupt stores workers summary views tracking served_model search sealed confirm rehearsal reasons comparisons analysis report records claims screen lesson publishing identity estimate study pages audit peers benchmark cli __main__".split()
 HOME = {
     "optuna": {"search.py"},
@@ -62,6 +62,16 @@ def test_randomness_lives_in_one_file(path: Path) -> None:
     if path.name != "draws.py":
         assert "np.random" not in text
         assert not any(name.split(".")[0] == "random" or name.startswith("numpy.random") for name in imports(path))
+
+
+def test_what_is_compiled_stands_in_one_file() -> None:
+    """Kept code is made anew when the file of its function changes, and not when a file changes that it calls into."""
+    compiled = [path for path in SOURCES if any(name.split(".")[0] in {"numba", "llvmlite"} for name in imports(path))]
+    assert [path.name for path in compiled] == ["kernels.py"]
+    assert {name for name in imports(compiled[0]) if name.startswith("handnet")} == {
+        "handnet.data",
+        "handnet.data.Array",
+    }
 
 
 # Whatever of these is handed a file runs what the file says, or can be made to.
