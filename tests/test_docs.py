@@ -1,4 +1,5 @@
-"""Every command of the README and the docs is run, as the Makefile would run it, only smaller; so is every Python block."""
+"""The README and the docs: their links and file names lead somewhere, and the chapter's nicknames stay in their pages. In make
+torture every command is run, as the Makefile would run it, only smaller, and so is every Python block."""
 
 import os
 import re
@@ -12,8 +13,11 @@ import pytest
 import handnet
 
 ROOT = Path(__file__).parent.parent
-pytestmark = pytest.mark.skipif(os.environ.get("HANDNET_LONG") != "1", reason="minutes: make torture runs them")
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+LONG = pytest.mark.skipif(os.environ.get("HANDNET_LONG") != "1", reason="minutes: make torture runs them")
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md")])
+FILES = (".py", ".md", ".toml", ".csv", ".j2")  # how the name of a file of ours ends
+TOLD_IN_NICKNAMES = ("walk", "lesson", "claims", "glossary")  # pages, files and folders that quote the chapter
 FEWER = {"study": "TRIALS=4 CONFIRM=2 SPLITS=2", "simulate": "STUDIES=20"}  # counts, which leave a study its name
 ELSEWHERE = (
     "test",
@@ -44,6 +48,70 @@ def blocks(page: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 
 
+def prose(page: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name after #: the headings, as web pages spell them."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", prose(page)):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert "://" in link or target.exists(), f"{link} leads nowhere"
+        assert not anchor or anchor in anchors(target), f"{link}: {target.name} has no such heading"
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\(docs/([\w-]+\.md)\)", (ROOT / "README.md").read_text()))
+    assert linked == {page.name for page in DOCS.glob("*.md")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_file_and_test_named_is_there(page: Path) -> None:
+    """What is made by commands lies in mlruns/; names of metrics have a slash too, and no folder of ours before it."""
+    for path, _, test in re.findall(r"`([\w.-]+(?:/[\w.-]+)+/?)(::(\w+))?`", prose(page)):
+        top = path.split("/")[0]
+        if top != "mlruns" and ((ROOT / top).is_dir() or path.endswith(FILES)):
+            assert (ROOT / path).exists(), f"there is no {path}"
+            assert not test or f"def {test}(" in (ROOT / path).read_text(), f"{path} has no {test}"
+
+
+@pytest.mark.parametrize("package", ["handnet", "experiments"])
+def test_the_layout_has_a_line_for_every_file(package: str) -> None:
+    listed = re.search(rf"^{package}/ .*\n((?:  .*\n)+)", (DOCS / "design.md").read_text(), re.MULTILINE)[1]
+    there = {f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / package).iterdir()}
+    assert set(re.findall(r"^  (\S+)", listed, re.MULTILINE)) == {one for one in there if not one.startswith("__")}
+
+
+def nicknames() -> dict[str, str]:
+    """The first table of the glossary: the chapter's word -> the field's."""
+    table = (DOCS / "glossary.md").read_text().split("\n\n")[2]
+    return dict(re.findall(r"^\| (.*?) \| (.*?) \|", table, re.MULTILINE)[2:])
+
+
+def test_nicknames_stay_where_the_chapter_is_quoted() -> None:
+    words = "|".join(map(re.escape, nicknames()))
+    assert len(nicknames()) > 20
+    sources = [path for folder in ("handnet", "experiments") for path in (ROOT / folder).rglob("*")
+               if path.suffix in FILES]  # fmt: skip
+    for path in [*PAGES, *sources]:
+        if not any(told in str(path.relative_to(ROOT)) for told in TOLD_IN_NICKNAMES):
+            found = re.search(rf"\b({words})s?\b", path.read_text(), re.IGNORECASE)
+            assert not found, f"{path} says {found[0]!r}"
+
+
+def test_the_fields_words_are_the_codes() -> None:
+    code = " ".join(path.read_text() for folder in ("handnet", "experiments") for path in (ROOT / folder).rglob("*.py"))
+    assert [word for word in nicknames().values() if not re.search(rf"\b{word}\b", code, re.IGNORECASE)] == []
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a reader is who has made a study and has a table."""
@@ -64,11 +132,13 @@ def typed(folder: Path, script: str) -> None:
     assert done.returncode == 0, (script, done.stdout, done.stderr)
 
 
+@LONG
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
 def test_commands_do_what_they_are_shown_for(page: Path, folder: Path) -> None:
     typed(folder, commands(page))
 
 
+@LONG
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks(page) and page.stem != "classifier"], ids=lambda page: page.stem
 )
