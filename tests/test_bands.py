@@ -33,6 +33,7 @@ from handnet.bands.compare import (
     nadeau_bengio,
     nadeau_bengio_p,
     noether_n,
+    paired_difference,
     paired_wins,
     probability_better,
     rope,
@@ -577,6 +578,17 @@ def test_mcnemar_is_statsmodels() -> None:
         found = mcnemar(ours, theirs)
         assert (found.only_ours, found.only_theirs) == (b, c)
         assert found.p == pytest.approx(mcnemar_of_statsmodels([[9, b], [c, 4]], exact=True).pvalue, abs=1e-12)
+
+
+@given(both=st.integers(1, 40), b=st.integers(0, 20), c=st.integers(0, 20), neither=st.integers(0, 20))
+def test_a_paired_difference_is_walds_with_half_a_case_in_each_cell(both: int, b: int, c: int, neither: int) -> None:
+    """In half cases: the one extra half in each of the four cells, written out as differences of 1, -1 and 0."""
+    halves = np.repeat([1.0, -1.0, 0.0, 0.0], 2 * np.array([b, c, both, neither]) + 1)
+    n = both + b + c + neither
+    found = paired_difference(b, c, n, 0.9)
+    reach = norm.ppf(0.95) * halves.std() / np.sqrt(n + 2)
+    assert (found.low, found.high) == pytest.approx((halves.mean() - reach, halves.mean() + reach), abs=1e-12)
+    assert found.centre("mean") == pytest.approx((b - c) / n)
 
 
 def test_of_114_cases_two_models_must_disagree_6_to_0() -> None:
