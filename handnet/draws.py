@@ -21,7 +21,10 @@ INIT, ORDER, DROPOUT, SEARCH, RESAMPLING, SIMULATION = range(
     6
 )  # streams; the numbers are part of the results and never change
 LARGEST_SEED = 2**32 - 1
-AT_ONCE, TOGETHER = 10, 10**6  # drawn at once: at most so many epochs, and so many visits in all; no value depends on it
+AT_ONCE, TOGETHER = (
+    10,
+    10**6,
+)  # drawn at once: at most so many epochs, and so many visits in all; no value depends on it
 Generator = np.random.Generator
 
 
