@@ -1,45 +1,24 @@
-"""The verbs the Makefile calls. Heavy packages are imported after the command line has been understood."""
+"""The words of the command line: what the Makefile may say, how it is read, and how every verb ends."""
 
 import argparse
-import dataclasses
 import errno
 import io
 import os
 import re
-import shlex
 import signal
-import socket
-import subprocess
 import sys
-import time
 import traceback
-import warnings
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
+from experiments import verbs
 from experiments.interrupt import Stopped, stop_at_once
-from experiments.reading import DEFAULTS, known_keys, load, nearest, read, server_address
+from experiments.reading import known_keys, nearest
 from experiments.report.words import visible
-from experiments.settings import Refusal, Settings, redacted
+from experiments.settings import Refusal, redacted
 from experiments.stores import DISK_FAULTS
-from handnet.data import Dataset
-from handnet.draws import LARGEST_SEED
-from handnet.recipe import Recipe
+from experiments.verbs import SHORT
 
-if TYPE_CHECKING:
-    from experiments.study import Study
-
-STARTED = time.perf_counter()
-# make variable and option -> the setting it overrides
-SHORT = {
-    "trials": "search.trials", "seeds": "search.seeds", "confirm": "confirm.seeds", "design": "search.design",
-    "backend": "backend.name", "dtype": "backend.dtype", "engine": "backend.engine", "device": "backend.device",
-    "split-seed": "split.seed", "stratify": "split.stratify", "splits": "rehearsal.splits", "ideal": "rehearsal.ideal",
-    "data": "data.path", "target": "data.target", "positive": "data.positive", "id": "data.id",
-    "group": "data.group", "missing": "data.missing",
-}  # fmt: skip
 HELP = {
     "trials": "configurations to try", "seeds": "search seeds each configuration is trained with",
     "confirm": "fresh seeds the winner is confirmed on", "design": "tpe, or sobol: points fixed beforehand",
@@ -95,28 +74,37 @@ Train and validation cases only: the test part is sealed. Exit codes: 0 every sl
     "audit": "By pip-audit, which asks a feed of vulnerabilities. Exit codes: 0 none is known, 1 some are, 75 it could not ask.",
     "ui": "MLflow, reachable from this machine alone. From elsewhere: ssh -L 5000:127.0.0.1:5000 user@this-machine",
 }  # fmt: skip
-MANY = 20_000  # rows of a table from which on the fresh divisions would take most of the time, and move little
-TRY = {"search.trials": "3", "search.seeds": "2", "confirm.seeds": "5"}
 FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
-INTERRUPTED = "Stopped. All finished seeds and trials are kept; the same command goes on from here."
+# What is true after a verb was cut short, by a signal or a failure.
+GOES_ON = "all finished seeds and trials are kept; the same command goes on from here"
+ANEW = "it keeps nothing before its end; the same command begins anew"
+LEFT = {
+    "study": GOES_ON, "try": GOES_ON,
+    "report": "everything stored is kept; the same command begins anew",
+    "case": "everything stored is kept; the same command begins anew",
+    "backup": "a copy is there whole or not at all; the same command makes one",
+    "clean": "what is still there goes with the same command; the ledger of openings stays",
+    "ui": "everything stored is kept; the same command opens the pages",
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Returns the exit code: 0 done, 1 failed, 2 not understood, 75 busy, 130 and 143 interrupted."""
     words = _as_options(sys.argv[1:] if arguments is None else list(arguments))
-    debug = "--debug" in words
+    debug, left = "--debug" in words, "nothing was begun"
     stop_at_once()
     for stream in (sys.stdout, sys.stderr):  # a character the terminal cannot show is no reason to fail
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
         options = _parser().parse_args(words)
+        left = options.left
         return int(options.verb(options))
     except Refusal as refusal:
         print(f"handnet: {visible(str(refusal))}", file=sys.stderr)
         return refusal.code
     except Stopped as stop:
-        print(f"\n{INTERRUPTED}", file=sys.stderr)
+        print(f"\nStopped: {left}.", file=sys.stderr)
         return stop.code
     except BrokenPipeError:  # whoever read our output has left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -126,14 +114,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         why = _disk(fault)
         if why:
-            print(f"handnet: the disk cannot be written ({why}); what was finished is kept: make room, and the same command "
-                  "goes on from here.", file=sys.stderr)  # fmt: skip
+            print(f"handnet: the disk cannot be written ({why}); make room: {left}.", file=sys.stderr)
             return 1
         sentence = redacted(visible(str(fault))[:300])
-        print(
-            f"handnet: {type(fault).__name__}: {sentence}; what was finished is kept, DEBUG=1 shows where.",
-            file=sys.stderr,
-        )
+        print(f"handnet: {type(fault).__name__}: {sentence}; {left}. DEBUG=1 shows where.", file=sys.stderr)
         return 1
 
 
@@ -153,296 +137,6 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would fail at it once more
         code = code or 1
     sys.exit(code)
-
-
-def study(options: argparse.Namespace) -> int:
-    """make study: search, confirm, open the test, report; go on where it stopped"""
-    return _run(options, {})
-
-
-def try_out(options: argparse.Namespace) -> int:
-    """make try: the same in seconds, small, test sealed"""
-    return _run(options, TRY)
-
-
-def _run(options: argparse.Namespace, base: dict[str, str]) -> int:
-    if options.check:
-        return _check(options, base)
-    whole = _study(options, base, stored=False)
-    _show(whole, whole.run())
-    whole.screen.times(whole.clock.seconds)
-    if whole.publisher and whole.unsent:
-        raise Refusal(f"the study is done and kept here, but {whole.unsent} of its {len(whole.tracking.runs)} runs are not "
-                      f"known to be on {whole.publisher.server} ({whole.publisher.fault}); the same command sends the "
-                      "rest.", 75)  # fmt: skip
-    return 0
-
-
-def _check(options: argparse.Namespace, base: dict[str, str]) -> int:
-    """What the study would do. Nothing is written."""
-    settings, data = _settings(options, base)
-    from experiments.estimate import preview
-    from experiments.identity import make_bench
-
-    for line in preview(settings, make_bench(settings, data)):
-        print(visible(line))
-    return 0
-
-
-def report(options: argparse.Namespace) -> int:
-    """make report: compute the report of a finished study anew from what is stored"""
-    whole = _study(options, {}, stored=True)
-    _show(whole, whole.read())
-    return 0
-
-
-def case(options: argparse.Namespace) -> int:
-    """make case ID=203: one case of the table, and what the confirmed networks say of it"""
-    whole = _study(options, {}, stored=True)
-    facts = whole.case(options.id)
-    if facts["part"] is None:
-        ids = whole.bench.data.case_ids
-        raise Refusal(
-            f"there is no case {options.id!r} in {whole.bench.data.name}; its ids run from {ids[0]} to {ids[-1]}."
-        )
-    from experiments.report.render import write_case
-
-    whole.screen.case(facts, str(write_case(facts, whole.name, whole.folder)))
-    return 0
-
-
-def walk(options: argparse.Namespace) -> int:
-    """make walk: the network by hand with every number in view, then one patient through all its weights"""
-    seed, settings = _whole("SEED", options.seed, 0, LARGEST_SEED), read({})
-    from experiments.lesson import Lesson
-    from experiments.report.render import write_walk
-    from experiments.walk import walk as both
-    from handnet.splits import split
-
-    data = load(settings)
-    found = both(data, split(data, **vars(settings.split)), options.id, seed)
-    page = write_walk(found, Path(options.mlruns) / "walk")
-    Lesson().show(found, str(page))
-    return 0 if found.agrees else 1
-
-
-def witness(options: argparse.Namespace) -> int:
-    """make witness: the chapter's own Keras code over seeds, against the network by hand"""
-    seeds = _whole("SEEDS", options.seeds, 2)
-    settings = read({})
-    from experiments.claims.witness import as_printed, compare
-    from experiments.identity import make_bench
-    from experiments.screen import Screen
-
-    bench, screen = make_bench(settings), Screen()
-    with screen.progress("the chapter's code", seeds, 0) as bar:
-        printed = as_printed(
-            bench.parts.train, bench.parts.val, Recipe(), range(seeds), lambda: bar.advance(1, "seeds")
-        )
-    found = compare(bench, printed, Recipe())
-    screen.witness(printed, found)
-    return 0 if all(one.answer == one.expected for one in found) else 1
-
-
-def claims(options: argparse.Namespace) -> int:
-    """make claims: what the chapter says, each claim tried, with a verdict and its bands"""
-    count = _whole("DIVISIONS", options.divisions, 10, 1000)
-    settings = read({})
-    from experiments.claims.trials import summary, trials
-    from experiments.claims.world import World
-    from experiments.identity import make_bench
-    from experiments.report.render import write_claims
-    from experiments.screen import Screen
-
-    screen, folder, found = Screen(), Path(options.mlruns) / "claims", []
-    folder.mkdir(parents=True, exist_ok=True)  # where nothing can be written, that is said before minutes are spent
-    tries = trials(World(make_bench(settings), count))
-    with screen.progress("claims", len(tries), 0) as bar:
-        for trial in tries:
-            found.append(trial())
-            bar.advance(1, found[-1].title)
-    facts = summary(found, count)
-    screen.claims(facts, str(write_claims(facts, folder)))
-    return 0
-
-
-def simulate(options: argparse.Namespace) -> int:
-    """make simulate: how often every band holds and every rule cries wolf, in studies whose truth is known"""
-    studies = _whole("STUDIES", options.studies, 20)
-    settings = read({})
-    from experiments.identity import make_bench
-    from experiments.screen import Screen
-    from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
-
-    parts, screen, seed = make_bench(settings).parts, Screen(), 0
-    n, train = parts.test.n, len(parts.train.y)
-    positives = round(n * float(parts.train.y.mean()))
-    with screen.progress("simulated studies", studies, 0) as bar:
-        found = coverages(positives, n - positives, settings.confirm.seeds, settings.rehearsal.splits, seed, studies,
-                          lambda: bar.advance(1, "bands"))  # fmt: skip
-    found += false_positives(settings.rehearsal.splits, n / train, seed, 10 * studies)
-    found += false_positives_on_cases(n, positives, 0.97, seed, 2 * studies)
-    screen.simulated(found)
-    return 0
-
-
-def bench(options: argparse.Namespace) -> int:
-    """make bench: what a network costs here and elsewhere, each goal beside what was found"""
-    rounds, whole = _whole("ROUNDS", options.rounds, 1), _truth(options.studies)
-    from experiments.benchmark import benchmark, write
-    from experiments.screen import Screen
-
-    screen = Screen()
-    with screen.waiting("bench") as say:
-        found = benchmark(rounds, whole, say)
-    screen.bench(dataclasses.asdict(found))
-    print(f"Picture: {write(found, Path(options.mlruns) / 'bench')}")
-    return 0
-
-
-def clean(options: argparse.Namespace) -> int:
-    """make clean: remove studies and reports; the ledger of openings stays"""
-    home = Path(options.mlruns)
-    if not home.exists():
-        raise Refusal(f"there is no folder {home}, so there is nothing to remove.")
-    from experiments.stores import clean as remove
-
-    remove(home)
-    return 0
-
-
-def audit(options: argparse.Namespace) -> int:
-    """make audit: known vulnerabilities of the packages the lock pins"""
-    lock = Path(options.lock)
-    if not lock.is_file():
-        raise Refusal(f"there is no file {lock}; LOCK= names the lock to audit.")
-    from experiments.audit import audit as ask
-
-    print(ask(lock))
-    return 0
-
-
-def backup(options: argparse.Namespace) -> int:
-    """make backup: a copy of all studies, taken while one may be writing"""
-    home = Path(options.mlruns)
-    name = f"{home.resolve().name}-backup-{time.strftime('%Y%m%d-%H%M%S')}"
-    to = Path(options.to or home.resolve().with_name(name))
-    from experiments.stores import backup as copy
-
-    copy(home, to)
-    print(f"Copied {home} to {to}; make report MLRUNS={shlex.quote(str(to))} reads it.")
-    return 0
-
-
-def ui(options: argparse.Namespace) -> int:
-    """make ui: MLflow's pages on this machine only"""
-    home, port = Path(options.mlruns), _whole("PORT", options.port, 1024, 65534)
-    if not (home / "mlflow.db").exists():
-        raise Refusal(f"there is no study in {home} yet; make study makes one.")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise Refusal(f"port {port} is in use; choose another with PORT={port + 1}.") from None
-    from experiments.stores import locked, rehome_all
-
-    with suppress(Refusal), locked(home):  # unless a study is writing, which does it itself, or nothing can be written
-        rehome_all(home)
-    print(f"MLflow is starting on http://127.0.0.1:{port} (this machine only; Ctrl-C stops it).", flush=True)
-    command = [sys.executable, "-m", "experiments.pages", str(home.absolute()), str(port)]
-    # A session of its own: Ctrl-C reaches us alone, and the server is asked politely.
-    server = subprocess.Popen(command, start_new_session=True)
-    try:
-        _announce(home, port, server)
-        return server.wait()
-    except Stopped:
-        print("\nMLflow's pages are closed.")
-        return 0
-    finally:
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):  # it waits for answers it still owes, and may wait for ever
-                server.wait(10)
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
-
-
-def _announce(home: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
-    """Say where each study is, once the server answers."""
-    from experiments.tracking import pages  # while the server does the same in its own process
-
-    found = pages(home)
-    while server.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.2)
-    for study, page in found.items() if server.poll() is None else ():
-        print(f"  {study}: http://127.0.0.1:{port}{page}", flush=True)
-
-
-def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "Study":
-    # Refused before anything heavy is imported. What is stored is read with its own settings.
-    settings, data = (read({}), None) if stored else _settings(options, base)
-    # Taken away, so that MLflow does not take it for the study's own store.
-    server = None if stored else server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
-    if sys.stderr.isatty():
-        print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
-    from experiments.identity import Request
-    from experiments.screen import Clock, Screen
-    from experiments.study import Study
-
-    request = Request(settings, Path(options.mlruns), options.name, bool(getattr(options, "open", False)), stored, server,
-                      data, options.data if stored else None)  # fmt: skip
-    return Study(request, Clock(STARTED), Screen())
-
-
-def _settings(options: argparse.Namespace, base: dict[str, str]) -> tuple[Settings, Dataset | None]:
-    """What was asked for, and the user's table if there is one. A large one is divided anew only where that was asked for."""
-    overrides = base | _overrides(options)
-    settings = read(overrides, Path(options.settings or DEFAULTS))
-    if not settings.data.path:
-        return settings, None
-    data = _table(settings)
-    if len(data.y) > MANY and settings.rehearsal.splits and "rehearsal.splits" not in overrides:
-        print(f"{settings.data.name}: more than {MANY} rows, so no fresh divisions and no band over them; SPLITS={settings.rehearsal.splits} "
-              "makes them.", file=sys.stderr)  # fmt: skip
-        settings = dataclasses.replace(settings, rehearsal=dataclasses.replace(settings.rehearsal, splits=0))
-    return settings, data
-
-
-def _table(settings: Settings) -> Dataset:
-    """The table of the study; what is to be remarked about it is said."""
-    with warnings.catch_warnings(record=True) as remarks:
-        warnings.simplefilter("always", UserWarning)
-        data = load(settings)
-    for remark in remarks:
-        print(f"{settings.data.name}: {remark.message}", file=sys.stderr)
-    return data
-
-
-def _show(whole: "Study", facts: dict[str, Any]) -> None:
-    openings = whole.ledger.total(whole.bench.parts.test.digest)
-    whole.screen.summary(facts, str(whole.folder), openings, whole.is_default)
-
-
-def _overrides(options: argparse.Namespace) -> dict[str, str]:
-    typed = {key: getattr(options, name.replace("-", "_"), None) for name, key in SHORT.items()}
-    found = {key: value for key, value in typed.items() if value is not None}
-    for assignment in getattr(options, "set", None) or []:
-        key, equals, value = assignment.partition("=")
-        if not equals:
-            raise Refusal(f"--set wants key=value, but got {assignment!r}.")
-        found[key] = value
-    return found
-
-
-def _whole(name: str, text: str, least: int, most: int = 100_000) -> int:
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise Refusal(f"{name} must be a whole number from {least} to {most}, but is {text!r}.")
-    return int(text)
 
 
 def _as_options(words: Sequence[str]) -> list[str]:
@@ -488,10 +182,10 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> _Parser:
     parser = _Parser(prog="experiments", description="The honest band around every number a small network prints.")
-    verbs = parser.add_subparsers(required=True, metavar="verb")
-    common = {"study": study, "try": try_out, "report": report, "case": case}
+    known = parser.add_subparsers(required=True, metavar="verb")
+    common = {"study": verbs.study, "try": verbs.try_out, "report": verbs.report, "case": verbs.case}
     for name, verb in common.items():
-        sub = _verb(verbs, name, verb)
+        sub = _verb(known, name, verb)
         sub.add_argument("--name", help="of the study; default: the data's, or data-fingerprint for other settings")
         if name == "case":
             sub.add_argument("--id", required=True, help="the case's id: for wisconsin its row number, from 0")
@@ -499,23 +193,23 @@ def _parser() -> _Parser:
             _add_settings(sub)
         else:
             sub.add_argument("--data", metavar="FILE", help="where the study's own table is now, if it was moved")
-    walked = _verb(verbs, "walk", walk)
+    walked = _verb(known, "walk", verbs.walk)
     walked.add_argument(
         "--id", help="a train or validation case; default: the train case the network is most wrong about"
     )
     walked.add_argument("--seed", default="0", help="of the network (0)")
-    _verb(verbs, "clean", clean)
-    _verb(verbs, "backup", backup).add_argument(
+    _verb(known, "clean", verbs.clean)
+    _verb(known, "backup", verbs.backup).add_argument(
         "--to", metavar="FOLDER", help="the copy; default: beside it, with the time"
     )
-    _verb(verbs, "simulate", simulate).add_argument("--studies", default="400", help="simulated studies (400)")
-    _verb(verbs, "claims", claims).add_argument("--divisions", default="100", help="fresh divisions (100)")
-    timed = _verb(verbs, "bench", bench)
+    _verb(known, "simulate", verbs.simulate).add_argument("--studies", default="400", help="simulated studies (400)")
+    _verb(known, "claims", verbs.claims).add_argument("--divisions", default="100", help="fresh divisions (100)")
+    timed = _verb(known, "bench", verbs.bench)
     timed.add_argument("--rounds", default="5", help="rounds over which medians are taken (5)")
-    timed.add_argument("--studies", default="1", help="0 leaves out the whole studies (1)")
-    _verb(verbs, "witness", witness).add_argument("--seeds", default="30", help="runs of the chapter's code (30)")
-    _verb(verbs, "audit", audit).add_argument("--lock", default="requirements.lock", help="(requirements.lock)")
-    _verb(verbs, "ui", ui).add_argument("--port", default="5000", help="on 127.0.0.1 (5000)")
+    timed.add_argument("--studies", type=_truth, default=True, metavar="1", help="0 leaves out the whole studies (1)")
+    _verb(known, "witness", verbs.witness).add_argument("--seeds", default="30", help="runs of the chapter's code (30)")
+    _verb(known, "audit", verbs.audit).add_argument("--lock", default="requirements.lock", help="(requirements.lock)")
+    _verb(known, "ui", verbs.ui).add_argument("--port", default="5000", help="on 127.0.0.1 (5000)")
     return parser
 
 
@@ -531,11 +225,11 @@ def _add_settings(sub: _Parser) -> None:
                      help=f"any setting of study.toml: {', '.join(known_keys())}")  # fmt: skip
 
 
-def _verb(verbs: "argparse._SubParsersAction[_Parser]", name: str, verb: object) -> _Parser:
+def _verb(known: "argparse._SubParsersAction[_Parser]", name: str, verb: object) -> _Parser:
     summary = str(verb.__doc__).partition(": ")[2]
-    sub = verbs.add_parser(name, help=summary, description=f"{summary}.\n\n{TEACH[name]}",
+    sub = known.add_parser(name, help=summary, description=f"{summary}.\n\n{TEACH[name]}",
                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    sub.set_defaults(verb=verb, parser=sub)
+    sub.set_defaults(verb=verb, parser=sub, left=LEFT.get(name, ANEW))
     sub.add_argument("--mlruns", default="mlruns", metavar="FOLDER", help="where everything is written (mlruns)")
     sub.add_argument("--debug", action="store_true", help="show a traceback when something fails")
     return sub

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote, unquote
@@ -105,13 +105,20 @@ def _copy_database(path: Path, to: Path) -> None:
 
 
 OURS = ("mlflow.db*", "optuna.db*", "artifacts", "reports")
+# Of the other commands; whoever else keeps something in a folder of that name keeps it.
+PAGES = {"walk": ("walk.html",), "claims": ("claims.html", "claims.json"), "bench": ("bench.json", "bench.svg")}
 
 
 def clean(home: Path) -> None:
-    """Remove what studies wrote, by name, and nothing else; the ledger of openings stays."""
+    """Remove what studies and the other commands wrote, by name, and nothing else; the ledger of openings stays."""
     with locked(home):
         for path in (path for pattern in OURS for path in home.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for folder, names in PAGES.items():
+            for path in (home / folder / one for name in names for one in (name, f".{name}.new")):
+                path.unlink(missing_ok=True)
+            with suppress(OSError):  # it is not there, or not empty
+                (home / folder).rmdir()
 
 
 def prepare(home: Path) -> None:

@@ -1,6 +1,10 @@
 """The claims: in worlds made up so that a claim is true, it holds; false, it does not; too small, it cannot be told."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +39,7 @@ from handnet.draws import SIMULATION, generator
 from handnet.reference.functions import sigmoid
 from handnet.splits import Split
 
+ROOT = Path(__file__).parent.parent
 RATIO, EPOCHS, SEEDS = 1 / 3, 100, 4
 CURVES = ("train_loss", "train_loss_off", "val_loss")
 Mean = float | Array
@@ -407,3 +412,18 @@ def test_the_page_and_the_data_say_what_the_claims_say(tried: list[Claim], tmp_p
 def test_a_number_of_divisions_that_is_none_is_refused(bad: str, capsys: Any) -> None:
     assert main(["claims", f"DIVISIONS={bad}"]) == 2
     assert capsys.readouterr().err.startswith("handnet: DIVISIONS must be a whole number from 10 to 1000")
+
+
+def test_what_ctrl_c_says_of_what_is_kept_is_true(tmp_path: Path) -> None:
+    """Nothing is: the folder, which was made to see whether it can be, is all there is."""
+    command = [sys.executable, "-m", "experiments", "claims", f"MLRUNS={tmp_path}", "DIVISIONS=1000"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as running:  # noqa: PLW1509  # fmt: skip
+        while not (tmp_path / "claims").exists() and running.poll() is None:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        running.send_signal(signal.SIGINT)
+        said = running.communicate()[1]
+    assert running.returncode == 130
+    assert said.endswith("\nStopped: it keeps nothing before its end; the same command begins anew.\n")
+    assert not list((tmp_path / "claims").iterdir())

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.cli import HELP, SHORT
+from experiments.cli import HELP
 from experiments.reading import known_keys
+from experiments.verbs import SHORT
 
 ROOT = Path(__file__).parent.parent
 DOCS = "".join(page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

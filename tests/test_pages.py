@@ -14,10 +14,13 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
-from experiments.cli import SHORT, main
+from experiments import verbs
+from experiments.cli import main
+from experiments.interrupt import Stopped
 from experiments.reading import known_keys
 from experiments.report import figures, render
 from experiments.report.words import UNSEEN, number, points
+from experiments.verbs import SHORT
 from handnet import Dataset
 from handnet.data import DATASETS
 
@@ -294,3 +297,46 @@ def test_every_option_is_explained_and_names_a_setting(capsys: pytest.CaptureFix
     text = capsys.readouterr().out
     assert all(f"--{option}" in text for option in SHORT)
     assert set(SHORT.values()) - {"search.trials"} <= set(known_keys())
+
+
+def test_every_verb_says_what_is_left_of_it_when_it_is_cut_short(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    """Only a study goes on; whatever else computes begins anew, and must not say otherwise."""
+
+    def stopped(options: object) -> int:
+        raise Stopped(2)
+
+    said = {}
+    for name in (
+        "study",
+        "try",
+        "report",
+        "case",
+        "walk",
+        "witness",
+        "claims",
+        "simulate",
+        "bench",
+        "backup",
+        "clean",
+        "audit",
+        "ui",
+    ):
+        monkeypatch.setattr(verbs, "try_out" if name == "try" else name, stopped)
+        assert main([name, *(["ID=3"] if name == "case" else [])]) == 130
+        said[name] = capsys.readouterr().err
+        assert re.fullmatch(r"\nStopped: [^\n]+\.\n", said[name]), name
+    assert {name for name, words in said.items() if "goes on" in words} == {"study", "try"}
+    assert {name for name, words in said.items() if "keeps nothing" in words} == {
+        "walk",
+        "witness",
+        "claims",
+        "simulate",
+        "bench",
+        "audit",
+    }
+
+
+def test_a_truth_that_is_none_is_refused_by_every_verb(capsys: pytest.CaptureFixture) -> None:
+    for words in (["bench", "STUDIES=x"], ["study", "OPEN=x"]):
+        assert main(words) == 2
+        assert "expected 0 or 1, but got 'x'" in capsys.readouterr().err

@@ -366,10 +366,20 @@ def test_a_study_under_its_own_name_is_found_without_naming_it(tmp_path: Path, c
 def test_cleaning_takes_what_studies_wrote_and_nothing_else(tmp_path: Path) -> None:
     few = [*SMALL, "TRIALS=1", "SPLITS=0"]
     assert cli(tmp_path, "study", *few, "OPEN=1") == 0
-    (tmp_path / "thesis.tex").write_text("mine")
+    for name in (
+        "thesis.tex",
+        "claims/mine.txt",
+        "walk/walk.html",
+        "claims/claims.html",
+        "claims/.claims.json.new",
+        "bench/bench.svg",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine, or a page of ours")
     ledger = (tmp_path / "openings.jsonl").read_bytes()
     assert main(["clean", "--mlruns", str(tmp_path)]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"thesis.tex", "openings.jsonl", ".lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"thesis.tex", "openings.jsonl", ".lock", "claims"}
+    assert [path.name for path in (tmp_path / "claims").iterdir()] == ["mine.txt"]
     # The same opening, so nothing is opened anew. In a new process: MLflow keeps a deleted database open in this one.
     subprocess.run(command(tmp_path, "study", *few), cwd=ROOT, check=True, capture_output=True)
     assert (tmp_path / "openings.jsonl").read_bytes() == ledger

@@ -1,0 +1,328 @@
+"""What each verb of the command line does. Heavy packages are imported by the verb that needs them, once its words are understood."""
+
+import argparse
+import dataclasses
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.interrupt import Stopped
+from experiments.reading import DEFAULTS, load, read, server_address
+from experiments.report.words import visible
+from experiments.settings import Refusal, Settings
+from handnet.data import Dataset
+from handnet.draws import LARGEST_SEED
+from handnet.recipe import Recipe
+
+if TYPE_CHECKING:
+    from experiments.study import Study
+
+STARTED = time.perf_counter()
+# make variable and option -> the setting it overrides
+SHORT = {
+    "trials": "search.trials", "seeds": "search.seeds", "confirm": "confirm.seeds", "design": "search.design",
+    "backend": "backend.name", "dtype": "backend.dtype", "engine": "backend.engine", "device": "backend.device",
+    "split-seed": "split.seed", "stratify": "split.stratify", "splits": "rehearsal.splits", "ideal": "rehearsal.ideal",
+    "data": "data.path", "target": "data.target", "positive": "data.positive", "id": "data.id",
+    "group": "data.group", "missing": "data.missing",
+}  # fmt: skip
+MANY = 20_000  # rows of a table from which on the fresh divisions would take most of the time, and move little
+TRY = {"search.trials": "3", "search.seeds": "2", "confirm.seeds": "5"}
+
+
+def study(options: argparse.Namespace) -> int:
+    """make study: search, confirm, open the test, report; go on where it stopped"""
+    return _run(options, {})
+
+
+def try_out(options: argparse.Namespace) -> int:
+    """make try: the same in seconds, small, test sealed"""
+    return _run(options, TRY)
+
+
+def _run(options: argparse.Namespace, base: dict[str, str]) -> int:
+    if options.check:
+        return _check(options, base)
+    whole = _study(options, base, stored=False)
+    _show(whole, whole.run())
+    whole.screen.times(whole.clock.seconds)
+    if whole.publisher and whole.unsent:
+        raise Refusal(f"the study is done and kept here, but {whole.unsent} of its {len(whole.tracking.runs)} runs are not "
+                      f"known to be on {whole.publisher.server} ({whole.publisher.fault}); the same command sends the "
+                      "rest.", 75)  # fmt: skip
+    return 0
+
+
+def _check(options: argparse.Namespace, base: dict[str, str]) -> int:
+    """What the study would do. Nothing is written."""
+    settings, data = _settings(options, base)
+    from experiments.estimate import preview
+    from experiments.identity import make_bench
+
+    for line in preview(settings, make_bench(settings, data)):
+        print(visible(line))
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """make report: compute the report of a finished study anew from what is stored"""
+    whole = _study(options, {}, stored=True)
+    _show(whole, whole.read())
+    return 0
+
+
+def case(options: argparse.Namespace) -> int:
+    """make case ID=203: one case of the table, and what the confirmed networks say of it"""
+    whole = _study(options, {}, stored=True)
+    facts = whole.case(options.id)
+    if facts["part"] is None:
+        ids = whole.bench.data.case_ids
+        raise Refusal(
+            f"there is no case {options.id!r} in {whole.bench.data.name}; its ids run from {ids[0]} to {ids[-1]}."
+        )
+    from experiments.report.render import write_case
+
+    whole.screen.case(facts, str(write_case(facts, whole.name, whole.folder)))
+    return 0
+
+
+def walk(options: argparse.Namespace) -> int:
+    """make walk: the network by hand with every number in view, then one patient through all its weights"""
+    seed, settings = _whole("SEED", options.seed, 0, LARGEST_SEED), read({})
+    from experiments.lesson import Lesson
+    from experiments.report.render import write_walk
+    from experiments.walk import walk as both
+    from handnet.splits import split
+
+    data = load(settings)
+    found = both(data, split(data, **vars(settings.split)), options.id, seed)
+    page = write_walk(found, Path(options.mlruns) / "walk")
+    Lesson().show(found, str(page))
+    return 0 if found.agrees else 1
+
+
+def witness(options: argparse.Namespace) -> int:
+    """make witness: the chapter's own Keras code over seeds, against the network by hand"""
+    seeds = _whole("SEEDS", options.seeds, 2)
+    settings = read({})
+    from experiments.claims.witness import as_printed, compare
+    from experiments.identity import make_bench
+    from experiments.screen import Screen
+
+    bench, screen = make_bench(settings), Screen()
+    with screen.progress("the chapter's code", seeds, 0) as bar:
+        printed = as_printed(
+            bench.parts.train, bench.parts.val, Recipe(), range(seeds), lambda: bar.advance(1, "seeds")
+        )
+    found = compare(bench, printed, Recipe())
+    screen.witness(printed, found)
+    return 0 if all(one.answer == one.expected for one in found) else 1
+
+
+def claims(options: argparse.Namespace) -> int:
+    """make claims: what the chapter says, each claim tried, with a verdict and its bands"""
+    count = _whole("DIVISIONS", options.divisions, 10, 1000)
+    settings = read({})
+    from experiments.claims.trials import summary, trials
+    from experiments.claims.world import World
+    from experiments.identity import make_bench
+    from experiments.report.render import write_claims
+    from experiments.screen import Screen
+
+    screen, folder, found = Screen(), Path(options.mlruns) / "claims", []
+    folder.mkdir(parents=True, exist_ok=True)  # where nothing can be written, that is said before minutes are spent
+    tries = trials(World(make_bench(settings), count))
+    with screen.progress("claims", len(tries), 0) as bar:
+        for trial in tries:
+            found.append(trial())
+            bar.advance(1, found[-1].title)
+    facts = summary(found, count)
+    screen.claims(facts, str(write_claims(facts, folder)))
+    return 0
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """make simulate: how often every band holds and every rule cries wolf, in studies whose truth is known"""
+    studies = _whole("STUDIES", options.studies, 20)
+    settings = read({})
+    from experiments.identity import make_bench
+    from experiments.screen import Screen
+    from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
+
+    parts, screen, seed = make_bench(settings).parts, Screen(), 0
+    n, train = parts.test.n, len(parts.train.y)
+    positives = round(n * float(parts.train.y.mean()))
+    with screen.progress("simulated studies", studies, 0) as bar:
+        found = coverages(positives, n - positives, settings.confirm.seeds, settings.rehearsal.splits, seed, studies,
+                          lambda: bar.advance(1, "bands"))  # fmt: skip
+    found += false_positives(settings.rehearsal.splits, n / train, seed, 10 * studies)
+    found += false_positives_on_cases(n, positives, 0.97, seed, 2 * studies)
+    screen.simulated(found)
+    return 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    """make bench: what a network costs here and elsewhere, each goal beside what was found"""
+    rounds = _whole("ROUNDS", options.rounds, 1)
+    from experiments.benchmark import benchmark, write
+    from experiments.screen import Screen
+
+    screen = Screen()
+    with screen.waiting("bench") as say:
+        found = benchmark(rounds, options.studies, say)
+    screen.bench(dataclasses.asdict(found))
+    print(f"Picture: {write(found, Path(options.mlruns) / 'bench')}")
+    return 0
+
+
+def clean(options: argparse.Namespace) -> int:
+    """make clean: remove studies and reports; the ledger of openings stays"""
+    home = Path(options.mlruns)
+    if not home.exists():
+        raise Refusal(f"there is no folder {home}, so there is nothing to remove.")
+    from experiments.stores import clean as remove
+
+    remove(home)
+    return 0
+
+
+def audit(options: argparse.Namespace) -> int:
+    """make audit: known vulnerabilities of the packages the lock pins"""
+    lock = Path(options.lock)
+    if not lock.is_file():
+        raise Refusal(f"there is no file {lock}; LOCK= names the lock to audit.")
+    from experiments.audit import audit as ask
+
+    print(ask(lock))
+    return 0
+
+
+def backup(options: argparse.Namespace) -> int:
+    """make backup: a copy of all studies, taken while one may be writing"""
+    home = Path(options.mlruns)
+    name = f"{home.resolve().name}-backup-{time.strftime('%Y%m%d-%H%M%S')}"
+    to = Path(options.to or home.resolve().with_name(name))
+    from experiments.stores import backup as copy
+
+    copy(home, to)
+    print(f"Copied {home} to {to}; make report MLRUNS={shlex.quote(str(to))} reads it.")
+    return 0
+
+
+def ui(options: argparse.Namespace) -> int:
+    """make ui: MLflow's pages on this machine only"""
+    home, port = Path(options.mlruns), _whole("PORT", options.port, 1024, 65534)
+    if not (home / "mlflow.db").exists():
+        raise Refusal(f"there is no study in {home} yet; make study makes one.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise Refusal(f"port {port} is in use; choose another with PORT={port + 1}.") from None
+    from experiments.stores import locked, rehome_all
+
+    with suppress(Refusal), locked(home):  # unless a study is writing, which does it itself, or nothing can be written
+        rehome_all(home)
+    print(f"MLflow is starting on http://127.0.0.1:{port} (this machine only; Ctrl-C stops it).", flush=True)
+    command = [sys.executable, "-m", "experiments.pages", str(home.absolute()), str(port)]
+    # A session of its own: Ctrl-C reaches us alone, and the server is asked politely.
+    server = subprocess.Popen(command, start_new_session=True)
+    try:
+        _announce(home, port, server)
+        return server.wait()
+    except Stopped:
+        print("\nMLflow's pages are closed.")
+        return 0
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):  # it waits for answers it still owes, and may wait for ever
+                server.wait(10)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def _announce(home: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
+    """Say where each study is, once the server answers."""
+    from experiments.tracking import pages  # while the server does the same in its own process
+
+    found = pages(home)
+    while server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.2)
+    for study, page in found.items() if server.poll() is None else ():
+        print(f"  {study}: http://127.0.0.1:{port}{page}", flush=True)
+
+
+def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "Study":
+    # Refused before anything heavy is imported. What is stored is read with its own settings.
+    settings, data = (read({}), None) if stored else _settings(options, base)
+    # Taken away, so that MLflow does not take it for the study's own store.
+    server = None if stored else server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
+    if sys.stderr.isatty():
+        print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
+    from experiments.identity import Request
+    from experiments.screen import Clock, Screen
+    from experiments.study import Study
+
+    request = Request(settings, Path(options.mlruns), options.name, bool(getattr(options, "open", False)), stored, server,
+                      data, options.data if stored else None)  # fmt: skip
+    return Study(request, Clock(STARTED), Screen())
+
+
+def _settings(options: argparse.Namespace, base: dict[str, str]) -> tuple[Settings, Dataset | None]:
+    """What was asked for, and the user's table if there is one. A large one is divided anew only where that was asked for."""
+    overrides = base | _overrides(options)
+    settings = read(overrides, Path(options.settings or DEFAULTS))
+    if not settings.data.path:
+        return settings, None
+    data = _table(settings)
+    if len(data.y) > MANY and settings.rehearsal.splits and "rehearsal.splits" not in overrides:
+        print(f"{settings.data.name}: more than {MANY} rows, so no fresh divisions and no band over them; SPLITS={settings.rehearsal.splits} "
+              "makes them.", file=sys.stderr)  # fmt: skip
+        settings = dataclasses.replace(settings, rehearsal=dataclasses.replace(settings.rehearsal, splits=0))
+    return settings, data
+
+
+def _table(settings: Settings) -> Dataset:
+    """The table of the study; what is to be remarked about it is said."""
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always", UserWarning)
+        data = load(settings)
+    for remark in remarks:
+        print(f"{settings.data.name}: {remark.message}", file=sys.stderr)
+    return data
+
+
+def _show(whole: "Study", facts: dict[str, Any]) -> None:
+    openings = whole.ledger.total(whole.bench.parts.test.digest)
+    whole.screen.summary(facts, str(whole.folder), openings, whole.is_default)
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, str]:
+    typed = {key: getattr(options, name.replace("-", "_"), None) for name, key in SHORT.items()}
+    found = {key: value for key, value in typed.items() if value is not None}
+    for assignment in getattr(options, "set", None) or []:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise Refusal(f"--set wants key=value, but got {assignment!r}.")
+        found[key] = value
+    return found
+
+
+def _whole(name: str, text: str, least: int, most: int = 100_000) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise Refusal(f"{name} must be a whole number from {least} to {most}, but is {text!r}.")
+    return int(text)
