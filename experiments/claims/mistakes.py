@@ -29,7 +29,8 @@ def ruler(clean: Runs, leaky: Runs, ratio: float) -> Claim:
         "Mistake 1: scaling before the split flatters, slightly", "The exam pile helps set the ruler [...] My reported accuracy was slightly fake.",
         "The same divisions, seeds and recipe, scaled by all rows or by the train rows. Slightly fake: by more than 1 case in 1000 and at most 1 in 100.",
         (mean_within("held-out accuracy, scaled by all rows less by train rows", change, Region(SEEN, 0.01), Design(0.004, 0.001), ratio),),
-        f"Another ruler moves the accuracy of one network by {said(over_seeds(np.abs(leaky.accuracy - clean.accuracy)), ratio)}, up or down.",
+        f"Scaled by all rows the accuracy is higher by {said(change, ratio)} on average; one network's moves by "
+        f"{said(over_seeds(np.abs(leaky.accuracy - clean.accuracy)), ratio)}, up or down.",
         (("the same, over divisions of this table alone", replace(mean_band(change), varied="splits")),
          ("held-out log loss, the same difference", mean_band(loss, ratio=ratio))),
     )  # fmt: skip
@@ -48,5 +49,6 @@ def memory_test(runs: Runs, ratio: float) -> Claim:
         "Mistake 2: 99.7 % on the study pile is a memory test", "I ran model.evaluate(X_train_scaled, y_train) and saw 99.7% accuracy [...] Scoring it there "
         "is a memory test, not a grade.",
         "The chapter's recipe. A memory test flatters by half a point at least.",
-        parts, f"Train accuracy {said(over_seeds(runs.train_accuracy), ratio)}, held-out {said(over_seeds(runs.accuracy), ratio)} on average.",
+        parts, f"Train accuracy {said(over_seeds(runs.train_accuracy), ratio)}, the chapter 0.997; held-out {said(over_seeds(runs.accuracy), ratio)}: the "
+        f"train rows flatter by {said(flattered, ratio)}.",
     )  # fmt: skip

@@ -17,8 +17,9 @@ from handnet.reference.functions import sigmoid
 
 FIRST, SECOND = Recipe(), Recipe(dropout=0.3, epochs=70)  # the chapter's
 LONG = 100  # passes of what is trained for too long
-PLAIN = (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)  # steps of plain descent
-TRIED = 6  # of them, and of Adam's, are tried by hand
+PUSHED = Recipe(dropout=0.0, epochs=300)  # six times as far as the chapter went
+PLAIN = (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0)  # steps of plain descent, tried by hand
+LARGE = tuple(2.0 ** (place / 4) for place in range(21))  # from 1 to 32: where it begins to fail
 ADAM = (2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3)
 ROUNDS = 200  # of the timing
 EXITS = 32  # seeds of the network with a relu at its exit
@@ -29,10 +30,6 @@ def trials(world: World) -> list[Callable[[], Claim]]:
     """Every claim as something to be tried, in order. Several use the same networks, which are trained once."""
     sample = cache(world.sample)
     runs = cache(lambda recipe: sample(recipe).splits if recipe in (FIRST, SECOND) else world.runs(recipe))
-    plain, adam = (
-        cache(lambda: {step: runs(Recipe(learning_rate=step, optimizer="sgd")) for step in PLAIN}),
-        cache(lambda: {step: runs(Recipe(learning_rate=step)) for step in ADAM}),
-    )
     ratio, exam = world.ratio, world.exam_ratio
     rates = {0.1: Recipe(dropout=0.1), 0.2: FIRST, 0.3: Recipe(dropout=0.3)}
     return [
@@ -43,9 +40,18 @@ def trials(world: World) -> list[Callable[[], Claim]]:
         ),
         lambda: losses.dropout_neighbourhood({rate: sample(recipe) for rate, recipe in rates.items()}, ratio),
         lambda: steps.one_sweep(*_sweep(world)),
-        lambda: steps.too_large(plain()),
-        lambda: steps.adam_saves_tuning(adam(), {step: plain()[step] for step in PLAIN[:TRIED]}, exam),
+        lambda: steps.thousands(
+            len(world.bench.parts.train.y), FIRST.batch_size, {"first": FIRST.epochs, "second": SECOND.epochs}
+        ),
+        lambda: steps.too_large(*_large(world)),
+        lambda: steps.adam_saves_tuning(
+            {step: runs(Recipe(learning_rate=step)) for step in ADAM},
+            {step: runs(_plain(step)) for step in PLAIN},
+            exam,
+        ),
         lambda: losses.climbs(runs(_long(0.0)), ratio),
+        lambda: losses.dropout_cures(runs(_long(0.0)), runs(_long(0.2)), ratio),
+        lambda: losses.flunks(runs(FIRST), runs(PUSHED), ratio),
         lambda: losses.stopping_helps(
             runs(FIRST), runs(_patient(FIRST)), exam, "the code as printed, 50 passes", 0.007
         ),
@@ -63,6 +69,7 @@ def trials(world: World) -> list[Callable[[], Claim]]:
         lambda: numerics.relu_at_the_exit(*numerics.relu_exit(world.bench.parts.train, FIRST, _plan(world, EXITS))),
         lambda: repeats.reproduces(sample(FIRST).seeds),
         lambda: repeats.jitter(runs(FIRST), sample(FIRST).seeds),
+        lambda: repeats.starting_dials(world.runs(FIRST, starts_alone=True), runs(FIRST), ratio),
         lambda: repeats.three_in_a_hundred(*PRINTED),
         lambda: repeats.odd_case(*_odd(world, runs(FIRST))),
     ]
@@ -71,7 +78,7 @@ def trials(world: World) -> list[Callable[[], Claim]]:
 RULE = (
     "A part of a claim holds when its band lies wholly where the chapter is right (margin included, fixed beforehand), does not hold when it lies "
     "wholly outside, and cannot be told when it crosses the border or networks diverged. Each of the two is wrong at most once in twenty; a claim "
-    'of several parts shares that among them, holds when all parts do and fails when one does. Brackets hold bands, of 90 % in a sentence. Power is the chance of "holds" at the truth named beforehand.'
+    'of several parts shares that among them, holds when all parts do and fails when one does. Of so many claims one or two verdicts may be wrong by chance alone. Brackets hold bands, of 90 % in a sentence. Power is the chance of "holds" at the truth named beforehand.'
 )
 
 
@@ -88,6 +95,18 @@ def summary(found: Sequence[Claim], divisions: int) -> dict[str, Any]:
 
 def _long(dropout: float) -> Recipe:
     return Recipe(dropout=dropout, epochs=LONG)
+
+
+def _plain(step: float) -> Recipe:
+    return Recipe(learning_rate=step, optimizer="sgd")
+
+
+def _large(world: World) -> tuple[dict[float, Runs], Runs, Runs]:
+    """Steps of plain descent on a fifth of the divisions; the first that is too large, and its half, on the others."""
+    cut = max(1, round(steps.TUNING * world.count))
+    search = {step: world.runs(_plain(step), world.divisions[:cut]) for step in LARGE}
+    large, half = (world.runs(_plain(step), world.divisions[cut:]) for step in steps.slightly(search))
+    return search, large, half
 
 
 def _patient(recipe: Recipe) -> Recipe:
@@ -110,14 +129,14 @@ def _sweep(world: World) -> tuple[steps.Price, Array]:
     return cost, steps.backward_ratios(_plan(world, SEEDS).start(), train, ROUNDS)
 
 
-def _raw(world: World, scaled: Runs) -> tuple[Array, Array, Array]:
-    """First logits on raw train rows, and accuracies after training on raw rows and on scaled ones."""
+def _raw(world: World, scaled: Runs) -> tuple[Array, Array, Array, Array]:
+    """First logits on raw train rows and their labels, and accuracies after training on raw rows and on scaled ones."""
     data, parts = world.bench.data, world.bench.parts
     train, val = (Table(data.X[rows], data.y[rows]) for rows in (parts.train_rows, parts.val_rows))
     places = len(scaled.accuracy[0]) // SEEDS
     trained = world.runs(FIRST, [Division(train, val, len(val.y) // 2)] * places).accuracy.ravel()
     start = world.bench.backend.logits(_plan(world, world.own).start(), train.X)
-    return start, trained, scaled.accuracy[0]
+    return start, train.y, trained, scaled.accuracy[0]
 
 
 def _leaky(world: World) -> list[Division]:

@@ -26,7 +26,7 @@ def whole_pass(keep: Array, dead: Array) -> Claim:
         "The same clerks sit out a whole pass", "Before each pass, randomly silence 20% of the clerks -- force their output to zero for that pass.",
         "One full pass over the study pile (the chapter's own table of words) in the masks of training, which Keras draws anew for each case too.",
         (mean_within("units silent throughout a pass over all train cases", silent, Region(2.7, 3.7), Design(3.2, 1.7)),),
-        f"{said(silent)} units a pass are silent for all {keep.shape[1]} cases: who sits out changes from case to case.",
+        f"On average {said(silent)} of {keep.shape[2]} units are silent for all {keep.shape[1]} cases of a pass; who sits out changes from case to case.",
         (("share of units dead after training: 0 on every train row", mean_band(dead)),),
     )  # fmt: skip
 
@@ -60,5 +60,6 @@ def copying(without: Runs, under: Runs, ratio: float) -> Claim:
         "clerk's output, scaled [...] Because any clerk might be silenced [...] the network is forced to spread the work.",
         "Likeness of two of the 16 units: |correlation| of what they say of the train rows, dropout off, which no scaling changes; its mean over "
         "pairs of live units after 100 passes. More and less mean by 0.02.",
-        parts, f"Mean likeness {found[0]} before training, {found[1]} after it without dropout, {found[2]} with 0.2.",
+        parts, f"Two units are alike, by mean |correlation|, to {found[0]} before training, to {found[1]} after it without dropout, and to {found[2]} "
+        "after it with dropout 0.2.",
     )  # fmt: skip

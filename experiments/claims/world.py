@@ -99,10 +99,11 @@ class World:
         one = self.divisions[0]
         return (len(one.held.y) - one.cut) / len(one.train.y)
 
-    def runs(self, recipe: Recipe, divisions: Sequence[Division] | None = None) -> Runs:
-        """The recipe on the fresh divisions, or on others in their place. Place k has the same seeds whatever the recipe."""
+    def runs(self, recipe: Recipe, divisions: Sequence[Division] | None = None, starts_alone: bool = False) -> Runs:
+        """The recipe on the fresh divisions, or on others in their place. Place k has the same seeds whatever the recipe;
+        starts_alone: its networks differ in their first weights and in nothing else."""
         jobs = [
-            partial(_trained, self.bench, recipe, one, range(TEACHING + SEEDS * place, TEACHING + SEEDS * (place + 1)))
+            partial(_trained, self.bench, recipe, one, _seeds(TEACHING + SEEDS * place, starts_alone))
             for place, one in enumerate(divisions or self.divisions)
         ]
         return Runs(*(np.stack(column) for column in zip(*self.bench.each(jobs), strict=True)))
@@ -121,7 +122,12 @@ def _division(train: Table, val: Table, exam: Table) -> Division:
     return Division(train, Table(np.concatenate([val.X, exam.X]), np.concatenate([val.y, exam.y])), len(val.y))
 
 
-def _trained(bench: Bench, recipe: Recipe, rows: Division, seeds: range) -> Runs:
+def _seeds(first: int, starts_alone: bool) -> list[int | tuple[int, int, int]]:
+    """SEEDS of them, or as many of the first weights beside one of visiting orders and one of masks."""
+    return [(seed, first, first) if starts_alone else seed for seed in range(first, first + SEEDS)]
+
+
+def _trained(bench: Bench, recipe: Recipe, rows: Division, seeds: Sequence[int | tuple[int, int, int]]) -> Runs:
     """One division's networks, without the leading axis."""
     watched = Table(rows.held.X[: rows.cut], rows.held.y[: rows.cut]) if recipe.patience else rows.held
     fit = train_replicas(bench.backend, rows.train, watched, recipe, seeds, bench.spec.draws, threads=1)
