@@ -1,4 +1,4 @@
-"""What the walk looks like in the terminal, at most 100 columns wide."""
+"""What the walk looks like in the terminal, 80 columns wide, and never more than 100."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,7 +18,8 @@ class Lesson:
 
     def __init__(self) -> None:
         self.out = Quiet(soft_wrap=True, highlight=False)
-        self.out.width = max(self.out.width, 100)
+        self.words = min(max(self.out.width, 80), 100)
+        self.out.width = 100  # a table cut short would be a number cut short
 
     def show(self, found: Walk, page: str) -> None:
         """Every number, then what the checks say."""
@@ -42,7 +43,7 @@ class Lesson:
         self._say(f"\n{section.title}", "bold")
         self._say(f"As the chapter tells it: {section.nickname}.", "dim")
         checked = any(line.measured is not None for line in section.lines)
-        self._grid(["", "how", "exact", "chapter", *(["finite difference"] if checked else [])], 2, (
+        self._grid(["", "how", "exact", "chapter", *(["measured"] if checked else [])], 2, (
             [line.name, line.how, digits(line.value), f"{line.printed} {line.mark}".strip(),
              *([digits(line.measured) + ("" if line.checked else " NO")] if line.measured is not None else [])]
             for line in section.lines
@@ -71,7 +72,7 @@ class Lesson:
             ))  # fmt: skip
         self._say(f"\noutput: logit {digits(walked.z)}, score p = {digits(walked.p)}: the network says {walked.called}\n"
                   f"log loss {digits(walked.loss)}, error p - y = {digits(walked.error)}\n")  # fmt: skip
-        self._grid(["largest slopes", "input", "error", "input * error", "finite difference"], 1, (
+        self._grid(["largest slopes", "input", "error", "input * error", "measured"], 1, (
             [one.name, number(one.entered), number(one.error), digits(one.slope), digits(one.measured)] for one in walked.slopes
         ))  # fmt: skip
 
@@ -87,4 +88,4 @@ class Lesson:
         self.out.print(grid)
 
     def _say(self, text: str, style: str = "") -> None:
-        self.out.print(Text(text, style), soft_wrap=False)
+        self.out.print(Text(text, style), soft_wrap=False, width=self.words)

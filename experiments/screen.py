@@ -63,6 +63,7 @@ class Screen:
 
     def __init__(self) -> None:
         self.out = Quiet(soft_wrap=True, highlight=False)
+        self.width = max(self.out.width, 80)  # for what is made of words
         self.out.width = max(self.out.width, 120)  # a table cut short would be a number cut short
         self.err = Quiet(stderr=True, highlight=False)
 
@@ -160,25 +161,18 @@ class Screen:
             )
 
     def claims(self, facts: Mapping[str, Any], page: str) -> None:
-        """Every claim with its verdict; under it each part: where the chapter is right, what was found, with what power."""
-        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for heading, width in (
-            ("verdict", 14),
-            ("claim, and what was measured", 42),
-            ("right if", 15),
-            ("found", None),
-            ("power", None),
-        ):
-            grid.add_column(heading, width=width)
+        """Every claim with its verdict; under it each part: what was found, where the chapter is right, and with what power."""
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=min(self.width, 120))
+        grid.add_column("verdict", width=16, no_wrap=True)
+        grid.add_column("claim, and what was measured", ratio=1)
         for one in facts["claims"]:
             grid.add_row(Text(one["verdict"], style="bold"), Text(one["title"], style="bold"))
             for part in one["parts"]:
-                band = f"{found(part['band'])}\n{over(part['band'])}"
                 said = f"  {part['verdict']}" if len(one["parts"]) > 1 else ""
-                grid.add_row(
-                    Text(said, style="dim"), Text(part["what"]), part["right"], Text(band), f"{part['power']:.2f}"
-                )
-        self.out.print(grid)
+                power = f"; power {part['power']:.2f}" if part["band"]["kind"] != "exact" else ""
+                band = f"{found(part['band'])}; right if {part['right']} ({over(part['band'])}{power})"
+                grid.add_row(Text(said, style="dim"), Text.assemble(part["what"], "\n", (band, "dim")))
+        self.out.print(grid, soft_wrap=False)
         self.out.print(f"\n{facts['summary']}\nPage:   {page} (and claims.json)", markup=False)
 
     def simulated(self, found: "Sequence[Simulated]") -> None:

@@ -33,6 +33,7 @@ from experiments.claims.trials import ADAM, PLAIN, summary, trials
 from experiments.claims.world import Runs, Sample, World, likeness
 from experiments.cli import main
 from experiments.report.render import write_claims
+from experiments.screen import Screen
 from experiments.workers import BackendSettings, Bench
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
 from handnet.bands import Band
@@ -449,6 +450,20 @@ def test_no_claim_depends_on_a_sealed_row(tried: list[Claim], data: Dataset, par
             one |= {"beside": [], "reading": ""}
             same |= {"beside": [], "reading": ""}
         assert json.dumps(one) == json.dumps(same), one["title"]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_table_fits_the_terminal_and_cuts_nothing(
+    tried: list[Claim], columns: int, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    Screen().claims(summary(tried, 2), "page")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    said = " ".join(" ".join(lines).split())
+    for part in (part for one in tried for part in one.parts):
+        assert part.what in said
+        assert f"; right if {part.region} (" in said
 
 
 def test_the_page_and_the_data_say_what_the_claims_say(tried: list[Claim], tmp_path: Path) -> None:

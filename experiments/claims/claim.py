@@ -30,7 +30,7 @@ class Region(NamedTuple):
 
     def __str__(self) -> str:
         if self.low == self.high:
-            return f"{self.low:g}"
+            return f"{self.low:,.12g}"
         if np.isinf(self.low):
             return f"at most {self.high:g}"
         return f"at least {self.low:g}" if np.isinf(self.high) else f"{self.low:g} to {self.high:g}"

@@ -159,19 +159,19 @@ def _backward_lines(slope: dict[str, float], wiggle: dict[str, float]) -> Sectio
         return _loss_at(float(forward((second,), np.full((1, 1, 1), a))[0].item()))
 
     return Section("Backward: the one error, sent from right to left", "the error goes back room by room, and where it lands on a dial it is a slope", (
-        Line("dL/dw2", "slope of a weight", f"error * its input a1 = {error:.4g} * {a1:.4g}", slope["w2"], "-0.158", wiggle["w2"]),
+        Line("dL/dw2", "slope of a weight", f"error * input a1 = {error:.4g} * {a1:.4g}", slope["w2"], "-0.158", wiggle["w2"]),
         Line("dL/db2", "slope of a bias", f"the error itself = {error:.4g}", slope["b2"], "-0.198", wiggle["b2"]),
         Line("err a1", "error at the activation", f"error * w2 = {error:.4g} * {START['w2']:g}", da.item(), "-0.297", central(from_a1, a1)),
         Line("err z1", "error at the sum", f"error * gate = {da.item():.4g} * {gate}", dz, "-0.297",
              central(lambda z: from_a1(float(relu(np.array(z)))), z1)),
-        Line("dL/dw1", "slope of a weight", f"error * its input x = {dz:.4g} * {X:g}", slope["w1"], "-0.148", wiggle["w1"]),
+        Line("dL/dw1", "slope of a weight", f"error * input x = {dz:.4g} * {X:g}", slope["w1"], "-0.148", wiggle["w1"]),
         Line("dL/db1", "slope of a bias", f"the error itself = {dz:.4g}", slope["b1"], "-0.297", wiggle["b1"]),
     ))  # fmt: skip
 
 
 def _wiggle_lines() -> Section:
     lines = [
-        Line("wiggle rate dL/dp", "from p = .792 to .812", "(-ln .812 + ln .792) / .02", float(np.log(0.792 / 0.812)) / 0.02, "-1.25"),
+        Line("wiggle rate dL/dp", "from p = .792 to .812", "(ln .792 - ln .812) / .02", float(np.log(0.792 / 0.812)) / 0.02, "-1.25"),
         Line("wiggle rate dp/dz2", "from z2 = 1.3 to 1.5", "(S(1.5) - S(1.3)) / .2", (_score(1.5) - _score(1.3)) / 0.2, "0.16"),
         *_wiggled("w2", ("1.48", "0.815", "0.205", "-0.16")),
         Line("loss fall, w2 1.5 to 1.6", "", f"{_loss(w2=1.6):.4f} - {_loss():.4f}", _loss(w2=1.6) - _loss(), "-0.016", None,
