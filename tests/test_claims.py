@@ -30,7 +30,7 @@ from experiments.claims.claim import (
     share_within,
 )  # fmt: skip
 from experiments.claims.trials import ADAM, PLAIN, summary, trials
-from experiments.claims.world import Runs, Sample, World, likeness
+from experiments.claims.world import TEACHING, Runs, Sample, World, likeness
 from experiments.cli import main
 from experiments.report.render import write_claims
 from experiments.screen import Screen
@@ -38,8 +38,9 @@ from experiments.workers import BackendSettings, Bench
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
 from handnet.bands import Band
 from handnet.data import Array
-from handnet.draws import SIMULATION, generator
+from handnet.draws import SIMULATION, Seed, generator
 from handnet.reference.functions import sigmoid
+from handnet.replicas import train_replicas
 from handnet.splits import Split
 
 ROOT = Path(__file__).parent.parent
@@ -276,6 +277,16 @@ def test_slightly_too_large_is_the_first_step_that_spoils_half() -> None:
     )
 
 
+def test_halving_is_asked_of_the_networks_it_has_to_mend() -> None:
+    """Half of them are worse at the large step, and with half of it those are mended, and others worse."""
+    spoilt = np.arange(40) % 2 == 0
+    at = [world(40, 0.0)._replace(start_loss=np.ones((40, SEEDS)), train_loss_off=np.where(bad, 2.0, 0.5)[:, None, None] * np.ones((40, SEEDS, 2)))
+          for bad in (spoilt, ~spoilt)]  # fmt: skip
+    large, mended = steps.too_large({4.0: at[0]}, *at).parts
+    assert large.band.centre("share") == 0.5
+    assert (mended.band.centre("share"), mended.band.n) == (1.0, 20)
+
+
 def test_the_loss_of_an_unscaled_start_is_nan_where_it_meets_the_logarithm_of_0() -> None:
     """A sure score on the right side: 0 times ln 0. On the wrong side the loss is inf, and no nan."""
     sure = np.full((9, 2), 200.0) * [1, -1]
@@ -414,6 +425,17 @@ def test_what_diverges_has_no_score(small: World) -> None:
     assert np.isnan(runs.accuracy).all()
     assert np.isnan(runs.val_loss).all()
     assert steps.worse(runs).all()
+
+
+def test_starts_alone_differ_in_first_weights_and_in_nothing_else(small: World) -> None:
+    """The fourth network of the first place is the one with the fourth's first weights, the first's order and the first's masks."""
+    recipe, one, bench = Recipe(epochs=3), small.divisions[0], small.bench
+    alone, seeds = small.runs(recipe, starts_alone=True), small.runs(recipe)
+    wanted = [Seed(init=TEACHING + 3, order=TEACHING, dropout=TEACHING)]
+    fit = train_replicas(bench.backend, one.train, one.held, recipe, wanted, bench.spec.draws)
+    assert np.array_equal(alone.train_loss[0, 3], fit.train_loss[0])
+    assert np.array_equal(alone.start_loss, seeds.start_loss)
+    assert (alone.train_loss[:, 1:] != seeds.train_loss[:, 1:]).all()
 
 
 def test_patience_sees_the_rows_for_choosing_alone(small: World) -> None:

@@ -337,6 +337,6 @@ def test_every_verb_says_what_is_left_of_it_when_it_is_cut_short(capsys: pytest.
 
 
 def test_a_truth_that_is_none_is_refused_by_every_verb(capsys: pytest.CaptureFixture) -> None:
-    for words in (["bench", "STUDIES=x"], ["study", "OPEN=x"]):
+    for words in (["bench", "STUDIES=x", "ROUNDS=0"], ["study", "OPEN=x"]):
         assert main(words) == 2
         assert "expected 0 or 1, but got 'x'" in capsys.readouterr().err
