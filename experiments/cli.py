@@ -67,7 +67,7 @@ of the chapter's recipe. Seconds; also as a page, mlruns/walk/walk.html.
 Train and validation cases only: the test part is sealed. Exit codes: 0 every slope agrees, 1 one does not, 2 not understood.""",
     "simulate": "At the sizes of the default study: its test cases, confirmation seeds and fresh divisions. STUDIES=400.",
     "bench": "Peers and we in turns, minutes; keep the machine quiet meanwhile. ROUNDS=5, STUDIES=0 leaves out the whole studies.",
-    "claims": "On fresh divisions of the train and validation rows; the sealed test is not touched. Three minutes on two cores. DIVISIONS=100.",
+    "claims": "On fresh divisions of the train and validation rows; the sealed test is not touched. Four minutes on two cores. DIVISIONS=100.",
     "witness": "Sequential, compile, fit, as printed, once per seed: minutes. KERAS_BACKEND=jax is the faster engine.",
     "backup": "Databases through SQLite's own backup, then artifacts, reports and the ledger; a study may run meanwhile. TO=FOLDER.",
     "clean": "mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.",

@@ -98,15 +98,15 @@ def gap_closes(first: Sample, second: Sample, dropout: Sample, passes: Sample, r
     own = (("both, over seeds, gap as printed", mean_band((gap_keras(second.seeds) - gap_keras(first.seeds))[0])),
            ("both, over seeds, gap dropout off", mean_band((gap_off(second.seeds) - gap_off(first.seeds))[0])))  # fmt: skip
     moved = "; ".join(
-        f"{what} {said(over_seeds(gap_keras(one.splits) - gap_keras(first.splits)), ratio)} as printed and "
-        f"{said(over_seeds(gap_off(one.splits) - gap_off(first.splits)), ratio)} with dropout off"
+        f"{what}, by {said(over_seeds(gap_keras(one.splits) - gap_keras(first.splits)), ratio)} as printed and "
+        f"by {said(over_seeds(gap_off(one.splits) - gap_off(first.splits)), ratio)} with dropout off"
         for what, one in (("both together", second), ("dropout 0.3 alone", dropout), ("20 more passes alone", passes))
     )
     return Claim(
         "More dropout and more passes close the gap", "I raised dropout from 0.2 to 0.3 and added 20 more passes; the gap closed to about 0.09 vs 0.14.",
         "Paired on division and seed. Closed means smaller by 0.01 at least, the least a number of two decimals shows; the chapter's is 0.03. "
         "The printed gap also shrinks because dropout makes the train loss worse, so both gaps have to.",
-        parts, f"The gap, validation loss less train loss, moves by, {moved}; the chapter's moved by -0.03.", (*beside, *own),
+        parts, f"The gap, validation loss less train loss, moves, {moved}; the chapter's moved by -0.03.", (*beside, *own),
     )  # fmt: skip
 
 

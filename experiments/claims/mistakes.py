@@ -29,7 +29,7 @@ def ruler(clean: Runs, leaky: Runs, ratio: float) -> Claim:
         "Mistake 1: scaling before the split flatters, slightly", "The exam pile helps set the ruler [...] My reported accuracy was slightly fake.",
         "The same divisions, seeds and recipe, scaled by all rows or by the train rows. Slightly fake: by more than 1 case in 1000 and at most 1 in 100.",
         (mean_within("held-out accuracy, scaled by all rows less by train rows", change, Region(SEEN, 0.01), Design(0.004, 0.001), ratio),),
-        f"Scaled by all rows the accuracy is higher by {said(change, ratio)} on average; one network's moves by "
+        f"Scaling by all rows moves the accuracy by {said(change, ratio)} on average; one network's moves by "
         f"{said(over_seeds(np.abs(leaky.accuracy - clean.accuracy)), ratio)}, up or down.",
         (("the same, over divisions of this table alone", replace(mean_band(change), varied="splits")),
          ("held-out log loss, the same difference", mean_band(loss, ratio=ratio))),

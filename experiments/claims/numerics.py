@@ -82,9 +82,9 @@ def unscaled(start: Array, y: Array, trained: Array, scaled: Array) -> Claim:
         "happens to one start in twenty.",
         (share_within("share of starts with a score past e^88", past, Region(low=0.05), Design(0.5, parts=2), "seeds"),
          share_within("share of starts whose loss is nan", nan, Region(low=0.05), Design(0.5, parts=2), "seeds")),
-        f"The median start's largest score is {np.median(np.abs(start).max(axis=1)):.0f} in size. With a loss computed from the score, as libraries do, nothing is "
-        f"nan: trained on raw rows all the same, {np.isfinite(trained).sum()} of {len(trained)} networks end with an accuracy, {said(trained - scaled)} "
-        "from that on scaled rows.",
+        f"The median start's largest score is {np.median(np.abs(start).max(axis=1)):.0f} in size. With a loss computed from the score, as libraries do, "
+        f"{np.isfinite(trained).sum()} of {len(trained)} networks trained on raw rows all the same come to an end; their accuracy differs from that on scaled "
+        f"rows by {said(trained - scaled)}.",
         (("accuracy, raw less scaled rows", change),),
     )  # fmt: skip
 
