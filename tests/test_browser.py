@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from test_claims import SAMPLED
 from test_study import ROOT, SMALL, cli, command
 
+from experiments.claims.trials import summary
 from experiments.report import figures
+from experiments.report.render import write_claims
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = [
@@ -140,6 +143,30 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("walked")
     assert cli(folder, "walk") == 0
     return folder / "walk" / "walk.html"
+
+
+# The claims
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desk", "dark"), ("phone", "light")])
+def test_the_claims_fit_and_fetch_nothing(browser: Browser, tmp_path: Path, size: str, scheme: str) -> None:
+    """A few of those of planted worlds, half of them true."""
+    width, height = SIZES[size]
+    made = write_claims(summary([claim(place % 2 == 0, 20) for place, claim in enumerate(SAMPLED[::6])], 20), tmp_path)
+    tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    heard: list[str] = []
+    tab.on("request", lambda request: heard.append(request.url))
+    tab.on("console", lambda message: heard.append(message.text))
+    tab.goto(made.as_uri())
+    assert heard == [made.as_uri()]
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the window"
+    assert tab.locator(".verdict").bounding_box()["y"] < height
+    pictures = tab.locator("figure svg").all()
+    assert len(pictures) == len(SAMPLED[::6])
+    for picture in pictures:
+        no_words_overlap(picture.bounding_box(), tab.evaluate(BOXES, picture.element_handle()))
+        assert picture.bounding_box()["width"] > 450, "its words can be read on a phone too"
+    tab.close()
 
 
 # The pictures
