@@ -19,11 +19,11 @@ typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter comman
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case walk report ui witness claims simulate test bench torture check audit lock backup clean
+.PHONY: help setup try study case walk report ui witness claims published simulate test bench torture check audit lock backup clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
 	@echo; echo "  Any setting can follow: make study TRIALS=64 DESIGN=sobol; all of them: make study HELP=1"
 
 setup: $(READY) ## the virtual environment, from the lock (DEVICE=gpu: with CUDA); study and test do it too
@@ -51,6 +51,9 @@ witness: $(READY) ## the chapter's own Keras code over 30 seeds, against the net
 
 claims: $(READY) ## what the chapter says, each claim tried, with a verdict and its bands (minutes; DIVISIONS=100)
 	@$(PY) -m experiments claims $(typed)
+
+published: $(READY) ## published results on their own protocols, four ways to divide, seed 42 among others (minutes; after make study)
+	@$(PY) -m experiments published $(typed)
 
 simulate: $(READY) ## how often every band holds and every rule cries wolf, by simulation (minutes)
 	@$(PY) -m experiments simulate $(typed)

@@ -68,6 +68,9 @@ Train and validation cases only: the test part is sealed. Exit codes: 0 every sl
     "simulate": "At the sizes of the default study: its test cases, confirmation seeds and fresh divisions. STUDIES=400.",
     "bench": "Peers and we in turns, minutes; keep the machine quiet meanwhile. ROUNDS=5, STUDIES=0 leaves out the whole studies.",
     "claims": "On fresh divisions of the train and validation rows; the sealed test is not touched. Four minutes on two cores. DIVISIONS=100.",
+    "published": """What others printed about the Wisconsin table (and the four ways in which the chapter may have divided it, and its split seed
+among 200 others), each on its own protocol, with a verdict and bands. All rows are divided anew, so the test of the default
+study has to be open: make study first. The ledger then counts all rows as read. A few minutes on two cores. DIVISIONS=100.""",
     "witness": "Sequential, compile, fit, as printed, once per seed: minutes. KERAS_BACKEND=jax is the faster engine.",
     "backup": "Databases through SQLite's own backup, then artifacts, reports and the ledger; a study may run meanwhile. TO=FOLDER.",
     "clean": "mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.",
@@ -82,6 +85,7 @@ LEFT = {
     "study": GOES_ON, "try": GOES_ON,
     "report": "everything stored is kept; the same command begins anew",
     "case": "everything stored is kept; the same command begins anew",
+    "published": "no page is written before its end; the same command begins anew",
     "backup": "a copy is there whole or not at all; the same command makes one",
     "clean": "what is still there goes with the same command; the ledger of openings stays",
     "ui": "everything stored is kept; the same command opens the pages",
@@ -204,6 +208,9 @@ def _parser() -> _Parser:
     )
     _verb(known, "simulate", verbs.simulate).add_argument("--studies", default="400", help="simulated studies (400)")
     _verb(known, "claims", verbs.claims).add_argument("--divisions", default="100", help="fresh divisions (100)")
+    _verb(known, "published", verbs.published).add_argument(
+        "--divisions", default="100", help="fresh divisions a protocol (100)"
+    )
     timed = _verb(known, "bench", verbs.bench)
     timed.add_argument("--rounds", default="5", help="rounds over which medians are taken (5)")
     timed.add_argument("--studies", type=_truth, default=True, metavar="1", help="0 leaves out the whole studies (1)")

@@ -4,6 +4,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -173,7 +174,7 @@ class Screen:
                 band = f"{found(part['band'])}; right if {part['right']} ({over(part['band'])}{power})"
                 grid.add_row(Text(said, style="dim"), Text.assemble(part["what"], "\n", (band, "dim")))
         self.out.print(grid, soft_wrap=False)
-        self.out.print(f"\n{facts['summary']}\nPage:   {page} (and claims.json)", markup=False)
+        self.out.print(f"\n{facts['summary']}\nPage:   {page} (and {Path(page).stem}.json)", markup=False)
 
     def simulated(self, found: "Sequence[Simulated]") -> None:
         """How often each band held and each rule cried wolf."""

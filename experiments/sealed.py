@@ -78,6 +78,10 @@ class Ledger:
         """The opening a study with this fingerprint made, if it did."""
         return next((one for one in self.openings() if one.fingerprint == fingerprint), None)
 
+    def of_test(self, test: str) -> Opening | None:
+        """The first opening of these test rows, by anyone who shares this ledger."""
+        return next((one for one in self.openings() if one.test == test), None)
+
     def total(self, test: str) -> int:
         """How often these test rows were opened, by anyone who shares this ledger."""
         return sum(one.test == test for one in self.openings())
@@ -114,6 +118,10 @@ class Ledger:
     def rehearsals(self, opening: Opening) -> list[int]:
         """How many fresh divisions a study made, each time it made more."""
         return [one["splits"] for one in self._events() if one["event"] == "rehearsed" and one["id"] == opening.id]
+
+    def redrawn(self, opening: Opening, by: str) -> None:
+        """Note, before it happens, that a command which is no study redraws the whole table of an opening. Once is enough."""
+        self._note_once("rehearsed", {"id": f"{by}/{opening.id}", "data": opening.data, "table": opening.table})
 
     def _note_once(self, event: str, entry: dict[str, object]) -> None:
         if not any(one["event"] == event and one["id"] == entry["id"] for one in self._events()):

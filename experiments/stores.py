@@ -106,7 +106,12 @@ def _copy_database(path: Path, to: Path) -> None:
 
 OURS = ("mlflow.db*", "optuna.db*", "artifacts", "reports")
 # Of the other commands; whoever else keeps something in a folder of that name keeps it.
-PAGES = {"walk": ("walk.html",), "claims": ("claims.html", "claims.json"), "bench": ("bench.json", "bench.svg")}
+PAGES = {
+    "walk": ("walk.html",),
+    "claims": ("claims.html", "claims.json"),
+    "published": ("published.html", "published.json"),
+    "bench": ("bench.json", "bench.svg"),
+}
 
 
 def clean(home: Path) -> None:

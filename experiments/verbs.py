@@ -149,6 +149,31 @@ def claims(options: argparse.Namespace) -> int:
     return 0
 
 
+def published(options: argparse.Namespace) -> int:
+    """make published: published results and the ways to divide the table, each tried on its own protocol, with bands"""
+    count = _whole("DIVISIONS", options.divisions, 20, 1000)
+    home, settings = Path(options.mlruns), read({})
+    from experiments.claims.whole import DIVISIONS, OTHERS, REPEATS, Whole
+    from experiments.identity import make_bench
+    from experiments.published import NAME, opened, summary, trials
+    from experiments.report.render import write_claims
+    from experiments.screen import Screen
+    from experiments.sealed import Ledger
+
+    screen, folder, bench, found = Screen(), home / NAME, make_bench(settings), []
+    opening = opened(Ledger(home), bench)
+    whole = Whole(bench, opening, count, REPEATS * count // DIVISIONS, OTHERS * count // DIVISIONS)
+    folder.mkdir(exist_ok=True)
+    tries = trials(whole)
+    with screen.progress(NAME, len(tries), 0) as bar:
+        for trial in tries:
+            found.append(trial())
+            bar.advance(1, found[-1].title)
+    facts = summary(found, whole)
+    screen.claims(facts, str(write_claims(facts, folder, NAME)))
+    return 0
+
+
 def simulate(options: argparse.Namespace) -> int:
     """make simulate: how often every band holds and every rule cries wolf, in studies whose truth is known"""
     studies = _whole("STUDIES", options.studies, 20)

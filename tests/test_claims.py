@@ -347,6 +347,8 @@ def test_the_power_of_shares_and_deviations_too() -> None:
     assert np.mean([part.verdict == HOLDS for part in shares]) == pytest.approx(shares[0].power, abs=0.05)
     spreads = [deviation_within("", one, Region(0.8, 1.2), Design(1.0)) for one in draws(studies, n)]
     assert np.mean([part.verdict == HOLDS for part in spreads]) == pytest.approx(spreads[0].power, abs=0.05)
+    below = [deviation_within("", one, Region(high=1.2), Design(1.0)) for one in draws(studies, n)]
+    assert np.mean([part.verdict == HOLDS for part in below]) == pytest.approx(below[0].power, abs=0.05)
     assert 0.1 < shares[0].power < 0.99
     assert 0.1 < spreads[0].power < 0.99
 
@@ -397,10 +399,10 @@ def test_the_slope_at_a_relu_exit_is_the_slope(parts: Split) -> None:
 
 @pytest.fixture(scope="module")
 def small(data: Dataset, parts: Split) -> World:
-    return World(_bench(data, parts), count=2, own=16)
+    return World(bench(data, parts), count=2, own=16)
 
 
-def _bench(data: Dataset, parts: Split) -> Bench:
+def bench(data: Dataset, parts: Split) -> Bench:
     return Bench(data, parts, load_backend("compiled"), BackendSettings("compiled", "float32", "", "auto", "seeded"))
 
 
@@ -466,7 +468,7 @@ def test_no_claim_depends_on_a_sealed_row(tried: list[Claim], data: Dataset, par
     X = data.X.copy()
     X[parts.test_rows] = draws(len(parts.test_rows), X.shape[1], sd=1e3)
     other = replace(data, X=X)
-    again = [trial() for trial in trials(World(_bench(other, split(other)), count=2, own=16))]
+    again = [trial() for trial in trials(World(bench(other, split(other)), count=2, own=16))]
     for one, same in zip(facts(tried), facts(again), strict=True):
         if one["title"].startswith("437,162"):
             one |= {"beside": [], "reading": ""}

@@ -27,6 +27,7 @@ ELSEWHERE = (
     "witness",
     "audit",
     "claims",
+    "published",
 )  # too long, or never ending: each has its own tests
 MAKE = f"""set -e
 make() {{

@@ -148,7 +148,7 @@ def deviation_within(what: str, values: Array, region: Region, design: Design, v
     low, high = deviation_ends(1.0, len(values), coverage_of(design.parts))
     scale = (len(values) - 1) / design.truth**2
     power = max(0.0, chi2.cdf(scale * (region.high / high) ** 2, len(values) - 1)
-                - chi2.cdf(scale * (region.low / low) ** 2, len(values) - 1))  # fmt: skip
+                - chi2.cdf(scale * (max(region.low, 0.0) / low) ** 2, len(values) - 1))  # fmt: skip
     return Part(what, region, deviation_band(values, coverage_of(design.parts), varied), design.truth, float(power))
 
 

@@ -75,6 +75,7 @@ def trials(world: World) -> list[Callable[[], Claim]]:
     ]
 
 
+SOURCE = 'Rahul Rai, "Rolling Downhill by Hand", 2026.'
 RULE = (
     "A part of a claim holds when its band lies wholly where the chapter is right (margin included, fixed beforehand), does not hold when it lies "
     "wholly outside, and cannot be told when it crosses the border or networks diverged. Each of the two is wrong at most once in twenty; a claim "
@@ -90,7 +91,15 @@ def summary(found: Sequence[Claim], divisions: int) -> dict[str, Any]:
     )
     where = (f"Tried on {divisions} fresh divisions of the train and validation rows of the default study's split, {SEEDS} networks on each, and on {OWN} seeds of "
              "the split itself; its sealed test was not read.")  # fmt: skip
-    return {"summary": told, "where": where, "rule": RULE, "divisions": divisions, "claims": facts(found)}
+    return {
+        "title": "The chapter's claims, tried",
+        "source": SOURCE,
+        "summary": told,
+        "where": where,
+        "rule": RULE,
+        "divisions": divisions,
+        "claims": facts(found),
+    }
 
 
 def _long(dropout: float) -> Recipe:

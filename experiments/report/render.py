@@ -96,18 +96,18 @@ def write_walk(found: Walk, folder: Path) -> Path:
     return folder / "walk.html"
 
 
-def write_claims(facts: Mapping[str, Any], folder: Path) -> Path:
-    """The claims as one page and as JSON beside it. Returns the page."""
+def write_claims(facts: Mapping[str, Any], folder: Path, name: str = "claims") -> Path:
+    """Claims as one page and as JSON beside it, both of that name. Returns the page."""
     pictures = {}
     for one in facts["claims"]:
         sampled = [part for part in one["parts"] if part["band"]["kind"] != "exact"]
         if sampled:
             pictures[one["title"]] = _inline(figures.margins(sampled))
     template = _environment(escape=True).get_template("claims.html.j2")
-    page = template.render(facts=facts, pictures=pictures, title="The chapter's claims, tried")
-    write_whole(folder / "claims.json", to_json(facts).encode())
-    write_whole(folder / "claims.html", page.encode())
-    return folder / "claims.html"
+    page = template.render(facts=facts, pictures=pictures, title=facts["title"])
+    write_whole(folder / f"{name}.json", to_json(facts).encode())
+    write_whole(folder / f"{name}.html", page.encode())
+    return folder / f"{name}.html"
 
 
 HOW_TO_READ_STORIES = (

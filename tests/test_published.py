@@ -1,0 +1,341 @@
+"""Published results: the arithmetic behind printed figures, planted worlds in which each claim is true or false, and the seal."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_claims import bench
+from test_study import ROOT, cli, command
+
+from experiments.claims import protocols, published
+from experiments.claims.claim import FAILS, HOLDS, OPEN, Claim
+from experiments.claims.published import AGARAP, Reread, count_of, fewest, smallest_exam
+from experiments.claims.whole import FOLDS, PROTOCOLS, Answers, LeastSlack, Whole, fitted, regression
+from experiments.published import NAME, opened, summary, trials
+from experiments.report.render import write_claims
+from experiments.sealed import Ledger
+from experiments.settings import Refusal
+from handnet import Dataset, split
+from handnet.data import Array
+from handnet.draws import SIMULATION, generator
+from handnet.recipe import Recipe
+from handnet.splits import Split
+
+MANY, FEW, CASES = 150, 2, 570
+
+
+def draws(*shape: int, seed: int = 0, sd: float = 1.0) -> Array:
+    return sd * generator(seed, SIMULATION).standard_normal(shape)
+
+
+def answers(accuracy: float, exams: int, sd: float = 0.005, seed: int = 0, cases: int = CASES) -> Answers:
+    """Four networks on each exam, of about this accuracy; sd: from exam to exam."""
+    shares = accuracy + draws(exams, 1, seed=seed, sd=sd) + draws(exams, 4, seed=seed + 1, sd=sd / 10)
+    y = np.arange(cases) % 2
+    right = np.arange(cases) < np.round(np.clip(shares, 0, 1) * cases)[..., None]
+    return Answers(list(np.where(right == (y == 1), 1.0, -1.0)), [y] * exams)
+
+
+# The arithmetic
+
+
+def test_the_printed_result_is_of_readings_and_not_of_patients() -> None:
+    """Each number the paper prints comes out, to its last digit, of the visits of a loop that cuts its slices short."""
+    visits, steps = AGARAP.visits(), 3000 * 171 // 128
+    assert (steps, steps * 128) == (4007, AGARAP.readings)
+    every = np.concatenate([np.arange(171)[(step * 128) % 171 :][:128] for step in range(steps)])
+    assert np.array_equal(visits, np.bincount(every))
+    assert (visits.sum(), visits.min(), visits.max()) == (321_772, 24, 2999)
+    assert AGARAP.accuracy * visits.sum() == pytest.approx(318_678, abs=1e-6)
+    assert AGARAP.errors() == (1487, 1607)
+    assert sum(AGARAP.errors()) == 321_772 - 318_678
+    reads = (round(1487 / AGARAP.rates[0]), round(1607 / AGARAP.rates[1]))
+    assert sum(reads) == 321_772
+    assert [round(100 * wrong / read, 6) for wrong, read in zip((1487, 1607), reads, strict=True)] == [
+        1.267042,
+        0.786157,
+    ]
+
+
+def test_at_least_four_patients_were_wrong() -> None:
+    visits = set(AGARAP.visits().tolist())
+    assert 1487 not in visits
+    assert not any(a + b == 1487 for a, b in combinations(AGARAP.visits().tolist(), 2))
+    assert AGARAP.least_wrong() == 4
+
+
+@pytest.mark.parametrize("total", range(1, 30))
+def test_fewest_is_what_trying_every_choice_finds(total: int) -> None:
+    counts = np.array([2, 3, 3, 7, 11])
+    found = [len(some) for size in range(6) for some in combinations(counts, size) if sum(some) == total]
+    if found:
+        assert fewest(total, counts) == min(found)
+    else:
+        with pytest.raises(ValueError, match=f"sum to {total}"):
+            fewest(total, counts)
+
+
+def test_percentages_are_counts() -> None:
+    assert [count_of(one, 569) for one in published.WEKA.values()] == [529, 550, 556, 546, 530]
+    assert None in [count_of(one, 568) for one in published.WEKA.values()]
+    assert smallest_exam(97.5, 100.0, 98.73) == (39, 40, 39, 39)
+    with pytest.raises(ValueError, match="no exam"):
+        smallest_exam(97.5, 100.0, 97.0)
+
+
+def test_the_plane_of_least_slack_separates_when_a_plane_can() -> None:
+    X, y = draws(60, 3), np.arange(60) % 2
+    apart = X + 2.0 * np.outer(np.where(X @ [1, 2, -1] > 0, 1, -1), [1, 2, -1])
+    sides = (X @ [1, 2, -1] > 0).astype(int)
+    assert np.array_equal(LeastSlack().fit(apart, sides).decision_function(apart) > 0, sides == 1)
+    assert ((LeastSlack().fit(X, y).decision_function(X) > 0) == (y == 1)).mean() < 1
+    apart[7], sides[7] = apart[sides == 1].mean(axis=0), 0  # one case amid the others: it alone is wrong
+    assert ((LeastSlack().fit(apart, sides).decision_function(apart) > 0) == (sides == 1)).sum() == 59
+
+
+# Planted worlds
+
+
+def folds_of_the_authors(true: bool, n: int) -> Claim:
+    return published.folds_of_the_authors(answers(0.975, n), answers(0.975 if true else 0.93, n, seed=5))
+
+
+def plane(true: bool, n: int) -> Claim:
+    return published.plane(answers(0.975 if true else 0.93, n), answers(0.97, n))
+
+
+def new_patients(true: bool, n: int) -> Claim:
+    return published.new_patients(n if true else n * 8 // 10, n)
+
+
+def one_pooled(true: bool, n: int) -> Claim:
+    """Another cross-validation moves the figure by a third of a point, or by two points."""
+    spread = draws(n, sd=0.003 if true else 0.02)
+    found = [answers(0.97 + float(one), FOLDS, sd=0.0) for one in spread]
+    both = Answers([z for one in found for z in one.logits], [y for one in found for y in one.y])
+    return published.one_pooled(both, both, published.WEKA, 569)
+
+
+def radial(true: bool, n: int) -> Claim:
+    return published.radial(answers(0.893 if true else 0.975, n))
+
+
+def one_small_exam(true: bool, n: int) -> Claim:
+    networks = answers(0.987 if true else 0.93, n, cases=790)
+    return published.one_small_exam((39, 40, 39, 39), networks, networks, 79 / 490)
+
+
+def no_better_than_a_line(true: bool, n: int) -> Claim:
+    return published.no_better_than_a_line(answers(0.975, n), answers(0.975 if true else 0.93, n, seed=5))
+
+
+def _protocols_agree(true: bool, n: int, ratio: float) -> Claim:
+    """The same under all four; or stratifying is worth three points."""
+    accuracy = {
+        one: 0.97 - 0.03 * (not true and not one[0]) + draws(n, 4, seed=place, sd=0.005)
+        for place, one in enumerate(PROTOCOLS)
+    }
+    return protocols.protocols_agree(
+        accuracy, {one: np.full((n, 2), 42) for one in PROTOCOLS}, "341 / 114 / 114", ratio
+    )
+
+
+def protocols_agree(true: bool, n: int) -> Claim:
+    return _protocols_agree(true, n, 0.0)
+
+
+def protocols_agree_elsewhere(true: bool, n: int) -> Claim:
+    return _protocols_agree(true, n, 1 / 3)
+
+
+def lucky_in_accuracy(true: bool, n: int) -> Claim:
+    return protocols.lucky(
+        "accuracy", 0.99 + draws(4, sd=0.001) if true else draws(4) * 0.001 + 0.97, 0.97 + draws(n, 4, sd=0.005), 1
+    )
+
+
+def lucky_in_log_loss(true: bool, n: int) -> Claim:
+    return protocols.lucky(
+        "log loss", 0.05 + draws(4, sd=0.001) if true else draws(4) * 0.001 + 0.08, 0.08 + draws(n, 4, sd=0.005), -1
+    )
+
+
+PLANTED = [folds_of_the_authors, plane, new_patients, one_pooled, radial, one_small_exam, no_better_than_a_line, protocols_agree,
+           protocols_agree_elsewhere, lucky_in_accuracy, lucky_in_log_loss]  # fmt: skip
+
+
+@pytest.mark.parametrize("claim", PLANTED, ids=lambda one: one.__name__)
+def test_a_planted_result_is_recognised(claim: Callable[[bool, int], Claim]) -> None:
+    """True: holds. False: does not hold. True, but too little data: cannot be told."""
+    assert (claim(True, MANY).verdict, claim(False, MANY).verdict) == (HOLDS, FAILS)
+    assert claim(True, FEW).verdict == OPEN
+
+
+def test_planted_results_of_what_is_counted() -> None:
+    """A loop that reads every row as often as every other prints an accuracy of patients; a plane separates, or misses two."""
+    fair = Reread(170 / 171, (1 / 64, 0.0), 513_000, 171, 171, 3000)
+    networks = answers(0.975, MANY, cases=171)
+    assert set(fair.visits().tolist()) == {3000}
+    assert published.read_in_slices(fair, networks, networks).verdict == HOLDS
+    assert published.read_in_slices(AGARAP, networks, networks).verdict == FAILS
+    assert published.separable(569, 569, networks).verdict == HOLDS
+    assert published.separable(567, 569, networks).verdict == FAILS
+
+
+def test_wrong_cases_at_the_end_of_the_table_count_more_in_that_loop() -> None:
+    """The first rows of the test part are read least: networks wrong on them alone look better by the loop than they are."""
+    right = np.arange(171)[:, None] >= np.array([10] * 5)
+    late, early = (
+        Answers([np.where(one, 1.0, -1.0)[None] for one in wrong.T], [np.ones(171, int)] * 5)
+        for wrong in (~right[::-1] ^ True, right)
+    )
+    bands = [dict(published.read_in_slices(AGARAP, one, one).beside)["by that loop less once"] for one in (late, early)]
+    differences = [band.centre("median") for band in bands]
+    weight = AGARAP.visits() / AGARAP.visits().sum()
+    assert differences == pytest.approx([weight[:-10].sum() - 161 / 171, weight[10:].sum() - 161 / 171])
+    assert differences[0] != pytest.approx(differences[1], abs=0.01)
+
+
+def test_a_network_that_diverged_silences_its_claim() -> None:
+    networks = answers(0.975, MANY)
+    networks.logits[3][1] = np.nan
+    assert published.folds_of_the_authors(networks, answers(0.975, MANY)).verdict == OPEN
+    assert np.isnan(networks.pooled()).tolist()[0] == [False, True, False, False]
+    others = 0.97 + draws(MANY, 4, sd=0.005)
+    others[5, 2] = np.nan
+    assert protocols.lucky("accuracy", 0.99 + draws(4, sd=0.001), others, 1).verdict == OPEN
+
+
+def test_a_tie_is_neither_worse_nor_better() -> None:
+    own, others = np.full(4, 0.97), np.full((MANY, 4), 0.97)
+    assert protocols.lucky("accuracy", own, others, 1).parts[0].band.centre("share") == 0.5
+
+
+# All rows
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, parts: Split) -> Path:
+    """A folder in whose ledger the test rows of the default split were opened."""
+    home = tmp_path_factory.mktemp("published")
+    parts.test.open(recorder(Ledger(home), parts))
+    return home
+
+
+def recorder(ledger: Ledger, parts: Split, study: str = "wisconsin") -> Callable[[str], Any]:
+    return ledger.recorder(
+        study,
+        study,
+        ["a"],
+        trials=1,
+        seeds=2,
+        data="wisconsin",
+        table="t",
+        cases=[str(case) for case in parts.test.case_ids],
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(home: Path, data: Dataset, parts: Split) -> Whole:
+    ours = bench(data, parts)
+    return Whole(ours, opened(Ledger(home), ours), count=2, repeats=2, others=3)
+
+
+def test_folds_hold_every_row_out_once_and_scale_by_train_rows(whole: Whole, data: Dataset) -> None:
+    assert len(whole.folds) == 2 * FOLDS
+    for low in (0, FOLDS):
+        held = np.concatenate([one.held.X[:, 0] * 0 + one.held.y for one in whole.folds[low : low + FOLDS]])
+        assert (len(held), held.sum()) == (len(data.y), data.y.sum())
+    assert not np.array_equal(whole.folds[0].held.X, whole.folds[FOLDS].held.X), "each repetition has folds of its own"
+    for one in whole.folds:
+        assert np.abs(one.train.X.mean(axis=0)).max() < 1e-9
+        assert len(one.train.y) + len(one.held.y) == len(data.y)
+    answered = fitted(whole.folds, regression)
+    right = [((z[0] > 0) == (y == 1)).sum() for z, y in zip(answered.logits, answered.y, strict=True)]
+    assert answered.pooled()[:, 0] == pytest.approx([sum(right[:FOLDS]) / 569, sum(right[FOLDS:]) / 569])
+
+
+def test_a_leak_is_made_on_purpose_and_only_then(whole: Whole) -> None:
+    for clean, leaky in zip(whole.single(0.3), whole.single(0.3, leaky=True), strict=True):
+        assert (len(clean.held.y), clean.held.y.sum()) == (171, 64), (
+            "the paper's rates of 1/64 and 1/107 are of such a part"
+        )
+        assert np.abs(clean.train.X.mean(axis=0)).max() < 1e-9
+        assert np.abs(np.concatenate([leaky.train.X, leaky.held.X]).mean(axis=0)).max() < 1e-9
+        assert np.array_equal(clean.held.y, leaky.held.y)
+    assert all(len(one.held.y) == 79 for one in whole.single(79))
+
+
+def test_no_network_learns_from_the_rows_it_is_graded_on(whole: Whole) -> None:
+    one = whole.single(0.3)[0]
+    noise = one._replace(held=one.held._replace(X=draws(*one.held.X.shape)))
+    same = one._replace(held=one.held._replace(X=np.concatenate([one.held.X[:5], noise.held.X[5:]])))
+    found = [whole.networks([exam]).logits[0][:, :5] for exam in (one, same)]
+    assert np.array_equal(*found)
+    assert np.isnan(
+        whole.networks([one], Recipe(optimizer="sgd", learning_rate=1e9, epochs=2)).scores("accuracy")
+    ).all()
+
+
+def test_every_result_is_tried_and_told(whole: Whole, tmp_path: Path) -> None:
+    found = [trial() for trial in trials(whole)]
+    page = write_claims(summary(found, whole), tmp_path, NAME)
+    stored = json.loads((tmp_path / "published.json").read_text())
+    assert [one["verdict"] for one in stored["claims"]] == [one.verdict for one in found]
+    assert len({one.title for one in found}) == len(found) == 13
+    for one in found:
+        assert f'<span class="soft">{one.verdict}</span></h2>' in page.read_text()
+    assert "341 / 114 / 114 in each" in found[9].tried
+    assert found[3].verdict == HOLDS, "a linear program finds the plane that wdbc.names says there is"
+    malignant = dict(found[9].beside)
+    assert malignant["malignant among test cases, stratified, test first"].low == 42
+    own = whole.networks(whole.studys([42])).scores("accuracy")[0]
+    assert f"Seed 42 has {own.mean():.3f} [" in found[11].reading, "its own division is the study's"
+
+
+# The seal
+
+
+def test_nothing_is_divided_while_the_test_is_sealed(data: Dataset, parts: Split, tmp_path: Path, capsys: Any) -> None:
+    with pytest.raises(Refusal, match="still sealed"):
+        opened(Ledger(tmp_path), bench(data, parts))
+    assert cli(tmp_path, "published") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ledger_is_told_once_and_remembers(data: Dataset, parts: Split, tmp_path: Path) -> None:
+    """A study that comes later, on another split, learns that all its test cases have been read; the one before is as it was."""
+    ledger = Ledger(tmp_path)
+    parts.test.open(recorder(ledger, parts))
+    first = opened(ledger, bench(data, parts))
+    assert opened(ledger, bench(data, parts)) == first
+    assert ledger.path.read_text().count('"rehearsed"') == 1
+    assert ledger.rehearsals(first) == [], "the study itself has made no fresh divisions"
+    other = split(data, seed=7)
+    other.test.open(recorder(ledger, other, "later"))
+    assert [one.seen_before for one in ledger.openings()] == [0, 114]
+
+
+def test_ctrl_c_ends_with_a_sentence_that_is_true(home: Path) -> None:
+    process = subprocess.Popen(command(home, "published"), cwd=ROOT, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # noqa: PLW1509  # fmt: skip
+    while not (home / NAME).exists():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "Stopped: no page is written before its end; the same command begins anew."
+    assert list((home / NAME).iterdir()) == []
+
+
+@pytest.mark.parametrize("bad", ["19", "many", "1001"])
+def test_a_number_of_divisions_that_is_none_is_refused(bad: str, capsys: Any) -> None:
+    assert cli(Path("nowhere"), "published", f"DIVISIONS={bad}") == 2
+    assert capsys.readouterr().err.startswith("handnet: DIVISIONS must be a whole number from 20 to 1000")
