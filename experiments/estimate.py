@@ -10,7 +10,8 @@ import numpy as np
 from experiments.rehearsal import check_divisions
 from experiments.settings import Range, Settings
 from experiments.workers import Bench
-from handnet.encode import GAP, LEVEL, listed
+from handnet.data import listed
+from handnet.encode import GAP, LEVEL
 
 LONG_ENOUGH = 0.5  # seconds of fitting from which the speed is told
 # Seconds to track one network and one run beside it, its figures and case tables drawn: of the default study on two cores,

@@ -60,13 +60,31 @@ class Commit:
                       tuple(content.get("rehearsals", ())), content["data"])  # fmt: skip
 
 
+def check_name(name: str | None) -> None:
+    """That a study may be called so. Raises Refusal."""
+    if name is not None and not NAME.fullmatch(name):
+        raise Refusal(f"NAME must be up to 60 letters, digits, '.', '_' or '-', but is {name!r}.")
+
+
 def make_bench(settings: Settings, data: Dataset | None = None) -> Bench:
     """The data (read now unless it is given), its split and the backend. Raises Refusal when the settings do not fit them."""
     data = data or load(settings)
     try:
-        return bench(settings, data, split(data, **vars(settings.split)))
+        parts = split(data, **vars(settings.split))
+    except ValueError as fault:
+        raise Refusal(f"{settings.data.path}: {fault}" if settings.data.path else str(fault)) from None
+    try:
+        _check_batch(settings, len(parts.train_rows))
+        return bench(settings, data, parts)
     except ValueError as fault:
         raise Refusal(str(fault)) from None
+
+
+def _check_batch(settings: Settings, rows: int) -> None:
+    if settings.network.batch_size > rows:
+        raise ValueError(
+            f"network.batch_size must be at most {rows}, the number of train rows, but is {settings.network.batch_size}."
+        )
 
 
 def make_fingerprint(settings: Settings, bench: Bench) -> str:

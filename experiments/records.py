@@ -22,6 +22,7 @@ from handnet.bands import seed_bands
 from handnet.bands.cases import case_bands
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array, Table
+from handnet.encode import known
 from handnet.grade import gap, grade
 from handnet.recipe import Recipe
 
@@ -138,10 +139,11 @@ class Records:
         p = self.bench.backend.predict(replicas.fit.layers, parts.val.X)[:, :5].astype(np.float64)
         low, high = np.quantile(p, [LOW, HIGH], axis=0)
         learnt = parts.encoder
+        levels, code, fill = known(data, learnt, parts.train_rows)
         weights = to_npz(mean=parts.mean, scale=parts.scale, columns=np.array(data.feature_names), source=learnt.source, kind=learnt.kind,
-                         code=learnt.code, fill=learnt.fill,
-                         levels=np.array([text for texts in data.levels.values() for text in texts], dtype="U"),
-                         level_of=np.array([name for name, texts in data.levels.items() for _ in texts], dtype="U"),
+                         code=code, fill=fill, texts=np.array(list(levels), dtype="U"),
+                         levels=np.array([text for texts in levels.values() for text in texts], dtype="U"),
+                         level_of=np.array([name for name, texts in levels.items() for _ in texts], dtype="U"),
                          **replicas.weights())  # fmt: skip
         return ServedModel(
             "winner", weights, example, pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})

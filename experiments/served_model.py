@@ -24,9 +24,9 @@ class SeedEnsemble(PythonModel):
         self.layers = tuple(Layer(parts[f"weight_{i}"], parts[f"bias_{i}"]) for i in range(depth))
         self.mean, self.scale = parts["mean"], parts["scale"]
         self.columns = [str(name) for name in parts["columns"]]
-        self.levels: dict[str, list[str]] = {}
+        self.levels: dict[str, list[str]] = {str(name): [] for name in parts["texts"]}
         for name, text in zip(parts["level_of"], parts["levels"], strict=True):
-            self.levels.setdefault(str(name), []).append(str(text))
+            self.levels[str(name)].append(str(text))
         self.encode = Encoder(parts["source"], parts["kind"], parts["code"], parts["fill"], (), (), ())
         self.backend = load_backend("numpy", str(self.layers[0].weight.dtype))
 

@@ -17,7 +17,15 @@ import numpy as np
 from experiments import tracking as mlflow_side
 from experiments.analysis import Analysis, Tried, analyse
 from experiments.confirm import baselines, candidates
-from experiments.identity import NAME, Commit, Request, default_name, large_enough, make_bench, make_fingerprint
+from experiments.identity import (
+    Commit,
+    Request,
+    check_name,
+    default_name,
+    large_enough,
+    make_bench,
+    make_fingerprint,
+)
 from experiments.interrupt import Interrupt
 from experiments.milestones import reached
 from experiments.publishing import Publisher
@@ -47,8 +55,7 @@ class Study:
     """One study in one folder. `run` does what is still to be done; `read` only reads."""
 
     def __init__(self, request: Request, clock: Clock, screen: Screen) -> None:
-        if request.name is not None and not NAME.fullmatch(request.name):
-            raise Refusal(f"NAME must be up to 60 letters, digits, '.', '_' or '-', but is {request.name!r}.")
+        check_name(request.name)
         self.request, self.home, self.clock, self.screen = request, request.home, clock, screen
         self.commit: Commit | None = None
         self.analysis: Analysis | None = None

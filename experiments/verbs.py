@@ -64,9 +64,11 @@ def _run(options: argparse.Namespace, base: dict[str, str]) -> int:
 def _check(options: argparse.Namespace, base: dict[str, str]) -> int:
     """What the study would do. Nothing is written."""
     settings, data = _settings(options, base)
+    server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
     from experiments.estimate import preview
-    from experiments.identity import make_bench
+    from experiments.identity import check_name, make_bench
 
+    check_name(options.name)
     for line in preview(settings, make_bench(settings, data)):
         print(visible(line))
     return 0

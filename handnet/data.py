@@ -1,7 +1,7 @@
 """The table of cases a network learns from, with everything needed to name a case and a column again."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+SHOWN = 5  # names or values a sentence lists before it counts the rest
 
 
 class Table(NamedTuple):
@@ -123,6 +124,13 @@ def digest(*parts: Any) -> str:
         hasher.update(f"{'text' if text else array.dtype.str[1:]}{array.shape}".encode())
         hasher.update(data if isinstance(data, bytes) else data.tobytes())
     return hasher.hexdigest()
+
+
+def listed(words: Iterable[str]) -> str:
+    """The first few, and how many more there are."""
+    found = list(words)
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return ", ".join(found[:SHOWN]) + more
 
 
 def wisconsin() -> Dataset:

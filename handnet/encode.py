@@ -4,17 +4,15 @@ All of it is learnt from train rows, by scikit-learn's SimpleImputer and OneHotE
 arrays, so that a model carries it without a pickle; a table of numbers without gaps comes out as it went in, to the bit.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
-from handnet.data import Array, Dataset
+from handnet.data import Array, Dataset, listed
 
 VALUE, LEVEL, GAP = range(3)  # what an input is: the column's value; whether it holds one level; whether it has a gap
-SHOWN = 5  # names a sentence lists before it counts the rest
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,20 @@ def _fill(train: Array, text: Array) -> Array:
     return fill
 
 
+def known(data: Dataset, found: Encoder, train: Array) -> tuple[dict[str, list[str]], Array, Array]:
+    """The levels of each text that train rows have; `code` and `fill` of the encoder as places among these alone. For a model
+    that is kept: the dataset's own lists hold what only sealed rows have."""
+    levels, code, fill = {}, found.code.copy(), found.fill.copy()
+    for name, texts in data.levels.items():
+        column, seen = data.feature_names.index(name), np.unique(_seen(data, name, train))
+        levels[name] = [texts[int(one)] for one in seen]
+        inputs = (found.source == column) & (found.kind == LEVEL)
+        code[inputs] = np.searchsorted(seen, code[inputs])
+        if len(seen) and not np.isnan(fill[column]):
+            fill[column] = np.searchsorted(seen, fill[column])
+    return levels, code, fill
+
+
 def notes(data: Dataset, found: Encoder, train: Array, val: Array) -> tuple[str, ...]:
     """What was done to the table, a sentence each: when it was read, and by the encoder. train, val: row numbers; the
     sealed rows are not looked at."""
@@ -110,6 +122,10 @@ def notes(data: Dataset, found: Encoder, train: Array, val: Array) -> tuple[str,
                     f"input of their own: {listed(gaps)}.")  # fmt: skip
     unseen = [f"{name!r} ({count})" for name in data.levels
               if (count := int((~np.isin(_seen(data, name, val), _seen(data, name, train))).sum()))]  # fmt: skip
+    told = _tells(data, found, train)
+    if told:
+        said.append(f"Tells the classes apart by itself in all {len(train)} train rows: {listed(map(repr, told))}; what is known only after "
+                    "the label must be left out.")  # fmt: skip
     if unseen:
         said.append(f"Validation cases with a level no train row has, which is none of the inputs: {listed(unseen)}.")
     return tuple(said)
@@ -134,14 +150,21 @@ def _together(data: Dataset) -> list[str]:
     return said
 
 
+def _tells(data: Dataset, found: Encoder, train: Array) -> list[str]:
+    """The columns of which one input, cut at one place, divides the train rows by their labels; or of which every level has one label."""
+    X, positive = found(data.X[train]), data.y[train] == 1
+    ones, zeros = X[positive], X[~positive]
+    apart = (ones.min(axis=0) > zeros.max(axis=0)) | (ones.max(axis=0) < zeros.min(axis=0))
+    columns = set(found.source[apart].tolist())
+    for name in data.levels.keys() - set(found.left_out):
+        column = data.feature_names.index(name)
+        cells = np.where(np.isnan(data.X[train, column]), found.fill[column], data.X[train, column])
+        if not set(cells[positive]) & set(cells[~positive]):
+            columns.add(column)
+    return [name for column, name in enumerate(data.feature_names) if column in columns]
+
+
 def _seen(data: Dataset, name: str, rows: Array) -> Array:
     """The levels of a column in these rows, without gaps."""
     values = data.X[rows, data.feature_names.index(name)]
     return values[~np.isnan(values)]
-
-
-def listed(words: Iterable[str]) -> str:
-    """The first few, and how many more there are."""
-    found = list(words)
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return ", ".join(found[:SHOWN]) + more

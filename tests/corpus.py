@@ -1,5 +1,6 @@
 """Bad input, as data: each row is what is given and what the one sentence must say. tests/test_corpus.py runs them."""
 
+import gzip
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -62,7 +63,8 @@ TABLES = [
     Bad("Latin-1 in a name", SOUND.replace(b"radius", b"f\xfcnf"), ["line 1 is not UTF-8", "0xfc", "Latin-1"]),
     Bad("Latin-1 in a cell", SOUND.replace(b"0017,", b"M\xe9l,"), ["line 19 is not UTF-8", "0xe9"]),
     Bad("a NUL byte", SOUND.replace(b"0017,", b"0017\0,"), ["line 19 holds a NUL byte"]),
-    Bad("a workbook", b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0" + bytes(range(256)), ["NUL byte"]),
+    Bad("a workbook", b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0" + bytes(range(256)), ["packed (zip", "save the table as CSV UTF-8"]),
+    Bad("compressed", gzip.compress(SOUND), ["packed (gzip)", "unpack it"]),
     Bad("an image", b"\x89PNG\r\n\x1a\n\xff\xd8" * 30, ["line 1 is not UTF-8"]),
     # the separator
     Bad("semicolons", SOUND.replace(b",", b";"), ["separated by ';'", "commas or tabs"]),
@@ -75,6 +77,8 @@ TABLES = [
     Bad("a column twice but for blanks", SOUND.replace(b"texture", b" radius "), ["called 'radius'"]),
     Bad("row numbers without a name", b"".join(b"7," * (n > 0) + b"," * (n == 0) + one for n, one in enumerate(SOUND.splitlines(True))),
         ["column 1 has no name", "without row numbers"]),
+    Bad("row numbers as pandas calls them", SOUND.replace(b"stage", b"Unnamed: 0"), ["the column 'Unnamed: 0'", "row numbers", "index=False"]),
+    Bad("row numbers as Parquet calls them", SOUND.replace(b"stage", b"__index_level_0__"), ["'__index_level_0__'", "leave it out"]),
     Bad("a name missing", SOUND.replace(b"texture", b""), ["column 3 has no name"]),
     Bad("a title above the header", b"Wisconsin 1995\n" + SOUND, ["line 2 has 5 cells where the header has 1"]),
     # the shape
@@ -88,6 +92,9 @@ TABLES = [
     # the target
     Bad("no such target", SOUND, ["no column 'diagnosis' for the target", "'patient', 'radius'"], target="diagnosis"),
     Bad("a target misspelt", SOUND, ["no column 'textur' for the target", "did you mean 'texture'"], target="textur"),
+    Bad("a target with other accents", SOUND.replace(b"y\n", "e\u0301\n".encode(), 1), ["no column '\u00e9'", "looks the same", "copy the name"],
+        target="\u00e9"),
+    Bad("a label with other accents", SOUND.replace(b"M\n", "e\u0301\n".encode()), ["positive label '\u00e9'", "looks the same"], positive="\u00e9"),
     Bad("one label", column("y", "M"), ["two labels", "only the label 'M' (40)"]),
     Bad("three labels", table(y_5="X"), ["3 labels", "'X' (1)"]),
     Bad("labels in two spellings", table(y_5="m"), ["3 labels", "'m' (1)"]),
@@ -103,12 +110,13 @@ TABLES = [
     Bad("no such id", SOUND, ["no column 'Patient' for the id", "did you mean 'patient'"], id="Patient"),
     Bad("the id is the target", SOUND, ["both the target and the id"], id="y"),
     Bad("an id twice", table(patient_9="0003"), ["the id '0003' stands on lines 5 and 9"]),
-    Bad("an id missing", table(patient_9=""), ["line 9 has no id in column 'patient'"]),
+    Bad("an id missing", table(patient_9=""), ["line 9 has no id", "column 'patient' holds ''"]),
+    Bad("an id that stands for none", table(patient_9="NA"), ["line 9 has no id", "column 'patient' holds 'NA'"]),
     # the groups
     Bad("no such group", SOUND, ["no column 'Stage' for the group", "did you mean 'stage'"], more=["GROUP=Stage"]),
     Bad("the group is the id", SOUND, ["both the id and the group"], more=["GROUP=patient"]),
     Bad("the group is the target", SOUND, ["both the target and the group"], more=["GROUP=y"]),
-    Bad("a group missing", table(stage_9="NA"), ["line 9 has no group in column 'stage'"], more=["GROUP=stage"]),
+    Bad("a group missing", table(stage_9="NA"), ["line 9 has no group", "column 'stage' holds 'NA'"], more=["GROUP=stage"]),
     Bad("groups too large to divide", SOUND, ["part needs 2 cases of each class", "rows of one group"], more=["GROUP=stage"]),
     Bad("equal rows too many to divide", lines("patient,x,y", *(f"{n},{n % 2},{'MB'[n % 2]}" for n in range(40))),
         ["part needs 2 cases of each class"]),
@@ -123,9 +131,14 @@ TABLES = [
     Bad("an empty cell", table(texture_7=""), ["values are missing: 1 in 'texture'", "MISSING=median", "MISSING=drop"]),
     Bad("empty cells in two columns", table(texture_7="", radius_8="NA", radius_9=" "), ["2 in 'radius', 1 in 'texture'"]),
     *(Bad(f"missing as {word}", table(texture_7=word), ["1 in 'texture'"]) for word in ("NA", "n/a", "NaN", "null", "None")),
+    Bad("a level called None", column("stage", "x").replace(b",x,", b",None,", 7), ["7 in 'stage' (written 'None')", "MISSING=median"]),
     Bad("a column all empty", column("texture", ""), ["40 in 'texture'"]),
     Bad("a question mark", table(texture_7="?"), ["line 7, column 'texture'", "'?' is not a number"]),
-    Bad("a word among numbers", table(texture_7="abc", texture_9="x"), ["line 7, column 'texture'", "'abc' is not a number"]),
+    Bad("a word among numbers", table(texture_7="abc", texture_9="x"), ["line 7, column 'texture'", "'abc' is not a number, and other cells of the column are", "leave the column out"]),
+    Bad("a number among words", table(**{f"stage_{line}": "low" if line % 2 else "3" for line in range(2, 42)}),
+        ["line 3, column 'stage'", "'low' is not a number, and other cells of the column are"]),
+    Bad("more digits than a number holds", table(texture_7="9007199254740993"), ["line 7, column 'texture'", "'9007199254740993'", "more digits"]),
+    Bad("a whole number past 2^63", table(texture_7="-9223372036854775809"), ["line 7", "more digits than a float64 holds"]),
     Bad("a column of names", table(**{f"stage_{line}": f"n{line}" for line in range(2, 42)}), ["'stage' (40 levels, first 'n2')", "leave them out"]),
     Bad("two columns of names", table(**{f"stage_{line}": f"n{line % 21}" for line in range(2, 42)}).replace(b".5,", b"x,"),
         ["more than 20 levels", "'texture' (40 levels, first '0x'), 'stage' (21 levels, first 'n2')"]),
@@ -145,6 +158,7 @@ TABLES = [
     Bad("digits of another script", table(texture_7="١٢"), ["line 7", "is not a number"]),
     Bad("inf", table(texture_7="inf"), ["line 7, column 'texture'", "'inf' is not finite"]),
     Bad("-Infinity", table(texture_7="-Infinity"), ["line 7", "is not finite"]),
+    Bad("1e308", table(texture_7="1e308"), ["line 7", "'1e308' is larger than 1e+30"]),
     Bad("1e309", table(texture_7="1e309"), ["line 7", "'1e309' is larger than 1e+30"]),
     Bad("1e31", table(texture_7="-1e31"), ["line 7", "is larger than 1e+30"]),
     Bad("nothing varies", lines("patient,radius,y", *(f"{n},7,{'MB'[n % 2]}" for n in range(40))), ["no column varies"]),
@@ -160,6 +174,7 @@ SETTINGS: list[tuple[str, list[str]]] = [
     ("space.learning_rate.high=inf", ["space.learning_rate.high must be a finite number"]),
     ("space.dropout.high=1.0", ["space.dropout must lie within 0 and 1"]),
     ("space.dropout.high=1.5", ["space.dropout must lie within 0 and 1", "1.5"]),
+    ("space.dropout.high=nan", ["space.dropout.high must be a finite number", "nan"]),
     ("space.dropout.low=-0.1", ["space.dropout", "-0.1"]),
     ("space.dropout.low=0.6", ["space.dropout must have low <= high", "0.6"]),
     ("space.epochs.low=0", ["space.epochs", "0"]),
@@ -168,6 +183,7 @@ SETTINGS: list[tuple[str, list[str]]] = [
     ("space.epochs.low=10.5", ["whole ends"]),
     ("network.batch_size=0", ["batch_size", "0"]),
     ("network.batch_size=-1", ["batch_size", "-1"]),
+    ("network.batch_size=342", ["network.batch_size must be at most 341", "train rows", "342"]),
     ("network.batch_size=32.5", ["network.batch_size must be a whole number", "32.5"]),
     ("network.hidden=[]", ["hidden"]),
     ("network.hidden=[16,0]", ["hidden", "0"]),
@@ -213,7 +229,7 @@ SETTINGS: list[tuple[str, list[str]]] = [
     ("DATA=my.csv TARGET=y POSITIVE=M MISSING=mean", ["MISSING= must be median or drop", "'mean'"]),
     ("CHECK=yes", ["CHECK", "expected 0 or 1"]),
     ("DATA=my.csv TARGET=y", ["needs POSITIVE= too"]),
-    ("DATA=missing.csv TARGET=y POSITIVE=M", ["missing.csv", "No such file", "CSV or TSV"]),
+    ("DATA=missing.csv TARGET=y POSITIVE=M", ["missing.csv", "No such file", "CSV, TSV or Parquet"]),
     ("DATA=/tmp TARGET=y POSITIVE=M", ["/tmp", "no file"]),
     ("SETTINGS=missing.toml", ["missing.toml does not exist"]),
     ("SETTINGS=/tmp", ["/tmp cannot be read"]),

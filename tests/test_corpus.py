@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import socket
 import sqlite3
 import warnings
 from pathlib import Path
@@ -18,7 +19,7 @@ from hypothesis.extra.numpy import arrays
 
 from experiments.cli import main
 from experiments.reading import DEFAULTS
-from handnet import Dataset, read_csv, split, tables
+from handnet import Dataset, read_csv, read_table, sheets, split
 from handnet.data import Array
 from handnet.tables import families
 
@@ -51,7 +52,8 @@ def test_a_bad_table_is_refused(bad: Bad, tmp_path: Path, capsys: pytest.Capture
     path, home = tmp_path / "cells.csv", tmp_path / "mlruns"
     path.write_bytes(bad.content)
     words = [f"DATA={path}", f"TARGET={bad.target}", f"POSITIVE={bad.positive}", f"ID={bad.id}", f"MLRUNS={home}"]
-    refused(capsys, list(bad.says), "study", *words, *bad.more)
+    refused(capsys, [f"handnet: {path}: ", *bad.says], "study", *words, *bad.more)
+    refused(capsys, [f"handnet: {path}: ", *bad.says], "study", "CHECK=1", *words, *bad.more)
     assert contents(tmp_path) == {"cells.csv": bad.content}
     assert not home.exists()
 
@@ -59,6 +61,7 @@ def test_a_bad_table_is_refused(bad: Bad, tmp_path: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(("words", "says"), SETTINGS, ids=[words for words, _ in SETTINGS])
 def test_bad_words_are_refused(words: str, says: list[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     refused(capsys, says, "study", f"MLRUNS={tmp_path / 'mlruns'}", *words.split())
+    refused(capsys, says, "study", "CHECK=1", f"MLRUNS={tmp_path / 'mlruns'}", *words.split())
     assert not list(tmp_path.iterdir())
 
 
@@ -96,12 +99,42 @@ def test_what_is_no_fault_but_may_be_one_is_remarked(tmp_path: Path) -> None:
     assert note == "1 of 41 rows repeat the measurements of an earlier one; equal rows fall into one part."
     with pytest.warns(UserWarning, match="a different whole number in every row: 'patient'"):
         assert read_csv(placed(tmp_path, SOUND), "y", "M").case_ids.tolist() == list(range(40))
+    numbered = (
+        SOUND.replace(b"patient", b"number")
+        .replace(b"y\n", b"y,who\n")
+        .replace(b"M\n", b"M,p\n")
+        .replace(b"B\n", b"B,q\n")
+    )
+    numbered = b"".join(
+        line.replace(b",p\n", b",p%d\n" % n).replace(b",q\n", b",q%d\n" % n)
+        for n, line in enumerate(numbered.splitlines(True))
+    )
+    with pytest.warns(UserWarning, match="'number'; a column that names the cases or numbers them is to be left out"):
+        read_csv(placed(tmp_path, numbered), "y", "M", "who")
+
+
+def test_a_column_that_tells_the_classes_apart_is_named(tmp_path: Path) -> None:
+    rows = [f"{n},{n * 7919 % 101}.5,{n % 2 * 3},{'abcd'[n % 4]},{'' if n % 2 else n},{'MB'[n % 2]}" for n in range(40)]
+    path = placed(tmp_path, lines("id,noise,number,text,gaps,y", *rows))
+    found = split(read_table(path, "y", "M", "id", missing="median")).notes
+    assert found[-1].startswith("Tells the classes apart by itself in all 24 train rows: 'number', 'text', 'gaps';")
+    assert not [note for note in split(read_csv(placed(tmp_path, SOUND), "y", "M", "patient")).notes if "apart" in note]
+
+
+@given(text=st.text(), cut=st.integers(1, 9), more=st.binary(max_size=3))
+def test_bytes_that_are_no_text_are_found_in_pieces(text: str, cut: int, more: bytes) -> None:
+    content, place = text.encode() + more, None
+    try:
+        content.decode()
+    except UnicodeDecodeError as fault:
+        place = fault.start
+    assert sheets._undecodable(content, cut) == place
 
 
 def test_a_table_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = placed(tmp_path, SOUND)
     with path.open("ab") as file:
-        file.truncate(tables.MOST_BYTES + 1)
+        file.truncate(sheets.MOST_BYTES + 1)
     with pytest.raises(ValueError, match=r"cells\.csv: it has 1024 MiB, and at most 1024 are read"):
         read_csv(path, "y", "M")
     wide = lines(",".join(["y", *(f"c{n}" for n in range(9_999))]), *[""] * 5_201)
@@ -227,6 +260,23 @@ def test_an_ill_folder_is_refused_and_left_as_it_is(ill: Ill, copy: Path, capsys
     before = contents(copy)
     refused(capsys, list(ill.says), verb, f"MLRUNS={copy}", *words, *(TINY if verb == "study" else ()), code=ill.code)
     assert contents(copy) == before
+
+
+def test_a_port_in_use_is_refused(finished: Path, capsys: pytest.CaptureFixture) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        refused(capsys, [f"port {port} is in use", f"PORT={port + 1}"], "ui", f"MLRUNS={finished}", f"PORT={port}")
+
+
+def test_a_name_or_a_server_that_is_none_is_refused_by_a_check_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["study", "CHECK=1", f"DATA={placed(tmp_path, SOUND)}", "TARGET=y", "POSITIVE=M", "ID=patient"]
+    refused(capsys, ["NAME must be", "'a/b'"], *words, "NAME=a/b")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///x.db")
+    refused(capsys, ["MLFLOW_TRACKING_URI must be the address"], *words)
 
 
 def harm(path: Path, do: str | bytes | int | None) -> None:

@@ -10,7 +10,7 @@ import pytest
 import handnet
 
 ROOT = Path(__file__).parent.parent
-CORE = "recipe data encode tables splits backend draws history reference kernels compiled_backend keras_backend replicas grade bands shapley cases classifier".split()
+CORE = "recipe data encode sheets tables splits backend draws history reference kernels compiled_backend keras_backend replicas grade bands shapley cases classifier".split()
 HARNESS = "milestones settings reading walk interrupt stores workers summary views tracking served_model search sealed confirm rehearsal reasons comparisons analysis report records claims published screen lesson publishing identity estimate study pages audit peers benchmark verbs cli __main__".split()
 HOME = {
     "optuna": {"search.py"},

@@ -1,6 +1,7 @@
 """Tables of one's own with text, gaps, groups and repeats: what is made of them, and that sealed rows decide none of it."""
 
 import csv
+import io
 import os
 import subprocess
 import sys
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from canonical import query, report, runs
 from hypothesis import given
 from hypothesis import strategies as st
 from others import ALL, Other, autos, dietox, titanic
+from pyarrow import parquet
 from scipy.special import expit
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_wine
@@ -91,6 +94,10 @@ def test_sealed_rows_decide_nothing(studied: tuple[Other, Path, Path], tmp_path:
         files = [sorted(run["files"][kind] for run in found.values() if kind in run["files"]) for found in (one, two)]
         assert files[0] == files[1]
         assert files[0]
+    models = [next(folder.rglob("MLmodel")).parent / "artifacts" for folder in (home, tmp_path / "mlruns")]
+    kept = [{path.name: path.read_bytes() for path in model.iterdir()} for model in models]
+    assert kept[0] == kept[1]
+    assert kept[0]
     facts, others = report(home), report(tmp_path / "mlruns")
     for name in ("bands", "missed", "statements", "stories", "verdict"):
         assert facts[name] == others[name]
@@ -242,12 +249,23 @@ def test_parquet_is_read_as_the_same_table(tmp_path: Path) -> None:
     assert one.case_ids[1] == "001"
 
 
+def wrongly_encoded(frame: pd.DataFrame) -> bytes:
+    raw = pa.array([b"\xff", b"a"] * 20, pa.binary())
+    table = pa.Table.from_pandas(frame).append_column("z", pa.Array.from_buffers(pa.string(), 40, raw.buffers()))
+    parquet.write_table(table, out := io.BytesIO())
+    return out.getvalue()
+
+
 @pytest.mark.parametrize(("make", "says"), [
     (lambda frame: frame.assign(when=pd.Timestamp("2024-01-02")), ["'when' (timestamp", "neither numbers nor text"]),
     (lambda frame: frame.assign(x=[float("inf"), *frame.x[1:]]), ["row 1, column 'x'", "'inf' is not finite"]),
     (lambda frame: frame.assign(y=[None, *frame.y[1:]]), ["row 1 has no label"]),
     (lambda frame: frame.assign(x=[np.nan, *frame.x[1:]]), ["values are missing: 1 in 'x'", "MISSING=median"]),
     (lambda frame: frame[:0], ["columns and no data rows"]),
+    (lambda frame: frame.assign(x=[2**53 + 1, *range(39)]), ["row 1, column 'x'", "'9007199254740993'", "more digits"]),
+    (lambda frame: frame.set_index(pd.Index([*range(20), *range(30, 50)])), ["the column '__index_level_0__'", "row numbers"]),
+    (lambda frame: frame.assign(z=pd.Series([b"\xff", b"a"] * 20).astype(pd.ArrowDtype(pa.binary()))), ["'z' (binary)"]),
+    (wrongly_encoded, ["column 'z' holds text that is not UTF-8"]),
     (lambda _: b"PAR1 and no more", ["cannot be read as Parquet"]),
     (lambda _: b"x,y\n1,M\n", ["cannot be read as Parquet"]),
 ])  # fmt: skip
