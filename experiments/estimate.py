@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,61 +10,51 @@ import numpy as np
 from experiments.rehearsal import check_divisions
 from experiments.settings import Range, Settings
 from experiments.workers import Bench
+from handnet.backend import TO_THE_BIT
 from handnet.data import listed
 from handnet.encode import GAP, LEVEL
+from handnet.recipe import Recipe
+from handnet.replicas import chunks, cores
 
 LONG_ENOUGH = 0.5  # seconds of fitting from which the speed is told
-# Seconds to track one network and one run beside it, its figures and case tables drawn: of the default study on two cores,
-# where 700 networks and 75 other runs took 11 s ("seconds" in its report), measured in 2026.
-PER_NETWORK, PER_RUN = 0.005, 0.1
+# Seconds to track one network and one run beside it, its figures and case tables drawn; to load all packages; to compute the
+# statistics and pictures of a report, sealed and opened. Of the default study on two cores ("seconds" in its report), 2026.
+PER_NETWORK, PER_RUN, START, REPORT, OPENED_REPORT = 0.005, 0.1, 6.0, 4.0, 8.0
 
 
 class Work(NamedTuple):
-    """One stage of a study. epochs: of each of its networks, on average; runs: tracked beside one per network."""
+    """One stage of a study. networks: so many; together: of these in one fit; at_once: whether several fits of it run side by
+    side; epochs: of each network, on average; runs: tracked beside one per network."""
 
     stage: str
     networks: int
+    together: int
+    at_once: bool
     epochs: float
     runs: int
     how: str
 
 
-def work(settings: Settings) -> list[Work]:
-    """What each stage trains."""
+def work(settings: Settings, opened: bool) -> list[Work]:
+    """What each stage trains. opened: whether the test is opened, which rehearsals wait for."""
     mean, fixed = _mean(settings.space.epochs), [one.epochs for one in settings.compare]
-    frozen, levels, rehearsal = 1 + len(fixed), settings.rehearsal.levels, settings.rehearsal
-    confirmed = (mean + sum(fixed)) / frozen
-    search = settings.trials * settings.search.seeds
+    frozen, levels, again = 1 + len(fixed), settings.rehearsal.levels, settings.rehearsal
+    confirmed, tried = (mean + sum(fixed)) / frozen, settings.trials
+    seeds, fresh = settings.search.seeds, settings.confirm.seeds
     stages = [
-        Work(
-            "search", search, mean, settings.trials, f"{settings.trials} configurations x {settings.search.seeds} seeds"
-        ),
-        Work(
-            "confirm",
-            frozen * settings.confirm.seeds,
-            confirmed,
-            frozen + 2,
-            f"{frozen} x {settings.confirm.seeds} fresh seeds",
-        ),
+        Work("search", tried * seeds, seeds, False, mean, tried, f"{tried} configurations x {seeds} seeds"),
+        Work("confirm", frozen * fresh, fresh, False, confirmed, frozen + 2, f"{frozen} x {fresh} fresh seeds"),
     ]
-    if rehearsal.splits:
-        divided = rehearsal.splits * frozen * rehearsal.seeds
+    if opened and again.splits:
+        how = f"{again.splits} fresh divisions x {frozen} x {again.seeds} seeds"
         stages.append(
-            Work(
-                "rehearse",
-                divided,
-                confirmed,
-                rehearsal.splits,
-                f"{rehearsal.splits} fresh divisions x {frozen} x {rehearsal.seeds} seeds",
-            )
+            Work("rehearse", again.splits * frozen * again.seeds, again.seeds, True, confirmed, again.splits, how)
         )
-        stages.append(Work("streams", levels**3, mean, 1, f"{levels} first weights x {levels} orders x {levels} masks"))
-        if rehearsal.ideal:
-            stages.append(
-                Work(
-                    "search anew", rehearsal.splits * search, mean, rehearsal.splits, f"{rehearsal.splits} x the search"
-                )
-            )
+        how = f"{levels} first weights x {levels} orders x {levels} masks"
+        stages.append(Work("streams", levels**3, levels**3, False, mean, 1, how))
+        if again.ideal:
+            how = f"{again.splits} x the search"
+            stages.append(Work("search anew", again.splits * tried * seeds, seeds, True, mean, again.splits, how))
     return stages
 
 
@@ -75,24 +65,58 @@ def _mean(space: Range) -> float:
     return (space.low + space.high) / 2
 
 
-def seconds_per_epoch(settings: Settings, bench: Bench) -> float:
-    """Of one network, measured on the search seeds together: the first fit compiles, the last one counts."""
+def seconds_per_epoch(settings: Settings, bench: Bench, networks: int) -> float:
+    """Of so many networks trained together, measured: the first fit compiles, the last one counts."""
     epochs, spent = 1, 0.0
+    bench.fit(_recipe(settings, 1), range(networks))
     while spent < LONG_ENOUGH:
-        recipe = settings.recipe(1e-3, (settings.space.dropout.low + settings.space.dropout.high) / 2, epochs)
-        for _ in range(2 if epochs == 1 else 1):
-            started = time.perf_counter()
-            bench.fit(recipe, settings.search_seeds)
-            spent = time.perf_counter() - started
+        started = time.perf_counter()
+        bench.fit(_recipe(settings, epochs), range(networks))
+        spent = time.perf_counter() - started
         epochs *= 4
-    return 4 * spent / epochs / settings.search.seeds
+    return 4 * spent / epochs
 
 
-def preview(settings: Settings, bench: Bench) -> Iterator[str]:
-    """The study in lines, the last of them its time. Raises Refusal where the table cannot be divided as the study would."""
-    check_divisions(settings, bench.data)
+def _recipe(settings: Settings, epochs: int) -> Recipe:
+    return settings.recipe(1e-3, (settings.space.dropout.low + settings.space.dropout.high) / 2, epochs)
+
+
+def training_seconds(stages: Sequence[Work], settings: Settings, bench: Bench) -> dict[str, float]:
+    """Of each stage, from a fit of as many networks as its fits have, and no more than a confirmation."""
+    sizes = {one.stage: min(one.together, settings.confirm.seeds) for one in stages}
+    measured = {size: seconds_per_epoch(settings, bench, size) for size in sorted(set(sizes.values()))}
+    found = {}
+    for one in stages:
+        size = sizes[one.stage]
+        found[one.stage] = one.networks / size * one.epochs * measured[size]
+        if one.at_once and settings.backend.name in TO_THE_BIT:  # a fit of few networks leaves cores to the next one
+            found[one.stage] *= len(chunks(size, cores())) / cores()
+    return found
+
+
+def preview(settings: Settings, bench: Bench, opened: bool) -> Iterator[str]:
+    """The study in lines, the last but one its time. opened: whether it would open its test. Raises Refusal where the table
+    cannot be divided as the study would."""
+    if opened:
+        check_divisions(settings, bench.data)
+    yield from _table(bench)
+    yield _network(settings, len(bench.parts.encoder.names))
+    stages = work(settings, opened)
+    for one in stages:
+        yield f"{one.stage.capitalize()}: {one.networks} networks ({one.how})."
+    yield (
+        "Test: opened, once, and counted."
+        if opened
+        else "Test: it stays sealed, as a small study leaves it; OPEN=1 opens it."
+    )
+    yield _time(stages, training_seconds(stages, settings, bench), opened)
+    yield "Checked: nothing was written."
+
+
+def _table(bench: Bench) -> Iterator[str]:
+    """What is made of the table: rows, columns, parts."""
     data, parts, learnt = bench.data, bench.parts, bench.parts.encoder
-    yield f"{data.name}: {len(data.y)} rows, of which {int(data.y.sum())} are {data.class_names[1]!r} (class 1) and {int((data.y == 0).sum())} {data.class_names[0]!r}."
+    yield f"{data.name}: {len(data.y)} rows, of which {int(data.y.sum())} are {data.class_names[1]!r} (class 1) and {int((data.y == 0).sum())} {data.class_names[0]!r} (class 0)."
     levels, gaps = (learnt.kind == LEVEL).sum(), (learnt.kind == GAP).sum()
     yield (f"Columns: {len(data.feature_names)} measured, {len(data.levels)} of them text; {len(learnt.left_out)} left out; {len(learnt.names)} inputs, "
            f"{levels} of them levels of a text and {gaps} marks of gaps.")  # fmt: skip
@@ -102,20 +126,22 @@ def preview(settings: Settings, bench: Bench) -> Iterator[str]:
     sizes = [f"{part} {len(rows)} ({int(data.y[rows].sum())} of class 1)"
              for part, rows in (("train", parts.train_rows), ("validation", parts.val_rows), ("test", parts.test_rows))]  # fmt: skip
     yield f"Parts: {', '.join(sizes)}."
-    shape = [len(learnt.names), *settings.network.hidden, 1]
+
+
+def _network(settings: Settings, inputs: int) -> str:
+    shape = [inputs, *settings.network.hidden, 1]
     weights = int(np.dot(shape[:-1], shape[1:]) + sum(shape[1:]))
-    yield f"Network: {'-'.join(map(str, shape))}, {weights} weights and biases; backend {settings.backend.name}, {settings.backend.dtype}."
-    stages = work(settings)
-    for one in stages:
-        yield f"{one.stage.capitalize()}: {one.networks} networks ({one.how})."
-    per_epoch = seconds_per_epoch(settings, bench)
-    train = {one.stage: one.networks * one.epochs * per_epoch for one in stages}
+    return f"Network: {'-'.join(map(str, shape))}, {weights} weights and biases; backend {settings.backend.name}, {settings.backend.dtype}."
+
+
+def _time(stages: Sequence[Work], train: Mapping[str, float], opened: bool) -> str:
+    """How long all that takes, and what of it each stage."""
     track = sum(
         one.runs * PER_RUN + (one.networks * PER_NETWORK if one.stage in ("search", "confirm") else 0) for one in stages
     )
-    yield (f"Time: about {_span(sum(train.values()) + track)} on this machine ({', '.join(f'{name} {_span(value)}' for name, value in train.items())}, "
-           f"tracking {_span(track)}), and some seconds to start and to write the report.")  # fmt: skip
-    yield "Checked: nothing was written."
+    beside = {"tracking": track, "start": START, "report": OPENED_REPORT if opened else REPORT}
+    shown = ", ".join(f"{name} {_span(value)}" for name, value in (*train.items(), *beside.items()))
+    return f"Time: about {_span(sum(train.values()) + sum(beside.values()))} on this machine ({shown})."
 
 
 def _span(seconds: float) -> str:

@@ -183,7 +183,7 @@ class Records:
         files = {}
         parts = {"val": self.bench.parts.val} | ({"test": test} if test else {})
         for part, table in parts.items():
-            missed = cases(one, self.bench, part, table.X, table.y)
+            missed = cases(one, self.bench, part, table.y)
             if missed is not None:
                 files[f"cases_{part}.parquet"] = missed.to_parquet(index=False)
         if one.test_logits is not None:

@@ -66,10 +66,10 @@ def _check(options: argparse.Namespace, base: dict[str, str]) -> int:
     settings, data = _settings(options, base)
     server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
     from experiments.estimate import preview
-    from experiments.identity import check_name, make_bench
+    from experiments.identity import check_name, large_enough, make_bench
 
     check_name(options.name)
-    for line in preview(settings, make_bench(settings, data)):
+    for line in preview(settings, make_bench(settings, data), bool(options.open) or large_enough(settings)):
         print(visible(line))
     return 0
 

@@ -10,7 +10,7 @@ from experiments.reasons import Reasons
 from experiments.report.stories import story
 from experiments.summary import Confirmed, heard
 from experiments.workers import Bench
-from handnet.cases import case_table
+from handnet.cases import case_table, unusual
 from handnet.data import Array
 
 MOST = 30  # stories a report tells of one part, the most often missed cases first
@@ -18,21 +18,21 @@ MOST = 30  # stories a report tells of one part, the most often missed cases fir
 Test = tuple[Array, Array]  # X, y of the opened rows
 
 
-def cases(one: Confirmed, bench: Bench, part: str, X: Array, y: Array) -> pd.DataFrame | None:
+def cases(one: Confirmed, bench: Bench, part: str, y: Array) -> pd.DataFrame | None:
     """The case table of a configuration on a part; None when too few replicas are finite to make one."""
     logits = one.val_logits if part == "val" else one.test_logits
     rows = bench.parts.val_rows if part == "val" else bench.parts.test_rows
     if one.replicas is None or logits is None or one.replicas.sound.sum() < 2:
         return None
-    return case_table(heard(one.replicas, logits), y, bench.data.case_ids[rows], X, bench.parts.encoder.names)
+    return case_table(heard(one.replicas, logits), y, bench.data.case_ids[rows], unusual(bench.data, bench.parts, rows))
 
 
 def missed(confirmed: Sequence[Confirmed], bench: Bench, test: Test | None) -> list[dict[str, Any]]:
     """Every case that some seed of some configuration calls wrong."""
     rows = []
     for one in confirmed:
-        for part, (X, y) in _graded(bench, test).items():
-            table = cases(one, bench, part, X, y)
+        for part, (_, y) in _graded(bench, test).items():
+            table = cases(one, bench, part, y)
             if table is not None:
                 wrong = table[table["misses"] > 0]
                 rows += [{"role": one.role, "part": part, **_record(row, bench)} for _, row in wrong.iterrows()]
@@ -46,8 +46,8 @@ def stories(
     if reasons is None:
         return []
     told = []
-    for part, (X, y) in reversed(_graded(bench, test).items()):
-        table = cases(confirmed[0], bench, part, X, y)
+    for part, (_, y) in reversed(_graded(bench, test).items()):
+        table = cases(confirmed[0], bench, part, y)
         if table is not None:
             for _, row in table[table["misses"] > 0].head(MOST).iterrows():
                 record = {"part": part, **_record(row, bench)}
@@ -77,7 +77,7 @@ def watched(
         # The whole part is put through, not one row: a product of one row may differ in its last bit.
         logits = heard(one.replicas, bench.backend.logits(one.replicas.fit.layers, X))[:, place : place + 1]
         table = case_table(
-            logits, bench.data.y[[row]], bench.data.case_ids[[row]], X[[place]], bench.parts.encoder.names
+            logits, bench.data.y[[row]], bench.data.case_ids[[row]], unusual(bench.data, bench.parts, np.array([row]))
         )
         record = _record(table.iloc[0], bench)
         facts["scores"].append({"role": one.role, **record})

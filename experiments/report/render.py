@@ -112,9 +112,9 @@ def write_claims(facts: Mapping[str, Any], folder: Path, name: str = "claims") -
 
 HOW_TO_READ_STORIES = (
     "Credits are exact Shapley values of each family of measurements on the logit, against the mean of the train cases of the negative "
-    "class; families that go together share theirs. A family is named when its credit, from the .05 to the .95 quantile, has one sign "
+    "class (of a text or a mark of gaps, their shares there); families that go together share theirs. A family is named when its credit, from the .05 to the .95 quantile, has one sign "
     "over seeds and over the fresh divisions that held the case out of training; over-trusted when putting it back alone turns the call "
-    "in at least half of the seeds that are wrong. It says what the networks used, nothing about biology."
+    "in at least half of the seeds that are wrong. It says what the networks used, nothing about causes."
 )
 
 

@@ -1,10 +1,10 @@
 """What is said of one case: a sentence made of counts and bands, and the numbers it was made from."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Any
 
 from experiments.reasons import Reason
-from experiments.report.words import number, part_name
+from experiments.report.words import number, of_class, part_name
 from experiments.summary import band_facts
 from handnet.data import Dataset
 
@@ -32,34 +32,25 @@ def story(record: Mapping[str, Any], reason: Reason, data: Dataset) -> dict[str,
 def sentence(record: Mapping[str, Any], reason: Reason, data: Dataset) -> str:
     """The story of one case."""
     label = int(data.y[reason.row])
-    wrong = data.class_names[1 - label]
+    right, wrong = of_class(data.class_names[label]), of_class(data.class_names[1 - label])
     score = f"{number(record['score_median'])} [{number(record['score_low'])}, {number(record['score_high'])}]"
     part = part_name(record["part"])
-    lines = [f"Case #{record['case']} ({record['class']}, {part}): score {score} over {record['seeds']} seeds, called {wrong} "
+    lines = [f"Case #{record['case']} ({right}, {part}): score {score} over {record['seeds']} seeds, called {wrong} "
              f"by {record['misses']} of them."]  # fmt: skip
     if reason.wrong:
-        texts = {family for name, family in zip(data.feature_names, data.families, strict=True) if name in data.levels}
-        lines.append(_carried(reason, wrong, data.class_names[0], texts))
+        lines.append(_carried(reason, wrong, of_class(data.class_names[0])))
     near = sum(one == label for _, one in reason.neighbours)
-    lines.append(
-        f"Of its {len(reason.neighbours)} nearest train cases {near} {'is' if near == 1 else 'are'} {record['class']}."
-    )
+    lines.append(f"Of its {len(reason.neighbours)} nearest train cases {near} {'is' if near == 1 else 'are'} {right}.")
     return " ".join(lines)
 
 
-def _carried(reason: Reason, wrong: str, negative: str, texts: Set[str]) -> str:
-    """texts: the families with a column of text, whose mean is no value but the share of each level."""
+def _carried(reason: Reason, wrong: str, negative: str) -> str:
     if all(one.splits is None for one in reason.credits):
         return "What carried it is not told: fewer than two fresh divisions held it out of training."
     if not reason.named:
         return f"No family's pull towards {wrong} is clear of 0 over both seeds and splits."
-    mixed = (
-        " (of a text: the share of each level)"
-        if texts & {one for name in reason.named for one in name.split(" & ")}
-        else ""
-    )
     them = "that" if len(reason.named) == 1 else "these"
-    text = (f"Carried there by {_listed(reason.named)}; with {them} at the mean of the {negative} train cases{mixed} {reason.flipped} of "
+    text = (f"Carried there by {_listed(reason.named)}; with {them} at the mean of the {negative} train cases {reason.flipped} of "
             f"those {reason.wrong} seeds call it right.")  # fmt: skip
     trusted = sorted((one for one in reason.credits if reason.over_trusted(one)), key=lambda one: -one.flipped)
     if trusted:

@@ -29,7 +29,12 @@ def part_name(part: str) -> str:
 
 def those(count: int, name: str) -> str:
     """So many cases of a class. A label that is no word is named as a label."""
-    return f"{count} {name}" if name.isalpha() else f"{count} cases of class '{name}'"
+    return f"{count} {name}" if name.isalpha() else f"{count} cases of {of_class(name)}"
+
+
+def of_class(name: str) -> str:
+    """A class by its label; a label that is no word is named as a label."""
+    return name if name.isalpha() else f"class '{name}'"
 
 
 def number(value: float | None) -> str:
