@@ -19,7 +19,7 @@ from handnet.replicas import chunks, cores
 LONG_ENOUGH = 0.5  # seconds of fitting from which the speed is told
 # Seconds to track one network and one run beside it, its figures and case tables drawn; to load all packages; to compute the
 # statistics and pictures of a report, sealed and opened. Of the default study on two cores ("seconds" in its report), 2026.
-PER_NETWORK, PER_RUN, START, REPORT, OPENED_REPORT = 0.005, 0.1, 6.0, 4.0, 8.0
+PER_NETWORK, PER_RUN, START, REPORT, OPENED_REPORT = 0.005, 0.1, 6.0, 4.0, 14.0
 
 
 class Work(NamedTuple):

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.report.tables import table
-from experiments.report.words import UNSEEN, found, interval, label, middle, number, over, percent, short
+from experiments.report.words import UNSEEN, found, interval, label, middle, number, of_class, over, percent, short
 from handnet.bands.seeds import HIGH, LOW
 
 if TYPE_CHECKING:
@@ -124,7 +124,9 @@ class Screen:
 
     def case(self, facts: Mapping[str, Any], page: str) -> None:
         """One case: its story, what carried it, what each configuration says of it."""
-        self.out.print(f"Case #{facts['case']} is {facts['class']} and is in the {facts['part']} part.", markup=False)
+        self.out.print(
+            f"Case #{facts['case']} is {of_class(facts['class'])} and is in the {facts['part']} part.", markup=False
+        )
         if not facts["scores"]:
             self.out.print("That part is sealed: scores are shown after the opening.")
             return

@@ -314,7 +314,7 @@ def test_a_rare_level_and_a_rare_gap_are_unusual_by_their_shares() -> None:
     train = X[parts.train_rows]
     holds = {level: (train[:, 0] == code).mean() for code, level in enumerate(("round", "flat", "spiked"))}
     one, two, three = unusual(table, parts, np.array([0, 51, 10]))
-    assert one.startswith(f"form flat ({holds['flat']:.0%} of train), size -1.")
+    assert one.startswith(f"form flat ({holds['flat']:.0%} of train), size -")
     assert two.startswith(f"form spiked ({holds['spiked']:.0%} of train), size +")
     assert three.startswith(f"size missing ({np.isnan(train[:, 1]).mean():.0%} of train), form round (")
     assert "same" not in three

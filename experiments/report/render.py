@@ -13,7 +13,7 @@ from markupsafe import Markup
 from experiments.report import figures
 from experiments.report.flow import flow
 from experiments.report.tables import grids, parts, too_few
-from experiments.report.words import digits, found, interval, number, over, part_name, percent, visible
+from experiments.report.words import digits, found, interval, number, of_class, over, part_name, percent, visible
 from experiments.stores import write_whole
 from experiments.walk import Walk
 from experiments.walk.chapter import GIVEN, NICKNAMES
@@ -216,6 +216,7 @@ def _environment(escape: bool) -> jinja2.Environment:
     environment.filters |= {
         "part": part_name,
         "number": number,
+        "of_class": of_class,
         "digits": digits,
         "interval": interval,
         "percent": percent,
