@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.identity import remarks
 from experiments.rehearsal import check_divisions
 from experiments.settings import Range, Settings
 from experiments.workers import Bench
@@ -99,7 +100,7 @@ def preview(settings: Settings, bench: Bench, opened: bool) -> Iterator[str]:
     cannot be divided as the study would."""
     if opened:
         check_divisions(settings, bench.data)
-    yield from _table(bench)
+    yield from _table(settings, bench)
     yield _network(settings, len(bench.parts.encoder.names))
     stages = work(settings, opened)
     for one in stages:
@@ -113,7 +114,7 @@ def preview(settings: Settings, bench: Bench, opened: bool) -> Iterator[str]:
     yield "Checked: nothing was written."
 
 
-def _table(bench: Bench) -> Iterator[str]:
+def _table(settings: Settings, bench: Bench) -> Iterator[str]:
     """What is made of the table: rows, columns, parts."""
     data, parts, learnt = bench.data, bench.parts, bench.parts.encoder
     yield f"{data.name}: {len(data.y)} rows, of which {int(data.y.sum())} are {data.class_names[1]!r} (class 1) and {int((data.y == 0).sum())} {data.class_names[0]!r} (class 0)."
@@ -122,7 +123,7 @@ def _table(bench: Bench) -> Iterator[str]:
            f"{levels} of them levels of a text and {gaps} marks of gaps.")  # fmt: skip
     if data.levels:
         yield f"Text: {listed(map(repr, data.levels))}."
-    yield from parts.notes
+    yield from remarks(settings, bench)
     sizes = [f"{part} {len(rows)} ({int(data.y[rows].sum())} of class 1)"
              for part, rows in (("train", parts.train_rows), ("validation", parts.val_rows), ("test", parts.test_rows))]  # fmt: skip
     yield f"Parts: {', '.join(sizes)}."

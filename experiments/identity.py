@@ -74,17 +74,16 @@ def make_bench(settings: Settings, data: Dataset | None = None) -> Bench:
     except ValueError as fault:
         raise Refusal(f"{settings.data.path}: {fault}" if settings.data.path else str(fault)) from None
     try:
-        _check_batch(settings, len(parts.train_rows))
         return bench(settings, data, parts)
     except ValueError as fault:
         raise Refusal(str(fault)) from None
 
 
-def _check_batch(settings: Settings, rows: int) -> None:
-    if settings.network.batch_size > rows:
-        raise ValueError(
-            f"network.batch_size must be at most {rows}, the number of train rows, but is {settings.network.batch_size}."
-        )
+def remarks(settings: Settings, bench: Bench) -> tuple[str, ...]:
+    """What is to be said before anything is trained: what was done to the table, and a batch larger than it."""
+    rows, batch = len(bench.parts.train_rows), settings.network.batch_size
+    whole = f"network.batch_size is {batch} and there are {rows} train rows, so an epoch is one step."
+    return (*bench.parts.notes, *([whole] if batch > rows else ()))
 
 
 def make_fingerprint(settings: Settings, bench: Bench) -> str:

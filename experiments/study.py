@@ -25,6 +25,7 @@ from experiments.identity import (
     large_enough,
     make_bench,
     make_fingerprint,
+    remarks,
 )
 from experiments.interrupt import Interrupt
 from experiments.milestones import reached
@@ -92,7 +93,7 @@ class Study:
                 self.earlier = json.loads(self.tracking.noted("seconds") or "{}")
                 if self.search.remove_leftovers() + self.tracking.remove_leftovers():
                     self.screen.say("Going on with a study that was interrupted; all it had finished is kept.")
-            for note in self.bench.parts.notes:
+            for note in remarks(self.settings, self.bench):
                 self.screen.say(note)
             self._search()
             self._publish(done=False)

@@ -183,7 +183,6 @@ SETTINGS: list[tuple[str, list[str]]] = [
     ("space.epochs.low=10.5", ["whole ends"]),
     ("network.batch_size=0", ["batch_size", "0"]),
     ("network.batch_size=-1", ["batch_size", "-1"]),
-    ("network.batch_size=342", ["network.batch_size must be at most 341", "train rows", "342"]),
     ("network.batch_size=32.5", ["network.batch_size must be a whole number", "32.5"]),
     ("network.hidden=[]", ["hidden"]),
     ("network.hidden=[16,0]", ["hidden", "0"]),

@@ -262,6 +262,14 @@ def test_an_ill_folder_is_refused_and_left_as_it_is(ill: Ill, copy: Path, capsys
     assert contents(copy) == before
 
 
+def test_a_batch_larger_than_the_train_rows_is_told(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    words = ["study", "CHECK=1", f"DATA={placed(tmp_path, SOUND)}", "TARGET=y", "POSITIVE=M", "ID=patient"]
+    assert main([*words, "TRIALS=1", "SPLITS=0", "CONFIRM=2"]) == 0
+    assert "network.batch_size is 32 and there are 24 train rows, so an epoch is one step." in capsys.readouterr().out
+    assert main([*words, "TRIALS=1", "SPLITS=0", "CONFIRM=2", "network.batch_size=24"]) == 0
+    assert "batch_size" not in capsys.readouterr().out
+
+
 def test_a_port_in_use_is_refused(finished: Path, capsys: pytest.CaptureFixture) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
