@@ -1,6 +1,6 @@
 """Everything the report and the tracker say of a confirmed study, computed once from the exact results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,11 @@ from experiments.rehearsal import ANEW, Rehearsals, stream_seeds
 from experiments.search import Finished
 from experiments.settings import Settings
 from experiments.summary import (
-    BOOTSTRAPS,
     RESAMPLING_SEED,
     Confirmed,
     Overfit,
     Quantity,
+    bootstraps,
     fence,
     finite,
     gaps,
@@ -58,11 +58,16 @@ class Analysis:
 
 
 def analyse(settings: Settings, bench: Bench, confirmed: Sequence[Confirmed], tried: Sequence[Tried],
-            test: Table | None, rehearsals: Rehearsals | None) -> Analysis:  # fmt: skip
-    """The analysis of a confirmed study. test: the opened rows; rehearsals: None before the opening, or without any."""
+            test: Table | None, rehearsals: Rehearsals | None, done: Callable[[str], None] | None = None) -> Analysis:  # fmt: skip
+    """The analysis of a confirmed study. test: the opened rows; rehearsals: None before the opening, or without any; done: told of
+    each configuration, of which one takes some ten seconds where the test has 20 000 cases."""
     y_val, y_test = bench.parts.val.y, test.y if test else None
     divisions = rehearsals.divisions if rehearsals else ()
-    found = {one.role: quantities(one, bench, y_test) + rehearsed(one.role, divisions) for one in confirmed}
+    found = {}
+    for one in confirmed:
+        found[one.role] = quantities(one, bench, y_test) + rehearsed(one.role, divisions)
+        if done:
+            done(one.role)
     overfits = {one.role: worth for one in confirmed if (worth := _overfit(one, bench))}
     for role, worth in overfits.items():
         found[role].append(worth.gap)
@@ -116,7 +121,7 @@ def _optimism(tried: Sequence[Tried], y_val: Array) -> Optimism | None:
     if len(sound) < 2:
         return None
     losses = np.array([case_losses(one.val_logits, y_val).mean(axis=0) for one in sound])
-    return selection_optimism(losses, resamples(RESAMPLING_SEED, 1, y_val, BOOTSTRAPS).cases)
+    return selection_optimism(losses, resamples(RESAMPLING_SEED, 1, y_val, bootstraps(len(y_val))).cases)
 
 
 def _best_of(settings: Settings, tried: Sequence[Tried], y_val: Array) -> tuple[BestOf, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from experiments.rehearsal import ANEW, Rehearsal
-from experiments.summary import BOOTSTRAPS, RESAMPLING_SEED, Confirmed, Quantity, finite, heard, over_splits
+from experiments.summary import BOOTSTRAPS, RESAMPLING_SEED, Confirmed, Quantity, bootstraps, finite, heard, over_splits
 from handnet.bands import Band
 from handnet.bands.auc import auc_difference
 from handnet.bands.compare import (
@@ -186,8 +186,8 @@ def _on_test(ours: Confirmed | None, theirs: Confirmed | None, y: Array | None) 
     a = finite(a)
     if len(a) < 2:
         return None
-    samples = resamples(RESAMPLING_SEED, len(a), y, BOOTSTRAPS)
-    theirs_drawn = samples if paired else Resamples(np.ones((BOOTSTRAPS, 1), dtype=int), samples.cases)
+    samples = resamples(RESAMPLING_SEED, len(a), y, bootstraps(len(y)))
+    theirs_drawn = samples if paired else Resamples(np.ones((len(samples.cases), 1), dtype=int), samples.cases)
     right_a, right_b = ((z > 0) == (y == 1) for z in (a, b))
     every = np.ones(len(y), dtype=bool)
     drawn = bootstrap_means(right_a, every, samples) - bootstrap_means(right_b, every, theirs_drawn)

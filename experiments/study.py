@@ -142,7 +142,7 @@ class Study:
         with self.clock("report"):
             rehearsals = self.rehearsals()
             if self.analysis is None:
-                self.analysis = analyse(self.settings, self.bench, confirmed, tried, test, rehearsals)
+                self.analysis = self._analysis(confirmed, tried, test, rehearsals)
             seconds = json.loads(self.tracking.noted("seconds") or "{}")
             found = facts.document(self.name, self.fingerprint, self.settings, self.bench, confirmed, tried, self.analysis,
                                    self._reasons(confirmed, rehearsals), self.search.importances(), opening,
@@ -222,13 +222,19 @@ class Study:
         graded += [self.records.graded_baseline(rival, test) for rival in rivals]
         tried = self._tried(self.search.finished()[: self.settings.trials])
         with self.clock("report"):
-            rehearsals = read_rehearsals(self.tracking, keys)
-            self.analysis = analyse(self.settings, self.bench, graded, tried, test, rehearsals)
+            self.analysis = self._analysis(graded, tried, test, read_rehearsals(self.tracking, keys))
         with self.clock("track"):
             commit = self._written(graded, {rival.role: repr(rival.model) for rival in rivals}, opening, test, keys)
         if opening:
             self.ledger.graded(opening)
         return commit
+
+    def _analysis(self, confirmed: Sequence[Confirmed], tried: Sequence[Tried], test: Table | None,
+                  rehearsals: Rehearsals | None) -> Analysis:  # fmt: skip
+        with self.screen.progress("analyse", len(confirmed), 0) as bar:
+            return analyse(
+                self.settings, self.bench, confirmed, tried, test, rehearsals, lambda role: bar.advance(1, role)
+            )
 
     def _written(self, graded: Sequence[Confirmed], methods: Mapping[str, str], opening: Opening | None, test: Table | None,
                  rehearsals: tuple[str, ...]) -> Commit:  # fmt: skip

@@ -21,7 +21,10 @@ from handnet.recipe import Recipe
 CURVES = ("train_loss", "train_loss_off", "val_loss")
 CURVE_POINTS = 30  # as many steps a curve as a chart of it can show
 COUNTED = {"accuracy": None, "sensitivity": 1, "specificity": 0}  # shares of cases; the class they are counted on
-BOOTSTRAPS = 4000
+BOOTSTRAPS, DRAWN = (
+    4000,
+    2 * 10**7,
+)  # samples; fewer, but never under 1000, of tests so large that more cases than these were drawn
 NULLS = 1000
 RESAMPLING_SEED = 0  # one for all studies, so that equal results give equal bands
 SPECIFICITY = 0.95  # at which the threshold of the fence is set, on validation rows
@@ -46,6 +49,11 @@ class Confirmed:
     replicas: Replicas | None
     val_logits: Array
     test_logits: Array | None
+
+
+def bootstraps(n: int) -> int:
+    """How many bootstrap samples are drawn of n cases."""
+    return max(1000, min(BOOTSTRAPS, DRAWN // n))
 
 
 def heard(replicas: Replicas, logits: Array) -> Array:
@@ -75,7 +83,7 @@ def scored_whole(logits: Array, y: Array, part: str) -> list[Quantity]:
     if not found:
         return []
     sound, lost = finite(logits), len(logits) - len(finite(logits))
-    both = seeds_x_cases(sound, y, resamples(RESAMPLING_SEED, len(sound), y, BOOTSTRAPS))
+    both = seeds_x_cases(sound, y, resamples(RESAMPLING_SEED, len(sound), y, bootstraps(len(y))))
     return [
         *(_with_both(one, replace(both[one.name], diverged=lost), sound, y) for one in found),
         *_counts(logits, y, part), *_calibrated(logits, y, part), *_deviation(sound, y, part),

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import norm
 
-from handnet.bands.proportion import wilson
+from handnet.bands.proportion import wilson_ends
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array, Dataset
 from handnet.encode import VALUE
@@ -34,7 +34,7 @@ def case_table(logits: Array, y: Array, case_ids: Array, unusual: Sequence[str])
         raise ValueError(f"the band of a case's score needs at least 2 finite replicas, but got {seeds}.")
     misses = ((sound > 0) != (y == 1)).sum(axis=0)
     score = expit(sound)
-    shares = [wilson(float(count), seeds) for count in misses]
+    share_low, share_high = wilson_ends(misses / seeds, seeds)
     low, median, high = np.quantile(score, [LOW, 0.5, HIGH], axis=0)
     table = pd.DataFrame(
         {
@@ -43,8 +43,8 @@ def case_table(logits: Array, y: Array, case_ids: Array, unusual: Sequence[str])
             "seeds": seeds,
             "misses": misses,
             "miss_share": misses / seeds,
-            "miss_low": [band.low for band in shares],
-            "miss_high": [band.high for band in shares],
+            "miss_low": share_low,
+            "miss_high": share_high,
             "self_consistency": 1 - 2 * misses * (seeds - misses) / (seeds * (seeds - 1)),
             "score_median": median,
             "score_low": low,

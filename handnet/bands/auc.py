@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.stats import norm, rankdata
 
 from handnet.bands.band import Band
 from handnet.bands.compare import Comparison
@@ -27,9 +27,13 @@ class Placements(NamedTuple):
         return float(sum(np.cov(x, z)[0, 1] / len(x) for x, z in zip(self, other, strict=True)))
 
 
-def pair_scores(logits: Array, positive: Array) -> Array:
-    """(n+, n-): 1 where the positive case scores higher, 1/2 where they tie, else 0. logits, positive: (n,)."""
-    return 0.5 * (np.sign(logits[positive][:, None] - logits[~positive]) + 1)
+def placements(logits: Array, positive: Array) -> Placements:
+    """Of one replica, from ranks instead of pairs (Sun & Xu 2014). logits, positive: (n,)."""
+    upper, lower = logits[positive], logits[~positive]
+    ranks = rankdata(logits)  # those of ties are shared
+    return Placements(
+        (ranks[positive] - rankdata(upper)) / len(lower), 1 - (ranks[~positive] - rankdata(lower)) / len(upper)
+    )
 
 
 def delong(logits: Array, y: Array, coverage: float = 0.95) -> Band:
@@ -43,7 +47,7 @@ def delong(logits: Array, y: Array, coverage: float = 0.95) -> Band:
     """
     z, positive = np.asarray(logits, dtype=np.float64), np.asarray(y) == 1
     _check(positive)
-    found = [_placements(pair_scores(row, positive)) for row in z]
+    found = [placements(row, positive) for row in z]
     area, n = float(np.mean([one.auc for one in found])), len(positive)
     centres = (("mean", area),)
     if area in (0.0, 1.0):
@@ -66,8 +70,8 @@ def auc_difference(ours: Array, theirs: Array, y: Array, coverage: float = 0.95)
     _check(positive)
     # The mean AUC over replicas is itself a two-sample U-statistic, with the mean kernel.
     a, b = (
-        _placements(np.mean([pair_scores(row, positive) for row in np.asarray(z, dtype=np.float64)], axis=0))
-        for z in (ours, theirs)
+        Placements(*(np.mean(side, axis=0) for side in zip(*(placements(row, positive) for row in z), strict=True)))
+        for z in (np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64))
     )
     mean = a.auc - b.auc
     deviation = float(np.sqrt(max(a.covariance(a) + b.covariance(b) - 2 * a.covariance(b), 0.0)))
@@ -83,7 +87,3 @@ def _check(positive: Array) -> None:
         raise ValueError(
             f"an AUC's interval needs 2 cases of each class, but got {positive.sum()} and {(~positive).sum()}."
         )
-
-
-def _placements(kernel: Array) -> Placements:
-    return Placements(kernel.mean(axis=1), kernel.mean(axis=0))

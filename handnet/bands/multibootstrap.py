@@ -7,7 +7,6 @@ the band is the quantiles .025 and .975 of these averages.
 import numpy as np
 from scipy.special import expit
 
-from handnet.bands.auc import pair_scores
 from handnet.bands.band import Band
 from handnet.bands.cases import case_bands
 from handnet.bands.proportion import wilson
@@ -72,9 +71,13 @@ def bootstrap_means(values: Array, mask: Array, samples: Resamples) -> Array:
 
 
 def _areas(z: Array, positive: Array, samples: Resamples) -> Array:
-    upper, lower = (samples.cases[:, which].astype(np.float64) for which in (positive, ~positive))
-    total = np.zeros(len(upper))
+    """(B,): means of the AUC over the drawn replicas. Of each drawn positive case the drawn negative ones below it are counted,
+    ties half, by running sums: n a replica and sample, where pairs would be n^2."""
+    upper, lower = samples.cases[:, positive], samples.cases[:, ~positive]
+    total, below = np.zeros(len(upper)), np.zeros((len(lower), lower.shape[1] + 1))
     for row, drawn in zip(z, samples.seeds.T, strict=True):
-        ranked = upper @ pair_scores(row, positive)
-        total += drawn * np.einsum("bn,bn->b", ranked, lower)
+        order = np.argsort(row[~positive])
+        np.cumsum(lower[:, order], axis=1, out=below[:, 1:])
+        first, last = (np.searchsorted(row[~positive][order], row[positive], side) for side in ("left", "right"))
+        total += drawn * np.einsum("bn,bn->b", upper, below[:, first] + below[:, last]) / 2
     return np.asarray(total / (samples.seeds.sum(axis=1) * upper.sum(axis=1) * lower.sum(axis=1)))
