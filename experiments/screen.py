@@ -73,13 +73,13 @@ class Screen:
         self.err.print(sentence, markup=False, soft_wrap=True)
 
     @contextmanager
-    def progress(self, what: str, total: int, done: int) -> Iterator["Bar"]:
-        """A bar with counts, elapsed and remaining time; without a terminal, a line now and then."""
+    def progress(self, what: str, total: int, done: int, tell_end: bool = True) -> Iterator["Bar"]:
+        """A bar with counts, elapsed and remaining time; without a terminal, a line now and then, and one at the end if told to."""
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                    TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[news]}")]  # fmt: skip
         with Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
             task = bars.add_task(what, total=total, completed=done, news="")
-            yield Bar(self, bars, task, what, total, done)
+            yield Bar(self, bars, task, what, total, done, tell_end)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[Callable[[str], None]]:
@@ -225,15 +225,18 @@ class Screen:
 class Bar:
     """One running progress bar."""
 
-    def __init__(self, screen: Screen, bars: Progress, task: Any, what: str, total: int, done: int) -> None:
+    def __init__(
+        self, screen: Screen, bars: Progress, task: Any, what: str, total: int, done: int, tell_end: bool
+    ) -> None:
         self.screen, self.bars, self.task, self.what, self.total, self.done = screen, bars, task, what, total, done
+        self.tell_end = tell_end
         self.spoke = time.monotonic()
 
     def advance(self, more: int, news: str) -> None:
         """So many more are done."""
         self.done += more
         self.bars.update(self.task, completed=self.done, news=news)
-        due = time.monotonic() - self.spoke > SILENCE or self.done == self.total
+        due = time.monotonic() - self.spoke > SILENCE or (self.tell_end and self.done == self.total)
         if more and due and not self.screen.err.is_terminal:
             self.spoke = time.monotonic()
             self.screen.say(f"{self.what}: {self.done} of {self.total}; {news}")

@@ -231,7 +231,7 @@ class Study:
 
     def _analysis(self, confirmed: Sequence[Confirmed], tried: Sequence[Tried], test: Table | None,
                   rehearsals: Rehearsals | None) -> Analysis:  # fmt: skip
-        with self.screen.progress("analyse", len(confirmed), 0) as bar:
+        with self.screen.progress("analyse", len(confirmed), 0, tell_end=False) as bar:
             return analyse(
                 self.settings, self.bench, confirmed, tried, test, rehearsals, lambda role: bar.advance(1, role)
             )
