@@ -87,6 +87,7 @@ def forest(bands: Sequence[Mapping[str, Any]], title: str) -> bytes:
         ]
         axes.set_yticks(places, labels)
         axes.set(xlabel=title, ylim=(place + 0.8, 0.2))
+        axes.locator_params(axis="x", nbins=7)  # narrow bands have long numbers
         axes.grid(axis="x")
         return _svg(figure)
 
