@@ -165,6 +165,7 @@ def contents(home: Path, root: Path) -> list[tuple[tuple[str, ...], str]]:
 def test_what_is_replaced_here_is_replaced_there_and_what_is_there_is_not_sent_again(
     server: Server, home: Path
 ) -> None:
+    server.wait()
     (name,) = (path.name for path in (home / "reports").iterdir())
     tracking = Tracking(home, name)
 
