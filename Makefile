@@ -95,5 +95,5 @@ $(READY): $(LOCK)
 	echo "Setting up $(VENV) with $$("$$found" --version); once, a minute or two." >&2; \
 	rm -rf $(VENV); "$$found" -m venv $(VENV); \
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $(LOCK); \
-	$(PY) -c "from handnet.compiled_backend import warm_up; warm_up()"; \
+	$(PY) -c "from handnet.mlp.compiled import warm_up; warm_up()"; \
 	touch $@

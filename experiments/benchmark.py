@@ -1,9 +1,9 @@
 """make bench: what a trained network costs, here and elsewhere, in one run on one machine.
 
-All contestants train the chapter's network on the chapter's split, in turns, round after round; what counts is the median
-over the rounds, after a warm-up. The floor is what the products alone would take at the rate of the machine's own matrix
-product. The networks of each are compared with those of the reference: the speed of a wrong network does not count.
-"""
+All contestants train the chapter's network on the chapter's split, in turns, round after round; what counts
+is the median over the rounds, after a warm-up. The floor is what the products alone would take at the rate of
+the machine's own matrix product. The networks of each are compared with those of the reference: the speed of
+a wrong network does not count."""
 
 import json
 import os
@@ -23,21 +23,20 @@ import numpy as np
 from scipy.stats import ks_2samp
 from threadpoolctl import threadpool_limits
 
-from experiments.identity import make_bench
-from experiments.milestones import KILL_AT
 from experiments.peers import available
-from experiments.reading import read
-from experiments.records import Records
-from experiments.report.figures import alone, costs
-from experiments.search import Proposals, Search
-from experiments.stores import write_whole
-from experiments.tracking import Tracking
-from experiments.workers import Bench, Replicas
-from handnet.backend import EpochDraws, Layer, load_backend
+from handnet.contract import EpochDraws, Layer, Recipe, load_backend
 from handnet.data import Array
 from handnet.draws import seeded_plan
-from handnet.recipe import Recipe
-from handnet.replicas import CHUNK, cores, train_replicas
+from handnet.mlp.replicas import CHUNK, cores, train_replicas
+from handnet.report.figures import alone, costs
+from handnet.study.identity import make_problem
+from handnet.study.milestones import KILL_AT
+from handnet.study.reading import read
+from handnet.study.records import Records
+from handnet.study.search import Proposals, Search
+from handnet.study.store import write_whole
+from handnet.study.tracker import Tracking
+from handnet.study.units import Problem, Replicas
 
 RECIPE = Recipe()  # the chapter's
 SIZES = (1, 10, 100, 1000)  # networks trained at once
@@ -69,7 +68,8 @@ class Timing:
 
 @dataclass(frozen=True)
 class Goal:
-    """What was to be reached, what was found, and whether that is it (None: there is no goal, or it was not tried)."""
+    """What was to be reached, what was found, and whether that is it (None: there is no goal, or it was not
+    tried)."""
 
     what: str
     goal: str
@@ -79,8 +79,8 @@ class Goal:
 
 @dataclass(frozen=True)
 class Results:
-    """All of one run. absent: peer -> why it did not run; others: contestant -> p, where its networks are not the
-    reference's."""
+    """All of one run. absent: peer -> why it did not run; others: contestant -> p, where its networks are not
+    the reference's."""
 
     machine: Mapping[str, Any]
     timings: Sequence[Timing]
@@ -91,7 +91,7 @@ class Results:
 
 def benchmark(rounds: int, whole: bool, say: Callable[[str], None]) -> Results:
     """Everything; whole: with the whole studies, which take minutes. say: is told what comes next."""
-    bench = make_bench(read({}))
+    bench = make_problem(read({}))
     train, val = bench.parts.train, bench.parts.val
     peers, absent = available(train, val, RECIPE)
     contestants = {**_ours(bench), **peers}
@@ -103,21 +103,28 @@ def benchmark(rounds: int, whole: bool, say: Callable[[str], None]) -> Results:
         first = number % len(contestants)
         for name in [*contestants, *contestants][first : first + len(contestants)]:
             for networks in _sizes(name):
-                say(f"{'warm-up' if number == 0 else f'round {number} of {rounds}'}: {name}, {networks} at once")
+                say(
+                    f"{'warm-up' if number == 0 else f'round {number} of {rounds}'}: {name}, {networks} at"
+                    " once"
+                )
                 time.sleep(SETTLE)
                 begun = time.perf_counter()
                 samples[name].append(contestants[name](networks))
                 if number:
                     seconds.setdefault((name, networks), []).append((time.perf_counter() - begun) / networks)
     timings = [
-        Timing(*key, *(1000 * end(found) for end in (statistics.median, min, max))) for key, found in seconds.items()
+        Timing(*key, *(1000 * end(found) for end in (statistics.median, min, max)))
+        for key, found in seconds.items()
     ]
     floor = operations(RECIPE, len(train.y), len(val.y)) / statistics.median(rates) * 1000
     goals = [*_trained(timings, floor)]
     parts: dict[str, Callable[[], list[Goal]]] = {
-        "ten thousand networks": lambda: _wide(timings), "tracking": lambda: _tracked(bench, rounds),
-        "starting": _started, "Optuna": _searched, **({"two whole studies": _whole} if whole else {}),
-    }  # fmt: skip
+        "ten thousand networks": lambda: _wide(timings),
+        "tracking": lambda: _tracked(bench, rounds),
+        "starting": _started,
+        "Optuna": _searched,
+        **({"two whole studies": _whole} if whole else {}),
+    }
     for title, part in parts.items():
         say(title)
         goals += part()
@@ -137,15 +144,15 @@ def product_rate() -> float:
 
 
 def operations(recipe: Recipe, train: int, val: int) -> float:
-    """Multiplications and additions in the products of one training: every row forward, its two products backward (into the
-    first layer one), and all rows of both parts forward again after every epoch."""
+    """Multiplications and additions in the products of one training: every row forward, its two products
+    backward (into the first layer one), and all rows of both parts forward again after every epoch."""
     layers = list(pairwise((30, *recipe.hidden, 1)))
     forward = sum(fan_in * units for fan_in, units in layers)
     backward = 2 * forward - layers[0][0] * layers[0][1]
     return 2.0 * recipe.epochs * (train * (forward + backward) + (train + val) * forward)
 
 
-def _ours(bench: Bench) -> dict[str, Contestant]:
+def _ours(bench: Problem) -> dict[str, Contestant]:
     train, val = bench.parts.train, bench.parts.val
     compiled, numpy = load_backend("compiled"), load_backend("numpy")
     plan = _Recorded(seeded_plan(RECIPE, train, range(CHUNK)))
@@ -185,10 +192,18 @@ def _trained(timings: Sequence[Timing], floor: float) -> Iterator[Goal]:
         ours = _median(timings, ALL, networks)
         for peer, times in ((KERAS, 2000), (MLP, 60), (JAX, 3)):
             theirs = _median(timings, peer, networks if peer == JAX else None)
-            yield _ratio(f"{ALL}, R = {networks}: times as fast as {peer}", times, theirs, ours, at_least=True)
+            yield _ratio(
+                f"{ALL}, R = {networks}: times as fast as {peer}", times, theirs, ours, at_least=True
+            )
     yield _ratio(f"{ONE}, R = 100: times the floor", 3, _median(timings, ONE, 100), floor, at_least=False)
     yield _ratio(f"{ALONE}, R = {CHUNK}: times the floor", 2, _median(timings, ALONE), floor, at_least=False)
-    yield _ratio(f"{NUMPY}, R = 100: times as fast as {KERAS}", 1000, _median(timings, KERAS), _median(timings, NUMPY, 100), at_least=True)  # fmt: skip
+    yield _ratio(
+        f"{NUMPY}, R = 100: times as fast as {KERAS}",
+        1000,
+        _median(timings, KERAS),
+        _median(timings, NUMPY, 100),
+        at_least=True,
+    )
 
 
 def _ratio(what: str, goal: float, above: float | None, below: float | None, at_least: bool) -> Goal:
@@ -206,10 +221,13 @@ def _ratio(what: str, goal: float, above: float | None, below: float | None, at_
 
 
 def _child(command: Sequence[str], **environment: str) -> tuple[float, str, float]:
-    """Run a command of this checkout: its seconds, its output, and its largest memory in MiB (NaN where there is no /proc)."""
+    """Run a command of this checkout: its seconds, its output, and its largest memory in MiB (NaN where there
+    is no /proc)."""
     with tempfile.TemporaryFile() as output:
         begun, memory = time.perf_counter(), float("nan")
-        child = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, env={**os.environ, **environment})
+        child = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
+        )
         while child.poll() is None:
             # Not ru_maxrss: a child begins with its parent's.
             with suppress(OSError, StopIteration):
@@ -224,7 +242,7 @@ def _child(command: Sequence[str], **environment: str) -> tuple[float, str, floa
 TRAIN_WIDE = f"""
 import time
 from handnet import Recipe, load_backend, split, wisconsin
-from handnet.replicas import train_replicas
+from handnet.mlp.replicas import train_replicas
 parts, compiled = split(wisconsin()), load_backend("compiled")
 train_replicas(compiled, parts.train, parts.val, Recipe(), range(100))
 begun = time.perf_counter()
@@ -239,12 +257,17 @@ def _wide(timings: Sequence[Timing]) -> list[Goal]:
     assert few is not None
     change = wide / few - 1
     return [
-        Goal(f"{ALL}: ms a network, from R = 100 to {WIDE:,}", "flat within 20 %", f"{few:.2f} to {wide:.2f} ({change:+.0%})", abs(change) <= 0.2),
+        Goal(
+            f"{ALL}: ms a network, from R = 100 to {WIDE:,}",
+            "flat within 20 %",
+            f"{few:.2f} to {wide:.2f} ({change:+.0%})",
+            abs(change) <= 0.2,
+        ),
         Goal(f"peak memory at R = {WIDE:,}", "under 1 GiB", f"{memory:,.0f} MiB", memory < 1024),
-    ]  # fmt: skip
+    ]
 
 
-def _tracked(bench: Bench, rounds: int) -> list[Goal]:
+def _tracked(bench: Problem, rounds: int) -> list[Goal]:
     """A hundred networks with their curves, as a study writes them: twenty at a stroke."""
     records = Records("bench", "", read({}), bench)
     fit = train_replicas(bench.backend, bench.parts.train, bench.parts.val, RECIPE, range(100))
@@ -255,7 +278,9 @@ def _tracked(bench: Bench, rounds: int) -> list[Goal]:
         for number in range(rounds + 1):
             begun = time.perf_counter()
             for low in range(0, 100, 20):
-                entries = [records.seed(replicas.one(place), RECIPE, "bench") for place in range(low, low + 20)]
+                entries = [
+                    records.seed(replicas.one(place), RECIPE, "bench") for place in range(low, low + 20)
+                ]
                 tracking.write_together([replace(entry, key=f"{entry.key}/{number}") for entry in entries])
             found.append((time.perf_counter() - begun) * 10)
         tracking.close()
@@ -265,13 +290,17 @@ def _tracked(bench: Bench, rounds: int) -> list[Goal]:
 
 def _started() -> list[Goal]:
     """How long until there is something to see, and what a command that only refuses imports."""
-    bare, imported = (min(_child((*PYTHON, line))[0] for _ in range(3)) for line in ("", "import experiments.study"))
+    bare, imported = (
+        min(_child((*PYTHON, line))[0] for _ in range(3)) for line in ("", "import handnet.study.study")
+    )
     with tempfile.TemporaryDirectory() as folder:
         study = (sys.executable, "-m", "experiments", "study", "--mlruns", folder, "--name", "bench")
         journal = {"HANDNET_MILESTONES": str(Path(folder, "journal")), KILL_AT: "told trial 01:1"}
         first = _child(study, **journal)[0] - imported
-    heavy = "import sys, experiments.cli as cli\ntry: cli.main({!r})\nexcept SystemExit: pass\n" \
-            "print('HEAVY', [name for name in ('optuna', 'mlflow', 'tensorflow', 'numba') if name in sys.modules])"  # fmt: skip
+    heavy = (
+        "import sys, experiments.cli as cli\ntry: cli.main({!r})\nexcept SystemExit: pass\nprint('HEAVY',"
+        " [name for name in ('optuna', 'mlflow', 'tensorflow', 'numba') if name in sys.modules])"
+    )
     light = [
         _child((*PYTHON, heavy.format(words)))[1].rpartition("HEAVY ")[2].strip()
         for words in (["--help"], ["study", "--trials", "x"])
@@ -279,12 +308,18 @@ def _started() -> list[Goal]:
     return [
         Goal("first trial told, after imports, s", "at most 2", f"{first:.1f}", first <= 2),
         Goal("imports of a study, s", "reported", f"{imported - bare:.1f}", None),
-        Goal("--help and bad input import", "none of optuna, mlflow, tensorflow", " and ".join(light), light == ["[]", "[]"]),
-    ]  # fmt: skip
+        Goal(
+            "--help and bad input import",
+            "none of optuna, mlflow, tensorflow",
+            " and ".join(light),
+            light == ["[]", "[]"],
+        ),
+    ]
 
 
 def _searched() -> list[Goal]:
-    """What one trial costs in each storage once so many are told. They are made fast, by the design that looks at none."""
+    """What one trial costs in each storage once so many are told. They are made fast, by the design that
+    looks at none."""
     settings = read({})
     filling = read({"search.design": "sobol"})
     goals = []
@@ -307,8 +342,14 @@ def _searched() -> list[Goal]:
                 costs.append(statistics.median(spent))
                 told = wanted + OFTEN
             times = costs[1] / costs[0]
-            goals.append(Goal(f"Optuna in {storage}, ms a trial, trial {TOLD[0]} and {TOLD[1]:,}", "flat within 2x",
-                              f"{costs[0]:.0f} and {costs[1]:.0f} ({times:.1f}x)", times <= 2))  # fmt: skip
+            goals.append(
+                Goal(
+                    f"Optuna in {storage}, ms a trial, trial {TOLD[0]} and {TOLD[1]:,}",
+                    "flat within 2x",
+                    f"{costs[0]:.0f} and {costs[1]:.0f} ({times:.1f}x)",
+                    times <= 2,
+                )
+            )
     return goals
 
 
@@ -317,7 +358,9 @@ def _whole() -> list[Goal]:
     goals = []
     for title, more, most in (("default make study", (), 30), ("make study IDEAL=1", ("--ideal", "1"), 90)):
         with tempfile.TemporaryDirectory() as folder:
-            seconds, printed, memory = _child((sys.executable, "-m", "experiments", "study", "--mlruns", folder, *more))
+            seconds, printed, memory = _child(
+                (sys.executable, "-m", "experiments", "study", "--mlruns", folder, *more)
+            )
         split = next((line for line in printed.splitlines() if line.startswith("Seconds:")), "it failed")
         goals.append(
             Goal(
@@ -330,14 +373,21 @@ def _whole() -> list[Goal]:
     return goals
 
 
-def _others(samples: Mapping[str, Sequence[Array]], bench: Bench) -> dict[str, float]:
-    """The contestants whose networks are not those of the reference, by the two-sample Kolmogorov-Smirnov test of the last
-    validation loss over every network once. MLPClassifier has no dropout: its reference has none."""
+def _others(samples: Mapping[str, Sequence[Array]], bench: Problem) -> dict[str, float]:
+    """The contestants whose networks are not those of the reference, by the two-sample Kolmogorov-Smirnov
+    test of the last validation loss over every network once. MLPClassifier has no dropout: its reference has
+    none."""
     train, val = bench.parts.train, bench.parts.val
-    plain = train_replicas(bench.backend, train, val, replace(RECIPE, dropout=0.0), range(1000)).val_loss[:, -1]
+    plain = train_replicas(bench.backend, train, val, replace(RECIPE, dropout=0.0), range(1000)).val_loss[
+        :, -1
+    ]
     usual = max(samples[NUMPY], key=len)
-    found = {name: ks_2samp(np.unique(np.concatenate(some)), plain if name == MLP else usual, method="asymp").pvalue
-             for name, some in samples.items()}  # fmt: skip
+    found = {
+        name: (
+            ks_2samp(np.unique(np.concatenate(some)), plain if name == MLP else usual, method="asymp").pvalue
+        )
+        for name, some in samples.items()
+    }
     return {name: float(p) for name, p in found.items() if p < OTHER}
 
 

@@ -12,28 +12,36 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from experiments import verbs
-from experiments.interrupt import Stopped, stop_at_once
-from experiments.reading import known_keys, nearest
-from experiments.report.words import visible
-from experiments.settings import Refusal, redacted
-from experiments.stores import DISK_FAULTS
 from experiments.verbs import SHORT
+from handnet.report.words import visible
+from handnet.study.interrupt import Stopped, stop_at_once
+from handnet.study.reading import known_keys, nearest
+from handnet.study.settings import Refusal, redacted
+from handnet.study.store import DISK_FAULTS
 
 HELP = {
-    "trials": "configurations to try", "seeds": "search seeds each configuration is trained with",
-    "confirm": "fresh seeds the winner is confirmed on", "design": "tpe, or sobol: points fixed beforehand",
-    "backend": "what does the arithmetic: compiled, numpy or keras", "dtype": "float32 or float64",
-    "engine": "what Keras runs on: tensorflow or jax", "device": "auto, cpu or gpu",
-    "split-seed": "of the train/val/test split", "stratify": "true or false",
+    "trials": "configurations to try",
+    "seeds": "search seeds each configuration is trained with",
+    "confirm": "fresh seeds the winner is confirmed on",
+    "design": "tpe, or sobol: points fixed beforehand",
+    "backend": "what does the arithmetic: compiled, numpy or keras",
+    "dtype": "float32 or float64",
+    "engine": "what Keras runs on: tensorflow or jax",
+    "device": "auto, cpu or gpu",
+    "split-seed": "of the train/val/test split",
+    "stratify": "true or false",
     "splits": "fresh divisions of the table, after the opening; 0 for none",
     "ideal": "1: search anew inside each of them (minutes)",
-    "data": "a table of your own: a CSV, TSV or Parquet file", "target": "its column of labels, of which there are two",
-    "positive": "the label that is class 1", "id": "its column of case ids; without it, row numbers from 0",
+    "data": "a table of your own: a CSV, TSV or Parquet file",
+    "target": "its column of labels, of which there are two",
+    "positive": "the label that is class 1",
+    "id": "its column of case ids; without it, row numbers from 0",
     "group": "its column that says which rows belong together: they stay in one part",
     "missing": "median: gaps are filled in from the train rows and marked; drop: their rows are left out",
-}  # fmt: skip
+}
 TEACH = {
-    "study": """A study tries configurations, each trained on the same search seeds, and ranks them by mean validation log
+    "study": (
+        """A study tries configurations, each trained on the same search seeds, and ranks them by mean validation log
 loss. The best is frozen and trained again on fresh seeds, beside the recipes of study.toml. Then the sealed test
 is opened, once, and counted. Everything goes to MLflow and into a report. Stop or kill it whenever you like: the
 same command goes on from there, with the same numbers.
@@ -50,13 +58,20 @@ With MLFLOW_TRACKING_URI=http://... in the environment that server gets a copy o
 at the end. If it does not answer nothing is lost: the same command sends the rest.
 
 Each option below can be typed after make in capitals (TRIALS=64 for --trials 64), each setting of
-experiments/study.toml as it stands there (split.seed=7). The defaults are in that file. Exit codes: 0 done, 1
-failed, 2 not understood, 75 another study is writing or a server lacks runs, 130 and 143 stopped; make itself turns all but 0 into 2.""",
-    "try": "Three configurations, two seeds, five confirmation seeds: the whole path in seconds. The test stays sealed.",
+handnet/study/default.toml as it stands there (split.seed=7). The defaults are in that file. Exit codes: 0 done, 1
+failed, 2 not understood, 75 another study is writing or a server lacks runs, 130 and 143 stopped; make itself turns all but 0 into 2."""
+    ),
+    "try": (
+        "Three configurations, two seeds, five confirmation seeds: the whole path in seconds. The test stays"
+        " sealed."
+    ),
     "report": "Computed from the stored logits of every seed. Nothing is trained and no new opening is made.",
-    "case": "  make case ID=203                          a case of the default study\n"
-            "  make case ID=203 NAME=wisconsin-1a2b3c4d  of another one; the last screen of a study names it",
-    "walk": """First the chapter's network of one hidden unit: every number exact, beside what the chapter prints, and beside every slope the
+    "case": (
+        "  make case ID=203                          a case of the default study\n"
+        "  make case ID=203 NAME=wisconsin-1a2b3c4d  of another one; the last screen of a study names it"
+    ),
+    "walk": (
+        """First the chapter's network of one hidden unit: every number exact, beside what the chapter prints, and beside every slope the
 finite difference it must equal. Then the same for one patient of the Wisconsin table through all 641 weights of a network
 of the chapter's recipe. Seconds; also as a page, mlruns/walk/walk.html.
 
@@ -64,36 +79,65 @@ of the chapter's recipe. Seconds; also as a page, mlruns/walk/walk.html.
   make walk ID=135          another one
   make walk ID=135 SEED=3   through the network of another seed
 
-Train and validation cases only: the test part is sealed. Exit codes: 0 every slope agrees, 1 one does not, 2 not understood.""",
-    "simulate": "At the sizes of the default study: its test cases, confirmation seeds and fresh divisions. STUDIES=400.",
-    "bench": "Peers and we in turns, minutes; keep the machine quiet meanwhile. ROUNDS=5, STUDIES=0 leaves out the whole studies.",
-    "claims": "On fresh divisions of the train and validation rows; the sealed test is not touched. Four minutes on two cores. DIVISIONS=100.",
-    "published": """What others printed about the Wisconsin table (and the four ways in which the chapter may have divided it, and its split seed
+Train and validation cases only: the test part is sealed. Exit codes: 0 every slope agrees, 1 one does not, 2 not understood."""
+    ),
+    "simulate": (
+        "At the sizes of the default study: its test cases, confirmation seeds and fresh divisions."
+        " STUDIES=400."
+    ),
+    "bench": (
+        "Peers and we in turns, minutes; keep the machine quiet meanwhile. ROUNDS=5, STUDIES=0 leaves out the"
+        " whole studies."
+    ),
+    "claims": (
+        "On fresh divisions of the train and validation rows; the sealed test is not touched. Four minutes on"
+        " two cores. DIVISIONS=100."
+    ),
+    "published": (
+        """What others printed about the Wisconsin table (and the four ways in which the chapter may have divided it, and its split seed
 among 200 others), each on its own protocol, with a verdict and bands. All rows are divided anew, so the test of the default
-study has to be open: make study first. The ledger then counts all rows as read. A few minutes on two cores. DIVISIONS=100.""",
-    "witness": "Sequential, compile, fit, as printed, once per seed: minutes. KERAS_BACKEND=jax is the faster engine.",
-    "backup": "Databases through SQLite's own backup, then artifacts, reports and the ledger; a study may run meanwhile. TO=FOLDER.",
-    "clean": "mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.",
-    "audit": "By pip-audit, which asks a feed of vulnerabilities. Exit codes: 0 none is known, 1 some are, 75 it could not ask.",
-    "ui": "MLflow, reachable from this machine alone. From elsewhere: ssh -L 5000:127.0.0.1:5000 user@this-machine",
-}  # fmt: skip
+study has to be open: make study first. The ledger then counts all rows as read. A few minutes on two cores. DIVISIONS=100."""
+    ),
+    "witness": (
+        "Sequential, compile, fit, as printed, once per seed: minutes. KERAS_BACKEND=jax is the faster"
+        " engine."
+    ),
+    "backup": (
+        "Databases through SQLite's own backup, then artifacts, reports and the ledger; a study may run"
+        " meanwhile. TO=FOLDER."
+    ),
+    "clean": (
+        "mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was"
+        " seen."
+    ),
+    "audit": (
+        "By pip-audit, which asks a feed of vulnerabilities. Exit codes: 0 none is known, 1 some are, 75 it"
+        " could not ask."
+    ),
+    "ui": (
+        "MLflow, reachable from this machine alone. From elsewhere: ssh -L 5000:127.0.0.1:5000"
+        " user@this-machine"
+    ),
+}
 FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
 # What is true after a verb was cut short, by a signal or a failure.
 GOES_ON = "all finished seeds and trials are kept; the same command goes on from here"
 ANEW = "it keeps nothing before its end; the same command begins anew"
 LEFT = {
-    "study": GOES_ON, "try": GOES_ON,
+    "study": GOES_ON,
+    "try": GOES_ON,
     "report": "everything stored is kept; the same command begins anew",
     "case": "everything stored is kept; the same command begins anew",
     "published": "no page is written before its end; the same command begins anew",
     "backup": "a copy is there whole or not at all; the same command makes one",
     "clean": "what is still there goes with the same command; the ledger of openings stays",
     "ui": "everything stored is kept; the same command opens the pages",
-}  # fmt: skip
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. Returns the exit code: 0 done, 1 failed, 2 not understood, 75 busy, 130 and 143 interrupted."""
+    """Run one verb. Returns the exit code: 0 done, 1 failed, 2 not understood, 75 busy, 130 and 143
+    interrupted."""
     words = _as_options(sys.argv[1:] if arguments is None else list(arguments))
     debug, left = "--debug" in words, "nothing was begun"
     stop_at_once()
@@ -168,13 +212,20 @@ class _Parser(argparse.ArgumentParser):
         unknown = re.search(r"unrecognized arguments: (\S+)", message)
         if unknown:
             word = unknown[1].split("=")[0]
-            known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+            known = [
+                option
+                for action in self._actions
+                for option in action.option_strings
+                if option.startswith("--")
+            ]
             shown = [option.removeprefix("--").replace("-", "_").upper() for option in known]
             asked = word.removeprefix("--").replace("-", "_").upper()
             raise Refusal(f"{asked} is not a setting of this command: {nearest(asked, shown)}")
         if "required: --id" in message:
             raise Refusal("make case wants the id of a case: make case ID=203.")
-        plain = re.sub(r"argument --([a-z-]+):", lambda option: option[1].replace("-", "_").upper() + ":", message)
+        plain = re.sub(
+            r"argument --([a-z-]+):", lambda option: option[1].replace("-", "_").upper() + ":", message
+        )
         raise Refusal(f"{plain}; HELP=1 shows what is understood.")
 
     def parse_args(self, words: Sequence[str]) -> argparse.Namespace:  # type: ignore[override]  # no namespace is ever passed
@@ -185,18 +236,26 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog="experiments", description="The honest band around every number a small network prints.")
+    parser = _Parser(
+        prog="experiments", description="The honest band around every number a small network prints."
+    )
     known = parser.add_subparsers(required=True, metavar="verb")
     common = {"study": verbs.study, "try": verbs.try_out, "report": verbs.report, "case": verbs.case}
     for name, verb in common.items():
         sub = _verb(known, name, verb)
-        sub.add_argument("--name", help="of the study; default: the data's, or data-fingerprint for other settings")
+        sub.add_argument(
+            "--name", help="of the study; default: the data's, or data-fingerprint for other settings"
+        )
         if name == "case":
-            sub.add_argument("--id", required=True, help="the case's id: for wisconsin its row number, from 0")
+            sub.add_argument(
+                "--id", required=True, help="the case's id: for wisconsin its row number, from 0"
+            )
         if name in ("study", "try"):
             _add_settings(sub)
         else:
-            sub.add_argument("--data", metavar="FILE", help="where the study's own table is now, if it was moved")
+            sub.add_argument(
+                "--data", metavar="FILE", help="where the study's own table is now, if it was moved"
+            )
     walked = _verb(known, "walk", verbs.walk)
     walked.add_argument(
         "--id", help="a train or validation case; default: the train case the network is most wrong about"
@@ -206,16 +265,26 @@ def _parser() -> _Parser:
     _verb(known, "backup", verbs.backup).add_argument(
         "--to", metavar="FOLDER", help="the copy; default: beside it, with the time"
     )
-    _verb(known, "simulate", verbs.simulate).add_argument("--studies", default="400", help="simulated studies (400)")
-    _verb(known, "claims", verbs.claims).add_argument("--divisions", default="100", help="fresh divisions (100)")
+    _verb(known, "simulate", verbs.simulate).add_argument(
+        "--studies", default="400", help="simulated studies (400)"
+    )
+    _verb(known, "claims", verbs.claims).add_argument(
+        "--divisions", default="100", help="fresh divisions (100)"
+    )
     _verb(known, "published", verbs.published).add_argument(
         "--divisions", default="100", help="fresh divisions a protocol (100)"
     )
     timed = _verb(known, "bench", verbs.bench)
     timed.add_argument("--rounds", default="5", help="rounds over which medians are taken (5)")
-    timed.add_argument("--studies", type=_truth, default=True, metavar="1", help="0 leaves out the whole studies (1)")
-    _verb(known, "witness", verbs.witness).add_argument("--seeds", default="30", help="runs of the chapter's code (30)")
-    _verb(known, "audit", verbs.audit).add_argument("--lock", default="requirements.lock", help="(requirements.lock)")
+    timed.add_argument(
+        "--studies", type=_truth, default=True, metavar="1", help="0 leaves out the whole studies (1)"
+    )
+    _verb(known, "witness", verbs.witness).add_argument(
+        "--seeds", default="30", help="runs of the chapter's code (30)"
+    )
+    _verb(known, "audit", verbs.audit).add_argument(
+        "--lock", default="requirements.lock", help="(requirements.lock)"
+    )
     _verb(known, "ui", verbs.ui).add_argument("--port", default="5000", help="on 127.0.0.1 (5000)")
     return parser
 
@@ -228,16 +297,26 @@ def _add_settings(sub: _Parser) -> None:
         "--check", type=_truth, metavar="1", help="say what the study would do, and how long; write nothing"
     )
     sub.add_argument("--settings", metavar="FILE", help="another study.toml")
-    sub.add_argument("--set", action="append", metavar="key=value",
-                     help=f"any setting of study.toml: {', '.join(known_keys())}")  # fmt: skip
+    sub.add_argument(
+        "--set",
+        action="append",
+        metavar="key=value",
+        help=f"any setting of study.toml: {', '.join(known_keys())}",
+    )
 
 
 def _verb(known: "argparse._SubParsersAction[_Parser]", name: str, verb: object) -> _Parser:
     summary = str(verb.__doc__).partition(": ")[2]
-    sub = known.add_parser(name, help=summary, description=f"{summary}.\n\n{TEACH[name]}",
-                           formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    sub = known.add_parser(
+        name,
+        help=summary,
+        description=f"{summary}.\n\n{TEACH[name]}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     sub.set_defaults(verb=verb, parser=sub, left=LEFT.get(name, ANEW))
-    sub.add_argument("--mlruns", default="mlruns", metavar="FOLDER", help="where everything is written (mlruns)")
+    sub.add_argument(
+        "--mlruns", default="mlruns", metavar="FOLDER", help="where everything is written (mlruns)"
+    )
     sub.add_argument("--debug", action="store_true", help="show a traceback when something fails")
     return sub
 

@@ -1,90 +1,48 @@
-"""MLflow's pages for this machine's browser and nobody else: what `make ui` runs, in a process of its own.
+"""The pages of the walk and of the claims: one file each, no script, nothing fetched."""
 
-MLflow's server listens where it is told and checks the Host it is given, but takes any port of this machine for a
-friend, and answers far more than pages need: an assistant with a shell, jobs, a gateway that fetches addresses. The
-gate before it lets through what looking at networks takes, from pages that came from here.
-"""
-
-import os
-import re
-import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.stores import sqlite_uri
+from experiments.walk import Walk
+from experiments.walk.chapter import GIVEN, NICKNAMES
+from experiments.walk.check import STEP, TOLERANCE
+from experiments.walk.flow import flow
+from handnet.report import figures
+from handnet.report.pages import environment, inline, to_json
+from handnet.study.store import write_whole
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
-
-# What may be asked for; a new version's new families stay shut until somebody opens them here. gateway-proxy has nowhere
-# to go, and answers with an empty list, without which the pages complain.
-FAMILIES = ("artifacts", "datasets", "experiments", "gateway-proxy", "get-trace-artifact", "label-schemas", "logged-models", "metrics",
-            "model-versions", "registered-models", "runs", "server-info", "traces", "unified-traces")  # fmt: skip
-OPEN = re.compile(
-    rf"/(ajax-)?api/\d\.\d/mlflow/({'|'.join(FAMILIES)})(/|\Z)"
-    r"|/(graphql|get-artifact|model-versions/get-artifact|health|version)?\Z|/static-files/"
-)
-HEADERS = [
-    (b"content-type", b"text/plain; charset=utf-8"),
-    (b"x-frame-options", b"DENY"),
-    (b"x-content-type-options", b"nosniff"),
-]
+TEMPLATES = Path(__file__).parent / "templates"
 
 
-class Gate:
-    """The server behind it, as seen from http://127.0.0.1:port or http://localhost:port alone."""
-
-    def __init__(self, app: App, port: int) -> None:
-        self.app = app
-        self.hosts = {f"127.0.0.1:{port}".encode(), f"localhost:{port}".encode()}
-        self.origins = {b"http://" + host for host in self.hosts}
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """One connection, as the ASGI standard has it."""
-        status, why = self._objection(scope) if scope["type"] == "http" else (200, "")
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-        elif why:
-            await send({"type": "http.response.start", "status": status, "headers": HEADERS})
-            await send({"type": "http.response.body", "body": why.encode()})
-        else:
-            await self.app(scope, receive, send)
-
-    def _objection(self, scope: Message) -> tuple[int, str]:
-        """The status and the sentence to refuse a request with; without a sentence it is let through."""
-        named = {name: [value for one, value in scope["headers"] if one == name] for name in (b"host", b"origin")}
-        if len(named[b"host"]) != 1 or named[b"host"][0] not in self.hosts:
-            return 403, "This server answers to 127.0.0.1 and localhost on its own port, and to no other Host."
-        if any(origin not in self.origins for origin in named[b"origin"]):
-            return 403, "This server answers its own pages, and no other Origin."
-        if not OPEN.match(scope["path"]):
-            return 404, "make ui shows runs, metrics and models; this part of MLflow is shut off."
-        return 200, ""
+def write_walk(found: Walk, folder: Path) -> Path:
+    """The walk as a page: one file, no script, nothing fetched."""
+    page = (
+        environment(True, TEMPLATES)
+        .get_template("walk.html.j2")
+        .render(
+            title="The network by hand, with every number in view",
+            walk=found,
+            flow=flow(found.patient),
+            nicknames=NICKNAMES,
+            given=GIVEN,
+            step=STEP,
+            tolerance=TOLERANCE,
+        )
+    )
+    write_whole(folder / "walk.html", page.encode())
+    return folder / "walk.html"
 
 
-def serve(home: Path, port: int) -> None:
-    """Serve the store of a folder until stopped."""
-    # Nothing from outside may loosen what is set below.
-    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "_MLFLOW_"))]:
-        del os.environ[name]
-    os.environ |= {
-        "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_ENABLE_AI_GATEWAY": "false",
-        "MLFLOW_SERVER_ALLOWED_HOSTS": f"127.0.0.1:{port},localhost:{port}", "MLFLOW_SERVER_X_FRAME_OPTIONS": "DENY",
-    }  # fmt: skip
-    import uvicorn
-    from mlflow.server.constants import ARTIFACT_ROOT_ENV_VAR, BACKEND_STORE_URI_ENV_VAR
-
-    # As `mlflow server` does before it starts the same application.
-    os.environ[BACKEND_STORE_URI_ENV_VAR] = sqlite_uri(home / "mlflow.db")
-    os.environ[ARTIFACT_ROOT_ENV_VAR] = (home / "artifacts").as_uri()
-    from mlflow.server.fastapi_app import app
-
-    uvicorn.run(Gate(app, port), host="127.0.0.1", port=port, workers=1, log_level="warning", proxy_headers=False,
-                timeout_graceful_shutdown=2)  # fmt: skip
-
-
-if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]))
+def write_claims(facts: Mapping[str, Any], folder: Path, name: str = "claims") -> Path:
+    """Claims as one page and as JSON beside it, both of that name. Returns the page."""
+    pictures = {}
+    for one in facts["claims"]:
+        sampled = [part for part in one["parts"] if part["band"]["kind"] != "exact"]
+        if sampled:
+            pictures[one["title"]] = inline(figures.margins(sampled))
+    template = environment(True, TEMPLATES).get_template("claims.html.j2")
+    page = template.render(facts=facts, pictures=pictures, title=facts["title"])
+    write_whole(folder / f"{name}.json", to_json(facts).encode())
+    write_whole(folder / f"{name}.html", page.encode())
+    return folder / f"{name}.html"

@@ -1,5 +1,6 @@
-"""What others would train the same networks with, for `make bench`: the chapter's own Keras code, scikit-learn's
-MLPClassifier, and JAX as somebody who knows it would write it. A peer that is not installed is named, not needed."""
+"""What others would train the same networks with, for `make bench`: the chapter's own Keras code,
+scikit-learn's MLPClassifier, and JAX as somebody who knows it would write it. A peer that is not installed is
+named, not needed."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -7,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from handnet.contract import Recipe
 from handnet.data import Array, Table
-from handnet.recipe import Recipe
 
 Trainer = Callable[[int], Array]  # how many networks -> the last validation loss of each
 
@@ -16,22 +17,33 @@ Trainer = Callable[[int], Array]  # how many networks -> the last validation los
 def keras_fit(train: Table, val: Table, recipe: Recipe) -> Trainer:
     """The chapter's code, one network after the other. Raises ValueError without Keras."""
     from experiments.claims.witness import QUANTITIES, as_printed
-    from handnet.keras_backend import start_keras
+    from handnet.mlp.keras import start_keras
 
     start_keras()
-    return lambda networks: np.asarray(as_printed(train, val, recipe, range(networks), lambda: None)[QUANTITIES[1]])
+    return lambda networks: np.asarray(
+        as_printed(train, val, recipe, range(networks), lambda: None)[QUANTITIES[1]]
+    )
 
 
 def mlp_classifier(train: Table, val: Table, recipe: Recipe) -> Trainer:
-    """scikit-learn's own small network, one after the other. It has no dropout, and keeps no validation loss."""
+    """scikit-learn's own small network, one after the other. It has no dropout, and keeps no validation
+    loss."""
     import warnings
 
     from sklearn.metrics import log_loss
     from sklearn.neural_network import MLPClassifier
 
     def one(seed: int) -> float:
-        model = MLPClassifier(recipe.hidden, alpha=0, batch_size=recipe.batch_size, learning_rate_init=recipe.learning_rate,
-                              max_iter=recipe.epochs, n_iter_no_change=recipe.epochs, tol=0, random_state=seed)  # fmt: skip
+        model = MLPClassifier(
+            recipe.hidden,
+            alpha=0,
+            batch_size=recipe.batch_size,
+            learning_rate_init=recipe.learning_rate,
+            max_iter=recipe.epochs,
+            n_iter_no_change=recipe.epochs,
+            tol=0,
+            random_state=seed,
+        )
         return float(log_loss(val.y, model.fit(train.X, train.y).predict_proba(val.X)))
 
     def networks(count: int) -> Array:
@@ -43,8 +55,9 @@ def mlp_classifier(train: Table, val: Table, recipe: Recipe) -> Trainer:
 
 
 def jax_vmap(train: Table, val: Table, recipe: Recipe) -> Trainer:
-    """vmap over networks, scan over epochs and batches, one compilation for each number of networks; the same Adam, dropout,
-    short last batch and losses after every epoch. Draws are JAX's. Raises ImportError without JAX."""
+    """vmap over networks, scan over epochs and batches, one compilation for each number of networks; the same
+    Adam, dropout, short last batch and losses after every epoch. Draws are JAX's. Raises ImportError without
+    JAX."""
     import jax
     import jax.numpy as jnp
 
@@ -85,9 +98,14 @@ def jax_vmap(train: Table, val: Table, recipe: Recipe) -> Trainer:
         init, draws = jax.random.split(key)
         keys, widths = jax.random.split(init, len(recipe.hidden) + 1), (X.shape[1], *recipe.hidden, 1)
         glorot = jax.nn.initializers.glorot_uniform()
-        weights = [(glorot(one, shape), jnp.zeros(shape[1])) for one, shape in zip(keys, pairwise(widths), strict=True)]
+        weights = [
+            (glorot(one, shape), jnp.zeros(shape[1]))
+            for one, shape in zip(keys, pairwise(widths), strict=True)
+        ]
         nothing = jax.tree.map(jnp.zeros_like, weights)
-        _, losses = jax.lax.scan(epoch, (weights, nothing, nothing, 0.0), jax.random.split(draws, recipe.epochs))
+        _, losses = jax.lax.scan(
+            epoch, (weights, nothing, nothing, 0.0), jax.random.split(draws, recipe.epochs)
+        )
         return losses
 
     trained = jax.jit(jax.vmap(network))

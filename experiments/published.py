@@ -1,8 +1,8 @@
 """Published results and protocols, tried on all rows of the table: what `make published` does.
 
-Not part of `make claims`, whose promise is that it reads no sealed row. Here every row is divided anew, so the test of the
-default study has to be open, and the ledger is told before anything is divided: from then on all rows have been read.
-"""
+Not part of `make claims`, whose promise is that it reads no sealed row. Here every row is divided anew, so
+the test of the default study has to be open, and the ledger is told before anything is divided: from then on
+all rows have been read."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -27,22 +27,24 @@ from experiments.claims.whole import (
     regression,
     scaled,
 )
-from experiments.sealed import Ledger, Opening
-from experiments.settings import Refusal
-from experiments.stores import locked
-from experiments.workers import Bench
 from handnet.data import Array
+from handnet.study.sealed import Ledger, Opening
+from handnet.study.settings import Refusal
+from handnet.study.store import locked
+from handnet.study.units import Problem
 
 NAME = "published"  # in the ledger
 
 
-def opened(ledger: Ledger, bench: Bench) -> Opening:
-    """The opening of the study's test rows, after the ledger was told that all rows are divided anew. Raises Refusal while the
-    test is sealed, and (75) while a study is writing."""
-    opening = ledger.of_test(bench.parts.test.digest)
+def opened(ledger: Ledger, problem: Problem) -> Opening:
+    """The opening of the study's test rows, after the ledger was told that all rows are divided anew. Raises
+    Refusal while the test is sealed, and (75) while a study is writing."""
+    opening = ledger.of_test(problem.parts.test.digest)
     if opening is None:
-        raise Refusal(f"these protocols divide all rows anew, and the test rows of the default study are still sealed in {ledger.path.parent}: "
-                      "make study opens them; or MLRUNS= names the folder where it did.")  # fmt: skip
+        raise Refusal(
+            "these protocols divide all rows anew, and the test rows of the default study are still sealed"
+            f" in {ledger.path.parent}: make study opens them; or MLRUNS= names the folder where it did."
+        )
     with locked(ledger.path.parent):
         ledger.redrawn(opening, NAME)
     return opening
@@ -53,7 +55,7 @@ def trials(whole: Whole) -> list[Callable[[], Claim]]:
     cases, exam = len(whole.data.y), published.smallest_exam(97.5, 100.0, 98.73)
     small = sum(exam[1::2])
     columns = [whole.data.feature_names.index(name) for name in THREE]
-    ratio = len(whole.bench.parts.test_rows) / len(whole.bench.parts.train_rows)
+    ratio = len(whole.problem.parts.test_rows) / len(whole.problem.parts.train_rows)
     ways = cache(lambda: _ways(whole))
     return [
         lambda: published.folds_of_the_authors(*_brief(whole)),
@@ -85,7 +87,8 @@ def _fitted_to_all(whole: Whole) -> int:
 
 
 def _ways(whole: Whole) -> tuple[dict[Protocol, Array], dict[Protocol, Array], str]:
-    """Of each protocol the accuracies (count, SEEDS), and how many malignant cases are in train and test (count, 2); part sizes."""
+    """Of each protocol the accuracies (count, SEEDS), and how many malignant cases are in train and test
+    (count, 2); part sizes."""
     accuracy, positives, sizes = {}, {}, set()
     for one in PROTOCOLS:
         exams = whole.studys(whole.split_seeds[: whole.count], *one)
@@ -100,26 +103,39 @@ def _ways(whole: Whole) -> tuple[dict[Protocol, Array], dict[Protocol, Array], s
 
 
 def _on_seed(whole: Whole, score: str) -> tuple[Array, Array]:
-    """A score over seeds on the study's own division (SEEDS,), and on those of other split seeds (others, SEEDS)."""
-    parts = whole.bench.parts
+    """A score over seeds on the study's own division (SEEDS,), and on those of other split seeds (others,
+    SEEDS)."""
+    parts = whole.problem.parts
     own = whole.networks([Exam(parts.train, parts.test.open(lambda _: whole.opening))])
     return own.scores(score)[0], whole.redivided.scores(score)
 
 
-SOURCE = "Results on the Wisconsin table as others printed them, each on its own protocol; then the ways in which the chapter may have divided it."
+SOURCE = (
+    "Results on the Wisconsin table as others printed them, each on its own protocol; then the ways in which"
+    " the chapter may have divided it."
+)
 RULE = (
-    "A part holds when its band lies wholly in the region named beforehand, does not hold when it lies wholly outside, and cannot be told when it crosses the border or "
-    "networks diverged. Each of the two is wrong at most once in twenty; a claim of several parts shares that among them, holds when all parts do and fails when one does. "
-    'Brackets in a sentence hold bands of 90 %. Power is the chance of "holds" at the truth named beforehand.'
+    "A part holds when its band lies wholly in the region named beforehand, does not hold when it lies wholly"
+    " outside, and cannot be told when it crosses the border or networks diverged. Each of the two is wrong"
+    " at most once in twenty; a claim of several parts shares that among them, holds when all parts do and"
+    ' fails when one does. Brackets in a sentence hold bands of 90 %. Power is the chance of "holds" at the'
+    " truth named beforehand."
 )
 
 
 def summary(found: Sequence[Claim], whole: Whole) -> dict[str, Any]:
     """All there is to be said, as plain values."""
     counts = {verdict: sum(one.verdict == verdict for one in found) for verdict in (HOLDS, FAILS, OPEN)}
-    told = f"Of {len(found)} results and claims {counts[HOLDS]} hold, {counts[FAILS]} do not, and of {counts[OPEN]} it cannot be told."
-    where = (f"Tried on all {len(whole.data.y)} rows of the table, after the opening of the default study's test: {whole.count} divisions of each protocol, {whole.repeats} times "
-             f"{FOLDS} folds, {len(whole.split_seeds)} other split seeds, {SEEDS} networks on each. The ledger counts it as a rehearsal: every row has been read.")  # fmt: skip
+    told = (
+        f"Of {len(found)} results and claims {counts[HOLDS]} hold, {counts[FAILS]} do not, and of"
+        f" {counts[OPEN]} it cannot be told."
+    )
+    where = (
+        f"Tried on all {len(whole.data.y)} rows of the table, after the opening of the default study's test:"
+        f" {whole.count} divisions of each protocol, {whole.repeats} times {FOLDS} folds,"
+        f" {len(whole.split_seeds)} other split seeds, {SEEDS} networks on each. The ledger counts it as a"
+        " rehearsal: every row has been read."
+    )
     return {
         "title": "Published results and ways to divide, tried",
         "source": SOURCE,

@@ -1,4 +1,5 @@
-"""What each verb of the command line does. Heavy packages are imported by the verb that needs them, once its words are understood."""
+"""What each verb of the command line does. Heavy packages are imported by the verb that needs them, once its
+words are understood."""
 
 import argparse
 import dataclasses
@@ -14,27 +15,42 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.interrupt import Stopped
-from experiments.reading import DEFAULTS, load, read, server_address
-from experiments.report.words import visible
-from experiments.settings import Refusal, Settings
+from handnet.contract import Recipe
 from handnet.data import Dataset
 from handnet.draws import LARGEST_SEED
-from handnet.recipe import Recipe
+from handnet.report.words import visible
+from handnet.study.interrupt import Stopped
+from handnet.study.reading import DEFAULTS, load, read, server_address
+from handnet.study.settings import Refusal, Settings
 
 if TYPE_CHECKING:
-    from experiments.study import Study
+    from handnet.study.study import Study
 
 STARTED = time.perf_counter()
 # make variable and option -> the setting it overrides
 SHORT = {
-    "trials": "search.trials", "seeds": "search.seeds", "confirm": "confirm.seeds", "design": "search.design",
-    "backend": "backend.name", "dtype": "backend.dtype", "engine": "backend.engine", "device": "backend.device",
-    "split-seed": "split.seed", "stratify": "split.stratify", "splits": "rehearsal.splits", "ideal": "rehearsal.ideal",
-    "data": "data.path", "target": "data.target", "positive": "data.positive", "id": "data.id",
-    "group": "data.group", "missing": "data.missing",
-}  # fmt: skip
-MANY = 20_000  # rows of a table from which on the fresh divisions would take most of the time, and move little
+    "trials": "search.trials",
+    "seeds": "search.seeds",
+    "confirm": "confirm.seeds",
+    "design": "search.design",
+    "backend": "backend.name",
+    "dtype": "backend.dtype",
+    "engine": "backend.engine",
+    "device": "backend.device",
+    "split-seed": "split.seed",
+    "stratify": "split.stratify",
+    "splits": "rehearsal.splits",
+    "ideal": "rehearsal.ideal",
+    "data": "data.path",
+    "target": "data.target",
+    "positive": "data.positive",
+    "id": "data.id",
+    "group": "data.group",
+    "missing": "data.missing",
+}
+MANY = (
+    20_000  # rows of a table from which on the fresh divisions would take most of the time, and move little
+)
 TRY = {"search.trials": "3", "search.seeds": "2", "confirm.seeds": "5"}
 
 
@@ -55,9 +71,12 @@ def _run(options: argparse.Namespace, base: dict[str, str]) -> int:
     _show(whole, whole.run())
     whole.screen.times(whole.clock.seconds)
     if whole.publisher and whole.unsent:
-        raise Refusal(f"the study is done and kept here, but {whole.unsent} of its {len(whole.tracking.runs)} runs are not "
-                      f"known to be on {whole.publisher.server} ({whole.publisher.fault}); the same command sends the "
-                      "rest.", 75)  # fmt: skip
+        raise Refusal(
+            f"the study is done and kept here, but {whole.unsent} of its {len(whole.tracking.runs)} runs are"
+            f" not known to be on {whole.publisher.server} ({whole.publisher.fault}); the same command sends"
+            " the rest.",
+            75,
+        )
     return 0
 
 
@@ -65,11 +84,11 @@ def _check(options: argparse.Namespace, base: dict[str, str]) -> int:
     """What the study would do. Nothing is written."""
     settings, data = _settings(options, base)
     server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
-    from experiments.estimate import preview
-    from experiments.identity import check_name, large_enough, make_bench
+    from handnet.study.estimate import preview
+    from handnet.study.identity import check_name, large_enough, make_problem
 
     check_name(options.name)
-    for line in preview(settings, make_bench(settings, data), bool(options.open) or large_enough(settings)):
+    for line in preview(settings, make_problem(settings, data), bool(options.open) or large_enough(settings)):
         print(visible(line))
     return 0
 
@@ -86,11 +105,12 @@ def case(options: argparse.Namespace) -> int:
     whole = _study(options, {}, stored=True)
     facts = whole.case(options.id)
     if facts["part"] is None:
-        ids = whole.bench.data.case_ids
+        ids = whole.problem.data.case_ids
         raise Refusal(
-            f"there is no case {options.id!r} in {whole.bench.data.name}; its ids run from {ids[0]} to {ids[-1]}."
+            f"there is no case {options.id!r} in {whole.problem.data.name}; its ids run from {ids[0]} to"
+            f" {ids[-1]}."
         )
-    from experiments.report.render import write_case
+    from handnet.report.pages import write_case
 
     whole.screen.case(facts, str(write_case(facts, whole.name, whole.folder)))
     return 0
@@ -99,9 +119,9 @@ def case(options: argparse.Namespace) -> int:
 def walk(options: argparse.Namespace) -> int:
     """make walk: the network by hand with every number in view, then one patient through all its weights"""
     seed, settings = _whole("SEED", options.seed, 0, LARGEST_SEED), read({})
-    from experiments.lesson import Lesson
-    from experiments.report.render import write_walk
+    from experiments.pages import write_walk
     from experiments.walk import walk as both
+    from experiments.walk.screen import Lesson
     from handnet.splits import split
 
     data = load(settings)
@@ -116,16 +136,17 @@ def witness(options: argparse.Namespace) -> int:
     seeds = _whole("SEEDS", options.seeds, 2)
     settings = read({})
     from experiments.claims.witness import as_printed, compare
-    from experiments.identity import make_bench
-    from experiments.screen import Screen
+    from experiments.screen import show_witness
+    from handnet.study.identity import make_problem
+    from handnet.study.screen import Screen
 
-    bench, screen = make_bench(settings), Screen()
+    problem, screen = make_problem(settings), Screen()
     with screen.progress("the chapter's code", seeds, 0) as bar:
         printed = as_printed(
-            bench.parts.train, bench.parts.val, Recipe(), range(seeds), lambda: bar.advance(1, "seeds")
+            problem.parts.train, problem.parts.val, Recipe(), range(seeds), lambda: bar.advance(1, "seeds")
         )
-    found = compare(bench, printed, Recipe())
-    screen.witness(printed, found)
+    found = compare(problem, printed, Recipe())
+    show_witness(screen, printed, found)
     return 0 if all(one.answer == one.expected for one in found) else 1
 
 
@@ -135,36 +156,41 @@ def claims(options: argparse.Namespace) -> int:
     settings = read({})
     from experiments.claims.trials import summary, trials
     from experiments.claims.world import World
-    from experiments.identity import make_bench
-    from experiments.report.render import write_claims
-    from experiments.screen import Screen
+    from experiments.pages import write_claims
+    from experiments.screen import show_claims
+    from handnet.study.identity import make_problem
+    from handnet.study.screen import Screen
 
     screen, folder, found = Screen(), Path(options.mlruns) / "claims", []
-    folder.mkdir(parents=True, exist_ok=True)  # where nothing can be written, that is said before minutes are spent
-    tries = trials(World(make_bench(settings), count))
+    folder.mkdir(
+        parents=True, exist_ok=True
+    )  # where nothing can be written, that is said before minutes are spent
+    tries = trials(World(make_problem(settings), count))
     with screen.progress("claims", len(tries), 0) as bar:
         for trial in tries:
             found.append(trial())
             bar.advance(1, found[-1].title)
     facts = summary(found, count)
-    screen.claims(facts, str(write_claims(facts, folder)))
+    show_claims(screen, facts, str(write_claims(facts, folder)))
     return 0
 
 
 def published(options: argparse.Namespace) -> int:
-    """make published: published results and the ways to divide the table, each tried on its own protocol, with bands"""
+    """make published: published results and the ways to divide the table, each tried on its own protocol,
+    with bands"""
     count = _whole("DIVISIONS", options.divisions, 20, 1000)
     home, settings = Path(options.mlruns), read({})
     from experiments.claims.whole import DIVISIONS, OTHERS, REPEATS, Whole
-    from experiments.identity import make_bench
+    from experiments.pages import write_claims
     from experiments.published import NAME, opened, summary, trials
-    from experiments.report.render import write_claims
-    from experiments.screen import Screen
-    from experiments.sealed import Ledger
+    from experiments.screen import show_claims
+    from handnet.study.identity import make_problem
+    from handnet.study.screen import Screen
+    from handnet.study.sealed import Ledger
 
-    screen, folder, bench, found = Screen(), home / NAME, make_bench(settings), []
-    opening = opened(Ledger(home), bench)
-    whole = Whole(bench, opening, count, REPEATS * count // DIVISIONS, OTHERS * count // DIVISIONS)
+    screen, folder, problem, found = Screen(), home / NAME, make_problem(settings), []
+    opening = opened(Ledger(home), problem)
+    whole = Whole(problem, opening, count, REPEATS * count // DIVISIONS, OTHERS * count // DIVISIONS)
     folder.mkdir(exist_ok=True)
     tries = trials(whole)
     with screen.progress(NAME, len(tries), 0) as bar:
@@ -172,7 +198,7 @@ def published(options: argparse.Namespace) -> int:
             found.append(trial())
             bar.advance(1, found[-1].title)
     facts = summary(found, whole)
-    screen.claims(facts, str(write_claims(facts, folder, NAME)))
+    show_claims(screen, facts, str(write_claims(facts, folder, NAME)))
     return 0
 
 
@@ -180,19 +206,27 @@ def simulate(options: argparse.Namespace) -> int:
     """make simulate: how often every band holds and every rule cries wolf, in studies whose truth is known"""
     studies = _whole("STUDIES", options.studies, 20)
     settings = read({})
-    from experiments.identity import make_bench
-    from experiments.screen import Screen
+    from experiments.screen import show_simulated
     from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
+    from handnet.study.identity import make_problem
+    from handnet.study.screen import Screen
 
-    parts, screen, seed = make_bench(settings).parts, Screen(), 0
+    parts, screen, seed = make_problem(settings).parts, Screen(), 0
     n, train = parts.test.n, len(parts.train.y)
     positives = round(n * float(parts.train.y.mean()))
     with screen.progress("simulated studies", studies, 0) as bar:
-        found = coverages(positives, n - positives, settings.confirm.seeds, settings.rehearsal.splits, seed, studies,
-                          lambda: bar.advance(1, "bands"))  # fmt: skip
+        found = coverages(
+            positives,
+            n - positives,
+            settings.confirm.seeds,
+            settings.rehearsal.splits,
+            seed,
+            studies,
+            lambda: bar.advance(1, "bands"),
+        )
     found += false_positives(settings.rehearsal.splits, n / train, seed, 10 * studies)
     found += false_positives_on_cases(n, positives, 0.97, seed, 2 * studies)
-    screen.simulated(found)
+    show_simulated(screen, found)
     return 0
 
 
@@ -200,12 +234,13 @@ def bench(options: argparse.Namespace) -> int:
     """make bench: what a network costs here and elsewhere, each goal beside what was found"""
     rounds = _whole("ROUNDS", options.rounds, 1)
     from experiments.benchmark import benchmark, write
-    from experiments.screen import Screen
+    from experiments.screen import show_bench
+    from handnet.study.screen import Screen
 
     screen = Screen()
     with screen.waiting("bench") as say:
         found = benchmark(rounds, options.studies, say)
-    screen.bench(dataclasses.asdict(found))
+    show_bench(screen, dataclasses.asdict(found))
     print(f"Picture: {write(found, Path(options.mlruns) / 'bench')}")
     return 0
 
@@ -215,7 +250,7 @@ def clean(options: argparse.Namespace) -> int:
     home = Path(options.mlruns)
     if not home.exists():
         raise Refusal(f"there is no folder {home}, so there is nothing to remove.")
-    from experiments.stores import clean as remove
+    from handnet.study.store import clean as remove
 
     remove(home)
     return 0
@@ -237,7 +272,7 @@ def backup(options: argparse.Namespace) -> int:
     home = Path(options.mlruns)
     name = f"{home.resolve().name}-backup-{time.strftime('%Y%m%d-%H%M%S')}"
     to = Path(options.to or home.resolve().with_name(name))
-    from experiments.stores import backup as copy
+    from handnet.study.store import backup as copy
 
     copy(home, to)
     print(f"Copied {home} to {to}; make report MLRUNS={shlex.quote(str(to))} reads it.")
@@ -255,12 +290,15 @@ def ui(options: argparse.Namespace) -> int:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise Refusal(f"port {port} is in use; choose another with PORT={port + 1}.") from None
-    from experiments.stores import locked, rehome_all
+    from handnet.study.store import locked, relocate_all
 
-    with suppress(Refusal), locked(home):  # unless a study is writing, which does it itself, or nothing can be written
-        rehome_all(home)
+    with (
+        suppress(Refusal),
+        locked(home),
+    ):  # unless a study is writing, which does it itself, or nothing can be written
+        relocate_all(home)
     print(f"MLflow is starting on http://127.0.0.1:{port} (this machine only; Ctrl-C stops it).", flush=True)
-    command = [sys.executable, "-m", "experiments.pages", str(home.absolute()), str(port)]
+    command = [sys.executable, "-m", "handnet.study.ui", str(home.absolute()), str(port)]
     # A session of its own: Ctrl-C reaches us alone, and the server is asked politely.
     server = subprocess.Popen(command, start_new_session=True)
     try:
@@ -272,7 +310,9 @@ def ui(options: argparse.Namespace) -> int:
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):  # it waits for answers it still owes, and may wait for ever
+            with suppress(
+                subprocess.TimeoutExpired
+            ):  # it waits for answers it still owes, and may wait for ever
                 server.wait(10)
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGKILL)
@@ -281,7 +321,7 @@ def ui(options: argparse.Namespace) -> int:
 
 def _announce(home: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
     """Say where each study is, once the server answers."""
-    from experiments.tracking import pages  # while the server does the same in its own process
+    from handnet.study.tracker import pages  # while the server does the same in its own process
 
     found = pages(home)
     while server.poll() is None:
@@ -300,25 +340,37 @@ def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "
     server = None if stored else server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
     if sys.stderr.isatty():
         print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
-    from experiments.identity import Request
-    from experiments.screen import Clock, Screen
-    from experiments.study import Study
+    from handnet.study.identity import Request
+    from handnet.study.screen import Clock, Screen
+    from handnet.study.study import Study
 
-    request = Request(settings, Path(options.mlruns), options.name, bool(getattr(options, "open", False)), stored, server,
-                      data, options.data if stored else None)  # fmt: skip
+    request = Request(
+        settings,
+        Path(options.mlruns),
+        options.name,
+        bool(getattr(options, "open", False)),
+        stored,
+        server,
+        data,
+        options.data if stored else None,
+    )
     return Study(request, Clock(STARTED), Screen())
 
 
 def _settings(options: argparse.Namespace, base: dict[str, str]) -> tuple[Settings, Dataset | None]:
-    """What was asked for, and the user's table if there is one. A large one is divided anew only where that was asked for."""
+    """What was asked for, and the user's table if there is one. A large one is divided anew only where that
+    was asked for."""
     overrides = base | _overrides(options)
     settings = read(overrides, Path(options.settings or DEFAULTS))
     if not settings.data.path:
         return settings, None
     data = _table(settings)
     if len(data.y) > MANY and settings.rehearsal.splits and "rehearsal.splits" not in overrides:
-        print(f"{settings.data.name}: more than {MANY} rows, so no fresh divisions and no band over them; SPLITS={settings.rehearsal.splits} "
-              "makes them.", file=sys.stderr)  # fmt: skip
+        print(
+            f"{settings.data.name}: more than {MANY} rows, so no fresh divisions and no band over them;"
+            f" SPLITS={settings.rehearsal.splits} makes them.",
+            file=sys.stderr,
+        )
         settings = dataclasses.replace(settings, rehearsal=dataclasses.replace(settings.rehearsal, splits=0))
     return settings, data
 
@@ -334,7 +386,7 @@ def _table(settings: Settings) -> Dataset:
 
 
 def _show(whole: "Study", facts: dict[str, Any]) -> None:
-    openings = whole.ledger.total(whole.bench.parts.test.digest)
+    openings = whole.ledger.total(whole.problem.parts.test.digest)
     whole.screen.summary(facts, str(whole.folder), openings, whole.is_default)
 
 

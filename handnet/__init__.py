@@ -7,42 +7,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from handnet.backend import Backend as Backend
-    from handnet.backend import EpochDraws as EpochDraws
-    from handnet.backend import Fit as Fit
-    from handnet.backend import Layer as Layer
-    from handnet.backend import Plan as Plan
-    from handnet.backend import load_backend as load_backend
     from handnet.bands import Band as Band
-    from handnet.classifier import HandNetClassifier as HandNetClassifier
+    from handnet.contract import Backend as Backend
+    from handnet.contract import EpochDraws as EpochDraws
+    from handnet.contract import Fit as Fit
+    from handnet.contract import Layer as Layer
+    from handnet.contract import Plan as Plan
+    from handnet.contract import Recipe as Recipe
+    from handnet.contract import load_backend as load_backend
     from handnet.data import Dataset as Dataset
     from handnet.data import Table as Table
     from handnet.data import wisconsin as wisconsin
     from handnet.draws import counted_plan as counted_plan
     from handnet.draws import seeded_plan as seeded_plan
-    from handnet.recipe import Recipe as Recipe
+    from handnet.estimator import HandNetClassifier as HandNetClassifier
     from handnet.splits import split as split
     from handnet.tables import read_csv as read_csv
     from handnet.tables import read_table as read_table
 
 _HOME = {
-    "Recipe": "handnet.recipe",
+    "Recipe": "handnet.contract",
     "Dataset": "handnet.data",
     "Table": "handnet.data",
     "wisconsin": "handnet.data",
     "read_csv": "handnet.tables",
     "read_table": "handnet.tables",
     "split": "handnet.splits",
-    "Layer": "handnet.backend",
-    "EpochDraws": "handnet.backend",
-    "Fit": "handnet.backend",
-    "Plan": "handnet.backend",
-    "Backend": "handnet.backend",
-    "load_backend": "handnet.backend",
+    "Layer": "handnet.contract",
+    "EpochDraws": "handnet.contract",
+    "Fit": "handnet.contract",
+    "Plan": "handnet.contract",
+    "Backend": "handnet.contract",
+    "load_backend": "handnet.contract",
     "seeded_plan": "handnet.draws",
     "counted_plan": "handnet.draws",
     "Band": "handnet.bands",
-    "HandNetClassifier": "handnet.classifier",
+    "HandNetClassifier": "handnet.estimator",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 - a list, made from the table above so that the two cannot differ
 __version__ = "0.1.0"

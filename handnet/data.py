@@ -22,13 +22,14 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A whole table as it came: unscaled, a gap a NaN, a text its level's number. Its arrays are copied and made read-only.
+    """A whole table as it came: unscaled, a gap a NaN, a text its level's number. Its arrays are copied and
+    made read-only.
 
-    X (n, features) float64; y (n,) int8, class 1 is the positive one; case_ids (n,), unique;
-    feature_names (features,); families (features,): the family each column belongs to, columns of one
-    family measure one thing; class_names: (name of class 0, name of class 1); levels: column of text -> the
-    texts its numbers stand for; missing: "" where there are no gaps, "median" where they are to be filled;
-    groups: (n,) int, rows of one number stay in one part, or None; notes: what was done to the table when it was read.
+    X (n, features) float64; y (n,) int8, class 1 is the positive one; case_ids (n,), unique; feature_names
+    (features,); families (features,): the family each column belongs to, columns of one family measure one
+    thing; class_names: (name of class 0, name of class 1); levels: column of text -> the texts its numbers
+    stand for; missing: "" where there are no gaps, "median" where they are to be filled; groups: (n,) int,
+    rows of one number stay in one part, or None; notes: what was done to the table when it was read.
 
     Raises ValueError when the parts do not fit together, a value is not finite or a class is missing.
     """
@@ -55,33 +56,50 @@ class Dataset:
             raise ValueError(f"X must be a table (n, features), but its shape is {self.X.shape}.")
         rows, columns = self.X.shape
         if self.y.shape != (rows,) or self.case_ids.shape != (rows,):
-            raise ValueError(f"y and case_ids need one entry for each of {rows} rows, but have shapes "
-                             f"{self.y.shape} and {self.case_ids.shape}.")  # fmt: skip
+            raise ValueError(
+                f"y and case_ids need one entry for each of {rows} rows, but have shapes "
+                f"{self.y.shape} and {self.case_ids.shape}."
+            )
         if len(self.feature_names) != columns or len(self.families) != columns:
-            raise ValueError(f"feature_names and families need one entry for each of {columns} columns, but have "
-                             f"{len(self.feature_names)} and {len(self.families)}.")  # fmt: skip
+            raise ValueError(
+                f"feature_names and families need one entry for each of {columns} columns, but have "
+                f"{len(self.feature_names)} and {len(self.families)}."
+            )
         if self.missing not in ("", "median"):
             raise ValueError(f"missing must be '' or 'median', but got {self.missing!r}.")
         if self.groups is not None and self.groups.shape != (rows,):
-            raise ValueError(f"groups needs one entry for each of {rows} rows, but has the shape {self.groups.shape}.")
+            raise ValueError(
+                f"groups needs one entry for each of {rows} rows, but has the shape {self.groups.shape}."
+            )
         bad = np.isinf(self.X) if self.missing else ~np.isfinite(self.X)
         if bad.any():
             row, column = np.argwhere(bad)[0]
-            raise ValueError(f"every value must be finite, but case {self.case_ids[row]} has {self.X[row, column]} "
-                             f"in column {self.feature_names[column]!r}.")  # fmt: skip
+            raise ValueError(
+                f"every value must be finite, but case {self.case_ids[row]} has {self.X[row, column]} "
+                f"in column {self.feature_names[column]!r}."
+            )
         if not np.array_equal(np.unique(self.y), [0, 1]):
             raise ValueError(f"y must hold both classes, 0 and 1, but holds {np.unique(self.y).tolist()}.")
         if len(np.unique(self.case_ids)) != rows:
-            raise ValueError(f"case_ids must be unique, but {rows} rows share {len(np.unique(self.case_ids))} ids.")
+            raise ValueError(
+                f"case_ids must be unique, but {rows} rows share {len(np.unique(self.case_ids))} ids."
+            )
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the content: values, labels, ids and names. Equal content, equal digest, on any machine."""
+        """SHA-256 of the content: values, labels, ids and names. Equal content, equal digest, on any
+        machine."""
         more: list[Any] = [(name, *texts) for name, texts in self.levels.items()]
         more += [(self.missing,)] if self.missing else []
         more += [] if self.groups is None else [self.groups]
         return digest(
-            self.X, self.y, self.case_ids.astype("U"), self.feature_names, self.families, self.class_names, *more
+            self.X,
+            self.y,
+            self.case_ids.astype("U"),
+            self.feature_names,
+            self.families,
+            self.class_names,
+            *more,
         )
 
     @cached_property
@@ -91,12 +109,13 @@ class Dataset:
 
     @cached_property
     def units(self) -> Array | None:
-        """(n,) int: rows of one number are divided together, because they are of one group or hold the same measurements
-        (whatever their labels); None when every row stands alone."""
+        """(n,) int: rows of one number are divided together, because they are of one group or hold the same
+        measurements (whatever their labels); None when every row stands alone."""
         same = self.repeats
         if self.groups is None:
             return same if len(np.unique(same)) < len(same) else None
-        # Rows and groups are the corners of a graph, each row tied to its group and to the first row that equals it.
+        # Rows and groups are the corners of a graph, each row tied to its group and to the first row that
+        # equals it.
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
@@ -110,7 +129,10 @@ def _repeats(X: Array) -> Array:
     first: dict[bytes, int] = {}
     # Adding 0 makes one zero of the two, which are equal and differ in a bit.
     return np.array(
-        [first.setdefault(hashlib.sha256((row + 0.0).tobytes()).digest(), place) for place, row in enumerate(X)]
+        [
+            first.setdefault(hashlib.sha256((row + 0.0).tobytes()).digest(), place)
+            for place, row in enumerate(X)
+        ]
     )
 
 
@@ -120,7 +142,11 @@ def digest(*parts: Any) -> str:
     for part in parts:
         array = np.ascontiguousarray(part)
         text = array.dtype.kind == "U"
-        data = "\x00".join(array.ravel().tolist()).encode() if text else array.astype(array.dtype.newbyteorder("<"))
+        data = (
+            "\x00".join(array.ravel().tolist()).encode()
+            if text
+            else array.astype(array.dtype.newbyteorder("<"))
+        )
         hasher.update(f"{'text' if text else array.dtype.str[1:]}{array.shape}".encode())
         hasher.update(data if isinstance(data, bytes) else data.tobytes())
     return hasher.hexdigest()
@@ -134,7 +160,8 @@ def listed(words: Iterable[str]) -> str:
 
 
 def wisconsin() -> Dataset:
-    """The Wisconsin diagnostic breast-cancer table of scikit-learn: 569 cases, 30 columns, class 1 = malignant.
+    """The Wisconsin diagnostic breast-cancer table of scikit-learn: 569 cases, 30 columns, class 1 =
+    malignant.
 
     scikit-learn codes malignant as 0; it is flipped here, once. A case's id is its row number there, from 0.
     The 30 columns are 10 measurements, each as the mean, the error and the worst value over the cell nuclei.
@@ -150,7 +177,9 @@ def wisconsin() -> Dataset:
         y=1 - raw.target,
         case_ids=np.arange(len(raw.target)),
         feature_names=names,
-        families=tuple(name.removeprefix("mean ").removeprefix("worst ").removesuffix(" error") for name in names),
+        families=tuple(
+            name.removeprefix("mean ").removeprefix("worst ").removesuffix(" error") for name in names
+        ),
         class_names=("benign", "malignant"),
     )
 

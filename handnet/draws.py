@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from handnet.backend import EpochDraws, Layer, Plan
+from handnet.contract import EpochDraws, Layer, Plan, Recipe
 from handnet.data import Array, Table
-from handnet.recipe import Recipe
 
 INIT, ORDER, DROPOUT, SEARCH, RESAMPLING, SIMULATION = range(
     6
@@ -49,9 +48,8 @@ def sampler_seed(study_seed: int, completed: int) -> int:
 def ensemble_seeds(random_state: Any, replicas: int) -> list[int]:
     """One seed for each replica, no two alike; fewer replicas get the first of them.
 
-    random_state: as scikit-learn takes it: an int, the same seeds each time; a RandomState instance, or None for NumPy's
-    global one, goes on. Raises ValueError for anything else.
-    """
+    random_state: as scikit-learn takes it: an int, the same seeds each time; a RandomState instance, or None
+    for NumPy's global one, goes on. Raises ValueError for anything else."""
     from sklearn.utils import check_random_state
 
     numbers, seeds = check_random_state(random_state), dict[int, None]()
@@ -68,8 +66,9 @@ class Resamples(NamedTuple):
 
 
 def resamples(seed: int, replicas: int, y: Array, count: int) -> Resamples:
-    """`count` bootstrap samples of R replicas and of the cases with labels y (n,). The same arguments, the same draws;
-    two sets of cases or replicas of one size get the same, so that what is compared is compared on common draws."""
+    """`count` bootstrap samples of R replicas and of the cases with labels y (n,). The same arguments, the
+    same draws; two sets of cases or replicas of one size get the same, so that what is compared is compared
+    on common draws."""
     numbers = generator(seed, RESAMPLING)
     cases = np.zeros((count, len(y)), dtype=np.int64)
     for label in np.unique(y):
@@ -113,7 +112,8 @@ def _seed(entry: int | tuple[int, int, int]) -> Seed:
 
 @dataclass(frozen=True)
 class SeededPlan:
-    """A Plan drawn from seeds. Draws are made epoch by epoch, when asked for, and are the same at each asking."""
+    """A Plan drawn from seeds. Draws are made epoch by epoch, when asked for, and are the same at each
+    asking."""
 
     recipe: Recipe
     rows: int
@@ -127,7 +127,8 @@ class SeededPlan:
         return tuple(_glorot(generators, fan_in, fan_out) for fan_in, fan_out in pairwise(widths))
 
     def epochs(self) -> Iterator[EpochDraws]:
-        """Orders, and keep masks for the first hidden layer; later layers have no dropout and keep every unit."""
+        """Orders, and keep masks for the first hidden layer; later layers have no dropout and keep every
+        unit."""
         orders = [generator(seed.order, ORDER) for seed in self.seeds]
         masks = [generator(seed.dropout, DROPOUT) for seed in self.seeds]
         first, *later = self.recipe.hidden
@@ -139,19 +140,24 @@ class SeededPlan:
             for place, stream in enumerate(
                 orders
             ):  # row by row `permuted` gives what as many calls of `permutation` give
-                order[:, place] = stream.permuted(np.broadcast_to(np.arange(self.rows), (count, self.rows)), axis=1)
+                order[:, place] = stream.permuted(
+                    np.broadcast_to(np.arange(self.rows), (count, self.rows)), axis=1
+                )
             for each, keep in zip(order, self._keep(masks, first, count), strict=True):
                 yield EpochDraws(each, (keep, *everything))
 
     def _keep(self, masks: list[Generator], width: int, count: int) -> Iterable[Array]:
-        """A unit is kept when its 16 random bits reach 65536 * dropout. The bits do not depend on the rate, so a
-        unit kept at a high rate is kept at every lower one: configurations are compared on common random numbers."""
+        """A unit is kept when its 16 random bits reach 65536 * dropout. The bits do not depend on the rate,
+        so a unit kept at a high rate is kept at every lower one: configurations are compared on common random
+        numbers."""
         if self.recipe.dropout == 0:
             return [self._all_kept(width)] * count
         keep = np.empty((count, len(masks), self.rows * width), dtype=bool)
         for place, stream in enumerate(masks):
             np.greater_equal(
-                _bits16(stream, self.rows * width, count), round(65536 * self.recipe.dropout), out=keep[:, place]
+                _bits16(stream, self.rows * width, count),
+                round(65536 * self.recipe.dropout),
+                out=keep[:, place],
             )
         return keep.reshape(count, len(masks), self.rows, width)
 
@@ -166,21 +172,23 @@ def _glorot(generators: list[Generator], fan_in: int, fan_out: int) -> Layer:
 
 
 def _bits16(stream: Generator, numbers: int, epochs: int) -> Array:
-    """(epochs, numbers) of 16 random bits, four from each 64-bit word of the stream; each epoch begins a new word."""
+    """(epochs, numbers) of 16 random bits, four from each 64-bit word of the stream; each epoch begins a new
+    word."""
     words = stream.bit_generator.random_raw(epochs * -(-numbers // 4)).astype("<u8", copy=False)
     return words.view("<u2").reshape(epochs, -1)[:, :numbers]
 
 
-# Draws that a device can make itself: every number a function of (seed, stream, epoch, counter), nothing drawn in turn.
+# Draws that a device can make itself: every number a function of (seed, stream, epoch, counter), nothing
+# drawn in turn.
 
 
 def counted_plan(recipe: Recipe, train: Table, seeds: Sequence[int | tuple[int, int, int]]) -> "CountedPlan":
-    """A plan whose orders and masks are computed from counters, by whoever does the arithmetic, all replicas at once.
+    """A plan whose orders and masks are computed from counters, by whoever does the arithmetic, all replicas
+    at once.
 
-    The laws of `seeded_plan` hold, but the numbers are others, so results name the plan they were made with. Worth
-    it from about ten thousand replicas on, where drawing here would keep a device waiting. Raises ValueError as
-    seeded_plan does, and beyond 2^20 train rows.
-    """
+    The laws of `seeded_plan` hold, but the numbers are others, so results name the plan they were made with.
+    Worth it from about ten thousand replicas on, where drawing here would keep a device waiting. Raises
+    ValueError as seeded_plan does, and beyond 2^20 train rows."""
     plan = seeded_plan(recipe, train, seeds)
     if plan.rows > 2**20:
         raise ValueError(
@@ -191,7 +199,8 @@ def counted_plan(recipe: Recipe, train: Table, seeds: Sequence[int | tuple[int, 
 
 @dataclass(frozen=True)
 class CountedPlan:
-    """A DevicePlan. First weights are those of the seeded plan; orders and masks come from a hash of counters."""
+    """A DevicePlan. First weights are those of the seeded plan; orders and masks come from a hash of
+    counters."""
 
     seeded: SeededPlan
 
@@ -204,7 +213,8 @@ class CountedPlan:
         return self.epochs_on(np)
 
     def epochs_on(self, ops: Any) -> Iterator[EpochDraws]:
-        """The same draws, made with the array functions of a device: integer arithmetic, so equal to the bit."""
+        """The same draws, made with the array functions of a device: integer arithmetic, so equal to the
+        bit."""
         plan = self.seeded
         first, *later = plan.recipe.hidden
         everything = tuple(plan._all_kept(width) for width in later)
@@ -232,7 +242,8 @@ def _hashed(ops: Any, seeds: Sequence[int], stream: int, epoch: int, count: int)
 
 
 def _mixed(ops: Any, x: Any) -> Any:
-    """A 32-bit integer hash (Wellons 2018, "lowbias32"), on int64 because every engine multiplies those alike."""
+    """A 32-bit integer hash (Wellons 2018, "lowbias32"), on int64 because every engine multiplies those
+    alike."""
     low = np.int64(0xFFFFFFFF)
     x = ops.bitwise_and(x, low)
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):

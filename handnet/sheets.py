@@ -1,9 +1,8 @@
 """From a CSV, TSV or Parquet file to columns of cells, or to one sentence that says where it is no table.
 
-Nothing is guessed on the way: an id keeps its leading zeros, a comma in a number is not dropped, a short row is not
-filled up. A file is read some thousand rows at a time, and cells that are numbers are kept as such, so that 50 million of
-them need little more memory than the file and its numbers.
-"""
+Nothing is guessed on the way: an id keeps its leading zeros, a comma in a number is not dropped, a short row
+is not filled up. A file is read some thousand rows at a time, and cells that are numbers are kept as such, so
+that 50 million of them need little more memory than the file and its numbers."""
 
 import codecs
 import csv
@@ -27,14 +26,20 @@ MISSING = {"", "na", "n/a", "nan", "null", "none"}
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 AT_ONCE = 4096  # rows
 WORD = "is not a number"
-PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip, as a workbook is", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}  # fmt: skip
+PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip, as a workbook is",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
 
 Cells = Array | list[str]  # (n,) float64 with NaN for a gap where all are numbers or gaps, else as they stand
 
 
 class Sheet(NamedTuple):
-    """A table as read. place: what a row is in the file, "line" or "row"; places: its number; columns: name -> its cells, in
-    pieces, each numbers or text on its own; those asked for as text are text."""
+    """A table as read. place: what a row is in the file, "line" or "row"; places: its number; columns: name
+    -> its cells, in pieces, each numbers or text on its own; those asked for as text are text."""
 
     place: str
     places: Sequence[int]
@@ -44,7 +49,8 @@ class Sheet(NamedTuple):
 def read_sheet(path: Path, as_text: set[str]) -> Sheet:
     """The table in a file. as_text: columns whose cells are not to become numbers.
 
-    Raises ValueError, one sentence with the line or the column, when the file is no table of named columns."""
+    Raises ValueError, one sentence with the line or the column, when the file is no table of named columns.
+    """
     content = _content(path)
     if path.suffix.lower() == ".parquet":
         return _parquet(content, as_text)
@@ -56,12 +62,16 @@ def unfit(cell: str) -> str | None:
     if NUMBER.fullmatch(cell):
         if abs(float(cell)) > LARGEST:
             return f"is larger than {LARGEST:.0e}, too large to scale"
-        inexact = abs(float(cell)) >= EXACT and re.fullmatch(r"[+-]?\d+", cell) and int(cell) != int(float(cell))
+        inexact = (
+            abs(float(cell)) >= EXACT and re.fullmatch(r"[+-]?\d+", cell) and int(cell) != int(float(cell))
+        )
         return "is a whole number of more digits than a float64 holds" if inexact else None
     if cell.lower().lstrip("+-") in ("inf", "infinity"):
         return "is not finite"
     if re.fullmatch(r"[+-]?\d+([,.' ]\d+)+", cell):
-        return "has a comma or more than one point, where a decimal point and nothing between thousands is read"
+        return (
+            "has a comma or more than one point, where a decimal point and nothing between thousands is read"
+        )
     return WORD
 
 
@@ -72,8 +82,10 @@ def _content(path: Path) -> bytes:
             raise ValueError("it is no file; name a CSV, TSV or Parquet file.")
         size = path.stat().st_size
         if size > MOST_BYTES:
-            raise ValueError(f"it has {size // 2**20} MiB, and at most {MOST_BYTES // 2**20} are read; leave out columns or "
-                             "rows that are not needed.")  # fmt: skip
+            raise ValueError(
+                f"it has {size // 2**20} MiB, and at most {MOST_BYTES // 2**20} are read; leave out columns"
+                " or rows that are not needed."
+            )
         return path.read_bytes()
     except OSError as fault:
         raise ValueError(
@@ -90,18 +102,24 @@ def _decodable(content: bytes) -> bytes:
         raise ValueError("it is a Parquet file; give its name the ending .parquet.")
     packed = [kind for mark, kind in PACKED.items() if content.startswith(mark)]
     if packed:
-        raise ValueError(f"it is packed ({packed[0]}) and no text; unpack it, or save the table as CSV UTF-8.")
+        raise ValueError(
+            f"it is packed ({packed[0]}) and no text; unpack it, or save the table as CSV UTF-8."
+        )
     if _is_utf16(content):
         raise ValueError("it is not UTF-8 (it looks like UTF-16); save it as CSV UTF-8.")
     nul = content.find(b"\0")
     if nul >= 0:
-        raise ValueError(f"line {_line(content, nul)} holds a NUL byte, which no text does; export the table again.")
+        raise ValueError(
+            f"line {_line(content, nul)} holds a NUL byte, which no text does; export the table again."
+        )
     while content.startswith(codecs.BOM_UTF8):
         content = content[3:]
     wrong = None if content.isascii() else _undecodable(content)
     if wrong is not None:
-        raise ValueError(f"line {_line(content, wrong)} is not UTF-8 (byte 0x{content[wrong]:02x}; it may be Latin-1 or "
-                         "Windows-1252); save it as CSV UTF-8.")  # fmt: skip
+        raise ValueError(
+            f"line {_line(content, wrong)} is not UTF-8 (byte 0x{content[wrong]:02x}; it may be Latin-1 or "
+            "Windows-1252); save it as CSV UTF-8."
+        )
     return content
 
 
@@ -111,7 +129,8 @@ def _is_utf16(content: bytes) -> bool:
 
 
 def _undecodable(content: bytes, at_once: int = 2**20) -> int | None:
-    """The place of the first byte that is not UTF-8. In pieces: as a text the whole may need four times its bytes."""
+    """The place of the first byte that is not UTF-8. In pieces: as a text the whole may need four times its
+    bytes."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     for start in range(0, len(content), at_once):
         held = len(decoder.getstate()[0])  # bytes of a character that the piece before cut in two
@@ -151,8 +170,10 @@ def _text_table(content: bytes, as_text: set[str]) -> Sheet:
     if ragged:
         line, length = ragged[0]
         more = f", and so have {len(ragged) - 1} more lines another number" if len(ragged) > 1 else ""
-        raise ValueError(f"line {line} has {length} cells where the header has {len(names)}{more}; a cell that holds the "
-                         "separator must stand in quotes.")  # fmt: skip
+        raise ValueError(
+            f"line {line} has {length} cells where the header has {len(names)}{more}; a cell that holds the "
+            "separator must stand in quotes."
+        )
     _put(some, sheet, as_text)
     if not lines:
         raise ValueError("it has a header and no data rows.")
@@ -172,7 +193,9 @@ def _stripped(cells: Iterable[str]) -> list[str]:
 def _as_numbers(cells: Sequence[str]) -> Cells:
     """The cells as numbers, where all of them are numbers or gaps; else as text."""
     whole = "".join(cells)
-    if whole.isascii() and "_" not in whole:  # else float() would know other digits, and 1_000, which NUMBER does not
+    if (
+        whole.isascii() and "_" not in whole
+    ):  # else float() would know other digits, and 1_000, which NUMBER does not
         with suppress(ValueError):
             values = np.fromiter(map(float, cells), np.float64, len(cells))
             if (np.abs(values) < EXACT).all():
@@ -194,8 +217,10 @@ def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as fault:
-            raise ValueError(f"the row that begins on line {line} cannot be read ({fault}); look for a quote that is "
-                             "not closed.") from None  # fmt: skip
+            raise ValueError(
+                f"the row that begins on line {line} cannot be read ({fault}); look for a quote that is "
+                "not closed."
+            ) from None
         if len(row) > 1 or (row and row[0].strip()):
             yield line, row
         line = reader.line_num + 1
@@ -210,14 +235,18 @@ def _separator(content: bytes) -> str:
     if counts[","] or not any(counts.values()):
         return ","
     mark = max(counts, key=lambda one: counts[one])
-    raise ValueError(f"its columns are separated by {mark!r}; save it with commas or tabs between the columns and points in "
-                     "the numbers.")  # fmt: skip
+    raise ValueError(
+        f"its columns are separated by {mark!r}; save it with commas or tabs between the columns and points"
+        " in the numbers."
+    )
 
 
 def _check_header(names: Sequence[str]) -> None:
     if sum(NUMBER.fullmatch(name) is not None for name in names) * 2 >= len(names):
-        raise ValueError(f"the first line holds numbers ({listed(names)}), so the header is missing; put the names of the "
-                         "columns there.")  # fmt: skip
+        raise ValueError(
+            f"the first line holds numbers ({listed(names)}), so the header is missing; put the names of the "
+            "columns there."
+        )
 
 
 # Parquet
@@ -229,8 +258,10 @@ def _parquet(content: bytes, as_text: set[str]) -> Sheet:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError:
-        raise ValueError("a Parquet file is read with pyarrow, which is not installed; install it, or save the table as "
-                         "CSV.") from None  # fmt: skip
+        raise ValueError(
+            "a Parquet file is read with pyarrow, which is not installed; install it, or save the table as "
+            "CSV."
+        ) from None
     try:
         file = parquet.ParquetFile(io.BytesIO(content))
         names = [name.strip() for name in file.schema_arrow.names]
@@ -247,7 +278,8 @@ def _parquet(content: bytes, as_text: set[str]) -> Sheet:
     odd = [f"{name!r} ({column.type})" for name, column in columns.items() if not _is_plain(column.type)]
     if odd:
         raise ValueError(
-            f"these columns hold neither numbers nor text: {listed(odd)}; write them as numbers or leave them out."
+            f"these columns hold neither numbers nor text: {listed(odd)}; write them as numbers or leave them"
+            " out."
         )
     cells = {name: [_arrow(name, column, name in as_text)] for name, column in columns.items()}
     return Sheet("row", range(1, table.num_rows + 1), cells)
@@ -295,8 +327,10 @@ def _arrow(name: str, column: Any, as_text: bool) -> Cells:
 
 def _check_size(rows: int, columns: int) -> None:
     if rows * columns > MOST_CELLS:
-        raise ValueError(f"it has about {rows} rows of {columns} cells, and at most {MOST_CELLS} cells are read; leave out "
-                         "columns or rows that are not needed.")  # fmt: skip
+        raise ValueError(
+            f"it has about {rows} rows of {columns} cells, and at most {MOST_CELLS} cells are read; leave out"
+            " columns or rows that are not needed."
+        )
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -305,4 +339,6 @@ def _check_names(names: Sequence[str]) -> None:
             raise ValueError(f"column {place} has no name; name it, or export the table without row numbers.")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise ValueError(f"more than one column is called {listed(map(repr, twice))}; every column needs its own name.")
+        raise ValueError(
+            f"more than one column is called {listed(map(repr, twice))}; every column needs its own name."
+        )

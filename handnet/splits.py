@@ -1,8 +1,8 @@
-"""Train, validation and the sealed test. Encoder and scaler learn from train rows, and there is no other way to scale.
+"""Train, validation and the sealed test. Encoder and scaler learn from train rows, and there is no other way
+to scale.
 
-Rows that belong together (of one group, or with equal measurements) fall into one part; without such rows the division is
-scikit-learn's train_test_split, to the row.
-"""
+Rows that belong together (of one group, or with equal measurements) fall into one part; without such rows the
+division is scikit-learn's train_test_split, to the row."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,11 +23,12 @@ class SealedTest:
     """The test rows of a split. `open` is the only way in, and it asks its recorder first."""
 
     def __init__(self, table: Table, raw: Array, case_ids: Array) -> None:
-        """table: scaled, what is handed out; raw: the same rows as they came, (n, features); case_ids: (n,)."""
+        """table: scaled, what is handed out; raw: the same rows as they came, (n, features); case_ids:
+        (n,)."""
         self.n = len(table.y)
         self.case_ids = case_ids
-        # Of unscaled rows in the order of their ids: the same patients are the same test set, whatever the scaler
-        # learnt from the rest and however they were shuffled.
+        # Of unscaled rows in the order of their ids: the same patients are the same test set, whatever the
+        # scaler learnt from the rest and however they were shuffled.
         order = np.argsort(case_ids.astype("U"), kind="stable")
         self.digest = digest(raw[order], table.y[order], case_ids[order].astype("U"))
         self.__table = table
@@ -39,7 +40,9 @@ class SealedTest:
         Raises PermissionError when it returns nothing: an opening that left no trace did not happen.
         """
         if not record(self.digest):
-            raise PermissionError("the test set stays sealed: the recorder returned no entry for this opening.")
+            raise PermissionError(
+                "the test set stays sealed: the recorder returned no entry for this opening."
+            )
         return self.__table
 
     def __repr__(self) -> str:
@@ -48,12 +51,12 @@ class SealedTest:
 
 @dataclass(frozen=True)
 class Split:
-    """One division of a dataset. Tables are encoded, and scaled with the mean and deviation of the train rows.
+    """One division of a dataset. Tables are encoded, and scaled with the mean and deviation of the train
+    rows.
 
-    train, val: Table (n, inputs); test: SealedTest; *_rows: (n,) row numbers in the dataset, in the order
-    of the table's rows; mean, scale: (inputs,), what the scaler learnt; encoder: from the dataset's columns to inputs;
-    notes: what was done to the table, in sentences; digest: of the rows and the scaler.
-    """
+    train, val: Table (n, inputs); test: SealedTest; *_rows: (n,) row numbers in the dataset, in the order of
+    the table's rows; mean, scale: (inputs,), what the scaler learnt; encoder: from the dataset's columns to
+    inputs; notes: what was done to the table, in sentences; digest: of the rows and the scaler."""
 
     train: Table
     val: Table
@@ -93,7 +96,8 @@ def split(
     stratify: bool = True,
     order: Order = "test-first",
 ) -> Split:
-    """Divide `data` with scikit-learn's train_test_split, or by its units where it has some, and scale it by its train rows.
+    """Divide `data` with scikit-learn's train_test_split, or by its units where it has some, and scale it by
+    its train rows.
 
     order "test-first": `test` of all rows are set aside, then `val` of the rest: 341 / 114 / 114 of 569.
     order "rest-first": val and test are set aside together, then halved, the other reading of the chapter,
@@ -104,12 +108,16 @@ def split(
         raise ValueError(f"order must be 'test-first' or 'rest-first', but got {order!r}.")
     for name, share in (("test", test), ("val", val)):
         if not 0 < share < 1 or (order == "rest-first" and not test < 0.5):
-            raise ValueError(f"{name} must be a share between 0 and 1 that leaves rows to train on, but got {share}.")
+            raise ValueError(
+                f"{name} must be a share between 0 and 1 that leaves rows to train on, but got {share}."
+            )
 
     totals = np.bincount(data.y, minlength=2)
     if totals.min() < 6:
-        raise ValueError(f"each of the three parts needs 2 cases of each class, so the table needs 6 of each, but has {totals[0]} "
-                         f"{data.class_names[0]} and {totals[1]} {data.class_names[1]}.")  # fmt: skip
+        raise ValueError(
+            "each of the three parts needs 2 cases of each class, so the table needs 6 of each, but has"
+            f" {totals[0]} {data.class_names[0]} and {totals[1]} {data.class_names[1]}."
+        )
 
     def divide(rows: Array, share: float) -> tuple[Array, Array]:
         labels = data.y[rows] if stratify else None
@@ -131,8 +139,10 @@ def split(
         if counts.min() < 2:
             even = "" if stratify else "stratify=True, "
             together = "" if data.units is None else " (rows of one group, and equal rows, stay together)"
-            raise ValueError(f"the {name} part needs 2 cases of each class, but has {counts[0]} and {counts[1]}{together}; use "
-                             f"{even}larger shares, more cases or another split seed.")  # fmt: skip
+            raise ValueError(
+                f"the {name} part needs 2 cases of each class, but has {counts[0]} and {counts[1]}{together};"
+                f" use {even}larger shares, more cases or another split seed."
+            )
         if len(part) > len(train_rows):
             raise ValueError(
                 f"the train part must be the largest, but has {len(train_rows)} cases and {name} {len(part)}."
@@ -141,30 +151,33 @@ def split(
 
 
 def _set_aside(units: Array, labels: Array | None, share: float, seed: int) -> Array:
-    """(n,) bool: whole units that make up `share` of the rows, to within half of the largest, in an order drawn by `seed`.
+    """(n,) bool: whole units that make up `share` of the rows, to within half of the largest, in an order
+    drawn by `seed`.
 
-    labels: (n,) 0 or 1, None to take all units for one class. Where the units are few, an order more or less tells: of
-    several drawn the one is kept whose classes come nearest to their shares.
-    """
+    labels: (n,) 0 or 1, None to take all units for one class. Where the units are few, an order more or less
+    tells: of several drawn the one is kept whose classes come nearest to their shares."""
     names, place, sizes = np.unique(units, return_inverse=True, return_counts=True)
     positives = np.bincount(place, weights=np.zeros(len(units)) if labels is None else labels)
     classes = np.column_stack([sizes - positives, positives])
     draws = check_random_state(seed)
     orders = [
-        shuffle(np.arange(len(names)), random_state=draws) for _ in range(max(1, min(ORDERS, 5000 // len(names))))
+        shuffle(np.arange(len(names)), random_state=draws)
+        for _ in range(max(1, min(ORDERS, 5000 // len(names))))
     ]
     found = [_filled(order, classes, share * classes.sum(axis=0)) for order in orders]
     return np.asarray(
-        min(found, key=lambda taken: np.abs(classes[taken].sum(axis=0) - share * classes.sum(axis=0)).sum())[place]
+        min(found, key=lambda taken: np.abs(classes[taken].sum(axis=0) - share * classes.sum(axis=0)).sum())[
+            place
+        ]
     )
 
 
 def _filled(order: Array, classes: Array, wanted: Array) -> Array:
-    """(units,) bool: those taken. classes: (units, 2) how many rows of each class; wanted: (2,), of all that are taken.
+    """(units,) bool: those taken. classes: (units, 2) how many rows of each class; wanted: (2,), of all that
+    are taken.
 
-    The next unit in the order comes from the class that lacks the larger share, the class of most of its rows; it is taken
-    if that brings the size nearer to what is wanted.
-    """
+    The next unit in the order comes from the class that lacks the larger share, the class of most of its
+    rows; it is taken if that brings the size nearer to what is wanted."""
     mostly, have, taken = classes[:, 1] > classes[:, 0], np.zeros(2), np.zeros(len(classes), dtype=bool)
     queues = [order[~mostly[order]].tolist(), order[mostly[order]].tolist()]
     while any(queues):
@@ -185,8 +198,10 @@ def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array)
     far = np.abs((X - scaler.mean_) / scaler.scale_)
     row, column = np.unravel_index(far.argmax(), far.shape)
     if not far[row, column] <= FARTHEST:
-        raise ValueError(f"case {data.case_ids[row]} lies {far[row, column]:.0e} standard deviations of the train rows from their mean "
-                         f"in {encode.names[column]!r}; look at that value.")  # fmt: skip
+        raise ValueError(
+            f"case {data.case_ids[row]} lies {far[row, column]:.0e} standard deviations of the train rows"
+            f" from their mean in {encode.names[column]!r}; look at that value."
+        )
 
     def table(rows: Array) -> Table:
         scaled: Any = scaler.transform(X[rows])

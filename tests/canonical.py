@@ -1,4 +1,5 @@
-"""All a study wrote, as one comparable text: everything but clocks, random ids and the paths of this machine."""
+"""All a study wrote, as one comparable text: everything but clocks, random ids and the paths of this
+machine."""
 
 import hashlib
 import json
@@ -23,11 +24,18 @@ def trials(home: Path) -> Rows:
     done = [trial for trial, state in rows if state == "COMPLETE"]
     return [
         (
-            sorted((n, v.hex()) for n, v in query(home / "optuna.db", "SELECT param_name, param_value FROM trial_params WHERE trial_id=?", one)),
+            sorted(
+                (n, v.hex())
+                for n, v in query(
+                    home / "optuna.db",
+                    "SELECT param_name, param_value FROM trial_params WHERE trial_id=?",
+                    one,
+                )
+            ),
             query(home / "optuna.db", "SELECT value, value_type FROM trial_values WHERE trial_id=?", one),
         )
         for one in done
-    ]  # fmt: skip
+    ]
 
 
 def runs(home: Path, proxied: Path | None = None) -> dict[str, dict]:
@@ -35,20 +43,33 @@ def runs(home: Path, proxied: Path | None = None) -> dict[str, dict]:
     proxied: the folder a server keeps artifacts in that it hands out itself."""
     db = home / "mlflow.db"
     found: dict[str, dict] = {}
-    sql = "SELECT r.run_uuid, r.status, r.artifact_uri, t.value FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid WHERE t.key = 'handnet.key' AND r.lifecycle_stage = 'active'"
+    sql = (
+        "SELECT r.run_uuid, r.status, r.artifact_uri, t.value FROM runs r JOIN tags t ON t.run_uuid ="
+        " r.run_uuid WHERE t.key = 'handnet.key' AND r.lifecycle_stage = 'active'"
+    )
     for run, status, artifacts, key in query(db, sql):
         assert key not in found, f"{key} was written twice"
         path = unquote(urlparse(artifacts).path)
         folder = proxied / path.lstrip("/") if proxied else Path(path)
-        metrics = query(db, "SELECT key, step, value, is_nan FROM metrics WHERE run_uuid=? ORDER BY key, step", run)
+        metrics = query(
+            db, "SELECT key, step, value, is_nan FROM metrics WHERE run_uuid=? ORDER BY key, step", run
+        )
         assert len({row[:2] for row in metrics}) == len(metrics), f"{key} has a metric point twice"
         found[key] = {
             "status": status,
             "params": sorted(query(db, "SELECT key, value FROM params WHERE run_uuid=?", run)),
             "metrics": [(name, step, float(value).hex(), nan) for name, step, value, nan in metrics],
-            "tags": sorted(row for row in query(db, "SELECT key, value FROM tags WHERE run_uuid=?", run) if row[0] != "mlflow.user"),
-            "files": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.glob("*")) if p.is_file()},
-        }  # fmt: skip
+            "tags": sorted(
+                row
+                for row in query(db, "SELECT key, value FROM tags WHERE run_uuid=?", run)
+                if row[0] != "mlflow.user"
+            ),
+            "files": {
+                p.name: hashlib.sha256(p.read_bytes()).hexdigest()
+                for p in sorted(folder.glob("*"))
+                if p.is_file()
+            },
+        }
     return found
 
 

@@ -12,7 +12,8 @@ from handnet import Dataset, split, wisconsin
 from handnet.splits import Split
 
 # The same examples in every run: a red build is a fault of the change, not of the day. A contract test is
-# inherited by every backend, which hypothesis calls "differing executors"; without its database that is harmless.
+# inherited by every backend, which hypothesis calls "differing executors"; without its database that is
+# harmless.
 settings.register_profile(
     "handnet",
     derandomize=True,
@@ -24,7 +25,15 @@ settings.register_profile(
 settings.load_profile("handnet")
 
 
-LONG = ("test_killed", "test_keras", "test_disk", "test_study", "test_rehearsal", "test_browser", "test_server")
+LONG = (
+    "test_killed",
+    "test_keras",
+    "test_disk",
+    "test_study",
+    "test_rehearsal",
+    "test_browser",
+    "test_server",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

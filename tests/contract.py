@@ -1,4 +1,5 @@
-"""The laws of handnet/backend.py as one class of tests. A new backend is a subclass with a name and a tolerance."""
+"""The laws of handnet/contract.py as one class of tests. A new backend is a subclass with a name and a
+tolerance."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -40,14 +41,26 @@ BROKEN = {
     "order of one replica": ("order", lambda order: order[:1], r"of shape \([12], 341"),
     "order without replicas": ("order", lambda order: order[0], r"but is int64 of shape \(341\)"),
     "order a list": ("order", lambda order: order.tolist(), "but is a list"),
-    "masks of floats": ("keep", lambda keep: tuple(mask * 0.5 for mask in keep), "bool of shape .* but is float64"),
-    "masks of bytes": ("keep", lambda keep: tuple(mask.astype(np.uint8) for mask in keep), "bool .* but is uint8"),
-    "mask of one unit": ("keep", lambda keep: (keep[0][:, :, :1], keep[1]), r"layer 0 .* but is bool of shape"),
+    "masks of floats": (
+        "keep",
+        lambda keep: tuple(mask * 0.5 for mask in keep),
+        "bool of shape .* but is float64",
+    ),
+    "masks of bytes": (
+        "keep",
+        lambda keep: tuple(mask.astype(np.uint8) for mask in keep),
+        "bool .* but is uint8",
+    ),
+    "mask of one unit": (
+        "keep",
+        lambda keep: (keep[0][:, :, :1], keep[1]),
+        r"layer 0 .* but is bool of shape",
+    ),
     "mask of one replica": ("keep", lambda keep: (keep[0][:1], keep[1]), r"layer 0 .* but is bool of shape"),
     "mask of one row": ("keep", lambda keep: (keep[0][:, :1], keep[1]), r"layer 0 .* but is bool of shape"),
     "a mask too few": ("keep", lambda keep: keep[:1], "2 keep masks an epoch, .* but gives 1"),
     "no masks": ("keep", lambda keep: keep[:0], "2 keep masks an epoch, .* but gives 0"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +110,9 @@ class BackendContract:
         assert fit.best_epoch.tolist() == fit.diverged_at.tolist() == [-1, -1, -1]
         logits = self.backend.logits(fit.layers, parts.val.X)
         assert logits.shape == (3, 114)
-        assert np.allclose(self.backend.predict(fit.layers, parts.val.X), 1 / (1 + np.exp(-logits)), atol=1e-6)
+        assert np.allclose(
+            self.backend.predict(fit.layers, parts.val.X), 1 / (1 + np.exp(-logits)), atol=1e-6
+        )
 
     def test_1_same_arguments_same_fit(self, parts: Split) -> None:
         self.assert_same(self.fit(parts, [1, 2]), self.fit(parts, [1, 2]))
@@ -109,8 +124,10 @@ class BackendContract:
         alone = self.fit(parts, seeds[-1:], recipe)
         for whole, single in zip(arrays(batch), arrays(alone), strict=True):
             assert self.same(whole[-1:], single)
-        assert self.same(self.backend.logits(batch.layers, parts.val.X)[-1:],
-                         self.backend.logits(alone.layers, parts.val.X))  # fmt: skip
+        assert self.same(
+            self.backend.logits(batch.layers, parts.val.X)[-1:],
+            self.backend.logits(alone.layers, parts.val.X),
+        )
 
     def test_2_in_a_large_batch(self, parts: Split) -> None:
         recipe = replace(RECIPE, epochs=2)
@@ -127,8 +144,10 @@ class BackendContract:
 
     def test_4_a_shorter_run_is_the_beginning_of_a_longer_one(self, parts: Split) -> None:
         plan = seeded_plan(replace(RECIPE, epochs=4), parts.train, [0, 1])
-        assert self.same(self.fit(parts, [0, 1]).val_loss[:, :4],
-                         self.backend.fit(parts.train, parts.val, replace(RECIPE, epochs=4), plan).val_loss)  # fmt: skip
+        assert self.same(
+            self.fit(parts, [0, 1]).val_loss[:, :4],
+            self.backend.fit(parts.train, parts.val, replace(RECIPE, epochs=4), plan).val_loss,
+        )
         # A plan may hold more epochs than the recipe asks for: its weights are those of the short run.
         short = replace(RECIPE, epochs=3)
         longer = self.backend.fit(parts.train, parts.val, short, recorded(RECIPE, parts.train, [0, 1]))
@@ -173,9 +192,16 @@ class BackendContract:
             assert np.abs(getattr(ours, name) - getattr(theirs, name)).max() <= self.agreement, name
 
     @pytest.mark.parametrize("hidden", [(16, 8), (70, 4), (5, 3)])
-    def test_wide_tables_and_layers_agree_with_the_reference(self, parts: Split, hidden: tuple[int, ...]) -> None:
+    def test_wide_tables_and_layers_agree_with_the_reference(
+        self, parts: Split, hidden: tuple[int, ...]
+    ) -> None:
         """Sums of more terms than a backend may take at a time, in batches of 32 and of 21."""
-        X = np.concatenate([parts.train.X, parts.train.X**2 - 1, parts.train.X[:, ::-1] * parts.train.X], axis=1) / 2
+        X = (
+            np.concatenate(
+                [parts.train.X, parts.train.X**2 - 1, parts.train.X[:, ::-1] * parts.train.X], axis=1
+            )
+            / 2
+        )
         train, val = Table(X[:85], parts.train.y[:85]), Table(X[85:200], parts.train.y[85:200])
         recipe = replace(RECIPE, hidden=hidden, epochs=3)
         plan = seeded_plan(recipe, train, range(9))
@@ -244,7 +270,9 @@ class BackendContract:
         poisoned = first.weight.copy()
         poisoned[1] = 1e30
         ill = replace(plan, layers=(Layer(poisoned, first.bias), *plan.layers[1:]))
-        fit = self.backend.fit(parts.train, parts.val, replace(RECIPE, learning_rate=1e30, optimizer="sgd"), ill)
+        fit = self.backend.fit(
+            parts.train, parts.val, replace(RECIPE, learning_rate=1e30, optimizer="sgd"), ill
+        )
         assert fit.diverged_at[1] >= 0
         mixed = self.backend.fit(parts.train, parts.val, RECIPE, ill)
         sound = self.fit(parts, [0, 1, 2])
@@ -262,17 +290,22 @@ class BackendContract:
         assert fit.diverged_at.tolist() == [0, -1]
 
     def test_8_a_cell_that_is_not_finite_is_never_hidden(self, parts: Split) -> None:
-        """A relu may turn the NaN of one cell into 0, and the losses stay finite: the weights of the first layer do not."""
+        """A relu may turn the NaN of one cell into 0, and the losses stay finite: the weights of the first
+        layer do not."""
         X = parts.train.X.copy()
         X[17, 4] = np.nan
-        fit = self.backend.fit(Table(X, parts.train.y), parts.val, RECIPE, seeded_plan(RECIPE, parts.train, [0, 1]))
+        fit = self.backend.fit(
+            Table(X, parts.train.y), parts.val, RECIPE, seeded_plan(RECIPE, parts.train, [0, 1])
+        )
         assert fit.diverged_at.tolist() == [0, 0]
 
     @pytest.mark.parametrize("rate", [1e3, 1e200])
     @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-    def test_8_of_a_step_far_too_large_everything_is_seen(self, parts: Split, optimizer: str, rate: float) -> None:
-        """On unscaled inputs: a replica is named if and only if something of it is not finite, and with the first epoch at
-        which it is."""
+    def test_8_of_a_step_far_too_large_everything_is_seen(
+        self, parts: Split, optimizer: str, rate: float
+    ) -> None:
+        """On unscaled inputs: a replica is named if and only if something of it is not finite, and with the
+        first epoch at which it is."""
         recipe = replace(RECIPE, learning_rate=rate, optimizer=optimizer)
         by = np.geomspace(0.01, 1000, 30)
         train, val = (Table(part.X * by, part.y) for part in (parts.train, parts.val))

@@ -1,4 +1,5 @@
-"""Bad input, as data: each row is what is given and what the one sentence must say. tests/test_corpus.py runs them."""
+"""Bad input, as data: each row is what is given and what the one sentence must say. tests/test_corpus.py runs
+them."""
 
 import gzip
 from collections.abc import Sequence
@@ -20,9 +21,12 @@ class Bad(NamedTuple):
 
 
 def table(rows: int = 40, **cells: str) -> bytes:
-    """A sound table of 5 columns as CSV. cells: `texture_7="x"` puts x into that column on line 7; line 1 is the header."""
-    lines = [[f"{row:04d}", f"{row * 0.37 + 1:.3f}", f"{(row * 7919) % 101}.5", f"{row % 4}", "MB"[row % 2]]
-             for row in range(rows)]  # fmt: skip
+    """A sound table of 5 columns as CSV. cells: `texture_7="x"` puts x into that column on line 7; line 1 is
+    the header."""
+    lines = [
+        [f"{row:04d}", f"{row * 0.37 + 1:.3f}", f"{(row * 7919) % 101}.5", f"{row % 4}", "MB"[row % 2]]
+        for row in range(rows)
+    ]
     whole = [list(NAMES), *lines]
     for place, value in cells.items():
         name, line = place.rsplit("_", 1)
@@ -60,10 +64,16 @@ TABLES = [
     Bad("UTF-16 with a mark", SOUND.decode().encode("utf-16"), ["looks like UTF-16", "save it as CSV UTF-8"]),
     Bad("UTF-16, little, no mark", SOUND.decode().encode("utf-16-le"), ["looks like UTF-16"]),
     Bad("UTF-16, big, no mark", SOUND.decode().encode("utf-16-be"), ["looks like UTF-16"]),
-    Bad("Latin-1 in a name", SOUND.replace(b"radius", b"f\xfcnf"), ["line 1 is not UTF-8", "0xfc", "Latin-1"]),
+    Bad(
+        "Latin-1 in a name", SOUND.replace(b"radius", b"f\xfcnf"), ["line 1 is not UTF-8", "0xfc", "Latin-1"]
+    ),
     Bad("Latin-1 in a cell", SOUND.replace(b"0017,", b"M\xe9l,"), ["line 19 is not UTF-8", "0xe9"]),
     Bad("a NUL byte", SOUND.replace(b"0017,", b"0017\0,"), ["line 19 holds a NUL byte"]),
-    Bad("a workbook", b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0" + bytes(range(256)), ["packed (zip", "save the table as CSV UTF-8"]),
+    Bad(
+        "a workbook",
+        b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0" + bytes(range(256)),
+        ["packed (zip", "save the table as CSV UTF-8"],
+    ),
     Bad("compressed", gzip.compress(SOUND), ["packed (gzip)", "unpack it"]),
     Bad("an image", b"\x89PNG\r\n\x1a\n\xff\xd8" * 30, ["line 1 is not UTF-8"]),
     # the separator
@@ -75,35 +85,82 @@ TABLES = [
     Bad("no header", without_line(1, SOUND), ["the header is missing"]),
     Bad("a column twice", SOUND.replace(b"texture", b"radius"), ["more than one column is called 'radius'"]),
     Bad("a column twice but for blanks", SOUND.replace(b"texture", b" radius "), ["called 'radius'"]),
-    Bad("row numbers without a name", b"".join(b"7," * (n > 0) + b"," * (n == 0) + one for n, one in enumerate(SOUND.splitlines(True))),
-        ["column 1 has no name", "without row numbers"]),
-    Bad("row numbers as pandas calls them", SOUND.replace(b"stage", b"Unnamed: 0"), ["the column 'Unnamed: 0'", "row numbers", "index=False"]),
-    Bad("row numbers as Parquet calls them", SOUND.replace(b"stage", b"__index_level_0__"), ["'__index_level_0__'", "leave it out"]),
+    Bad(
+        "row numbers without a name",
+        b"".join(b"7," * (n > 0) + b"," * (n == 0) + one for n, one in enumerate(SOUND.splitlines(True))),
+        ["column 1 has no name", "without row numbers"],
+    ),
+    Bad(
+        "row numbers as pandas calls them",
+        SOUND.replace(b"stage", b"Unnamed: 0"),
+        ["the column 'Unnamed: 0'", "row numbers", "index=False"],
+    ),
+    Bad(
+        "row numbers as Parquet calls them",
+        SOUND.replace(b"stage", b"__index_level_0__"),
+        ["'__index_level_0__'", "leave it out"],
+    ),
     Bad("a name missing", SOUND.replace(b"texture", b""), ["column 3 has no name"]),
-    Bad("a title above the header", b"Wisconsin 1995\n" + SOUND, ["line 2 has 5 cells where the header has 1"]),
+    Bad(
+        "a title above the header", b"Wisconsin 1995\n" + SOUND, ["line 2 has 5 cells where the header has 1"]
+    ),
     # the shape
     Bad("a row too long", with_line(9, "0900,1,2,3,M,4"), ["line 9 has 6 cells where the header has 5"]),
     Bad("a row too short", with_line(9, "0900,1,2,M"), ["line 9 has 4 cells where the header has 5"]),
-    Bad("every row too long", SOUND.replace(b"\n", b",\n").replace(b"y,\n", b"y\n"), ["line 2 has 6 cells", "39 more lines"]),
+    Bad(
+        "every row too long",
+        SOUND.replace(b"\n", b",\n").replace(b"y,\n", b"y\n"),
+        ["line 2 has 6 cells", "39 more lines"],
+    ),
     Bad("a decimal comma", with_line(9, "0900,1,5,2,3,M"), ["line 9 has 6 cells", "in quotes"]),
     Bad("cut short", SOUND[:-4], ["line 41 has 4 cells"]),
-    Bad("a quote not closed", with_line(9, '0900,"1,2,3,M'), ["begins on line 9", "a quote that is not closed"]),
+    Bad(
+        "a quote not closed",
+        with_line(9, '0900,"1,2,3,M'),
+        ["begins on line 9", "a quote that is not closed"],
+    ),
     Bad("text after a quote", with_line(9, '0900,"1"x,2,3,M'), ["begins on line 9"]),
     # the target
-    Bad("no such target", SOUND, ["no column 'diagnosis' for the target", "'patient', 'radius'"], target="diagnosis"),
-    Bad("a target misspelt", SOUND, ["no column 'textur' for the target", "did you mean 'texture'"], target="textur"),
-    Bad("a target with other accents", SOUND.replace(b"y\n", "e\u0301\n".encode(), 1), ["no column '\u00e9'", "looks the same", "copy the name"],
-        target="\u00e9"),
-    Bad("a label with other accents", SOUND.replace(b"M\n", "e\u0301\n".encode()), ["positive label '\u00e9'", "looks the same"], positive="\u00e9"),
+    Bad(
+        "no such target",
+        SOUND,
+        ["no column 'diagnosis' for the target", "'patient', 'radius'"],
+        target="diagnosis",
+    ),
+    Bad(
+        "a target misspelt",
+        SOUND,
+        ["no column 'textur' for the target", "did you mean 'texture'"],
+        target="textur",
+    ),
+    Bad(
+        "a target with other accents",
+        SOUND.replace(b"y\n", "e\u0301\n".encode(), 1),
+        ["no column '\u00e9'", "looks the same", "copy the name"],
+        target="\u00e9",
+    ),
+    Bad(
+        "a label with other accents",
+        SOUND.replace(b"M\n", "e\u0301\n".encode()),
+        ["positive label '\u00e9'", "looks the same"],
+        positive="\u00e9",
+    ),
     Bad("one label", column("y", "M"), ["two labels", "only the label 'M' (40)"]),
     Bad("three labels", table(y_5="X"), ["3 labels", "'X' (1)"]),
     Bad("labels in two spellings", table(y_5="m"), ["3 labels", "'m' (1)"]),
     Bad("a number as target", SOUND, ["40 labels", "and 35 more"], target="radius", positive="1.000"),
     Bad("a missing label", table(y_5=""), ["line 5 has no label"]),
     Bad("a label NaN", table(y_5="NaN"), ["line 5 has no label", "'NaN'"]),
-    Bad("no such positive label", SOUND, ["positive label 'malignant'", "'M' (20), 'B' (20)"], positive="malignant"),
+    Bad(
+        "no such positive label",
+        SOUND,
+        ["positive label 'malignant'", "'M' (20), 'B' (20)"],
+        positive="malignant",
+    ),
     Bad("the positive label in lower case", SOUND, ["positive label 'm'"], positive="m"),
-    Bad("a class too small", column("y", "B").replace(b"3,B", b"3,M", 5), ["needs 6 of each", "35 B and 5 M"]),
+    Bad(
+        "a class too small", column("y", "B").replace(b"3,B", b"3,M", 5), ["needs 6 of each", "35 B and 5 M"]
+    ),
     Bad("a table too small", table(10), ["needs 6 of each", "5 B and 5 M"]),
     Bad("a part without a class", table(13), ["part needs 2 cases of each class"]),
     # the ids
@@ -111,43 +168,131 @@ TABLES = [
     Bad("the id is the target", SOUND, ["both the target and the id"], id="y"),
     Bad("an id twice", table(patient_9="0003"), ["the id '0003' stands on lines 5 and 9"]),
     Bad("an id missing", table(patient_9=""), ["line 9 has no id", "column 'patient' holds ''"]),
-    Bad("an id that stands for none", table(patient_9="NA"), ["line 9 has no id", "column 'patient' holds 'NA'"]),
+    Bad(
+        "an id that stands for none",
+        table(patient_9="NA"),
+        ["line 9 has no id", "column 'patient' holds 'NA'"],
+    ),
     # the groups
-    Bad("no such group", SOUND, ["no column 'Stage' for the group", "did you mean 'stage'"], more=["GROUP=Stage"]),
+    Bad(
+        "no such group",
+        SOUND,
+        ["no column 'Stage' for the group", "did you mean 'stage'"],
+        more=["GROUP=Stage"],
+    ),
     Bad("the group is the id", SOUND, ["both the id and the group"], more=["GROUP=patient"]),
     Bad("the group is the target", SOUND, ["both the target and the group"], more=["GROUP=y"]),
-    Bad("a group missing", table(stage_9="NA"), ["line 9 has no group", "column 'stage' holds 'NA'"], more=["GROUP=stage"]),
-    Bad("groups too large to divide", SOUND, ["part needs 2 cases of each class", "rows of one group"], more=["GROUP=stage"]),
-    Bad("equal rows too many to divide", lines("patient,x,y", *(f"{n},{n % 2},{'MB'[n % 2]}" for n in range(40))),
-        ["part needs 2 cases of each class"]),
+    Bad(
+        "a group missing",
+        table(stage_9="NA"),
+        ["line 9 has no group", "column 'stage' holds 'NA'"],
+        more=["GROUP=stage"],
+    ),
+    Bad(
+        "groups too large to divide",
+        SOUND,
+        ["part needs 2 cases of each class", "rows of one group"],
+        more=["GROUP=stage"],
+    ),
+    Bad(
+        "equal rows too many to divide",
+        lines("patient,x,y", *(f"{n},{n % 2},{'MB'[n % 2]}" for n in range(40))),
+        ["part needs 2 cases of each class"],
+    ),
     # the gaps
-    Bad("a gap in every row", table(**{f"{'radius' if line % 2 else 'texture'}_{line}": "" for line in range(2, 42)}),
-        ["40 rows have a gap", "not of two classes", "MISSING=median"], more=["MISSING=drop"]),
-    Bad("gaps and nothing else", lines("patient,radius,y", *(f"{n},,{'MB'[n % 2]}" for n in range(40))), ["no column varies"], more=["MISSING=median"]),
-    Bad("a word among gaps and numbers", table(texture_7="", texture_9="x"), ["line 9, column 'texture'", "'x' is not a number"],
-        more=["MISSING=median"]),
+    Bad(
+        "a gap in every row",
+        table(**{f"{'radius' if line % 2 else 'texture'}_{line}": "" for line in range(2, 42)}),
+        ["40 rows have a gap", "not of two classes", "MISSING=median"],
+        more=["MISSING=drop"],
+    ),
+    Bad(
+        "gaps and nothing else",
+        lines("patient,radius,y", *(f"{n},,{'MB'[n % 2]}" for n in range(40))),
+        ["no column varies"],
+        more=["MISSING=median"],
+    ),
+    Bad(
+        "a word among gaps and numbers",
+        table(texture_7="", texture_9="x"),
+        ["line 9, column 'texture'", "'x' is not a number"],
+        more=["MISSING=median"],
+    ),
     Bad("a label missing, gaps or not", table(y_5=""), ["line 5 has no label"], more=["MISSING=drop"]),
     # the measurements
-    Bad("an empty cell", table(texture_7=""), ["values are missing: 1 in 'texture'", "MISSING=median", "MISSING=drop"]),
-    Bad("empty cells in two columns", table(texture_7="", radius_8="NA", radius_9=" "), ["2 in 'radius', 1 in 'texture'"]),
-    *(Bad(f"missing as {word}", table(texture_7=word), ["1 in 'texture'"]) for word in ("NA", "n/a", "NaN", "null", "None")),
-    Bad("a level called None", column("stage", "x").replace(b",x,", b",None,", 7), ["7 in 'stage' (written 'None')", "MISSING=median"]),
+    Bad(
+        "an empty cell",
+        table(texture_7=""),
+        ["values are missing: 1 in 'texture'", "MISSING=median", "MISSING=drop"],
+    ),
+    Bad(
+        "empty cells in two columns",
+        table(texture_7="", radius_8="NA", radius_9=" "),
+        ["2 in 'radius', 1 in 'texture'"],
+    ),
+    *(
+        Bad(f"missing as {word}", table(texture_7=word), ["1 in 'texture'"])
+        for word in ("NA", "n/a", "NaN", "null", "None")
+    ),
+    Bad(
+        "a level called None",
+        column("stage", "x").replace(b",x,", b",None,", 7),
+        ["7 in 'stage' (written 'None')", "MISSING=median"],
+    ),
     Bad("a column all empty", column("texture", ""), ["40 in 'texture'"]),
     Bad("a question mark", table(texture_7="?"), ["line 7, column 'texture'", "'?' is not a number"]),
-    Bad("a word among numbers", table(texture_7="abc", texture_9="x"), ["line 7, column 'texture'", "'abc' is not a number, and other cells of the column are", "leave the column out"]),
-    Bad("a number among words", table(**{f"stage_{line}": "low" if line % 2 else "3" for line in range(2, 42)}),
-        ["line 3, column 'stage'", "'low' is not a number, and other cells of the column are"]),
-    Bad("more digits than a number holds", table(texture_7="9007199254740993"), ["line 7, column 'texture'", "'9007199254740993'", "more digits"]),
-    Bad("a whole number past 2^63", table(texture_7="-9223372036854775809"), ["line 7", "more digits than a float64 holds"]),
-    Bad("a column of names", table(**{f"stage_{line}": f"n{line}" for line in range(2, 42)}), ["'stage' (40 levels, first 'n2')", "leave them out"]),
-    Bad("two columns of names", table(**{f"stage_{line}": f"n{line % 21}" for line in range(2, 42)}).replace(b".5,", b"x,"),
-        ["more than 20 levels", "'texture' (40 levels, first '0x'), 'stage' (21 levels, first 'n2')"]),
-    Bad("half as many levels as rows", lines("x,stage,y", *(f"{n},{'abcdefg'[n // 2]},{'MB'[n % 2]}" for n in range(13))),
-        ["'stage' (7 levels", "nearly as many as there are rows"], id="x"),
-    Bad("commas in a column of text", table(**{f"stage_{line}": '"1,5"' for line in range(2, 42)}), ["line 2, column 'stage'", "'1,5' has a comma"]),
+    Bad(
+        "a word among numbers",
+        table(texture_7="abc", texture_9="x"),
+        [
+            "line 7, column 'texture'",
+            "'abc' is not a number, and other cells of the column are",
+            "leave the column out",
+        ],
+    ),
+    Bad(
+        "a number among words",
+        table(**{f"stage_{line}": "low" if line % 2 else "3" for line in range(2, 42)}),
+        ["line 3, column 'stage'", "'low' is not a number, and other cells of the column are"],
+    ),
+    Bad(
+        "more digits than a number holds",
+        table(texture_7="9007199254740993"),
+        ["line 7, column 'texture'", "'9007199254740993'", "more digits"],
+    ),
+    Bad(
+        "a whole number past 2^63",
+        table(texture_7="-9223372036854775809"),
+        ["line 7", "more digits than a float64 holds"],
+    ),
+    Bad(
+        "a column of names",
+        table(**{f"stage_{line}": f"n{line}" for line in range(2, 42)}),
+        ["'stage' (40 levels, first 'n2')", "leave them out"],
+    ),
+    Bad(
+        "two columns of names",
+        table(**{f"stage_{line}": f"n{line % 21}" for line in range(2, 42)}).replace(b".5,", b"x,"),
+        ["more than 20 levels", "'texture' (40 levels, first '0x'), 'stage' (21 levels, first 'n2')"],
+    ),
+    Bad(
+        "half as many levels as rows",
+        lines("x,stage,y", *(f"{n},{'abcdefg'[n // 2]},{'MB'[n % 2]}" for n in range(13))),
+        ["'stage' (7 levels", "nearly as many as there are rows"],
+        id="x",
+    ),
+    Bad(
+        "commas in a column of text",
+        table(**{f"stage_{line}": '"1,5"' for line in range(2, 42)}),
+        ["line 2, column 'stage'", "'1,5' has a comma"],
+    ),
     Bad("infinite all along", column("stage", "inf"), ["line 2, column 'stage'", "'inf' is not finite"]),
     Bad("a gap and a word", table(texture_7="", texture_9="x"), ["1 in 'texture'"]),
-    Bad("not a number, signed", table(texture_7="-nan"), ["line 7, column 'texture'", "'-nan' is not a number"]),
+    Bad(
+        "not a number, signed",
+        table(texture_7="-nan"),
+        ["line 7, column 'texture'", "'-nan' is not a number"],
+    ),
     Bad("thousands", table(texture_7='"1,234"'), ["line 7, column 'texture'", "'1,234'", "comma"]),
     Bad("thousands with blanks", table(texture_7="1 234.5"), ["line 7", "between thousands"]),
     Bad("an underscore", table(texture_7="1_000"), ["line 7", "is not a number"]),
@@ -161,9 +306,17 @@ TABLES = [
     Bad("1e308", table(texture_7="1e308"), ["line 7", "'1e308' is larger than 1e+30"]),
     Bad("1e309", table(texture_7="1e309"), ["line 7", "'1e309' is larger than 1e+30"]),
     Bad("1e31", table(texture_7="-1e31"), ["line 7", "is larger than 1e+30"]),
-    Bad("nothing varies", lines("patient,radius,y", *(f"{n},7,{'MB'[n % 2]}" for n in range(40))), ["no column varies"]),
-    Bad("no measurements", lines("patient,y", *(f"{n},{'MB'[n % 2]}" for n in range(40))), ["no column varies"]),
-]  # fmt: skip
+    Bad(
+        "nothing varies",
+        lines("patient,radius,y", *(f"{n},7,{'MB'[n % 2]}" for n in range(40))),
+        ["no column varies"],
+    ),
+    Bad(
+        "no measurements",
+        lines("patient,y", *(f"{n},{'MB'[n % 2]}" for n in range(40))),
+        ["no column varies"],
+    ),
+]
 
 # What is typed after the verb, and what the sentence must say.
 SETTINGS: list[tuple[str, list[str]]] = [
@@ -277,12 +430,19 @@ SAME: dict[str, bytes] = {
     "exponents": SOUND.replace(b".5,", b"5e-1,"),
     "plus signs": SOUND.replace(b",1.000", b",+1.0"),
 }
-HOSTILE = ["<script>alert(1)</script>", "$x^2$ [bold] {{ 7*7 }}", "=cmd()|'`&é\u202e", "../..\n# x", "a,b;c\t%00" * 40]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "$x^2$ [bold] {{ 7*7 }}",
+    "=cmd()|'`&é\u202e",
+    "../..\n# x",
+    "a,b;c\t%00" * 40,
+]
 
 
 class Ill(NamedTuple):
-    """A folder with a finished study in which something is wrong, and what a command must say of it. do: SQL on a
-    database, bytes for a file, a number of bytes to cut it to, or None to remove what the pattern names."""
+    """A folder with a finished study in which something is wrong, and what a command must say of it. do: SQL
+    on a database, bytes for a file, a number of bytes to cut it to, or None to remove what the pattern
+    names."""
 
     what: str
     pattern: str
@@ -294,28 +454,111 @@ class Ill(NamedTuple):
 
 OLDER = "UPDATE alembic_version SET version_num = '{}'"
 FOLDERS = [
-    *(Ill(f"{name} {what}", name, do, [name, "is not a sound database", says, "left as it is"], verb)
-      for name in ("mlflow.db", "optuna.db")
-      for what, do, says, verb in [("empty", b"", "it is empty", "study"), ("of text", b"my notes\n" * 999, "not a database", "report"),
-                                   ("cut short", 70_000, "", "study"), ("cut to its first bytes", 99, "", "report")]),
-    Ill("an older MLflow", "mlflow.db", OLDER.format("451aebb31d03"), ["made by an older MLflow (schema 451aebb31d03", "make backup first", "mlflow db upgrade"]),
-    Ill("a newer MLflow", "mlflow.db", OLDER.format("ffffffffffff"), ["made by a newer MLflow (schema ffffffffffff", "make backup first"], "report"),
-    Ill("an older Optuna", "optuna.db", OLDER.format("v2.6.0.a"), ["made by an older Optuna (schema v2.6.0.a", "make backup first", "optuna storage upgrade"]),
-    Ill("a newer Optuna", "optuna.db", OLDER.format("v9.0.0"), ["made by a newer Optuna (schema v9.0.0", "make backup first"], "report"),
-    Ill("another program's database", "mlflow.db", "DROP TABLE alembic_version", ["holds no tables of MLflow", "left as it is"]),
-    Ill("a network lost", "artifacts/*/*/artifacts/replica.npz", None, ["the results of seed", "make study makes them again"], "report"),
-    Ill("a network cut short", "artifacts/*/*/artifacts/replica.npz", 2000, ["the results of seed", "damaged", "make study"], "report"),
-    Ill("the test lost", "artifacts/*/*/artifacts/test_logits.npy", None, ["on the test", "make study makes them again"], "report"),
-    Ill("the test cut short", "artifacts/*/*/artifacts/test_logits.npy", 90, ["on the test", "make study makes them again"], "report"),
-    Ill("a baseline lost", "artifacts/*/*/artifacts/val_logits.npy", None, ["on the validation rows", "make study makes them again"], "report"),
-    Ill("a ledger that is none", "openings.jsonl", b"my notes\n", ["openings.jsonl", "line 1", "no opening"], "report"),
+    *(
+        Ill(f"{name} {what}", name, do, [name, "is not a sound database", says, "left as it is"], verb)
+        for name in ("mlflow.db", "optuna.db")
+        for what, do, says, verb in [
+            ("empty", b"", "it is empty", "study"),
+            ("of text", b"my notes\n" * 999, "not a database", "report"),
+            ("cut short", 70_000, "", "study"),
+            ("cut to its first bytes", 99, "", "report"),
+        ]
+    ),
+    Ill(
+        "an older MLflow",
+        "mlflow.db",
+        OLDER.format("451aebb31d03"),
+        ["made by an older MLflow (schema 451aebb31d03", "make backup first", "mlflow db upgrade"],
+    ),
+    Ill(
+        "a newer MLflow",
+        "mlflow.db",
+        OLDER.format("ffffffffffff"),
+        ["made by a newer MLflow (schema ffffffffffff", "make backup first"],
+        "report",
+    ),
+    Ill(
+        "an older Optuna",
+        "optuna.db",
+        OLDER.format("v2.6.0.a"),
+        ["made by an older Optuna (schema v2.6.0.a", "make backup first", "optuna storage upgrade"],
+    ),
+    Ill(
+        "a newer Optuna",
+        "optuna.db",
+        OLDER.format("v9.0.0"),
+        ["made by a newer Optuna (schema v9.0.0", "make backup first"],
+        "report",
+    ),
+    Ill(
+        "another program's database",
+        "mlflow.db",
+        "DROP TABLE alembic_version",
+        ["holds no tables of MLflow", "left as it is"],
+    ),
+    Ill(
+        "a network lost",
+        "artifacts/*/*/artifacts/replica.npz",
+        None,
+        ["the results of seed", "make study makes them again"],
+        "report",
+    ),
+    Ill(
+        "a network cut short",
+        "artifacts/*/*/artifacts/replica.npz",
+        2000,
+        ["the results of seed", "damaged", "make study"],
+        "report",
+    ),
+    Ill(
+        "the test lost",
+        "artifacts/*/*/artifacts/test_logits.npy",
+        None,
+        ["on the test", "make study makes them again"],
+        "report",
+    ),
+    Ill(
+        "the test cut short",
+        "artifacts/*/*/artifacts/test_logits.npy",
+        90,
+        ["on the test", "make study makes them again"],
+        "report",
+    ),
+    Ill(
+        "a baseline lost",
+        "artifacts/*/*/artifacts/val_logits.npy",
+        None,
+        ["on the validation rows", "make study makes them again"],
+        "report",
+    ),
+    Ill(
+        "a ledger that is none",
+        "openings.jsonl",
+        b"my notes\n",
+        ["openings.jsonl", "line 1", "no opening"],
+        "report",
+    ),
     Ill("no trials", "optuna.db", None, ["there is no study", "make study"], "report", 2),
     Ill("no databases", "*.db", None, ["there is no study", "make study"], "report", 2),
     Ill("no databases to look at", "*.db", None, ["there is no study", "make study"], "ui", 2),
     Ill("no databases to copy", "*.db", None, ["there is no study", "nothing to copy"], "backup", 2),
-    Ill("the study of another name", "none", None, ["there is no study 'nosuch'", "there are: wisconsin-"], "report NAME=nosuch", 2),
+    Ill(
+        "the study of another name",
+        "none",
+        None,
+        ["there is no study 'nosuch'", "there are: wisconsin-"],
+        "report NAME=nosuch",
+        2,
+    ),
     Ill("a copy over another", "none", None, ["exists already", "TO="], "backup TO=/tmp", 2),
     Ill("no such case", "none", None, ["there is no case '999'", "from 0 to 568"], "case ID=999", 2),
-    Ill("a port that is none", "none", None, ["PORT must be a whole number from 1024", "'http'"], "ui PORT=http", 2),
+    Ill(
+        "a port that is none",
+        "none",
+        None,
+        ["PORT must be a whole number from 1024", "'http'"],
+        "ui PORT=http",
+        2,
+    ),
     Ill("a page where its folder should be", "reports/*", b"mine", ["reports/", "is no folder"], "report"),
-]  # fmt: skip
+]

@@ -1,5 +1,5 @@
-"""The laws on Keras. Run by tests/test_keras.py, once per engine and dtype, each in a process of its own: Keras chooses
-its engine at import."""
+"""The laws on Keras. Run by tests/test_keras.py, once per engine and dtype, each in a process of its own:
+Keras chooses its engine at import."""
 
 import os
 import random
@@ -31,7 +31,9 @@ class TestKeras(BackendContract):
     agreement = {"float64": 1e-6, "float32": 1e-4}[DTYPE]
 
     def same(self, one: np.ndarray, other: np.ndarray) -> bool:
-        return one.shape == other.shape and np.allclose(one, other, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+        return one.shape == other.shape and np.allclose(
+            one, other, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True
+        )
 
 
 def test_one_epoch_agrees_to_the_ninth_digit(parts: Split) -> None:
@@ -39,12 +41,20 @@ def test_one_epoch_agrees_to_the_ninth_digit(parts: Split) -> None:
     plan, reference = seeded_plan(recipe, parts.train, [0, 1, 2]), load_backend("numpy", dtype="float64")
     ours = TestKeras.backend.fit(parts.train, parts.val, recipe, plan)
     theirs = reference.fit(parts.train, parts.val, recipe, plan)
-    distance = TestKeras.backend.predict(ours.layers, parts.val.X) - reference.predict(theirs.layers, parts.val.X)
+    distance = TestKeras.backend.predict(ours.layers, parts.val.X) - reference.predict(
+        theirs.layers, parts.val.X
+    )
     assert np.abs(distance).max() < {"float64": 1e-9, "float32": 1e-5}[DTYPE]
 
 
 def test_five_recipes_of_one_shape_are_traced_at_most_twice(parts: Split) -> None:
-    for rate, dropout, epochs in [(1e-3, 0.2, 2), (1e-2, 0.5, 3), (1e-4, 0.0, 1), (3e-3, 0.1, 4), (1e-3, 0.3, 2)]:
+    for rate, dropout, epochs in [
+        (1e-3, 0.2, 2),
+        (1e-2, 0.5, 3),
+        (1e-4, 0.0, 1),
+        (3e-3, 0.1, 4),
+        (1e-3, 0.3, 2),
+    ]:
         recipe = Recipe(rate, dropout, epochs, hidden=(7, 5))
         TestKeras.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0, 1]))
     assert 1 <= TestKeras.backend.network(2, parts.train, recipe).traces <= 2
@@ -154,7 +164,8 @@ def test_rows_beyond_16_bits_are_visited() -> None:
     recipe = Recipe(1e-2, 0.0, 1, 4000, (1,))
     plan = recorded(recipe, table, [3])
     ours, theirs = (
-        one.fit(table, table, recipe, plan) for one in (TestKeras.backend, load_backend("numpy", dtype="float64"))
+        one.fit(table, table, recipe, plan)
+        for one in (TestKeras.backend, load_backend("numpy", dtype="float64"))
     )
     assert np.abs(ours.train_loss - theirs.train_loss).max() < 1e-5
     assert np.abs(ours.val_loss - theirs.val_loss).max() < 1e-5
@@ -162,12 +173,14 @@ def test_rows_beyond_16_bits_are_visited() -> None:
 
 @pytest.mark.skipif(DTYPE == "float64", reason="about the default precision")
 def test_in_float32_the_bands_agree(parts: Split) -> None:
-    """Single networks may part at high rates, bands may not: the two-sample test of Kolmogorov and Smirnov on 60 seeds of
-    the chapter's recipe and of a hot one, and ends of the bands closer than a tenth of their width."""
+    """Single networks may part at high rates, bands may not: the two-sample test of Kolmogorov and Smirnov on
+    60 seeds of the chapter's recipe and of a hot one, and ends of the bands closer than a tenth of their
+    width."""
     for recipe in (Recipe(), Recipe(learning_rate=1e-2, dropout=0.3)):
         plan = seeded_plan(recipe, parts.train, list(range(60)))
         fits = [
-            backend.fit(parts.train, parts.val, recipe, plan) for backend in (TestKeras.backend, load_backend("numpy"))
+            backend.fit(parts.train, parts.val, recipe, plan)
+            for backend in (TestKeras.backend, load_backend("numpy"))
         ]
         losses = [fit.val_loss[:, -1] for fit in fits]
         assert ks_2samp(*losses, method="asymp").pvalue > 0.01
@@ -185,13 +198,14 @@ def test_a_gpu_agrees_with_the_reference(parts: Split) -> None:
     recipe = Recipe(epochs=10)
     plan = seeded_plan(recipe, parts.train, [0, 1, 2])
     ours, theirs = (
-        one.fit(parts.train, parts.val, recipe, plan) for one in (backend, load_backend("numpy", dtype="float64"))
+        one.fit(parts.train, parts.val, recipe, plan)
+        for one in (backend, load_backend("numpy", dtype="float64"))
     )
     assert np.abs(ours.val_loss - theirs.val_loss).max() < {"float64": 1e-9, "float32": 1e-4}[DTYPE]
 
 
 def test_the_device_makes_the_very_draws_a_counted_plan_makes_here(parts: Split) -> None:
-    from handnet.keras_backend import get_keras
+    from handnet.mlp.keras import get_keras
 
     recipe = Recipe(epochs=3, dropout=0.3)
     plan, ops = counted_plan(recipe, parts.train, [0, 7, 2**32 - 1]), get_keras().ops
@@ -217,7 +231,7 @@ def test_a_plan_that_draws_on_the_device_is_asked_for_nothing_here(parts: Split)
 
 
 def test_a_plain_model_keeps_the_precision_and_draws_nothing(parts: Split) -> None:
-    from handnet.keras_backend import get_keras, to_keras
+    from handnet.mlp.keras import get_keras, to_keras
 
     fit = short_fit(parts, seeded_plan(SHORT, parts.train, [0, 1]))
     before = random.getstate()
@@ -230,9 +244,11 @@ def test_a_plain_model_keeps_the_precision_and_draws_nothing(parts: Split) -> No
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_a_replica_leaves_as_a_plain_model_and_says_the_same(parts: Split, tmp_path: Path, dropout: float) -> None:
+def test_a_replica_leaves_as_a_plain_model_and_says_the_same(
+    parts: Split, tmp_path: Path, dropout: float
+) -> None:
     """Saved, loaded in a fresh process with safe mode on, and asked for the same rows."""
-    from handnet.keras_backend import to_keras
+    from handnet.mlp.keras import to_keras
 
     recipe = Recipe(epochs=3, dropout=dropout)
     fit = TestKeras.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0, 1, 2]))
@@ -241,16 +257,24 @@ def test_a_replica_leaves_as_a_plain_model_and_says_the_same(parts: Split, tmp_p
     assert kinds == ["Dense", *(["Dropout"] if dropout else []), "Dense", "Dense"]
     model.save(tmp_path / "one.keras")
     np.save(tmp_path / "X.npy", parts.val.X.astype(DTYPE))
-    code = "import keras, numpy as np; m = keras.models.load_model('one.keras', safe_mode=True); np.save('p.npy', m.predict(np.load('X.npy'), verbose=0))"
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, env=os.environ)
+    code = (
+        "import keras, numpy as np; m = keras.models.load_model('one.keras', safe_mode=True);"
+        " np.save('p.npy', m.predict(np.load('X.npy'), verbose=0))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, env=os.environ
+    )
     ours = TestKeras.backend.predict(fit.layers, parts.val.X)[1]
-    # A fresh Keras feeds rows in float32, whatever the model's dtype; a wrong weight or a live Dropout moves p by 1e-2.
+    # A fresh Keras feeds rows in float32, whatever the model's dtype; a wrong weight or a live Dropout moves
+    # p by 1e-2.
     assert np.abs(np.load(tmp_path / "p.npy")[:, 0] - ours).max() < 1e-6
 
 
 def test_a_second_engine_in_one_process_is_refused() -> None:
     other = "jax" if ENGINE == "tensorflow" else "tensorflow"
-    with pytest.raises(ValueError, match=f"Keras runs on {ENGINE} in this process and cannot change to {other}"):
+    with pytest.raises(
+        ValueError, match=f"Keras runs on {ENGINE} in this process and cannot change to {other}"
+    ):
         load_backend("keras", engine=other)
 
 
@@ -264,5 +288,7 @@ def test_what_is_not_there_is_refused_in_one_sentence() -> None:
         load_backend("keras", engine="theano")
     if load_backend("keras", engine=ENGINE).device == "gpu":
         pytest.skip("this machine has a GPU")
-    with pytest.raises(ValueError, match=f"device='gpu' was asked for, but {ENGINE} finds no GPU on this machine"):
+    with pytest.raises(
+        ValueError, match=f"device='gpu' was asked for, but {ENGINE} finds no GPU on this machine"
+    ):
         load_backend("keras", engine=ENGINE, device="gpu")

@@ -1,4 +1,5 @@
-"""Tables nobody here wrote, out of the data of installed packages. Each is written as CSV, with the words that study it."""
+"""Tables nobody here wrote, out of the data of installed packages. Each is written as CSV, with the words
+that study it."""
 
 import csv
 import gzip
@@ -20,7 +21,8 @@ class Other(NamedTuple):
 
 
 def titanic() -> Other:
-    """1309 passengers: text, gaps, repeats, and repeats with both labels. Free text and what is known only afterwards left out."""
+    """1309 passengers: text, gaps, repeats, and repeats with both labels. Free text and what is known only
+    afterwards left out."""
     path = Path(sklearn.__file__).parent / "datasets/tests/data/openml/id_40945/data-v1-dl-16826755.arff.gz"
     lines = gzip.decompress(path.read_bytes()).decode().splitlines()
     names = [line.split("'")[1] for line in lines if line.startswith("@attribute")]
@@ -32,7 +34,9 @@ def titanic() -> Other:
 
 def autos() -> Other:
     """201 cars: nine columns of text, gaps. Class 1: dearer than the median price, which is left out."""
-    frame = pd.read_csv(Path(statsmodels.__file__).parent / "gam/tests/results/autos.csv", dtype=str, na_filter=False)
+    frame = pd.read_csv(
+        Path(statsmodels.__file__).parent / "gam/tests/results/autos.csv", dtype=str, na_filter=False
+    )
     frame = frame[frame.price.ne("NA") & frame.price.ne("")]
     price = frame.price.astype(float)
     dear = (price > price.median()).map({True: "yes", False: "no"})

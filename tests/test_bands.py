@@ -1,4 +1,5 @@
-"""Bands, comparisons and their simulations, against SciPy, statsmodels, scikit-learn, baycomp, MLstatkit and opda."""
+"""Bands, comparisons and their simulations, against SciPy, statsmodels, scikit-learn, baycomp, MLstatkit and
+opda."""
 
 from importlib.metadata import metadata
 from itertools import combinations, product
@@ -51,7 +52,7 @@ from handnet.bands.simulated import (
 )
 from handnet.bands.variance import Component, variance_table
 from handnet.draws import Resamples, generator, recounts, resamples
-from handnet.grade import Scores, case_losses, grade
+from handnet.scores import Scores, case_losses, grade
 
 Z = norm.ppf(0.975)
 SPLIT = 114 / 341  # n_test / n_train of the book's division
@@ -62,7 +63,8 @@ def labels(positives: int, negatives: int) -> np.ndarray:
 
 
 def table(seed: int, replicas: int, y: np.ndarray, lean: float = 1.0, coarse: bool = False) -> np.ndarray:
-    """(R, n) logits that lean the right way by `lean` and differ between replicas; coarse ones have ties and zeros."""
+    """(R, n) logits that lean the right way by `lean` and differ between replicas; coarse ones have ties and
+    zeros."""
     draws = generator(seed, 0)
     cases = lean * (2 * y - 1) + draws.normal(0, 1.5, len(y))
     logits = cases + draws.normal(0, 1, (replicas, len(y)))
@@ -97,12 +99,16 @@ def test_a_split_band_says_splits_and_three_values_are_told_what_they_are_worth(
         split_bands(np.array([0.9, np.nan]))
 
 
-@pytest.mark.parametrize(("n", "content", "sides"), [(59, 0.95, 1), (93, 0.95, 2), (29, 0.90, 1), (46, 0.90, 2)])
+@pytest.mark.parametrize(
+    ("n", "content", "sides"), [(59, 0.95, 1), (93, 0.95, 2), (29, 0.90, 1), (46, 0.90, 2)]
+)
 def test_the_fewest_seeds_that_bound_their_successors(n: int, content: float, sides: int) -> None:
     assert wilks_confidence(n - 1, content, sides) < 0.95 <= wilks_confidence(n, content, sides)
     draws = generator(n, 0).uniform(size=(20_000, n))
     held = draws.max(axis=1) - (draws.min(axis=1) if sides == 2 else 0)
-    assert abs((held >= content).mean() - wilks_confidence(n, content, sides)) < 4 * np.sqrt(0.05 * 0.95 / 20_000)
+    assert abs((held >= content).mean() - wilks_confidence(n, content, sides)) < 4 * np.sqrt(
+        0.05 * 0.95 / 20_000
+    )
 
 
 def test_the_deviation_over_seeds_is_counted_by_hand() -> None:
@@ -114,7 +120,9 @@ def test_the_deviation_over_seeds_is_counted_by_hand() -> None:
     assert found.expected == pytest.approx(np.sqrt(disagree.sum() / 2) / 12, abs=1e-12)
     assert found.measured == pytest.approx(measured, abs=1e-12)
     high, low = chi2.interval(0.9, 6)
-    assert (found.low, found.high) == pytest.approx(tuple(measured * np.sqrt(6 / x) for x in (low, high)), abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(
+        tuple(measured * np.sqrt(6 / x) for x in (low, high)), abs=1e-12
+    )
     assert (found.seeds, found.coverage) == (7, 0.9)
     with pytest.raises(ValueError, match="at least 2 replicas, but got 1"):
         seed_deviation(wrong[:1])
@@ -125,18 +133,20 @@ def test_independent_mistakes_explain_the_deviation_and_shared_ones_do_not() -> 
     alone = seed_deviation(draws.random((4000, 114)) < chance)
     assert alone.expected == pytest.approx(np.sqrt((chance * (1 - chance)).sum()) / 114, rel=0.02)
     assert abs(alone.measured / alone.expected - 1) < 3 / np.sqrt(2 * 4000)
-    together = seed_deviation(draws.random((4000, 1)) < chance)
-    assert together.measured > 2 * together.expected
+    concatenate = seed_deviation(draws.random((4000, 1)) < chance)
+    assert concatenate.measured > 2 * concatenate.expected
 
 
 # Shares of cases
 
 
-@pytest.mark.parametrize(("ours", "scipys", "statsmodels"), [
-    (wilson, "wilson", "wilson"), (clopper_pearson, "exact", "beta"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("ours", "scipys", "statsmodels"), [(wilson, "wilson", "wilson"), (clopper_pearson, "exact", "beta")]
+)
 @pytest.mark.parametrize("coverage", [0.95, 0.8])
-def test_share_bands_are_scipys_and_statsmodels(ours: object, scipys: str, statsmodels: str, coverage: float) -> None:
+def test_share_bands_are_scipys_and_statsmodels(
+    ours: object, scipys: str, statsmodels: str, coverage: float
+) -> None:
     for k in range(115):
         band = ours(k, 114, coverage)
         other = binomtest(k, 114).proportion_ci(coverage, method=scipys)
@@ -180,12 +190,17 @@ def test_counts_that_are_not_whole_lie_between_their_neighbours() -> None:
 
 
 def test_the_area_is_compared_as_mlstatkit_does() -> None:
-    draws, y = np.random.default_rng(0), labels(42, 72)  # two models whose figures MLstatkit gives to twelve digits
+    draws, y = (
+        np.random.default_rng(0),
+        labels(42, 72),
+    )  # two models whose figures MLstatkit gives to twelve digits
     ours, theirs = draws.normal(size=114) + 3.2 * y, draws.normal(size=114) + 2.6 * y
     found = auc_difference(ours[None], theirs[None], y)
     assert found.p == pytest.approx(0.082476, abs=5e-7)
     assert found.band.centre("mean") == pytest.approx(0.992394 - 0.964286, abs=1e-6)
-    assert found.band.centre("mean") * 2 * Z / (found.band.high - found.band.low) == pytest.approx(1.7365, abs=5e-5)
+    assert found.band.centre("mean") * 2 * Z / (found.band.high - found.band.low) == pytest.approx(
+        1.7365, abs=5e-5
+    )
     assert delong(ours[None], y).low == pytest.approx(0.9644, abs=5e-5)
     assert delong(ours[None], y).high == pytest.approx(0.9984, abs=5e-5)
 
@@ -200,7 +215,9 @@ def test_areas_and_their_errors_are_mlstatkits(coarse: bool) -> None:
         assert found.p == pytest.approx(p, abs=1e-12)
         assert found.band.centre("mean") == pytest.approx(area - other, abs=1e-12)
         half = Z * (other - area) / z
-        assert (found.band.low, found.band.high) == pytest.approx((area - other - half, area - other + half), abs=1e-12)
+        assert (found.band.low, found.band.high) == pytest.approx(
+            (area - other - half, area - other + half), abs=1e-12
+        )
         assert 0 < ends[0] < ends[1] < 1  # else it was clipped and tells no error
         reach = (ends[1] - ends[0]) / 2 / (area * (1 - area))
         band = delong(ours, y)
@@ -209,7 +226,8 @@ def test_areas_and_their_errors_are_mlstatkits(coarse: bool) -> None:
 
 
 def placed(z: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
-    """For positives, then negatives: the share of the other class on the right side of each case, one by one."""
+    """For positives, then negatives: the share of the other class on the right side of each case, one by
+    one."""
     wins = [[(a > b) + (a == b) / 2 for b in z[y == 0]] for a in z[y == 1]]
     return [np.mean(wins, axis=1), np.mean(wins, axis=0)]
 
@@ -217,8 +235,10 @@ def placed(z: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
 def test_replicas_are_compared_at_their_mean_area_on_the_same_cases() -> None:
     y = labels(9, 14)
     ours, theirs = table(1, 4, y, 0.5, coarse=True), table(2, 3, y, 0.3, coarse=True)
-    a, b = ([np.mean(part, axis=0) for part in zip(*(placed(row, y) for row in z), strict=True)]
-            for z in (ours, theirs))  # fmt: skip
+    a, b = (
+        [np.mean(part, axis=0) for part in zip(*(placed(row, y) for row in z), strict=True)]
+        for z in (ours, theirs)
+    )
     error = np.sqrt(sum(np.var(one - other, ddof=1) / len(one) for one, other in zip(a, b, strict=True)))
     found = auc_difference(ours, theirs, y)
     mean = grade(ours, y).auc.mean() - grade(theirs, y).auc.mean()
@@ -235,11 +255,19 @@ def test_the_area_of_replicas_has_the_error_of_one() -> None:
     area = np.mean([metrics.roc_auc_score(y, row) for row in z])
     reach = Z * np.sqrt(variance) / (area * (1 - area))
     band = delong(z, y)
-    assert (logit(band.low), logit(band.high)) == pytest.approx((logit(area) - reach, logit(area) + reach), abs=1e-9)
+    assert (logit(band.low), logit(band.high)) == pytest.approx(
+        (logit(area) - reach, logit(area) + reach), abs=1e-9
+    )
 
 
-@given(seed=st.integers(0, 10_000), positives=st.integers(2, 30), negatives=st.integers(2, 30),
-       replicas=st.integers(1, 4), lean=st.floats(-3, 5), coarse=st.booleans())  # fmt: skip
+@given(
+    seed=st.integers(0, 10_000),
+    positives=st.integers(2, 30),
+    negatives=st.integers(2, 30),
+    replicas=st.integers(1, 4),
+    lean=st.floats(-3, 5),
+    coarse=st.booleans(),
+)
 def test_the_band_of_an_area_stays_between_0_and_1(
     seed: int, positives: int, negatives: int, replicas: int, lean: float, coarse: bool
 ) -> None:
@@ -289,7 +317,11 @@ def test_one_network_over_cases_is_graded_and_given_the_band_of_each_score() -> 
         assert band.centres[0][1] == pytest.approx(scores[name][0], abs=1e-12)
         assert band.varied == "cases"
     called = z[0] > 0
-    for name, right in (("accuracy", called == y), ("sensitivity", called[:20]), ("specificity", ~called[20:])):
+    for name, right in (
+        ("accuracy", called == y),
+        ("sensitivity", called[:20]),
+        ("specificity", ~called[20:]),
+    ):
         other = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
         assert (bands[name].low, bands[name].high, bands[name].n) == pytest.approx(
             (other.low, other.high, len(right)), abs=1e-12
@@ -310,7 +342,9 @@ def test_replicas_over_cases_are_taken_at_their_mean() -> None:
     for name, band in bands.items():
         assert band.centres[0][1] == pytest.approx(scores[name].mean(), abs=1e-12)
     share = wilson(float(((z > 0) == y).sum() / 5), 55)
-    assert (bands["accuracy"].low, bands["accuracy"].high) == pytest.approx((share.low, share.high), abs=1e-12)
+    assert (bands["accuracy"].low, bands["accuracy"].high) == pytest.approx(
+        (share.low, share.high), abs=1e-12
+    )
 
 
 # Seeds x cases
@@ -345,10 +379,14 @@ def graded_by_scikit_learn(logits: np.ndarray, y: np.ndarray) -> Scores:
     p, called = expit(logits), logits > 0
     brier = metrics.brier_score_loss(y, p)
     return Scores(
-        metrics.log_loss(y, p), metrics.accuracy_score(y, called), metrics.recall_score(y, called),
-        metrics.recall_score(y, called, pos_label=0), metrics.roc_auc_score(y, logits), brier,
+        metrics.log_loss(y, p),
+        metrics.accuracy_score(y, called),
+        metrics.recall_score(y, called),
+        metrics.recall_score(y, called, pos_label=0),
+        metrics.roc_auc_score(y, logits),
+        brier,
         1 - brier / metrics.brier_score_loss(y, np.full(len(y), y.mean())),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("stratified", [True, False])
@@ -368,8 +406,14 @@ def test_a_bootstrap_sample_is_graded_as_if_its_rows_were_written_out(stratified
             assert getattr(found, name)[b] == pytest.approx(mean, abs=1e-9), name
 
 
-@given(seed=st.integers(0, 10_000), positives=st.integers(2, 40), negatives=st.integers(2, 40),
-       replicas=st.integers(2, 5), lean=st.floats(-1, 4), coarse=st.booleans())  # fmt: skip
+@given(
+    seed=st.integers(0, 10_000),
+    positives=st.integers(2, 40),
+    negatives=st.integers(2, 40),
+    replicas=st.integers(2, 5),
+    lean=st.floats(-1, 4),
+    coarse=st.booleans(),
+)
 def test_seeds_and_cases_together_say_no_less_than_cases_alone(
     seed: int, positives: int, negatives: int, replicas: int, lean: float, coarse: bool
 ) -> None:
@@ -378,7 +422,8 @@ def test_seeds_and_cases_together_say_no_less_than_cases_alone(
     samples = resamples(seed, replicas, y, 60)
     drawn, alone = bootstrap_scores(z, y, samples)._asdict(), case_bands(z, y)
     errors = {
-        name: (1 - alone[name].centres[0][1]) * alone[name].n for name in ("accuracy", "sensitivity", "specificity")
+        name: (1 - alone[name].centres[0][1]) * alone[name].n
+        for name in ("accuracy", "sensitivity", "specificity")
     }
     for name, band in seeds_x_cases(z, y, samples).items():
         low, high = np.quantile(drawn[name], [0.025, 0.975])
@@ -414,15 +459,19 @@ def test_no_error_seen_is_not_none_to_come() -> None:
         assert (bands[name].low, bands[name].high) == pytest.approx((wilson(n, n).low, 1), abs=1e-12)
     right = np.ones((3, 72), dtype=bool)
     share = share_band(right, resamples(2, 3, np.zeros(72), 50))
-    assert (share.low, share.high, share.seeds, share.n) == pytest.approx((wilson(72, 72).low, 1, 3, 72), abs=1e-12)
+    assert (share.low, share.high, share.seeds, share.n) == pytest.approx(
+        (wilson(72, 72).low, 1, 3, 72), abs=1e-12
+    )
 
 
 def test_a_share_of_any_cases_has_the_same_band() -> None:
     y = np.zeros(90)
     right = generator(4, 0).random((5, 90)) < generator(5, 0).uniform(0.3, 0.9, (5, 1))
     samples = resamples(4, 5, y, 40)
-    drawn = [right[np.ix_(*(np.repeat(np.arange(len(one)), one) for one in pair))].mean()
-             for pair in zip(*samples, strict=True)]  # fmt: skip
+    drawn = [
+        right[np.ix_(*(np.repeat(np.arange(len(one)), one) for one in pair))].mean()
+        for pair in zip(*samples, strict=True)
+    ]
     found = share_band(right, samples)
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=1e-12)
     assert found.kind == "multi-bootstrap"
@@ -434,10 +483,13 @@ def test_a_share_of_any_cases_has_the_same_band() -> None:
 
 @pytest.fixture(scope="module")
 def moons() -> tuple[np.ndarray, np.ndarray]:
-    """Scores of two classifiers in scikit-learn's example "Statistical comparison of models using grid search"."""
+    """Scores of two classifiers in scikit-learn's example "Statistical comparison of models using grid
+    search"."""
     X, y = make_moons(noise=0.352, random_state=1, n_samples=100)
     folds = RepeatedStratifiedKFold(n_splits=10, n_repeats=10, random_state=0)
-    return tuple(cross_val_score(SVC(kernel=kernel), X, y, cv=folds, scoring="roc_auc") for kernel in ("rbf", "linear"))
+    return tuple(
+        cross_val_score(SVC(kernel=kernel), X, y, cv=folds, scoring="roc_auc") for kernel in ("rbf", "linear")
+    )
 
 
 def test_nadeau_and_bengios_interval_on_scikit_learns_example(moons: tuple[np.ndarray, np.ndarray]) -> None:
@@ -459,9 +511,9 @@ def test_the_rope_on_scikit_learns_example(moons: tuple[np.ndarray, np.ndarray])
     assert rope(theirs - ours, 1 / 9, 0.01) == pytest.approx(found[::-1], abs=1e-12)
 
 
-@pytest.mark.parametrize(("x", "y", "runs", "degrees"), [
-    ([4, 2, 6], [5, 7, 3], 1, 2), ([4, 2, 6, 4], [5, 7, 3, 5], 2, 3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("x", "y", "runs", "degrees"), [([4, 2, 6], [5, 7, 3], 1, 2), ([4, 2, 6, 4], [5, 7, 3, 5], 2, 3)]
+)
 def test_baycomps_own_fixtures(x: list[int], y: list[int], runs: int, degrees: int) -> None:
     d, folds = np.subtract(y, x), len(x) // runs
     found = nadeau_bengio(d, 1 / (folds - 1))
@@ -480,7 +532,9 @@ def test_the_correction_counts_divisions_and_not_cases() -> None:
     for width in (0.005, 0.02):
         found = baycomp.two_on_single(x, y, rope=width, runs=2)
         assert rope(y - x, 12 / 48, width) == pytest.approx(found, abs=1e-12)
-    assert nadeau_bengio(y - x, 12 / 48).p == pytest.approx(2 * min(baycomp.two_on_single(x, y, runs=2)), abs=1e-12)
+    assert nadeau_bengio(y - x, 12 / 48).p == pytest.approx(
+        2 * min(baycomp.two_on_single(x, y, runs=2)), abs=1e-12
+    )
 
 
 def test_a_ratio_that_is_no_fold_count_goes_in_as_it_is() -> None:
@@ -488,11 +542,15 @@ def test_a_ratio_that_is_no_fold_count_goes_in_as_it_is() -> None:
     mean, error = d.mean(), np.sqrt((1 / 29 + SPLIT) * d.var(ddof=1))
     for coverage in (0.95, 0.8):
         found = nadeau_bengio(d, SPLIT, coverage)
-        assert (found.band.low, found.band.high) == pytest.approx(t.interval(coverage, 28, mean, error), abs=1e-12)
+        assert (found.band.low, found.band.high) == pytest.approx(
+            t.interval(coverage, 28, mean, error), abs=1e-12
+        )
         assert found.p == pytest.approx(2 * t.sf(abs(mean) / error, 28), abs=1e-12)
         assert (found.band.varied, found.band.n, found.band.coverage) == ("splits", 29, coverage)
     chances = t.cdf([-0.01, 0.01], 28, mean, error)
-    assert rope(d, SPLIT, 0.01) == pytest.approx((chances[0], chances[1] - chances[0], 1 - chances[1]), abs=1e-12)
+    assert rope(d, SPLIT, 0.01) == pytest.approx(
+        (chances[0], chances[1] - chances[0], 1 - chances[1]), abs=1e-12
+    )
 
 
 def test_without_overlap_the_correction_is_the_t_test() -> None:
@@ -529,7 +587,9 @@ def test_wins_over_all_pairs_are_mann_and_whitneys_and_rliables() -> None:
         x, y = generator(seed, 0).integers(0, 5, 9), generator(seed, 1).integers(1, 6, 7)
         assert all_pairs(x, y) == pytest.approx(mannwhitneyu(x, y).statistic / 63, abs=1e-12)
     x, y = np.array([[1, 2], [2, 2], [1, 1], [2, 1]]), np.array([[1, 1], [2, 2], [3, 3]])
-    assert np.mean([all_pairs(x[:, task], y[:, task]) for task in range(2)]) == pytest.approx(1 / 3, abs=1e-12)
+    assert np.mean([all_pairs(x[:, task], y[:, task]) for task in range(2)]) == pytest.approx(
+        1 / 3, abs=1e-12
+    )
 
 
 def test_the_chance_to_win_is_bootstrapped_over_splits() -> None:
@@ -577,12 +637,17 @@ def test_mcnemar_is_statsmodels() -> None:
         theirs = np.repeat([False, True, True, False], [b, c, 9, 4])
         found = mcnemar(ours, theirs)
         assert (found.only_ours, found.only_theirs) == (b, c)
-        assert found.p == pytest.approx(mcnemar_of_statsmodels([[9, b], [c, 4]], exact=True).pvalue, abs=1e-12)
+        assert found.p == pytest.approx(
+            mcnemar_of_statsmodels([[9, b], [c, 4]], exact=True).pvalue, abs=1e-12
+        )
 
 
 @given(both=st.integers(1, 40), b=st.integers(0, 20), c=st.integers(0, 20), neither=st.integers(0, 20))
-def test_a_paired_difference_is_walds_with_half_a_case_in_each_cell(both: int, b: int, c: int, neither: int) -> None:
-    """In half cases: the one extra half in each of the four cells, written out as differences of 1, -1 and 0."""
+def test_a_paired_difference_is_walds_with_half_a_case_in_each_cell(
+    both: int, b: int, c: int, neither: int
+) -> None:
+    """In half cases: the one extra half in each of the four cells, written out as differences of 1, -1 and
+    0."""
     halves = np.repeat([1.0, -1.0, 0.0, 0.0], 2 * np.array([b, c, both, neither]) + 1)
     n = both + b + c + neither
     found = paired_difference(b, c, n, 0.9)
@@ -602,7 +667,9 @@ def test_each_rule_says_how_often_it_cries_wolf() -> None:
     for setting in ("independent splits", "overlapping splits, as assumed"):
         assert found["nadeau-bengio", setting] <= 0.06
         assert found["rope", setting] <= 0.06
-    assert found["nadeau-bengio", "overlapping splits, as assumed"] > 0.04  # its correlation is the one it assumes
+    assert (
+        found["nadeau-bengio", "overlapping splits, as assumed"] > 0.04
+    )  # its correlation is the one it assumes
     assert abs(found["uncorrected t", "independent splits"] - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 4000)
     assert found["uncorrected t", "overlapping splits, as assumed"] > 0.3
     assert found["P(A > B)", "overlapping splits, as assumed"] > 0.3
@@ -634,18 +701,34 @@ def planted(levels: dict[str, int], deviations: dict[str, float], seed: int) -> 
     return total
 
 
-@pytest.mark.parametrize(("levels", "deviations"), [
-    ({"split": 12, "seed": 10}, {"split": 1.0, "seed": 0.8, "split x seed": 1.0}),
-    ({"init": 8, "order": 7, "dropout": 6},
-     {"init": 1.5, "order": 1.2, "dropout": 1.3, "init x order": 0.7, "init x dropout": 0.6, "order x dropout": 0.8,
-      "init x order x dropout": 0.6}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("levels", "deviations"),
+    [
+        ({"split": 12, "seed": 10}, {"split": 1.0, "seed": 0.8, "split x seed": 1.0}),
+        (
+            {"init": 8, "order": 7, "dropout": 6},
+            {
+                "init": 1.5,
+                "order": 1.2,
+                "dropout": 1.3,
+                "init x order": 0.7,
+                "init x dropout": 0.6,
+                "order x dropout": 0.8,
+                "init x order x dropout": 0.6,
+            },
+        ),
+    ],
+)
 def test_planted_variances_are_found_again(levels: dict[str, int], deviations: dict[str, float]) -> None:
     tables = [variance_table(planted(levels, deviations, seed), crossed(levels)) for seed in range(300)]
-    assert all({row.source for row in found} == set(deviations) and len(found) == len(deviations) for found in tables)
+    assert all(
+        {row.source for row in found} == set(deviations) and len(found) == len(deviations) for found in tables
+    )
     for place, row in enumerate(tables[0]):
         found = np.array([one[place].deviation ** 2 for one in tables])
-        assert np.mean([one[place].negative for one in tables]) < 0.01  # cut off at 0, they would have moved the mean
+        assert (
+            np.mean([one[place].negative for one in tables]) < 0.01
+        )  # cut off at 0, they would have moved the mean
         assert abs(found.mean() - deviations[row.source] ** 2) < 3 * standard_error(found), row.source
 
 
@@ -665,7 +748,8 @@ def test_mean_squares_are_those_of_statsmodels(levels: dict[str, int]) -> None:
 
 
 def test_components_of_three_factors_are_the_textbooks() -> None:
-    """Searle, Casella & McCulloch: (MS_a - MS_ab - MS_ac + MS_abc) / (levels of b and c), (MS_ab - MS_abc) / (of c)."""
+    """Searle, Casella & McCulloch: (MS_a - MS_ab - MS_ac + MS_abc) / (levels of b and c), (MS_ab - MS_abc) /
+    (of c)."""
     levels = {"init": 5, "order": 4, "dropout": 3}
     sources = [" x ".join(one) for size in (1, 2, 3) for one in combinations(levels, size)]
     values = planted(levels, dict.fromkeys(sources, 1.0), 2)
@@ -688,7 +772,9 @@ def test_shares_of_variance_add_up_and_what_is_below_nothing_says_so() -> None:
     assert list(found)[-1] == "split x seed"
     assert (found["split"].deviation, found["split"].negative, found["split"].share) == (0, True, 0)
     assert found["split x seed"].share == 1
-    two = variance_table(planted({"split": 6, "seed": 6}, {"split": 1, "seed": 1, "split x seed": 1}, 1), factors)
+    two = variance_table(
+        planted({"split": 6, "seed": 6}, {"split": 1, "seed": 1, "split x seed": 1}, 1), factors
+    )
     assert sum(row.share for row in two) == pytest.approx(1)
     for row in two:
         assert row.share == pytest.approx(row.deviation**2 / sum(one.deviation**2 for one in two))
@@ -699,7 +785,9 @@ def test_a_design_that_is_not_crossed_is_refused() -> None:
     values = generator(13, 0).normal(size=12)
     nested, twice = 3 * split + seed, np.concatenate([[1], seed[1:]])
     for y, other in ((values, nested), (values, twice), (values, np.zeros(12))):
-        with pytest.raises(ValueError, match=r"every combination of split and seed must occur exactly once, .*\.$"):
+        with pytest.raises(
+            ValueError, match=r"every combination of split and seed must occur exactly once, .*\.$"
+        ):
             variance_table(y, {"split": split, "seed": other})
     with pytest.raises(ValueError, match="exactly once"):
         variance_table(values[1:], {"split": split[1:], "seed": seed[1:]})
@@ -755,7 +843,9 @@ def test_the_median_best_has_scipys_interval_of_a_quantile(count: int, coverage:
     scores = generator(count, 1).normal(size=count)
     for one in expected_best(scores, np.arange(1, count + 1), coverage):
         theirs = quantile_test(scores, p=0.5 ** (1 / one.size)).confidence_interval(coverage)
-        low, high = (end if np.isfinite(end) else sign * np.inf for sign, end in zip((-1, 1), theirs, strict=True))
+        low, high = (
+            end if np.isfinite(end) else sign * np.inf for sign, end in zip((-1, 1), theirs, strict=True)
+        )
         assert (one.low, one.high, one.coverage) == (low, high, coverage)
 
 
@@ -790,7 +880,9 @@ def test_choosing_is_paid_for_case_by_case() -> None:
     found = selection_optimism(losses, counts)
     assert found.corrected == pytest.approx(np.mean(scores), abs=1e-12)
     assert found.naive == pytest.approx(min(row.mean() for row in losses), abs=1e-12)
-    assert (found.band.low, found.band.high) == pytest.approx(tuple(np.quantile(scores, [0.025, 0.975])), abs=1e-12)
+    assert (found.band.low, found.band.high) == pytest.approx(
+        tuple(np.quantile(scores, [0.025, 0.975])), abs=1e-12
+    )
     assert (found.band.n, found.band.centre("mean")) == (15, found.corrected)
     with pytest.raises(ValueError, match="at least 2 configurations, but got 1"):
         selection_optimism(losses[:1], counts)
@@ -798,7 +890,9 @@ def test_choosing_is_paid_for_case_by_case() -> None:
 
 def test_the_best_of_equals_flatters_itself_until_it_pays() -> None:
     draws = generator(16, 0)
-    studies = [selection_optimism(draws.exponential(size=(30, 114)), recounts(draws, 114, 100)) for _ in range(150)]
+    studies = [
+        selection_optimism(draws.exponential(size=(30, 114)), recounts(draws, 114, 100)) for _ in range(150)
+    ]
     naive, corrected = (np.array([getattr(one, name) for one in studies]) for name in ("naive", "corrected"))
     assert abs(corrected.mean() - 1) < 3 * standard_error(corrected) < corrected.std() / 4
     assert naive.mean() < 1 - 3 * standard_error(naive)
@@ -872,7 +966,9 @@ def test_calibration_errors_are_counted_bin_by_bin() -> None:
 def test_the_error_of_true_probabilities_is_what_drawing_labels_gives() -> None:
     z = table(20, 1, labels(42, 72), 2.0)
     null = null_errors(z, generator(20, 1).random((3000, 114)))[0]
-    direct = np.array([counted_error(expit(z[0]), one) for one in generator(20, 2).binomial(1, expit(z), (2000, 114))])
+    direct = np.array(
+        [counted_error(expit(z[0]), one) for one in generator(20, 2).binomial(1, expit(z), (2000, 114))]
+    )
     assert abs(null.mean() - direct.mean()) < 4 * np.hypot(standard_error(null), standard_error(direct))
     assert null.mean() > 20 * standard_error(null)  # never 0, though perfectly calibrated
 
@@ -909,7 +1005,9 @@ def test_the_worlds_true_scores_are_its_average_ones() -> None:
 
 # Bands that hold the truth less often than they say, by how much at most, and why.
 KNOWN_LOW = {
-    "cases log_loss": 0.04,  # a mean of 114 skewed losses, most of it from a handful of cases: log t holds some .92
+    "cases log_loss": (
+        0.04
+    ),  # a mean of 114 skewed losses, most of it from a handful of cases: log t holds some .92
     "cases brier": 0.04,  # the same
     "cases skill": 0.04,  # the same band, turned over
 }
@@ -930,7 +1028,8 @@ def test_every_band_holds_the_truth_as_often_as_it_says() -> None:
     }
     for one in found:
         assert one.studies >= 55  # the few without a calibration slope are left out
-        # Of seeds and splits each study gives a share of further draws, which scatters far less than a yes or no.
+        # Of seeds and splits each study gives a share of further draws, which scatters far less than a yes or
+        # no.
         slack = 0.03 if one.what.startswith(("seeds ", "splits ")) else 3 * one.error
         assert one.found >= one.nominal - slack - KNOWN_LOW.get(one.what, 0), one
 
@@ -984,7 +1083,9 @@ def test_ten_errors_are_not_few() -> None:
     alone = np.quantile(bootstrap_means(right, np.ones(72, dtype=bool), draws), [0.025, 0.975])
     wide = wilson(62, 72)
     expected = (
-        alone if alone[1] - alone[0] >= wide.high - wide.low else [min(alone[0], wide.low), max(alone[1], wide.high)]
+        alone
+        if alone[1] - alone[0] >= wide.high - wide.low
+        else [min(alone[0], wide.low), max(alone[1], wide.high)]
     )
     found = share_band(right, draws)
     assert [found.low, found.high] == pytest.approx(list(expected), abs=1e-12)

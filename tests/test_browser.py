@@ -1,7 +1,7 @@
 """What people look at, in a real browser: the report on a desk, on a phone and on paper; MLflow's comparison.
 
-Chromium is the machine's own, or one that Playwright installed; without either these tests are skipped, and say so.
-"""
+Chromium is the machine's own, or one that Playwright installed; without either these tests are skipped, and
+say so."""
 
 import re
 import shutil
@@ -18,8 +18,8 @@ from test_claims import SAMPLED
 from test_study import ROOT, SMALL, cli, command
 
 from experiments.claims.trials import summary
-from experiments.report import figures
-from experiments.report.render import write_claims
+from handnet.report import figures
+from handnet.report.pages import write_claims
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = [
@@ -36,7 +36,9 @@ SIZES = {"desk": (1280, 900), "phone": (390, 800)}
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
-        found = next((path for name in NAMES if (path := shutil.which(name))), own if Path(own).exists() else None)
+        found = next(
+            (path for name in NAMES if (path := shutil.which(name))), own if Path(own).exists() else None
+        )
         if found is None:
             pytest.skip("there is no Chromium on this machine")
         with playwright.chromium.launch(executable_path=found, args=QUIET) as chromium:
@@ -66,7 +68,9 @@ def report(home: Path) -> Path:
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("desk", "light"), ("phone", "dark")])
-def test_the_report_fits_fetches_nothing_and_runs_nothing(browser: Browser, home: Path, size: str, scheme: str) -> None:
+def test_the_report_fits_fetches_nothing_and_runs_nothing(
+    browser: Browser, home: Path, size: str, scheme: str
+) -> None:
     width, height = SIZES[size]
     tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     asked: list[str] = []
@@ -81,7 +85,9 @@ def test_the_report_fits_fetches_nothing_and_runs_nothing(browser: Browser, home
     verdict = tab.locator(".verdict")
     assert verdict.is_visible()
     assert verdict.bounding_box()["y"] < height, "the verdict is the first thing seen"
-    paper, ink = (tab.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
+    paper, ink = (
+        tab.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color")
+    )
     light, dark = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (paper, ink))
     assert (light > dark) == (scheme == "light")
     assert abs(light - dark) > 450
@@ -111,7 +117,9 @@ def test_on_paper_nothing_is_folded(page: Page, home: Path) -> None:
     page.emulate_media(media="print")
     for fold in page.locator("details").all():
         assert fold.locator("table, p").first.bounding_box()["height"] > 0
-        assert fold.evaluate("one => getComputedStyle(one, '::details-content').contentVisibility") == "visible"
+        assert (
+            fold.evaluate("one => getComputedStyle(one, '::details-content').contentVisibility") == "visible"
+        )
     assert len(page.pdf(format="A4")) > 20_000
 
 
@@ -122,11 +130,11 @@ def test_on_paper_nothing_is_folded(page: Page, home: Path) -> None:
 def test_the_walk_fits_and_fetches_nothing(browser: Browser, walked: Path, size: str, scheme: str) -> None:
     width, height = SIZES[size]
     tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-    heard: list[str] = []
-    tab.on("request", lambda request: heard.append(request.url))
-    tab.on("console", lambda message: heard.append(message.text))
+    mask_diverged: list[str] = []
+    tab.on("request", lambda request: mask_diverged.append(request.url))
+    tab.on("console", lambda message: mask_diverged.append(message.text))
     tab.goto(walked.as_uri())
-    assert heard == [walked.as_uri()]
+    assert mask_diverged == [walked.as_uri()]
     assert tab.evaluate("document.scripts.length") == 0
     assert tab.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the window"
     assert "Every slope agrees" in tab.locator(".verdict").inner_text()
@@ -152,13 +160,15 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_claims_fit_and_fetch_nothing(browser: Browser, tmp_path: Path, size: str, scheme: str) -> None:
     """A few of those of planted worlds, half of them true."""
     width, height = SIZES[size]
-    made = write_claims(summary([claim(place % 2 == 0, 20) for place, claim in enumerate(SAMPLED[::6])], 20), tmp_path)
+    made = write_claims(
+        summary([claim(place % 2 == 0, 20) for place, claim in enumerate(SAMPLED[::6])], 20), tmp_path
+    )
     tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-    heard: list[str] = []
-    tab.on("request", lambda request: heard.append(request.url))
-    tab.on("console", lambda message: heard.append(message.text))
+    mask_diverged: list[str] = []
+    tab.on("request", lambda request: mask_diverged.append(request.url))
+    tab.on("console", lambda message: mask_diverged.append(message.text))
     tab.goto(made.as_uri())
-    assert heard == [made.as_uri()]
+    assert mask_diverged == [made.as_uri()]
     assert tab.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the window"
     assert tab.locator(".verdict").bounding_box()["y"] < height
     pictures = tab.locator("figure svg").all()
@@ -176,15 +186,35 @@ LONG = ["winner", "chapter", "a configuration with a long name"]
 
 def drawn() -> dict[str, bytes]:
     """Every picture at 100 seeds and 40 trials."""
-    rows = [{"role": role, "varied": varied, "low": 0.93, "high": 0.99, "n": 100, "coverage": 0.93, "centres": {"median": 0.97}}
-            for role in LONG for varied in figures.ASKED]  # fmt: skip
+    rows = [
+        {
+            "role": role,
+            "varied": varied,
+            "low": 0.93,
+            "high": 0.99,
+            "n": 100,
+            "coverage": 0.93,
+            "centres": {"median": 0.97},
+        }
+        for role in LONG
+        for varied in figures.ASKED
+    ]
     wave = np.abs(np.sin(np.arange(1, 101) * 12.9898))
     seeds = {
         role: {"accuracy": list(np.round(0.95 + 0.05 * wave, 2)), "log_loss": list(0.05 + 0.3 * wave**4)}
         for role in LONG
     }
-    trials = [{"place": place + 1, "value": 0.07 + 0.4 * wave[place], "low": 0.06 + 0.4 * wave[place], "high": 0.08 + 0.5 * wave[place],
-               "learning_rate": 10 ** (-4 + 3 * wave[place]), "dropout": wave[place] / 2} for place in range(40)]  # fmt: skip
+    trials = [
+        {
+            "place": place + 1,
+            "value": 0.07 + 0.4 * wave[place],
+            "low": 0.06 + 0.4 * wave[place],
+            "high": 0.08 + 0.5 * wave[place],
+            "learning_rate": 10 ** (-4 + 3 * wave[place]),
+            "dropout": wave[place] / 2,
+        }
+        for place in range(40)
+    ]
     grid = np.outer(np.linspace(0.05, 0.4, 24), np.linspace(1, 2, 24)).tolist()
     surface = {
         "learning_rate": np.geomspace(1e-4, 1e-1, 24).tolist(),
@@ -199,9 +229,12 @@ def drawn() -> dict[str, bytes]:
         "high": np.geomspace(0.9, 0.06, 150),
     }
     band = {"low": -1.0, "high": 2.0}
-    families = [{"family": f"fractal dimension {place}", "seeds": band, "splits": band} for place in range(12)]
+    families = [
+        {"family": f"fractal dimension {place}", "seeds": band, "splits": band} for place in range(12)
+    ]
     bins = [
-        {"expected": p, "observed": p, "low": max(p - 0.2, 0), "high": min(p + 0.2, 1)} for p in (0, 0.01, 0.4, 0.9, 1)
+        {"expected": p, "observed": p, "low": max(p - 0.2, 0), "high": min(p + 0.2, 1)}
+        for p in (0, 0.01, 0.4, 0.9, 1)
     ]
     return {
         "forest": figures.forest(rows, "accuracy on test rows"),
@@ -212,7 +245,7 @@ def drawn() -> dict[str, bytes]:
         "curves": figures.band_curves({"train_loss_off": curve, "val_loss": curve}, "winner", 100, 0),
         "reliability": figures.reliability_curve(bins, "too few cases for a curve"),
         "credits": figures.credits(families),
-    }  # fmt: skip
+    }
 
 
 BOXES = """picture => [...picture.querySelectorAll('text')].filter(one => one.textContent.trim()).map(one => {
@@ -244,10 +277,13 @@ def no_words_overlap(frame: dict[str, float], boxes: list[tuple[str, float, floa
 def test_axes_are_labelled(name: str) -> None:
     words = re.findall(r">([^<>]*[a-z]{3}[^<>]*)</text>", drawn()[name].decode())
     wanted = {
-        "forest": ["accuracy on test rows"], "every seed": ["accuracy on test rows", "log loss on test rows"], "history": ["trial", "validation log loss"],
-        "contour": ["learning rate", "dropout", "validation log loss"], "curves": ["epoch", "log loss, dropout off"],
+        "forest": ["accuracy on test rows"],
+        "every seed": ["accuracy on test rows", "log loss on test rows"],
+        "history": ["trial", "validation log loss"],
+        "contour": ["learning rate", "dropout", "validation log loss"],
+        "curves": ["epoch", "log loss, dropout off"],
         "reliability": ["mean probability over seeds", "share of positives [Wilson 95 %]"],
-    }[name]  # fmt: skip
+    }[name]
     assert set(wanted) <= set(words)
 
 
@@ -269,10 +305,14 @@ def ui(home: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = command(home, "ui", f"PORT={port}")
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
         lines = iter(server.stdout.readline, "")
         yield next(
-            found[0] for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+/#/experiments/\S+", line))
+            found[0]
+            for line in lines
+            if (found := re.search(r"http://127\.0\.0\.1:\d+/#/experiments/\S+", line))
         )
         server.terminate()
 
@@ -285,7 +325,11 @@ def test_the_comparison_opens_on_what_matters(page: Page, ui: str) -> None:
     assert eventually(page, lambda: "val/log_loss.seeds.mean" in headings.all_inner_texts())
     # In the order they are seen; a heading and the group above it may say the same.
     seen = sorted((one.bounding_box()["x"], one.inner_text()) for one in headings.all() if one.is_visible())
-    shown = [text for text in dict.fromkeys(text for _, text in seen) if re.search(r"role|rate|dropout|epochs|/", text)]
+    shown = [
+        text
+        for text in dict.fromkeys(text for _, text in seen)
+        if re.search(r"role|rate|dropout|epochs|/", text)
+    ]
     first = [
         "role",
         "learning_rate",
@@ -324,7 +368,12 @@ def test_the_report_is_beside_the_winner(page: Page, ui: str) -> None:
     page.get_by_text("report", exact=True).first.click(timeout=30_000)
     page.get_by_text("report.html").first.click(timeout=30_000)
     assert eventually(
-        page, lambda: any(frame.locator(".verdict").count() for frame in page.frames if frame is not page.main_frame)
+        page,
+        lambda: any(
+            frame.locator(".verdict").count() for frame in page.frames if frame is not page.main_frame
+        ),
     )
     page.get_by_text("forest.svg").first.click()
-    page.locator("img[src*='blob:'], .image-outer-container img, img[class*='image']").first.wait_for(timeout=30_000)
+    page.locator("img[src*='blob:'], .image-outer-container img, img[class*='image']").first.wait_for(
+        timeout=30_000
+    )

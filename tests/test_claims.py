@@ -1,4 +1,5 @@
-"""The claims: in worlds made up so that a claim is true, it holds; false, it does not; too small, it cannot be told."""
+"""The claims: in worlds made up so that a claim is true, it holds; false, it does not; too small, it cannot
+be told."""
 
 import inspect
 import json
@@ -28,20 +29,20 @@ from experiments.claims.claim import (
     facts,
     mean_within,
     share_within,
-)  # fmt: skip
+)
 from experiments.claims.trials import ADAM, PLAIN, summary, trials
 from experiments.claims.world import TEACHING, Runs, Sample, World, likeness
 from experiments.cli import main
-from experiments.report.render import write_claims
-from experiments.screen import Screen
-from experiments.workers import BackendSettings, Bench
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
 from handnet.bands import Band
 from handnet.data import Array
 from handnet.draws import SIMULATION, Seed, generator
-from handnet.reference.functions import sigmoid
-from handnet.replicas import train_replicas
+from handnet.mlp.network import sigmoid
+from handnet.mlp.replicas import train_replicas
+from handnet.report.pages import write_claims
 from handnet.splits import Split
+from handnet.study.screen import Screen
+from handnet.study.units import BackendSettings, Problem
 
 ROOT = Path(__file__).parent.parent
 RATIO, EPOCHS, SEEDS = 1 / 3, 100, 4
@@ -54,11 +55,13 @@ def draws(*shape: int, seed: int = 0, sd: float = 1.0) -> Array:
 
 
 def world(n: int, sd: float = 0.005, seed: int = 0, **means: Mean) -> Runs:
-    """Networks on n divisions with these means, a division's deviation sd and a seed's a tenth of it; all else is 0. A loss has
-    one mean for all epochs, or one for each."""
+    """Networks on n divisions with these means, a division's deviation sd and a seed's a tenth of it; all
+    else is 0. A loss has one mean for all epochs, or one for each."""
     found = {}
     for place, name in enumerate(Runs._fields):
-        noise = draws(n, 1, seed=100 * seed + place, sd=sd) + draws(n, SEEDS, seed=100 * seed + place + 50, sd=sd / 10)
+        noise = draws(n, 1, seed=100 * seed + place, sd=sd) + draws(
+            n, SEEDS, seed=100 * seed + place + 50, sd=sd / 10
+        )
         mean = np.asarray(means.get(name, 0.0))
         found[name] = noise[..., None] + np.broadcast_to(mean, EPOCHS) if name in CURVES else noise + mean
     return Runs(**found)
@@ -104,7 +107,9 @@ def stopping_helps(true: bool, n: int) -> Claim:
 
 def dropout_cures(true: bool, n: int) -> Claim:
     without = world(n, 0.01, val_loss=0.15, train_loss_off=0.02)
-    return losses.dropout_cures(without, world(n, 0.01, 1, val_loss=0.08 if true else 0.2, train_loss_off=0.04), RATIO)
+    return losses.dropout_cures(
+        without, world(n, 0.01, 1, val_loss=0.08 if true else 0.2, train_loss_off=0.04), RATIO
+    )
 
 
 def flunks(true: bool, n: int) -> Claim:
@@ -113,10 +118,11 @@ def flunks(true: bool, n: int) -> Claim:
 
 
 def too_large(true: bool, n: int) -> Claim:
-    """Of the steps tried the third is the first to leave half of the networks worse. It does elsewhere too, and its half mends
-    that, or leaves nearly all of them worse still."""
+    """Of the steps tried the third is the first to leave half of the networks worse. It does elsewhere too,
+    and its half mends that, or leaves nearly all of them worse still."""
     search = {
-        2.0**place: world(9, 0.05, place, start_loss=0.69, train_loss_off=0.1 + 0.8 * (place > 1)) for place in range(5)
+        2.0**place: world(9, 0.05, place, start_loss=0.69, train_loss_off=0.1 + 0.8 * (place > 1))
+        for place in range(5)
     }
     assert steps.slightly(search) == (4.0, 2.0)
     large, half = (
@@ -127,8 +133,11 @@ def too_large(true: bool, n: int) -> Claim:
 
 
 def adam_saves_tuning(true: bool, n: int) -> Claim:
-    """Of plain descent's steps the second is good, or none; the losses on the rows for choosing tell which."""
-    adam = {step: world(n, 0.005, place, exam_accuracy=0.97, choosing_loss=0.1) for place, step in enumerate(ADAM)}
+    """Of plain descent's steps the second is good, or none; the losses on the rows for choosing tell
+    which."""
+    adam = {
+        step: world(n, 0.005, place, exam_accuracy=0.97, choosing_loss=0.1) for place, step in enumerate(ADAM)
+    }
     plain = {
         step: world(
             n,
@@ -204,13 +213,35 @@ def starting_dials(true: bool, n: int) -> Claim:
 
 
 def odd_case(true: bool, n: int) -> Claim:
-    """A benign case in thirty is scored high; it is odd in both families, or no case is. The label is as told."""
+    """A benign case in thirty is scored high; it is odd in both families, or no case is. The label is as
+    told."""
     logits = np.where(generator(5, SIMULATION).random((n, 8)) < 0.03, 3.0, -3.0)
     return repeats.odd_case(logits, np.zeros((n, 8), int), np.full((n, 8), true), "benign")
 
 
-SAMPLED = [first_run, second_run, gap_closes, dropout_neighbourhood, climbs, dropout_cures, flunks, stopping_helps, too_large, adam_saves_tuning, sitting_out,
-           whole_pass, copying, ruler, memory_test, unscaled, relu_at_the_exit, reproduces, jitter, starting_dials, odd_case]  # fmt: skip
+SAMPLED = [
+    first_run,
+    second_run,
+    gap_closes,
+    dropout_neighbourhood,
+    climbs,
+    dropout_cures,
+    flunks,
+    stopping_helps,
+    too_large,
+    adam_saves_tuning,
+    sitting_out,
+    whole_pass,
+    copying,
+    ruler,
+    memory_test,
+    unscaled,
+    relu_at_the_exit,
+    reproduces,
+    jitter,
+    starting_dials,
+    odd_case,
+]
 MANY, FEW = 150, 2
 
 
@@ -255,7 +286,13 @@ def test_a_gap_that_dropout_only_hides_is_not_closed() -> None:
     assert (printed.verdict, off.verdict) == (HOLDS, FAILS)
 
 
-COUNTED = {"one_sweep", "thousands", "shatters", "clip_is_free", "three_in_a_hundred"}  # each planted in a test above
+COUNTED = {
+    "one_sweep",
+    "thousands",
+    "shatters",
+    "clip_is_free",
+    "three_in_a_hundred",
+}  # each planted in a test above
 
 
 def test_every_claim_that_is_tried_is_planted() -> None:
@@ -280,8 +317,13 @@ def test_slightly_too_large_is_the_first_step_that_spoils_half() -> None:
 def test_halving_is_asked_of_the_networks_it_has_to_mend() -> None:
     """Half of them are worse at the large step, and with half of it those are mended, and others worse."""
     spoilt = np.arange(40) % 2 == 0
-    at = [world(40, 0.0)._replace(start_loss=np.ones((40, SEEDS)), train_loss_off=np.where(bad, 2.0, 0.5)[:, None, None] * np.ones((40, SEEDS, 2)))
-          for bad in (spoilt, ~spoilt)]  # fmt: skip
+    at = [
+        world(40, 0.0)._replace(
+            start_loss=np.ones((40, SEEDS)),
+            train_loss_off=np.where(bad, 2.0, 0.5)[:, None, None] * np.ones((40, SEEDS, 2)),
+        )
+        for bad in (spoilt, ~spoilt)
+    ]
     large, mended = steps.too_large({4.0: at[0]}, *at).parts
     assert large.band.centre("share") == 0.5
     assert (mended.band.centre("share"), mended.band.n) == (1.0, 20)
@@ -303,17 +345,28 @@ def band(low: float, high: float, diverged: int = 0) -> Band:
     return Band(low, high, "t", "seeds", 9, 0.9, (("mean", (low + high) / 2),), diverged)
 
 
-@pytest.mark.parametrize(("low", "high", "verdict"), [
-    (-0.5, 0.5, HOLDS), (-1, 1, HOLDS), (-1.1, 0.5, OPEN), (0.5, 1.1, OPEN), (-2, 2, OPEN), (1.01, 2, FAILS), (-3, -1.01, FAILS),
-    (float("nan"), float("nan"), OPEN),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (-0.5, 0.5, HOLDS),
+        (-1, 1, HOLDS),
+        (-1.1, 0.5, OPEN),
+        (0.5, 1.1, OPEN),
+        (-2, 2, OPEN),
+        (1.01, 2, FAILS),
+        (-3, -1.01, FAILS),
+        (float("nan"), float("nan"), OPEN),
+    ],
+)
 def test_a_band_is_judged_by_its_region(low: float, high: float, verdict: str) -> None:
     part = replace(exactly("", 0, Region(-1, 1)), band=band(low, high))
     assert part.verdict == verdict
     assert replace(part, band=replace(part.band, diverged=1)).verdict == OPEN
 
 
-@pytest.mark.parametrize(("values", "verdict"), [((0, 0), HOLDS), ((0, 5), FAILS), ((0, 1.5), OPEN), ((5, 1.5), FAILS)])
+@pytest.mark.parametrize(
+    ("values", "verdict"), [((0, 0), HOLDS), ((0, 5), FAILS), ((0, 1.5), OPEN), ((5, 1.5), FAILS)]
+)
 def test_a_claim_is_judged_by_its_parts(values: tuple[float, float], verdict: str) -> None:
     parts = tuple(replace(exactly("", 0, Region(-1, 1)), band=band(value - 1, value + 1)) for value in values)
     assert Claim("", "", "", parts, "").verdict == verdict
@@ -321,9 +374,13 @@ def test_a_claim_is_judged_by_its_parts(values: tuple[float, float], verdict: st
 
 @pytest.mark.parametrize(("border", "parts"), [(-1.0, 1), (1.0, 1), (1.0, 3)])
 def test_on_the_border_a_verdict_is_wrong_once_in_twenty_at_most(border: float, parts: int) -> None:
-    """Where truth lies on the border of the region neither verdict may be given more often than LEVEL, shared among the parts."""
+    """Where truth lies on the border of the region neither verdict may be given more often than LEVEL, shared
+    among the parts."""
     level = 0.05 / parts
-    found = [mean_within("", border + one, Region(-1, 1), Design(0.0, 1.0, parts)).verdict for one in draws(1500, 12)]
+    found = [
+        mean_within("", border + one, Region(-1, 1), Design(0.0, 1.0, parts)).verdict
+        for one in draws(1500, 12)
+    ]
     for verdict in (HOLDS, FAILS):
         assert found.count(verdict) / len(found) < level + 3 * np.sqrt(level * (1 - level) / len(found))
     assert found.count(FAILS) / len(found) > level / 2, "the level is used"
@@ -386,8 +443,11 @@ def test_the_slope_at_a_relu_exit_is_the_slope(parts: Split) -> None:
         parts.train, replace(recipe, epochs=2), seeded_plan(replace(recipe, epochs=2), parts.train, [0])
     )
     fell = (again[0, 1] - before[0, 0]) / 1e-6
-    halved, _ = numerics.relu_exit(parts.train, replace(recipe, epochs=2, learning_rate=5e-7),
-                                   seeded_plan(replace(recipe, epochs=2), parts.train, [0]))  # fmt: skip
+    halved, _ = numerics.relu_exit(
+        parts.train,
+        replace(recipe, epochs=2, learning_rate=5e-7),
+        seeded_plan(replace(recipe, epochs=2), parts.train, [0]),
+    )
     assert fell < 0
     assert (halved[0, 1] - before[0, 0]) / 5e-7 == pytest.approx(fell, rel=0.05), (
         "to first order the loss falls with the step"
@@ -399,11 +459,13 @@ def test_the_slope_at_a_relu_exit_is_the_slope(parts: Split) -> None:
 
 @pytest.fixture(scope="module")
 def small(data: Dataset, parts: Split) -> World:
-    return World(bench(data, parts), count=2, own=16)
+    return World(problem(data, parts), count=2, own=16)
 
 
-def bench(data: Dataset, parts: Split) -> Bench:
-    return Bench(data, parts, load_backend("compiled"), BackendSettings("compiled", "float32", "", "auto", "seeded"))
+def problem(data: Dataset, parts: Split) -> Problem:
+    return Problem(
+        data, parts, load_backend("compiled"), BackendSettings("compiled", "float32", "", "auto", "seeded")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -430,11 +492,12 @@ def test_what_diverges_has_no_score(small: World) -> None:
 
 
 def test_starts_alone_differ_in_first_weights_and_in_nothing_else(small: World) -> None:
-    """The fourth network of the first place is the one with the fourth's first weights, the first's order and the first's masks."""
-    recipe, one, bench = Recipe(epochs=3), small.divisions[0], small.bench
+    """The fourth network of the first place is the one with the fourth's first weights, the first's order and
+    the first's masks."""
+    recipe, one, problem = Recipe(epochs=3), small.divisions[0], small.problem
     alone, seeds = small.runs(recipe, starts_alone=True), small.runs(recipe)
     wanted = [Seed(init=TEACHING + 3, order=TEACHING, dropout=TEACHING)]
-    fit = train_replicas(bench.backend, one.train, one.held, recipe, wanted, bench.spec.draws)
+    fit = train_replicas(problem.backend, one.train, one.held, recipe, wanted, problem.spec.draws)
     assert np.array_equal(alone.train_loss[0, 3], fit.train_loss[0])
     assert np.array_equal(alone.start_loss, seeds.start_loss)
     assert (alone.train_loss[:, 1:] != seeds.train_loss[:, 1:]).all()
@@ -452,7 +515,8 @@ def test_patience_sees_the_rows_for_choosing_alone(small: World) -> None:
 
 
 def test_the_mistake_is_made_and_the_rows_are_the_same(small: World) -> None:
-    """Scaled by all rows: mean 0 over train and held-out rows together, and the same up to a shift and a scale by column."""
+    """Scaled by all rows: mean 0 over train and held-out rows together, and the same up to a shift and a
+    scale by column."""
     rows, parts, clean = small.open_rows, small.parts[0], small.divisions[0]
     leaky = mistakes.scaled_before(rows.X, rows.y, parts, clean.cut)
     both = np.concatenate([leaky.train.X, leaky.held.X])
@@ -464,11 +528,12 @@ def test_the_mistake_is_made_and_the_rows_are_the_same(small: World) -> None:
 
 
 def test_no_claim_depends_on_a_sealed_row(tried: list[Claim], data: Dataset, parts: Split) -> None:
-    """Noise in place of the sealed rows' measurements: every number of every claim is the same, but for the clock's."""
+    """Noise in place of the sealed rows' measurements: every number of every claim is the same, but for the
+    clock's."""
     X = data.X.copy()
     X[parts.test_rows] = draws(len(parts.test_rows), X.shape[1], sd=1e3)
     other = replace(data, X=X)
-    again = [trial() for trial in trials(World(bench(other, split(other)), count=2, own=16))]
+    again = [trial() for trial in trials(World(problem(other, split(other)), count=2, own=16))]
     for one, same in zip(facts(tried), facts(again), strict=True):
         if one["title"].startswith("437,162"):
             one |= {"beside": [], "reading": ""}
@@ -512,8 +577,13 @@ def test_a_number_of_divisions_that_is_none_is_refused(bad: str, capsys: Any) ->
 def test_what_ctrl_c_says_of_what_is_kept_is_true(tmp_path: Path) -> None:
     """Nothing is: the folder, which was made to see whether it can be, is all there is."""
     command = [sys.executable, "-m", "experiments", "claims", f"MLRUNS={tmp_path}", "DIVISIONS=1000"]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True,
-                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as running:  # noqa: PLW1509  # fmt: skip
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as running:
         while not (tmp_path / "claims").exists() and running.poll() is None:
             time.sleep(0.05)
         time.sleep(0.5)

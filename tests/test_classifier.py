@@ -1,4 +1,5 @@
-"""The scikit-learn face: scikit-learn's own checks and tools, and that it is the networks of train_replicas and no others."""
+"""The scikit-learn face: scikit-learn's own checks and tools, and that it is the networks of train_replicas
+and no others."""
 
 import json
 import os
@@ -24,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from handnet import Dataset, HandNetClassifier, Recipe, load_backend
 from handnet.draws import ensemble_seeds
-from handnet.replicas import train_replicas
+from handnet.mlp.replicas import train_replicas
 from handnet.splits import Split
 
 ROOT = Path(__file__).parent.parent
@@ -50,14 +51,26 @@ print(json.dumps([(result["check_name"], result["status"], repr(result["exceptio
 
 @pytest.mark.parametrize("parameters", [{}, {"backend": "numpy", "dtype": "float64"}], ids=str)
 def test_it_passes_every_check_of_scikit_learn(parameters: dict[str, str]) -> None:
-    """In a process of its own, because one check is skipped unless SciPy was imported with array interfaces on."""
-    done = subprocess.run([sys.executable, "-c", CHECKS, json.dumps(parameters)], cwd=ROOT, capture_output=True, text=True,
-                          env=os.environ | {"SCIPY_ARRAY_API": "1"}, check=True)  # fmt: skip
+    """In a process of its own, because one check is skipped unless SciPy was imported with array interfaces
+    on."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHECKS, json.dumps(parameters)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"SCIPY_ARRAY_API": "1"},
+        check=True,
+    )
     results = json.loads(done.stdout)
     assert [result for result in results if result[1] != "passed"] == []
     assert Counter(status for _, status, _ in results)["passed"] >= 50
-    assert {"check_classifiers_train", "check_classifier_not_supporting_multiclass", "check_estimators_pickle",
-            "check_methods_subset_invariance", "check_array_api_input"} <= {name for name, *_ in results}  # fmt: skip
+    assert {
+        "check_classifiers_train",
+        "check_classifier_not_supporting_multiclass",
+        "check_estimators_pickle",
+        "check_methods_subset_invariance",
+        "check_array_api_input",
+    } <= {name for name, *_ in results}
 
 
 # The networks
@@ -66,8 +79,17 @@ def test_it_passes_every_check_of_scikit_learn(parameters: dict[str, str]) -> No
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_its_networks_are_those_of_train_replicas_on_the_same_seeds(parts: Split, dtype: str) -> None:
     """Trained here with a true validation table: that the classifier has none to give changes nothing."""
-    ours = HandNetClassifier(hidden=(5, 4), learning_rate=5e-3, dropout=0.4, epochs=7, batch_size=50, optimizer="sgd",
-                             replicas=18, dtype=dtype, random_state=3).fit(*parts.train)  # fmt: skip
+    ours = HandNetClassifier(
+        hidden=(5, 4),
+        learning_rate=5e-3,
+        dropout=0.4,
+        epochs=7,
+        batch_size=50,
+        optimizer="sgd",
+        replicas=18,
+        dtype=dtype,
+        random_state=3,
+    ).fit(*parts.train)
     backend, seeds = load_backend("compiled", dtype), ensemble_seeds(3, 18)
     recipe = Recipe(learning_rate=5e-3, dropout=0.4, epochs=7, batch_size=50, hidden=(5, 4), optimizer="sgd")
     fit = train_replicas(backend, parts.train, parts.val, recipe, seeds)
@@ -85,7 +107,9 @@ def test_the_probability_is_the_mean_over_replicas_by_hand(parts: Split, fitted:
     said = np.empty((6, 9))
     for replica in range(6):
         for row, a in enumerate(X):
-            *hidden, (weight, bias) = [(layer.weight[replica], layer.bias[replica, 0]) for layer in fitted.layers_]
+            *hidden, (weight, bias) = [
+                (layer.weight[replica], layer.bias[replica, 0]) for layer in fitted.layers_
+            ]
             for w, b in hidden:
                 a = np.maximum(a @ w + b, 0)  # noqa: PLW2901 - what flows on
             said[replica, row] = 1 / (1 + np.exp(-(a @ weight + bias)[0]))
@@ -99,7 +123,9 @@ def test_the_probability_is_the_mean_over_replicas_by_hand(parts: Split, fitted:
     assert fitted.loss_curve_.shape == (6, 8)
 
 
-def test_the_decision_is_the_logit_of_the_mean_and_never_saturates(parts: Split, fitted: HandNetClassifier) -> None:
+def test_the_decision_is_the_logit_of_the_mean_and_never_saturates(
+    parts: Split, fitted: HandNetClassifier
+) -> None:
     X = parts.val.X
     proba, decision = fitted.predict_proba(X)[:, 1], fitted.decision_function(X)
     assert np.allclose(decision, logit(proba), rtol=1e-6)
@@ -110,7 +136,9 @@ def test_the_decision_is_the_logit_of_the_mean_and_never_saturates(parts: Split,
     assert len(np.unique(far[certain])) == certain.sum()
 
 
-def test_predictions_keep_to_the_weights_when_parameters_are_set_anew(parts: Split, fitted: HandNetClassifier) -> None:
+def test_predictions_keep_to_the_weights_when_parameters_are_set_anew(
+    parts: Split, fitted: HandNetClassifier
+) -> None:
     other = pickle.loads(pickle.dumps(fitted)).set_params(dtype="float64", replicas=2)
     assert np.array_equal(other.predict_proba(parts.val.X), fitted.predict_proba(parts.val.X))
     other.set_params(backend="numpy")  # another way to compute the same
@@ -126,15 +154,26 @@ def test_the_band_of_a_row_is_its_quantiles_over_replicas(parts: Split, fitted: 
     assert np.array_equal(bands.q025, np.quantile(said, 0.025, axis=0))
     assert np.array_equal(bands.q975, np.quantile(said, 0.975, axis=0))
     assert np.array_equal(bands.mean, fitted.predict_proba(parts.val.X)[:, 1])
-    assert (bands.kind, bands.varied, bands.n, bands.diverged, len(bands)) == ("quantiles", "seeds", 6, 0, 114)
+    assert (bands.kind, bands.varied, bands.n, bands.diverged, len(bands)) == (
+        "quantiles",
+        "seeds",
+        6,
+        0,
+        114,
+    )
     assert bands.coverage == pytest.approx(0.95 * 5 / 7)
     for row, band in enumerate(bands):
-        assert (band.low, band.centre("mean"), band.high) == (bands.q025[row], bands.mean[row], bands.q975[row])
+        assert (band.low, band.centre("mean"), band.high) == (
+            bands.q025[row],
+            bands.mean[row],
+            bands.q975[row],
+        )
     assert "quantiles over 6 seeds, covers 67.9%" in str(bands[-1])
 
 
 def test_a_band_holds_the_share_of_further_replicas_it_states(parts: Split) -> None:
-    """Of 200 further ones, over 20 bands of 20. The bands' shares differ by .03, so their mean is good to .007."""
+    """Of 200 further ones, over 20 bands of 20. The bands' shares differ by .03, so their mean is good to
+    .007."""
     X, ensembles = parts.val.X, [HandNetClassifier(replicas=20, random_state=seed) for seed in range(20)]
     further = HandNetClassifier(replicas=200, random_state=100).fit(*parts.train).replica_proba(X)
     bands = [ensemble.fit(*parts.train).predict_band(X) for ensemble in ensembles]
@@ -159,7 +198,11 @@ def test_a_diverged_replica_is_named_counted_and_not_averaged(parts: Split) -> N
     assert warned[0].filename == __file__
     seeds = np.array(ensemble_seeds(0, 20))
     fit = train_replicas(
-        load_backend("compiled"), parts.train, parts.val, Recipe(50.0, epochs=4, optimizer="sgd"), seeds.tolist()
+        load_backend("compiled"),
+        parts.train,
+        parts.val,
+        Recipe(50.0, epochs=4, optimizer="sgd"),
+        seeds.tolist(),
     )
     sound = fit.diverged_at < 0
     assert 2 <= sound.sum() <= 18, "the test needs both kinds"
@@ -212,14 +255,20 @@ def test_no_seed_comes_twice_and_fewer_replicas_get_the_first() -> None:
 # Labels and input
 
 
-@pytest.mark.parametrize(("labels", "classes"), [
-    (np.array(["benign", "malignant"]), ["benign", "malignant"]),
-    (np.array(["b", "M"], dtype=object), ["M", "b"]),
-    (np.array([False, True]), [False, True]),
-    (np.array([1, -1]), [-1, 1]),
-    (np.array([2.0, 5.0]), [2.0, 5.0]),
-], ids=str)  # fmt: skip
-def test_labels_of_any_kind(parts: Split, fitted: HandNetClassifier, labels: np.ndarray, classes: list) -> None:
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (np.array(["benign", "malignant"]), ["benign", "malignant"]),
+        (np.array(["b", "M"], dtype=object), ["M", "b"]),
+        (np.array([False, True]), [False, True]),
+        (np.array([1, -1]), [-1, 1]),
+        (np.array([2.0, 5.0]), [2.0, 5.0]),
+    ],
+    ids=str,
+)
+def test_labels_of_any_kind(
+    parts: Split, fitted: HandNetClassifier, labels: np.ndarray, classes: list
+) -> None:
     """labels: what stands for 0 and for 1."""
     X, y = parts.train
     ours = clone(fitted).fit(X, pd.Series(labels[y]))
@@ -232,25 +281,28 @@ def test_labels_of_any_kind(parts: Split, fitted: HandNetClassifier, labels: np.
         assert np.array_equal(ours.predict_proba(parts.val.X), fitted.predict_proba(parts.val.X))
 
 
-@pytest.mark.parametrize(("parameter", "value", "sentence"), [
-    ("hidden", (), "hidden must list the units"),
-    ("hidden", 16, "hidden must list the units"),
-    ("hidden", (16, 0), "hidden must be a whole number of at least 1, but got 0"),
-    ("learning_rate", 0, "learning_rate must be above 0"),
-    ("learning_rate", "fast", "learning_rate must be a finite number, but got 'fast'"),
-    ("dropout", 1.0, "dropout must be at least 0 and below 1"),
-    ("epochs", 2.5, "epochs must be a whole number"),
-    ("batch_size", 0, "batch_size must be a whole number"),
-    ("optimizer", "lbfgs", "optimizer must be one of adam, sgd"),
-    ("replicas", 0, "replicas must be a whole number of at least 1, but got 0"),
-    ("replicas", True, "replicas must be a whole number of at least 1, but got True"),
-    ("backend", "torch", "unknown backend 'torch': expected one of compiled"),
-    ("backend", ["compiled"], r"unknown backend \['compiled'\]"),
-    ("dtype", "float16", "unknown dtype 'float16'"),
-    ("dtype", np.float32, "unknown dtype"),
-    ("random_state", "seven", "cannot be used to seed"),
-    ("random_state", -1, "Seed must be between"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("parameter", "value", "sentence"),
+    [
+        ("hidden", (), "hidden must list the units"),
+        ("hidden", 16, "hidden must list the units"),
+        ("hidden", (16, 0), "hidden must be a whole number of at least 1, but got 0"),
+        ("learning_rate", 0, "learning_rate must be above 0"),
+        ("learning_rate", "fast", "learning_rate must be a finite number, but got 'fast'"),
+        ("dropout", 1.0, "dropout must be at least 0 and below 1"),
+        ("epochs", 2.5, "epochs must be a whole number"),
+        ("batch_size", 0, "batch_size must be a whole number"),
+        ("optimizer", "lbfgs", "optimizer must be one of adam, sgd"),
+        ("replicas", 0, "replicas must be a whole number of at least 1, but got 0"),
+        ("replicas", True, "replicas must be a whole number of at least 1, but got True"),
+        ("backend", "torch", "unknown backend 'torch': expected one of compiled"),
+        ("backend", ["compiled"], r"unknown backend \['compiled'\]"),
+        ("dtype", "float16", "unknown dtype 'float16'"),
+        ("dtype", np.float32, "unknown dtype"),
+        ("random_state", "seven", "cannot be used to seed"),
+        ("random_state", -1, "Seed must be between"),
+    ],
+)
 def test_a_bad_parameter_is_refused_in_fit_and_not_before(
     parts: Split, parameter: str, value: Any, sentence: str
 ) -> None:
@@ -262,13 +314,16 @@ def test_a_bad_parameter_is_refused_in_fit_and_not_before(
         ours.predict(parts.val.X)
 
 
-@pytest.mark.parametrize(("y", "sentence"), [
-    ([0, 1, 2] * 4, "Only binary classification is supported. The type of the target is multiclass"),
-    ([0.5, 1.5, 2.5] * 4, "Unknown label type: continuous"),
-    (["same"] * 12, "y must hold two classes, but holds 1 class, 'same'"),
-    ([0, 1] * 5, "inconsistent numbers of samples"),
-    ([0, 1, np.nan] * 4, "Input y contains NaN"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [
+        ([0, 1, 2] * 4, "Only binary classification is supported. The type of the target is multiclass"),
+        ([0.5, 1.5, 2.5] * 4, "Unknown label type: continuous"),
+        (["same"] * 12, "y must hold two classes, but holds 1 class, 'same'"),
+        ([0, 1] * 5, "inconsistent numbers of samples"),
+        ([0, 1, np.nan] * 4, "Input y contains NaN"),
+    ],
+)
 def test_bad_labels_are_refused(parts: Split, y: list, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         HandNetClassifier(**QUICK).fit(parts.train.X[:12], y)
@@ -305,7 +360,10 @@ def test_a_pipeline_scales_on_train_rows_and_cross_validates(data: Dataset) -> N
 def test_a_grid_search_tunes_it(data: Dataset) -> None:
     names = [name.replace(" ", "_") for name in data.feature_names]
     X = pd.DataFrame(data.X, columns=names)
-    grid = {"handnetclassifier__hidden": [(1,), (16, 8)], "handnetclassifier__learning_rate": np.array([1e-6, 5e-3])}
+    grid = {
+        "handnetclassifier__hidden": [(1,), (16, 8)],
+        "handnetclassifier__learning_rate": np.array([1e-6, 5e-3]),
+    }
     search = GridSearchCV(
         make_pipeline(StandardScaler().set_output(transform="pandas"), HandNetClassifier(**QUICK)), grid, cv=3
     )

@@ -13,13 +13,14 @@ from scipy.stats import ks_2samp
 
 from handnet import Recipe, counted_plan, load_backend, seeded_plan
 from handnet.draws import DROPOUT, ORDER, generator
-from handnet.replicas import chunks, concurrently, train_replicas
+from handnet.mlp.replicas import chunks, concurrently, train_replicas
 from handnet.splits import Split
 
 
 class TestNumpyFloat32(BackendContract):
     backend = load_backend("numpy", dtype="float32")
-    # Over 20 seeds 4e-7 was measured at 1e-3 and 3e-5 at 1e-2; the other Adam epsilon moves a probability by 1e-2.
+    # Over 20 seeds 4e-7 was measured at 1e-3 and 3e-5 at 1e-2; the other Adam epsilon moves a probability by
+    # 1e-2.
     agreement = 2e-4
 
 
@@ -95,7 +96,9 @@ def test_draws_do_not_depend_on_how_many_are_made_at_once(parts: Split) -> None:
 def test_no_stream_moves_another(parts: Split) -> None:
     """Init, order and dropout can be varied one at a time."""
     recipe = replace(RECIPE, epochs=1)
-    base, *others = (recorded(recipe, parts.train, [seed]) for seed in [(1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2)])
+    base, *others = (
+        recorded(recipe, parts.train, [seed]) for seed in [(1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2)]
+    )
     for moved, other in enumerate(others):
         alike = [
             np.array_equal(base.layers[0].weight, other.layers[0].weight),
@@ -121,7 +124,8 @@ def test_draws_are_fair(parts: Split) -> None:
 @given(rates=st.tuples(st.floats(0, 0.99), st.floats(0, 0.99)))
 def test_a_unit_kept_at_a_high_rate_is_kept_at_a_lower_one(parts: Split, rates: tuple[float, float]) -> None:
     low, high = (
-        next(seeded_plan(replace(RECIPE, dropout=rate), parts.train, [5]).epochs()).keep[0] for rate in sorted(rates)
+        next(seeded_plan(replace(RECIPE, dropout=rate), parts.train, [5]).epochs()).keep[0]
+        for rate in sorted(rates)
     )
     assert (low | ~high).all()
 
@@ -146,9 +150,12 @@ def test_counted_draws_keep_the_laws_of_seeded_ones(parts: Split) -> None:
 
 
 def test_counted_draws_are_fair(parts: Split) -> None:
-    """Shares, places and independence between neighbouring seeds, epochs, rows and units, within 4.5 standard errors."""
+    """Shares, places and independence between neighbouring seeds, epochs, rows and units, within 4.5 standard
+    errors."""
     replicas, epochs = 200, 8
-    draws = list(counted_plan(Recipe(dropout=0.3, epochs=epochs), parts.train, list(range(replicas))).epochs())
+    draws = list(
+        counted_plan(Recipe(dropout=0.3, epochs=epochs), parts.train, list(range(replicas))).epochs()
+    )
     keep = np.stack([draw.keep[0] for draw in draws]).astype(float)  # (epochs, R, n, units)
     assert abs(keep.mean() - (1 - round(65536 * 0.3) / 65536)) < 4.5 * np.sqrt(0.21 / keep.size)
     for axis in range(4):
@@ -164,8 +171,12 @@ def test_counted_draws_are_fair(parts: Split) -> None:
 
 def test_counted_networks_are_as_good_as_seeded_ones(parts: Split) -> None:
     recipe, backend = Recipe(), load_backend("numpy")
-    losses = [backend.fit(parts.train, parts.val, recipe, plan(recipe, parts.train, list(range(100)))).val_loss[:, -1]
-              for plan in (seeded_plan, counted_plan)]  # fmt: skip
+    losses = [
+        backend.fit(parts.train, parts.val, recipe, plan(recipe, parts.train, list(range(100)))).val_loss[
+            :, -1
+        ]
+        for plan in (seeded_plan, counted_plan)
+    ]
     assert ks_2samp(*losses).pvalue > 0.01
     assert not np.array_equal(*losses)
 

@@ -16,9 +16,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 from handnet import Band, Dataset, Fit, Recipe, Table, split
 from handnet.bands import seed_bands, wilson
-from handnet.cases import case_table, unusual
 from handnet.draws import generator
-from handnet.grade import gap, grade
+from handnet.explain import case_table, unusual
+from handnet.scores import gap, grade
 from handnet.splits import Split
 
 # Data
@@ -27,22 +27,32 @@ from handnet.splits import Split
 def test_wisconsin_is_scikit_learns_table_with_malignant_as_1(data: Dataset) -> None:
     raw = load_breast_cancer()
     assert np.array_equal(data.X, raw.data)
-    assert [data.class_names[label] for label in data.y] == [str(raw.target_names[label]) for label in raw.target]
+    assert [data.class_names[label] for label in data.y] == [
+        str(raw.target_names[label]) for label in raw.target
+    ]
     assert data.class_names == ("benign", "malignant")
     assert data.y.sum() == 212
     assert data.case_ids.tolist() == list(range(569))
     assert len(set(data.families)) == 10
     assert {data.families.count(family) for family in data.families} == {3}
     assert {n for n, f in zip(data.feature_names, data.families, strict=True) if f == "concave points"} == {
-        "mean concave points", "concave points error", "worst concave points"}  # fmt: skip
+        "mean concave points",
+        "concave points error",
+        "worst concave points",
+    }
 
 
 def test_the_digest_sees_every_part(data: Dataset) -> None:
     X, y, ids = data.X.copy(), data.y.copy(), data.case_ids.copy()
     X[3, 4] = np.nextafter(X[3, 4], 1)
     y[0], ids[0] = 1 - y[0], 1000
-    others = [replace(data, X=X), replace(data, y=y), replace(data, case_ids=ids),
-              replace(data, feature_names=("x", *data.feature_names[1:])), replace(data, class_names=("a", "b"))]  # fmt: skip
+    others = [
+        replace(data, X=X),
+        replace(data, y=y),
+        replace(data, case_ids=ids),
+        replace(data, feature_names=("x", *data.feature_names[1:])),
+        replace(data, class_names=("a", "b")),
+    ]
     assert len({data.digest, *(other.digest for other in others)}) == 6
     assert replace(data, X=np.asfortranarray(data.X)).digest == data.digest
 
@@ -89,7 +99,9 @@ def test_the_four_protocols_the_chapter_allows(data: Dataset, order: str, strati
     parts = split(data, order=order, stratify=stratify)
     sizes = [len(rows) for rows in (parts.train_rows, parts.val_rows, parts.test_rows)]
     assert sizes == [341, 114, 114]
-    assert np.array_equal(np.sort(np.concatenate([parts.train_rows, parts.val_rows, parts.test_rows])), np.arange(569))
+    assert np.array_equal(
+        np.sort(np.concatenate([parts.train_rows, parts.val_rows, parts.test_rows])), np.arange(569)
+    )
     share = [data.y[rows].mean() for rows in (parts.train_rows, parts.val_rows, parts.test_rows)]
     assert (np.ptp(share) < 0.01) == stratify
     assert parts.digest == split(data, order=order, stratify=stratify).digest
@@ -99,7 +111,9 @@ def test_the_four_protocols_the_chapter_allows(data: Dataset, order: str, strati
 def test_the_scaler_sees_train_rows_and_nothing_else(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     fit = StandardScaler.fit
-    monkeypatch.setattr(StandardScaler, "fit", lambda self, X, *rest: (seen.append(X.copy()), fit(self, X, *rest))[1])
+    monkeypatch.setattr(
+        StandardScaler, "fit", lambda self, X, *rest: (seen.append(X.copy()), fit(self, X, *rest))[1]
+    )
     parts = split(data)
     assert len(seen) == 1
     assert np.array_equal(seen[0], data.X[parts.train_rows])
@@ -144,12 +158,30 @@ def test_bad_splits_are_refused(data: Dataset) -> None:
 # Recipe
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("learning_rate", 0), ("learning_rate", -1), ("learning_rate", float("nan")), ("learning_rate", float("inf")),
-    ("learning_rate", "fast"), ("learning_rate", True), ("dropout", 1), ("dropout", -0.1), ("dropout", None),
-    ("epochs", 0), ("epochs", 1.5), ("epochs", True), ("batch_size", 0), ("hidden", ()), ("hidden", 16),
-    ("hidden", (16, 0)), ("optimizer", "rmsprop"), ("patience", 0), ("patience", 2.5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("learning_rate", 0),
+        ("learning_rate", -1),
+        ("learning_rate", float("nan")),
+        ("learning_rate", float("inf")),
+        ("learning_rate", "fast"),
+        ("learning_rate", True),
+        ("dropout", 1),
+        ("dropout", -0.1),
+        ("dropout", None),
+        ("epochs", 0),
+        ("epochs", 1.5),
+        ("epochs", True),
+        ("batch_size", 0),
+        ("hidden", ()),
+        ("hidden", 16),
+        ("hidden", (16, 0)),
+        ("optimizer", "rmsprop"),
+        ("patience", 0),
+        ("patience", 2.5),
+    ],
+)
 def test_a_bad_recipe_is_one_sentence(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"^{field} must .*, but got .*\\.$"):
         Recipe(**{field: value})
@@ -231,7 +263,8 @@ def test_known_wilson_intervals() -> None:
 
 @pytest.mark.parametrize("n", [2, 3, 10, 100])
 def test_a_seed_band_covers_what_it_says(n: int) -> None:
-    """Over 4,000 studies of n evenly spread seeds: the chance of a further one inside is the width of the band."""
+    """Over 4,000 studies of n evenly spread seeds: the chance of a further one inside is the width of the
+    band."""
     studies = generator(n, 0).uniform(size=(4000, n))
     for view in range(2):
         bands = [seed_bands(study)[view] for study in studies]
@@ -285,7 +318,9 @@ def test_cases_are_counted_over_seeds() -> None:
     assert table["always"].tolist() == [True, False, False, False]
     assert table["flips"].tolist() == [False, True, True, False]
     assert table["score_median"][0] == pytest.approx(expit(1))
-    assert table["self_consistency"].tolist() == pytest.approx([1, 1 / 3, 1 / 3, 1])  # 3 of 3 pairs agree, or 1 of 3
+    assert table["self_consistency"].tolist() == pytest.approx(
+        [1, 1 / 3, 1 / 3, 1]
+    )  # 3 of 3 pairs agree, or 1 of 3
     interval = binomtest(int(table["misses"][1]), 3).proportion_ci(method="wilson")
     assert (table["miss_low"][1], table["miss_high"][1]) == pytest.approx((interval.low, interval.high))
     assert table["extremes"].tolist() == ["c", "a", "b", "d"]
@@ -308,8 +343,17 @@ def test_a_rare_level_and_a_rare_gap_are_unusual_by_their_shares() -> None:
     number = np.where(np.arange(n) < 50, -1.0, 1.0) + 1e-6 * np.arange(n)  # else most rows were equal
     number[[10, 90]] = np.nan
     X = np.column_stack([text, number, np.zeros(n)])
-    table = Dataset("t", X, y, np.arange(n), ("form", "size", "same"), ("form", "size", "same"), ("B", "M"),
-                    {"form": ("round", "flat", "spiked")}, "median")  # fmt: skip
+    table = Dataset(
+        "t",
+        X,
+        y,
+        np.arange(n),
+        ("form", "size", "same"),
+        ("form", "size", "same"),
+        ("B", "M"),
+        {"form": ("round", "flat", "spiked")},
+        "median",
+    )
     parts = split(table)
     train = X[parts.train_rows]
     holds = {level: (train[:, 0] == code).mean() for code, level in enumerate(("round", "flat", "spiked"))}

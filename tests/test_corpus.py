@@ -1,4 +1,5 @@
-"""Bad input of every kind, through the real command line: one sentence, its exit code, and nothing else touched."""
+"""Bad input of every kind, through the real command line: one sentence, its exit code, and nothing else
+touched."""
 
 import csv
 import json
@@ -18,17 +19,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from experiments.cli import main
-from experiments.reading import DEFAULTS
 from handnet import Dataset, read_csv, read_table, sheets, split
 from handnet.data import Array
+from handnet.study.reading import DEFAULTS
 from handnet.tables import families
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, to the byte."""
     passing = (".lock", "-wal", "-shm")  # who writes, and what SQLite keeps beside an open database
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*")
-            if path.is_file() and not path.name.endswith(passing)}  # fmt: skip
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(passing)
+    }
 
 
 def events(home: Path) -> list[dict]:
@@ -51,7 +55,13 @@ def refused(capsys: pytest.CaptureFixture, says: list[str], *words: str, code: i
 def test_a_bad_table_is_refused(bad: Bad, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     path, home = tmp_path / "cells.csv", tmp_path / "mlruns"
     path.write_bytes(bad.content)
-    words = [f"DATA={path}", f"TARGET={bad.target}", f"POSITIVE={bad.positive}", f"ID={bad.id}", f"MLRUNS={home}"]
+    words = [
+        f"DATA={path}",
+        f"TARGET={bad.target}",
+        f"POSITIVE={bad.positive}",
+        f"ID={bad.id}",
+        f"MLRUNS={home}",
+    ]
     refused(capsys, [f"handnet: {path}: ", *bad.says], "study", *words, *bad.more)
     refused(capsys, [f"handnet: {path}: ", *bad.says], "study", "CHECK=1", *words, *bad.more)
     assert contents(tmp_path) == {"cells.csv": bad.content}
@@ -59,7 +69,9 @@ def test_a_bad_table_is_refused(bad: Bad, tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(("words", "says"), SETTINGS, ids=[words for words, _ in SETTINGS])
-def test_bad_words_are_refused(words: str, says: list[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_bad_words_are_refused(
+    words: str, says: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     refused(capsys, says, "study", f"MLRUNS={tmp_path / 'mlruns'}", *words.split())
     refused(capsys, says, "study", "CHECK=1", f"MLRUNS={tmp_path / 'mlruns'}", *words.split())
     assert not list(tmp_path.iterdir())
@@ -109,16 +121,27 @@ def test_what_is_no_fault_but_may_be_one_is_remarked(tmp_path: Path) -> None:
         line.replace(b",p\n", b",p%d\n" % n).replace(b",q\n", b",q%d\n" % n)
         for n, line in enumerate(numbered.splitlines(True))
     )
-    with pytest.warns(UserWarning, match="'number'; a column that names the cases or numbers them is to be left out"):
+    with pytest.warns(
+        UserWarning, match="'number'; a column that names the cases or numbers them is to be left out"
+    ):
         read_csv(placed(tmp_path, numbered), "y", "M", "who")
 
 
 def test_a_column_that_tells_the_classes_apart_is_named(tmp_path: Path) -> None:
-    rows = [f"{n},{n * 7919 % 101}.5,{n % 2 * 3},{'abcd'[n % 4]},{'' if n % 2 else n},{'MB'[n % 2]}" for n in range(40)]
+    rows = [
+        f"{n},{n * 7919 % 101}.5,{n % 2 * 3},{'abcd'[n % 4]},{'' if n % 2 else n},{'MB'[n % 2]}"
+        for n in range(40)
+    ]
     path = placed(tmp_path, lines("id,noise,number,text,gaps,y", *rows))
     found = split(read_table(path, "y", "M", "id", missing="median")).notes
-    assert found[-1].startswith("Tells the classes apart by itself in all 24 train rows: 'number', 'text', 'gaps';")
-    assert not [note for note in split(read_csv(placed(tmp_path, SOUND), "y", "M", "patient")).notes if "apart" in note]
+    assert found[-1].startswith(
+        "Tells the classes apart by itself in all 24 train rows: 'number', 'text', 'gaps';"
+    )
+    assert not [
+        note
+        for note in split(read_csv(placed(tmp_path, SOUND), "y", "M", "patient")).notes
+        if "apart" in note
+    ]
 
 
 @given(text=st.text(), cut=st.integers(1, 9), more=st.binary(max_size=3))
@@ -151,7 +174,10 @@ def test_what_is_written_is_read_back_to_the_bit(tmp_path: Path, X: Array, names
     labels = ["B", "M"] * 4 + ["B"]
     with (tmp_path / "x.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(
-            [["y", *names], *([label, *map(repr, row.tolist())] for label, row in zip(labels, X, strict=True))]
+            [
+                ["y", *names],
+                *([label, *map(repr, row.tolist())] for label, row in zip(labels, X, strict=True)),
+            ]
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -162,8 +188,17 @@ def test_what_is_written_is_read_back_to_the_bit(tmp_path: Path, X: Array, names
 
 def test_families_are_found_in_names(data: Dataset) -> None:
     assert families(data.feature_names) == data.families
-    assert families(["radius_mean", "radius_se", "concave points_worst"]) == ("radius", "radius", "concave points")
-    assert families(["radius1", "radius2", "texture1", "texture2"]) == ("radius", "radius", "texture", "texture")
+    assert families(["radius_mean", "radius_se", "concave points_worst"]) == (
+        "radius",
+        "radius",
+        "concave points",
+    )
+    assert families(["radius1", "radius2", "texture1", "texture2"]) == (
+        "radius",
+        "radius",
+        "texture",
+        "texture",
+    )
     assert families(["V1", "V2", "Amount"]) == ("V1", "V2", "Amount")  # a count of columns is no family
     assert families(["mean", "mean_", "age"]) == ("mean", "mean_", "age")
 
@@ -207,7 +242,12 @@ def test_a_study_of_a_file_is_the_study_of_its_content(
     path.write_text(moved.read_text().replace("17.99,", "18.99,", 1))
     refused(capsys, ["the table has changed", data.digest[:12]], "report", f"MLRUNS={home}", name)
     refused(
-        capsys, ["built-in table wisconsin"], "report", f"MLRUNS={finished}", f"NAME={other['study']}", f"DATA={path}"
+        capsys,
+        ["built-in table wisconsin"],
+        "report",
+        f"MLRUNS={finished}",
+        f"NAME={other['study']}",
+        f"DATA={path}",
     )
     assert contents(home / "artifacts") == before
     assert main(["study", f"MLRUNS={home}", *words[1:], f"DATA={moved}"]) == 0
@@ -219,7 +259,11 @@ def test_names_of_columns_labels_and_cases_are_data(tmp_path: Path) -> None:
     path = tmp_path / "hostile.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = [
-            [f"{HOSTILE[n % 5]}{n}", *((n * k * 7919) % 101 + (n % 2) * 9 for k in range(1, 6)), HOSTILE[n % 2]]
+            [
+                f"{HOSTILE[n % 5]}{n}",
+                *((n * k * 7919) % 101 + (n % 2) * 9 for k in range(1, 6)),
+                HOSTILE[n % 2],
+            ]
             for n in range(60)
         ]
         csv.writer(file).writerows([["id", *HOSTILE, HOSTILE[2] + "y"], *rows])
@@ -251,21 +295,34 @@ def study_name(home: Path) -> str:
 
 
 @pytest.mark.parametrize("ill", FOLDERS, ids=lambda ill: ill.what)
-def test_an_ill_folder_is_refused_and_left_as_it_is(ill: Ill, copy: Path, capsys: pytest.CaptureFixture) -> None:
+def test_an_ill_folder_is_refused_and_left_as_it_is(
+    ill: Ill, copy: Path, capsys: pytest.CaptureFixture
+) -> None:
     verb, *words = ill.verb.split()
     if verb in ("report", "case") and not any(word.startswith("NAME=") for word in words):
         words.append(f"NAME={study_name(copy)}")
     for path in copy.glob(ill.pattern):
         harm(path, ill.do)
     before = contents(copy)
-    refused(capsys, list(ill.says), verb, f"MLRUNS={copy}", *words, *(TINY if verb == "study" else ()), code=ill.code)
+    refused(
+        capsys,
+        list(ill.says),
+        verb,
+        f"MLRUNS={copy}",
+        *words,
+        *(TINY if verb == "study" else ()),
+        code=ill.code,
+    )
     assert contents(copy) == before
 
 
 def test_a_batch_larger_than_the_train_rows_is_told(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     words = ["study", "CHECK=1", f"DATA={placed(tmp_path, SOUND)}", "TARGET=y", "POSITIVE=M", "ID=patient"]
     assert main([*words, "TRIALS=1", "SPLITS=0", "CONFIRM=2"]) == 0
-    assert "network.batch_size is 32 and there are 24 train rows, so an epoch is one step." in capsys.readouterr().out
+    assert (
+        "network.batch_size is 32 and there are 24 train rows, so an epoch is one step."
+        in capsys.readouterr().out
+    )
     assert main([*words, "TRIALS=1", "SPLITS=0", "CONFIRM=2", "network.batch_size=24"]) == 0
     assert "batch_size" not in capsys.readouterr().out
 
@@ -275,7 +332,9 @@ def test_a_port_in_use_is_refused(finished: Path, capsys: pytest.CaptureFixture)
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        refused(capsys, [f"port {port} is in use", f"PORT={port + 1}"], "ui", f"MLRUNS={finished}", f"PORT={port}")
+        refused(
+            capsys, [f"port {port} is in use", f"PORT={port + 1}"], "ui", f"MLRUNS={finished}", f"PORT={port}"
+        )
 
 
 def test_a_name_or_a_server_that_is_none_is_refused_by_a_check_too(

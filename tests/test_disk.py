@@ -1,4 +1,5 @@
-"""A disk that is full, read-only or damaged, and copies of what is on it: what was finished stays readable."""
+"""A disk that is full, read-only or damaged, and copies of what is on it: what was finished stays
+readable."""
 
 import fcntl
 import os
@@ -42,7 +43,9 @@ def grown(begun: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sound(home: Path) -> bool:
-    return all(query(home / name, "PRAGMA integrity_check") == [("ok",)] for name in ("mlflow.db", "optuna.db"))
+    return all(
+        query(home / name, "PRAGMA integrity_check") == [("ok",)] for name in ("mlflow.db", "optuna.db")
+    )
 
 
 @contextmanager
@@ -186,13 +189,17 @@ def test_a_backup_is_whole_while_a_study_writes(
     capsys.readouterr()
     for number in range(copies) if LONG else [copies // 2]:  # each goes on to the same end
         copy = Path(f"{to}{number}")
-        assert main(["report", f"MLRUNS={copy}", f"NAME={name}"]) in (0, 75)  # 75: caught between two confirmations
+        assert main(["report", f"MLRUNS={copy}", f"NAME={name}"]) in (
+            0,
+            75,
+        )  # 75: caught between two confirmations
         assert main(["study", f"MLRUNS={copy}", *GROWN]) == 0
         assert digest(copy) == digest(home) == digest(grown)
 
 
 def test_a_moved_folder_is_read_and_written_where_it_lies(grown: Path, begun: Path) -> None:
-    """`grown` went on in a folder it was not begun in, under a name with everything an address may mistake."""
+    """`grown` went on in a folder it was not begun in, under a name with everything an address may
+    mistake."""
     places = query(
         grown / "mlflow.db", "SELECT artifact_uri FROM runs UNION SELECT artifact_location FROM logged_models"
     )
@@ -217,15 +224,23 @@ def test_lost_results_are_made_again(grown: Path, tmp_path: Path) -> None:
 
 def cold(*words: str, **changes: str) -> subprocess.CompletedProcess:
     kept = {
-        name: value for name, value in os.environ.items() if name not in ("HOME", "LANG") and not name.startswith("LC_")
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("HOME", "LANG") and not name.startswith("LC_")
     }
     return subprocess.run(
-        [sys.executable, "-m", "experiments", *words], cwd=ROOT, env=kept | changes, capture_output=True, check=False
+        [sys.executable, "-m", "experiments", *words],
+        cwd=ROOT,
+        env=kept | changes,
+        capture_output=True,
+        check=False,
     )
 
 
 def test_without_a_home_or_a_locale_a_report_is_made(grown: Path) -> None:
-    found = cold("report", f"MLRUNS={grown}", f"NAME={study_name(grown)}", LC_ALL="C", PYTHONIOENCODING="ascii")
+    found = cold(
+        "report", f"MLRUNS={grown}", f"NAME={study_name(grown)}", LC_ALL="C", PYTHONIOENCODING="ascii"
+    )
     assert (found.returncode, found.stderr) == (0, b"")
     assert b"another seed" in found.stdout
 
@@ -242,7 +257,9 @@ def test_a_locale_that_cannot_name_the_folder_is_refused(grown: Path) -> None:
 )
 def test_nobody_listens(shell: str, codes: tuple[int, ...], grown: Path) -> None:
     line = f'"$0" -m experiments report "MLRUNS={grown}" NAME={study_name(grown)} {shell}'
-    found = subprocess.run(["bash", "-c", line, sys.executable], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["bash", "-c", line, sys.executable], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert found.returncode in codes
     assert "Traceback" not in found.stderr
     assert "Exception ignored" not in found.stderr
@@ -264,7 +281,14 @@ def test_a_table_that_cannot_be_divided_anew_is_refused_before_the_opening(
     (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
     data = read_csv(tmp_path / "t.csv", "y", "M")
     sound = next(seed for seed in range(50) if divides(data, seed))  # the study's own split is no trouble
-    table = [f"DATA={tmp_path / 't.csv'}", "TARGET=y", "POSITIVE=M", "STRATIFY=0", "SPLITS=40", f"SPLIT_SEED={sound}"]
+    table = [
+        f"DATA={tmp_path / 't.csv'}",
+        "TARGET=y",
+        "POSITIVE=M",
+        "STRATIFY=0",
+        "SPLITS=40",
+        f"SPLIT_SEED={sound}",
+    ]
     few = ["TRIALS=1", "SEEDS=2", "CONFIRM=2", "space.epochs.high=12", "OPEN=1"]
     assert main(["study", f"MLRUNS={tmp_path / 'm'}", *few, *table]) == 2
     said = capsys.readouterr().err
@@ -275,14 +299,21 @@ def test_a_table_that_cannot_be_divided_anew_is_refused_before_the_opening(
 
 def test_a_value_no_network_stays_finite_on_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     rows = [
-        f"{place},{'1e30' if place == 17 else place % 5 * 1e-10:},{'M' if place % 3 else 'B'}" for place in range(90)
+        f"{place},{'1e30' if place == 17 else place % 5 * 1e-10:},{'M' if place % 3 else 'B'}"
+        for place in range(90)
     ]
     (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
     few = ["TRIALS=1", "SEEDS=2", "CONFIRM=2", "space.epochs.high=12", "SPLITS=0", "OPEN=1"]
     codes = set()
     for split_seed in range(1, 6):  # in train rows it is a large spread, in the others a distance
         home = tmp_path / str(split_seed)
-        words = [f"MLRUNS={home}", f"DATA={tmp_path / 't.csv'}", "TARGET=y", "POSITIVE=M", f"SPLIT_SEED={split_seed}"]
+        words = [
+            f"MLRUNS={home}",
+            f"DATA={tmp_path / 't.csv'}",
+            "TARGET=y",
+            "POSITIVE=M",
+            f"SPLIT_SEED={split_seed}",
+        ]
         codes.add(code := main(["study", *words, *few]))
         said = capsys.readouterr().err
         assert code == 0 or ("case 17 lies" in said and "in 'b'; look at that value" in said)
@@ -295,15 +326,27 @@ def test_another_process_writes(begun: Path, capsys: pytest.CaptureFixture) -> N
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         before = contents(begun)
         for verb in (["study", *GROWN], ["clean"]):
-            refused(capsys, ["another study is writing", "wait for it or stop it"], *verb, f"MLRUNS={begun}", code=75)
+            refused(
+                capsys,
+                ["another study is writing", "wait for it or stop it"],
+                *verb,
+                f"MLRUNS={begun}",
+                code=75,
+            )
         assert contents(begun) == before
 
 
-@pytest.mark.parametrize(("words", "says"), [
-    (["study", "TRAILS=3"], "did you mean TRIALS"), (["study", "DATA=none.csv", "TARGET=y", "POSITIVE=M"], "none.csv: the table cannot be read"),
-    (["study", "SETTINGS=none.toml"], "does not exist"), (["report", "MLRUNS=/proc/none"], "there is no study"),
-    (["case", "MLRUNS=/proc/none"], "make case wants the id"), (["sudy"], "invalid choice: 'sudy'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["study", "TRAILS=3"], "did you mean TRIALS"),
+        (["study", "DATA=none.csv", "TARGET=y", "POSITIVE=M"], "none.csv: the table cannot be read"),
+        (["study", "SETTINGS=none.toml"], "does not exist"),
+        (["report", "MLRUNS=/proc/none"], "there is no study"),
+        (["case", "MLRUNS=/proc/none"], "make case wants the id"),
+        (["sudy"], "invalid choice: 'sudy'"),
+    ],
+)
 def test_a_cold_start_says_one_sentence(words: list[str], says: str) -> None:
     found = cold(*words)
     assert (found.returncode, found.stdout) == (2, b"")

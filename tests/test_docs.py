@@ -1,5 +1,6 @@
-"""The README and the docs: their links and file names lead somewhere, and the chapter's nicknames stay in their pages. In make
-torture every command is run, as the Makefile would run it, only smaller, and so is every Python block."""
+"""The README and the docs: their links and file names lead somewhere, and the chapter's nicknames stay in
+their pages. In make torture every command is run, as the Makefile would run it, only smaller, and so is every
+Python block."""
 
 import os
 import re
@@ -17,8 +18,16 @@ LONG = pytest.mark.skipif(os.environ.get("HANDNET_LONG") != "1", reason="minutes
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md")])
 FILES = (".py", ".md", ".toml", ".csv", ".j2")  # how the name of a file of ours ends
-TOLD_IN_NICKNAMES = ("walk", "lesson", "claims", "glossary")  # pages, files and folders that quote the chapter
-FEWER = {"study": "TRIALS=4 CONFIRM=2 SPLITS=2", "simulate": "STUDIES=20"}  # counts, which leave a study its name
+TOLD_IN_NICKNAMES = (
+    "walk",
+    "lesson",
+    "claims",
+    "glossary",
+)  # pages, files and folders that quote the chapter
+FEWER = {
+    "study": "TRIALS=4 CONFIRM=2 SPLITS=2",
+    "simulate": "STUDIES=20",
+}  # counts, which leave a study its name
 ELSEWHERE = (
     "test",
     "ui",
@@ -76,7 +85,8 @@ def test_every_page_is_linked_from_the_readme() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_file_and_test_named_is_there(page: Path) -> None:
-    """What is made by commands lies in mlruns/; names of metrics have a slash too, and no folder of ours before it."""
+    """What is made by commands lies in mlruns/; names of metrics have a slash too, and no folder of ours
+    before it."""
     for path, _, test in re.findall(r"`([\w.-]+(?:/[\w.-]+)+/?)(::(\w+))?`", prose(page)):
         top = path.split("/")[0]
         if top != "mlruns" and ((ROOT / top).is_dir() or path.endswith(FILES)):
@@ -88,7 +98,9 @@ def test_every_file_and_test_named_is_there(page: Path) -> None:
 def test_the_layout_has_a_line_for_every_file(package: str) -> None:
     listed = re.search(rf"^{package}/ .*\n((?:  .*\n)+)", (DOCS / "design.md").read_text(), re.MULTILINE)[1]
     there = {f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / package).iterdir()}
-    assert set(re.findall(r"^  (\S+)", listed, re.MULTILINE)) == {one for one in there if not one.startswith("__")}
+    assert set(re.findall(r"^  (\S+)", listed, re.MULTILINE)) == {
+        one for one in there if not one.startswith("__")
+    }
 
 
 def nicknames() -> dict[str, str]:
@@ -100,8 +112,12 @@ def nicknames() -> dict[str, str]:
 def test_nicknames_stay_where_the_chapter_is_quoted() -> None:
     words = "|".join(map(re.escape, nicknames()))
     assert len(nicknames()) > 20
-    sources = [path for folder in ("handnet", "experiments") for path in (ROOT / folder).rglob("*")
-               if path.suffix in FILES]  # fmt: skip
+    sources = [
+        path
+        for folder in ("handnet", "experiments")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in FILES
+    ]
     for path in [*PAGES, *sources]:
         if not any(told in str(path.relative_to(ROOT)) for told in TOLD_IN_NICKNAMES):
             found = re.search(rf"\b({words})s?\b", path.read_text(), re.IGNORECASE)
@@ -109,7 +125,9 @@ def test_nicknames_stay_where_the_chapter_is_quoted() -> None:
 
 
 def test_the_fields_words_are_the_codes() -> None:
-    code = " ".join(path.read_text() for folder in ("handnet", "experiments") for path in (ROOT / folder).rglob("*.py"))
+    code = " ".join(
+        path.read_text() for folder in ("handnet", "experiments") for path in (ROOT / folder).rglob("*.py")
+    )
     assert [word for word in nicknames().values() if not re.search(rf"\b{word}\b", code, re.IGNORECASE)] == []
 
 
@@ -119,7 +137,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("reader")
     own_table(place / "my.csv")
     (place / "experiments").mkdir()
-    shutil.copy(ROOT / "experiments" / "study.toml", place / "experiments")
+    shutil.copy(ROOT / "handnet" / "study" / "default.toml", place / "experiments")
     typed(place, "make study")
     return place
 
@@ -128,7 +146,12 @@ def typed(folder: Path, script: str) -> None:
     """Runs commands with the code of the checkout in the reader's folder."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHON": sys.executable}
     done = subprocess.run(
-        ["bash", "-c", MAKE + script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        ["bash", "-c", MAKE + script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, (script, done.stdout, done.stderr)
 
@@ -154,6 +177,8 @@ def own_table(path: Path) -> None:
     """The built-in table as a file a reader might have."""
     data = handnet.wisconsin()
     names = ["patient", "diagnosis", *data.feature_names]
-    rows = [",".join([f"p{place:04d}", "BM"[label], *map(repr, row)])
-            for place, (row, label) in enumerate(zip(data.X.tolist(), data.y, strict=True))]  # fmt: skip
+    rows = [
+        ",".join([f"p{place:04d}", "BM"[label], *map(repr, row)])
+        for place, (row, label) in enumerate(zip(data.X.tolist(), data.y, strict=True))
+    ]
     path.write_text("\n".join([",".join(names), *rows]) + "\n")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from experiments.cli import HELP
-from experiments.reading import known_keys
 from experiments.verbs import SHORT
+from handnet.study.reading import known_keys
 
 ROOT = Path(__file__).parent.parent
 DOCS = "".join(page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -66,7 +66,9 @@ def test_what_make_is_given_reaches_the_command_whole() -> None:
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", LIBRARY, re.DOTALL))
 def test_python_of_the_library_page_runs_and_prints_a_line_of_the_form_shown(block: str) -> None:
-    printed = subprocess.run([sys.executable, "-c", block], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", block], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     promised = re.search(r"^print.*#\s*(.*)$", block, re.MULTILINE)[1]
     # The digits are the machine's own; the form is ours.
     assert re.sub(r"\d", "0", printed.strip()) == re.sub(r"\d", "0", promised)
@@ -96,16 +98,31 @@ def test_every_dependency_names_a_file_that_uses_it() -> None:
     ):
         for file in re.findall(r"(?:handnet|experiments|tests)/[\w/]+\.py", files):
             text = (ROOT / file).read_text()
-            module = {"scikit-learn": "sklearn", "pyarrow": "to_parquet", "markdown-it-py": "markdown_it",
-                      "pip-audit": "pip_audit"}.get(name, name)  # fmt: skip
+            module = {
+                "scikit-learn": "sklearn",
+                "pyarrow": "to_parquet",
+                "markdown-it-py": "markdown_it",
+                "pip-audit": "pip_audit",
+            }.get(name, name)
             assert module in text, f"{file} does not use {name}"
 
 
 def test_an_audit_that_could_not_ask_does_not_pass() -> None:
     pytest.importorskip("pip_audit", reason="not in this environment; make setup installs it")
-    nowhere = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}
-    asked = subprocess.run([sys.executable, "-m", "experiments", "audit"], cwd=ROOT, env=os.environ | nowhere, capture_output=True,
-                           text=True, check=False)  # fmt: skip
+    nowhere = {
+        "https_proxy": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "",
+        "no_proxy": "",
+    }
+    asked = subprocess.run(
+        [sys.executable, "-m", "experiments", "audit"],
+        cwd=ROOT,
+        env=os.environ | nowhere,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert asked.returncode == 75
     assert "requirements.lock could NOT be audited" in asked.stderr
     assert asked.stderr.count("\n") == 1
@@ -121,7 +138,7 @@ def test_the_wheel_ships_the_core_and_nothing_else(tmp_path: Path) -> None:
     )
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert "handnet/reference/fit.py" in names
+    assert "handnet/mlp/fit.py" in names
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"handnet"}
     code = "import handnet; p = handnet.split(handnet.wisconsin()); print(handnet.__file__, p.train.X.shape)"
     out = subprocess.run(
@@ -138,5 +155,5 @@ def test_the_wheel_ships_the_core_and_nothing_else(tmp_path: Path) -> None:
 
 def test_options_and_settings_are_all_explained() -> None:
     assert set(HELP) == set(SHORT)
-    toml = (ROOT / "experiments" / "study.toml").read_text()
+    toml = (ROOT / "handnet" / "study" / "default.toml").read_text()
     assert all(key.split(".")[-1] in toml for key in known_keys())

@@ -10,12 +10,26 @@ from types import SimpleNamespace
 import pytest
 from canonical import report
 
-from handnet import keras_backend, load_backend
+from handnet import load_backend
+from handnet.mlp import keras as keras_backend
 
 
 def study(home: Path, backend: str) -> dict:
-    words = ["TRIALS=4", "DESIGN=sobol", "SEEDS=3", "CONFIRM=4", "DTYPE=float64", "DEVICE=cpu", "space.learning_rate.high=0.01",
-             "space.epochs.high=40", "OPEN=1", "SPLITS=2", "rehearsal.seeds=2", "rehearsal.levels=2", f"BACKEND={backend}"]  # fmt: skip
+    words = [
+        "TRIALS=4",
+        "DESIGN=sobol",
+        "SEEDS=3",
+        "CONFIRM=4",
+        "DTYPE=float64",
+        "DEVICE=cpu",
+        "space.learning_rate.high=0.01",
+        "space.epochs.high=40",
+        "OPEN=1",
+        "SPLITS=2",
+        "rehearsal.seeds=2",
+        "rehearsal.levels=2",
+        f"BACKEND={backend}",
+    ]
     command = [sys.executable, "-m", "experiments", "study", "--mlruns", str(home), *words]
     run = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
@@ -40,7 +54,11 @@ def test_a_study_gives_the_same_report_with_either_backend(tmp_path: Path) -> No
     assert len(ours["bands"]) == len(theirs["bands"])
     for one, other in zip(ours["bands"], theirs["bands"], strict=True):
         assert (one["role"], one["part"], one["score"], one["kind"]) == (
-            other["role"], other["part"], other["score"], other["kind"])  # fmt: skip
+            other["role"],
+            other["part"],
+            other["score"],
+            other["kind"],
+        )
         assert (one["low"], one["high"]) == pytest.approx((other["low"], other["high"]), rel=1e-6, abs=1e-9)
     assert ours["statements"] == theirs["statements"]
     assert len(list((tmp_path / "keras").rglob("seed_*.keras"))) == 1
@@ -52,9 +70,14 @@ TESTS = Path(__file__).parent
 
 
 @pytest.mark.parametrize("package", ["keras", "tensorflow"])
-def test_what_is_not_installed_is_named_with_the_way_to_it(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_installed_is_named_with_the_way_to_it(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("handnet.keras_backend.find_spec", lambda name: None if name == package else object())
-    sentence = f"the keras backend on tensorflow needs the package {package}, which is not here; make setup installs it"
+    sentence = (
+        f"the keras backend on tensorflow needs the package {package}, which is not here; make setup"
+        " installs it"
+    )
     with pytest.raises(ValueError, match=sentence):
         load_backend("keras", engine="tensorflow")
 
@@ -62,14 +85,23 @@ def test_what_is_not_installed_is_named_with_the_way_to_it(package: str, monkeyp
 def test_a_gpu_that_is_not_there_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     if find_spec("tensorflow") is None:
         pytest.skip("tensorflow is not installed")
-    command = [sys.executable, "-m", "experiments", "study", "--mlruns", str(tmp_path), "BACKEND=keras", "DEVICE=gpu"]
+    command = [
+        sys.executable,
+        "-m",
+        "experiments",
+        "study",
+        "--mlruns",
+        str(tmp_path),
+        "BACKEND=keras",
+        "DEVICE=gpu",
+    ]
     env = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
     run = subprocess.run(command, cwd=TESTS.parent, env=env, capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert run.stdout == ""
     assert run.stderr.splitlines() == [
-        "handnet: device='gpu' was asked for, but tensorflow finds no GPU on this machine; make setup DEVICE=gpu installs "
-        "what an NVIDIA GPU needs, device='auto' takes what there is."
+        "handnet: device='gpu' was asked for, but tensorflow finds no GPU on this machine; make setup"
+        " DEVICE=gpu installs what an NVIDIA GPU needs, device='auto' takes what there is."
     ]
     assert list(tmp_path.iterdir()) == []
 
@@ -115,7 +147,9 @@ def test_a_gpu_of_tensorflow_is_shared_and_exact_before_anything_starts_it(asked
 
 def test_a_gpu_that_tensorflow_has_taken_already_is_refused_in_a_sentence(plant) -> None:
     plant(Stub(["one"], started=True))
-    with pytest.raises(ValueError, match="but TensorFlow has started in this process already; load the backend first"):
+    with pytest.raises(
+        ValueError, match="but TensorFlow has started in this process already; load the backend first"
+    ):
         keras_backend._device("gpu", "tensorflow")
     assert keras_backend._device("cpu", "tensorflow") == "cpu"
 
@@ -161,7 +195,11 @@ def lock_of(venv: Path, *words: str) -> str:
 def test_an_environment_for_a_gpu_stays_one(tmp_path: Path) -> None:
     """Also when the lock has changed since: its mark names the lock it came from."""
     assert lock_of(tmp_path, "setup") == lock_of(tmp_path, "study", "DEVICE=gpu") == "requirements.lock"
-    assert lock_of(tmp_path, "setup", "DEVICE=auto") == lock_of(tmp_path, "setup", "DEVICE=cpu") == "requirements.lock"
+    assert (
+        lock_of(tmp_path, "setup", "DEVICE=auto")
+        == lock_of(tmp_path, "setup", "DEVICE=cpu")
+        == "requirements.lock"
+    )
     assert lock_of(tmp_path, "setup", "DEVICE=gpu") == "requirements-gpu.lock"
     (tmp_path / ".ready-cpu-1").touch()
     assert lock_of(tmp_path, "setup") == "requirements.lock"

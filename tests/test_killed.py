@@ -1,4 +1,5 @@
-"""The short form of `make torture`: the real command line, killed and stopped and started twice and read, against real stores."""
+"""The short form of `make torture`: the real command line, killed and stopped and started twice and read,
+against real stores."""
 
 import subprocess
 import sys

@@ -1,6 +1,7 @@
 """The house rules that a reader would otherwise have to check by eye."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +11,28 @@ import pytest
 import handnet
 
 ROOT = Path(__file__).parent.parent
-CORE = "recipe data encode sheets tables splits backend draws history reference kernels compiled_backend keras_backend replicas grade bands shapley cases classifier".split()
-HARNESS = "milestones settings reading walk interrupt stores workers summary views tracking served_model search sealed confirm rehearsal reasons comparisons analysis report records claims published screen lesson publishing identity estimate study pages audit peers benchmark verbs cli __main__".split()
+CORE = """
+    data encode sheets tables splits contract draws
+    mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled mlp.keras mlp.replicas
+    scores bands explain estimator
+""".split()
+HARNESS = """
+    study.milestones study.settings study.reading study.interrupt study.store study.units study.summary study.views
+    study.tracker study.served_model study.search study.sealed study.confirm study.resplit study.reasons
+    study.comparisons study.analysis
+    report.words report.series report.tables report.verdict report.cases report.figures report.facts
+    report.pages
+    study.records study.screen study.publish study.identity study.estimate study.study study.ui
+""".split()
+EXPERIMENTS = "walk claims pages screen published audit peers benchmark verbs cli __main__".split()
+ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
 HOME = {
-    "optuna": {"search.py"},
-    # tracking.py writes the store, publishing.py the copy on a server; the others run in processes of their own: what a
-    # model logged to MLflow runs when loaded, and what make ui runs.
-    "mlflow": {"tracking.py", "publishing.py", "served_model.py", "pages.py"},
-    "matplotlib": {"figures.py"},
-    "jinja2": {"render.py"},
+    "optuna": {"study/search.py"},
+    # tracker.py writes the store, publish.py the copy on a server; the others run in processes of their own:
+    # what a model logged to MLflow runs when loaded, and what make ui runs.
+    "mlflow": {"study/tracker.py", "study/publish.py", "study/served_model.py", "study/ui.py"},
+    "matplotlib": {"report/figures.py"},
+    "jinja2": {"report/pages.py"},
 }
 SOURCES = sorted(p for folder in ("handnet", "experiments") for p in (ROOT / folder).rglob("*.py"))
 
@@ -33,27 +47,35 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-def room(path: Path) -> str:
-    return path.relative_to(ROOT).parts[1].removesuffix(".py")
+def place(name: str) -> int | None:
+    """The place of a module, or of a name in one, in the order; None when it stands outside of it."""
+    found = [at for at, above in enumerate(ORDER) if name == above or name.startswith(f"{above}.")]
+    return found[0] if found else None
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_file_imports_only_what_stands_above_it(path: Path) -> None:
-    package = path.relative_to(ROOT).parts[0]
-    order = CORE if package == "handnet" else HARNESS
-    if room(path) == "__init__":
+    package, *_ = path.relative_to(ROOT).parts
+    own = place(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    if own is None:
+        assert path.name == "__init__.py", f"{path.name} has no place in the order"
         return
-    assert room(path) in order, f"{path.name} has no place in the order of {package}/"
+    core = ORDER[own].removeprefix("handnet.") in CORE
     for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "experiments":
-            assert package == "experiments", f"{path} imports the harness into the core"
-        if parts[0] == package and len(parts) > 1 and parts[1] in order:
-            assert order.index(parts[1]) <= order.index(room(path)), f"{path} imports {name}, which stands below it"
-        if parts[0] in HOME and package == "experiments":
-            assert path.name in HOME[parts[0]], f"{path} imports {parts[0]}"
-        if package == "handnet":
-            assert parts[0] not in {"mlflow", "optuna", "matplotlib", "jinja2"}
+        root, at = name.split(".")[0], place(name)
+        assert root != "experiments" or package == "experiments", f"{path} imports an experiment"
+        assert at is None or at <= own, f"{path} imports {name}, which stands below it"
+        if root in HOME:
+            assert str(path.relative_to(ROOT / package)) in HOME[root], f"{path} imports {root}"
+        if core:
+            assert root not in {"optuna", "mlflow", "matplotlib", "jinja2", "time", "datetime"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_experiments_use_public_names_only(path: Path) -> None:
+    if path.is_relative_to(ROOT / "experiments"):
+        private = [name for name in imports(path) if re.search(r"^handnet.*\._[a-z]", name)]
+        assert not private
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -61,12 +83,17 @@ def test_randomness_lives_in_one_file(path: Path) -> None:
     text = path.read_text()
     if path.name != "draws.py":
         assert "np.random" not in text
-        assert not any(name.split(".")[0] == "random" or name.startswith("numpy.random") for name in imports(path))
+        assert not any(
+            name.split(".")[0] == "random" or name.startswith("numpy.random") for name in imports(path)
+        )
 
 
 def test_what_is_compiled_stands_in_one_file() -> None:
-    """Kept code is made anew when the file of its function changes, and not when a file changes that it calls into."""
-    compiled = [path for path in SOURCES if any(name.split(".")[0] in {"numba", "llvmlite"} for name in imports(path))]
+    """Kept code is made anew when the file of its function changes, and not when a file changes that it calls
+    into."""
+    compiled = [
+        path for path in SOURCES if any(name.split(".")[0] in {"numba", "llvmlite"} for name in imports(path))
+    ]
     assert [path.name for path in compiled] == ["kernels.py"]
     assert {name for name in imports(compiled[0]) if name.startswith("handnet")} == {
         "handnet.data",
@@ -89,10 +116,24 @@ LOADERS = {
     "code",
     "ctypes",
 }
-UNSAFE = {"eval", "load_model", "read_pickle", "to_pickle", "unsafe_load", "full_load",
-          "enable_unsafe_deserialization"}  # fmt: skip
-GUARDED = {"np.load": ("allow_pickle", "False"), "numpy.load": ("allow_pickle", "False"), "yaml.load": None, "torch.load": None,
-           "np.fromfile": None, "os.system": None, "os.popen": None}  # fmt: skip
+UNSAFE = {
+    "eval",
+    "load_model",
+    "read_pickle",
+    "to_pickle",
+    "unsafe_load",
+    "full_load",
+    "enable_unsafe_deserialization",
+}
+GUARDED = {
+    "np.load": ("allow_pickle", "False"),
+    "numpy.load": ("allow_pickle", "False"),
+    "yaml.load": None,
+    "torch.load": None,
+    "np.fromfile": None,
+    "os.system": None,
+    "os.popen": None,
+}
 
 
 def unsafe(source: str) -> list[str]:
@@ -105,7 +146,10 @@ def unsafe(source: str) -> list[str]:
             found += [str(node.module)] if (node.module or "").split(".")[0] in LOADERS else []
             found += [one.name for one in node.names if one.name in UNSAFE]
         elif isinstance(node, ast.Call):
-            name, keywords = ast.unparse(node.func), {key.arg: ast.unparse(key.value) for key in node.keywords}
+            name, keywords = (
+                ast.unparse(node.func),
+                {key.arg: ast.unparse(key.value) for key in node.keywords},
+            )
             bad = name.rpartition(".")[2] in UNSAFE or name.removeprefix("builtins.") in {
                 "exec",
                 "compile",
@@ -114,7 +158,12 @@ def unsafe(source: str) -> list[str]:
             if name in GUARDED:
                 guard = GUARDED[name]
                 bad = guard is None or keywords.get(guard[0]) != guard[1]
-            safe = {"allow_pickle": "False", "safe_mode": "True", "shell": "False", "trust_remote_code": "False"}
+            safe = {
+                "allow_pickle": "False",
+                "safe_mode": "True",
+                "shell": "False",
+                "trust_remote_code": "False",
+            }
             bad |= any(keywords.get(key, value) != value for key, value in safe.items())
             found += [name] if bad else []
     return found
@@ -125,22 +174,57 @@ def test_no_loader_that_runs_what_it_reads(path: Path) -> None:
     assert unsafe(path.read_text()) == []
 
 
-@pytest.mark.parametrize("line", [
-    "import pickle", "from joblib import load", "import dill as d", "import marshal", "import shelve", "from cloudpickle import loads",
-    "np.load(f)", "np.load(f, allow_pickle=True)", "numpy.load(f, mmap_mode='r')", "np.lib.format.read_array(f, allow_pickle=True)",
-    "keras.saving.load_model(p)", "mlflow.pyfunc.load_model(u)", "torch.load(p)", "yaml.load(t, L)", "yaml.unsafe_load(t)", "eval(t)", "exec(t)",
-    "pd.read_pickle(p)", "frame.to_pickle(p)", "compile(t, 'f', 'exec')", "from pandas import read_pickle", "subprocess.run(t, shell=True)",
-    "keras.saving.deserialize_keras_object(c, safe_mode=False)", "os.system(t)",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pickle",
+        "from joblib import load",
+        "import dill as d",
+        "import marshal",
+        "import shelve",
+        "from cloudpickle import loads",
+        "np.load(f)",
+        "np.load(f, allow_pickle=True)",
+        "numpy.load(f, mmap_mode='r')",
+        "np.lib.format.read_array(f, allow_pickle=True)",
+        "keras.saving.load_model(p)",
+        "mlflow.pyfunc.load_model(u)",
+        "torch.load(p)",
+        "yaml.load(t, L)",
+        "yaml.unsafe_load(t)",
+        "eval(t)",
+        "exec(t)",
+        "pd.read_pickle(p)",
+        "frame.to_pickle(p)",
+        "compile(t, 'f', 'exec')",
+        "from pandas import read_pickle",
+        "subprocess.run(t, shell=True)",
+        "keras.saving.deserialize_keras_object(c, safe_mode=False)",
+        "os.system(t)",
+    ],
+)
 def test_the_search_for_unsafe_loaders_finds_them(line: str) -> None:
     assert unsafe(line)
-    assert not unsafe("np.load(f, allow_pickle=False); re.compile(t); json.loads(t); backend.load(x); model.compile")
+    assert not unsafe(
+        "np.load(f, allow_pickle=False); re.compile(t); json.loads(t); backend.load(x); model.compile"
+    )
 
 
 def test_importing_handnet_imports_nothing_heavy() -> None:
     code = "import sys, handnet; print(*sorted({m.split('.')[0] for m in sys.modules}))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True).stdout
-    assert not set(loaded.split()) & {"numpy", "scipy", "sklearn", "pandas", "mlflow", "optuna", "tensorflow", "keras"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout
+    assert not set(loaded.split()) & {
+        "numpy",
+        "scipy",
+        "sklearn",
+        "pandas",
+        "mlflow",
+        "optuna",
+        "tensorflow",
+        "keras",
+    }
 
 
 def test_public_names_are_there_and_no_others() -> None:

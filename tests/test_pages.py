@@ -1,4 +1,5 @@
-"""The report's pages and the command line: what a person meets, and what a hostile name or a slip of the finger meets."""
+"""The report's pages and the command line: what a person meets, and what a hostile name or a slip of the
+finger meets."""
 
 import json
 import re
@@ -16,13 +17,14 @@ from markdown_it import MarkdownIt
 
 from experiments import verbs
 from experiments.cli import main
-from experiments.interrupt import Stopped
-from experiments.reading import known_keys
-from experiments.report import figures, render
-from experiments.report.words import UNSEEN, number, points
 from experiments.verbs import SHORT
 from handnet import Dataset
 from handnet.data import DATASETS
+from handnet.report import figures
+from handnet.report import pages as render
+from handnet.report.words import UNSEEN, number, points
+from handnet.study.interrupt import Stopped
+from handnet.study.reading import known_keys
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,40 +32,118 @@ ROOT = Path(__file__).parent.parent
 
 HOSTILE = [
     # HTML and SVG
-    "<script>alert(1)</script>", "</td></tr></table><script src=//evil.example/x.js></script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>",
-    "</text></svg><script>alert(1)</script>", "</title><script>alert(1)</script>", "</style><script>alert(1)</script>", "<!--", "--><b>x</b>", "]]><x>",
-    "<![CDATA[x]]>", "<iframe srcdoc='<script>alert(1)</script>'>", "<a href='javascript:alert(1)'>x</a>", "<base href=//evil.example>",
-    "<meta http-equiv=refresh content='0;url=//evil.example'>", "<style>*{background:url(//evil.example)}</style>", "<foreignObject><b>", "<?xml version='1.0'?>",
+    "<script>alert(1)</script>",
+    "</td></tr></table><script src=//evil.example/x.js></script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    "</text></svg><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "<!--",
+    "--><b>x</b>",
+    "]]><x>",
+    "<![CDATA[x]]>",
+    "<iframe srcdoc='<script>alert(1)</script>'>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<base href=//evil.example>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<style>*{background:url(//evil.example)}</style>",
+    "<foreignObject><b>",
+    "<?xml version='1.0'?>",
     # quotes, entities, what is double-decoded
-    "\"onload='1", "' autofocus onfocus=alert(1) x='", "\" style=\"background:url(javascript:1)\" x=\"", "&lt;script&gt;", "&#60;b&#62;", "&quot;&#x27;&amp;amp;", "%3Cscript%3E",
-    "\\u003cscript\\u003e", "+ADw-script+AD4-", "\ufe64script\ufe65",
+    "\"onload='1",
+    "' autofocus onfocus=alert(1) x='",
+    '" style="background:url(javascript:1)" x="',
+    "&lt;script&gt;",
+    "&#60;b&#62;",
+    "&quot;&#x27;&amp;amp;",
+    "%3Cscript%3E",
+    "\\u003cscript\\u003e",
+    "+ADw-script+AD4-",
+    "\ufe64script\ufe65",
     # Markdown
-    "a|b", "|---|---|", "`x`", "``` x", "~~~", "[y](javascript:z)", "![y](http://evil.example/x.png)", "[y]: http://evil.example", "<http://evil.example>", "[y][z]", "*_#\\", "# x", "> x", "- x", "1. x", "    x", "===", "---", "\\", "\\[y](z)", "x](y)", "line\nbreak", "line\r\n\r\n# x", "a\u2028b\u2029c",
+    "a|b",
+    "|---|---|",
+    "`x`",
+    "``` x",
+    "~~~",
+    "[y](javascript:z)",
+    "![y](http://evil.example/x.png)",
+    "[y]: http://evil.example",
+    "<http://evil.example>",
+    "[y][z]",
+    "*_#\\",
+    "# x",
+    "> x",
+    "- x",
+    "1. x",
+    "    x",
+    "===",
+    "---",
+    "\\",
+    "\\[y](z)",
+    "x](y)",
+    "line\nbreak",
+    "line\r\n\r\n# x",
+    "a\u2028b\u2029c",
     # formulas, TeX, templates
-    "=HYPERLINK(\"http://evil.example\")", "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1+1", "$x$", "$\\frac{1$", "\\input{/etc/passwd}", "^{x}_{y", "{{ 7*7 }}", "{% raw %}", "{# x #}", "${7*7}", "%(x)s {0} %n", "<%= 7 %>",
+    '=HYPERLINK("http://evil.example")',
+    "+1+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1+1",
+    "$x$",
+    "$\\frac{1$",
+    "\\input{/etc/passwd}",
+    "^{x}_{y",
+    "{{ 7*7 }}",
+    "{% raw %}",
+    "{# x #}",
+    "${7*7}",
+    "%(x)s {0} %n",
+    "<%= 7 %>",
     # addresses
-    "javascript:alert(1)", "data:text/html,<script>alert(1)</script>", "file:///etc/passwd", "//evil.example", "../../etc/passwd",
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "file:///etc/passwd",
+    "//evil.example",
+    "../../etc/passwd",
     # letters
-    "\u202egnp.exe", "\u2066x\u2069\u200b\ufeff", "\u05e9\u05dc\u05d5\u05dd", "\u4e2d\u6587\U0001f480", "a\u0301" * 40, "\x01\x07\x08\x1b[31mred\x7f\x85", "x" * 10_000, "W " * 5_000, " ", "None",
-]  # fmt: skip
+    "\u202egnp.exe",
+    "\u2066x\u2069\u200b\ufeff",
+    "\u05e9\u05dc\u05d5\u05dd",
+    "\u4e2d\u6587\U0001f480",
+    "a\u0301" * 40,
+    "\x01\x07\x08\x1b[31mred\x7f\x85",
+    "x" * 10_000,
+    "W " * 5_000,
+    " ",
+    "None",
+]
 
 ELEMENTS = set(
-    "html head meta title style body h1 h2 h3 p div table tr th td code figure figcaption details summary ul li section nav main header footer strong em span br "
-    "a svg g path text tspan defs clippath use rect metadata polyline line circle lineargradient stop".split()
+    "html head meta title style body h1 h2 h3 p div table tr th td code figure figcaption details summary ul"
+    " li section nav main header footer strong em span br a svg g path text tspan defs clippath use rect"
+    " metadata polyline line circle lineargradient stop".split()
 )
 ATTRIBUTES = set(
-    "lang charset type name content http-equiv class id style role scope colspan open aria-label aria-hidden title tabindex "
-    "href xmlns xmlns:xlink xlink:href width height viewbox version d transform x y clip-path fill stroke stroke-width points rx ry cx cy r x1 x2 y1 y2 offset".split()
+    "lang charset type name content http-equiv class id style role scope colspan open aria-label aria-hidden"
+    " title tabindex href xmlns xmlns:xlink xlink:href width height viewbox version d transform x y clip-path"
+    " fill stroke stroke-width points rx ry cx cy r x1 x2 y1 y2 offset".split()
 )
 METAS = [
     [("charset", "utf-8")],
     [("name", "viewport"), ("content", "width=device-width, initial-scale=1")],
-    [("http-equiv", "Content-Security-Policy"), ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:")],
-]  # fmt: skip
+    [
+        ("http-equiv", "Content-Security-Policy"),
+        ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:"),
+    ],
+]
 
 
 class Tags(HTMLParser):
-    """What of a page is not text: every element with its attributes. Anything active, or unknown, is a fault."""
+    """What of a page is not text: every element with its attributes. Anything active, or unknown, is a
+    fault."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -110,39 +190,140 @@ def inert_markdown(text: str) -> list[str]:
     """The kinds of the blocks of a Markdown page. HTML, a link or a picture is a fault."""
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     inline = [one for token in tokens for one in token.children or []]
-    assert not {one.type for one in [*tokens, *inline]} & {"html_block", "html_inline", "link_open", "image", "fence"}
+    assert not {one.type for one in [*tokens, *inline]} & {
+        "html_block",
+        "html_inline",
+        "link_open",
+        "image",
+        "fence",
+    }
     return [token.type for token in tokens]
 
 
 def facts_with(name: str) -> dict:
-    band = {"role": name, "part": "val", "score": "accuracy", "low": 0.5, "high": 0.75, "varied": "seeds", "n": 4, "coverage": 0.57,
-            "centres": {"median": 0.625, "mean": 0.6}, "diverged": 1, "seeds": 0, "simulated": None}  # fmt: skip
+    band = {
+        "role": name,
+        "part": "val",
+        "score": "accuracy",
+        "low": 0.5,
+        "high": 0.75,
+        "varied": "seeds",
+        "n": 4,
+        "coverage": 0.57,
+        "centres": {"median": 0.625, "mean": 0.6},
+        "diverged": 1,
+        "seeds": 0,
+        "simulated": None,
+    }
     difference = band | {"kind": "nadeau-bengio", "varied": "splits", "centres": {"mean": 0.1}}
-    pair = {"ours": name, "theirs": name, "over_splits": [{"score": "accuracy", "decides": True, "difference": difference, "p": 0.5, "rope": None,
-            "wins": difference}], "on_test": None}  # fmt: skip
-    part = {"source": name, "deviation": 0.1, "share": 0.5, "mean_square": 1.0, "degrees": 3, "negative": True}
+    pair = {
+        "ours": name,
+        "theirs": name,
+        "over_splits": [
+            {
+                "score": "accuracy",
+                "decides": True,
+                "difference": difference,
+                "p": 0.5,
+                "rope": None,
+                "wins": difference,
+            }
+        ],
+        "on_test": None,
+    }
+    part = {
+        "source": name,
+        "deviation": 0.1,
+        "share": 0.5,
+        "mean_square": 1.0,
+        "degrees": 3,
+        "negative": True,
+    }
     rule = {"what": "r", "setting": "s", "nominal": 0.05, "found": 0.04, "studies": 9, "may_word": True}
     gap = band | {"part": "gap", "score": "gap"}
-    row = {"role": "winner", "part": "val", "case": name, "class": name, "seeds": 4, "misses": 1, "miss_share": 0.25, "miss_low": 0.1, "miss_high": 0.6, "self_consistency": 0.5, "score_median": 0.4,
-           "score_low": 0.1, "score_high": 0.6, "extremes": f"{name} +1.0 sd"}  # fmt: skip
+    row = {
+        "role": "winner",
+        "part": "val",
+        "case": name,
+        "class": name,
+        "seeds": 4,
+        "misses": 1,
+        "miss_share": 0.25,
+        "miss_low": 0.1,
+        "miss_high": 0.6,
+        "self_consistency": 0.5,
+        "score_median": 0.4,
+        "score_low": 0.1,
+        "score_high": 0.6,
+        "extremes": f"{name} +1.0 sd",
+    }
     return {
-        "schema": 1, "study": name, "fingerprint": "f", "data": {"digest": "d", "cases": 9, "features": 2, "inputs": 2, "notes": [f"Left out, because they never vary: {name!r}."], "positive_class": name, "negative_class": name},
-        "split": {"parts": {one: {"cases": 3, "positive": 1} for one in ("train", "val", "test")}, "digest": "s", "test_digest": "t", "order": "o", "seed": 1, "stratify": True},
+        "schema": 1,
+        "study": name,
+        "fingerprint": "f",
+        "data": {
+            "digest": "d",
+            "cases": 9,
+            "features": 2,
+            "inputs": 2,
+            "notes": [f"Left out, because they never vary: {name!r}."],
+            "positive_class": name,
+            "negative_class": name,
+        },
+        "split": {
+            "parts": {one: {"cases": 3, "positive": 1} for one in ("train", "val", "test")},
+            "digest": "s",
+            "test_digest": "t",
+            "order": "o",
+            "seed": 1,
+            "stratify": True,
+        },
         "bands": [one | {"kind": kind} for one in (band, gap) for kind in ("quantiles", "min-max")],
-        "configurations": [{"role": name, "config_id": "c", "recipe": None, "overfit": None}], "statements": [f"Of the cases {name}, and {name}."], "verdict": f"The verdict on {name}.", "comparisons": [pair],
-        "variance": [{"role": name, "design": "d", "score": "accuracy", "components": [part]}], "rules": [rule],
-        "selection": {"corrected": None, "best_of": None}, "wilks": {"holds": False}, "watched": [{"case": name, "part": None}],
-        "missed": [row], "stories": [row | {"sentence": f"Case #{name} ({name}, test).", "miss_share": share} for share in (0.25, 0.01)], "curves": {}, "seed_scores": {name: {"accuracy": [0.5, 0.6, None]}}, "reliability": None,
-        "search": {"design": "tpe", "objective": "o", "seeds": [0, 1, 2], "winner_on_fresh_seeds": {}, "trials": [], "importances": {}, "surface": None}, "opening": None,
-        "identity": {"backend": "numpy", "dtype": "float32", "device": "cpu", "draws": "seeded", "arithmetic": 1}, "versions": {"python": "3"}, "seconds": {},
-    }  # fmt: skip
+        "configurations": [{"role": name, "config_id": "c", "recipe": None, "overfit": None}],
+        "statements": [f"Of the cases {name}, and {name}."],
+        "verdict": f"The verdict on {name}.",
+        "comparisons": [pair],
+        "variance": [{"role": name, "design": "d", "score": "accuracy", "components": [part]}],
+        "rules": [rule],
+        "selection": {"corrected": None, "best_of": None},
+        "wilks": {"holds": False},
+        "watched": [{"case": name, "part": None}],
+        "missed": [row],
+        "stories": [
+            row | {"sentence": f"Case #{name} ({name}, test).", "miss_share": share} for share in (0.25, 0.01)
+        ],
+        "curves": {},
+        "seed_scores": {name: {"accuracy": [0.5, 0.6, None]}},
+        "reliability": None,
+        "search": {
+            "design": "tpe",
+            "objective": "o",
+            "seeds": [0, 1, 2],
+            "winner_on_fresh_seeds": {},
+            "trials": [],
+            "importances": {},
+            "surface": None,
+        },
+        "opening": None,
+        "identity": {
+            "backend": "numpy",
+            "dtype": "float32",
+            "device": "cpu",
+            "draws": "seeded",
+            "arithmetic": 1,
+        },
+        "versions": {"python": "3"},
+        "seconds": {},
+    }
 
 
 def facts_with_all(names: Sequence[str]) -> dict:
     """One report in which each of the names has rows of its own."""
     each = [facts_with(name) for name in names]
     rows = {
-        key: [row for facts in each for row in facts[key]] for key, value in each[0].items() if isinstance(value, list)
+        key: [row for facts in each for row in facts[key]]
+        for key, value in each[0].items()
+        if isinstance(value, list)
     }
     return each[0] | rows | {"seed_scores": {name: {"accuracy": [0.5, 0.6, None]} for name in names}}
 
@@ -151,7 +332,10 @@ def facts_with_all(names: Sequence[str]) -> dict:
 def test_names_are_data_and_never_markup(start: int) -> None:
     names = HOSTILE[start : start + 12]
     harmless = [f"harmless {place}" for place in range(len(names))]
-    assert Tags(render.to_html(facts_with_all(names))).tags == Tags(render.to_html(facts_with_all(harmless))).tags
+    assert (
+        Tags(render.to_html(facts_with_all(names))).tags
+        == Tags(render.to_html(facts_with_all(harmless))).tags
+    )
     plain = inert_markdown(render.to_markdown(facts_with("harmless")))
     for name in names:
         assert inert_markdown(render.to_markdown(facts_with(name))) == plain
@@ -161,13 +345,23 @@ def test_pictures_stay_pictures_whatever_their_labels_say() -> None:
     some = [HOSTILE[0], *HOSTILE[-9:]]
     facts = facts_with_all(some)
     bands = [band for band in facts["bands"] if (band["part"], band["kind"]) == ("val", "quantiles")]
-    curves = {name: {end: [0.5, 0.4] for end in ("mean", "low", "high")} for name in ("train_loss_off", "val_loss")}
+    curves = {
+        name: {end: [0.5, 0.4] for end in ("mean", "low", "high")} for name in ("train_loss_off", "val_loss")
+    }
     shares = [{"family": name, "seeds": {"low": 0, "high": 1}, "splits": None} for name in HOSTILE]
-    pictures = [figures.forest(bands, "x"), figures.every_seed(facts["seed_scores"], "val"), figures.credits(shares)]
+    pictures = [
+        figures.forest(bands, "x"),
+        figures.every_seed(facts["seed_scores"], "val"),
+        figures.credits(shares),
+    ]
     for picture in [*pictures, *(figures.band_curves(curves, name, 3, 0) for name in some)]:
-        whole = list(ElementTree.fromstring(picture).iter())  # well-formed, so that no label ends where it should not
+        whole = list(
+            ElementTree.fromstring(picture).iter()
+        )  # well-formed, so that no label ends where it should not
         assert {one.tag.rpartition("}")[2].lower() for one in whole} <= ELEMENTS
-        assert {key.rpartition("}")[2].lower() for one in whole for key in one.attrib} - {"href"} <= ATTRIBUTES
+        assert {key.rpartition("}")[2].lower() for one in whole for key in one.attrib} - {
+            "href"
+        } <= ATTRIBUTES
 
 
 def test_a_study_of_a_hostile_table_is_inert(
@@ -179,9 +373,19 @@ def test_a_study_of_a_hostile_table_is_inert(
     features = tuple(f"{name[:200]} {place}" for place, name in enumerate(names[: data.X.shape[1]]))
     order = sorted(set(data.families))
     families = tuple(f"{names[-1 - order.index(one)]} {order.index(one)}" for one in data.families)
-    table = replace(data, case_ids=ids, feature_names=features, families=families, class_names=(names[0], names[3]))
+    table = replace(
+        data, case_ids=ids, feature_names=features, families=families, class_names=(names[0], names[3])
+    )
     monkeypatch.setitem(DATASETS, "wisconsin", lambda: table)
-    words = ["TRIALS=1", "SEEDS=2", "CONFIRM=3", "SPLITS=2", "rehearsal.seeds=2", "rehearsal.levels=2", "OPEN=1"]
+    words = [
+        "TRIALS=1",
+        "SEEDS=2",
+        "CONFIRM=3",
+        "SPLITS=2",
+        "rehearsal.seeds=2",
+        "rehearsal.levels=2",
+        "OPEN=1",
+    ]
     assert main(["study", "--mlruns", str(tmp_path), "--debug", *words, "space.epochs.high=20"]) == 0
     (folder,) = (tmp_path / "reports").iterdir()
     missed = json.loads((folder / "report.json").read_text())["missed"]
@@ -232,36 +436,41 @@ def test_numbers_keep_three_digits() -> None:
 # Command line
 
 
-@pytest.mark.parametrize(("words", "sentence"), [
-    (["study", "TRAILS=3"], "TRAILS is not a setting of this command: did you mean TRIALS?"),
-    (["study", "--trails", "3"], "TRAILS is not a setting"),
-    (["stdy"], "invalid choice: 'stdy'"),
-    ([], "required: verb"),
-    (["study", "TRIAL=4"], "TRIAL is not a setting of this command: did you mean TRIALS?"),
-    (["study", "CONFIRM=0"], "confirm.seeds must be a whole number from 2"),
-    (["study", "SEEDS=0"], "search.seeds must be a whole number from 2"),
-    (["study", "DESIGN=foo", "TRIALS=4"], "search.design must be one of tpe, sobol, but is 'foo'"),
-    (["case"], "make case ID=203"),
-    (["study", "trails=3"], "TRAILS is not a setting"),
-    (["case", "ID=1", "TRIALS=3"], "TRIALS is not a setting of this command"),
-    (["study", "split.test=0.9"], "the train part must be the largest"),
-    (["case", "ID=1"], "there is no study in"),
-    (["report"], "there is no study in"),
-    (["ui"], "there is no study in"),
-    (["ui", "PORT=http"], "PORT must be a whole number"),
-    (["audit", "LOCK=nowhere.lock"], "there is no file nowhere.lock"),
-    (["study", "OPEN=perhaps"], "expected 0 or 1"),
-    (["study", "NAME=../x"], "NAME must be up to 60 letters"),
-    (["study", "--set", "x"], "--set wants key=value"),
-    (["study", "search.seeds=1"], "one seed is no band"),
-    (["study", "DEVICE=gpu"], "runs on the CPU only"),
-    (["study", "SETTINGS=nowhere.toml"], "nowhere.toml does not exist"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["study", "TRAILS=3"], "TRAILS is not a setting of this command: did you mean TRIALS?"),
+        (["study", "--trails", "3"], "TRAILS is not a setting"),
+        (["stdy"], "invalid choice: 'stdy'"),
+        ([], "required: verb"),
+        (["study", "TRIAL=4"], "TRIAL is not a setting of this command: did you mean TRIALS?"),
+        (["study", "CONFIRM=0"], "confirm.seeds must be a whole number from 2"),
+        (["study", "SEEDS=0"], "search.seeds must be a whole number from 2"),
+        (["study", "DESIGN=foo", "TRIALS=4"], "search.design must be one of tpe, sobol, but is 'foo'"),
+        (["case"], "make case ID=203"),
+        (["study", "trails=3"], "TRAILS is not a setting"),
+        (["case", "ID=1", "TRIALS=3"], "TRIALS is not a setting of this command"),
+        (["study", "split.test=0.9"], "the train part must be the largest"),
+        (["case", "ID=1"], "there is no study in"),
+        (["report"], "there is no study in"),
+        (["ui"], "there is no study in"),
+        (["ui", "PORT=http"], "PORT must be a whole number"),
+        (["audit", "LOCK=nowhere.lock"], "there is no file nowhere.lock"),
+        (["study", "OPEN=perhaps"], "expected 0 or 1"),
+        (["study", "NAME=../x"], "NAME must be up to 60 letters"),
+        (["study", "--set", "x"], "--set wants key=value"),
+        (["study", "search.seeds=1"], "one seed is no band"),
+        (["study", "DEVICE=gpu"], "runs on the CPU only"),
+        (["study", "SETTINGS=nowhere.toml"], "nowhere.toml does not exist"),
+    ],
+)
 def test_what_is_not_understood_is_one_sentence_and_writes_nothing(
     words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     verb = words[:1]
-    assert main([*verb, *(["--mlruns", str(tmp_path)] if verb and verb[0] != "stdy" else []), *words[1:]]) == 2
+    assert (
+        main([*verb, *(["--mlruns", str(tmp_path)] if verb and verb[0] != "stdy" else []), *words[1:]]) == 2
+    )
     out = capsys.readouterr()
     assert sentence in out.err
     assert out.err.count("\n") == 1
@@ -299,7 +508,9 @@ def test_every_option_is_explained_and_names_a_setting(capsys: pytest.CaptureFix
     assert set(SHORT.values()) - {"search.trials"} <= set(known_keys())
 
 
-def test_every_verb_says_what_is_left_of_it_when_it_is_cut_short(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_every_verb_says_what_is_left_of_it_when_it_is_cut_short(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only a study goes on; whatever else computes begins anew, and must not say otherwise."""
 
     def stopped(options: object) -> int:

@@ -1,4 +1,5 @@
-"""A report of planted networks: every number on it is known beforehand, and follows when one probability is another."""
+"""A report of planted networks: every number on it is known beforehand, and follows when one probability is
+another."""
 
 import json
 import re
@@ -9,18 +10,19 @@ import pytest
 from markdown_it import MarkdownIt
 from scipy.stats import beta
 
-from experiments.analysis import Tried, analyse
-from experiments.confirm import baselines, candidates
-from experiments.identity import make_bench
-from experiments.reading import read
-from experiments.records import Records
-from experiments.report import facts, render, tables
-from experiments.sealed import Opening
-from experiments.search import Finished
-from experiments.summary import Confirmed
-from experiments.workers import Bench, Replicas
+from handnet.contract import Recipe
 from handnet.data import Array, Table
-from handnet.recipe import Recipe
+from handnet.report import facts, tables
+from handnet.report import pages as render
+from handnet.study.analysis import Tried, analyse
+from handnet.study.confirm import baselines, candidates
+from handnet.study.identity import make_problem
+from handnet.study.reading import read
+from handnet.study.records import Records
+from handnet.study.sealed import Opening
+from handnet.study.search import Finished
+from handnet.study.summary import Confirmed
+from handnet.study.units import Problem, Replicas
 
 SETTINGS = read({"search.trials": "2", "search.seeds": "2", "confirm.seeds": "5", "rehearsal.splits": "0"})
 SURE = 2.0  # every planted logit is this far on the right or the wrong side
@@ -29,13 +31,13 @@ SEEDS = 5
 
 
 @pytest.fixture(scope="module")
-def bench() -> Bench:
-    return make_bench(SETTINGS)
+def problem() -> Problem:
+    return make_problem(SETTINGS)
 
 
 @pytest.fixture(scope="module")
-def opened(bench: Bench) -> Table:
-    return bench.parts.test.open(lambda _: True)
+def opened(problem: Problem) -> Table:
+    return problem.parts.test.open(lambda _: True)
 
 
 def said(y: Array, wrong: dict[int, list[int]]) -> Array:
@@ -46,28 +48,50 @@ def said(y: Array, wrong: dict[int, list[int]]) -> Array:
     return logits
 
 
-def document(bench: Bench, opened: Table, wrong: dict[int, list[int]]) -> dict[str, Any]:
+def document(problem: Problem, opened: Table, wrong: dict[int, list[int]]) -> dict[str, Any]:
     """The report, and the metrics MLflow gets, of a winner whose seeds are wrong just there on test rows."""
     recipe = Recipe(epochs=2)
-    fit = bench.fit(recipe, range(SEEDS))
-    y_val = bench.parts.val.y
+    fit = problem.fit(recipe, range(SEEDS))
+    y_val = problem.parts.val.y
     replicas = Replicas(fit.seeds, fit.fit, said(y_val, {}))
     confirmed = [
-        Confirmed(one.role, bench.config_id(one.recipe), one.recipe, replicas, replicas.val_logits, said(opened.y, wrong if one.role == "winner" else {}))
+        Confirmed(
+            one.role,
+            problem.config_id(one.recipe),
+            one.recipe,
+            replicas,
+            replicas.val_logits,
+            said(opened.y, wrong if one.role == "winner" else {}),
+        )
         for one in candidates(recipe, SETTINGS)
-    ]  # fmt: skip
+    ]
     confirmed += [
-        Confirmed(one.role, one.role, None, None, one.logits(bench.parts.val.X), one.logits(opened.X))
-        for one in baselines(bench.parts.train)
+        Confirmed(one.role, one.role, None, None, one.logits(problem.parts.val.X), one.logits(opened.X))
+        for one in baselines(problem.parts.train)
     ]
     params = {"learning_rate": 1e-3, "dropout": 0.2, "epochs": 2}
     tried = [Tried(Finished(place, params, 0.1, "c", 0), replicas) for place in range(2)]
-    found = analyse(SETTINGS, bench, confirmed, tried, opened, None)
-    opening = Opening("o", bench.parts.test.digest, "s", "f", (), 2, 5, "2026-01-01T00:00:00Z", "d", "t", (), 1, 0)
-    whole = facts.document(
-        "planted", "f", SETTINGS, bench, confirmed, tried, found, None, {}, opening, [], (opened.X, opened.y), {}, {}
+    found = analyse(SETTINGS, problem, confirmed, tried, opened, None)
+    opening = Opening(
+        "o", problem.parts.test.digest, "s", "f", (), 2, 5, "2026-01-01T00:00:00Z", "d", "t", (), 1, 0
     )
-    records = Records("planted", "f", SETTINGS, bench)
+    whole = facts.document(
+        "planted",
+        "f",
+        SETTINGS,
+        problem,
+        confirmed,
+        tried,
+        found,
+        None,
+        {},
+        opening,
+        [],
+        (opened.X, opened.y),
+        {},
+        {},
+    )
+    records = Records("planted", "f", SETTINGS, problem)
     entry = records.confirmed("k", confirmed[0], found, opened)
     return {
         "json": whole,
@@ -87,12 +111,12 @@ def band(pages: dict[str, Any], score: str, kind: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def planted(bench: Bench, opened: Table) -> dict[str, Any]:
+def planted(problem: Problem, opened: Table) -> dict[str, Any]:
     """Seed k calls k of the first positives benign, and the last seed one negative malignant beside."""
     positives, negatives = np.flatnonzero(opened.y == 1), np.flatnonzero(opened.y == 0)
     wrong = {seed: list(positives[:seed]) for seed in range(SEEDS)}
     wrong[4].append(negatives[0])
-    return document(bench, opened, wrong)
+    return document(problem, opened, wrong)
 
 
 MISSED = np.array([0, 1, 2, 3, 5])  # by seed
@@ -111,7 +135,9 @@ def test_every_planted_number_is_on_every_page(planted: dict[str, Any], opened: 
     loss = band(planted, "log_loss", "quantiles")["centres"]["mean"]
     assert loss == pytest.approx(RIGHT + (WRONG - RIGHT) * MISSED.mean() / n, abs=1e-12)
     misses = np.array([0, 1, 2, 3, 4])
-    assert band(planted, "sensitivity", "quantiles")["centres"]["mean"] == pytest.approx(1 - misses.mean() / positives)
+    assert band(planted, "sensitivity", "quantiles")["centres"]["mean"] == pytest.approx(
+        1 - misses.mean() / positives
+    )
     assert band(planted, "false_negatives", "quantiles")["centres"]["median"] == 2
     exact = band(planted, "accuracy", "clopper-pearson")
     right = n - MISSED.mean()  # the mean count, between two whole ones
@@ -137,25 +163,32 @@ def test_the_verdict_counts_what_was_planted(planted: dict[str, Any], opened: Ta
     n, text = len(opened.y), planted["json"]["verdict"]
     assert f"Of the {n} test cases the winner calls {1 - MISSED.mean() / n:.3f} [" in text
     assert "No case is called wrong by every seed; on 5 more the call depends on the seed." in text
-    assert "Without fresh divisions of the table no verdict is given on it against logistic regression." in text
+    assert (
+        "Without fresh divisions of the table no verdict is given on it against logistic regression." in text
+    )
     assert text in planted["html"].replace("&#39;", "'")
 
 
-def test_the_cases_are_the_planted_ones(planted: dict[str, Any], bench: Bench, opened: Table) -> None:
+def test_the_cases_are_the_planted_ones(planted: dict[str, Any], problem: Problem, opened: Table) -> None:
     rows = {row["case"]: row["misses"] for row in planted["json"]["missed"] if row["role"] == "winner"}
-    ids = bench.data.case_ids[bench.parts.test_rows]
+    ids = problem.data.case_ids[problem.parts.test_rows]
     positives, negatives = np.flatnonzero(opened.y == 1), np.flatnonzero(opened.y == 0)
-    expected = {str(ids[place]): 4 - rank for rank, place in enumerate(positives[:4])} | {str(ids[negatives[0]]): 1}
+    expected = {str(ids[place]): 4 - rank for rank, place in enumerate(positives[:4])} | {
+        str(ids[negatives[0]]): 1
+    }
     assert rows == expected
     assert {row["role"] for row in planted["json"]["missed"]} == {"winner"}
 
 
-def test_one_probability_moves_every_number_made_of_it(planted: dict[str, Any], bench: Bench, opened: Table) -> None:
-    """A positive that seed 0 called right is called wrong, nothing else: what is made of it moves on every page alike."""
+def test_one_probability_moves_every_number_made_of_it(
+    planted: dict[str, Any], problem: Problem, opened: Table
+) -> None:
+    """A positive that seed 0 called right is called wrong, nothing else: what is made of it moves on every
+    page alike."""
     positives, negatives = np.flatnonzero(opened.y == 1), np.flatnonzero(opened.y == 0)
     wrong = {seed: list(positives[:seed]) for seed in range(SEEDS)} | {0: [positives[-1]]}
     wrong[4].append(negatives[0])
-    moved = document(bench, opened, wrong)
+    moved = document(problem, opened, wrong)
     derived = [one for one in planted["json"]["bands"] if (one["role"], one["part"]) == ("winner", "test")]
     still = {"specificity", "false_positives", "true_negatives", "fence_sensitivity", "fence_specificity"}
     for one in (one for one in derived if one["score"] not in still):
@@ -171,15 +204,24 @@ def test_one_probability_moves_every_number_made_of_it(planted: dict[str, Any], 
     for name in ("verdict", "missed", "seed_scores", "reliability"):
         assert moved["json"][name] != planted["json"][name], name
     changed = {name for name, value in moved["mlflow"].items() if value != planted["mlflow"][name]}
-    assert {"test/accuracy.seeds.mean", "test/accuracy.seeds_x_cases.mean", "test/log_loss.seeds.q025", "test/auc.seeds.mean",
-            "test/sensitivity.cases.wilson_low", "test/false_negatives.seeds.mean", "versus chapter/test_accuracy.seeds_x_cases.mean"} <= changed  # fmt: skip
+    assert {
+        "test/accuracy.seeds.mean",
+        "test/accuracy.seeds_x_cases.mean",
+        "test/log_loss.seeds.q025",
+        "test/auc.seeds.mean",
+        "test/sensitivity.cases.wilson_low",
+        "test/false_negatives.seeds.mean",
+        "versus chapter/test_accuracy.seeds_x_cases.mean",
+    } <= changed
     assert not any(name.startswith(("val/", "gap/")) for name in changed)
     for page in ("html", "md"):
         numbers, others = (re.findall(r"\d\.\d+", pages[page]) for pages in (planted, moved))
         assert numbers != others
         assert f"{1 - (MISSED.mean() + 0.2) / len(opened.y):.3f}" in others
     elsewhere = [one for one in planted["json"]["bands"] if one["role"] != "winner" or one["part"] != "test"]
-    assert elsewhere == [one for one in moved["json"]["bands"] if one["role"] != "winner" or one["part"] != "test"]
+    assert elsewhere == [
+        one for one in moved["json"]["bands"] if one["role"] != "winner" or one["part"] != "test"
+    ]
 
 
 def test_the_report_as_data_is_strict_json(planted: dict[str, Any]) -> None:

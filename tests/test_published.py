@@ -1,4 +1,5 @@
-"""Published results: the arithmetic behind printed figures, planted worlds in which each claim is true or false, and the seal."""
+"""Published results: the arithmetic behind printed figures, planted worlds in which each claim is true or
+false, and the seal."""
 
 import json
 import signal
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_claims import bench
+from test_claims import problem
 from test_study import ROOT, cli, command
 
 from experiments.claims import protocols, published
@@ -18,14 +19,14 @@ from experiments.claims.claim import FAILS, HOLDS, OPEN, Claim
 from experiments.claims.published import AGARAP, Reread, count_of, fewest, smallest_exam
 from experiments.claims.whole import FOLDS, PROTOCOLS, Answers, LeastSlack, Whole, fitted, regression
 from experiments.published import NAME, opened, summary, trials
-from experiments.report.render import write_claims
-from experiments.sealed import Ledger
-from experiments.settings import Refusal
 from handnet import Dataset, split
+from handnet.contract import Recipe
 from handnet.data import Array
 from handnet.draws import SIMULATION, generator
-from handnet.recipe import Recipe
+from handnet.report.pages import write_claims
 from handnet.splits import Split
+from handnet.study.sealed import Ledger
+from handnet.study.settings import Refusal
 
 MANY, FEW, CASES = 150, 2, 570
 
@@ -46,7 +47,8 @@ def answers(accuracy: float, exams: int, sd: float = 0.005, seed: int = 0, cases
 
 
 def test_the_printed_result_is_of_readings_and_not_of_patients() -> None:
-    """Each number the paper prints comes out, to its last digit, of the visits of a loop that cuts its slices short."""
+    """Each number the paper prints comes out, to its last digit, of the visits of a loop that cuts its slices
+    short."""
     visits, steps = AGARAP.visits(), 3000 * 171 // 128
     assert (steps, steps * 128) == (4007, AGARAP.readings)
     every = np.concatenate([np.arange(171)[(step * 128) % 171 :][:128] for step in range(steps)])
@@ -156,18 +158,35 @@ def protocols_agree_elsewhere(true: bool, n: int) -> Claim:
 
 def lucky_in_accuracy(true: bool, n: int) -> Claim:
     return protocols.lucky(
-        "accuracy", 0.99 + draws(4, sd=0.001) if true else draws(4) * 0.001 + 0.97, 0.97 + draws(n, 4, sd=0.005), 1
+        "accuracy",
+        0.99 + draws(4, sd=0.001) if true else draws(4) * 0.001 + 0.97,
+        0.97 + draws(n, 4, sd=0.005),
+        1,
     )
 
 
 def lucky_in_log_loss(true: bool, n: int) -> Claim:
     return protocols.lucky(
-        "log loss", 0.05 + draws(4, sd=0.001) if true else draws(4) * 0.001 + 0.08, 0.08 + draws(n, 4, sd=0.005), -1
+        "log loss",
+        0.05 + draws(4, sd=0.001) if true else draws(4) * 0.001 + 0.08,
+        0.08 + draws(n, 4, sd=0.005),
+        -1,
     )
 
 
-PLANTED = [folds_of_the_authors, plane, new_patients, one_pooled, radial, one_small_exam, no_better_than_a_line, protocols_agree,
-           protocols_agree_elsewhere, lucky_in_accuracy, lucky_in_log_loss]  # fmt: skip
+PLANTED = [
+    folds_of_the_authors,
+    plane,
+    new_patients,
+    one_pooled,
+    radial,
+    one_small_exam,
+    no_better_than_a_line,
+    protocols_agree,
+    protocols_agree_elsewhere,
+    lucky_in_accuracy,
+    lucky_in_log_loss,
+]
 
 
 @pytest.mark.parametrize("claim", PLANTED, ids=lambda one: one.__name__)
@@ -178,7 +197,8 @@ def test_a_planted_result_is_recognised(claim: Callable[[bool, int], Claim]) -> 
 
 
 def test_planted_results_of_what_is_counted() -> None:
-    """A loop that reads every row as often as every other prints an accuracy of patients; a plane separates, or misses two."""
+    """A loop that reads every row as often as every other prints an accuracy of patients; a plane separates,
+    or misses two."""
     fair = Reread(170 / 171, (1 / 64, 0.0), 513_000, 171, 171, 3000)
     networks = answers(0.975, MANY, cases=171)
     assert set(fair.visits().tolist()) == {3000}
@@ -189,13 +209,17 @@ def test_planted_results_of_what_is_counted() -> None:
 
 
 def test_wrong_cases_at_the_end_of_the_table_count_more_in_that_loop() -> None:
-    """The first rows of the test part are read least: networks wrong on them alone look better by the loop than they are."""
+    """The first rows of the test part are read least: networks wrong on them alone look better by the loop
+    than they are."""
     right = np.arange(171)[:, None] >= np.array([10] * 5)
     late, early = (
         Answers([np.where(one, 1.0, -1.0)[None] for one in wrong.T], [np.ones(171, int)] * 5)
         for wrong in (~right[::-1] ^ True, right)
     )
-    bands = [dict(published.read_in_slices(AGARAP, one, one).beside)["by that loop less once"] for one in (late, early)]
+    bands = [
+        dict(published.read_in_slices(AGARAP, one, one).beside)["by that loop less once"]
+        for one in (late, early)
+    ]
     differences = [band.centre("median") for band in bands]
     weight = AGARAP.visits() / AGARAP.visits().sum()
     assert differences == pytest.approx([weight[:-10].sum() - 161 / 171, weight[10:].sum() - 161 / 171])
@@ -243,7 +267,7 @@ def recorder(ledger: Ledger, parts: Split, study: str = "wisconsin") -> Callable
 
 @pytest.fixture(scope="module")
 def whole(home: Path, data: Dataset, parts: Split) -> Whole:
-    ours = bench(data, parts)
+    ours = problem(data, parts)
     return Whole(ours, opened(Ledger(home), ours), count=2, repeats=2, others=3)
 
 
@@ -252,7 +276,9 @@ def test_folds_hold_every_row_out_once_and_scale_by_train_rows(whole: Whole, dat
     for low in (0, FOLDS):
         held = np.concatenate([one.held.X[:, 0] * 0 + one.held.y for one in whole.folds[low : low + FOLDS]])
         assert (len(held), held.sum()) == (len(data.y), data.y.sum())
-    assert not np.array_equal(whole.folds[0].held.X, whole.folds[FOLDS].held.X), "each repetition has folds of its own"
+    assert not np.array_equal(whole.folds[0].held.X, whole.folds[FOLDS].held.X), (
+        "each repetition has folds of its own"
+    )
     for one in whole.folds:
         assert np.abs(one.train.X.mean(axis=0)).max() < 1e-9
         assert len(one.train.y) + len(one.held.y) == len(data.y)
@@ -302,20 +328,23 @@ def test_every_result_is_tried_and_told(whole: Whole, tmp_path: Path) -> None:
 # The seal
 
 
-def test_nothing_is_divided_while_the_test_is_sealed(data: Dataset, parts: Split, tmp_path: Path, capsys: Any) -> None:
+def test_nothing_is_divided_while_the_test_is_sealed(
+    data: Dataset, parts: Split, tmp_path: Path, capsys: Any
+) -> None:
     with pytest.raises(Refusal, match="still sealed"):
-        opened(Ledger(tmp_path), bench(data, parts))
+        opened(Ledger(tmp_path), problem(data, parts))
     assert cli(tmp_path, "published") == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_ledger_is_told_once_and_remembers(data: Dataset, parts: Split, tmp_path: Path) -> None:
-    """A study that comes later, on another split, learns that all its test cases have been read; the one before is as it was."""
+    """A study that comes later, on another split, learns that all its test cases have been read; the one
+    before is as it was."""
     ledger = Ledger(tmp_path)
     parts.test.open(recorder(ledger, parts))
-    first = opened(ledger, bench(data, parts))
-    assert opened(ledger, bench(data, parts)) == first
+    first = opened(ledger, problem(data, parts))
+    assert opened(ledger, problem(data, parts)) == first
     assert ledger.path.read_text().count('"rehearsed"') == 1
     assert ledger.rehearsals(first) == [], "the study itself has made no fresh divisions"
     other = split(data, seed=7)
@@ -324,14 +353,21 @@ def test_the_ledger_is_told_once_and_remembers(data: Dataset, parts: Split, tmp_
 
 
 def test_ctrl_c_ends_with_a_sentence_that_is_true(home: Path) -> None:
-    process = subprocess.Popen(command(home, "published"), cwd=ROOT, stderr=subprocess.PIPE, text=True,
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # noqa: PLW1509  # fmt: skip
+    process = subprocess.Popen(
+        command(home, "published"),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     while not (home / NAME).exists():
         assert process.poll() is None, process.stderr and process.stderr.read()
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert said.splitlines()[-1] == "Stopped: no page is written before its end; the same command begins anew."
+    assert (
+        said.splitlines()[-1] == "Stopped: no page is written before its end; the same command begins anew."
+    )
     assert list((home / NAME).iterdir()) == []
 
 

@@ -12,23 +12,36 @@ from threadpoolctl import threadpool_limits
 
 from handnet import Fit, Layer, Recipe, Table, load_backend, seeded_plan
 from handnet.draws import generator
-from handnet.history import History, pack, unpack
-from handnet.reference.functions import dropout_scale, log_loss, log_loss_backward, sigmoid
-from handnet.reference.network import backward, forward
-from handnet.reference.optimizers import adam, adam_start
+from handnet.mlp.history import History, pack, unpack
+from handnet.mlp.network import (
+    adam,
+    adam_start,
+    backward,
+    dropout_scale,
+    forward,
+    log_loss,
+    log_loss_backward,
+    sigmoid,
+)
 from handnet.splits import Split
 
 STEP, RATE = 1e-6, 0.2
 
 
 def setting(parts: Split) -> tuple[tuple[Layer, ...], np.ndarray, np.ndarray, np.ndarray]:
-    """Weights of one network with random biases (zero biases sit on the kink of the relu), 32 rows, masks on."""
+    """Weights of one network with random biases (zero biases sit on the kink of the relu), 32 rows, masks
+    on."""
     plan = seeded_plan(Recipe(dropout=RATE), parts.train, [11])
     draws = generator(5, 0)
     layers = tuple(Layer(layer.weight, draws.normal(0, 0.3, layer.bias.shape)) for layer in plan.start())
     draw = next(plan.epochs())
     rows = draw.order[:, :32]
-    return layers, parts.train.X[rows], parts.train.y[rows], dropout_scale(draw.keep[0][:, :32], RATE, np.dtype("f8"))
+    return (
+        layers,
+        parts.train.X[rows],
+        parts.train.y[rows],
+        dropout_scale(draw.keep[0][:, :32], RATE, np.dtype("f8")),
+    )
 
 
 def mean_loss(
@@ -43,10 +56,14 @@ def slope(layers: tuple[Layer, ...], x: np.ndarray, y: np.ndarray, scale: np.nda
     return pack(backward(layers, trace, log_loss_backward(z, y) / y.shape[1], scale))[0]
 
 
-def worst_error(claimed: np.ndarray, layers: tuple[Layer, ...], batch: tuple, directions: np.ndarray) -> float:
+def worst_error(
+    claimed: np.ndarray, layers: tuple[Layer, ...], batch: tuple, directions: np.ndarray
+) -> float:
     """Largest |v.g - central difference along v| over directions (D, P), relative to the largest |v.g|."""
     at = pack(layers)
-    rise = mean_loss(at + STEP * directions, layers, *batch) - mean_loss(at - STEP * directions, layers, *batch)
+    rise = mean_loss(at + STEP * directions, layers, *batch) - mean_loss(
+        at - STEP * directions, layers, *batch
+    )
     return float(np.abs(directions @ claimed - rise / (2 * STEP)).max() / np.abs(directions @ claimed).max())
 
 
@@ -92,11 +109,14 @@ def test_adam_is_scikit_learns(parts: Split) -> None:
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_whole_training_is_scikit_learns(parts: Split, optimizer: str) -> None:
     """Same first weights, same orders, no dropout: 30 epochs of MLPClassifier, step by step."""
-    recipe = Recipe(dropout=0, epochs=30, optimizer=optimizer, learning_rate=2e-3 if optimizer == "adam" else 5e-2)
+    recipe = Recipe(
+        dropout=0, epochs=30, optimizer=optimizer, learning_rate=2e-3 if optimizer == "adam" else 5e-2
+    )
     plan = seeded_plan(recipe, parts.train, [21])
     fit = load_backend("numpy", dtype="float64").fit(parts.train, parts.val, recipe, plan)
-    oracle = MLPClassifier((16, 8), solver=optimizer, alpha=0, learning_rate_init=recipe.learning_rate,
-                           momentum=0, epsilon=1e-7)  # fmt: skip
+    oracle = MLPClassifier(
+        (16, 8), solver=optimizer, alpha=0, learning_rate_init=recipe.learning_rate, momentum=0, epsilon=1e-7
+    )
     oracle.partial_fit(parts.train.X[:32], parts.train.y[:32], classes=[0, 1])
     for layer, weight, bias in zip(plan.start(), oracle.coefs_, oracle.intercepts_, strict=True):
         weight[:], bias[:] = layer.weight[0], layer.bias[0, 0]
@@ -112,7 +132,8 @@ def test_a_whole_training_is_scikit_learns(parts: Split, optimizer: str) -> None
 
 
 def test_histories_are_what_they_say(parts: Split) -> None:
-    """train_loss is weighted by batch size, dropout on; the other two are means over all rows, dropout off."""
+    """train_loss is weighted by batch size, dropout on; the other two are means over all rows, dropout
+    off."""
     recipe = Recipe(learning_rate=1e-30, epochs=1)  # too small to move a weight: the start is also the end
     plan = seeded_plan(recipe, parts.train, [4])
     backend = load_backend("numpy", dtype="float64")
@@ -152,7 +173,8 @@ def fingerprints(fit: Fit) -> list[str]:
     """A hash of all that is known of each replica."""
     parts = [part for layer in fit.layers for part in layer] + [np.asarray(part) for part in fit[1:]]
     return [
-        hashlib.sha256(b"".join(part[place].tobytes() for part in parts)).hexdigest() for place in range(len(parts[0]))
+        hashlib.sha256(b"".join(part[place].tobytes() for part in parts)).hexdigest()
+        for place in range(len(parts[0]))
     ]
 
 
@@ -166,15 +188,21 @@ def test_a_network_is_the_same_in_any_company(parts: Split, dtype: str) -> None:
         seeds[seeds == 0] = 100  # seed 5 is the one that is watched; it stands somewhere among the others
         seeds[-1] = 5 if 5 not in seeds else seeds[-1]
         with threadpool_limits(threads):
-            fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, seeds.tolist()))
+            fit = backend.fit(
+                parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, seeds.tolist())
+            )
         for seed, print_ in zip(seeds.tolist(), fingerprints(fit), strict=True):
-            assert alone.setdefault(seed, print_) == print_, f"seed {seed} among {company} on {threads} threads"
+            assert alone.setdefault(seed, print_) == print_, (
+                f"seed {seed} among {company} on {threads} threads"
+            )
     assert len(set(alone.values())) == len(alone)
 
 
 @given(st.integers(2, 70), st.integers(1, 9), st.integers(1, 12), st.integers(1, 6), st.integers(2, 9))
 @settings(max_examples=25, deadline=None)
-def test_nor_does_it_depend_on_the_shape(rows: int, features: int, first: int, second: int, company: int) -> None:
+def test_nor_does_it_depend_on_the_shape(
+    rows: int, features: int, first: int, second: int, company: int
+) -> None:
     draws = generator(8, 0)
     train = Table(draws.normal(size=(rows, features)), np.arange(rows) % 2)
     recipe = Recipe(epochs=2, hidden=(first, second), batch_size=min(32, rows))

@@ -1,4 +1,5 @@
-"""After the opening: fresh divisions, comparisons and what the report and the tracker say of them, on real studies."""
+"""After the opening: fresh divisions, comparisons and what the report and the tracker say of them, on real
+studies."""
 
 import inspect
 import json
@@ -21,24 +22,24 @@ from sklearn.preprocessing import StandardScaler
 from test_study import SMALL, cli
 
 import handnet.bands
-from experiments.analysis import Analysis
-from experiments.comparisons import OverSplits, Rivalry, _over_splits, may_word, rules
-from experiments.identity import Commit
-from experiments.reading import DEFAULTS, read
-from experiments.rehearsal import ANEW, Rehearsal, stream_seeds
-from experiments.report.statements import compared
-from experiments.sealed import Ledger
-from experiments.settings import Refusal
-from experiments.summary import Quantity
-from experiments.summary import metrics as flat
-from experiments.tracking import Tracking
-from experiments.workers import Bench, Replicas
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
 from handnet.bands import Band
 from handnet.bands.compare import Comparison, Rope, Wins
 from handnet.bands.simulated import Simulated
 from handnet.draws import generator
-from handnet.grade import grade
+from handnet.report.verdict import compared
+from handnet.scores import grade
+from handnet.study.analysis import Analysis
+from handnet.study.comparisons import OverSplits, Rivalry, _over_splits, may_state_verdict, rules
+from handnet.study.identity import Commit
+from handnet.study.reading import DEFAULTS, read
+from handnet.study.resplit import ANEW, Resplit, stream_seeds
+from handnet.study.sealed import Ledger
+from handnet.study.settings import Refusal
+from handnet.study.summary import Quantity
+from handnet.study.summary import metrics as flat
+from handnet.study.tracker import Tracking
+from handnet.study.units import Problem, Replicas
 
 FEW = [*SMALL, "OPEN=1"]
 
@@ -68,9 +69,9 @@ def places(home: Path) -> dict[str, Path]:
     }
 
 
-def stored(home: Path) -> dict[str, Rehearsal]:
+def stored(home: Path) -> dict[str, Resplit]:
     """Every rehearsal, read from the files alone."""
-    return {key: Rehearsal.from_npz(path.read_bytes()) for key, path in places(home).items()}
+    return {key: Resplit.from_npz(path.read_bytes()) for key, path in places(home).items()}
 
 
 def test_a_sealed_study_rehearses_nothing(tmp_path: Path) -> None:
@@ -81,8 +82,12 @@ def test_a_sealed_study_rehearses_nothing(tmp_path: Path) -> None:
     assert not any("fresh divisions" in line for line in found["statements"])
 
 
-def test_a_rehearsal_is_a_fresh_split_of_the_whole_table_and_nothing_else(rehearsed: Path, data: Dataset) -> None:
-    one = next(one for key, one in stored(rehearsed).items() if key.startswith("split/") and key.endswith("/100001"))
+def test_a_rehearsal_is_a_fresh_split_of_the_whole_table_and_nothing_else(
+    rehearsed: Path, data: Dataset
+) -> None:
+    one = next(
+        one for key, one in stored(rehearsed).items() if key.startswith("split/") and key.endswith("/100001")
+    )
     rest, test = train_test_split(np.arange(569), test_size=0.2, random_state=100001, stratify=data.y)
     train, _ = train_test_split(rest, test_size=0.25, random_state=100001, stratify=data.y[rest])
     assert np.array_equal(one.y, data.y[test])
@@ -95,23 +100,29 @@ def test_a_rehearsal_is_a_fresh_split_of_the_whole_table_and_nothing_else(rehear
     recipe = Recipe(learning_rate=1e-3, dropout=0.2, epochs=50)
     backend = load_backend("compiled")
     fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [100000, 100001]))
-    assert np.array_equal(one.logits["chapter"], backend.logits(fit.layers, parts.test.open(lambda _: True).X))
+    assert np.array_equal(
+        one.logits["chapter"], backend.logits(fit.layers, parts.test.open(lambda _: True).X)
+    )
 
 
 def test_a_rehearsal_survives_its_file() -> None:
-    one = Rehearsal(3, np.array([0, 1]), 0.5, {"../x": np.array([[1.0, -np.inf]]), "y\x00": np.array([[np.nan, 2.0]])})
-    again = Rehearsal.from_npz(one.to_npz())
+    one = Resplit(
+        3, np.array([0, 1]), 0.5, {"../x": np.array([[1.0, -np.inf]]), "y\x00": np.array([[np.nan, 2.0]])}
+    )
+    again = Resplit.from_npz(one.to_npz())
     assert (again.split_seed, again.ratio, again.y.tolist()) == (3, 0.5, [0, 1])
-    assert [(*map(repr, (role.strip("\x00"), logits.tolist())),) for role, logits in again.logits.items()] == [
-        (repr("../x"), repr([[1.0, -np.inf]])),
-        (repr("y"), repr([[np.nan, 2.0]])),
-    ]
+    assert [
+        (*map(repr, (role.strip("\x00"), logits.tolist())),) for role, logits in again.logits.items()
+    ] == [(repr("../x"), repr([[1.0, -np.inf]])), (repr("y"), repr([[np.nan, 2.0]]))]
 
 
 def test_the_comparison_is_scipys_t_on_the_stored_logits(rehearsed: Path) -> None:
     held = [one for key, one in stored(rehearsed).items() if key.startswith("split/")]
-    d = [metrics.log_loss(one.y, expit(one.logits["logistic regression"][0]))
-         - np.mean([metrics.log_loss(one.y, expit(z.astype(float))) for z in one.logits["winner"]]) for one in held]  # fmt: skip
+    d = [
+        metrics.log_loss(one.y, expit(one.logits["logistic regression"][0]))
+        - np.mean([metrics.log_loss(one.y, expit(z.astype(float))) for z in one.logits["winner"]])
+        for one in held
+    ]
     scale = np.sqrt((1 / 3 + 114 / 341) * np.var(d, ddof=1))
     pair = next(
         one
@@ -129,8 +140,14 @@ def test_the_comparison_is_scipys_t_on_the_stored_logits(rehearsed: Path) -> Non
 def test_the_split_band_takes_one_network_a_split(rehearsed: Path) -> None:
     held = [one for key, one in sorted(stored(rehearsed).items()) if key.startswith("split/")]
     values = [np.mean((one.logits["winner"][place % 2] > 0) == one.y) for place, one in enumerate(held)]
-    band = next(one for one in facts(rehearsed)["bands"] if one["role"] == "winner" and one["part"] == "rehearsal"
-                and one["score"] == "accuracy" and one["kind"] == "min-max")  # fmt: skip
+    band = next(
+        one
+        for one in facts(rehearsed)["bands"]
+        if one["role"] == "winner"
+        and one["part"] == "rehearsal"
+        and one["score"] == "accuracy"
+        and one["kind"] == "min-max"
+    )
     assert (band["low"], band["high"], band["n"], band["varied"]) == (min(values), max(values), 3, "splits")
     assert band["coverage"] == 0.5
 
@@ -140,7 +157,9 @@ def test_the_search_made_anew_chooses_on_its_own_rows(rehearsed: Path, data: Dat
     found = {key: dict(run["params"]) for key, run in runs(rehearsed).items() if key.startswith("ideal/")}
     assert len(found) == 3
     (key,) = (key for key in found if key.endswith("/100002"))
-    recipe = Recipe(float(found[key]["learning_rate"]), float(found[key]["dropout"]), int(found[key]["epochs"]))
+    recipe = Recipe(
+        float(found[key]["learning_rate"]), float(found[key]["dropout"]), int(found[key]["epochs"])
+    )
     parts, backend = split(data, seed=100002), load_backend("compiled")
     fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [100000, 100001]))
     logits = backend.logits(fit.layers, parts.test.open(lambda _: True).X)
@@ -161,8 +180,13 @@ def test_what_was_rehearsed_is_kept_and_only_grows(rehearsed: Path, capsys: pyte
     assert cli(rehearsed, "study", *FEW, "SPLITS=4") == 0
     found = facts(rehearsed)
     assert found["opening"]["rehearsed"] == [3, 4]
-    assert {band["n"] for band in found["bands"] if band["part"] == "rehearsal" and band["role"] == ANEW} == {4}
-    assert "raised after the first look, from 3 to 4" in next((rehearsed / "reports").rglob("report.md")).read_text()
+    assert {band["n"] for band in found["bands"] if band["part"] == "rehearsal" and band["role"] == ANEW} == {
+        4
+    }
+    assert (
+        "raised after the first look, from 3 to 4"
+        in next((rehearsed / "reports").rglob("report.md")).read_text()
+    )
 
 
 def test_other_divisions_are_another_study(rehearsed: Path, tmp_path: Path) -> None:
@@ -173,10 +197,16 @@ def test_other_divisions_are_another_study(rehearsed: Path, tmp_path: Path) -> N
     assert [one.ordinal for one in after] == [*(one.ordinal for one in before), len(before) + 1]
 
 
-@pytest.mark.parametrize(("words", "sentence"), [
-    (["rehearsal.first_seed=0"], "rehearsal seeds must be fresh, but 0..1 overlaps the search seeds 0..1"),
-    (["rehearsal.first_split=40"], "fresh divisions need other seeds than split.seed (42)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["rehearsal.first_seed=0"],
+            "rehearsal seeds must be fresh, but 0..1 overlaps the search seeds 0..1",
+        ),
+        (["rehearsal.first_split=40"], "fresh divisions need other seeds than split.seed (42)"),
+    ],
+)
 def test_what_is_called_fresh_is_fresh(
     words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -211,8 +241,11 @@ def test_a_reader_never_takes_half_a_state(rehearsed: Path, capsys: pytest.Captu
         db.close()
 
 
-def divisions(count: int, gone: Callable[[int], int | None] = lambda _: None, better: float = 0.0) -> list[Rehearsal]:
-    """Made-up rehearsals. gone(k): the winner's seed that diverged in division k; better: how much clearer its cases are."""
+def divisions(
+    count: int, gone: Callable[[int], int | None] = lambda _: None, better: float = 0.0
+) -> list[Resplit]:
+    """Made-up rehearsals. gone(k): the winner's seed that diverged in division k; better: how much clearer
+    its cases are."""
     draws = generator(5, 0)
     y = np.repeat([1, 0], [40, 60])
     made = []
@@ -222,20 +255,25 @@ def divisions(count: int, gone: Callable[[int], int | None] = lambda _: None, be
         if gone(k) is not None:
             logits[gone(k)] = np.nan
         rival = cases + 0.3 * draws.normal(size=(1, 100))
-        made.append(Rehearsal(k, y, 0.5, {"winner": logits, "logistic regression": rival}))
+        made.append(Resplit(k, y, 0.5, {"winner": logits, "logistic regression": rival}))
     return made
 
 
-@pytest.mark.parametrize(("better", "said"), [
-    (0.6, "the network beats logistic regression"),
-    (0.0, "is not shown to beat logistic regression, nor to lose to it"),
-    (-0.6, "the network loses to logistic regression"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("better", "said"),
+    [
+        (0.6, "the network beats logistic regression"),
+        (0.0, "is not shown to beat logistic regression, nor to lose to it"),
+        (-0.6, "the network loses to logistic regression"),
+    ],
+)
 def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, said: str) -> None:
     """From logits to words: nothing in between is made up."""
     made = divisions(29, better=better)
     y = made[0].y
-    pair = Rivalry("winner", "logistic regression", tuple(_over_splits("winner", "logistic regression", made)), None)
+    pair = Rivalry(
+        "winner", "logistic regression", tuple(_over_splits("winner", "logistic regression", made)), None
+    )
     found = Analysis({}, [pair], {}, {}, rules(made, y, 0.85), None, {}, ())
     text = compared("winner", found)
     assert said in text
@@ -243,26 +281,30 @@ def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, sa
 
 
 def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
-    """Another seed in each division: none of them is sound throughout, and all comparisons are still there."""
+    """Another seed in each division: none of them is sound throughout, and all comparisons are still
+    there."""
     hurt = divisions(6, lambda k: k % 4)
     found = next(_over_splits("winner", "logistic regression", hurt))
     assert (found.difference.band.n, found.difference.band.diverged) == (6, 6)
-    means = [np.nanmean(grade(one.logits["winner"], one.y).accuracy) - grade(one.logits["logistic regression"], one.y).accuracy[0]
-             for one in hurt]  # fmt: skip
+    means = [
+        np.nanmean(grade(one.logits["winner"], one.y).accuracy)
+        - grade(one.logits["logistic regression"], one.y).accuracy[0]
+        for one in hurt
+    ]
     assert found.difference.band.centre("mean") == pytest.approx(np.mean(means), abs=1e-12)
 
 
 def test_a_study_whose_winner_diverges_on_every_fresh_seed_still_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Bench.fit
+    whole = Problem.fit
 
-    def broken(self: Bench, recipe: Recipe, seeds: list) -> Replicas:
+    def broken(self: Problem, recipe: Recipe, seeds: list) -> Replicas:
         found = whole(self, recipe, seeds)
         lost = np.array([1 if isinstance(seed, int) and 1000 <= seed < 2000 else -1 for seed in seeds])
         return replace(found, fit=found.fit._replace(diverged_at=lost))
 
-    monkeypatch.setattr(Bench, "fit", broken)
+    monkeypatch.setattr(Problem, "fit", broken)
     assert cli(tmp_path, "study", *FEW, "SPLITS=2") == 0
     found = facts(tmp_path)
     assert found["search"]["winner_on_fresh_seeds"]["diverged"] == 3
@@ -291,7 +333,9 @@ def test_no_rehearsals_where_none_are_wanted(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_the_tracker_carries_every_band_of_the_report(rehearsed: Path) -> None:
-    by_role = {dict(run["tags"])["role"]: run for key, run in runs(rehearsed).items() if key.startswith("confirm/")}
+    by_role = {
+        dict(run["tags"])["role"]: run for key, run in runs(rehearsed).items() if key.startswith("confirm/")
+    }
     for band in facts(rehearsed)["bands"]:
         if band["role"] == ANEW:
             continue
@@ -303,15 +347,31 @@ def test_the_tracker_carries_every_band_of_the_report(rehearsed: Path) -> None:
         }
         assert {band["low"], band["high"]} <= set(group.values()), (band, group)
     winner = {name for name, *_ in by_role["winner"]["metrics"]}
-    assert {"test/accuracy.seeds_x_cases.low", "rehearsal/accuracy.splits.q025", "versus logistic regression/accuracy.splits.p",
-            "variance/accuracy.split_seed.split.sd", "variance/accuracy.streams.init.sd", "selection/log_loss.cases.corrected",
-            "gap/gap_accuracy.seeds.median", "test/calibration_error.seeds.median", "test/false_negatives.seeds.median"} <= winner  # fmt: skip
+    assert {
+        "test/accuracy.seeds_x_cases.low",
+        "rehearsal/accuracy.splits.q025",
+        "versus logistic regression/accuracy.splits.p",
+        "variance/accuracy.split_seed.split.sd",
+        "variance/accuracy.streams.init.sd",
+        "selection/log_loss.cases.corrected",
+        "gap/gap_accuracy.seeds.median",
+        "test/calibration_error.seeds.median",
+        "test/false_negatives.seeds.median",
+    } <= winner
 
 
 def test_two_bands_of_one_name_never_share_a_metric() -> None:
-    kinds = [("quantiles", "seeds"), ("min-max", "seeds"), ("wilson", "cases"), ("clopper-pearson", "cases"), ("logit-delong", "cases"),
-             ("multi-bootstrap and wilson", "seeds_x_cases")]  # fmt: skip
-    bands = tuple(Band(place + 0.1, place + 0.2, kind, varied, 9, 0.95) for place, (kind, varied) in enumerate(kinds))
+    kinds = [
+        ("quantiles", "seeds"),
+        ("min-max", "seeds"),
+        ("wilson", "cases"),
+        ("clopper-pearson", "cases"),
+        ("logit-delong", "cases"),
+        ("multi-bootstrap and wilson", "seeds_x_cases"),
+    ]
+    bands = tuple(
+        Band(place + 0.1, place + 0.2, kind, varied, 9, 0.95) for place, (kind, varied) in enumerate(kinds)
+    )
     values = set(flat([Quantity("x", "test", bands)]).values())
     assert {end for band in bands for end in (band.low, band.high)} <= values
 
@@ -334,14 +394,18 @@ def test_the_page_of_a_case_says_what_the_facts_say(rehearsed: Path) -> None:
         row = page.split(f"<tr><td>{one['family']}</td>")[1].split("</tr>")[0]
         assert ("<td>yes</td>" in row) == one["clear"]
         assert f"{one['flipped']} of {told['misses']} wrong seeds" in row
-    assert {one["clear"] for one in told["credits"]} == {True, False}  # else yes and no could not be told apart
+    assert {one["clear"] for one in told["credits"]} == {
+        True,
+        False,
+    }  # else yes and no could not be told apart
 
 
 # Words
 
 
 def worded(p: float, mean: float, found: float = 0.05, splits: int = 29, width: float = 0.01) -> str:
-    """What is said of a winner that differs so much from logistic regression, by a rule that cries wolf so often."""
+    """What is said of a winner that differs so much from logistic regression, by a rule that cries wolf so
+    often."""
     band = Band(mean - width, mean + width, "nadeau-bengio", "splits", splits, 0.95, (("mean", mean),))
     one = OverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
     rival = Rivalry("winner", "logistic regression", (one,), None)
@@ -366,7 +430,7 @@ def test_a_rule_that_cries_wolf_words_no_verdict() -> None:
     text = worded(0.01, 0.02, found=0.061)
     assert "words no verdict" in text
     assert "beats" not in text
-    assert not may_word("nadeau-bengio", [])
+    assert not may_state_verdict("nadeau-bengio", [])
 
 
 def test_no_public_function_gives_a_bare_score_over_seeds() -> None:
@@ -374,8 +438,11 @@ def test_no_public_function_gives_a_bare_score_over_seeds() -> None:
     confidences = {"wilks_confidence", "noether_n"}
     for path in Path(handnet.bands.__file__).parent.glob("*.py"):
         module = __import__(f"handnet.bands.{path.stem}", fromlist=["*"])
-        public: list[tuple[str, Callable]] = [(name, one) for name, one in inspect.getmembers(module, inspect.isfunction)
-                                              if one.__module__ == module.__name__ and not name.startswith("_")]  # fmt: skip
+        public: list[tuple[str, Callable]] = [
+            (name, one)
+            for name, one in inspect.getmembers(module, inspect.isfunction)
+            if one.__module__ == module.__name__ and not name.startswith("_")
+        ]
         for name, one in public:
             assert inspect.signature(one).return_annotation not in {float, int} or name in confidences, (
                 f"{path.stem}.{name}"

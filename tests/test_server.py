@@ -17,13 +17,21 @@ from mlflow.tracking import MlflowClient
 from test_study import ROOT, command
 
 from experiments.cli import main
-from experiments.publishing import FILES, FROM, Publisher
-from experiments.screen import Screen
-from experiments.settings import redacted
-from experiments.tracking import KEY, Tracking
+from handnet.study.publish import FILES, FROM, Publisher
+from handnet.study.screen import Screen
+from handnet.study.settings import redacted
+from handnet.study.tracker import KEY, Tracking
 
-SMALL = ["TRIALS=2", "SEEDS=2", "CONFIRM=3", "space.epochs.high=20", "SPLITS=2", "rehearsal.seeds=2",
-         "rehearsal.levels=2", "OPEN=1"]  # fmt: skip
+SMALL = [
+    "TRIALS=2",
+    "SEEDS=2",
+    "CONFIRM=3",
+    "space.epochs.high=20",
+    "SPLITS=2",
+    "rehearsal.seeds=2",
+    "rehearsal.levels=2",
+    "OPEN=1",
+]
 PLANTED = "pl4nted-9c1f"
 FINISHED = "SELECT count(*) FROM runs WHERE status = 'FINISHED' AND lifecycle_stage = 'active'"
 
@@ -43,12 +51,28 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        words = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1", "--backend-store-uri",
-                 f"sqlite:///{self.home / 'mlflow.db'}", "--artifacts-destination", str(self.files)]  # fmt: skip
+        words = [
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--workers",
+            "1",
+            "--backend-store-uri",
+            f"sqlite:///{self.home / 'mlflow.db'}",
+            "--artifacts-destination",
+            str(self.files),
+        ]
         quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         with (self.home / "log").open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "mlflow", "server", *words], cwd=self.home, stdout=log,
-                                            stderr=log, env=os.environ | quiet, start_new_session=True)  # fmt: skip
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mlflow", "server", *words],
+                cwd=self.home,
+                stdout=log,
+                stderr=log,
+                env=os.environ | quiet,
+                start_new_session=True,
+            )
 
     def wait(self) -> None:
         until = time.monotonic() + 90
@@ -67,11 +91,23 @@ class Server:
 
 def study(home: Path, address: str) -> subprocess.Popen:
     """The real command, with secrets in every place that is known to hold them."""
-    planted = {"MLFLOW_TRACKING_URI": address, "DATABASE_URL": f"postgresql://u:{PLANTED}@db/x",
-               "MLFLOW_TRACKING_TOKEN": PLANTED, "AWS_SECRET_ACCESS_KEY": PLANTED, "PGPASSWORD": PLANTED,
-               "MLFLOW_RUN_CONTEXT": f'{{"secret": "{PLANTED}"}}', "MLFLOW_ENABLE_ASYNC_LOGGING": "true"}  # fmt: skip
-    return subprocess.Popen(command(home, "study", *SMALL), cwd=ROOT, env=os.environ | planted, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    planted = {
+        "MLFLOW_TRACKING_URI": address,
+        "DATABASE_URL": f"postgresql://u:{PLANTED}@db/x",
+        "MLFLOW_TRACKING_TOKEN": PLANTED,
+        "AWS_SECRET_ACCESS_KEY": PLANTED,
+        "PGPASSWORD": PLANTED,
+        "MLFLOW_RUN_CONTEXT": f'{{"secret": "{PLANTED}"}}',
+        "MLFLOW_ENABLE_ASYNC_LOGGING": "true",
+    }
+    return subprocess.Popen(
+        command(home, "study", *SMALL),
+        cwd=ROOT,
+        env=os.environ | planted,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def with_password(url: str) -> str:
@@ -102,9 +138,14 @@ def home(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     process = study(folder, with_password(dead))
     out, errors = process.communicate(timeout=120)
     assert process.returncode == 75, errors
-    assert f"{dead} does not answer; everything is kept here and will be sent by the next make study." in errors
+    assert (
+        f"{dead} does not answer; everything is kept here and will be sent by the next make study." in errors
+    )
     count = len(runs(folder))
-    assert f"is done and kept here, but {count} of its {count} runs are not known to be on {dead} (it does" in errors
+    assert (
+        f"is done and kept here, but {count} of its {count} runs are not known to be on {dead} (it does"
+        in errors
+    )
     assert "Report:" in out
     assert "Traceback" not in errors
     no_password_in(out + errors, folder)
@@ -129,7 +170,9 @@ def test_a_server_that_dies_and_returns_has_every_run_once(server: Server, home:
     server.wait()
     client = MlflowClient(tracking_uri=server.url)
     seeds = next(one for one in client.search_experiments() if one.name.endswith(" seeds"))
-    foreign = client.create_run(seeds.experiment_id, tags={KEY: "seed/x/1", FROM: "another folder"}).info.run_id
+    foreign = client.create_run(
+        seeds.experiment_id, tags={KEY: "seed/x/1", FROM: "another folder"}
+    ).info.run_id
     (name,) = (path.name for path in (home / "reports").iterdir())
     ours = Publisher(Tracking(home, name, create=False), server.url, Screen(), lambda: None).origin
     cut = client.create_run(seeds.experiment_id, tags={KEY: next(iter(before)), FROM: ours}).info.run_id
@@ -149,17 +192,26 @@ def test_a_server_that_dies_and_returns_has_every_run_once(server: Server, home:
     assert any(parts == ("report", "report.html") for parts, _ in contents(server.home, server.files))
     assert client.get_run(foreign).info.lifecycle_stage == "active"
     assert client.get_run(cut).info.lifecycle_stage == "deleted"
-    by_run = "SELECT e.name, count(*) FROM runs r JOIN experiments e USING (experiment_id) WHERE r.lifecycle_stage = 'active' AND r.run_uuid != ? GROUP BY 1"
+    by_run = (
+        "SELECT e.name, count(*) FROM runs r JOIN experiments e USING (experiment_id) WHERE r.lifecycle_stage"
+        " = 'active' AND r.run_uuid != ? GROUP BY 1"
+    )
     assert query(server.home / "mlflow.db", by_run, foreign) == query(home / "mlflow.db", by_run, foreign)
 
 
 def contents(home: Path, root: Path) -> list[tuple[tuple[str, ...], str]]:
     """Every file of every live run and model: its path below them, and its content."""
-    alive = {row[0] for table in ("SELECT run_uuid FROM runs", "SELECT model_id FROM logged_models")
-             for row in query(home / "mlflow.db", f"{table} WHERE lifecycle_stage = 'active'")}  # fmt: skip
+    alive = {
+        row[0]
+        for table in ("SELECT run_uuid FROM runs", "SELECT model_id FROM logged_models")
+        for row in query(home / "mlflow.db", f"{table} WHERE lifecycle_stage = 'active'")
+    }
     found = [(path.relative_to(root).parts, path) for path in root.rglob("*") if path.is_file()]
-    return sorted((parts[parts.index("artifacts") + 1 :], hashlib.sha256(path.read_bytes()).hexdigest())
-                  for parts, path in found if alive & set(parts[:3]))  # fmt: skip
+    return sorted(
+        (parts[parts.index("artifacts") + 1 :], hashlib.sha256(path.read_bytes()).hexdigest())
+        for parts, path in found
+        if alive & set(parts[:3])
+    )
 
 
 def test_what_is_replaced_here_is_replaced_there_and_what_is_there_is_not_sent_again(
@@ -200,8 +252,22 @@ def test_a_server_that_cannot_take_artifacts_says_why(server: Server, home: Path
     assert KEY not in client.get_experiment_by_name("local folder").tags
 
 
-@pytest.mark.parametrize("address", [f"postgresql://u:{PLANTED}@h/db", "sqlite:///mlflow.db", "./mlruns", "databricks", "file:///x",
-                                     "http://", "http://h:port", f"https://h/?password={PLANTED}", "ftp://h", f"http://u:{PLANTED}\u2100@host", f"http://u:[{PLANTED}@host:1"])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"postgresql://u:{PLANTED}@h/db",
+        "sqlite:///mlflow.db",
+        "./mlruns",
+        "databricks",
+        "file:///x",
+        "http://",
+        "http://h:port",
+        f"https://h/?password={PLANTED}",
+        "ftp://h",
+        f"http://u:{PLANTED}\u2100@host",
+        f"http://u:[{PLANTED}@host:1",
+    ],
+)
 def test_only_the_address_of_a_server_is_taken(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -214,7 +280,12 @@ def test_only_the_address_of_a_server_is_taken(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["postgresql://u:{}@h/db", "x https://{}@h:1/ y", "h?user=u&password={}&x=1", "token={}", "a://u:p@{}@h"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    ["postgresql://u:{}@h/db", "x https://{}@h:1/ y", "h?user=u&password={}&x=1", "token={}", "a://u:p@{}@h"],
+)
 def test_addresses_are_shown_without_their_passwords(text: str) -> None:
     assert PLANTED not in redacted(text.format(PLANTED))
-    assert redacted("see http://127.0.0.1:5000/#/runs or a@b.c") == "see http://127.0.0.1:5000/#/runs or a@b.c"
+    assert (
+        redacted("see http://127.0.0.1:5000/#/runs or a@b.c") == "see http://127.0.0.1:5000/#/runs or a@b.c"
+    )

@@ -1,4 +1,5 @@
-"""Credits of families: the axioms, plain orders, shap's exact explainer; and the identity that checks the by-hand slopes."""
+"""Credits of families: the axioms, plain orders, shap's exact explainer; and the identity that checks the
+by-hand slopes."""
 
 import itertools
 import warnings
@@ -10,9 +11,8 @@ from hypothesis import strategies as st
 
 from handnet import Dataset, Layer, Recipe, load_backend, seeded_plan
 from handnet.draws import generator
-from handnet.reference.functions import dense_backward_input, relu_backward
-from handnet.reference.network import backward, forward
-from handnet.shapley import Families, credits_of, families_of
+from handnet.explain import Families, credits_of, families_of
+from handnet.mlp.network import backward, dense_backward_input, forward, relu_backward
 from handnet.splits import Split
 
 Layers = tuple[Layer, ...]
@@ -73,7 +73,9 @@ def test_credits_are_averages_over_every_order(seed: int, k: int) -> None:
     draws = generator(seed, 0)
     families = Families(tuple("abcde"[:k]), np.eye(k, dtype=bool))
     table = draws.normal(size=2**k)
-    found = credits_of(lambda X: table[(X @ 2 ** np.arange(k)).astype(int)][None], np.ones(k), np.zeros(k), families)
+    found = credits_of(
+        lambda X: table[(X @ 2 ** np.arange(k)).astype(int)][None], np.ones(k), np.zeros(k), families
+    )
     total = np.zeros(k)
     orders = list(itertools.permutations(range(k)))
     for order in orders:
@@ -99,7 +101,9 @@ def test_credits_are_those_of_shaps_exact_explainer(
             return logits(trained, rows)[1]
 
         k = len(families.names)
-        theirs = shap.explainers.ExactExplainer(game, np.zeros((1, k)))(np.ones((1, k)), max_evals=2**k + 1).values[0]
+        theirs = shap.explainers.ExactExplainer(game, np.zeros((1, k)))(
+            np.ones((1, k)), max_evals=2**k + 1
+        ).values[0]
     ours = credits_of(lambda rows: logits(trained, rows), x, baseline, families).credits[1]
     assert ours == pytest.approx(theirs, abs=1e-12)
 
@@ -120,21 +124,24 @@ def test_without_is_the_logit_of_the_case_put_back(
 def test_many_families_are_joined_by_how_they_go_together() -> None:
     draws = generator(3, 0)
     base = draws.normal(size=(200, 15))
-    X = np.column_stack([base, base + 0.01 * draws.normal(size=base.shape)])  # column c and c + 15 nearly the same
+    X = np.column_stack(
+        [base, base + 0.01 * draws.normal(size=base.shape)]
+    )  # column c and c + 15 nearly the same
     names = [f"f{column}" for column in range(30)]
     families = families_of(names, X)
     assert len(families.names) == 12
     assert families.columns.sum(axis=0).tolist() == [1] * 30
     assert all(
-        families.columns[:, column].tolist() == families.columns[:, column + 15].tolist() for column in range(15)
+        families.columns[:, column].tolist() == families.columns[:, column + 15].tolist()
+        for column in range(15)
     )
     flat = np.column_stack([np.ones(200), X[:, :14]])  # a column without spread correlates with nothing
     assert families_of(names[:15], flat).columns.sum() == 15
 
 
 def test_inputs_and_biases_share_the_logit_exactly(trained: Layers, parts: Split) -> None:
-    """A network of relus is linear around each case: logit = sum x df/dx + sum b df/db (Srinivas & Fleuret 2019). The
-    slopes are the by-hand backward pass, with 1 at the logit: a free check of it, case by case."""
+    """A network of relus is linear around each case: logit = sum x df/dx + sum b df/db (Srinivas & Fleuret
+    2019). The slopes are the by-hand backward pass, with 1 at the logit: a free check of it, case by case."""
     for x in parts.val.X[:50]:
         z, trace = forward(trained, np.broadcast_to(x, (3, 1, len(x))))
         slopes = backward(trained, trace, np.ones_like(z))

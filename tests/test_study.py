@@ -18,11 +18,11 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 from experiments.cli import main
-from experiments.sealed import Ledger
 from handnet import Dataset, split
 from handnet.data import DATASETS
 from handnet.draws import generator
 from handnet.splits import Split
+from handnet.study.sealed import Ledger
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -90,8 +90,15 @@ def test_everything_is_written_exactly_once(finished: Path) -> None:
 def test_a_second_run_changes_nothing(finished: Path, capsys: pytest.CaptureFixture) -> None:
     def state() -> tuple:
         pages = [(p.name, p.stat().st_mtime_ns) for p in sorted((finished / "reports").rglob("*.*"))]
-        counts = [query(finished / db, f"SELECT count(*) FROM {table}")
-                  for db, table in [("mlflow.db", "runs"), ("mlflow.db", "metrics"), ("mlflow.db", "tags"), ("optuna.db", "trials")]]  # fmt: skip
+        counts = [
+            query(finished / db, f"SELECT count(*) FROM {table}")
+            for db, table in [
+                ("mlflow.db", "runs"),
+                ("mlflow.db", "metrics"),
+                ("mlflow.db", "tags"),
+                ("optuna.db", "trials"),
+            ]
+        ]
         return digest(finished), pages, counts
 
     before = state()
@@ -184,18 +191,32 @@ def stored(home: Path, role: str) -> tuple[np.ndarray, np.ndarray]:
     config = key.split("/")[2]
 
     def folder(name: str) -> Path:
-        (row,) = query(db, "SELECT r.artifact_uri FROM runs r JOIN tags t ON t.run_uuid=r.run_uuid WHERE t.key='handnet.key' AND t.value=? AND r.lifecycle_stage='active'", name)  # fmt: skip
+        (row,) = query(
+            db,
+            "SELECT r.artifact_uri FROM runs r JOIN tags t ON t.run_uuid=r.run_uuid WHERE t.key='handnet.key'"
+            " AND t.value=? AND r.lifecycle_stage='active'",
+            name,
+        )
         return Path(row[0].removeprefix("file://"))
 
-    val = [np.load(folder(f"seed/{config}/{seed}") / "replica.npz")["val_logits"][0] for seed in range(1000, 1003)]
+    val = [
+        np.load(folder(f"seed/{config}/{seed}") / "replica.npz")["val_logits"][0]
+        for seed in range(1000, 1003)
+    ]
     return np.array(val), np.load(folder(key) / "test_logits.npy")
 
 
 @pytest.mark.parametrize("role", ["winner", "chapter", "chapter second"])
-def test_report_mlflow_and_recomputation_agree(finished: Path, data: Dataset, parts: Split, role: str) -> None:
+def test_report_mlflow_and_recomputation_agree(
+    finished: Path, data: Dataset, parts: Split, role: str
+) -> None:
     facts = report(finished)
-    tracked = {name: float.fromhex(value) for key, run in runs(finished).items() if key.startswith(f"confirm/{role}/")
-               for name, _, value, _ in run["metrics"]}  # fmt: skip
+    tracked = {
+        name: float.fromhex(value)
+        for key, run in runs(finished).items()
+        if key.startswith(f"confirm/{role}/")
+        for name, _, value, _ in run["metrics"]
+    }
     for part, logits, rows in zip(
         ("val", "test"), stored(finished, role), (parts.val_rows, parts.test_rows), strict=True
     ):
@@ -211,9 +232,14 @@ def test_report_mlflow_and_recomputation_agree(finished: Path, data: Dataset, pa
         }
         for score, values in ours.items():
             low, high = np.quantile(values, [0.025, 0.975])
-            bands = {band["kind"]: band for band in facts["bands"]
-                     if (band["role"], band["part"], band["score"]) == (role, part, score)}  # fmt: skip
-            assert (bands["quantiles"]["low"], bands["quantiles"]["high"]) == pytest.approx((low, high), rel=1e-9)
+            bands = {
+                band["kind"]: band
+                for band in facts["bands"]
+                if (band["role"], band["part"], band["score"]) == (role, part, score)
+            }
+            assert (bands["quantiles"]["low"], bands["quantiles"]["high"]) == pytest.approx(
+                (low, high), rel=1e-9
+            )
             assert bands["quantiles"]["centres"]["median"] == pytest.approx(np.median(values), rel=1e-9)
             assert bands["min-max"]["low"] == pytest.approx(min(values), rel=1e-9)
             stem = f"{part}/{score}.seeds"
@@ -223,16 +249,24 @@ def test_report_mlflow_and_recomputation_agree(finished: Path, data: Dataset, pa
             )
             assert tracked[f"{stem}.max"] == bands["min-max"]["high"]
             assert bands["quantiles"]["n"] == tracked[f"{stem}.n"] == 3
-            assert bands["quantiles"]["coverage"] == tracked[f"{stem}.coverage"] == pytest.approx(0.95 * 2 / 4)
+            assert (
+                bands["quantiles"]["coverage"] == tracked[f"{stem}.coverage"] == pytest.approx(0.95 * 2 / 4)
+            )
             if "wilson" in bands:
                 assert tracked[f"{part}/{score}.cases.wilson_low"] == bands["wilson"]["low"]
 
 
 def test_logistic_regression_is_scikit_learns(finished: Path, data: Dataset, parts: Split) -> None:
     model = LogisticRegression(max_iter=10_000).fit(parts.train.X, parts.train.y)
-    right = int((model.predict((data.X[parts.test_rows] - parts.mean) / parts.scale) == data.y[parts.test_rows]).sum())
-    (band,) = [band for band in report(finished)["bands"]
-               if (band["role"], band["part"], band["score"], band["kind"]) == ("logistic regression", "test", "accuracy", "wilson")]  # fmt: skip
+    right = int(
+        (model.predict((data.X[parts.test_rows] - parts.mean) / parts.scale) == data.y[parts.test_rows]).sum()
+    )
+    (band,) = [
+        band
+        for band in report(finished)["bands"]
+        if (band["role"], band["part"], band["score"], band["kind"])
+        == ("logistic regression", "test", "accuracy", "wilson")
+    ]
     assert band["centres"]["share"] == right / 114
     assert band["low"] == pytest.approx(binomtest(right, 114).proportion_ci(method="wilson").low, abs=1e-12)
     assert band["varied"] == "cases"
@@ -261,8 +295,15 @@ def test_one_changed_probability_changes_every_page(finished: Path) -> None:
         ]
         assert changed["missed"] != before["missed"]
         for score in ("accuracy", "log_loss", "auc", "brier"):
-            one, other = ([band["centres"]["mean"] for band in facts["bands"] if (band["role"], band["part"], band["score"], band["kind"])
-                           == ("winner", "test", score, "quantiles")] for facts in (changed, before))  # fmt: skip
+            one, other = (
+                [
+                    band["centres"]["mean"]
+                    for band in facts["bands"]
+                    if (band["role"], band["part"], band["score"], band["kind"])
+                    == ("winner", "test", score, "quantiles")
+                ]
+                for facts in (changed, before)
+            )
             assert one != other, score
     finally:
         path.write_bytes(original)
@@ -271,7 +312,14 @@ def test_one_changed_probability_changes_every_page(finished: Path) -> None:
 
 
 def _run_id(home: Path, key: str) -> str:
-    return str(query(home / "mlflow.db", "SELECT r.run_uuid FROM runs r JOIN tags t ON t.run_uuid=r.run_uuid WHERE t.key='handnet.key' AND t.value=? AND r.lifecycle_stage='active'", key)[0][0])  # fmt: skip
+    return str(
+        query(
+            home / "mlflow.db",
+            "SELECT r.run_uuid FROM runs r JOIN tags t ON t.run_uuid=r.run_uuid WHERE t.key='handnet.key' AND"
+            " t.value=? AND r.lifecycle_stage='active'",
+            key,
+        )[0][0]
+    )
 
 
 # The seal
@@ -283,7 +331,9 @@ def test_sealed_rows_decide_nothing_before_the_opening(
 ) -> None:
     """Sealed measurements replaced, ids and labels kept: everything the study wrote is equal to the bit."""
     X, draws = data.X.copy(), generator(3, 0)
-    X[parts.test_rows] = draws.normal(1e3, 1e4, (114, 30)) if what == "noise" else X[draws.permutation(parts.test_rows)]
+    X[parts.test_rows] = (
+        draws.normal(1e3, 1e4, (114, 30)) if what == "noise" else X[draws.permutation(parts.test_rows)]
+    )
     monkeypatch.setitem(DATASETS, "wisconsin", lambda: replace(data, X=X))
     other = tmp_path / "other"
     assert cli(other, "study", *SMALL) == 0
@@ -291,22 +341,32 @@ def test_sealed_rows_decide_nothing_before_the_opening(
     one, two = runs(sealed), runs(other)
     # The digest of the data is part of every id; nothing else may differ.
     kinds = [
-        sorted((key.split("/")[0], run["metrics"], run["params"]) for key, run in found.items()) for found in (one, two)
+        sorted((key.split("/")[0], run["metrics"], run["params"]) for key, run in found.items())
+        for found in (one, two)
     ]
     assert kinds[0] == kinds[1]
     for kind in ("replica.npz", "cases_val.parquet", "val_logits.npy"):
-        files = [sorted(run["files"][kind] for run in found.values() if kind in run["files"]) for found in (one, two)]
+        files = [
+            sorted(run["files"][kind] for run in found.values() if kind in run["files"])
+            for found in (one, two)
+        ]
         assert files[0] == files[1]
         assert files[0]
     facts = [
-        {key: value for key, value in report(home).items() if key in ("bands", "missed", "statements", "watched")}
+        {
+            key: value
+            for key, value in report(home).items()
+            if key in ("bands", "missed", "statements", "watched")
+        }
         for home in (sealed, other)
     ]
     assert facts[0] == facts[1]
     assert not (other / "openings.jsonl").exists()
 
 
-def test_a_small_study_leaves_the_test_sealed(sealed: Path, capsys: pytest.CaptureFixture, parts: Split) -> None:
+def test_a_small_study_leaves_the_test_sealed(
+    sealed: Path, capsys: pytest.CaptureFixture, parts: Split
+) -> None:
     facts = report(sealed)
     assert facts["opening"] is None
     assert not any(band["part"] == "test" for band in facts["bands"])
@@ -354,13 +414,19 @@ def test_the_same_patients_under_another_scaler_are_the_same_test(tmp_path: Path
     assert Ledger(tmp_path).openings()[-1].seen_before == 114
 
 
-def test_a_study_under_its_own_name_is_found_without_naming_it(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_study_under_its_own_name_is_found_without_naming_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     assert cli(tmp_path, "study", "TRIALS=1", "CONFIRM=3", "OPEN=1", "SPLITS=0") == 0
     hint = re.search(r"make (case ID=\d+)\n", capsys.readouterr().out)[1]
     assert cli(tmp_path, *hint.split()) == 0
     assert cli(tmp_path, "report") == 0
     facts = report(tmp_path)
-    assert (facts["study"], facts["settings"]["trials"], facts["settings"]["confirmation_seeds"]) == ("wisconsin", 1, 3)
+    assert (facts["study"], facts["settings"]["trials"], facts["settings"]["confirmation_seeds"]) == (
+        "wisconsin",
+        1,
+        3,
+    )
 
 
 def test_cleaning_takes_what_studies_wrote_and_nothing_else(tmp_path: Path) -> None:
@@ -380,7 +446,8 @@ def test_cleaning_takes_what_studies_wrote_and_nothing_else(tmp_path: Path) -> N
     assert main(["clean", "--mlruns", str(tmp_path)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"thesis.tex", "openings.jsonl", ".lock", "claims"}
     assert [path.name for path in (tmp_path / "claims").iterdir()] == ["mine.txt"]
-    # The same opening, so nothing is opened anew. In a new process: MLflow keeps a deleted database open in this one.
+    # The same opening, so nothing is opened anew. In a new process: MLflow keeps a deleted database open in
+    # this one.
     subprocess.run(command(tmp_path, "study", *few), cwd=ROOT, check=True, capture_output=True)
     assert (tmp_path / "openings.jsonl").read_bytes() == ledger
     assert report(tmp_path)["opening"]["ordinal"] == 1
@@ -413,7 +480,9 @@ def test_other_settings_under_the_same_name_are_refused(sealed: Path, capsys: py
     assert digest(sealed) == before
 
 
-def test_a_study_in_which_most_trials_diverge_still_ends(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_study_in_which_most_trials_diverge_still_ends(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     deep = [f"network.hidden={[64] * 20}", "space.learning_rate.high=10", "space.learning_rate.log=false"]
     words = ["DESIGN=sobol", "TRIALS=8", "SEEDS=3", "CONFIRM=2", "space.epochs.high=12", *deep]
     assert cli(tmp_path, "study", *words) == 0
@@ -433,13 +502,19 @@ def test_the_winners_model_loads_elsewhere_and_says_the_same(
     (model,) = (p.parent for p in finished.rglob("MLmodel"))
     kinds = {path.suffix for path in model.rglob("*") if path.is_file()}
     assert not kinds & {".pkl", ".pickle", ".joblib", ".cloudpickle"}
-    code = ("import sys, mlflow, pandas as pd; from sklearn.datasets import load_breast_cancer as l; d = l();"
-            "X = pd.DataFrame(d.data, columns=d.feature_names);"
-            f"mlflow.pyfunc.load_model({str(model)!r}).predict(X).to_csv(sys.argv[1], index=False)")  # fmt: skip
+    code = (
+        "import sys, mlflow, pandas as pd; from sklearn.datasets import load_breast_cancer as l; d = l();"
+        "X = pd.DataFrame(d.data, columns=d.feature_names);"
+        f"mlflow.pyfunc.load_model({str(model)!r}).predict(X).to_csv(sys.argv[1], index=False)"
+    )
     out = tmp_path / "p.csv"
     env = os.environ | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "PYTHONPATH": ""}
     subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(out)], check=True, cwd=tmp_path, env=env, capture_output=True
+        [sys.executable, "-W", "ignore", "-c", code, str(out)],
+        check=True,
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
     )
     served = np.loadtxt(out, delimiter=",", skiprows=1)
     p = expit(stored(finished, "winner")[0].astype(float))

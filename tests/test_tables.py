@@ -1,4 +1,5 @@
-"""Tables of one's own with text, gaps, groups and repeats: what is made of them, and that sealed rows decide none of it."""
+"""Tables of one's own with text, gaps, groups and repeats: what is made of them, and that sealed rows decide
+none of it."""
 
 import csv
 import io
@@ -25,12 +26,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from experiments.cli import main
-from experiments.reading import DEFAULTS
 from handnet import Dataset, read_table, split
 from handnet.data import Array
 from handnet.draws import generator
 from handnet.encode import GAP, LEVEL, encoder
 from handnet.splits import _set_aside
+from handnet.study.reading import DEFAULTS
 
 TINY = ["TRIALS=2", "SEEDS=2", "CONFIRM=2", "space.epochs.high=12", "SPLITS=0"]
 
@@ -42,12 +43,14 @@ def written(frame: pd.DataFrame, path: Path) -> Path:
 
 def read(other: Other, path: Path) -> Dataset:
     given = dict(word.split("=") for word in other.words)
-    return read_table(path, given["TARGET"], given["POSITIVE"], group=given.get("GROUP"), missing=given["MISSING"])
+    return read_table(
+        path, given["TARGET"], given["POSITIVE"], group=given.get("GROUP"), missing=given["MISSING"]
+    )
 
 
 def noisy(other: Other, data: Dataset, rows: Array) -> pd.DataFrame:
-    """The table with noise for every measurement of these rows: other numbers, levels nobody has, other gaps. Labels, groups
-    and which rows repeat each other stay."""
+    """The table with noise for every measurement of these rows: other numbers, levels nobody has, other gaps.
+    Labels, groups and which rows repeat each other stay."""
     frame, draws = other.frame.copy().reset_index(drop=True), generator(5, 0)
     for place, name in enumerate(data.feature_names):
         noise = draws.normal(1e3, 1e4, len(frame)).round(6)[data.repeats[rows]]
@@ -60,9 +63,13 @@ def noisy(other: Other, data: Dataset, rows: Array) -> pd.DataFrame:
 
 # One in every run, the others with HANDNET_LONG=1.
 @pytest.fixture(
-    scope="module", params=ALL if os.environ.get("HANDNET_LONG") == "1" else ALL[:1], ids=lambda make: make.__name__
+    scope="module",
+    params=ALL if os.environ.get("HANDNET_LONG") == "1" else ALL[:1],
+    ids=lambda make: make.__name__,
 )
-def studied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Other, Path, Path]:
+def studied(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Other, Path, Path]:
     """A table, its file, and the folder of a small sealed study of it."""
     other, folder = request.param(), tmp_path_factory.mktemp("others")
     path = written(other.frame, folder / f"{other.name}.csv")
@@ -71,7 +78,8 @@ def studied(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def test_sealed_rows_decide_nothing(studied: tuple[Other, Path, Path], tmp_path: Path) -> None:
-    """Every sealed measurement replaced: no level, median, mark, constant or scale hangs on it, and every number stays."""
+    """Every sealed measurement replaced: no level, median, mark, constant or scale hangs on it, and every
+    number stays."""
     other, path, home = studied
     data = read(other, path)
     parts = split(data)
@@ -91,7 +99,10 @@ def test_sealed_rows_decide_nothing(studied: tuple[Other, Path, Path], tmp_path:
         kinds = [sorted((key.split("/")[0], run[what]) for key, run in found.items()) for found in (one, two)]
         assert kinds[0] == kinds[1]
     for kind in ("replica.npz", "cases_val.parquet", "val_logits.npy"):
-        files = [sorted(run["files"][kind] for run in found.values() if kind in run["files"]) for found in (one, two)]
+        files = [
+            sorted(run["files"][kind] for run in found.values() if kind in run["files"])
+            for found in (one, two)
+        ]
         assert files[0] == files[1]
         assert files[0]
     models = [next(folder.rglob("MLmodel")).parent / "artifacts" for folder in (home, tmp_path / "mlruns")]
@@ -109,7 +120,9 @@ def test_check_says_what_the_study_does_and_writes_nothing(
 ) -> None:
     other, path, home = studied
     capsys.readouterr()
-    assert main(["study", "CHECK=1", f"MLRUNS={tmp_path / 'mlruns'}", f"DATA={path}", *other.words, *TINY]) == 0
+    assert (
+        main(["study", "CHECK=1", f"MLRUNS={tmp_path / 'mlruns'}", f"DATA={path}", *other.words, *TINY]) == 0
+    )
     out = capsys.readouterr().out
     facts, seeds = report(home), sum(key.startswith("seed/") for key in runs(home))
     assert not list(tmp_path.iterdir())
@@ -134,9 +147,16 @@ def test_what_is_encoded_is_what_scikit_learn_encodes(tmp_path: Path) -> None:
         OneHotEncoder(drop="if_binary", handle_unknown="ignore", sparse_output=False),
     )
     whole = ColumnTransformer(
-        [("numbers", SimpleImputer(strategy="median"), numbers), ("text", levels, text),
-         ("gaps", MissingIndicator(features="missing-only", error_on_new=False), list(range(data.X.shape[1])))]
-    )  # fmt: skip
+        [
+            ("numbers", SimpleImputer(strategy="median"), numbers),
+            ("text", levels, text),
+            (
+                "gaps",
+                MissingIndicator(features="missing-only", error_on_new=False),
+                list(range(data.X.shape[1])),
+            ),
+        ]
+    )
     train = whole.fit_transform(data.X[parts.train_rows])
     varying = train.max(axis=0) > train.min(axis=0)
     with pytest.warns(UserWarning, match="unknown categories"):
@@ -166,7 +186,12 @@ def test_the_train_rows_say_what_an_input_is() -> None:
     X = np.array([[1, 0, 7, 0], [np.nan, 1, 7, 0], [3, 0, 7, 1], [5, 2, 8, np.nan]], dtype=float)
     table = small(X, levels={"c1": ("a", "b", "c"), "c3": ("no", "yes")}, missing="median")
     found = encoder(table, np.arange(3))
-    assert found.names == ("c0", "c0 missing", "c1=b", "c3=yes")  # c of c1 is in no train row, c2 never varies there
+    assert found.names == (
+        "c0",
+        "c0 missing",
+        "c1=b",
+        "c3=yes",
+    )  # c of c1 is in no train row, c2 never varies there
     assert found.families == ("c0", "c0", "c1", "c3")
     assert found.left_out == ("c2",)
     assert found(X).tolist() == [[1, 0, 0, 0], [2, 1, 1, 0], [3, 0, 0, 1], [5, 0, 0, 0]]
@@ -178,8 +203,10 @@ def test_the_train_rows_say_what_an_input_is() -> None:
 
 @given(
     sizes=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(any), min_size=3, max_size=60),
-    share=st.floats(0.05, 0.6), seed=st.integers(0, 9), stratify=st.booleans(),
-)  # fmt: skip
+    share=st.floats(0.05, 0.6),
+    seed=st.integers(0, 9),
+    stratify=st.booleans(),
+)
 def test_whole_groups_make_a_part_of_the_wanted_size(
     sizes: list[tuple[int, int]], share: float, seed: int, stratify: bool
 ) -> None:
@@ -200,7 +227,9 @@ def test_parts_of_groups_hold_both_classes_in_their_shares(tmp_path: Path) -> No
             assert sorted(np.concatenate(rows).tolist()) == list(range(len(data.y)))
             largest = np.bincount(data.units).max()
             assert abs(len(parts.test_rows) - 0.2 * len(data.y)) <= largest
-            alike = pd.DataFrame(data.X).groupby(list(range(data.X.shape[1])), dropna=False).ngroup().to_numpy()
+            alike = (
+                pd.DataFrame(data.X).groupby(list(range(data.X.shape[1])), dropna=False).ngroup().to_numpy()
+            )
             whole = np.concatenate([np.unique(alike[part]) for part in rows])
             assert len(whole) == len(set(whole)) < len(data.y)
             for part in rows:
@@ -228,14 +257,19 @@ def test_rows_with_gaps_are_left_out(tmp_path: Path) -> None:
     dropped = read_table(written(whole, tmp_path / "x.csv"), "survived", "1", "id", missing="drop")
     assert dropped.digest == read_table(written(kept, tmp_path / "y.csv"), "survived", "1", "id").digest
     assert (
-        split(dropped).notes[0] == f"{len(whole) - len(kept)} of 1309 rows have a gap and are left out (MISSING=drop)."
+        split(dropped).notes[0]
+        == f"{len(whole) - len(kept)} of 1309 rows have a gap and are left out (MISSING=drop)."
     )
 
 
 def test_parquet_is_read_as_the_same_table(tmp_path: Path) -> None:
     wine = load_wine(as_frame=True).frame  # class 1: the first cultivar, against the other two
-    frame = wine.assign(target=(wine.target == 0).map({True: "first", False: "other"}), colour=(wine.hue > 1).map({True: "deep", False: "pale"}),
-                        old=wine.ash > 2.4, code=[f"{n:03d}" for n in range(len(wine))])  # fmt: skip
+    frame = wine.assign(
+        target=(wine.target == 0).map({True: "first", False: "other"}),
+        colour=(wine.hue > 1).map({True: "deep", False: "pale"}),
+        old=wine.ash > 2.4,
+        code=[f"{n:03d}" for n in range(len(wine))],
+    )
     frame.loc[[3, 9], "alcohol"] = np.nan
     frame.loc[[5], "colour"] = None
     frame.to_parquet(tmp_path / "wine.parquet")
@@ -251,24 +285,47 @@ def test_parquet_is_read_as_the_same_table(tmp_path: Path) -> None:
 
 def wrongly_encoded(frame: pd.DataFrame) -> bytes:
     raw = pa.array([b"\xff", b"a"] * 20, pa.binary())
-    table = pa.Table.from_pandas(frame).append_column("z", pa.Array.from_buffers(pa.string(), 40, raw.buffers()))
+    table = pa.Table.from_pandas(frame).append_column(
+        "z", pa.Array.from_buffers(pa.string(), 40, raw.buffers())
+    )
     parquet.write_table(table, out := io.BytesIO())
     return out.getvalue()
 
 
-@pytest.mark.parametrize(("make", "says"), [
-    (lambda frame: frame.assign(when=pd.Timestamp("2024-01-02")), ["'when' (timestamp", "neither numbers nor text"]),
-    (lambda frame: frame.assign(x=[float("inf"), *frame.x[1:]]), ["row 1, column 'x'", "'inf' is not finite"]),
-    (lambda frame: frame.assign(y=[None, *frame.y[1:]]), ["row 1 has no label"]),
-    (lambda frame: frame.assign(x=[np.nan, *frame.x[1:]]), ["values are missing: 1 in 'x'", "MISSING=median"]),
-    (lambda frame: frame[:0], ["columns and no data rows"]),
-    (lambda frame: frame.assign(x=[2**53 + 1, *range(39)]), ["row 1, column 'x'", "'9007199254740993'", "more digits"]),
-    (lambda frame: frame.set_index(pd.Index([*range(20), *range(30, 50)])), ["the column '__index_level_0__'", "row numbers"]),
-    (lambda frame: frame.assign(z=pd.Series([b"\xff", b"a"] * 20).astype(pd.ArrowDtype(pa.binary()))), ["'z' (binary)"]),
-    (wrongly_encoded, ["column 'z' holds text that is not UTF-8"]),
-    (lambda _: b"PAR1 and no more", ["cannot be read as Parquet"]),
-    (lambda _: b"x,y\n1,M\n", ["cannot be read as Parquet"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (
+            lambda frame: frame.assign(when=pd.Timestamp("2024-01-02")),
+            ["'when' (timestamp", "neither numbers nor text"],
+        ),
+        (
+            lambda frame: frame.assign(x=[float("inf"), *frame.x[1:]]),
+            ["row 1, column 'x'", "'inf' is not finite"],
+        ),
+        (lambda frame: frame.assign(y=[None, *frame.y[1:]]), ["row 1 has no label"]),
+        (
+            lambda frame: frame.assign(x=[np.nan, *frame.x[1:]]),
+            ["values are missing: 1 in 'x'", "MISSING=median"],
+        ),
+        (lambda frame: frame[:0], ["columns and no data rows"]),
+        (
+            lambda frame: frame.assign(x=[2**53 + 1, *range(39)]),
+            ["row 1, column 'x'", "'9007199254740993'", "more digits"],
+        ),
+        (
+            lambda frame: frame.set_index(pd.Index([*range(20), *range(30, 50)])),
+            ["the column '__index_level_0__'", "row numbers"],
+        ),
+        (
+            lambda frame: frame.assign(z=pd.Series([b"\xff", b"a"] * 20).astype(pd.ArrowDtype(pa.binary()))),
+            ["'z' (binary)"],
+        ),
+        (wrongly_encoded, ["column 'z' holds text that is not UTF-8"]),
+        (lambda _: b"PAR1 and no more", ["cannot be read as Parquet"]),
+        (lambda _: b"x,y\n1,M\n", ["cannot be read as Parquet"]),
+    ],
+)
 def test_a_bad_parquet_file_is_refused(
     make: object, says: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -298,22 +355,33 @@ def test_families_are_what_the_settings_say_and_a_text_is_one(tmp_path: Path) ->
     settings = tmp_path / "my.toml"
     settings.write_text(DEFAULTS.read_text().replace("[families]", '[families]\nkin = ["sibsp", "parch"]\n'))
     words = [f"DATA={path}", *other.words, f"SETTINGS={settings}", f"MLRUNS={tmp_path / 'mlruns'}"]
-    assert main(["study", *words, *TINY, "SPLITS=2", "rehearsal.seeds=2", "rehearsal.levels=2", "OPEN=1"]) == 0
+    assert (
+        main(["study", *words, *TINY, "SPLITS=2", "rehearsal.seeds=2", "rehearsal.levels=2", "OPEN=1"]) == 0
+    )
     facts = report(tmp_path / "mlruns")
     names = {credit["family"] for story in facts["stories"] for credit in story["credits"]}
     assert names == {"pclass", "sex", "age", "kin", "fare", "embarked"}
 
 
-def test_the_winners_model_takes_the_columns_of_the_file(studied: tuple[Other, Path, Path], tmp_path: Path) -> None:
+def test_the_winners_model_takes_the_columns_of_the_file(
+    studied: tuple[Other, Path, Path], tmp_path: Path
+) -> None:
     other, path, home = studied
     if other.name != "titanic":
         pytest.skip("one table with text and gaps is enough")
     (model,) = (found.parent for found in home.rglob("MLmodel"))
-    code = ("import sys, mlflow, pandas as pd; X = pd.read_csv(sys.argv[1], dtype={'sex': object, 'embarked': object});"
-            "X = X.astype({name: float for name in X if name not in ('sex', 'embarked')}).astype(object).where(X.notna(), None)"
-            ".astype({name: float for name in X if name not in ('sex', 'embarked')});"
-            f"mlflow.pyfunc.load_model({str(model)!r}).predict(X).to_csv(sys.argv[2], index=False)")  # fmt: skip
-    out, env = tmp_path / "p.csv", os.environ | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "PYTHONPATH": ""}
+    code = (
+        "import sys, mlflow, pandas as pd; X = pd.read_csv(sys.argv[1], dtype={'sex': object, 'embarked':"
+        " object});X = X.astype({name: float for name in X if name not in ('sex',"
+        " 'embarked')}).astype(object).where(X.notna(), None).astype({name: float for name in X if name"
+        " not in ('sex',"
+        f" 'embarked')}});mlflow.pyfunc.load_model({str(model)!r}).predict(X).to_csv(sys.argv[2],"
+        " index=False)"
+    )
+    out, env = (
+        tmp_path / "p.csv",
+        os.environ | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "PYTHONPATH": ""},
+    )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, str(path), str(out)],
         cwd=tmp_path,
@@ -336,9 +404,13 @@ def seeds(home: Path, config: str) -> list[Path]:
     return [Path(uri.removeprefix("file://")) / "replica.npz" for (uri,) in found]
 
 
-def test_a_large_table_is_divided_anew_only_where_that_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_large_table_is_divided_anew_only_where_that_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     draws = generator(6, 0)
-    frame = pd.DataFrame({"x": draws.normal(size=20_001), "y": np.where(draws.random(20_001) < 0.5, "M", "B")})
+    frame = pd.DataFrame(
+        {"x": draws.normal(size=20_001), "y": np.where(draws.random(20_001) < 0.5, "M", "B")}
+    )
     words = ["CHECK=1", f"DATA={written(frame, tmp_path / 'x.csv')}", "TARGET=y", "POSITIVE=M"]
     assert main(["study", *words]) == 0
     out, err = capsys.readouterr()

@@ -1,4 +1,5 @@
-"""The pages of make ui, as started by the real verb: this machine's browser gets them, and nobody else anything."""
+"""The pages of make ui, as started by the real verb: this machine's browser gets them, and nobody else
+anything."""
 
 import http.client
 import json
@@ -19,7 +20,7 @@ from mlflow.server.job_api import job_api_router
 from test_server import free_port
 from test_study import ROOT, command
 
-from experiments.tracking import Entry, Tracking
+from handnet.study.tracker import Entry, Tracking
 
 SEARCH = "/ajax-api/2.0/mlflow/experiments/search"
 SECRET = "the content of a file that is no artifact"
@@ -52,7 +53,9 @@ class Pages(NamedTuple):
         connection.endheaders(content)
         answer = connection.getresponse()
         found = Answer(
-            answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode(errors="replace")
+            answer.status,
+            {k.lower(): v for k, v in answer.getheaders()},
+            answer.read().decode(errors="replace"),
         )
         connection.close()
         return found
@@ -62,18 +65,32 @@ class Pages(NamedTuple):
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     home = tmp_path_factory.mktemp("ui")
     tracking = Tracking(home, "study")
-    tracking.write(Entry("seed/c/1", "trial 01, seed 1", {"config_id": "c"}, files={"notes.txt": b"an artifact"}))
+    tracking.write(
+        Entry("seed/c/1", "trial 01, seed 1", {"config_id": "c"}, files={"notes.txt": b"an artifact"})
+    )
     tracking.close()
     (home / "secret.txt").write_text(SECRET)
     port = free_port()
     # What a careless shell may hold must not open what the verb shuts.
-    careless = {"MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "*",
-                "MLFLOW_SERVER_ALLOWED_HOSTS": "*", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "true", "MLFLOW_HOST": "0.0.0.0",
-                "MLFLOW_DEPLOYMENTS_TARGET": "http://127.0.0.1:1", "UVICORN_HOST": "0.0.0.0"}  # fmt: skip
+    careless = {
+        "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "*",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "true",
+        "MLFLOW_HOST": "0.0.0.0",
+        "MLFLOW_DEPLOYMENTS_TARGET": "http://127.0.0.1:1",
+        "UVICORN_HOST": "0.0.0.0",
+    }
     # Tests run in the background may have been told, with all their children, to ignore Ctrl-C.
-    process = subprocess.Popen(command(home, "ui", f"PORT={port}"), cwd=ROOT, env=os.environ | careless, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # noqa: PLW1509  # fmt: skip
+    process = subprocess.Popen(
+        command(home, "ui", f"PORT={port}"),
+        cwd=ROOT,
+        env=os.environ | careless,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     one = Pages(port, process, tracking.runs["seed/c/1"].info.run_id, tracking.seeds)
     until = time.monotonic() + 90
     while True:
@@ -104,15 +121,45 @@ def test_its_own_pages_are_answered(pages: Pages) -> None:
             assert {one["name"] for one in json.loads(found.body)["experiments"]} >= {"study", "study seeds"}
     file = pages.ask("GET", f"/get-artifact?run_id={pages.run_id}&path=notes.txt")
     assert (file.status, file.body) == (200, "an artifact")
-    assert pages.ask("GET", "/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=api").body.split() == ['{"endpoints":[]}']
+    assert pages.ask("GET", "/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=api").body.split() == [
+        '{"endpoints":[]}'
+    ]
 
 
-FORGED_HOSTS = ["evil.example", "10.evil.example", "192.168.attacker.com", "172.16.evil.com", "127.0.0.1:{port}.evil.com",
-                "127.0.0.1.evil.com:{port}", "localhost", "127.0.0.1", "127.0.0.1:1{port}", "localhost:{port}@evil.com", "[::1]:{port}",
-                "0.0.0.0:{port}", "LOCALHOST.:{port}", "fc00:evil", "", None]  # fmt: skip
-FORGED_ORIGINS = ["http://evil.example", "https://127.0.0.1:{port}", "http://127.0.0.1:{port}.evil.com", "null", "http://localhost:3000",
-                  "http://127.0.0.1:{other}", "http://localhost", "http://10.0.0.1:{port}", "http://[::1]:{port}", "file://", "",
-                  "http://127.0.0.1:{port}/", "http://user@127.0.0.1:{port}", "chrome-extension://abc"]  # fmt: skip
+FORGED_HOSTS = [
+    "evil.example",
+    "10.evil.example",
+    "192.168.attacker.com",
+    "172.16.evil.com",
+    "127.0.0.1:{port}.evil.com",
+    "127.0.0.1.evil.com:{port}",
+    "localhost",
+    "127.0.0.1",
+    "127.0.0.1:1{port}",
+    "localhost:{port}@evil.com",
+    "[::1]:{port}",
+    "0.0.0.0:{port}",
+    "LOCALHOST.:{port}",
+    "fc00:evil",
+    "",
+    None,
+]
+FORGED_ORIGINS = [
+    "http://evil.example",
+    "https://127.0.0.1:{port}",
+    "http://127.0.0.1:{port}.evil.com",
+    "null",
+    "http://localhost:3000",
+    "http://127.0.0.1:{other}",
+    "http://localhost",
+    "http://10.0.0.1:{port}",
+    "http://[::1]:{port}",
+    "file://",
+    "",
+    "http://127.0.0.1:{port}/",
+    "http://user@127.0.0.1:{port}",
+    "chrome-extension://abc",
+]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
@@ -145,9 +192,13 @@ def test_no_path_leads_out_of_the_artifacts(pages: Pages) -> None:
         ("GET", "/ajax-api/2.0/mlflow-artifacts/artifacts/%2e%2e/secret.txt", None),
         ("GET", f"/model-versions/get-artifact?name=x&version=1&path={up}etc/passwd", None),
         ("GET", f"/ajax-api/2.0/mlflow/runs/../../../../gateway-proxy/{up}etc/passwd", None),
-        ("POST", "/ajax-api/2.0/mlflow/model-versions/create", {"name": "m", "source": "file:///etc", "run_id": pages.run_id}),
+        (
+            "POST",
+            "/ajax-api/2.0/mlflow/model-versions/create",
+            {"name": "m", "source": "file:///etc", "run_id": pages.run_id},
+        ),
         ("PUT", "/api/2.0/mlflow-artifacts/artifacts/x.txt", {"x": 1}),
-    ]  # fmt: skip
+    ]
     for method, path, body in forms:
         answer = pages.ask(method, path, body)
         assert answer.status in {400, 403, 404}, (method, path, answer)
@@ -156,14 +207,23 @@ def test_no_path_leads_out_of_the_artifacts(pages: Pages) -> None:
 
 
 def dangerous() -> set[tuple[str, str]]:
-    """Every route of the installed MLflow that runs something, keeps keys, or fetches an address, as MLflow lists them."""
-    native = {(method, route.path) for router in (assistant_router, job_api_router, gateway_router)
-              for route in router.routes for method in route.methods}  # fmt: skip
+    """Every route of the installed MLflow that runs something, keeps keys, or fetches an address, as MLflow
+    lists them."""
+    native = {
+        (method, route.path)
+        for router in (assistant_router, job_api_router, gateway_router)
+        for route in router.routes
+        for method in route.methods
+    }
     words = re.compile(
         r"/(gateway|jobs?|scorers?|webhooks|genai|demo|prompt-optimization|upload-artifact|review-queues|issues)(/|$)"
     )
-    return native | {(method, rule.rule) for rule in flask_app.url_map.iter_rules() if words.search(rule.rule)
-                     for method in rule.methods - {"HEAD", "OPTIONS"}}  # fmt: skip
+    return native | {
+        (method, rule.rule)
+        for rule in flask_app.url_map.iter_rules()
+        if words.search(rule.rule)
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
 
 
 def test_nothing_that_runs_code_or_fetches_an_address_answers(pages: Pages) -> None:
@@ -173,13 +233,24 @@ def test_nothing_that_runs_code_or_fetches_an_address_answers(pages: Pages) -> N
     for method, path in sorted(routes):
         real = re.sub(r"[{<][^}>]*[}>]", "x", path)
         assert pages.ask(method, real).status == 404, (method, real)
-    for method, path in [("POST", "/v1/traces"), ("GET", "/metrics"), ("GET", "/docs"), ("GET", "/openapi.json"),
-                         ("POST", "//ajax-api/3.0/mlflow/assistant/message"), ("POST", "/ajax-api/3.0/mlflow/assistant%2fmessage"),
-                         ("POST", "/ajax-api/3.0/jobs"), ("GET", "/ajax-api/3.0/mcp-servers")]:  # fmt: skip
+    for method, path in [
+        ("POST", "/v1/traces"),
+        ("GET", "/metrics"),
+        ("GET", "/docs"),
+        ("GET", "/openapi.json"),
+        ("POST", "//ajax-api/3.0/mlflow/assistant/message"),
+        ("POST", "/ajax-api/3.0/mlflow/assistant%2fmessage"),
+        ("POST", "/ajax-api/3.0/jobs"),
+        ("GET", "/ajax-api/3.0/mcp-servers"),
+    ]:
         assert pages.ask(method, path).status == 404, (method, path)
 
 
 def test_only_the_loopback_listens(pages: Pages) -> None:
-    listening = [line.split()[1] for table in ("tcp", "tcp6") for line in Path("/proc/net", table).read_text().splitlines()[1:]
-                 if line.split()[3] == "0A"]  # fmt: skip
+    listening = [
+        line.split()[1]
+        for table in ("tcp", "tcp6")
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]
+        if line.split()[3] == "0A"
+    ]
     assert [one for one in listening if one.endswith(f":{pages.port:04X}")] == [f"0100007F:{pages.port:04X}"]

@@ -14,23 +14,30 @@ import pytest
 from test_pages import Tags
 
 from experiments.cli import main
-from experiments.report.render import write_walk
-from experiments.settings import Refusal
 from experiments.walk import Walk, walk
 from experiments.walk.chapter import chapter
 from experiments.walk.check import STEP, compare, measure
 from handnet import Dataset, Layer, split
 from handnet.data import Array
-from handnet.history import pack
-from handnet.reference.network import Trace, backward, forward
+from handnet.mlp.history import pack
+from handnet.mlp.network import Trace, backward, forward
+from handnet.report.pages import write_walk
 from handnet.splits import Split
+from handnet.study.settings import Refusal
 
 ROOT = Path(__file__).parent.parent
-ROWS = {row["name"]: row for row in csv.DictReader((ROOT / "tests/hand_figures.csv").read_text().splitlines())}
+ROWS = {
+    row["name"]: row for row in csv.DictReader((ROOT / "tests/hand_figures.csv").read_text().splitlines())
+}
 CALLED = {"dL/dz2": "dL/dz2 (=dL/db2)", "b1=0.4: measured slope": "extra: b1 forward slope h=0.1"}
 # What neither the chapter nor the table of its figures holds: moved weights, forward again.
-OURS = {"w1=1.1: z2": 1.475, "w1=1.1: p": 1 / (1 + math.exp(-1.475)), "b1=0.4: z2": 1.55, "b1=0.4: p": 1 / (1 + math.exp(-1.55)),
-        "b1=0.4: L": math.log1p(math.exp(-1.55))}  # fmt: skip
+OURS = {
+    "w1=1.1: z2": 1.475,
+    "w1=1.1: p": 1 / (1 + math.exp(-1.475)),
+    "b1=0.4: z2": 1.55,
+    "b1=0.4: p": 1 / (1 + math.exp(-1.55)),
+    "b1=0.4: L": math.log1p(math.exp(-1.55)),
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +72,17 @@ def test_every_slope_of_the_chapter_has_its_finite_difference(walked: Walk) -> N
 # The patient
 
 
-def by_hand(layers: tuple[Layer, ...], x: Array, y: int, moved: tuple[int, int, float] | None = None) -> tuple[list[list[float]], float]:  # fmt: skip
-    """Activations of each layer and the loss of one row, in plain loops. moved: layer, unit, how much its activation rises."""
+def by_hand(
+    layers: tuple[Layer, ...], x: Array, y: int, moved: tuple[int, int, float] | None = None
+) -> tuple[list[list[float]], float]:
+    """Activations of each layer and the loss of one row, in plain loops. moved: layer, unit, how much its
+    activation rises."""
     a, reached = x.tolist(), []
     for depth, (weight, bias) in enumerate(layers):
-        z = [math.fsum(w * v for w, v in zip(weight[0, :, j], a, strict=True)) + bias[0, 0, j] for j in range(bias.shape[2])]  # fmt: skip
+        z = [
+            math.fsum(w * v for w, v in zip(weight[0, :, j], a, strict=True)) + bias[0, 0, j]
+            for j in range(bias.shape[2])
+        ]
         a = z if depth == len(layers) - 1 else [max(0.0, one) for one in z]
         if moved and moved[0] == depth:
             a[moved[1]] += moved[2]
@@ -106,10 +119,16 @@ def test_the_largest_slopes_are_the_largest_and_named_right(walked: Walk) -> Non
     slopes = backward(one.network.layers, trace, np.array([[one.error]]))
     biggest = np.sort(np.abs(pack(slopes)[0]))[::-1][: len(one.slopes)]
     assert [abs(slope.slope) for slope in one.slopes] == biggest.tolist()
-    inputs = {column.name: column.scaled for column in one.columns} | {f"unit {u.name}": u.a for us in one.hidden for u in us}  # fmt: skip
+    inputs = {column.name: column.scaled for column in one.columns} | {
+        f"unit {u.name}": u.a for us in one.hidden for u in us
+    }
     errors = {f"unit {unit.name}": unit.dz for units in one.hidden for unit in units} | {"output": one.error}
     for slope in one.slopes:
-        entered, _, unit = slope.name.rpartition(" to ") if " to " in slope.name else ("", "", slope.name.removeprefix("bias of "))  # fmt: skip
+        entered, _, unit = (
+            slope.name.rpartition(" to ")
+            if " to " in slope.name
+            else ("", "", slope.name.removeprefix("bias of "))
+        )
         assert slope.entered == inputs.get(entered, 1.0)
         assert slope.error == errors[unit]
         assert slope.slope == pytest.approx(slope.entered * slope.error, rel=1e-14)
@@ -122,7 +141,8 @@ def test_no_test_case_walks_and_no_test_value_is_looked_at(walked: Walk, data: D
         with pytest.raises(Refusal, match="in the test part, which is sealed"):
             walk(data, parts, str(data.case_ids[row]))
     X = data.X.copy()
-    # No two rows alike: equal ones stay in one part, so which rows are equal decides the division, as their labels do.
+    # No two rows alike: equal ones stay in one part, so which rows are equal decides the division, as their
+    # labels do.
     X[parts.test_rows] = np.arange(X.shape[1]) + np.arange(parts.test.n)[:, None] + 1.0
     other = replace(data, X=X)
     again = walk(other, split(other))
@@ -166,7 +186,9 @@ def not_a_number(layers: tuple[Layer, ...], trace: Trace, error: Array) -> tuple
     return (first._replace(weight=weight), *rest)
 
 
-@pytest.mark.parametrize("wrong", [open_gate, unscaled_input, other_sign, one_bias, not_a_number], ids=lambda one: one.__name__)  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong", [open_gate, unscaled_input, other_sign, one_bias, not_a_number], ids=lambda one: one.__name__
+)
 def test_a_wrong_backward_pass_is_caught_and_the_page_says_so(
     wrong, data: Dataset, parts: Split, tmp_path: Path
 ) -> None:
@@ -216,10 +238,16 @@ def test_the_command_prints_it_and_writes_a_page_that_is_inert(
     assert "THE CHECK FAILED" not in said + page
 
 
-@pytest.mark.parametrize(("words", "says"), [
-    (["ID=205"], "case 205 is in the test part, which is sealed"), (["ID=x y"], "no case 'x y' in wisconsin; its ids run from 0 to 568"),
-    (["SEED=-1"], "SEED must be a whole number from 0"), (["SEED=two"], "SEED must be a whole number"), (["SEDE=2"], "did you mean SEED"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["ID=205"], "case 205 is in the test part, which is sealed"),
+        (["ID=x y"], "no case 'x y' in wisconsin; its ids run from 0 to 568"),
+        (["SEED=-1"], "SEED must be a whole number from 0"),
+        (["SEED=two"], "SEED must be a whole number"),
+        (["SEDE=2"], "did you mean SEED"),
+    ],
+)
 def test_what_is_refused(words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["walk", f"MLRUNS={tmp_path}", *words]) == 2
     said = capsys.readouterr()
@@ -233,7 +261,7 @@ def test_a_fault_in_the_code_itself_ends_with_1(tmp_path: Path) -> None:
     """A copy of the checkout whose gate lets every error through."""
     for folder in ("handnet", "experiments"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    functions = tmp_path / "handnet/reference/functions.py"
+    functions = tmp_path / "handnet/mlp/network.py"
     text = functions.read_text()
     assert text.count("return da * (z > 0)") == 1
     functions.write_text(text.replace("return da * (z > 0)", "return da"))

@@ -1,4 +1,5 @@
-"""The comparison with the chapter's own code: it must tell a wrong network from a right one, and run the right code."""
+"""The comparison with the chapter's own code: it must tell a wrong network from a right one, and run the
+right code."""
 
 import os
 import subprocess
@@ -13,22 +14,24 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from experiments.claims.witness import QUANTITIES, as_printed, by_hand, compare, holm
-from experiments.workers import BackendSettings, Bench
 from handnet import Dataset, Recipe, load_backend
 from handnet.draws import generator
 from handnet.splits import Split
+from handnet.study.units import BackendSettings, Problem
 
 
 @pytest.fixture(scope="module")
-def bench(data: Dataset, parts: Split) -> Bench:
-    return Bench(data, parts, load_backend("numpy"), BackendSettings("numpy", "float32", "", "auto", "seeded"))
+def problem(data: Dataset, parts: Split) -> Problem:
+    return Problem(
+        data, parts, load_backend("numpy"), BackendSettings("numpy", "float32", "", "auto", "seeded")
+    )
 
 
 @pytest.mark.parametrize("wrong", [{}, {"dropout": 0.0}, {"learning_rate": 2e-3}])
-def test_thirty_witnesses_tell_a_wrong_network_from_a_right_one(bench: Bench, wrong: dict) -> None:
+def test_thirty_witnesses_tell_a_wrong_network_from_a_right_one(problem: Problem, wrong: dict) -> None:
     """A planted witness, 30 networks of known settings: it agrees with those settings and with no other."""
-    witness = by_hand(bench, replace(Recipe(), **wrong), range(30))
-    answers = [one.answer for one in compare(bench, witness, Recipe())]
+    witness = by_hand(problem, replace(Recipe(), **wrong), range(30))
+    answers = [one.answer for one in compare(problem, witness, Recipe())]
     assert answers == [
         "agrees" if not wrong else "differs",
         "agrees" if "dropout" in wrong else "differs",
@@ -36,10 +39,10 @@ def test_thirty_witnesses_tell_a_wrong_network_from_a_right_one(bench: Bench, wr
     ]
 
 
-def test_the_level_is_kept(bench: Bench) -> None:
+def test_the_level_is_kept(problem: Problem) -> None:
     """Of 200 witnesses of the very same network at most a few are called different: 2 are expected at .01."""
     draws = generator(4, 0)
-    sample = compare(bench, by_hand(bench, Recipe(), range(3)), Recipe())[0].sample
+    sample = compare(problem, by_hand(problem, Recipe(), range(3)), Recipe())[0].sample
     pool = np.column_stack([sample[name] for name in QUANTITIES])
     from scipy.stats import ks_2samp
 
@@ -73,7 +76,7 @@ def test_what_runs_is_what_the_chapter_prints(parts: Split, monkeypatch: pytest.
     """Layers, rate, optimizer and call are the printed ones, and a seed makes the same network each time."""
     if find_spec("tensorflow") is None:
         pytest.skip("tensorflow is not installed")
-    from handnet.keras_backend import get_keras, start_keras
+    from handnet.mlp.keras import get_keras, start_keras
 
     start_keras()
     keras = get_keras()
@@ -87,13 +90,23 @@ def test_what_runs_is_what_the_chapter_prints(parts: Split, monkeypatch: pytest.
 
     monkeypatch.setattr(keras.Sequential, "fit", watched)
     recipe = Recipe(epochs=2)
-    one, again, other = (as_printed(parts.train, parts.val, recipe, [seed], lambda: None) for seed in (3, 3, 4))
+    one, again, other = (
+        as_printed(parts.train, parts.val, recipe, [seed], lambda: None) for seed in (3, 3, 4)
+    )
     assert all(np.array_equal(one[name], again[name]) for name in QUANTITIES)
     assert not np.array_equal(one["train loss"], other["train loss"])
     layers, optimizer, loss, words = seen[0]
     assert [(kind, said.get("units", said.get("rate")), said.get("activation")) for kind, said in layers] == [
-        ("Dense", 16, "relu"), ("Dropout", 0.2, None), ("Dense", 8, "relu"), ("Dense", 1, "sigmoid")]  # fmt: skip
-    assert all(said["kernel_initializer"]["class_name"] == "GlorotUniform" for kind, said in layers if kind == "Dense")
+        ("Dense", 16, "relu"),
+        ("Dropout", 0.2, None),
+        ("Dense", 8, "relu"),
+        ("Dense", 1, "sigmoid"),
+    ]
+    assert all(
+        said["kernel_initializer"]["class_name"] == "GlorotUniform"
+        for kind, said in layers
+        if kind == "Dense"
+    )
     assert (optimizer["name"], optimizer["learning_rate"]) == ("adam", pytest.approx(1e-3))
     assert (loss, words["epochs"], words["batch_size"]) == ("binary_crossentropy", 2, 32)
 

@@ -1,15 +1,16 @@
-"""make torture KILLS=300: the real command line killed, stopped by signals, started twice and read while it writes.
+"""make torture KILLS=300: the real command line killed, stopped by signals, started twice and read while it
+writes.
 
-The children are the real `experiments.cli.run` on real SQLite files: most are forked from this process, which has imported
-what they import and nothing else; some are new interpreters. Nothing in them is replaced. They are killed (SIGKILL) by
-themselves at the named moments of `experiments/milestones.py`, and from outside at random ones. After every kill a copy of
-what is on the disk is examined, so that the next child meets what the kill left; at the end of a round the study is let
-finish and must equal, by the digest of its canonical export, one that was never disturbed.
+The children are the real `experiments.cli.run` on real SQLite files: most are forked from this process, which
+has imported what they import and nothing else; some are new interpreters. Nothing in them is replaced. They
+are killed (SIGKILL) by themselves at the named moments of `handnet/study/milestones.py`, and from outside at
+random ones. After every kill a copy of what is on the disk is examined, so that the next child meets what the
+kill left; at the end of a round the study is let finish and must equal, by the digest of its canonical
+export, one that was never disturbed.
 
-What counts is the death of the process: what it wrote is with the operating system, which lives on. A power cut is not
-staged here: databases, ledger and report are forced to the disk, the files of a run are not, so that one may be damaged
-behind a finished mark. Then `Tracking.stored` notices and the run is made again.
-"""
+What counts is the death of the process: what it wrote is with the operating system, which lives on. A power
+cut is not staged here: databases, ledger and report are forced to the disk, the files of a run are not, so
+that one may be damaged behind a finished mark. Then `Tracking.stored` notices and the run is made again."""
 
 import itertools
 import json
@@ -34,33 +35,56 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from canonical import digest, models, query, runs, trials
 
-import experiments.study  # noqa: F401  # so that children find it imported
+import handnet.study.study  # noqa: F401  # so that children find it imported
 from experiments import cli
-from experiments.milestones import JOURNAL, KILL_AT
-from handnet.compiled_backend import warm_up
+from handnet.mlp.compiled import warm_up
+from handnet.study.milestones import JOURNAL, KILL_AT
 
 ROOT = Path(__file__).parent.parent
-WORDS = ("study", "TRIALS=4", "SEEDS=2", "CONFIRM=3", "space.epochs.high=20", "SPLITS=2", "rehearsal.seeds=2",
-         "rehearsal.levels=2")  # fmt: skip
+WORDS = (
+    "study",
+    "TRIALS=4",
+    "SEEDS=2",
+    "CONFIRM=3",
+    "space.epochs.high=20",
+    "SPLITS=2",
+    "rehearsal.seeds=2",
+    "rehearsal.levels=2",
+)
 OPEN = (*WORDS, "OPEN=1")
 DESIGNS = ("tpe", "sobol")
 ROUND = 15  # kills a study has to bear
 OUTSIDE, COLD = 4, 9  # every fourth kill comes from outside, every ninth child is a new interpreter
 MANY = 100  # kills from which on MLflow's own pages read along
 UNBORN = ("inside", "building", "built", "replacing")  # moments before a file is there
-ORDER = (("told", "recorded opened"), ("recorded opened", "measured streams"), ("recorded rehearsed", "measured streams"),
-         ("finished confirm", "committed"), ("committed", "recorded graded"), ("committed", "replacing report.json"))  # fmt: skip
+ORDER = (
+    ("told", "recorded opened"),
+    ("recorded opened", "measured streams"),
+    ("recorded rehearsed", "measured streams"),
+    ("finished confirm", "committed"),
+    ("committed", "recorded graded"),
+    ("committed", "replacing report.json"),
+)
 THREE = (("report",), ("case", "ID=203"), ("report",))  # commands that read
 PATIENCE = 180.0  # seconds after which a child counts as hung
-LIVE = "SELECT t.value, r.status FROM runs r JOIN tags t USING (run_uuid) WHERE t.key = 'handnet.key' AND r.lifecycle_stage = 'active'"
+LIVE = (
+    "SELECT t.value, r.status FROM runs r JOIN tags t USING (run_uuid) WHERE t.key = 'handnet.key' AND"
+    " r.lifecycle_stage = 'active'"
+)
 UNTOLD = "SELECT count(*) FROM trials WHERE state IN ('RUNNING', 'WAITING')"
 
 
 class Child:
-    """The command line at work on a folder; gate: a pipe to wait for, so that several start at the same moment."""
+    """The command line at work on a folder; gate: a pipe to wait for, so that several start at the same
+    moment."""
 
     def __init__(
-        self, home: Path, *words: str, kill_at: str = "", cold: bool = False, gate: tuple[int, int] | None = None
+        self,
+        home: Path,
+        *words: str,
+        kill_at: str = "",
+        cold: bool = False,
+        gate: tuple[int, int] | None = None,
     ):
         self.home = home
         self.printed = Path(tempfile.mkstemp(dir=home.parent, suffix=".printed")[1])
@@ -75,7 +99,9 @@ class Child:
                 sys.stdout.flush()
                 os._exit(code)
 
-    def _work(self, words: tuple[str, ...], more: dict[str, str], cold: bool, gate: tuple[int, int] | None) -> int:
+    def _work(
+        self, words: tuple[str, ...], more: dict[str, str], cold: bool, gate: tuple[int, int] | None
+    ) -> int:
         handle = os.open(self.printed, os.O_WRONLY)
         os.dup2(handle, 1)
         os.dup2(handle, 2)
@@ -137,7 +163,8 @@ def moments(home: Path) -> list[tuple[int, str]]:
 
 
 def point(moment: str) -> str:
-    """A moment without what tells one trial or run from the next: "finished seed" of "finished seed/80121/7"."""
+    """A moment without what tells one trial or run from the next: "finished seed" of "finished
+    seed/80121/7"."""
     name, _, key = moment.partition(" ")
     return name if name in ("enqueued", "asked", "telling", "told") else f"{name} {key.split('/')[0]}".strip()
 
@@ -274,7 +301,9 @@ def _examine_end(home: Path, twin: Twin, tally: Tally) -> None:
     if len(models(home)) != 1:
         tally.fault("doubled", f"{len(models(home))} models")
     page = home / "reports" / twin.name / "report.html"
-    if [path.read_bytes() for path in (home / "artifacts").rglob("report/report.html")] != [page.read_bytes()]:
+    if [path.read_bytes() for path in (home / "artifacts").rglob("report/report.html")] != [
+        page.read_bytes()
+    ]:
         tally.fault("torn", "the report beside the winner's run is not the report")
     if list(home.rglob("*.new*")) or not page.read_text().rstrip().endswith("</html>"):
         tally.fault("torn", f"{page}, or {[path.name for path in home.rglob('*.new*')]}")
@@ -295,15 +324,22 @@ def killed(home: Path, twin: Twin, kills: int, tally: Tally, dice: random.Random
 
 
 def plan(twin: Twin, kills: int, tally: Tally) -> list[str]:
-    """Points for one study, the least tried names and then points first, in the order in which they are reached."""
+    """Points for one study, the least tried names and then points first, in the order in which they are
+    reached."""
     design, counts = twin.words[-1], Counter(tally.named)
     chosen: list[str] = []
     for _ in range(min(kills, len(twin.points))):
         names = Counter[str]()
         for label, times in counts.items():
             names[label.split()[1]] += times
-        least = min((name for name in twin.points if name not in chosen),
-                    key=lambda name: (names[name.split()[0]], sum(counts[f"{one} {name}"] for one in DESIGNS), counts[f"{design} {name}"]))  # fmt: skip
+        least = min(
+            (name for name in twin.points if name not in chosen),
+            key=lambda name: (
+                names[name.split()[0]],
+                sum(counts[f"{one} {name}"] for one in DESIGNS),
+                counts[f"{design} {name}"],
+            ),
+        )
         chosen.append(least)
         counts[f"{design} {least}"] += 1
     return sorted(chosen, key=twin.points.index)
@@ -380,7 +416,7 @@ def started(home: Path, words: tuple[str, ...], several: int, tally: Tally, cold
     time.sleep(0.1)
     os.close(gate[1])
     until(lambda: sum(child.ended() for child in children) >= several - 1, PATIENCE)
-    (winner, *more) = [child for child in children if not child.ended()] or children[:1]
+    winner, *more = [child for child in children if not child.ended()] or children[:1]
     os.kill(winner.pid, signal.SIGTERM)
     for child in children:
         code, said = child.wait(), child.said()
@@ -400,8 +436,9 @@ def started(home: Path, words: tuple[str, ...], several: int, tally: Tally, cold
 
 
 def read_meanwhile(home: Path, twin: Twin, whole: bool, tally: Tally) -> Counter[int]:
-    """A study made sealed, then opened, rehearsed and confirmed anew, while three commands and SQLite read it; the whole of
-    it: from its first moment, and by MLflow's own pages too. Returns how often the commands left with which exit code."""
+    """A study made sealed, then opened, rehearsed and confirmed anew, while three commands and SQLite read
+    it; the whole of it: from its first moment, and by MLflow's own pages too. Returns how often the commands
+    left with which exit code."""
     codes: Counter[int] = Counter()
     _read(home, (*WORDS, twin.words[-1]), twin.name, THREE if whole else (), None, codes, tally)
     journal(home).unlink()  # what was confirmed while sealed gives way to what follows
@@ -418,8 +455,15 @@ def read_meanwhile(home: Path, twin: Twin, whole: bool, tally: Tally) -> Counter
     return codes
 
 
-def _read(home: Path, words: tuple[str, ...], name: str, commands: tuple[tuple[str, ...], ...], pages: "Pages | None",
-          codes: Counter[int], tally: Tally) -> None:  # fmt: skip
+def _read(
+    home: Path,
+    words: tuple[str, ...],
+    name: str,
+    commands: tuple[tuple[str, ...], ...],
+    pages: "Pages | None",
+    codes: Counter[int],
+    tally: Tally,
+) -> None:
     """A study is made, and until it is done each of the commands reads it, again and again."""
     writer = Child(home, *words)
     readers = [Child(home, *command, f"NAME={name}") for command in commands]
@@ -441,7 +485,9 @@ def _read(home: Path, words: tuple[str, ...], name: str, commands: tuple[tuple[s
 def _answered(reader: Child, tally: Tally) -> int:
     """The exit code: done, or one sentence that says why not yet."""
     code, said = reader.wait(), reader.said()
-    if "Traceback" in said or (code and (code not in (2, 75) or said.count("\n") != 1 or "make study" not in said)):
+    if "Traceback" in said or (
+        code and (code not in (2, 75) or said.count("\n") != 1 or "make study" not in said)
+    ):
         tally.fault("reader", f"exit code {code}: {said[-500:]}")
     return code
 
@@ -494,11 +540,16 @@ def torture(kills: int, seed: int, scratch: Path) -> Tally:
     for name in sorted(wanted - tally.proven):
         tally.fault("not proven", f"no child died at {name}")
     show_kills(tally)
-    stops = sum(stopped(scratch / f"stopped-{twin.words[-1]}", twin, rounds + 1, tally, dice) for twin in twins)
+    stops = sum(
+        stopped(scratch / f"stopped-{twin.words[-1]}", twin, rounds + 1, tally, dice) for twin in twins
+    )
     print(f"stopped by signals {stops} times")
     print(f"started by several at once {starts(scratch, twins[0], rounds, tally)} times")
     codes = read_meanwhile(scratch / "read", twins[0], kills >= MANY, tally)
-    print(f"read by {codes.total()} commands while it wrote: {codes[0]} told what there is, the others why not yet")
+    print(
+        f"read by {codes.total()} commands while it wrote: {codes[0]} told what there is, the others why"
+        " not yet"
+    )
     show_verdict(tally)
     return tally
 
@@ -521,10 +572,13 @@ def show_kills(tally: Tally) -> None:
     designs = [f"DESIGN={design}" for design in DESIGNS]
     print(f"{'killed':<24}" + "".join(f"{design:>8} at{'later':>7}" for design in DESIGNS))
     for label in dict.fromkeys(label.split(" ", 1)[1] for label in (*tally.named, *tally.outside)):
-        counts = (f"{tally.named[f'{one} {label}']:>11}{tally.outside[f'{one} {label}']:>7}" for one in designs)
+        counts = (
+            f"{tally.named[f'{one} {label}']:>11}{tally.outside[f'{one} {label}']:>7}" for one in designs
+        )
         print(f"{label:<24}" + "".join(counts))
     print(
-        f"{tally.kills} kills, {tally.named.total()} of them at named moments, in {tally.rounds.total()} studies",
+        f"{tally.kills} kills, {tally.named.total()} of them at named moments, in {tally.rounds.total()}"
+        " studies",
         flush=True,
     )
 
@@ -538,12 +592,16 @@ def show_verdict(tally: Tally) -> None:
 
 
 def command(words: list[str]) -> int:
-    """KILLS=300 SEED=0. Returns 0 when nothing was wrong, 1 when something was, 2 when a word was not understood."""
+    """KILLS=300 SEED=0. Returns 0 when nothing was wrong, 1 when something was, 2 when a word was not
+    understood."""
     asked = {"KILLS": 300, "SEED": 0}
     for word in words:
         name, _, value = word.partition("=")
         if name not in asked or not value.isdecimal() or (name, int(value)) == ("KILLS", 0):
-            print(f"torture: expected KILLS=300 or SEED=0, with whole numbers, but got {word!r}.", file=sys.stderr)
+            print(
+                f"torture: expected KILLS=300 or SEED=0, with whole numbers, but got {word!r}.",
+                file=sys.stderr,
+            )
             return 2
         asked[name] = int(value)
     scratch = Path(tempfile.mkdtemp(prefix="torture-"))

@@ -1,10 +1,10 @@
 """One claim of the chapter as an experiment, and the one rule by which all are judged.
 
-A part of a claim names a quantity and the region in which the chapter is right, margin included, before anything is
-measured. Its band is that of two one-sided tests at LEVEL (TOST, Schuirmann 1987; Bonferroni over the parts of a claim).
-Inside the region: holds. Outside: does not hold. Across its border, or with networks that diverged and are missing: cannot
-be told. So a likeness is shown, and not concluded from a difference that was not found.
-"""
+A part of a claim names a quantity and the region in which the chapter is right, margin included, before
+anything is measured. Its band is that of two one-sided tests at LEVEL (TOST, Schuirmann 1987; Bonferroni over
+the parts of a claim). Inside the region: holds. Outside: does not hold. Across its border, or with networks
+that diverged and are missing: cannot be told. So a likeness is shown, and not concluded from a difference
+that was not found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -38,7 +38,8 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """One quantity of a claim. truth: the value for which power, the chance of the verdict "holds", was computed."""
+    """One quantity of a claim. truth: the value for which power, the chance of the verdict "holds", was
+    computed."""
 
     what: str
     region: Region
@@ -56,7 +57,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Claim:
-    """What the chapter says, how it was tried, and what came of it. beside: bands that explain and do not judge."""
+    """What the chapter says, how it was tried, and what came of it. beside: bands that explain and do not
+    judge."""
 
     title: str
     says: str
@@ -85,8 +87,8 @@ def coverage_of(parts: int) -> float:
 
 
 class Design(NamedTuple):
-    """What a part expects beforehand: the truth and the deviation its power is computed for, and how many parts its claim
-    has. The deviations are those of 20 pilot divisions, which no claim uses, rounded up."""
+    """What a part expects beforehand: the truth and the deviation its power is computed for, and how many
+    parts its claim has. The deviations are those of 20 pilot divisions, which no claim uses, rounded up."""
 
     truth: float
     sd: float = 0.0
@@ -94,8 +96,9 @@ class Design(NamedTuple):
 
 
 def mean_within(what: str, values: Array, region: Region, design: Design, ratio: float = 0.0) -> Part:
-    """Is the mean of values (n,) in the region? ratio: n_test / n_train where each value is of another division of one table
-    (Nadeau & Bengio 2003); 0 for independent seeds. NaN: a network diverged. Raises ValueError for fewer than two values."""
+    """Is the mean of values (n,) in the region? ratio: n_test / n_train where each value is of another
+    division of one table (Nadeau & Bengio 2003); 0 for independent seeds. NaN: a network diverged. Raises
+    ValueError for fewer than two values."""
     band = mean_band(values, coverage_of(design.parts), ratio)
     return Part(what, region, band, design.truth, power_of_mean(region, len(values), ratio, design))
 
@@ -114,7 +117,8 @@ def said(values: Array, ratio: float = 0.0) -> str:
 
 
 def power_of_mean(region: Region, n: int, ratio: float, design: Design) -> float:
-    """The chance that the band of n values lies in the region, by the usual approximation: a central t, moved."""
+    """The chance that the band of n values lies in the region, by the usual approximation: a central t,
+    moved."""
     error = design.sd * np.sqrt(1 / n + ratio)
     reach = t.ppf((1 + coverage_of(design.parts)) / 2, n - 1)
     low, high = (region.low - design.truth) / error + reach, (region.high - design.truth) / error - reach
@@ -122,8 +126,8 @@ def power_of_mean(region: Region, n: int, ratio: float, design: Design) -> float
 
 
 def share_within(what: str, hits: Array, region: Region, design: Design, varied: str = "splits") -> Part:
-    """Is the share of hits (n,) in the region? Wilson's band, over other divisions of this very table, or over seeds. NaN: a
-    network diverged."""
+    """Is the share of hits (n,) in the region? Wilson's band, over other divisions of this very table, or
+    over seeds. NaN: a network diverged."""
     n, coverage = len(hits), coverage_of(design.parts)
     counts = np.arange(n + 1)
     ends = zip(*wilson_ends(counts / n, n, coverage), strict=True)
@@ -134,8 +138,12 @@ def share_within(what: str, hits: Array, region: Region, design: Design, varied:
 
 def share_band(hits: Array, coverage: float = 1 - 2 * LEVEL, varied: str = "splits") -> Band:
     """Wilson's, of a share of divisions or seeds; what diverged is counted."""
-    heard = hits[np.isfinite(hits)]
-    return replace(wilson(float(heard.sum()), len(heard), coverage), varied=varied, diverged=len(hits) - len(heard))
+    mask_diverged = hits[np.isfinite(hits)]
+    return replace(
+        wilson(float(mask_diverged.sum()), len(mask_diverged), coverage),
+        varied=varied,
+        diverged=len(hits) - len(mask_diverged),
+    )
 
 
 def hits(condition: Array, of: Array) -> Array:
@@ -143,13 +151,21 @@ def hits(condition: Array, of: Array) -> Array:
     return np.where(np.isfinite(of), condition, np.nan)
 
 
-def deviation_within(what: str, values: Array, region: Region, design: Design, varied: str = "splits") -> Part:
-    """Is the standard deviation of values (n,) in the region? The chi-square band, which takes them for normal."""
+def deviation_within(
+    what: str, values: Array, region: Region, design: Design, varied: str = "splits"
+) -> Part:
+    """Is the standard deviation of values (n,) in the region? The chi-square band, which takes them for
+    normal."""
     low, high = deviation_ends(1.0, len(values), coverage_of(design.parts))
     scale = (len(values) - 1) / design.truth**2
-    power = max(0.0, chi2.cdf(scale * (region.high / high) ** 2, len(values) - 1)
-                - chi2.cdf(scale * (max(region.low, 0.0) / low) ** 2, len(values) - 1))  # fmt: skip
-    return Part(what, region, deviation_band(values, coverage_of(design.parts), varied), design.truth, float(power))
+    power = max(
+        0.0,
+        chi2.cdf(scale * (region.high / high) ** 2, len(values) - 1)
+        - chi2.cdf(scale * (max(region.low, 0.0) / low) ** 2, len(values) - 1),
+    )
+    return Part(
+        what, region, deviation_band(values, coverage_of(design.parts), varied), design.truth, float(power)
+    )
 
 
 def deviation_band(values: Array, coverage: float = 1 - 2 * LEVEL, varied: str = "splits") -> Band:
@@ -158,7 +174,14 @@ def deviation_band(values: Array, coverage: float = 1 - 2 * LEVEL, varied: str =
     found = float(finite.std(ddof=1))
     low, high = deviation_ends(found, len(finite), coverage)
     return Band(
-        low, high, "chi-square", varied, len(finite), coverage, (("deviation", found),), values.size - len(finite)
+        low,
+        high,
+        "chi-square",
+        varied,
+        len(finite),
+        coverage,
+        (("deviation", found),),
+        values.size - len(finite),
     )
 
 
@@ -186,11 +209,24 @@ def facts(claims: Sequence[Claim]) -> list[dict[str, Any]]:
 
     return [
         {
-            "title": one.title, "says": one.says, "tried": one.tried, "verdict": one.verdict, "reading": one.reading,
-            "parts": [{"what": part.what, "right": str(part.region), "region": [plain(end) for end in part.region],
-                       "truth": part.truth, "power": part.power, "verdict": part.verdict, "band": band(part.band)}
-                      for part in one.parts],
+            "title": one.title,
+            "says": one.says,
+            "tried": one.tried,
+            "verdict": one.verdict,
+            "reading": one.reading,
+            "parts": [
+                {
+                    "what": part.what,
+                    "right": str(part.region),
+                    "region": [plain(end) for end in part.region],
+                    "truth": part.truth,
+                    "power": part.power,
+                    "verdict": part.verdict,
+                    "band": band(part.band),
+                }
+                for part in one.parts
+            ],
             "beside": [{"what": what, "band": band(one)} for what, one in one.beside],
         }
         for one in claims
-    ]  # fmt: skip
+    ]

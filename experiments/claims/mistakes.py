@@ -14,7 +14,8 @@ SEEN = 0.001  # of accuracy: less than one case in a thousand is no fake anybody
 
 
 def scaled_before(raw: Array, y: Array, parts: Split, cut: int) -> Division:
-    """The mistake, on purpose: rows (n, features) scaled by the mean and deviation of all of them, held-out ones included."""
+    """The mistake, on purpose: rows (n, features) scaled by the mean and deviation of all of them, held-out
+    ones included."""
     X = (raw - raw.mean(axis=0)) / raw.std(axis=0)
     held = np.concatenate([parts.val_rows, parts.test_rows])
     train = parts.train._replace(X=X[parts.train_rows])
@@ -26,14 +27,26 @@ def ruler(clean: Runs, leaky: Runs, ratio: float) -> Claim:
     change = over_seeds(leaky.accuracy - clean.accuracy)
     loss = over_seeds(last(leaky.val_loss - clean.val_loss))
     return Claim(
-        "Mistake 1: scaling before the split flatters, slightly", "The exam pile helps set the ruler [...] My reported accuracy was slightly fake.",
-        "The same divisions, seeds and recipe, scaled by all rows or by the train rows. Slightly fake: by more than 1 case in 1000 and at most 1 in 100.",
-        (mean_within("held-out accuracy, scaled by all rows less by train rows", change, Region(SEEN, 0.01), Design(0.004, 0.001), ratio),),
+        "Mistake 1: scaling before the split flatters, slightly",
+        "The exam pile helps set the ruler [...] My reported accuracy was slightly fake.",
+        "The same divisions, seeds and recipe, scaled by all rows or by the train rows. Slightly fake: by"
+        " more than 1 case in 1000 and at most 1 in 100.",
+        (
+            mean_within(
+                "held-out accuracy, scaled by all rows less by train rows",
+                change,
+                Region(SEEN, 0.01),
+                Design(0.004, 0.001),
+                ratio,
+            ),
+        ),
         f"Scaling by all rows moves the accuracy by {said(change, ratio)} on average; one network's moves by "
         f"{said(over_seeds(np.abs(leaky.accuracy - clean.accuracy)), ratio)}, up or down.",
-        (("the same, over divisions of this table alone", replace(mean_band(change), varied="splits")),
-         ("held-out log loss, the same difference", mean_band(loss, ratio=ratio))),
-    )  # fmt: skip
+        (
+            ("the same, over divisions of this table alone", replace(mean_band(change), varied="splits")),
+            ("held-out log loss, the same difference", mean_band(loss, ratio=ratio)),
+        ),
+    )
 
 
 def memory_test(runs: Runs, ratio: float) -> Claim:
@@ -42,13 +55,19 @@ def memory_test(runs: Runs, ratio: float) -> Claim:
     parts = (
         printed("train accuracy", runs.train_accuracy, 0.997, 3, 2),
         mean_within(
-            "accuracy, train rows less held-out rows", flattered, Region(low=0.005), Design(0.02, 0.02, 2), ratio
+            "accuracy, train rows less held-out rows",
+            flattered,
+            Region(low=0.005),
+            Design(0.02, 0.02, 2),
+            ratio,
         ),
     )
     return Claim(
-        "Mistake 2: 99.7 % on the study pile is a memory test", "I ran model.evaluate(X_train_scaled, y_train) and saw 99.7% accuracy [...] Scoring it there "
+        "Mistake 2: 99.7 % on the study pile is a memory test",
+        "I ran model.evaluate(X_train_scaled, y_train) and saw 99.7% accuracy [...] Scoring it there "
         "is a memory test, not a grade.",
         "The chapter's recipe. A memory test flatters by half a point at least.",
-        parts, f"Train accuracy {said(over_seeds(runs.train_accuracy), ratio)}, the chapter 0.997; held-out {said(over_seeds(runs.accuracy), ratio)}: the "
-        f"train rows flatter by {said(flattered, ratio)}.",
-    )  # fmt: skip
+        parts,
+        f"Train accuracy {said(over_seeds(runs.train_accuracy), ratio)}, the chapter 0.997; held-out"
+        f" {said(over_seeds(runs.accuracy), ratio)}: the train rows flatter by {said(flattered, ratio)}.",
+    )

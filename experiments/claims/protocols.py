@@ -1,4 +1,5 @@
-"""Claims about the division itself: the four protocols that the chapter's text leaves open, and its split seed among others."""
+"""Claims about the division itself: the four protocols that the chapter's text leaves open, and its split
+seed among others."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,31 +29,42 @@ CONTRASTS = (
 def protocols_agree(
     accuracy: Mapping[Protocol, Array], positives: Mapping[Protocol, Array], sizes: str, ratio: float
 ) -> Claim:
-    """However the table was divided, accuracy is the same. accuracy (K, R), positives (K, parts), of each protocol.
+    """However the table was divided, accuracy is the same. accuracy (K, R), positives (K, parts), of each
+    protocol.
 
-    ratio 0 asks about other divisions of this very table: given the table they are independent, and more of them tell more.
-    n_test / n_train asks about other tables, of which there is one, however often it is divided.
-    """
+    ratio 0 asks about other divisions of this very table: given the table they are independent, and more of
+    them tell more. n_test / n_train asks about other tables, of which there is one, however often it is
+    divided."""
     means = np.stack([over_seeds(accuracy[one]) for one in PROTOCOLS])
     parts = tuple(_contrast(what, np.array(signs) @ means / 2, sd, ratio) for what, signs, sd in CONTRASTS)
     where = "other tables of this kind" if ratio else "this table"
     each = "; ".join(f"{_named(one)} {said(over_seeds(accuracy[one]), ratio)}" for one in PROTOCOLS)
     return Claim(
-        f"However the rows are divided, the accuracy is the same: {where}", "(The chapter names a random_state and 341 study patients, and "
+        f"However the rows are divided, the accuracy is the same: {where}",
+        "(The chapter names a random_state and 341 study patients, and "
         "does not say how it divided the table.)",
-        f"Its text leaves four ways open: stratified by class or not; test set aside first and validation from the rest, or both together and "
-        f"then halved. Part sizes are {sizes} in each. The same number of divisions each way; the same means within a point. "
-        + ("Nadeau and Bengio's band, which takes the divisions for one sample of patients." if ratio else
-           "Given the table, divisions are independent, and the band is Student's."),
-        parts, f"Mean accuracy by protocol: {each}." + (" More divisions would not narrow these bands: there is one table." if ratio else ""),
+        "Its text leaves four ways open: stratified by class or not; test set aside first and validation"
+        f" from the rest, or both together and then halved. Part sizes are {sizes} in each. The same number"
+        " of divisions each way; the same means within a point. "
+        + (
+            "Nadeau and Bengio's band, which takes the divisions for one sample of patients."
+            if ratio
+            else "Given the table, divisions are independent, and the band is Student's."
+        ),
+        parts,
+        f"Mean accuracy by protocol: {each}."
+        + (" More divisions would not narrow these bands: there is one table." if ratio else ""),
         () if ratio else _each(accuracy, positives),
-    )  # fmt: skip
+    )
 
 
-def _each(accuracy: Mapping[Protocol, Array], positives: Mapping[Protocol, Array]) -> tuple[tuple[str, Band], ...]:
+def _each(
+    accuracy: Mapping[Protocol, Array], positives: Mapping[Protocol, Array]
+) -> tuple[tuple[str, Band], ...]:
     """Each protocol by itself: what one network gives, and how many malignant cases its parts get."""
     bands = [
-        (f"accuracy of one network, {_named(one)}", split_bands(accuracy[one][:, 0]).quantiles) for one in PROTOCOLS
+        (f"accuracy of one network, {_named(one)}", split_bands(accuracy[one][:, 0]).quantiles)
+        for one in PROTOCOLS
     ]
     for one in PROTOCOLS:
         for part, counts in zip(("train", "test"), positives[one].T, strict=True):
@@ -74,18 +86,24 @@ LUCKY = Region(low=0.95)
 
 
 def lucky(what: str, own: Array, others: Array, sign: int) -> Claim:
-    """The study's split seed is luckier than nineteen of twenty others. own (R,), others (K, R); sign: 1 where more is better, -1
-    where less is. A network that diverged silences its division."""
+    """The study's split seed is luckier than nineteen of twenty others. own (R,), others (K, R); sign: 1
+    where more is better, -1 where less is. A network that diverged silences its division."""
     ours, theirs = sign * own.mean(), sign * over_seeds(others)
     worse = np.where(np.isfinite(theirs - ours), (np.sign(ours - theirs) + 1) / 2, np.nan)  # a tie is half
     p = (1 + np.sum(theirs >= ours)) / (1 + len(theirs))
     return Claim(
-        f"Seed 42 is a lucky split: {what}", "I left the random_state at 42 throughout so you can reproduce my exact numbers.",
-        f"The chapter's recipe with {own.size} seeds on the division of split seed 42, and on those of {len(theirs)} other split seeds of all rows. Lucky means "
-        f"better, in the mean over seeds, than nineteen of twenty others. Power is for a seed better than 99 in 100; an ordinary one is found out for certain.",
+        f"Seed 42 is a lucky split: {what}",
+        "I left the random_state at 42 throughout so you can reproduce my exact numbers.",
+        f"The chapter's recipe with {own.size} seeds on the division of split seed 42, and on those of"
+        f" {len(theirs)} other split seeds of all rows. Lucky means better, in the mean over seeds, than"
+        " nineteen of twenty others. Power is for a seed better than 99 in 100; an ordinary one is found out"
+        " for certain.",
         (share_within(f"share of other split seeds whose {what} is worse", worse, LUCKY, Design(0.99)),),
-        f"Seed 42 has {said(own)}, the others {said(sign * theirs)} in the mean; {np.nanmean(worse):.0%} of them are worse. That an exchangeable "
-        f"seed is at least so good has p = {p:.2g} (rank among all {1 + len(theirs)}).",
-        ((f"{what} on seed 42, over seeds", mean_band(own)),
-         (f"{what} of one network, another split seed", split_bands(others[:, 0]).quantiles)),
-    )  # fmt: skip
+        f"Seed 42 has {said(own)}, the others {said(sign * theirs)} in the mean; {np.nanmean(worse):.0%} of"
+        f" them are worse. That an exchangeable seed is at least so good has p = {p:.2g} (rank among all"
+        f" {1 + len(theirs)}).",
+        (
+            (f"{what} on seed 42, over seeds", mean_band(own)),
+            (f"{what} of one network, another split seed", split_bands(others[:, 0]).quantiles),
+        ),
+    )

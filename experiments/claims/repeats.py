@@ -17,7 +17,7 @@ from experiments.claims.claim import (
     said,
     share_band,
     share_within,
-)  # fmt: skip
+)
 from experiments.claims.losses import last
 from experiments.claims.world import Runs
 from handnet.bands import wilson
@@ -27,47 +27,85 @@ from handnet.data import Array
 def reproduces(own: Runs) -> Claim:
     """random_state 42 reproduces the numbers. own: one division, seeds in its row."""
     lines = np.stack(
-        [np.round(last(own.train_loss)[0], 2), np.round(last(own.val_loss)[0], 2), np.round(own.accuracy[0], 3)], axis=1
+        [
+            np.round(last(own.train_loss)[0], 2),
+            np.round(last(own.val_loss)[0], 2),
+            np.round(own.accuracy[0], 3),
+        ],
+        axis=1,
     )
     kinds, counts = np.unique(lines, axis=0, return_counts=True)
     same = (lines == kinds[counts.argmax()]).all(axis=1)
     return Claim(
-        "random_state 42 reproduces the exact numbers", "I left the random_state at 42 throughout so you can reproduce my exact numbers.",
-        "random_state divides the table; the code printed here seeds no weights, orders or masks (that of part 1 is not shown). One division, other seeds: "
-        "how many print the commonest line of train loss, validation loss and accuracy? Nineteen in twenty would be a reproduction.",
-        (share_within("share of seeds that print the commonest line", same, Region(low=0.95), Design(1.0), "seeds"),),
-        f"{len(lines)} seeds on one division print {len(kinds)} different lines; the commonest comes from {same.mean():.0%} of them.",
-    )  # fmt: skip
+        "random_state 42 reproduces the exact numbers",
+        "I left the random_state at 42 throughout so you can reproduce my exact numbers.",
+        "random_state divides the table; the code printed here seeds no weights, orders or masks (that of"
+        " part 1 is not shown). One division, other seeds: how many print the commonest line of train loss,"
+        " validation loss and accuracy? Nineteen in twenty would be a reproduction.",
+        (
+            share_within(
+                "share of seeds that print the commonest line", same, Region(low=0.95), Design(1.0), "seeds"
+            ),
+        ),
+        f"{len(lines)} seeds on one division print {len(kinds)} different lines; the commonest comes from"
+        f" {same.mean():.0%} of them.",
+    )
 
 
 def jitter(runs: Runs, own: Runs) -> Claim:
-    """Without it accuracy jitters by a percent or so. own: the division of random_state 42, seeds in its row."""
+    """Without it accuracy jitters by a percent or so. own: the division of random_state 42, seeds in its
+    row."""
     one = runs.accuracy[:, 0]
     lucky = np.mean(one[np.isfinite(one)] < np.nanmean(own.accuracy))
     return Claim(
-        "Accuracy jitters by a percent or so", "Drop it and your accuracy will jitter by a percent or so from run to run.",
-        "Without random_state division and seed both change. The jitter is the standard deviation over divisions, one network each; a percent or so is half a "
-        "point to two.",
-        (deviation_within("standard deviation of held-out accuracy, another division and seed", one, Region(0.005, 0.02), Design(0.014)),),
-        f"The standard deviation is {np.nanstd(one, ddof=1):.3f} over divisions and seeds, the extremes {np.nanmin(one):.3f} and {np.nanmax(one):.3f}; on one "
-        f"division, over seeds alone, it is {np.nanstd(own.accuracy[0], ddof=1):.3f}. On the division of random_state 42 accuracy is {said(own.accuracy[0])} "
-        f"on average, more than on {lucky:.0%} of {len(one)} others.",
+        "Accuracy jitters by a percent or so",
+        "Drop it and your accuracy will jitter by a percent or so from run to run.",
+        "Without random_state division and seed both change. The jitter is the standard deviation over"
+        " divisions, one network each; a percent or so is half a point to two.",
+        (
+            deviation_within(
+                "standard deviation of held-out accuracy, another division and seed",
+                one,
+                Region(0.005, 0.02),
+                Design(0.014),
+            ),
+        ),
+        f"The standard deviation is {np.nanstd(one, ddof=1):.3f} over divisions and seeds, the extremes"
+        f" {np.nanmin(one):.3f} and {np.nanmax(one):.3f}; on one division, over seeds alone, it is"
+        f" {np.nanstd(own.accuracy[0], ddof=1):.3f}. On the division of random_state 42 accuracy is"
+        f" {said(own.accuracy[0])} on average, more than on {lucky:.0%} of {len(one)} others.",
         (("on one division, another seed", deviation_band(own.accuracy[0], varied="seeds")),),
-    )  # fmt: skip
+    )
 
 
 def starting_dials(alone: Runs, runs: Runs, ratio: float) -> Claim:
-    """The starting dials matter. alone: networks of a division differ in their first weights and in nothing else; runs: in all."""
+    """The starting dials matter. alone: networks of a division differ in their first weights and in nothing
+    else; runs: in all."""
     starts, seeds = (one.accuracy.std(axis=1, ddof=1) for one in (alone, runs))
     return Claim(
-        "The starting dials matter", "Your accuracy will jitter by a percent or so from run to run -- itself a useful reminder that the starting dials matter.",
-        "One division, one order of visits, one sequence of masks, other first weights. They matter if they alone move accuracy by half a point, the least that "
-        "the chapter's percent or so may be.",
-        (mean_within("standard deviation of held-out accuracy over first weights alone, mean over divisions", starts, Region(low=0.005),
-                     Design(0.008, 0.004), ratio),),
-        f"First weights alone move the accuracy on a division by {said(starts, ratio)} (standard deviation), all that a seed decides by {said(seeds, ratio)}.",
-        (("standard deviation over seeds, which decide orders and masks too", mean_band(seeds, ratio=ratio)),),
-    )  # fmt: skip
+        "The starting dials matter",
+        "Your accuracy will jitter by a percent or so from run to run -- itself a useful reminder that the"
+        " starting dials matter.",
+        "One division, one order of visits, one sequence of masks, other first weights. They matter if they"
+        " alone move accuracy by half a point, the least that the chapter's percent or so may be.",
+        (
+            mean_within(
+                "standard deviation of held-out accuracy over first weights alone, mean over divisions",
+                starts,
+                Region(low=0.005),
+                Design(0.008, 0.004),
+                ratio,
+            ),
+        ),
+        f"First weights alone move the accuracy on a division by {said(starts, ratio)} (standard deviation),"
+        f" all that a seed decides by {said(seeds, ratio)}.",
+        (
+            (
+                "standard deviation over seeds, which decide orders and masks too",
+                mean_band(seeds, ratio=ratio),
+            ),
+        ),
+    )
 
 
 def three_in_a_hundred(right: int, cases: int) -> Claim:
@@ -75,13 +113,21 @@ def three_in_a_hundred(right: int, cases: int) -> Claim:
     region, coverage = Region(0.02, 0.04), 1 - 2 * LEVEL
     band = wilson(cases - right, cases, coverage)
     part = Part(
-        "share of other such patients told the wrong thing", region, band, 0.026, _case_power(cases, 0.026, region)
+        "share of other such patients told the wrong thing",
+        region,
+        band,
+        0.026,
+        _case_power(cases, 0.026, region),
     )
     return Claim(
-        "97.4 % means three in a hundred", "97.4% accuracy still means roughly three patients in every hundred are told the wrong thing.",
-        f"What {right} of {cases} exam cases say of other patients, the network standing still. Roughly three is two to four.",
-        (part,), f"{cases - right} wrong of {cases} is what {100 * band.low:.1f} to {100 * band.high:.1f} in a hundred would give.",
-    )  # fmt: skip
+        "97.4 % means three in a hundred",
+        "97.4% accuracy still means roughly three patients in every hundred are told the wrong thing.",
+        f"What {right} of {cases} exam cases say of other patients, the network standing still. Roughly three"
+        " is two to four.",
+        (part,),
+        f"{cases - right} wrong of {cases} is what {100 * band.low:.1f} to {100 * band.high:.1f} in a hundred"
+        " would give.",
+    )
 
 
 def _case_power(cases: int, truth: float, region: Region) -> float:
@@ -92,8 +138,8 @@ UNUSUAL = 0.9  # above nine tenths of the benign train cases
 
 
 def unusual(train: Array, y: Array, rows: Array, families: tuple[str, ...]) -> Array:
-    """(n,) bool: rows high both in symmetry and in concavity, by the mean or the worst of either; the error of a measurement is
-    no measurement of the case. train (m, features), y (m,)."""
+    """(n,) bool: rows high both in symmetry and in concavity, by the mean or the worst of either; the error
+    of a measurement is no measurement of the case. train (m, features), y (m,)."""
     high = rows > np.quantile(train[y == 0], UNUSUAL, axis=0)
     names = np.array(families)
     return np.asarray(
@@ -102,21 +148,28 @@ def unusual(train: Array, y: Array, rows: Array, families: tuple[str, ...]) -> A
 
 
 def odd_case(logits: Array, y: Array, odd: Array, label: str) -> Claim:
-    """A benign case scored 0.91, high in symmetry and concavity. logits, y, odd: (K, n), one network a division; label: the
-    class of case 203 in the table."""
+    """A benign case scored 0.91, high in symmetry and concavity. logits, y, odd: (K, n), one network a
+    division; label: the class of case 203 in the table."""
     sure = (logits > np.log(0.9 / 0.1)) & (y == 0)
     fits = hits((sure & odd).any(axis=1), logits.sum(axis=1))
     parts = (
         exactly("case 203 is benign (1) or malignant (0)", float(label == "benign"), Region(1, 1)),
         share_within(
-            "share of networks with such a case among the held-out ones", fits, Region(low=0.05), Design(0.2, parts=2)
+            "share of networks with such a case among the held-out ones",
+            fits,
+            Region(low=0.05),
+            Design(0.2, parts=2),
         ),
     )
     return Claim(
-        "Patient #203: benign, 0.91, symmetry and concavity", "Patient #203 in the exam pile drew a 0.91 malignant score but was benign -- she had unusually "
+        "Patient #203: benign, 0.91, symmetry and concavity",
+        "Patient #203 in the exam pile drew a 0.91 malignant score but was benign -- she had unusually "
         "high symmetry and concavity.",
-        "Numbered from 0, as scikit-learn does (202, her number from 1, is malignant too). And is there any such case: benign, scored above 0.9, and above nine tenths "
-        "of the benign train cases in both? It can happen if it happens to one network in twenty.",
-        parts, f"Case 203, numbered from 0, is {label}. {sure.any(axis=1).mean():.0%} of the networks have a benign held-out case above 0.9, {np.nanmean(fits):.0%} one that fits the sentence.",
+        "Numbered from 0, as scikit-learn does (202, her number from 1, is malignant too). And is there any"
+        " such case: benign, scored above 0.9, and above nine tenths of the benign train cases in both? It"
+        " can happen if it happens to one network in twenty.",
+        parts,
+        f"Case 203, numbered from 0, is {label}. {sure.any(axis=1).mean():.0%} of the networks have a benign"
+        f" held-out case above 0.9, {np.nanmean(fits):.0%} one that fits the sentence.",
         (("share of networks with a benign case above 0.9", share_band(sure.any(axis=1))),),
-    )  # fmt: skip
+    )

@@ -7,28 +7,47 @@ from handnet.data import Array
 
 
 def sitting_out(keep: Array) -> Claim:
-    """About 3 of 16 sit out. keep: (R, n, units) bool, one pass over n cases in R networks, as the plan and Keras draw it."""
+    """About 3 of 16 sit out. keep: (R, n, units) bool, one pass over n cases in R networks, as the plan and
+    Keras draw it."""
     silent = (~keep).sum(axis=2)
     three = (silent == 3).mean(axis=1)
     return Claim(
-        "About 3 of 16 sit out", "16 x 0.20 = 3.2, so about 3 clerks sit out each pass (which 3 changes randomly).",
-        "Counted in the masks of training, a pass being that of one case, over seeds. About 3 is 3.2, half a clerk either way, on average.",
-        (mean_within("units silent for a case, on average", silent.mean(axis=1), Region(2.7, 3.7), Design(3.2, 0.1)),),
-        f"Exactly 3 sit out for a share of {said(three)} of the cases; from {silent.min()} to {silent.max()} do.",
+        "About 3 of 16 sit out",
+        "16 x 0.20 = 3.2, so about 3 clerks sit out each pass (which 3 changes randomly).",
+        "Counted in the masks of training, a pass being that of one case, over seeds. About 3 is 3.2, half a"
+        " clerk either way, on average.",
+        (
+            mean_within(
+                "units silent for a case, on average", silent.mean(axis=1), Region(2.7, 3.7), Design(3.2, 0.1)
+            ),
+        ),
+        f"Exactly 3 sit out for a share of {said(three)} of the cases; from {silent.min()} to"
+        f" {silent.max()} do.",
         (("share of cases for which exactly 3 sit out", mean_band(three)),),
-    )  # fmt: skip
+    )
 
 
 def whole_pass(keep: Array, dead: Array) -> Claim:
-    """The same clerks sit out a whole pass over the pile. keep as above; dead: (R,), share of units silent for good."""
+    """The same clerks sit out a whole pass over the pile. keep as above; dead: (R,), share of units silent
+    for good."""
     silent = (~keep).all(axis=1).sum(axis=1).astype(float)
     return Claim(
-        "The same clerks sit out a whole pass", "Before each pass, randomly silence 20% of the clerks -- force their output to zero for that pass.",
-        "One full pass over the study pile (the chapter's own table of words) in the masks of training, which Keras draws anew for each case too.",
-        (mean_within("units silent throughout a pass over all train cases", silent, Region(2.7, 3.7), Design(3.2, 1.7)),),
-        f"On average {said(silent)} of {keep.shape[2]} units are silent for all {keep.shape[1]} cases of a pass; who sits out changes from case to case.",
+        "The same clerks sit out a whole pass",
+        "Before each pass, randomly silence 20% of the clerks -- force their output to zero for that pass.",
+        "One full pass over the study pile (the chapter's own table of words) in the masks of training, which"
+        " Keras draws anew for each case too.",
+        (
+            mean_within(
+                "units silent throughout a pass over all train cases",
+                silent,
+                Region(2.7, 3.7),
+                Design(3.2, 1.7),
+            ),
+        ),
+        f"On average {said(silent)} of {keep.shape[2]} units are silent for all {keep.shape[1]} cases of a"
+        " pass; who sits out changes from case to case.",
         (("share of units dead after training: 0 on every train row", mean_band(dead)),),
-    )  # fmt: skip
+    )
 
 
 COPIES = 0.02  # of mean |correlation|
@@ -54,12 +73,18 @@ def copying(without: Runs, under: Runs, ratio: float) -> Claim:
             ratio,
         ),
     )
-    found = [said(over_seeds(one), ratio) for one in (without.start_likeness, without.likeness, under.likeness)]
+    found = [
+        said(over_seeds(one), ratio) for one in (without.start_likeness, without.likeness, under.likeness)
+    ]
     return Claim(
-        "Units copy each other, and dropout prevents it", "Several clerks' dials co-adapt so that their outputs become near-copies of one strong "
-        "clerk's output, scaled [...] Because any clerk might be silenced [...] the network is forced to spread the work.",
-        "Likeness of two of the 16 units: |correlation| of what they say of the train rows, dropout off, which no scaling changes; its mean over "
-        "pairs of live units after 100 passes. More and less mean by 0.02.",
-        parts, f"Two units are alike, by mean |correlation|, to {found[0]} before training, to {found[1]} after it without dropout, and to {found[2]} "
-        "after it with dropout 0.2.",
-    )  # fmt: skip
+        "Units copy each other, and dropout prevents it",
+        "Several clerks' dials co-adapt so that their outputs become near-copies of one strong clerk's"
+        " output, scaled [...] Because any clerk might be silenced [...] the network is forced to spread the"
+        " work.",
+        "Likeness of two of the 16 units: |correlation| of what they say of the train rows, dropout off,"
+        " which no scaling changes; its mean over pairs of live units after 100 passes. More and less mean by"
+        " 0.02.",
+        parts,
+        f"Two units are alike, by mean |correlation|, to {found[0]} before training, to {found[1]} after it"
+        f" without dropout, and to {found[2]} after it with dropout 0.2.",
+    )

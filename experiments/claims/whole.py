@@ -1,4 +1,5 @@
-"""Where published results are tried: divisions of the whole table, on the protocols of those who published them.
+"""Where published results are tried: divisions of the whole table, on the protocols of those who published
+them.
 
 They hold rows of the sealed test, so a `Whole` is made of an opening of it, and of nothing less.
 """
@@ -15,13 +16,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from experiments.sealed import Opening
-from experiments.workers import Bench
+from handnet.contract import Recipe
 from handnet.data import Array, Dataset, Table
-from handnet.grade import grade
-from handnet.recipe import Recipe
-from handnet.replicas import train_replicas
+from handnet.mlp.replicas import train_replicas
+from handnet.scores import grade
 from handnet.splits import Order, split
+from handnet.study.sealed import Opening
+from handnet.study.units import Problem
 
 DIVISIONS, REPEATS, OTHERS = (
     100,
@@ -29,7 +30,10 @@ DIVISIONS, REPEATS, OTHERS = (
     200,
 )  # of a protocol; of a cross-validation; of the study's, with other split seeds
 FOLDS, BRIEF = 10, 10  # folds, and how many of the repetitions are "10 x 10"
-FIRST, NETWORKS = 3000, 70_000  # the first split seed and the first seed of a network: no study and no claim uses them
+FIRST, NETWORKS = (
+    3000,
+    70_000,
+)  # the first split seed and the first seed of a network: no study and no claim uses them
 SEEDS = 16  # networks a division
 THREE = ("worst area", "worst smoothness", "mean texture")  # features of the plane in wdbc.names
 PROTOCOLS: tuple[tuple[bool, Order], ...] = tuple(product((True, False), ("test-first", "rest-first")))
@@ -45,7 +49,9 @@ class Exam(NamedTuple):
 class Answers(NamedTuple):
     """What a method said of the held-out rows of K exams."""
 
-    logits: list[Array]  # K of (R, n): R networks, or 1 for a method without a seed; NaN for a network that diverged
+    logits: list[
+        Array
+    ]  # K of (R, n): R networks, or 1 for a method without a seed; NaN for a network that diverged
     y: list[Array]  # K of (n,)
 
     def scores(self, name: str) -> Array:
@@ -54,7 +60,10 @@ class Answers(NamedTuple):
 
     def right(self) -> list[Array]:
         """K of (R, n): 1 where a case was called right, NaN for a network that diverged."""
-        return [np.where(np.isfinite(z), (z > 0) == (y == 1), np.nan) for z, y in zip(self.logits, self.y, strict=True)]
+        return [
+            np.where(np.isfinite(z), (z > 0) == (y == 1), np.nan)
+            for z, y in zip(self.logits, self.y, strict=True)
+        ]
 
     def pooled(self) -> Array:
         """(K / FOLDS, R): accuracy over all cases of a cross-validation, whose folds follow each other."""
@@ -69,9 +78,10 @@ class Answers(NamedTuple):
 
 @dataclass(frozen=True)
 class Whole:
-    """The bench of a study whose test was opened, by `opening`; count, repeats, others: how much is divided anew."""
+    """The bench of a study whose test was opened, by `opening`; count, repeats, others: how much is divided
+    anew."""
 
-    bench: Bench
+    problem: Problem
     opening: Opening
     count: int = DIVISIONS
     repeats: int = REPEATS
@@ -80,13 +90,15 @@ class Whole:
 
     @property
     def data(self) -> Dataset:
-        return self.bench.data
+        return self.problem.data
 
     @cached_property
     def folds(self) -> list[Exam]:
         """Repeated stratified cross-validation: FOLDS exams a repetition, one repetition after the other."""
-        found = [StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(self.data.X, self.data.y)
-                 for seed in range(self.first, self.first + self.repeats)]  # fmt: skip
+        found = [
+            StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(self.data.X, self.data.y)
+            for seed in range(self.first, self.first + self.repeats)
+        ]
         return [scaled(self.data.X, self.data.y, train, held) for one in found for train, held in one]
 
     @property
@@ -95,7 +107,8 @@ class Whole:
         return self.folds[: FOLDS * BRIEF]
 
     def single(self, held: float, leaky: bool = False) -> list[Exam]:
-        """Stratified divisions with so many rows, or that share of them, held out. leaky: the scaler saw all rows."""
+        """Stratified divisions with so many rows, or that share of them, held out. leaky: the scaler saw all
+        rows."""
         rows, exams = np.arange(len(self.data.y)), []
         for seed in range(self.first, self.first + self.count):
             train, test = train_test_split(rows, test_size=held, random_state=seed, stratify=self.data.y)
@@ -103,7 +116,8 @@ class Whole:
         return exams
 
     def studys(self, seeds: Sequence[int], stratify: bool = True, order: Order = "test-first") -> list[Exam]:
-        """The study's division with these split seeds, or on another protocol: its train and its test part."""
+        """The study's division with these split seeds, or on another protocol: its train and its test
+        part."""
         parts = [split(self.data, seed=seed, stratify=stratify, order=order) for seed in seeds]
         return [Exam(one.train, one.test.open(lambda _: self.opening)) for one in parts]
 
@@ -113,12 +127,13 @@ class Whole:
         return range(self.first, self.first + max(self.others, self.count))
 
     def networks(self, exams: Sequence[Exam], recipe: Recipe | None = None) -> Answers:
-        """SEEDS networks of the chapter's recipe, or of another, on each. Place k has the same seeds on every protocol."""
+        """SEEDS networks of the chapter's recipe, or of another, on each. Place k has the same seeds on every
+        protocol."""
         jobs = [
-            partial(_trained, self.bench, recipe or Recipe(), one, NETWORKS + SEEDS * place)
+            partial(_trained, self.problem, recipe or Recipe(), one, NETWORKS + SEEDS * place)
             for place, one in enumerate(exams)
         ]
-        return Answers(list(self.bench.each(jobs)), [one.held.y for one in exams])
+        return Answers(list(self.problem.each(jobs)), [one.held.y for one in exams])
 
     def both(self, exams: Sequence[Exam]) -> tuple[Answers, Answers]:
         """Networks and logistic regression on each."""
@@ -142,20 +157,23 @@ def scaled(X: Array, y: Array, train: Array, held: Array, ruler: Array | None = 
 
 
 def fitted(exams: Sequence[Exam], make: Callable[[], Any], columns: Sequence[int] | None = None) -> Answers:
-    """A method without a seed on each, on some of the columns or on all; make: gives one of scikit-learn's classifiers anew."""
+    """A method without a seed on each, on some of the columns or on all; make: gives one of scikit-learn's
+    classifiers anew."""
     used = slice(None) if columns is None else list(columns)
     found = [
-        make().fit(one.train.X[:, used], one.train.y).decision_function(one.held.X[:, used])[None] for one in exams
+        make().fit(one.train.X[:, used], one.train.y).decision_function(one.held.X[:, used])[None]
+        for one in exams
     ]
     return Answers(found, [one.held.y for one in exams])
 
 
 class LeastSlack:
-    """The plane of least mean slack in each class (Bennett & Mangasarian 1992), the linear program that the authors of the table
-    used. It separates the classes whenever any plane does."""
+    """The plane of least mean slack in each class (Bennett & Mangasarian 1992), the linear program that the
+    authors of the table used. It separates the classes whenever any plane does."""
 
     def fit(self, X: Array, y: Array) -> Self:
-        """X (n, features), y (n,) of 0 and 1: minimise the mean slack s >= 0 of each class under sign (X w + b) >= 1 - s."""
+        """X (n, features), y (n,) of 0 and 1: minimise the mean slack s >= 0 of each class under sign (X w +
+        b) >= 1 - s."""
         n, features = X.shape
         sides = -np.where(y == 1, 1.0, -1.0)[:, None] * np.column_stack([X, np.ones(n)])
         cost = np.concatenate([np.zeros(features + 1), 1 / np.bincount(y)[y]])
@@ -174,10 +192,17 @@ def regression() -> LogisticRegression:
     return LogisticRegression(max_iter=10_000)
 
 
-def _trained(bench: Bench, recipe: Recipe, exam: Exam, first: int) -> Array:
-    """(SEEDS, n) logits; NaN for what diverged. The held-out rows are watched, and without patience nothing heeds them."""
+def _trained(problem: Problem, recipe: Recipe, exam: Exam, first: int) -> Array:
+    """(SEEDS, n) logits; NaN for what diverged. The held-out rows are watched, and without patience nothing
+    heeds them."""
     fit = train_replicas(
-        bench.backend, exam.train, exam.held, recipe, range(first, first + SEEDS), bench.spec.draws, threads=1
+        problem.backend,
+        exam.train,
+        exam.held,
+        recipe,
+        range(first, first + SEEDS),
+        problem.spec.draws,
+        threads=1,
     )
-    logits = bench.backend.logits(fit.layers, exam.held.X).astype(float)
+    logits = problem.backend.logits(fit.layers, exam.held.X).astype(float)
     return np.where(fit.diverged_at[:, None] < 0, logits, np.nan)

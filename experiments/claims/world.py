@@ -1,9 +1,9 @@
 """Where the claims are tried: fresh divisions of the train and validation rows of a study's split.
 
-The sealed test is not among these rows, so trying a claim opens nothing, and tells nothing of what the test will say. A
-division has as many train rows as the study, and the held-out rest is halved, in order of chance: a claim that chooses
-something chooses on the first half and is graded on the second, the exam; one that chooses nothing is graded on both.
-"""
+The sealed test is not among these rows, so trying a claim opens nothing, and tells nothing of what the test
+will say. A division has as many train rows as the study, and the held-out rest is halved, in order of chance:
+a claim that chooses something chooses on the first half and is graded on the second, the exam; one that
+chooses nothing is graded on both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.workers import Bench
-from handnet.backend import Fit, Layer
+from handnet.contract import Fit, Layer, Recipe
 from handnet.data import Array, Dataset, Table
 from handnet.draws import seeded_plan
-from handnet.grade import case_losses
-from handnet.recipe import Recipe
-from handnet.replicas import train_replicas
+from handnet.mlp.replicas import train_replicas
+from handnet.scores import case_losses
 from handnet.splits import Split, split
+from handnet.study.units import Problem
 
 DIVISIONS, FIRST = 100, 1000  # how many, and their first split seed; those below are for pilots
 SEEDS = 16  # networks a division
@@ -36,7 +35,8 @@ class Division(NamedTuple):
 
 
 class Runs(NamedTuple):
-    """One recipe on K divisions, R networks on each. NaN for a network that diverged, in all but what was before its start."""
+    """One recipe on K divisions, R networks on each. NaN for a network that diverged, in all but what was
+    before its start."""
 
     start_loss: Array  # (K, R) train loss before the first step, dropout off, as all but train_loss
     train_loss: Array  # (K, R, epochs)
@@ -62,9 +62,10 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class World:
-    """The bench, and how much of it is used: `count` divisions from split seed `first` on, `own` seeds on the study's own."""
+    """The bench, and how much of it is used: `count` divisions from split seed `first` on, `own` seeds on the
+    study's own."""
 
-    bench: Bench
+    problem: Problem
     count: int = DIVISIONS
     first: int = FIRST
     own: int = OWN
@@ -72,18 +73,28 @@ class World:
     @cached_property
     def open_rows(self) -> Dataset:
         """The train and validation rows of the study's split; nothing of its sealed test."""
-        whole, parts = self.bench.data, self.bench.parts
+        whole, parts = self.problem.data, self.problem.parts
         rows = np.sort(np.concatenate([parts.train_rows, parts.val_rows]))
-        return Dataset(whole.name, whole.X[rows], whole.y[rows], whole.case_ids[rows], whole.feature_names, whole.families,
-                       whole.class_names)  # fmt: skip
+        return Dataset(
+            whole.name,
+            whole.X[rows],
+            whole.y[rows],
+            whole.case_ids[rows],
+            whole.feature_names,
+            whole.families,
+            whole.class_names,
+        )
 
     @cached_property
     def parts(self) -> list[Split]:
-        """The fresh divisions. Their "test" is the exam half of the held-out rows; the study's sealed test is another."""
-        rows, held = len(self.open_rows.y), len(self.bench.parts.val_rows)
+        """The fresh divisions. Their "test" is the exam half of the held-out rows; the study's sealed test is
+        another."""
+        rows, held = len(self.open_rows.y), len(self.problem.parts.val_rows)
         exam = held // 2  # a half less, because scikit-learn rounds a share of rows up
         test, val = (exam - 0.5) / rows, (held - exam - 0.5) / (rows - exam)
-        return [split(self.open_rows, test=test, val=val, seed=self.first + place) for place in range(self.count)]
+        return [
+            split(self.open_rows, test=test, val=val, seed=self.first + place) for place in range(self.count)
+        ]
 
     @cached_property
     def divisions(self) -> list[Division]:
@@ -99,19 +110,21 @@ class World:
         one = self.divisions[0]
         return (len(one.held.y) - one.cut) / len(one.train.y)
 
-    def runs(self, recipe: Recipe, divisions: Sequence[Division] | None = None, starts_alone: bool = False) -> Runs:
-        """The recipe on the fresh divisions, or on others in their place. Place k has the same seeds whatever the recipe;
-        starts_alone: its networks differ in their first weights and in nothing else."""
+    def runs(
+        self, recipe: Recipe, divisions: Sequence[Division] | None = None, starts_alone: bool = False
+    ) -> Runs:
+        """The recipe on the fresh divisions, or on others in their place. Place k has the same seeds whatever
+        the recipe; starts_alone: its networks differ in their first weights and in nothing else."""
         jobs = [
-            partial(_trained, self.bench, recipe, one, _seeds(TEACHING + SEEDS * place, starts_alone))
+            partial(_trained, self.problem, recipe, one, _seeds(TEACHING + SEEDS * place, starts_alone))
             for place, one in enumerate(divisions or self.divisions)
         ]
-        return Runs(*(np.stack(column) for column in zip(*self.bench.each(jobs), strict=True)))
+        return Runs(*(np.stack(column) for column in zip(*self.problem.each(jobs), strict=True)))
 
     def sample(self, recipe: Recipe) -> Sample:
-        """The recipe over divisions and over seeds. The seeds come in places of SEEDS on one and the same division, and are
-        one row of R in the end."""
-        parts = self.bench.parts
+        """The recipe over divisions and over seeds. The seeds come in places of SEEDS on one and the same
+        division, and are one row of R in the end."""
+        parts = self.problem.parts
         half = len(parts.val.y) // 2
         own = Division(parts.train, parts.val, half)
         several = self.runs(recipe, [own] * max(1, self.own // SEEDS))
@@ -119,7 +132,9 @@ class World:
 
 
 def _division(train: Table, val: Table, exam: Table) -> Division:
-    return Division(train, Table(np.concatenate([val.X, exam.X]), np.concatenate([val.y, exam.y])), len(val.y))
+    return Division(
+        train, Table(np.concatenate([val.X, exam.X]), np.concatenate([val.y, exam.y])), len(val.y)
+    )
 
 
 def _seeds(first: int, starts_alone: bool) -> list[int | tuple[int, int, int]]:
@@ -127,26 +142,37 @@ def _seeds(first: int, starts_alone: bool) -> list[int | tuple[int, int, int]]:
     return [(seed, first, first) if starts_alone else seed for seed in range(first, first + SEEDS)]
 
 
-def _trained(bench: Bench, recipe: Recipe, rows: Division, seeds: Sequence[int | tuple[int, int, int]]) -> Runs:
+def _trained(
+    problem: Problem, recipe: Recipe, rows: Division, seeds: Sequence[int | tuple[int, int, int]]
+) -> Runs:
     """One division's networks, without the leading axis."""
     watched = Table(rows.held.X[: rows.cut], rows.held.y[: rows.cut]) if recipe.patience else rows.held
-    fit = train_replicas(bench.backend, rows.train, watched, recipe, seeds, bench.spec.draws, threads=1)
-    held, train = (bench.backend.logits(fit.layers, X).astype(float) for X in (rows.held.X, rows.train.X))
+    fit = train_replicas(problem.backend, rows.train, watched, recipe, seeds, problem.spec.draws, threads=1)
+    held, train = (problem.backend.logits(fit.layers, X).astype(float) for X in (rows.held.X, rows.train.X))
     first = seeded_plan(recipe, rows.train, seeds).start()
     with np.errstate(over="ignore", invalid="ignore"):  # of networks that diverged, which are named below
-        return _graded(bench, fit, first, rows, held, train)
+        return _graded(problem, fit, first, rows, held, train)
 
 
-def _graded(bench: Bench, fit: Fit, first: tuple[Layer, ...], rows: Division, held: Array, train: Array) -> Runs:
+def _graded(
+    problem: Problem, fit: Fit, first: tuple[Layer, ...], rows: Division, held: Array, train: Array
+) -> Runs:
     """What the logits on held-out and train rows are worth; NaN for what diverged."""
     losses, right = case_losses(held, rows.held.y), (held > 0) == (rows.held.y == 1)
     units, first_units = _units(fit.layers[0], rows.train.X), _units(first[0], rows.train.X)
     found = Runs(
-        case_losses(bench.backend.logits(first, rows.train.X), rows.train.y).mean(1), *fit[1:4],
-        ((train > 0) == (rows.train.y == 1)).mean(1), right.mean(1), right[:, rows.cut :].mean(1),
-        losses[:, : rows.cut].mean(1), losses[:, rows.cut :].mean(1),
-        likeness(units), likeness(first_units), (units <= 0).all(1).mean(1), held,
-    )  # fmt: skip
+        case_losses(problem.backend.logits(first, rows.train.X), rows.train.y).mean(1),
+        *fit[1:4],
+        ((train > 0) == (rows.train.y == 1)).mean(1),
+        right.mean(1),
+        right[:, rows.cut :].mean(1),
+        losses[:, : rows.cut].mean(1),
+        losses[:, rows.cut :].mean(1),
+        likeness(units),
+        likeness(first_units),
+        (units <= 0).all(1).mean(1),
+        held,
+    )
     lost = fit.diverged_at >= 0
     after = {name: part.T for name, part in found._asdict().items() if not name.startswith("start_")}
     return found._replace(**{name: np.where(lost, np.nan, part).T for name, part in after.items()})
@@ -158,7 +184,8 @@ def _units(layer: Layer, X: Array) -> Array:
 
 
 def likeness(units: Array) -> Array:
-    """(R,): the mean |correlation| of two units of (R, n, units) that are not silent throughout; a measure of copying that no
+    """(R,): the mean |correlation| of two units of (R, n, units) that are not silent throughout; a measure of
+    copying that no
     rescaling of a unit changes."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # a silent unit has no correlation
         apart = units - units.mean(axis=1, keepdims=True)

@@ -1,6 +1,7 @@
-"""The lesson with every number in view: the chapter's network of one clerk, then one patient through every weight.
+"""The lesson with every number in view: the chapter's network of one clerk, then one patient through every
+weight.
 
-Plain facts, ready for the screen and the page; all arithmetic is handnet/reference/.
+Plain facts, ready for the screen and the page; all arithmetic is handnet/mlp/.
 """
 
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from experiments.walk.chapter import Chapter, chapter
 from experiments.walk.check import Backward
 from experiments.walk.patient import Patient, patient
 from handnet.data import Dataset
-from handnet.reference.network import backward
+from handnet.mlp.network import backward
 from handnet.splits import Split
 
 
@@ -27,6 +28,9 @@ class Walk:
         return self.chapter.agrees and self.patient.check.agrees
 
 
-def walk(data: Dataset, parts: Split, case: str | None = None, seed: int = 0, back: Backward = backward) -> Walk:
-    """Both walks. See `patient` for case and seed, and for what is refused; back: the backward pass put to the test."""
+def walk(
+    data: Dataset, parts: Split, case: str | None = None, seed: int = 0, back: Backward = backward
+) -> Walk:
+    """Both walks. See `patient` for case and seed, and for what is refused; back: the backward pass put to
+    the test."""
     return Walk(chapter(back), patient(data, parts, case, seed, back), len(parts.train.y))

@@ -1,20 +1,20 @@
-"""The oldest check of a slope there is, the chapter's wiggle: move one weight a little, run the network again, see how
-far the loss moved."""
+"""The oldest check of a slope there is, the chapter's wiggle: move one weight a little, run the network
+again, see how far the loss moved."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from handnet.backend import Layer
+from handnet.contract import Layer
 from handnet.data import Array
-from handnet.history import pack, unpack
-from handnet.reference.functions import log_loss
-from handnet.reference.network import Trace, forward
+from handnet.mlp.history import pack, unpack
+from handnet.mlp.network import Trace, forward, log_loss
 
 STEP = 2.0**-17  # of every finite difference, about 0.0000076: a power of two is added without rounding
 TOLERANCE = 1e-6  # how far a slope may lie from its finite difference, relative
-LEAST = 1e-8  # slopes below are compared with this: p - y of a sure p is known to 1e-16 only, and units multiply it
+# slopes below are compared with this: p - y of a sure p is known to 1e-16 only, and units multiply it
+LEAST = 1e-8
 
 Backward = Callable[[tuple[Layer, ...], Trace, Array], tuple[Layer, ...]]
 
@@ -40,9 +40,14 @@ class Check:
         beyond = f" {self.crossing} more stand on a kink, where there is no slope." if self.crossing else ""
         slopes, worst = self.weights - self.crossing, f"the worst ({self.where})"
         if self.agrees:
-            return f"All {slopes} slopes agree with their finite differences, {worst} to {self.largest:.1e} of itself.{beyond}"
-        return (f"THE CHECK FAILED: of {slopes} slopes {worst} is off by {self.largest:.1e} of itself, and rounding explains "
-                f"{TOLERANCE:.0e} at most.{beyond}")  # fmt: skip
+            return (
+                f"All {slopes} slopes agree with their finite differences, {worst} to {self.largest:.1e} of"
+                f" itself.{beyond}"
+            )
+        return (
+            f"THE CHECK FAILED: of {slopes} slopes {worst} is off by {self.largest:.1e} of itself, and"
+            f" rounding explains {TOLERANCE:.0e} at most.{beyond}"
+        )
 
 
 def measure(layers: tuple[Layer, ...], x: Array, y: float) -> tuple[Array, Array]:
@@ -60,8 +65,9 @@ def measure(layers: tuple[Layer, ...], x: Array, y: float) -> tuple[Array, Array
 
 
 def compare(slopes: Array, measured: Array, crossing: Array, names: list[str]) -> Check:
-    """Slopes (P,) beside their finite differences (P,). The distance counts relative to the slope itself, or to a
-    thousandth of the largest one where that is more: below it a difference of two losses is their rounding."""
+    """Slopes (P,) beside their finite differences (P,). The distance counts relative to the slope itself, or
+    to a thousandth of the largest one where that is more: below it a difference of two losses is their
+    rounding."""
     size = np.maximum(np.abs(slopes), np.abs(measured))
     error = np.abs(slopes - measured) / np.maximum(size, max(1e-3 * size.max(), LEAST))
     error[crossing] = 0

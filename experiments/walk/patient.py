@@ -5,17 +5,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.settings import Refusal
 from experiments.walk.check import Backward, Check, compare, measure
-from handnet.backend import Fit, Layer, load_backend
+from handnet.contract import Fit, Layer, Recipe, load_backend
 from handnet.data import Array, Dataset
 from handnet.draws import seeded_plan
-from handnet.grade import case_losses
-from handnet.history import pack
-from handnet.recipe import Recipe
-from handnet.reference.functions import dense_backward_input, log_loss, log_loss_backward, relu, sigmoid
-from handnet.reference.network import backward, forward
+from handnet.mlp.history import pack
+from handnet.mlp.network import (
+    backward,
+    dense_backward_input,
+    forward,
+    log_loss,
+    log_loss_backward,
+    relu,
+    sigmoid,
+)
+from handnet.scores import case_losses
 from handnet.splits import Split
+from handnet.study.settings import Refusal
 
 LARGEST = 10  # slopes listed one by one
 
@@ -51,7 +57,8 @@ class Slope(NamedTuple):
 
 
 class Case(NamedTuple):
-    """Who walks: part is "train" or "val"; chosen: by the walk, as the train case the network is most wrong about."""
+    """Who walks: part is "train" or "val"; chosen: by the walk, as the train case the network is most wrong
+    about."""
 
     name: str
     label: str
@@ -95,15 +102,21 @@ class Patient:
 
 
 def patient(data: Dataset, parts: Split, case: str | None, seed: int, back: Backward = backward) -> Patient:
-    """The walk of one case. case: an id of the train or validation part, or None for the train case the network is most
-    wrong about; back: the backward pass that is put to the test. Raises Refusal for an unknown case and for a test case."""
+    """The walk of one case. case: an id of the train or validation part, or None for the train case the
+    network is most wrong about; back: the backward pass that is put to the test. Raises Refusal for an
+    unknown case and for a test case."""
     found = None if case is None else _find(data, parts, case)
     network = _train(parts, seed)
     found = found or _worst(data, parts, network)
     table = parts.train if found.part == "train" else parts.val
     inputs = parts.encoder(data.X[[found.row]])[0]
-    columns = (parts.encoder.names, inputs.tolist(), parts.mean.tolist(), parts.scale.tolist(),
-               table.X[found.place].tolist())  # fmt: skip
+    columns = (
+        parts.encoder.names,
+        inputs.tolist(),
+        parts.mean.tolist(),
+        parts.scale.tolist(),
+        table.X[found.place].tolist(),
+    )
     return _through(found, network, tuple(map(Column, *columns)), data.class_names, back)
 
 
@@ -114,8 +127,10 @@ def _find(data: Dataset, parts: Split, name: str) -> Case:
     row = ids.index(name)
     part = parts.part_of(row)
     if part == "test":
-        raise Refusal(f"case {name} is in the test part, which is sealed; the walk takes train and validation cases only, such as "
-                      f"{data.case_ids[parts.train_rows[0]]} or {data.case_ids[parts.val_rows[0]]}.")  # fmt: skip
+        raise Refusal(
+            f"case {name} is in the test part, which is sealed; the walk takes train and validation cases"
+            f" only, such as {data.case_ids[parts.train_rows[0]]} or {data.case_ids[parts.val_rows[0]]}."
+        )
     rows = parts.train_rows if part == "train" else parts.val_rows
     return _case(data, row, part, list(rows).index(row), False)
 
@@ -149,22 +164,34 @@ def _through(
     names = _names([one.name for one in columns], layers)
     row, (measured, crossing) = pack(slopes)[0], measure(layers, trace.inputs[0], case.y)
     return Patient(
-        case, network, columns, _units(layers, trace.sums, slopes), float(z.item()), float(sigmoid(z).item()), float(log_loss(z, y).item()),
-        float(error.item()), class_names[int(z.item() > 0)], _largest(names, trace.inputs, slopes, row, measured),
+        case,
+        network,
+        columns,
+        _units(layers, trace.sums, slopes),
+        float(z.item()),
+        float(sigmoid(z).item()),
+        float(log_loss(z, y).item()),
+        float(error.item()),
+        class_names[int(z.item() > 0)],
+        _largest(names, trace.inputs, slopes, row, measured),
         compare(row, measured, crossing, names),
-    )  # fmt: skip
+    )
 
 
 def _units(
     layers: tuple[Layer, ...], sums: tuple[Array, ...], slopes: tuple[Layer, ...]
 ) -> tuple[tuple[Unit, ...], ...]:
-    """A bias's slope is the error at its own sum, so the backward pass has left every error there. 0.0 is added to turn -0 into 0."""
+    """A bias's slope is the error at its own sum, so the backward pass has left every error there. 0.0 is
+    added to turn -0 into 0."""
     found = []
     for depth, z in enumerate(sums):
         da = dense_backward_input(layers[depth + 1], slopes[depth + 1].bias)
         rows = ((one[0, 0] + 0.0).tolist() for one in (z, relu(z), da, slopes[depth].bias))
         found.append(
-            tuple(Unit(f"{depth + 1}.{place}", *numbers) for place, numbers in enumerate(zip(*rows, strict=True), 1))
+            tuple(
+                Unit(f"{depth + 1}.{place}", *numbers)
+                for place, numbers in enumerate(zip(*rows, strict=True), 1)
+            )
         )
     return tuple(found)
 
@@ -176,7 +203,9 @@ def _names(columns: list[str], layers: tuple[Layer, ...]) -> list[str]:
     for depth, layer in enumerate(layers, 1):
         units = [f"{depth}.{place}" for place in range(1, layer.weight.shape[2] + 1)]
         units = ["output"] if depth == len(layers) else [f"unit {one}" for one in units]
-        names += [f"{one} to {unit}" for one in entering for unit in units] + [f"bias of {unit}" for unit in units]
+        names += [f"{one} to {unit}" for one in entering for unit in units] + [
+            f"bias of {unit}" for unit in units
+        ]
         entering = units
     return names
 

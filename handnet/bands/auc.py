@@ -32,19 +32,21 @@ def placements(logits: Array, positive: Array) -> Placements:
     upper, lower = logits[positive], logits[~positive]
     ranks = rankdata(logits)  # those of ties are shared
     return Placements(
-        (ranks[positive] - rankdata(upper)) / len(lower), 1 - (ranks[~positive] - rankdata(lower)) / len(upper)
+        (ranks[positive] - rankdata(upper)) / len(lower),
+        1 - (ranks[~positive] - rankdata(lower)) / len(upper),
     )
 
 
 def delong(logits: Array, y: Array, coverage: float = 0.95) -> Band:
-    """The interval over cases of the AUC of one replica, at the mean of R (DeLong et al. 1988), on the logit of the AUC.
+    """The interval over cases of the AUC of one replica, at the mean of R (DeLong et al. 1988), on the logit
+    of the AUC.
 
         logit(A) -+ z sqrt(var) / (A (1 - A)),    var = S10 / n+ + S01 / n-, averaged over the replicas
 
-    logits: (R, n) finite; y: (n,). It cannot leave [0, 1], where the untransformed one does at AUCs near 1. When no
-    replica misplaces a pair there is no variance to go by, and the interval is Wilson's for the smaller class. A score
-    that is the same for all cases has an AUC of 1/2 on any others too. Raises ValueError for a class of one case.
-    """
+    logits: (R, n) finite; y: (n,). It cannot leave [0, 1], where the untransformed one does at AUCs near 1.
+    When no replica misplaces a pair there is no variance to go by, and the interval is Wilson's for the
+    smaller class. A score that is the same for all cases has an AUC of 1/2 on any others too. Raises
+    ValueError for a class of one case."""
     z, positive = np.asarray(logits, dtype=np.float64), np.asarray(y) == 1
     _check(positive)
     found = [placements(row, positive) for row in z]
@@ -61,16 +63,18 @@ def delong(logits: Array, y: Array, coverage: float = 0.95) -> Band:
 
 
 def auc_difference(ours: Array, theirs: Array, y: Array, coverage: float = 0.95) -> Comparison:
-    """Mean AUC of `ours` (R, n) minus that of `theirs` (Q, n) on the same cases, with DeLong's interval and p.
+    """Mean AUC of `ours` (R, n) minus that of `theirs` (Q, n) on the same cases, with DeLong's interval and
+    p.
 
-    Without variance, as between two that misplace no pair, the interval is as wide as `delong`'s for a perfect score.
-    Raises ValueError for a class of one case.
-    """
+    Without variance, as between two that misplace no pair, the interval is as wide as `delong`'s for a
+    perfect score. Raises ValueError for a class of one case."""
     positive = np.asarray(y) == 1
     _check(positive)
     # The mean AUC over replicas is itself a two-sample U-statistic, with the mean kernel.
     a, b = (
-        Placements(*(np.mean(side, axis=0) for side in zip(*(placements(row, positive) for row in z), strict=True)))
+        Placements(
+            *(np.mean(side, axis=0) for side in zip(*(placements(row, positive) for row in z), strict=True))
+        )
         for z in (np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64))
     )
     mean = a.auc - b.auc
@@ -85,5 +89,6 @@ def auc_difference(ours: Array, theirs: Array, y: Array, coverage: float = 0.95)
 def _check(positive: Array) -> None:
     if min(positive.sum(), (~positive).sum()) < 2:
         raise ValueError(
-            f"an AUC's interval needs 2 cases of each class, but got {positive.sum()} and {(~positive).sum()}."
+            f"an AUC's interval needs 2 cases of each class, but got {positive.sum()} and"
+            f" {(~positive).sum()}."
         )

@@ -12,18 +12,22 @@ from handnet.bands.band import Band
 from handnet.data import Array
 
 BINS = 10
-ENOUGH = 100  # events and non-events, below which even a large sample's calibration is imprecise (Snell et al. 2021)
+# events and non-events, below which even a large sample's calibration is imprecise (Snell et al. 2021)
+ENOUGH = 100
 
 
 class Calibration(NamedTuple):
-    """Measures of R replicas, each (R,). A perfectly calibrated model has 0, 1 and 1; the error is never 0."""
+    """Measures of R replicas, each (R,). A perfectly calibrated model has 0, 1 and 1; the error is never
+    0."""
 
-    intercept: (
-        Array  # of y on the logit with slope 1: above 0, risks are too low on the whole (Van Calster et al. 2016)
-    )
-    slope: Array  # of y on the logit: below 1, probabilities are too extreme; infinite when the logit separates the classes
+    # of y on the logit with slope 1: above 0, risks are too low on the whole (Van Calster et al. 2016)
+    intercept: Array
+    # of y on the logit: below 1, probabilities are too extreme; infinite when the logit separates the
+    # classes
+    slope: Array
     observed_expected: Array  # positives there are over the sum of the probabilities
-    error: Array  # expected calibration error: mean distance of share and probability over ten equal bins, by size
+    # expected calibration error: mean distance of share and probability over ten equal bins, by size
+    error: Array
 
 
 def calibration(logits: Array, y: Array) -> Calibration:
@@ -31,7 +35,10 @@ def calibration(logits: Array, y: Array) -> Calibration:
     z, y = np.asarray(logits, dtype=np.float64), np.asarray(y, dtype=np.float64)
     p = expit(z)
     return Calibration(
-        _intercepts(z, y), np.array([_line(row, y)[1] for row in z]), y.sum() / p.sum(axis=1), _errors(p, y[None])[:, 0]
+        _intercepts(z, y),
+        np.array([_line(row, y)[1] for row in z]),
+        y.sum() / p.sum(axis=1),
+        _errors(p, y[None])[:, 0],
     )
 
 
@@ -43,7 +50,8 @@ class CalibrationBands(NamedTuple):
 
 
 def calibration_bands(logits: Array, y: Array, coverage: float = 0.95) -> CalibrationBands | None:
-    """Wald intervals from the Fisher information at the replicas' mean logit; None when it separates the classes."""
+    """Wald intervals from the Fisher information at the replicas' mean logit; None when it separates the
+    classes."""
     z, y = np.asarray(logits, dtype=np.float64).mean(axis=0), np.asarray(y, dtype=np.float64)
     line = _line(z, y)
     if not np.isfinite(line[1]):
@@ -56,17 +64,19 @@ def calibration_bands(logits: Array, y: Array, coverage: float = 0.95) -> Calibr
 
     def band(middle: float, variance: float) -> Band:
         half = reach * float(np.sqrt(variance))
-        return Band(middle - half, middle + half, "wald", "cases", len(y), coverage, (("mean logit", middle),))
+        return Band(
+            middle - half, middle + half, "wald", "cases", len(y), coverage, (("mean logit", middle),)
+        )
 
     return CalibrationBands(band(shift, 1 / (p * (1 - p)).sum()), band(float(line[1]), float(slope_variance)))
 
 
 def null_errors(logits: Array, draws: Array) -> Array:
-    """(R, B): the calibration errors of replicas whose probabilities are true, from uniform draws (B, n) in [0, 1).
+    """(R, B): the calibration errors of replicas whose probabilities are true, from uniform draws (B, n) in
+    [0, 1).
 
-    Labels are drawn as y* ~ Bernoulli(p): what a perfectly calibrated network would show on these many cases, which is
-    the least that a calibration error may be read against (Roelofs et al. 2022).
-    """
+    Labels are drawn as y* ~ Bernoulli(p): what a perfectly calibrated network would show on these many cases,
+    which is the least that a calibration error may be read against (Roelofs et al. 2022)."""
     p = expit(np.asarray(logits, dtype=np.float64))
     return np.stack([_errors(row[None], draws < row)[0] for row in p])
 
@@ -92,8 +102,8 @@ def _intercepts(z: Array, y: Array) -> Array:
 
 
 def _line(z: Array, y: Array) -> Array:
-    """Intercept and slope of the logistic regression of y on z; the slope is infinite where the logit separates the
-    classes, for then no finite one is best."""
+    """Intercept and slope of the logistic regression of y on z; the slope is infinite where the logit
+    separates the classes, for then no finite one is best."""
     upper, lower = z[y == 1], z[y == 0]
     if z.min() == z.max():
         return np.array([np.nan, np.nan])  # one probability for all: no slope is better than another

@@ -1,8 +1,7 @@
 """The case band of every score: what other cases of the same kind would have given one network.
 
-Of R replicas it is taken at their mean, with the sampling error of a single one, so that a network and a method
-without a seed are read in the same way.
-"""
+Of R replicas it is taken at their mean, with the sampling error of a single one, so that a network and a
+method without a seed are read in the same way."""
 
 import numpy as np
 from scipy.special import expit
@@ -12,11 +11,12 @@ from handnet.bands.auc import delong
 from handnet.bands.band import Band
 from handnet.bands.proportion import wilson
 from handnet.data import Array
-from handnet.grade import case_losses
+from handnet.scores import case_losses
 
 
 def case_bands(logits: Array, y: Array, coverage: float = 0.95) -> dict[str, Band]:
-    """By score: Wilson's interval for shares, DeLong's on the logit for the AUC, `loss_band` for losses and skill.
+    """By score: Wilson's interval for shares, DeLong's on the logit for the AUC, `loss_band` for losses and
+    skill.
 
     logits: (R, n) finite, R = 1 for a method without a seed; y: (n,) of 0 and 1, both present.
     """
@@ -40,9 +40,9 @@ def loss_band(losses: Array, coverage: float = 0.95) -> Band:
 
         mean exp(-+ t_(n-1) se / mean),    se^2 = var over cases / n, averaged over the replicas
 
-    Losses are skewed, a few cases make most of them; the logarithm leans the interval to where the rest may lie. On
-    tables of a hundred cases with a handful of errors it still holds the truth in some 92 of 100 studies, not 95.
-    """
+    Losses are skewed, a few cases make most of them; the logarithm leans the interval to where the rest may
+    lie. On tables of a hundred cases with a handful of errors it still holds the truth in some 92 of 100
+    studies, not 95."""
     n = losses.shape[1]
     mean = float(losses.mean())
     error = float(np.sqrt(losses.var(axis=1, ddof=1).mean() / n))

@@ -1,4 +1,5 @@
-"""Is A better than B? Rules for paired scores; each knows how often it cries wolf (handnet/bands/simulated.py)."""
+"""Is A better than B? Rules for paired scores; each knows how often it cries wolf
+(handnet/bands/simulated.py)."""
 
 from typing import NamedTuple
 
@@ -22,15 +23,16 @@ def nadeau_bengio(differences: Array, ratio: float, coverage: float = 0.95) -> C
 
         mean -+ t_(J-1) sqrt((1/J + ratio) s^2),    ratio = n_test / n_train
 
-    differences: (J,), one per division; of J = k r divisions of a k-fold scheme repeated r times, all. Divisions share
-    rows, so their scores are correlated, and 1/J alone is several times too small; the ratio assumes a correlation of
-    n_test / (n_test + n_train). No variance estimate from one table is free of bias, this one neither.
-    Raises ValueError for fewer than two divisions.
-    """
+    differences: (J,), one per division; of J = k r divisions of a k-fold scheme repeated r times, all.
+    Divisions share rows, so their scores are correlated, and 1/J alone is several times too small; the ratio
+    assumes a correlation of n_test / (n_test + n_train). No variance estimate from one table is free of bias,
+    this one neither. Raises ValueError for fewer than two divisions."""
     d, n = _checked(differences)
     mean, p = float(d.mean()), float(nadeau_bengio_p(d, ratio))
     half = float(t.ppf((1 + coverage) / 2, n - 1) * _corrected(d, ratio))
-    return Comparison(Band(mean - half, mean + half, "nadeau-bengio", "splits", n, coverage, (("mean", mean),)), p)
+    return Comparison(
+        Band(mean - half, mean + half, "nadeau-bengio", "splits", n, coverage, (("mean", mean),)), p
+    )
 
 
 def nadeau_bengio_p(differences: Array, ratio: float) -> Array:
@@ -56,16 +58,20 @@ class Rope(NamedTuple):
 def rope(differences: Array, ratio: float, width: float) -> Rope:
     """Chances that A is worse than, practically equal to and better than B (Corani & Benavoli 2015).
 
-    The posterior of the mean difference under a flat prior: Student with J - 1 degrees, location mean(d), squared scale
-    (1/J + ratio) s^2. width: differences below it in size count as equal. Raises ValueError as nadeau_bengio does.
-    """
+    The posterior of the mean difference under a flat prior: Student with J - 1 degrees, location mean(d),
+    squared scale (1/J + ratio) s^2. width: differences below it in size count as equal. Raises ValueError as
+    nadeau_bengio does."""
     d, _ = _checked(differences)
     return Rope(*(float(one) for one in rope_chances(d, ratio, width)))
 
 
 def rope_chances(differences: Array, ratio: float, width: float) -> tuple[Array, Array, Array]:
     """The three chances for each row of (..., J) differences."""
-    mean, scale, degrees = differences.mean(axis=-1), _corrected(differences, ratio), differences.shape[-1] - 1
+    mean, scale, degrees = (
+        differences.mean(axis=-1),
+        _corrected(differences, ratio),
+        differences.shape[-1] - 1,
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         worse, better = t.cdf((-width - mean) / scale, degrees), t.sf((width - mean) / scale, degrees)
     point = scale == 0  # no spread: the posterior is a point
@@ -87,11 +93,10 @@ GAMMA = 0.75
 def probability_better(wins: Array, counts: Array, coverage: float = 0.95, gamma: float = GAMMA) -> Wins:
     """P(A > B) over splits, with a percentile bootstrap band (Bouthillier et al. 2021, section 4.1).
 
-    wins: (K,), for each split the share of seeds with which A scored higher, ties counting half. counts: (B, K) ints,
-    bootstrap samples of the splits. The band is never narrower than Wilson's of as many wins: K of K is no certainty.
-    It describes; it takes splits for independent, which they are not, so it does not decide. Raises ValueError for
-    fewer than two splits.
-    """
+    wins: (K,), for each split the share of seeds with which A scored higher, ties counting half. counts: (B,
+    K) ints, bootstrap samples of the splits. The band is never narrower than Wilson's of as many wins: K of K
+    is no certainty. It describes; it takes splits for independent, which they are not, so it does not decide.
+    Raises ValueError for fewer than two splits."""
     w, n = _checked(wins)
     low, high = (float(end) for end in win_interval(w, counts, coverage))
     band = Band(low, high, "percentile bootstrap", "splits", n, coverage, (("share", float(w.mean())),))
@@ -128,7 +133,8 @@ class McNemar(NamedTuple):
 
 
 def mcnemar(ours: Array, theirs: Array) -> McNemar:
-    """The exact test (McNemar 1947) that two fixed classifiers err equally often. ours, theirs: (n,) bool, right or not.
+    """The exact test (McNemar 1947) that two fixed classifiers err equally often. ours, theirs: (n,) bool,
+    right or not.
 
         p = 2 P(Binomial(b + c, 1/2) <= min(b, c)), at most 1
 
@@ -139,8 +145,8 @@ def mcnemar(ours: Array, theirs: Array) -> McNemar:
 
 
 def paired_difference(only_ours: float, only_theirs: float, n: int, coverage: float = 0.95) -> Band:
-    """The interval over cases of the difference of two accuracies on the same n cases (Agresti & Min 2005): Wald's, with
-    half a case added to each of the four cells, so that agreement on all cases is no certainty.
+    """The interval over cases of the difference of two accuracies on the same n cases (Agresti & Min 2005):
+    Wald's, with half a case added to each of the four cells, so that agreement on all cases is no certainty.
 
     only_ours, only_theirs: on how many cases exactly one is right; may be means over seeds.
     """
@@ -148,7 +154,13 @@ def paired_difference(only_ours: float, only_theirs: float, n: int, coverage: fl
     half = float(norm.ppf((1 + coverage) / 2) * np.sqrt(b + c - (b - c) ** 2 / m) / m)
     middle = (b - c) / m
     return Band(
-        middle - half, middle + half, "agresti-min", "cases", n, coverage, (("mean", (only_ours - only_theirs) / n),)
+        middle - half,
+        middle + half,
+        "agresti-min",
+        "cases",
+        n,
+        coverage,
+        (("mean", (only_ours - only_theirs) / n),),
     )
 
 

@@ -1,4 +1,5 @@
-"""The case band of a share: what other cases of the same kind would have given, for a classifier that stands still."""
+"""The case band of a share: what other cases of the same kind would have given, for a classifier that stands
+still."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,9 +14,9 @@ def wilson(right: float, n: int, coverage: float = 0.95) -> Band:
 
         (k + z^2/2 -+ z sqrt(k (n - k) / n + z^2/4)) / (n + z^2)
 
-    right: may be a mean count over seeds, so it need not be whole. coverage: nominal, over repeated draws of n cases;
-    the true one oscillates about it. Raises ValueError when n is below 1 or the count lies outside 0..n.
-    """
+    right: may be a mean count over seeds, so it need not be whole. coverage: nominal, over repeated draws of
+    n cases; the true one oscillates about it. Raises ValueError when n is below 1 or the count lies outside
+    0..n."""
     _check(right, n)
     low, high = wilson_ends(right / n, n, coverage)
     return Band(float(low), float(high), "wilson", "cases", n, coverage, (("share", right / n),))
@@ -31,8 +32,8 @@ def wilson_ends(share: ArrayLike, n: int, coverage: float = 0.95) -> tuple[Array
 
 
 def clopper_pearson(right: float, n: int, coverage: float = 0.95) -> Band:
-    """Clopper and Pearson's interval (1934), the beta quantiles that never cover less than `coverage`: for those who
-    must promise. Arguments and errors as in `wilson`; a count that is not whole is interpolated."""
+    """Clopper and Pearson's interval (1934), the beta quantiles that never cover less than `coverage`: for
+    those who must promise. Arguments and errors as in `wilson`; a count that is not whole is interpolated."""
     _check(right, n)
     tail = (1 - coverage) / 2
     low = 0.0 if right == 0 else float(beta.ppf(tail, right, n - right + 1))

@@ -22,12 +22,12 @@ class Spread(NamedTuple):
 def seed_bands(values: Array) -> Spread:
     """Bands of one score over seeds, on one split. values: (R,), NaN or infinite where a replica diverged.
 
-    The coverage is the chance that the score of one more seed falls inside: between the order statistics i and j
-    of n lie (j - i) / (n + 1) of the further draws on average (Wilks 1941). Min and max are 1 and n, and theirs is
-    exact for continuous scores. A type-7 quantile q stands at 1 + (n - 1) q, between two order statistics, so its
-    coverage is exact where the score is evenly spread there and nominal elsewhere; tied scores cover more with many
-    seeds and less with few. With few seeds either is far below .95, and is printed as what it is: 50 % for the
-    extremes of three.
+    The coverage is the chance that the score of one more seed falls inside: between the order statistics i
+    and j of n lie (j - i) / (n + 1) of the further draws on average (Wilks 1941). Min and max are 1 and n,
+    and theirs is exact for continuous scores. A type-7 quantile q stands at 1 + (n - 1) q, between two order
+    statistics, so its coverage is exact where the score is evenly spread there and nominal elsewhere; tied
+    scores cover more with many seeds and less with few. With few seeds either is far below .95, and is
+    printed as what it is: 50 % for the extremes of three.
 
     Centres: median, iqm (the mean of the middle half, Agarwal et al. 2021) and mean.
     Raises ValueError when fewer than two values are finite: one number is no band.
@@ -36,10 +36,11 @@ def seed_bands(values: Array) -> Spread:
 
 
 def split_bands(values: Array) -> Spread:
-    """Bands of one score over fresh divisions of one table, a fresh seed with each: values (K,), one network a split.
+    """Bands of one score over fresh divisions of one table, a fresh seed with each: values (K,), one network
+    a split.
 
-    As `seed_bands`, with "another split and seed" for "another seed": FixHOptEst(K, All) of Bouthillier et al. 2021.
-    """
+    As `seed_bands`, with "another split and seed" for "another seed": FixHOptEst(K, All) of Bouthillier et
+    al. 2021."""
     return _spread(values, "splits")
 
 
@@ -48,7 +49,9 @@ def _spread(values: Array, varied: str) -> Spread:
     finite = values[np.isfinite(values)]
     n = len(finite)
     if n < 2:
-        raise ValueError(f"a band over {varied} needs at least 2 finite scores, but got {n} of {values.size}.")
+        raise ValueError(
+            f"a band over {varied} needs at least 2 finite scores, but got {n} of {values.size}."
+        )
     centres = (
         ("median", float(np.median(finite))),
         ("iqm", float(trim_mean(finite, 0.25))),
@@ -61,8 +64,7 @@ def _spread(values: Array, varied: str) -> Spread:
         return Band(float(low), float(high), kind, varied, n, coverage, centres, values.size - n)
 
     return Spread(
-        band(low, high, "quantiles", (HIGH - LOW) * outer),
-        band(finite.min(), finite.max(), "min-max", outer),
+        band(low, high, "quantiles", (HIGH - LOW) * outer), band(finite.min(), finite.max(), "min-max", outer)
     )
 
 
@@ -74,7 +76,9 @@ class RowBands:
     q025: Array  # (rows,) type-7 quantile .025 over the replicas
     q975: Array  # (rows,) type-7 quantile .975
     n: int  # how many replicas
-    coverage: float  # .95 (n - 1) / (n + 1): the share of further replicas the band of a row is expected to hold
+    coverage: (
+        float  # .95 (n - 1) / (n + 1): the share of further replicas the band of a row is expected to hold
+    )
     diverged: int  # how many further replicas blew up and have no value
     kind: str = "quantiles"
     varied: str = "seeds"
@@ -89,28 +93,34 @@ class RowBands:
 
 
 def row_bands(values: Array, diverged: int = 0) -> RowBands:
-    """The bands over seeds of every row. values: (R, rows), finite. Raises ValueError for fewer than two replicas."""
+    """The bands over seeds of every row. values: (R, rows), finite. Raises ValueError for fewer than two
+    replicas."""
     n = len(values)
     if n < 2:
         raise ValueError(
-            f"a band over seeds needs at least 2 replicas that did not diverge, but got {n} of {n + diverged}."
+            f"a band over seeds needs at least 2 replicas that did not diverge, but got {n} of"
+            f" {n + diverged}."
         )
     low, high = np.quantile(values, [LOW, HIGH], axis=0)
     return RowBands(values.mean(axis=0), low, high, n, (HIGH - LOW) * (n - 1) / (n + 1), diverged)
 
 
 def quantile_band(values: Array, low: float, high: float, varied: str) -> Band:
-    """The band between two other type-7 quantiles of finite values (n,). Raises ValueError for fewer than two."""
+    """The band between two other type-7 quantiles of finite values (n,). Raises ValueError for fewer than
+    two."""
     n = len(values)
     if n < 2:
         raise ValueError(f"a band over {varied} needs at least 2 finite scores, but got {n}.")
     ends = np.quantile(values, [low, high])
     centres = (("median", float(np.median(values))),)
-    return Band(float(ends[0]), float(ends[1]), "quantiles", varied, n, (high - low) * (n - 1) / (n + 1), centres)
+    return Band(
+        float(ends[0]), float(ends[1]), "quantiles", varied, n, (high - low) * (n - 1) / (n + 1), centres
+    )
 
 
 def wilks_confidence(n: int, content: float = 0.95, sides: int = 2) -> float:
-    """How sure one may be that the extremes of n draws hold at least `content` of all further ones (Wilks 1941).
+    """How sure one may be that the extremes of n draws hold at least `content` of all further ones (Wilks
+    1941).
 
     two-sided, [min, max]: 1 - n p^(n-1) + (n-1) p^n        one-sided: 1 - p^n
     """
@@ -131,14 +141,14 @@ class SeedDeviation(NamedTuple):
 
 
 def seed_deviation(wrong: Array, coverage: float = 0.95) -> SeedDeviation:
-    """Measured and expected deviation of accuracy over seeds. wrong: (R, n) bool, which replica misses which case.
+    """Measured and expected deviation of accuracy over seeds. wrong: (R, n) bool, which replica misses which
+    case.
 
         expected = sqrt(sum over cases of q (1 - q)) / n,   q the share of replicas that miss the case
 
-    If replicas err independently of each other case by case, as Jordan (2023) finds they nearly do, the two agree: the
-    seed's noise is then that of the few cases the networks are unsure of. q (1 - q) is estimated without bias,
-    by R / (R - 1) q (1 - q). Raises ValueError for fewer than two replicas.
-    """
+    If replicas err independently of each other case by case, as Jordan (2023) finds they nearly do, the two
+    agree: the seed's noise is then that of the few cases the networks are unsure of. q (1 - q) is estimated
+    without bias, by R / (R - 1) q (1 - q). Raises ValueError for fewer than two replicas."""
     wrong = np.asarray(wrong, dtype=np.float64)
     replicas, n = wrong.shape
     if replicas < 2:

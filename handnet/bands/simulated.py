@@ -22,7 +22,7 @@ from handnet.bands.seeds import HIGH, LOW, seed_bands, seed_deviation, split_ban
 from handnet.bands.selection import expected_best, selection_optimism
 from handnet.data import Array
 from handnet.draws import SIMULATION, Generator, Resamples, generator, recounts, resamples
-from handnet.grade import grade
+from handnet.scores import grade
 
 ALPHA = 0.05
 WORDS = 0.06  # a rule that cries wolf more often than this at .05 may not word a verdict
@@ -31,7 +31,8 @@ STUDIES = 200  # of a study's own shares, each time its report is made
 
 
 class Simulated(NamedTuple):
-    """A share of simulated studies: of bands that held the truth, or of rules that found a difference where none was."""
+    """A share of simulated studies: of bands that held the truth, or of rules that found a difference where
+    none was."""
 
     what: str
     setting: str
@@ -44,7 +45,9 @@ class Simulated(NamedTuple):
 def _found(what: str, setting: str, nominal: float, hits: Sequence[float] | Array) -> Simulated:
     """From each study's own share, 0 or 1 for most."""
     share, studies = float(np.mean(hits)), len(hits)
-    error = max(float(np.std(hits)), 0.5 / np.sqrt(studies)) / np.sqrt(studies)  # not 0 where every study agreed
+    error = max(float(np.std(hits)), 0.5 / np.sqrt(studies)) / np.sqrt(
+        studies
+    )  # not 0 where every study agreed
     return Simulated(what, setting, nominal, share, studies, float(error))
 
 
@@ -52,8 +55,8 @@ def _found(what: str, setting: str, nominal: float, hits: Sequence[float] | Arra
 
 
 def share_coverage(missed: Array, replicas: int, seed: int, studies: int = STUDIES) -> Simulated:
-    """How often `share_band` holds the truth in a world like this study: its cases are drawn anew from those seen, each
-    missed by a replica with the share of replicas that missed it, replicas independently.
+    """How often `share_band` holds the truth in a world like this study: its cases are drawn anew from those
+    seen, each missed by a replica with the share of replicas that missed it, replicas independently.
 
     missed: (n,), that share for each case.
     """
@@ -73,12 +76,12 @@ def share_coverage(missed: Array, replicas: int, seed: int, studies: int = STUDI
 
 
 def false_positives(splits: int, ratio: float, seed: int, studies: int = 4000) -> list[Simulated]:
-    """How often each rule finds a difference over `splits` divisions when there is none, with normal differences that are
-    independent, and with the correlation Nadeau and Bengio assume for shared rows: n_test / (n_test + n_train).
+    """How often each rule finds a difference over `splits` divisions when there is none, with normal
+    differences that are independent, and with the correlation Nadeau and Bengio assume for shared rows:
+    n_test / (n_test + n_train).
 
-    ratio: n_test / n_train. The differences have ten times the width of practical equivalence, for a smaller spread
-    keeps rope silent. The uncorrected t test is there to show what it would do.
-    """
+    ratio: n_test / n_train. The differences have ten times the width of practical equivalence, for a smaller
+    spread keeps rope silent. The uncorrected t test is there to show what it would do."""
     found = []
     for setting, correlation in (
         ("independent splits", 0.0),
@@ -107,8 +110,11 @@ def _calls(d: Array, ratio: float, counts: Array) -> dict[str, Array]:
     }
 
 
-def false_positives_on_cases(n: int, positives: int, accuracy: float, seed: int, studies: int = 300) -> list[Simulated]:
-    """The same for the two rules that compare fixed models on one test set: exact McNemar, and DeLong's for the AUC."""
+def false_positives_on_cases(
+    n: int, positives: int, accuracy: float, seed: int, studies: int = 300
+) -> list[Simulated]:
+    """The same for the two rules that compare fixed models on one test set: exact McNemar, and DeLong's for
+    the AUC."""
     world = World(positives, n - positives, accuracy)
     numbers = generator(seed, SIMULATION)
     calls: dict[str, list[bool]] = {"mcnemar": [], "delong": []}
@@ -121,16 +127,19 @@ def false_positives_on_cases(n: int, positives: int, accuracy: float, seed: int,
 
 
 def false_positives_against_itself(scores: Array, ratio: float) -> Simulated | None:
-    """How often Nadeau and Bengio's rule tells a configuration from itself: half of its seeds against the other half, for
-    every way to halve them. scores: (K, R) over K divisions and R seeds, finite. The halvings share networks, so they
-    are no independent studies; but the scores are real, with their ties. None with fewer than two seeds.
-    """
+    """How often Nadeau and Bengio's rule tells a configuration from itself: half of its seeds against the
+    other half, for every way to halve them. scores: (K, R) over K divisions and R seeds, finite. The halvings
+    share networks, so they are no independent studies; but the scores are real, with their ties. None with
+    fewer than two seeds."""
     seeds = range(scores.shape[1] // 2 * 2)
     halves = [list(one) for one in combinations(seeds, len(seeds) // 2) if 0 in one]
     if not halves:
         return None
     d = np.array(
-        [scores[:, one].mean(axis=1) - scores[:, [s for s in seeds if s not in one]].mean(axis=1) for one in halves]
+        [
+            scores[:, one].mean(axis=1) - scores[:, [s for s in seeds if s not in one]].mean(axis=1)
+            for one in halves
+        ]
     )
     return _found("nadeau-bengio", "the winner against itself", ALPHA, nadeau_bengio_p(d, ratio) < ALPHA)
 
@@ -141,9 +150,8 @@ def false_positives_against_itself(scores: Array, ratio: float) -> Simulated | N
 class World:
     """Cases whose difficulty and whose seeds are drawn from normal laws, so that every true score is known.
 
-    The logit of case i from replica s is +-mu + difficulty_i + noise_si, with deviations 1.5 and .8 (a few doubtful
-    cases, most clear, as networks show on real tables); mu is set by the accuracy wanted.
-    """
+    The logit of case i from replica s is +-mu + difficulty_i + noise_si, with deviations 1.5 and .8 (a few
+    doubtful cases, most clear, as networks show on real tables); mu is set by the accuracy wanted."""
 
     def __init__(self, positives: int, negatives: int, accuracy: float) -> None:
         self.y = np.repeat([1, 0], [positives, negatives])
@@ -170,22 +178,33 @@ class World:
         prevalence = float(self.y.mean())
         return {
             "log_loss": self._mean(lambda z: np.logaddexp(0, -z)),
-            "accuracy": share, "sensitivity": share, "specificity": share,
+            "accuracy": share,
+            "sensitivity": share,
+            "specificity": share,
             "auc": float(norm.cdf(2 * self.mu / (np.sqrt(2) * self.whole))),
             "brier": brier,
             "skill": 1 - brier / (prevalence * (1 - prevalence)),
-        }  # fmt: skip
+        }
 
     def _mean(self, loss: Callable[[float], float]) -> float:
-        """The expectation of a loss of the logit of a positive case; by symmetry that of a negative one's negative."""
+        """The expectation of a loss of the logit of a positive case; by symmetry that of a negative one's
+        negative."""
         law = norm(self.mu, self.whole)
         reach = 12 * self.whole
         return float(quad(lambda z: loss(z) * law.pdf(z), self.mu - reach, self.mu + reach, limit=200)[0])
 
 
-def coverages(positives: int, negatives: int, replicas: int, splits: int, seed: int, studies: int = 400,
-              tick: Callable[[], object] = lambda: None) -> list[Simulated]:  # fmt: skip
-    """How often each kind of band holds what it promises, at this size and an accuracy of .97. tick: called per study."""
+def coverages(
+    positives: int,
+    negatives: int,
+    replicas: int,
+    splits: int,
+    seed: int,
+    studies: int = 400,
+    tick: Callable[[], object] = lambda: None,
+) -> list[Simulated]:
+    """How often each kind of band holds what it promises, at this size and an accuracy of .97. tick: called
+    per study."""
     world, numbers = World(positives, negatives, 0.97), generator(seed, SIMULATION)
     samples = resamples(seed, replicas, world.y, 1000)
     held: dict[tuple[str, str, float], list[float]] = {}
@@ -212,7 +231,12 @@ def _one_study(
     yield from _chosen(numbers, len(world.y), samples)
     draws = numbers.normal(size=splits)
     for band in split_bands(draws):
-        yield f"splits {band.kind}", f"{splits} splits", band.coverage, float(norm.cdf(band.high) - norm.cdf(band.low))
+        yield (
+            f"splits {band.kind}",
+            f"{splits} splits",
+            band.coverage,
+            float(norm.cdf(band.high) - norm.cdf(band.low)),
+        )
 
 
 def _over_seeds(world: World, numbers: Generator, replicas: int) -> Iterator[tuple[str, str, float, float]]:

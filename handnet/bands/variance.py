@@ -23,14 +23,13 @@ class Component(NamedTuple):
 def variance_table(values: Array, factors: Mapping[str, Array]) -> tuple[Component, ...]:
     """Variance components of a fully crossed random-effects design, from its mean squares.
 
-    values: (N,), one score each; factors: name -> (N,) levels. Every combination of levels must occur exactly once.
-    E[mean square of an effect] is the sum, over the effects that contain it, of their variances times the product of
-    the other factors' numbers of levels (Searle, Casella & McCulloch 1992, chapter 4); solved from the largest effect
-    down. Source of the question: Bouthillier et al. 2021, figure 1.
+    values: (N,), one score each; factors: name -> (N,) levels. Every combination of levels must occur exactly
+    once. E[mean square of an effect] is the sum, over the effects that contain it, of their variances times
+    the product of the other factors' numbers of levels (Searle, Casella & McCulloch 1992, chapter 4); solved
+    from the largest effect down. Source of the question: Bouthillier et al. 2021, figure 1.
 
-    Raises ValueError when the design is not crossed: where each split has seeds of its own, say, the seed's effect and
-    the split's cannot be told apart, and a crossed table of it means nothing.
-    """
+    Raises ValueError when the design is not crossed: where each split has seeds of its own, say, the seed's
+    effect and the split's cannot be told apart, and a crossed table of it means nothing."""
     names = list(factors)
     grid = _grid(np.asarray(values, dtype=np.float64), factors)
     levels = dict(zip(names, grid.shape, strict=True))
@@ -38,16 +37,25 @@ def variance_table(values: Array, factors: Mapping[str, Array]) -> tuple[Compone
     variance: dict[frozenset[str], float] = {}
     rows = []
     for effect in effects:
-        mean_square, degrees = _mean_square(grid, [names.index(name) for name in sorted(effect, key=names.index)])
+        mean_square, degrees = _mean_square(
+            grid, [names.index(name) for name in sorted(effect, key=names.index)]
+        )
         within = sum(v * _repeats(levels, larger) for larger, v in variance.items() if larger > effect)
         variance[frozenset(effect)] = (mean_square - within) / _repeats(levels, effect)
         rows.append((effect, mean_square, degrees))
     total = sum(max(one, 0.0) for one in variance.values())
     return tuple(
-        Component(" x ".join(name for name in names if name in effect), float(np.sqrt(max(found, 0.0))),
-                  max(found, 0.0) / total if total else 0.0, mean_square, degrees, found < 0)
-        for effect, mean_square, degrees in reversed(rows) for found in [variance[frozenset(effect)]]
-    )  # fmt: skip
+        Component(
+            " x ".join(name for name in names if name in effect),
+            float(np.sqrt(max(found, 0.0))),
+            max(found, 0.0) / total if total else 0.0,
+            mean_square,
+            degrees,
+            found < 0,
+        )
+        for effect, mean_square, degrees in reversed(rows)
+        for found in [variance[frozenset(effect)]]
+    )
 
 
 def _repeats(levels: Mapping[str, int], effect: set[str] | frozenset[str]) -> int:
@@ -56,7 +64,8 @@ def _repeats(levels: Mapping[str, int], effect: set[str] | frozenset[str]) -> in
 
 
 def _mean_square(grid: Array, axes: list[int]) -> tuple[float, int]:
-    """Mean square and degrees of freedom of the effect of these axes: the interaction contrasts of its cell means."""
+    """Mean square and degrees of freedom of the effect of these axes: the interaction contrasts of its cell
+    means."""
     others = tuple(axis for axis in range(grid.ndim) if axis not in axes)
     effect = grid.mean(axis=others, keepdims=True)
     for axis in axes:
@@ -69,15 +78,19 @@ def _mean_square(grid: Array, axes: list[int]) -> tuple[float, int]:
 def _grid(values: Array, factors: Mapping[str, Array]) -> Array:
     if not np.isfinite(values).all():
         raise ValueError("a variance table needs finite scores; leave out the level that diverged.")
-    levels, places = zip(*(np.unique(np.asarray(one), return_inverse=True) for one in factors.values()), strict=True)
+    levels, places = zip(
+        *(np.unique(np.asarray(one), return_inverse=True) for one in factors.values()), strict=True
+    )
     shape = tuple(len(one) for one in levels)
     counts = np.zeros(shape, dtype=int)
     np.add.at(counts, places, 1)
     if min(shape) < 2 or (counts != 1).any():
         few = ", ".join(f"{name} {count}" for name, count in zip(factors, shape, strict=True))
-        raise ValueError(f"every combination of {' and '.join(factors)} must occur exactly once, with at least 2 levels each, but "
-                         f"{len(values)} scores lie in {int((counts > 0).sum())} of {counts.size} combinations (levels: {few}); a "
-                         "nested design, with seeds of its own in every split, has no crossed table.")  # fmt: skip
+        raise ValueError(
+            f"every combination of {' and '.join(factors)} must occur exactly once, with at least 2 levels"
+            f" each, but {len(values)} scores lie in {int((counts > 0).sum())} of {counts.size} combinations"
+            f" (levels: {few}); a nested design, with seeds of its own in every split, has no crossed table."
+        )
     grid = np.empty(shape)
     grid[places] = values
     return grid

@@ -1,0 +1,128 @@
+"""What the walk looks like in the terminal, 80 columns wide, and never more than 100."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from experiments.walk import Walk
+from experiments.walk.chapter import GIVEN, NICKNAMES, Section
+from experiments.walk.check import Check
+from experiments.walk.patient import Patient
+from handnet.report.words import digits, number, part_name
+from handnet.study.screen import Quiet
+
+
+class Lesson:
+    """Both walks on stdout, so that they can be piped."""
+
+    def __init__(self) -> None:
+        self.out = Quiet(soft_wrap=True, highlight=False)
+        self.words = min(max(self.out.width, 80), 100)
+        self.out.width = 100  # a table cut short would be a number cut short
+
+    def show(self, found: Walk, page: str) -> None:
+        """Every number, then what the checks say."""
+        given = ", ".join(f"{name} = {value:g}" for name, value in GIVEN.items())
+        self._say(f"The chapter's network: {given}", "bold")
+        for section in found.chapter.sections:
+            self._section(section)
+        self._patient(found.patient, found.train)
+        self._say(
+            "\nWhat the chapter calls them: "
+            + "; ".join(f"{word} = {its}" for word, its in NICKNAMES.items())
+            + ".",
+            "dim",
+        )
+        self._say("\nChecked by moving each weight a little and running the network again")
+        for name, check in (("chapter", found.chapter.check), ("patient", found.patient.check)):
+            self._verdict(name, check)
+        if not found.agrees:
+            self._say("THE CHECK FAILED: a slope is not what moving its weight gives.", "bold red")
+        self.out.print(f"Page: {page}", markup=False)
+
+    def _section(self, section: Section) -> None:
+        self._say(f"\n{section.title}", "bold")
+        self._say(f"As the chapter tells it: {section.nickname}.", "dim")
+        checked = any(line.measured is not None for line in section.lines)
+        self._grid(
+            ["", "how", "exact", "chapter", *(["measured"] if checked else [])],
+            2,
+            (
+                [
+                    line.name,
+                    line.how,
+                    digits(line.value),
+                    f"{line.printed} {line.mark}".strip(),
+                    *(
+                        [digits(line.measured) + ("" if line.checked else " NO")]
+                        if line.measured is not None
+                        else []
+                    ),
+                ]
+                for line in section.lines
+            ),
+        )
+        for line in section.lines:
+            if line.mark == "slip":
+                self._say(
+                    f"  slip: {line.name} is {digits(line.value)}, not {line.printed}: {line.slip}.", "yellow"
+                )
+
+    def _patient(self, walked: Patient, train: int) -> None:
+        case, network = walked.case, walked.network
+        why = (
+            f"of {train} train cases the one this network is most wrong about"
+            if case.chosen
+            else f"{part_name(case.part)} part"
+        )
+        self._say(f"\nOne patient: case #{case.name}, {case.label} ({why})", "bold")
+        self._say(
+            f"One network, no band: the chapter's recipe, seed {network.seed}; log loss"
+            f" {number(network.train_loss)} on train, {number(network.val_loss)} on validation rows.\nTrain"
+            " and validation cases only: the test part is sealed.\n"
+        )
+        self._grid(
+            ["measurement", "in its own units", "train mean", "train deviation", "scaled"],
+            1,
+            (
+                [one.name, *(f"{value:.6g}" for value in one[1:4]), number(one.scaled)]
+                for one in walked.columns
+            ),
+        )
+        for depth, units in enumerate(walked.hidden, 1):
+            self._say("")
+            self._grid(
+                [f"hidden {depth}", "sum z", "activation a", "error at a", "error at z", ""],
+                1,
+                (
+                    [unit.name, *(number(value) for value in unit[1:]), "" if unit.z > 0 else "shut"]
+                    for unit in units
+                ),
+            )
+        self._say(
+            f"\noutput: logit {digits(walked.z)}, score p = {digits(walked.p)}: the network says"
+            f" {walked.called}\nlog loss {digits(walked.loss)}, error p - y = {digits(walked.error)}\n"
+        )
+        self._grid(
+            ["largest slopes", "input", "error", "input * error", "measured"],
+            1,
+            (
+                [one.name, number(one.entered), number(one.error), digits(one.slope), digits(one.measured)]
+                for one in walked.slopes
+            ),
+        )
+
+    def _verdict(self, name: str, check: Check) -> None:
+        self._say(f"  {name}: {check.sentence}", "" if check.agrees else "bold red")
+
+    def _grid(self, headings: Sequence[str], words: int, rows: Iterable[Sequence[str]]) -> None:
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for place, heading in enumerate(headings):
+            grid.add_column(Text(heading), justify="left" if place < words else "right", no_wrap=True)
+        for row in rows:
+            grid.add_row(*map(Text, row))
+        self.out.print(grid)
+
+    def _say(self, text: str, style: str = "") -> None:
+        self.out.print(Text(text, style), soft_wrap=False, width=self.words)

@@ -1,0 +1,179 @@
+"""What a backend gets, what it returns, and the laws it keeps.
+
+A Recipe holds the hyper-parameters of one network, a Plan every random number of a fit, a Fit the result. A backend
+is arithmetic only: no draw, no file, no clock, no state between calls. Its laws, which one test class runs on
+every backend (tests/contract.py):
+
+1. The same arguments give the same Fit.
+2. A replica alone equals itself in a batch (to the bit in numpy and compiled).
+3. Permuted seeds permute the results.
+4. The histories of k epochs are the first k of a longer run; without patience the weights are too.
+5. With dropout 0 the keep masks are ignored.
+6. Every backend agrees with the reference, at learning rates up to 1e-2 and up to 50 epochs.
+7. Arguments and global generators are left as they were.
+8. A replica that diverges is named with its epoch and never disturbs its neighbours.
+
+The arithmetic is the same to the letter in each: see handnet/mlp/.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from numbers import Integral, Real
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+
+from handnet.data import Array, Table
+
+OPTIMIZERS = ("adam", "sgd")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is shaped and trained. The defaults are the chapter's own.
+
+    learning_rate: step size, above 0.        dropout: share of the first hidden layer silenced, 0 <= dropout
+    < 1.
+    epochs: passes over the train rows.       batch_size: rows a step, the last batch of an epoch may be
+    short.
+    hidden: units of each hidden layer.       optimizer: "adam" (Keras's form) or "sgd".
+    patience: epochs without a better validation loss after which a replica stops, its best weights
+    restored; None trains to the end.
+
+    Raises ValueError, one sentence naming the field, what was expected and what came.
+    """
+
+    learning_rate: float = 1e-3
+    dropout: float = 0.2
+    epochs: int = 50
+    batch_size: int = 32
+    hidden: tuple[int, ...] = (16, 8)
+    optimizer: str = "adam"
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        def assign(field: str, value: object) -> None:
+            object.__setattr__(self, field, value)
+
+        assign("learning_rate", _number("learning_rate", self.learning_rate))
+        assign("dropout", _number("dropout", self.dropout))
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0, but got {self.learning_rate}.")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, but got {self.dropout}.")
+        assign("epochs", count("epochs", self.epochs))
+        assign("batch_size", count("batch_size", self.batch_size))
+        if not isinstance(self.hidden, (list, tuple)) or not self.hidden:
+            raise ValueError(
+                f"hidden must list the units of at least one hidden layer, but got {self.hidden!r}."
+            )
+        assign("hidden", tuple(count("hidden", units) for units in self.hidden))
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, but got {self.optimizer!r}.")
+        if self.patience is not None:
+            assign("patience", count("patience", self.patience))
+
+
+def _number(field: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ValueError(f"{field} must be a finite number, but got {value!r}.")
+    return float(value)
+
+
+def count(field: str, value: Any) -> int:
+    """The value as an int. Raises ValueError, naming the field, unless it is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{field} must be a whole number of at least 1, but got {value!r}.")
+    return int(value)
+
+
+# Raised whenever the results of a fit change; part of every configuration's identity.
+ARITHMETIC = 1
+
+DTYPES = ("float32", "float64")
+DEVICES = ("auto", "cpu", "gpu")
+BACKENDS = {
+    "compiled": "handnet.mlp.compiled",
+    "numpy": "handnet.mlp.fit",
+    "keras": "handnet.mlp.keras",
+}  # each module offers load(dtype, engine, device) -> Backend
+TO_THE_BIT = ("compiled", "numpy")  # those that keep law 2 so
+
+
+class Layer(NamedTuple):
+    """One layer of R stacked networks."""
+
+    weight: Array  # (R, fan_in, fan_out)
+    bias: Array  # (R, 1, fan_out)
+
+
+class EpochDraws(NamedTuple):
+    """Every random number of one epoch."""
+
+    order: Array  # (R, n) int, row r a permutation of the n train rows
+    keep: tuple[Array, ...]  # one per hidden layer, (R, n, width) bool in visiting order, True = kept
+
+
+class Fit(NamedTuple):
+    """What training R networks gave. Epochs count from 0; -1 stands for none."""
+
+    layers: tuple[Layer, ...]
+    train_loss: Array  # (R, epochs) dropout on: the batch losses of the epoch, weighted by batch size
+    train_loss_off: Array  # (R, epochs) dropout off, after the epoch
+    val_loss: Array  # (R, epochs) dropout off, after the epoch
+    best_epoch: Array  # (R,) int, the epoch whose weights patience returned; -1 = the last epoch's
+    diverged_at: Array  # (R,) int, the first epoch with a loss or weight that is not finite; -1 = none
+
+
+class Plan(Protocol):
+    """Every random number of a fit, decided before any arithmetic."""
+
+    def start(self) -> tuple[Layer, ...]:
+        """The first weights: hidden layers in order, then the output layer of width 1."""
+        ...
+
+    def epochs(self) -> Iterator[EpochDraws]:
+        """The draws of each epoch, in order. May be consumed lazily, and more than once."""
+        ...
+
+
+@runtime_checkable
+class DevicePlan(Plan, Protocol):
+    """A plan whose draws a device can make itself."""
+
+    def epochs_on(self, ops: Any) -> Iterator[EpochDraws]:
+        """What `epochs` yields, to the bit, made with the array functions `ops`: numpy or keras.ops."""
+        ...
+
+
+class Backend(Protocol):
+    """Arithmetic on R networks at once. The laws it keeps stand at the head of this file."""
+
+    name: str
+
+    def fit(self, train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
+        """Train the plan's R networks on scaled rows. Raises ValueError when plan, recipe and rows do not
+        fit."""
+        ...
+
+    def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
+        """(R, n): what enters the sigmoid, dropout off."""
+        ...
+
+    def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
+        """(R, n): probability of class 1, the sigmoid of the logits clipped to [-80, 80]."""
+        ...
+
+
+def load_backend(
+    name: str, dtype: str = "float32", engine: str | None = None, device: str = "auto"
+) -> Backend:
+    """The backend called `name`. Raises ValueError with the known names when a word is not one of them."""
+    for label, value, known in (
+        ("backend", name, BACKENDS),
+        ("dtype", dtype, DTYPES),
+        ("device", device, DEVICES),
+    ):
+        if not isinstance(value, str) or value not in known:
+            raise ValueError(f"unknown {label} {value!r}: expected one of {', '.join(known)}.")
+    return cast(Backend, import_module(BACKENDS[name]).load(dtype, engine, device))

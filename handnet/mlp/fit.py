@@ -1,0 +1,91 @@
+"""The training loop: epochs of batches, each a forward pass, a backward pass and a step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from handnet.contract import EpochDraws, Fit, Layer, Plan, Recipe
+from handnet.data import Array, Table
+from handnet.mlp.history import History, batches, check_shapes, epochs_of, pack, refuse_engine_and_gpu, unpack
+from handnet.mlp.network import (
+    OPTIMIZERS,
+    backward,
+    dropout_scale,
+    forward,
+    log_loss,
+    log_loss_backward,
+    sigmoid,
+)
+
+
+def load(dtype: str, engine: str | None, device: str) -> "Reference":
+    """The reference in `dtype`. Raises ValueError for an engine or a GPU: NumPy has neither."""
+    refuse_engine_and_gpu("numpy", engine, device)
+    return Reference(np.dtype(dtype))
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The Backend that says how the network works; every other one is measured against it."""
+
+    dtype: np.dtype
+    name: str = "numpy"
+
+    def fit(self, train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
+        """Train R networks. See `Fit` for what comes back, and the head of handnet/contract.py for the
+        laws."""
+        train, val = self._cast(train), self._cast(val)
+        first = tuple(Layer(*(np.asarray(part, self.dtype) for part in layer)) for layer in plan.start())
+        check_shapes(first, train, recipe)
+        # An overflow is a diverging replica, which diverged_at reports; a warning would say less.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return _train(first, train, val, recipe, plan)
+
+    def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
+        """(R, n): what enters the sigmoid, dropout off."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return forward(layers, np.asarray(X, self.dtype))[0]
+
+    def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
+        """(R, n): probability of class 1."""
+        return sigmoid(self.logits(layers, X))
+
+    def _cast(self, table: Table) -> Table:
+        return Table(np.asarray(table.X, self.dtype), np.asarray(table.y, self.dtype))
+
+
+def _train(first: tuple[Layer, ...], train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
+    start, step = OPTIMIZERS[recipe.optimizer]
+    weights = pack(first)
+    state: Any = start(weights)
+    history = History(weights, recipe)
+    for epoch, draw in enumerate(epochs_of(plan, recipe, (len(weights), len(train.y)))):
+        loss = np.zeros(len(weights))
+        for batch in batches(len(train.y), recipe.batch_size):
+            layers = unpack(weights, first)
+            batch_loss, slope = _slope(layers, train, draw, batch, recipe.dropout)
+            weights, state = step(weights, slope, state, recipe.learning_rate)
+            loss += batch_loss
+        layers = unpack(weights, first)
+        history.record(
+            epoch, loss / len(train.y), _mean_loss(layers, train), _mean_loss(layers, val), weights
+        )
+    return history.fit(like=first)
+
+
+def _slope(
+    layers: tuple[Layer, ...], train: Table, draw: EpochDraws, batch: slice, rate: float
+) -> tuple[Array, Array]:
+    """One batch forward and backward: its summed loss (R,) in float64 and the slope of its mean loss, (R,
+    P)."""
+    rows = draw.order[:, batch]
+    x, y = train.X[rows], train.y[rows]
+    scale = dropout_scale(draw.keep[0][:, batch], rate, x.dtype) if rate else None
+    z, trace = forward(layers, x, scale)
+    error = log_loss_backward(z, y) / rows.shape[1]  # of the mean over the batch, each replica its own
+    return log_loss(z, y).sum(axis=1, dtype=np.float64), pack(backward(layers, trace, error, scale))
+
+
+def _mean_loss(layers: tuple[Layer, ...], table: Table) -> Array:
+    return log_loss(forward(layers, table.X)[0], table.y).mean(axis=1, dtype=np.float64)

@@ -1,0 +1,174 @@
+"""What every backend does beside arithmetic: walk the plan, keep the histories, notice who diverged, apply
+patience."""
+
+from collections.abc import Iterator
+from itertools import islice, pairwise
+from typing import Any
+
+import numpy as np
+
+from handnet.contract import DevicePlan, EpochDraws, Fit, Layer, Plan, Recipe
+from handnet.data import Array, Table
+
+
+def batches(rows: int, size: int) -> list[slice]:
+    """Slices of at most `size` rows, in order, the last one short: 341 rows are 10 batches of 32 and one of
+    21."""
+    return [slice(low, min(low + size, rows)) for low in range(0, rows, size)]
+
+
+def epochs_of(plan: Plan, recipe: Recipe, sizes: tuple[int, int], ops: Any = None) -> Iterator[EpochDraws]:
+    """The draws of the recipe's epochs. Raises ValueError when the plan ends before, or when a draw is not
+    one.
+
+    sizes: (replicas, train rows). ops: the array functions of a device (keras.ops): a plan that can make its
+    draws there does; every other makes them here, in NumPy."""
+    made = plan.epochs_on(ops) if ops is not None and isinstance(plan, DevicePlan) else plan.epochs()
+    ended = 0
+    for draws in islice(made, recipe.epochs):
+        ended += 1
+        _check_order(draws.order, sizes)
+        if recipe.dropout:
+            _check_keep(draws.keep, [(*sizes, width) for width in recipe.hidden])
+        yield draws
+    if ended < recipe.epochs:
+        raise ValueError(f"the plan must hold draws for {recipe.epochs} epochs, but ended after {ended}.")
+
+
+def _check_order(order: Array, sizes: tuple[int, int]) -> None:
+    """Raises ValueError for an order that arithmetic would have to guess about: engines clamp and wrap."""
+    if _kind(order) not in "iu" or _shape(order) != sizes:
+        raise ValueError(
+            f"the plan's order must be an array of whole numbers of shape {_words(sizes)}, but is "
+            f"{_described(order)}; give every replica a permutation of the train rows."
+        )
+    # A device's own draws are not looked into: fetching them would make it wait.
+    if isinstance(order, np.ndarray) and not 0 <= order.min() <= order.max() < sizes[1]:
+        wrong = order.min() if order.min() < 0 else order.max()
+        raise ValueError(
+            f"the plan's order must name train rows from 0 to {sizes[1] - 1}, but names row {wrong}; "
+            "give every replica a permutation of them."
+        )
+
+
+def _check_keep(keep: tuple[Array, ...], expected: list[tuple[int, ...]]) -> None:
+    if len(keep) != len(expected):
+        raise ValueError(
+            f"the plan must give {len(expected)} keep masks an epoch, one for each hidden layer, but gives "
+            f"{len(keep)}; a layer without dropout keeps every unit."
+        )
+    for layer, (mask, shape) in enumerate(zip(keep, expected, strict=True)):
+        if _kind(mask) != "b" or _shape(mask) != shape:
+            raise ValueError(
+                f"the plan's keep mask of hidden layer {layer} must be an array of bool of shape "
+                f"{_words(shape)}, but is {_described(mask)}; True keeps a unit."
+            )
+
+
+def _kind(array: Any) -> str:
+    """NumPy's letter for the kind of an array's numbers, whoever made the array; "O" for what is none."""
+    try:
+        return np.dtype(getattr(array.dtype, "name", array.dtype)).kind
+    except (AttributeError, TypeError):
+        return "O"
+
+
+def _shape(array: Any) -> tuple[int, ...]:
+    return tuple(getattr(array, "shape", ()))
+
+
+def _described(array: Any) -> str:
+    if not hasattr(array, "dtype"):
+        return f"a {type(array).__name__}"
+    return f"{getattr(array.dtype, 'name', array.dtype)} of shape {_words(_shape(array))}"
+
+
+def _words(shape: tuple[Any, ...]) -> str:
+    return f"({', '.join(str(size) for size in shape)})"
+
+
+def refuse_engine_and_gpu(name: str, engine: str | None, device: str) -> None:
+    """Raises ValueError for a backend that has neither and is asked for one."""
+    if engine is not None:
+        raise ValueError(
+            f"the {name} backend has no engine to choose, but got engine={engine!r}; leave it out."
+        )
+    if device == "gpu":
+        raise ValueError(
+            f"the {name} backend runs on the CPU only, but got device='gpu'; use device='cpu' or 'auto'."
+        )
+
+
+def check_shapes(first: tuple[Layer, ...], train: Table, recipe: Recipe) -> None:
+    """Raises ValueError when the plan's weights are not those of the recipe's network on these columns."""
+    expected = list(pairwise((train.X.shape[1], *recipe.hidden, 1)))
+    came = [layer.weight.shape[1:] for layer in first]
+    if came != expected:
+        raise ValueError(f"the plan's weights must have shapes {expected} a replica, but have {came}.")
+
+
+def pack(layers: tuple[Layer, ...]) -> Array:
+    """All weights and biases of each replica in one row, (R, P), in the order of the layers."""
+    replicas = len(layers[0].weight)
+    return np.concatenate([part.reshape(replicas, -1) for layer in layers for part in layer], axis=1)
+
+
+def unpack(weights: Array, like: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """The rows of `pack` as layers of the same shapes as `like`; views, not copies."""
+    layers, at = [], 0
+    for layer in like:
+        parts = []
+        for part in layer:
+            size = part.shape[1] * part.shape[2]
+            parts.append(weights[:, at : at + size].reshape(len(weights), *part.shape[1:]))
+            at += size
+        layers.append(Layer(*parts))
+    return tuple(layers)
+
+
+class History:
+    """Losses of R replicas as they train, and the weights each will return.
+
+    Patience is Keras's EarlyStopping with restored best weights, replica by replica: after `patience` epochs
+    in a row without a smaller validation loss a replica has stopped, and its best weights are what it
+    returns. It trains on beside the others, unheard. Without patience the last weights are returned."""
+
+    def __init__(self, weights: Array, recipe: Recipe) -> None:
+        replicas = len(weights)
+        self.weights = weights  # (R, P)
+        self.losses = np.full((3, replicas, recipe.epochs), np.nan)
+        self.best_epoch = np.full(replicas, -1)
+        self.diverged_at = np.full(replicas, -1)
+        self._patience = recipe.patience
+        self._best_loss = np.full(replicas, np.inf)
+        self._waited = np.zeros(replicas, dtype=int)
+        self._stopped = np.zeros(replicas, dtype=bool)
+
+    def record(
+        self, epoch: int, train_loss: Array, train_loss_off: Array, val_loss: Array, weights: Array
+    ) -> None:
+        """One epoch is done: losses (R,), weights (R, P) after it."""
+        self.losses[:, :, epoch] = train_loss, train_loss_off, val_loss
+        # Weights too: a unit that turned NaN can hide behind a relu while every loss stays finite.
+        sound = np.isfinite(self.losses[:, :, epoch]).all(axis=0) & np.isfinite(weights).all(axis=1)
+        self.diverged_at[(self.diverged_at < 0) & ~sound & ~self._stopped] = epoch
+        if self._patience is None:
+            self.weights = weights
+        else:
+            self._watch(epoch, self.losses[2, :, epoch], weights, self._patience)
+
+    def fit(self, like: tuple[Layer, ...]) -> Fit:
+        """Everything recorded, the weights in layers shaped as `like`."""
+        train_loss, train_loss_off, val_loss = self.losses
+        layers = unpack(self.weights, like)
+        return Fit(layers, train_loss, train_loss_off, val_loss, self.best_epoch, self.diverged_at)
+
+    def _watch(self, epoch: int, val_loss: Array, weights: Array, patience: int) -> None:
+        better = (val_loss < self._best_loss) & ~self._stopped
+        # A replica that never had a finite loss returns its latest weights, and best_epoch stays -1.
+        taken = better | ((self.best_epoch < 0) & ~self._stopped)
+        self.weights = np.where(taken[:, None], weights, self.weights)
+        self.best_epoch[better] = epoch
+        self._best_loss[better] = val_loss[better]
+        self._waited = np.where(better, 0, self._waited + 1)
+        self._stopped |= (self._waited >= patience) & (epoch > 0)

@@ -1,0 +1,115 @@
+"""How numbers and scores are written for people, the same on the screen and on both pages."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+SCORES = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier", "skill")
+COUNTS = ("true_positives", "false_negatives", "false_positives", "true_negatives")
+GAPS = ("gap", "gap_keras", "gap_accuracy")
+FENCE = ("fence_sensitivity", "fence_specificity")
+LABELS = {
+    "auc": "AUC",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "skill": "Brier skill",
+    "gap": "loss",
+    "gap_keras": "loss, as Keras prints it",
+    "gap_accuracy": "accuracy, train - validation",
+    "calibration_intercept": "intercept (0)",
+    "calibration_slope": "slope (1)",
+    "calibration_observed_expected": "observed / expected (1)",
+    "calibration_error": "error over ten bins",
+    "fence_sensitivity": "sensitivity",
+    "fence_specificity": "specificity",
+}
+
+
+def label(score: str) -> str:
+    """How a score is written for people."""
+    return LABELS.get(score, score.replace("_", " "))
+
+
+def part_name(part: str) -> str:
+    """How a part is written for people."""
+    return "validation" if part == "val" else part
+
+
+def those(count: int, name: str) -> str:
+    """So many cases of a class. A label that is no word is named as a label."""
+    return f"{count} {name}" if name.isalpha() else f"{count} cases of {of_class(name)}"
+
+
+def of_class(name: str) -> str:
+    """A class by its label; a label that is no word is named as a label."""
+    return name if name.isalpha() else f"class '{name}'"
+
+
+def number(value: float | None) -> str:
+    """Three decimals, or two significant digits where three decimals would show less."""
+    if value is None:
+        return "-"
+    if value != 0 and abs(value) < 0.0095:
+        return f"{value:.2g}" if math.isfinite(value) else str(value)
+    return f"{value:.3f}"
+
+
+def interval(band: Mapping[str, Any] | None) -> str:
+    """[low, high]."""
+    return "-" if band is None else f"[{number(band['low'])}, {number(band['high'])}]"
+
+
+def middle(band: Mapping[str, Any] | None) -> str:
+    """The first centre."""
+    return number(next(iter(band["centres"].values()), None)) if band else "-"
+
+
+def found(band: Mapping[str, Any]) -> str:
+    """The middle in its band; what was counted, as it is."""
+    return f"{band['low']:,.6g}" if band["kind"] == "exact" else f"{middle(band)} {interval(band)}"
+
+
+def over(band: Mapping[str, Any]) -> str:
+    """What the band is over, what it covers, and what it lacks."""
+    if band["kind"] == "exact":
+        return "counted"
+    lost = f", {band['diverged']} diverged" if band["diverged"] else ""
+    return f"{band['kind']} over {band['n']} {band['varied']}{lost}, {percent(band['coverage'])}"
+
+
+def percent(value: float) -> str:
+    """A share, to a tenth of a percent."""
+    return f"{value:.1%}"
+
+
+def points(value: float, digits: int = 2) -> str:
+    """A difference of shares, in points. What rounds to nothing has no sign of its own."""
+    return f"{round(100 * value, digits) + 0.0:+.{digits}f}"
+
+
+def digits(value: float) -> str:
+    """Ten significant digits: for whoever follows with pencil and paper. What is 0 to the bit is 0."""
+    return f"{value + 0.0:.10g}"
+
+
+def exact(value: float) -> str:
+    """Two significant digits."""
+    return f"{value:.2g}"
+
+
+# Control characters, and those that turn the direction of what follows them: a number after one would read
+# backwards.
+UNSEEN = dict.fromkeys(
+    (*range(32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"
+)
+
+
+def visible(text: str) -> str:
+    """The text on one line, with a mark in place of every character that is not seen but acts."""
+    return " ".join(text.split()).translate(UNSEEN)
+
+
+def short(text: str, most: int = 40) -> str:
+    """The text as a label of a picture: visible, and no longer than the picture bears."""
+    whole = visible(text)
+    return whole if len(whole) <= most else f"{whole[: most - 1]}\u2026"

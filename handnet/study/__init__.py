@@ -1,0 +1,1 @@
+"""A study: search, confirm, open the test, divide anew, report, track."""

@@ -1,0 +1,126 @@
+"""What makes a study this study: its bench, fingerprint, name and size; and the record of its last
+confirmation."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from handnet.data import Dataset
+from handnet.splits import split
+from handnet.study.reading import from_stored, load, read
+from handnet.study.search import versions as search_versions
+from handnet.study.settings import Refusal, Settings, canonical_hash, to_stored
+from handnet.study.tracker import Tracking
+from handnet.study.units import Problem, problem
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line. stored: only read, with the settings and the table the study of
+    that name has. server: the address of an MLflow server that is to have a copy; data: the table, read
+    already; table: where the stored study's file is now, if it was moved."""
+
+    settings: Settings
+    home: Path
+    name: str | None = None
+    open_test: bool = False
+    stored: bool = False
+    server: str | None = None
+    data: Dataset | None = None
+    table: str | None = None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A completed confirmation: the settings it was made with, the keys of its runs, the opening (None:
+    sealed), the keys of its rehearsals, the digest of the table. Written in one piece after the runs, it is
+    all that readers go by."""
+
+    settings: Settings
+    keys: tuple[str, ...]
+    opening: str | None
+    rehearsals: tuple[str, ...]
+    data: str
+
+    def write(self, tracking: Tracking) -> None:
+        """Make it the study's."""
+        content = {
+            "settings": to_stored(self.settings),
+            "keys": self.keys,
+            "opening": self.opening,
+            "rehearsals": self.rehearsals,
+            "data": self.data,
+        }
+        tracking.note("confirmed", json.dumps(content))
+
+    @staticmethod
+    def read(tracking: Tracking) -> "Commit":
+        """The study's. Raises Refusal before there is one."""
+        content = json.loads(tracking.noted("confirmed") or "null")
+        if content is None:
+            raise Refusal(
+                f"the study {tracking.study!r} has not confirmed its winner yet; make study goes on with it."
+            )
+        return Commit(
+            from_stored(content["settings"]),
+            tuple(content["keys"]),
+            content["opening"],
+            tuple(content.get("rehearsals", ())),
+            content["data"],
+        )
+
+
+def check_name(name: str | None) -> None:
+    """That a study may be called so. Raises Refusal."""
+    if name is not None and not NAME.fullmatch(name):
+        raise Refusal(f"NAME must be up to 60 letters, digits, '.', '_' or '-', but is {name!r}.")
+
+
+def make_problem(settings: Settings, data: Dataset | None = None) -> Problem:
+    """The data (read now unless it is given), its split and the backend. Raises Refusal when the settings do
+    not fit them."""
+    data = data or load(settings)
+    try:
+        parts = split(data, **vars(settings.split))
+    except ValueError as fault:
+        raise Refusal(f"{settings.data.path}: {fault}" if settings.data.path else str(fault)) from None
+    try:
+        return problem(settings, data, parts)
+    except ValueError as fault:
+        raise Refusal(str(fault)) from None
+
+
+def remarks(settings: Settings, problem: Problem) -> tuple[str, ...]:
+    """What is to be said before anything is trained: what was done to the table, and a batch larger than
+    it."""
+    rows, batch = len(problem.parts.train_rows), settings.network.batch_size
+    whole = f"network.batch_size is {batch} and there are {rows} train rows, so an epoch is one step."
+    return (*problem.parts.notes, *([whole] if batch > rows else ()))
+
+
+def make_fingerprint(settings: Settings, problem: Problem) -> str:
+    """SHA-256 of all that decides a study's results: settings, data, split, backend and versions."""
+    return canonical_hash(
+        {"settings": settings.identity(), "bench": problem.identity, "versions": dict(search_versions())}
+    )
+
+
+def default_name(settings: Settings, fingerprint: str) -> str:
+    """The data's name for the default settings; other settings carry their fingerprint and never mix with
+    them."""
+    default = settings.identity() == read({}).identity()
+    return settings.data.name if default else f"{settings.data.name}-{fingerprint[:8]}"
+
+
+def large_enough(settings: Settings) -> bool:
+    """Whether a study is as large as the default one: only then is its test opened without being asked
+    for."""
+    default = read({"search.design": settings.search.design})
+    return (
+        settings.trials >= default.trials
+        and settings.search.seeds >= default.search.seeds
+        and settings.confirm.seeds >= default.confirm.seeds
+    )

@@ -1,0 +1,60 @@
+"""Ctrl-C and SIGTERM: noted when they come, obeyed at the next safe place, where nothing is half done."""
+
+import os
+import signal
+import sys
+from types import FrameType, TracebackType
+from typing import Self
+
+
+class Stopped(BaseException):
+    """Asked to stop by a signal. Not an Exception: libraries catch those and wrap them."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.code = 128 + number  # 130 for Ctrl-C, 143 for SIGTERM
+
+
+class Interrupt:
+    """While entered, a signal waits for `check`. A second one stops at once."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __enter__(self) -> Self:
+        self._before = {
+            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """A safe place to stop. Raises Stopped if a signal has come."""
+        if self.number:
+            raise Stopped(self.number)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if self.number:
+            raise Stopped(number)
+        self.number = number
+        # Past print, which may be what was interrupted, and must not be entered twice.
+        os.write(
+            sys.stderr.fileno(), b"\nStopping when the network in hand is stored; once more stops at once.\n"
+        )
+
+
+def stop_at_once() -> None:
+    """Outside the safe places. Not by a KeyboardInterrupt: Python ends by signal when one has passed through
+    an `exec` that some library makes while it is imported, although it was caught."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _raise)
+
+
+def _raise(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)

@@ -1,0 +1,325 @@
+"""What is written about each run, and how it is read back. Pure: nothing here touches a store but to read
+it."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from handnet.bands import seed_bands
+from handnet.bands.cases import case_bands
+from handnet.bands.seeds import HIGH, LOW
+from handnet.contract import Recipe
+from handnet.data import Array, Table
+from handnet.encode import known
+from handnet.report.cases import cases
+from handnet.report.figures import alone, loss_curves
+from handnet.scores import gap, grade
+from handnet.study.analysis import Analysis, compared_metrics
+from handnet.study.confirm import Baseline
+from handnet.study.resplit import Resplit, Resplits
+from handnet.study.search import PARAMS
+from handnet.study.settings import Settings, canonical_hash
+from handnet.study.summary import (
+    Confirmed,
+    Quantity,
+    band_metrics,
+    curve_band,
+    curves,
+    gaps,
+    mask_diverged,
+    metrics,
+    scored,
+)
+from handnet.study.tracker import REPLICA_FILE, Entry, ServedModel, Tracking
+from handnet.study.units import Problem, Replicas, concatenate, from_npy, to_npy, to_npz
+
+VAL_FILE, TEST_FILE = "val_logits.npy", "test_logits.npy"
+REHEARSAL_FILE = "rehearsal.npz"
+STREAMS_FILE = "streams.npy"
+NO_SEEDS = "none"
+
+
+@dataclass(frozen=True)
+class Records:
+    """Entries of one study."""
+
+    study: str
+    fingerprint: str
+    settings: Settings
+    problem: Problem
+
+    def seed(self, one: Replicas, recipe: Recipe, label: str) -> Entry:
+        """One network: its scores, its curves, its exact values."""
+        seed, config_id = one.seeds[0], self.problem.config_id(recipe)
+        graded = grade(mask_diverged(one, one.val_logits), self.problem.parts.val.y)._asdict()
+        scores = {f"val/{name}": value[0] for name, value in graded.items()}
+        scores |= {f"gap/{name}": value[0] for name, value in gap(one.fit)._asdict().items()}
+        shapes = {f"loss/{name}": values[0] for name, values in curves(one).items()}
+        return Entry(
+            key=f"seed/{config_id}/{seed}",
+            name=f"{label}, seed {seed}",
+            tags={
+                "config_id": config_id,
+                "first_used_by": label,
+                "diverged": str(not one.sound[0]),
+                "device": str(self.problem.identity["device"]),
+            },
+            params={**_params(recipe), "seed": seed},
+            metrics={name: float(value) for name, value in scores.items() if np.isfinite(value)},
+            curves={name: values for name, values in shapes.items() if np.isfinite(values).all()},
+            files={REPLICA_FILE: one.to_npz()},
+        )
+
+    def search(self, replicas: Replicas, recipe: Recipe, label: str) -> Entry:
+        """A configuration of the search: validation rows only, because the test is sealed."""
+        config_id = self.problem.config_id(recipe)
+        found = scored(mask_diverged(replicas, replicas.val_logits), self.problem.parts.val.y, "val") + gaps(
+            replicas
+        )
+        one = Confirmed("search", config_id, recipe, replicas, replicas.val_logits, None)
+        return self._configuration(f"search/{config_id}", label, one, found, None, {})
+
+    def graded(self, role: str, recipe: Recipe, replicas: Replicas, test: Table | None) -> Confirmed:
+        """A frozen configuration on its confirmation seeds, with its logits on the test once that is open."""
+        logits = self.problem.backend.logits(replicas.fit.layers, test.X) if test else None
+        return Confirmed(role, self.problem.config_id(recipe), recipe, replicas, replicas.val_logits, logits)
+
+    def graded_baseline(self, rival: Baseline, test: Table | None) -> Confirmed:
+        """A method without seeds."""
+        config_id = canonical_hash({"method": repr(rival.model), **self.problem.identity})[:16]
+        after = rival.logits(test.X) if test else None
+        return Confirmed(rival.role, config_id, None, None, rival.logits(self.problem.parts.val.X), after)
+
+    def confirmed(self, key: str, one: Confirmed, analysis: Analysis, test: Table | None) -> Entry:
+        """The run of a frozen configuration, with everything the analysis says of it."""
+        more = compared_metrics(one.role, analysis)
+        return self._configuration(key, one.role, one, analysis.quantities[one.role], test, more)
+
+    def baseline(self, key: str, one: Confirmed, method: str, analysis: Analysis) -> Entry:
+        """The run of a method without seeds."""
+        files = {VAL_FILE: to_npy(one.val_logits)}
+        files |= {} if one.test_logits is None else {TEST_FILE: to_npy(one.test_logits)}
+        return Entry(
+            key=key,
+            name=one.role,
+            tags={
+                "config_id": one.config_id,
+                "role": one.role,
+                "seeds": NO_SEEDS,
+                "device": "cpu",
+                "fingerprint": self.fingerprint,
+            },
+            params={"method": method},
+            metrics=metrics(analysis.quantities[one.role]),
+            files=files,
+            datasets=self._datasets(one.test_logits is not None),
+        )
+
+    def rehearsal(self, key: str, one: Resplit, recipe: Recipe | None = None) -> Entry:
+        """One fresh division. recipe: what the search chose there, where it was made anew."""
+        scores: dict[str, float] = {}
+        for role, logits in one.logits.items():
+            for name, values in grade(logits, one.y)._asdict().items():
+                stem = f"{role}/{name}"
+                if np.isfinite(values).sum() > 1:
+                    scores |= band_metrics(stem, seed_bands(values).quantiles)
+                elif len(values) == 1:
+                    scores |= band_metrics(stem, case_bands(logits, one.y)[name])
+        return Entry(
+            key=key,
+            name=f"split {one.split_seed}" + (", searched anew" if recipe else ""),
+            tags={"role": "rehearsal", "split_seed": str(one.split_seed), "fingerprint": self.fingerprint},
+            params=_params(recipe) if recipe else {},
+            metrics=scores,
+            files={REHEARSAL_FILE: one.to_npz()},
+        )
+
+    def streams(self, key: str, logits: Array) -> Entry:
+        """The winner with its seed's three streams varied one by one."""
+        tags = {"role": "rehearsal", "fingerprint": self.fingerprint}
+        return Entry(key=key, name="the winner's streams", tags=tags, files={STREAMS_FILE: to_npy(logits)})
+
+    def model(self, replicas: Replicas) -> ServedModel:
+        """The confirmed replicas that did not diverge, as a model that takes cases as the table has them."""
+        data, parts, replicas = self.problem.data, self.problem.parts, replicas.pick(replicas.sound)
+        example = pd.DataFrame(data.X[parts.val_rows[:5]], columns=list(data.feature_names))
+        for name, texts in data.levels.items():
+            example[name] = [None if np.isnan(code) else texts[int(code)] for code in example[name]]
+        p = self.problem.backend.predict(replicas.fit.layers, parts.val.X)[:, :5].astype(np.float64)
+        low, high = np.quantile(p, [LOW, HIGH], axis=0)
+        learnt = parts.encoder
+        levels, code, fill = known(data, learnt, parts.train_rows)
+        weights = to_npz(
+            mean=parts.mean,
+            scale=parts.scale,
+            columns=np.array(data.feature_names),
+            source=learnt.source,
+            kind=learnt.kind,
+            code=code,
+            fill=fill,
+            texts=np.array(list(levels), dtype="U"),
+            levels=np.array([text for texts in levels.values() for text in texts], dtype="U"),
+            level_of=np.array([name for name, texts in levels.items() for _ in texts], dtype="U"),
+            **replicas.weights(),
+        )
+        return ServedModel(
+            "winner", weights, example, pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})
+        )
+
+    def confirmed_key(self, seal: str | None, one: Confirmed, rehearsals: Sequence[str]) -> str:
+        """Names a confirmed run by all that decides its content. seal: the id of the opening, None while
+        sealed."""
+        seeds = 0 if one.replicas is None else len(one.replicas.seeds)
+        beside = canonical_hash([self.settings.trials, self.settings.confirm.seeds, list(rehearsals)])[:8]
+        return f"confirm/{one.role}/{one.config_id}/{seeds}/{seal or 'sealed'}/{beside}"
+
+    def _configuration(
+        self,
+        key: str,
+        name: str,
+        one: Confirmed,
+        found: list[Quantity],
+        test: Table | None,
+        more: Mapping[str, float],
+    ) -> Entry:
+        assert one.recipe is not None
+        assert one.replicas is not None
+        seeds, diverged = one.replicas.seeds, int((~one.replicas.sound).sum())
+        files = self._files(name, one, test)
+        shapes: dict[str, Array] = {}
+        if found:
+            for curve, values in curves(one.replicas).items():
+                ends = zip(("mean", "q025", "q975"), curve_band(values), strict=True)
+                shapes |= {f"curve/{curve}.seeds.{end}": line for end, line in ends}
+        backend = {"backend": self.settings.backend.name, "dtype": self.settings.backend.dtype}
+        return Entry(
+            key=key,
+            name=name,
+            tags={
+                "config_id": one.config_id,
+                "role": one.role,
+                "seeds": f"{seeds[0]}..{seeds[-1]}",
+                "device": str(self.problem.identity["device"]),
+                "fingerprint": self.fingerprint,
+            },
+            params=_params(one.recipe) | backend,
+            metrics={
+                **metrics(found),
+                **more,
+                "seeds/n": float(len(seeds)),
+                "seeds/diverged": float(diverged),
+            },
+            curves=shapes,
+            files=files,
+            datasets=self._datasets(test is not None),
+        )
+
+    def _files(self, name: str, one: Confirmed, test: Table | None) -> dict[str, bytes]:
+        files = {}
+        parts = {"val": self.problem.parts.val} | ({"test": test} if test else {})
+        for part, table in parts.items():
+            missed = cases(one, self.problem, part, table.y)
+            if missed is not None:
+                files[f"cases_{part}.parquet"] = missed.to_parquet(index=False)
+        if one.test_logits is not None:
+            files[TEST_FILE] = to_npy(one.test_logits)
+        if one.role == "winner" and self.settings.backend.name == "keras":
+            files |= self._keras_file(one)
+        if one.replicas is not None and one.replicas.sound.sum() > 1:
+            files["curves.svg"] = alone(loss_curves(curves(one.replicas), f"{self.study}: {name}"))
+        return files
+
+    def _keras_file(self, one: Confirmed) -> dict[str, bytes]:
+        """The seed with the median validation loss as a plain Keras model, for those who want one network."""
+        from handnet.mlp.keras import to_keras
+
+        assert one.replicas is not None
+        assert one.recipe is not None
+        loss = grade(mask_diverged(one.replicas, one.val_logits), self.problem.parts.val.y).log_loss
+        place = int(np.argsort(loss)[one.replicas.sound.sum() // 2])
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"seed_{one.replicas.seeds[place]}.keras")
+            to_keras(one.replicas.fit.layers, place, one.recipe.dropout).save(path)
+            return {path.name: path.read_bytes()}
+
+    def _datasets(self, opened: bool) -> list[tuple[str, str, int]]:
+        """(context, digest, rows) of each part a run has seen. The sealed part is named once it is not
+        sealed."""
+        parts = self.problem.parts
+        seen = {"train": (parts.train_rows, parts.train), "val": (parts.val_rows, parts.val)}
+        found = [
+            (name, canonical_hash([self.problem.data.digest, rows.tolist()]), len(table.y))
+            for name, (rows, table) in seen.items()
+        ]
+        return [*found, ("test", parts.test.digest, parts.test.n)] if opened else found
+
+
+def is_stored(tracking: Tracking, key: str, one: Confirmed) -> bool:
+    """Whether a graded configuration has its run, with logits that can be read; a damaged run is
+    forgotten."""
+    names = [VAL_FILE] * (one.replicas is None) + [TEST_FILE] * (one.test_logits is not None)
+    return key in tracking.runs and all(
+        tracking.stored(key, name, from_npy, "") is not None for name in names
+    )
+
+
+def read_confirmed(
+    tracking: Tracking, settings: Settings, keys: Sequence[str], opened: bool
+) -> list[Confirmed]:
+    """The frozen configurations and baselines with these keys, as the store has them; opened: with their test
+    logits. Raises Refusal when some are lost or damaged."""
+    found = []
+    for key in keys:
+        run = tracking.runs[key]
+        tags, params = run.data.tags, run.data.params
+        role = tags["role"]
+        test = (
+            tracking.stored(key, TEST_FILE, from_npy, f"the results of {role} on the test")
+            if opened
+            else None
+        )
+        if tags["seeds"] == NO_SEEDS:
+            val = tracking.stored(key, VAL_FILE, from_npy, f"the results of {role} on the validation rows")
+            assert val is not None  # a reader is refused, a writer has just written it
+            found.append(Confirmed(role, tags["config_id"], None, None, val, test))
+            continue
+        first, last = (int(seed) for seed in tags["seeds"].split(".."))
+        replicas = concatenate(list(tracking.replicas(tags["config_id"], range(first, last + 1)).values()))
+        recipe = settings.recipe(
+            float(params["learning_rate"]), float(params["dropout"]), int(params["epochs"])
+        )
+        found.append(Confirmed(role, tags["config_id"], recipe, replicas, replicas.val_logits, test))
+    return found
+
+
+def read_resplit(tracking: Tracking, key: str) -> Resplit | None:
+    """The rehearsal with this key, exact to the bit; None when it is not there."""
+    return tracking.stored(key, REHEARSAL_FILE, Resplit.from_npz, f"the results of {key}")
+
+
+def read_streams(tracking: Tracking, key: str) -> Array | None:
+    """The logits of the winner's streams; None when they are not there."""
+    return tracking.stored(key, STREAMS_FILE, from_npy, f"the results of {key}")
+
+
+def read_resplits(tracking: Tracking, keys: Sequence[str]) -> Resplits | None:
+    """The rehearsals with these keys; None without any."""
+    if not keys:
+        return None
+    divisions, anew = (
+        [one for key in keys if key.startswith(kind) and (one := read_resplit(tracking, key))]
+        for kind in ("split/", "ideal/")
+    )
+    (streams,) = (read_streams(tracking, key) for key in keys if key.startswith("streams/"))
+    assert streams is not None
+    return Resplits(tuple(divisions), streams).joined(anew)
+
+
+def _params(recipe: Recipe) -> dict[str, object]:
+    """The searched parameters first, so that they are the first columns."""
+    whole = vars(recipe)
+    return {name: whole[name] for name in (*PARAMS, *whole)}

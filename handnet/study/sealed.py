@@ -1,0 +1,175 @@
+"""The opening of the test set, and the ledger that counts every one of them.
+
+A line is on the disk before a test row is handed out. The same test rows, configurations and fingerprint are
+the same opening, however often it is repeated; anything else is one more, and the report says which."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from handnet.study.milestones import reached
+from handnet.study.settings import Refusal, canonical_hash
+from handnet.study.store import append_line, whole_lines
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One opening of one test set. ordinal counts the distinct openings of these very rows, from 1;
+    seen_before is how many of these cases were in a test opened earlier, these very rows or others of the
+    same data; all of them when an earlier study rehearsed on fresh divisions of that data."""
+
+    id: str
+    test: str
+    study: str
+    fingerprint: str
+    configs: tuple[str, ...]
+    trials: int
+    seeds: int
+    when: str
+    data: str
+    table: str
+    cases: tuple[str, ...]
+    ordinal: int
+    seen_before: int
+
+
+class Ledger:
+    """The append-only file of openings. It outlives `make clean`. Raises Refusal (1) when a line of it is
+    something else."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / "openings.jsonl"
+
+    def openings(self) -> list[Opening]:
+        """Every distinct opening, in order."""
+        found: dict[str, Opening] = {}
+        rehearsed: set[str] = (
+            set()
+        )  # names and digests of the data whose every row was read by some study's rehearsals
+        for entry in self._events():
+            if entry["event"] == "rehearsed":
+                rehearsed |= _named(entry)
+            elif entry["event"] == "opened" and entry["id"] not in found:
+                earlier = list(found.values())
+                # The same table under another name, or another under the same name: rather counted too often
+                # than too seldom.
+                same = [one for one in earlier if {one.data, one.table} & _named(entry)]
+                seen = {case for one in same for case in one.cases}
+                cases = set(entry["cases"])
+                fields = {
+                    name: entry[name]
+                    for name in ("id", "test", "study", "fingerprint", "trials", "seeds", "when", "data")
+                }
+                found[entry["id"]] = Opening(
+                    **fields,
+                    table=entry.get("table", ""),
+                    configs=tuple(entry["configs"]),
+                    cases=tuple(entry["cases"]),
+                    ordinal=1 + sum(one.test == entry["test"] for one in earlier),
+                    seen_before=len(cases if _named(entry) & rehearsed else seen & cases),
+                )
+        return list(found.values())
+
+    def find(self, name: str) -> Opening | None:
+        """The opening with this id."""
+        return next((one for one in self.openings() if one.id == name), None)
+
+    def of_study(self, fingerprint: str) -> Opening | None:
+        """The opening a study with this fingerprint made, if it did."""
+        return next((one for one in self.openings() if one.fingerprint == fingerprint), None)
+
+    def of_test(self, test: str) -> Opening | None:
+        """The first opening of these test rows, by anyone who shares this ledger."""
+        return next((one for one in self.openings() if one.test == test), None)
+
+    def total(self, test: str) -> int:
+        """How often these test rows were opened, by anyone who shares this ledger."""
+        return sum(one.test == test for one in self.openings())
+
+    def recorder(
+        self, study: str, fingerprint: str, configs: Sequence[str], **facts: object
+    ) -> Callable[[str], Opening | None]:
+        """What SealedTest.open wants: given the digest of the test rows it writes the opening down and
+        returns it.
+
+        facts: trials and seeds of the study, data (its name), table (its digest) and cases (the ids of the
+        test rows)."""
+
+        def record(test: str) -> Opening | None:
+            name = opening_id(test, configs, fingerprint)
+            if self.find(name) is None:
+                self._append(
+                    "opened",
+                    {
+                        "id": name,
+                        "test": test,
+                        "study": study,
+                        "fingerprint": fingerprint,
+                        "configs": list(configs),
+                        **facts,
+                    },
+                )
+            return self.find(name)
+
+        return record
+
+    def graded(self, opening: Opening) -> None:
+        """Note that the grades of an opening are stored. Once is enough."""
+        self._note_once("graded", {"id": opening.id})
+
+    def rehearsed(self, opening: Opening, splits: int) -> None:
+        """Note, before it happens, that a study redraws the whole table, and how often: from then on every
+        row has been in a test. A larger number later is another line, a smaller one is none."""
+        if splits > max(self.rehearsals(opening), default=0):
+            self._append(
+                "rehearsed",
+                {"id": opening.id, "data": opening.data, "table": opening.table, "splits": splits},
+            )
+
+    def rehearsals(self, opening: Opening) -> list[int]:
+        """How many fresh divisions a study made, each time it made more."""
+        return [
+            one["splits"] for one in self._events() if one["event"] == "rehearsed" and one["id"] == opening.id
+        ]
+
+    def redrawn(self, opening: Opening, by: str) -> None:
+        """Note, before it happens, that a command which is no study redraws the whole table of an opening.
+        Once is enough."""
+        self._note_once(
+            "rehearsed", {"id": f"{by}/{opening.id}", "data": opening.data, "table": opening.table}
+        )
+
+    def _note_once(self, event: str, entry: dict[str, object]) -> None:
+        if not any(one["event"] == event and one["id"] == entry["id"] for one in self._events()):
+            self._append(event, entry)
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        for number, line in enumerate(whole_lines(self.path), 1):
+            try:
+                event = json.loads(line)
+                event["event"], event["id"]
+            except (ValueError, TypeError, KeyError):
+                raise Refusal(
+                    f"{self.path}, line {number} is no opening; restore the ledger from a backup, or move it"
+                    " aside and openings are counted from 1 again.",
+                    1,
+                ) from None
+            yield event
+
+    def _append(self, event: str, entry: dict[str, object]) -> None:
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        append_line(self.path, json.dumps({"event": event, "when": when, **entry}))
+        reached("recorded", event)
+
+
+def _named(entry: dict[str, Any]) -> set[str]:
+    """What names the data of an event: its name, and its digest where that was written down."""
+    return {entry[name] for name in ("data", "table") if entry.get(name)}
+
+
+def opening_id(test: str, configs: Sequence[str], fingerprint: str) -> str:
+    """16 hex digits of what is opened, for which frozen configurations, by which study."""
+    return canonical_hash({"test": test, "configs": sorted(configs), "fingerprint": fingerprint})[:16]

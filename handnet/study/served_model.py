@@ -1,0 +1,55 @@
+"""What runs when the winner's model is loaded with mlflow.pyfunc.load_model. Logged as source, with its
+weights."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from handnet import Layer, load_backend
+from handnet.bands.seeds import HIGH, LOW
+from handnet.data import Array
+from handnet.encode import Encoder
+
+
+class SeedEnsemble(PythonModel):
+    """The confirmed replicas of one configuration that did not diverge: a probability for each case, never
+    without its band over seeds."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read scaler and weights."""
+        with np.load(context.artifacts["weights"], allow_pickle=False) as file:
+            parts = dict(file)
+        depth = sum(name.startswith("weight_") for name in parts)
+        self.layers = tuple(Layer(parts[f"weight_{i}"], parts[f"bias_{i}"]) for i in range(depth))
+        self.mean, self.scale = parts["mean"], parts["scale"]
+        self.columns = [str(name) for name in parts["columns"]]
+        self.levels: dict[str, list[str]] = {str(name): [] for name in parts["texts"]}
+        for name, text in zip(parts["level_of"], parts["levels"], strict=True):
+            self.levels[str(name)].append(str(text))
+        self.encode = Encoder(parts["source"], parts["kind"], parts["code"], parts["fill"], (), (), ())
+        self.backend = load_backend("numpy", str(self.layers[0].weight.dtype))
+
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Cases with the columns of the table, (n, columns), to mean, q025 and q975 over seeds of the
+        probability of class 1."""
+        X = np.column_stack([self._numbers(name, model_input[name]) for name in self.columns])
+        X = (self.encode(X) - self.mean) / self.scale
+        p = self.backend.predict(self.layers, X).astype(np.float64)
+        low, high = np.quantile(p, [LOW, HIGH], axis=0)
+        return pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})
+
+    def _numbers(self, name: str, cells: "pd.Series[Any]") -> Array:
+        """(n,) a column as the networks' table has it: of a text the level's number, -1 for one it does not
+        know, NaN for a gap."""
+        if name not in self.levels:
+            return cells.to_numpy(np.float64)
+        codes = {text: float(code) for code, text in enumerate(self.levels[name])}
+        return np.array([np.nan if pd.isna(cell) else codes.get(str(cell), -1.0) for cell in cells])
+
+
+set_model(SeedEnsemble())
