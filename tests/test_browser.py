@@ -18,8 +18,8 @@ from test_claims import SAMPLED
 from test_study import ROOT, SMALL, cli, command
 
 from experiments.claims.trials import summary
+from experiments.pages import write_claims
 from handnet.report import figures
-from handnet.report.pages import write_claims
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = [

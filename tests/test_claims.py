@@ -33,13 +33,14 @@ from experiments.claims.claim import (
 from experiments.claims.trials import ADAM, PLAIN, summary, trials
 from experiments.claims.world import TEACHING, Runs, Sample, World, likeness
 from experiments.cli import main
+from experiments.pages import write_claims
+from experiments.screen import show_claims
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
 from handnet.bands import Band
 from handnet.data import Array
 from handnet.draws import SIMULATION, Seed, generator
 from handnet.mlp.network import sigmoid
 from handnet.mlp.replicas import train_replicas
-from handnet.report.pages import write_claims
 from handnet.splits import Split
 from handnet.study.screen import Screen
 from handnet.study.units import BackendSettings, Problem
@@ -546,7 +547,7 @@ def test_the_table_fits_the_terminal_and_cuts_nothing(
     tried: list[Claim], columns: int, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    Screen().claims(summary(tried, 2), "page")
+    show_claims(Screen(), summary(tried, 2), "page")
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= columns
     said = " ".join(" ".join(lines).split())

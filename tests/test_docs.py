@@ -97,10 +97,24 @@ def test_every_file_and_test_named_is_there(page: Path) -> None:
 @pytest.mark.parametrize("package", ["handnet", "experiments"])
 def test_the_layout_has_a_line_for_every_file(package: str) -> None:
     listed = re.search(rf"^{package}/ .*\n((?:  .*\n)+)", (DOCS / "design.md").read_text(), re.MULTILINE)[1]
-    there = {f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / package).iterdir()}
-    assert set(re.findall(r"^  (\S+)", listed, re.MULTILINE)) == {
-        one for one in there if not one.startswith("__")
-    }
+    for indent, folder in (
+        ("", package),
+        ("  ", f"{package}/study"),
+        ("  ", f"{package}/report"),
+        ("  ", f"{package}/mlp"),
+    ):
+        if not (ROOT / folder).is_dir():
+            continue
+        place = ROOT / folder
+        there = {f"{path.name}/" if path.is_dir() else path.name for path in place.iterdir()}
+        own = (
+            listed
+            if not indent
+            else re.search(rf"^  {place.name}/ .*\n((?:    .*\n)+)", listed, re.MULTILINE)[1]
+        )
+        assert set(re.findall(rf"^  {indent}(\S+)", own, re.MULTILINE)) == {
+            name for name in there if not name.startswith("__")
+        }
 
 
 def nicknames() -> dict[str, str]:

@@ -73,7 +73,7 @@ TESTS = Path(__file__).parent
 def test_what_is_not_installed_is_named_with_the_way_to_it(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handnet.keras_backend.find_spec", lambda name: None if name == package else object())
+    monkeypatch.setattr("handnet.mlp.keras.find_spec", lambda name: None if name == package else object())
     sentence = (
         f"the keras backend on tensorflow needs the package {package}, which is not here; make setup"
         " installs it"

@@ -18,12 +18,12 @@ from experiments.claims import protocols, published
 from experiments.claims.claim import FAILS, HOLDS, OPEN, Claim
 from experiments.claims.published import AGARAP, Reread, count_of, fewest, smallest_exam
 from experiments.claims.whole import FOLDS, PROTOCOLS, Answers, LeastSlack, Whole, fitted, regression
+from experiments.pages import write_claims
 from experiments.published import NAME, opened, summary, trials
 from handnet import Dataset, split
 from handnet.contract import Recipe
 from handnet.data import Array
 from handnet.draws import SIMULATION, generator
-from handnet.report.pages import write_claims
 from handnet.splits import Split
 from handnet.study.sealed import Ledger
 from handnet.study.settings import Refusal

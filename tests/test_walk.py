@@ -14,6 +14,7 @@ import pytest
 from test_pages import Tags
 
 from experiments.cli import main
+from experiments.pages import write_walk
 from experiments.walk import Walk, walk
 from experiments.walk.chapter import chapter
 from experiments.walk.check import STEP, compare, measure
@@ -21,7 +22,6 @@ from handnet import Dataset, Layer, split
 from handnet.data import Array
 from handnet.mlp.history import pack
 from handnet.mlp.network import Trace, backward, forward
-from handnet.report.pages import write_walk
 from handnet.splits import Split
 from handnet.study.settings import Refusal
 
