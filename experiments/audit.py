@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from handnet.study.settings import Refusal
+from handnet.study.messages import Refusal
 
 
 def audit(lock: Path) -> str:

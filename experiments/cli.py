@@ -15,8 +15,8 @@ from experiments import verbs
 from experiments.verbs import SHORT
 from handnet.report.words import visible
 from handnet.study.interrupt import Stopped, stop_at_once
-from handnet.study.reading import known_keys, nearest
-from handnet.study.settings import Refusal, redacted
+from handnet.study.messages import Refusal, nearest, redacted
+from handnet.study.reading import known_keys
 from handnet.study.store import DISK_FAULTS
 
 HELP = {

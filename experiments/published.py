@@ -28,8 +28,8 @@ from experiments.claims.whole import (
     scaled,
 )
 from handnet.data import Array
+from handnet.study.messages import Refusal
 from handnet.study.sealed import Ledger, Opening
-from handnet.study.settings import Refusal
 from handnet.study.store import locked
 from handnet.study.units import Problem
 

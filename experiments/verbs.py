@@ -20,8 +20,9 @@ from handnet.data import Dataset
 from handnet.draws import LARGEST_SEED
 from handnet.report.words import visible
 from handnet.study.interrupt import Stopped
+from handnet.study.messages import Refusal
 from handnet.study.reading import DEFAULTS, load, read, server_address
-from handnet.study.settings import Refusal, Settings
+from handnet.study.settings import Settings
 
 if TYPE_CHECKING:
     from handnet.study.study import Study

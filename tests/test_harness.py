@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from handnet import Dataset, Recipe, load_backend
 from handnet.splits import Split
 from handnet.study import store as stores
+from handnet.study.messages import Refusal
 from handnet.study.reading import from_stored, read
 from handnet.study.records import Records
 from handnet.study.sealed import Ledger, opening_id
 from handnet.study.search import PARAMS, sobol_point
-from handnet.study.settings import Refusal, to_stored
+from handnet.study.settings import to_stored
 from handnet.study.summary import curve_band, curve_epochs, scored
 from handnet.study.units import BackendSettings, Problem, Replicas, concatenate
 

@@ -17,7 +17,7 @@ CORE = """
     scores bands explain estimator
 """.split()
 HARNESS = """
-    study.milestones study.settings study.reading study.interrupt study.store study.units study.summary study.views
+    study.messages study.milestones study.settings study.reading study.interrupt study.store study.units study.summary study.views
     study.tracker study.served_model study.search study.sealed study.confirm study.resplit study.reasons
     study.comparisons study.analysis
     report.words report.series report.tables report.verdict report.cases report.figures report.facts

@@ -25,8 +25,8 @@ from handnet.contract import Recipe
 from handnet.data import Array
 from handnet.draws import SIMULATION, generator
 from handnet.splits import Split
+from handnet.study.messages import Refusal
 from handnet.study.sealed import Ledger
-from handnet.study.settings import Refusal
 
 MANY, FEW, CASES = 150, 2, 570
 

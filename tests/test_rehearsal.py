@@ -32,10 +32,10 @@ from handnet.scores import grade
 from handnet.study.analysis import Analysis
 from handnet.study.comparisons import OverSplits, Rivalry, _over_splits, may_state_verdict, rules
 from handnet.study.identity import Commit
+from handnet.study.messages import Refusal
 from handnet.study.reading import DEFAULTS, read
 from handnet.study.resplit import ANEW, Resplit, stream_seeds
 from handnet.study.sealed import Ledger
-from handnet.study.settings import Refusal
 from handnet.study.summary import Quantity
 from handnet.study.summary import metrics as flat
 from handnet.study.tracker import Tracking

@@ -17,9 +17,9 @@ from mlflow.tracking import MlflowClient
 from test_study import ROOT, command
 
 from experiments.cli import main
+from handnet.study.messages import redacted
 from handnet.study.publish import FILES, FROM, Publisher
 from handnet.study.screen import Screen
-from handnet.study.settings import redacted
 from handnet.study.tracker import KEY, Tracking
 
 SMALL = [

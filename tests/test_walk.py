@@ -23,7 +23,7 @@ from handnet.data import Array
 from handnet.mlp.history import pack
 from handnet.mlp.network import Trace, backward, forward
 from handnet.splits import Split
-from handnet.study.settings import Refusal
+from handnet.study.messages import Refusal
 
 ROOT = Path(__file__).parent.parent
 ROWS = {

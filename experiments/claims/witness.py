@@ -14,7 +14,7 @@ from scipy.stats import ks_2samp
 from handnet.contract import Recipe
 from handnet.data import Array, Table
 from handnet.scores import grade
-from handnet.study.settings import Refusal
+from handnet.study.messages import Refusal
 from handnet.study.units import Problem
 
 LEVEL = 0.01

@@ -21,7 +21,7 @@ from handnet.mlp.network import (
 )
 from handnet.scores import case_losses
 from handnet.splits import Split
-from handnet.study.settings import Refusal
+from handnet.study.messages import Refusal
 
 LARGEST = 10  # slopes listed one by one
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from handnet.data import Dataset
 from handnet.splits import split
+from handnet.study.messages import Refusal
 from handnet.study.reading import from_stored, load, read
 from handnet.study.search import versions as search_versions
-from handnet.study.settings import Refusal, Settings, canonical_hash, to_stored
+from handnet.study.settings import Settings, canonical_hash, to_stored
 from handnet.study.tracker import Tracking
 from handnet.study.units import Problem, problem
 

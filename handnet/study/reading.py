@@ -1,7 +1,6 @@
 """From study.toml and what was typed to Settings, or to one sentence that names every fault."""
 
 import dataclasses
-import difflib
 import json
 import math
 import re
@@ -14,7 +13,8 @@ from urllib.parse import urlsplit
 from handnet.contract import BACKENDS, DEVICES, DTYPES, OPTIMIZERS
 from handnet.data import DATASETS, Dataset
 from handnet.draws import LARGEST_SEED, PLANS
-from handnet.study.settings import FROM_FILE, IF_GIVEN, Refusal, Settings, SpaceSettings
+from handnet.study.messages import Refusal, nearest
+from handnet.study.settings import FROM_FILE, IF_GIVEN, Settings, SpaceSettings
 from handnet.tables import WAYS, read_table
 
 DESIGNS = ("tpe", "sobol")
@@ -164,12 +164,6 @@ def known_keys(kind: Any = Settings, prefix: str = "") -> Iterator[str]:
             yield from known_keys(hint, f"{prefix}{field}.")
         elif not (get_args(hint) and dataclasses.is_dataclass(get_args(hint)[0])):
             yield f"{prefix}{field}"
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """'; did you mean X?' for the closest known word, or the list of them."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
 
 
 def _dig(table: Any, dotted: str) -> Any:

@@ -20,8 +20,9 @@ from scipy.stats import qmc
 
 from handnet.contract import Recipe
 from handnet.draws import sampler_seed
+from handnet.study.messages import Refusal
 from handnet.study.milestones import reached
-from handnet.study.settings import Range, Refusal, Settings
+from handnet.study.settings import Range, Settings
 from handnet.study.store import check_schema, checkpoint, create_database
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -4,19 +4,10 @@ line."""
 import dataclasses
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from handnet.contract import Recipe
-
-
-class Refusal(Exception):
-    """A sentence for the user, and the exit code that goes with it: 2 usage, 1 failed, 75 try again later."""
-
-    def __init__(self, sentence: str, code: int = 2) -> None:
-        super().__init__(sentence)
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -190,12 +181,6 @@ def canonical_hash(content: Any) -> str:
     """SHA-256 (64 hex digits) of any JSON content, independent of the order of its keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def redacted(text: str) -> str:
-    """The text without user and password of any address in it."""
-    text = re.sub(r"://\S*@", "://***@", text)
-    return re.sub(r"(?i)\b(password|passwd|pwd|secret|token)=[^\s&;'\"]+", r"\1=***", text)
 
 
 def sized(settings: Settings, trials: int, confirm_seeds: int) -> Settings:

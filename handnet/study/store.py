@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote, unquote
 
+from handnet.study.messages import Refusal
 from handnet.study.milestones import reached
-from handnet.study.settings import Refusal
 
 ENOUGH_SPACE = 200 * 2**20
 DISK_FAULTS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)

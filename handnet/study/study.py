@@ -33,6 +33,7 @@ from handnet.study.identity import (
     remarks,
 )
 from handnet.study.interrupt import Interrupt
+from handnet.study.messages import Refusal
 from handnet.study.milestones import reached
 from handnet.study.publish import Publisher
 from handnet.study.reading import load, moved, read
@@ -50,7 +51,7 @@ from handnet.study.screen import Bar, Clock, Screen
 from handnet.study.sealed import Ledger, Opening, opening_id
 from handnet.study.search import Finished, Search
 from handnet.study.search import versions as search_versions
-from handnet.study.settings import Refusal, Settings, sized
+from handnet.study.settings import Settings, sized
 from handnet.study.store import locked
 from handnet.study.summary import Confirmed, objective
 from handnet.study.tracker import Entry, Tracking

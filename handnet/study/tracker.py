@@ -48,8 +48,8 @@ from sqlalchemy import create_engine, insert, select
 
 from handnet.data import Array
 from handnet.study import views
+from handnet.study.messages import Refusal
 from handnet.study.milestones import reached
-from handnet.study.settings import Refusal
 from handnet.study.store import check_schema, checkpoint, create_database, relocate, sqlite_uri
 from handnet.study.summary import curve_epochs
 from handnet.study.units import Replicas

@@ -1,0 +1,88 @@
+"""What a user is told: refusals, and the name of the command that works where the reader is."""
+
+import difflib
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+Door = Literal["make", "shell", "python"]
+FUNCTIONS = {"study": "run_study"}  # the verbs that Python calls by a function
+ARGUMENTS = {"mlruns": "home"}  # options whose name differs from that function's argument
+_door: Door = "python"
+
+
+class Refusal(Exception):
+    """A sentence for the user, and the exit code that goes with it: 2 usage, 1 failed, 75 try again later."""
+
+    def __init__(self, sentence: str, code: int = 2) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@contextmanager
+def through(door: Door) -> Iterator[None]:
+    """While entered, messages name commands as a reader types them at that door."""
+    global _door  # noqa: PLW0603 - a process has one reader
+    before, _door = _door, door
+    try:
+        yield
+    finally:
+        _door = before
+
+
+def command(verb: str, **options: Any) -> str:
+    """A command as the reader types it.
+
+    verb: a verb of handnet ("study"), or the module of an experiment ("experiments.walk").
+    options: values by the name of their option; a dotted name is a setting.
+
+    >>> command("study", name="x", open=True)
+    'run_study(name="x", open=True)'
+    >>> with through("shell"): command("study", name="x", open=True)
+    'handnet study --name x --open'
+    >>> with through("make"): command("study", name="x", open=True)
+    'make study NAME=x OPEN=1'
+    """
+    if _door == "python" and verb in FUNCTIONS:
+        return f"{FUNCTIONS[verb]}({', '.join(option(*pair) for pair in options.items())})"
+    with through("make" if _door == "make" else "shell"):
+        words = [option(*pair) for pair in options.items()]
+    program = f"python -m {verb}" if "." in verb else f"handnet {verb}"
+    return " ".join([f"make {verb.rpartition('.')[2]}" if _door == "make" else program, *words])
+
+
+def option(name: str, value: Any = None) -> str:
+    """An option as the reader types it, with its value if it has one; "" stands for a value to be filled in.
+
+    >>> [option("open"), option("open", True), option("data", ""), option("data", "my.csv")]
+    ['open', 'open=True', 'data=', 'data="my.csv"']
+    >>> with through("shell"): [option("open", True), option("data", ""), option("split-seed", 7)]
+    ['--open', '--data', '--split-seed 7']
+    >>> with through("make"): [option("open", True), option("data", ""), option("split-seed", 7)]
+    ['OPEN=1', 'DATA=', 'SPLIT_SEED=7']
+    """
+    if _door == "python":
+        name = ARGUMENTS.get(name, name).replace("-", "_")
+        text = f'"{value}"' if isinstance(value, str) else repr(value)
+        return name if value is None else f"{name}=" if value == "" else f"{name}={text}"
+    text = shlex.quote(str(int(value) if isinstance(value, bool) else value))
+    if "." in name:
+        return f"{name}={text}"
+    if _door == "make":
+        name, text = name.replace("-", "_").upper(), text.replace("$", "$$")
+        return name if value is None else f"{name}=" if value == "" else f"{name}={text}"
+    return f"--{name}" if value in (None, "") or value is True else f"--{name} {text}"
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """'did you mean X?' for the closest known word, or the list of them."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
+
+
+def redacted(text: str) -> str:
+    """The text without user and password of any address in it."""
+    text = re.sub(r"://\S*@", "://***@", text)
+    return re.sub(r"(?i)\b(password|passwd|pwd|secret|token)=[^\s&;'\"]+", r"\1=***", text)
