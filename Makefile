@@ -71,8 +71,8 @@ torture: $(READY) ## kill the real command line, KILLS=300 times, and compare; t
 check: $(READY) ## style and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
-audit: $(READY) ## known vulnerabilities of what the lock pins; says so when it cannot ask
-	@$(PY) -m experiments audit $(typed)
+audit: $(READY) ## known vulnerabilities of what the lock pins; fails when it knows some, and when it could not ask
+	@$(PY) -m pip_audit --strict --require-hashes --disable-pip --progress-spinner off -r $(LOCK)
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock and requirements-gpu.lock
 	@$(RESOLVE) --upgrade -o requirements.lock

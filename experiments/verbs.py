@@ -257,17 +257,6 @@ def clean(options: argparse.Namespace) -> int:
     return 0
 
 
-def audit(options: argparse.Namespace) -> int:
-    """make audit: known vulnerabilities of the packages the lock pins"""
-    lock = Path(options.lock)
-    if not lock.is_file():
-        raise Refusal(f"there is no file {lock}; LOCK= names the lock to audit.")
-    from experiments.audit import audit as ask
-
-    print(ask(lock))
-    return 0
-
-
 def backup(options: argparse.Namespace) -> int:
     """make backup: a copy of all studies, taken while one may be writing"""
     home = Path(options.mlruns)

@@ -24,7 +24,7 @@ HARNESS = """
     report.pages
     study.records study.screen study.publish study.identity study.estimate study.study study.ui
 """.split()
-EXPERIMENTS = "walk claims pages screen published audit peers benchmark verbs cli __main__".split()
+EXPERIMENTS = "walk claims pages screen published peers benchmark verbs cli __main__".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
 HOME = {
     "optuna": {"study/search.py"},

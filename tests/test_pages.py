@@ -455,7 +455,6 @@ def test_numbers_keep_three_digits() -> None:
         (["report"], "there is no study in"),
         (["ui"], "there is no study in"),
         (["ui", "PORT=http"], "PORT must be a whole number"),
-        (["audit", "LOCK=nowhere.lock"], "there is no file nowhere.lock"),
         (["study", "OPEN=perhaps"], "expected 0 or 1"),
         (["study", "NAME=../x"], "NAME must be up to 60 letters"),
         (["study", "--set", "x"], "--set wants key=value"),
@@ -529,7 +528,6 @@ def test_every_verb_says_what_is_left_of_it_when_it_is_cut_short(
         "bench",
         "backup",
         "clean",
-        "audit",
         "ui",
     ):
         monkeypatch.setattr(verbs, "try_out" if name == "try" else name, stopped)
@@ -543,7 +541,6 @@ def test_every_verb_says_what_is_left_of_it_when_it_is_cut_short(
         "claims",
         "simulate",
         "bench",
-        "audit",
     }
 
 
