@@ -13,7 +13,7 @@ import handnet
 ROOT = Path(__file__).parent.parent
 CORE = """
     data encode sheets tables splits contract draws
-    mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled mlp.keras mlp.replicas
+    mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled mlp.engine mlp.keras_model mlp.keras mlp.replicas
     scores bands explain estimator
 """.split()
 HARNESS = """
