@@ -23,6 +23,7 @@ HARNESS = """
     report.words report.series report.tables report.verdict report.cases report.figures report.facts
     report.pages
     study.records study.screen study.publish study.identity study.estimate study.study study.ui
+    endings command
 """.split()
 EXPERIMENTS = "walk claims pages screen published peers benchmark verbs cli __main__".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
