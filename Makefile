@@ -15,6 +15,8 @@ endif
 # Every variable typed after `make` goes on to the command, which knows its own and refuses the others by name.
 quote = '$(subst ','\'',$(1))'
 typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter command line,$(origin $(v))),$(call quote,$(v)=$($(v)))))
+# The chapter's two recipes and its case, unless another settings file is named.
+chapter = $(if $(filter command line,$(origin SETTINGS)),,SETTINGS=experiments/study.toml)
 
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
@@ -29,10 +31,10 @@ help: ## what there is (this list)
 setup: $(READY) ## the virtual environment, from the lock (DEVICE=gpu: with CUDA); study and test do it too
 
 try: $(READY) ## a study in seconds: 3 configurations, 2 seeds, test sealed
-	@$(PY) -m experiments try $(typed)
+	@$(PY) -m experiments try $(chapter) $(typed)
 
 study: $(READY) ## the whole study: search, confirm, open the test, report; again: go on, or show the report
-	@$(PY) -m experiments study $(typed)
+	@$(PY) -m experiments study $(chapter) $(typed)
 
 case: $(READY) ## one case: make case ID=203
 	@$(PY) -m experiments case $(typed)

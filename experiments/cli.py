@@ -289,7 +289,7 @@ def _add_settings(sub: _Parser) -> None:
     sub.add_argument(
         "--check", type=_truth, metavar="1", help="say what the study would do, and how long; write nothing"
     )
-    sub.add_argument("--settings", metavar="FILE", help="another study.toml")
+    sub.add_argument("--settings", metavar="FILE", help="of what differs from the defaults")
     sub.add_argument(
         "--set",
         action="append",

@@ -21,7 +21,7 @@ from handnet.draws import LARGEST_SEED
 from handnet.report.words import visible
 from handnet.study.interrupt import Stopped
 from handnet.study.messages import Refusal
-from handnet.study.reading import DEFAULTS, load, read, server_address
+from handnet.study.reading import load, read, server_address
 from handnet.study.settings import Settings
 
 if TYPE_CHECKING:
@@ -351,7 +351,7 @@ def _settings(options: argparse.Namespace, base: dict[str, str]) -> tuple[Settin
     """What was asked for, and the user's table if there is one. A large one is divided anew only where that
     was asked for."""
     overrides = base | _overrides(options)
-    settings = read(overrides, Path(options.settings or DEFAULTS))
+    settings = read(overrides, Path(options.settings) if options.settings else None)
     if not settings.data.path:
         return settings, None
     data = _table(settings)

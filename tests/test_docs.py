@@ -41,6 +41,7 @@ ELSEWHERE = (
 MAKE = f"""set -e
 make() {{
   case "$1" in {"|".join(ELSEWHERE)}) return;; {" ".join(f'{verb}) set -- "$@" {words};;' for verb, words in FEWER.items())} esac
+  case " $* " in " study "*SETTINGS=*|" try "*SETTINGS=*);; " study "*|" try "*) set -- "$@" SETTINGS=experiments/study.toml;; esac
   "$PYTHON" -m experiments "$@"
 }}
 """  # what the Makefile runs
@@ -151,7 +152,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("reader")
     own_table(place / "my.csv")
     (place / "experiments").mkdir()
-    shutil.copy(ROOT / "handnet" / "study" / "default.toml", place / "experiments")
+    shutil.copy(ROOT / "experiments" / "study.toml", place / "experiments")
     typed(place, "make study")
     return place
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from handnet import Dataset, Recipe, load_backend
 from handnet.splits import Split
 from handnet.study import store as stores
+from handnet.study.identity import default_name
 from handnet.study.messages import Refusal
 from handnet.study.reading import from_stored, read
 from handnet.study.records import Records
@@ -74,24 +75,47 @@ def test_all_faults_are_named_at_once() -> None:
         read({"search.seeds": "1", "space.dropout.high": "2"})
 
 
+CHAPTER = ROOT / "experiments" / "study.toml"
+
+
 def test_a_settings_file_is_read_or_refused(tmp_path: Path) -> None:
-    default = (ROOT / "handnet" / "study" / "default.toml").read_text()
-    path = tmp_path / "mine.toml"
+    chapter, path = CHAPTER.read_text(), tmp_path / "mine.toml"
     for text, sentence in [
-        (default.replace("dropout = 0.3", "dropuot = 0.3"), "dropuot is not a setting: did you mean dropout"),
         (
-            default.replace("[confirm]\nseeds = 100", "[confirm]\nseeds = 'x'"),
-            "confirm.seeds must be a whole number",
+            chapter.replace("dropout = 0.3", "dropuot = 0.3"),
+            r"compare\[1\].dropuot is not a setting: did you mean dropout.*compare\[1\].dropout is missing",
         ),
+        ("[confirm]\nseeds = 'x'", "confirm.seeds must be a whole number"),
         ("[data", "cannot be read as TOML"),
-        ("", "data is missing"),
-        (default.replace('name = "chapter second"', 'name = "winner"'), "none of winner"),
+        ("split = 3", "split must be a table, but is 3"),
+        (chapter.replace('name = "chapter second"', 'name = "winner"'), "none of winner"),
     ]:
         path.write_text(text)
         with pytest.raises(Refusal, match=sentence):
             read({}, path)
     with pytest.raises(Refusal, match="does not exist"):
         read({}, tmp_path / "none.toml")
+
+
+def test_a_settings_file_lies_over_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("network.hidden = [4]\n[search]\nseeds = 3\n[search.trials]\ntpe = 5\n")
+    settings = read({"search.seeds": "4"}, path)
+    assert (settings.network.hidden, settings.trials, settings.search.seeds) == ((4,), 5, 4)
+    assert (settings.search.trials.sobol, settings.network.batch_size) == (32, 32)
+    path.write_text("")
+    assert read({}, path) == read({})
+
+
+def test_the_chapter_adds_two_recipes_and_one_case_and_its_study_keeps_the_plain_name() -> None:
+    plain, chapter = read({}), read({}, CHAPTER)
+    assert (plain.compare, plain.report.watch) == ((), ())
+    assert [entry.name for entry in chapter.compare] == ["chapter", "chapter second"]
+    assert chapter.report.watch == ("203",)
+    assert replace(chapter, compare=(), report=plain.report) == plain
+    assert default_name(plain, "0123456789") == default_name(chapter, "0123456789") == "wisconsin"
+    other = read({"split.seed": "7"}, CHAPTER)
+    assert default_name(other, "0123456789") == "wisconsin-01234567"
 
 
 def test_settings_survive_the_store() -> None:

@@ -29,6 +29,7 @@ def study(home: Path, backend: str) -> dict:
         "rehearsal.seeds=2",
         "rehearsal.levels=2",
         f"BACKEND={backend}",
+        "SETTINGS=experiments/study.toml",
     ]
     command = [sys.executable, "-m", "experiments", "study", "--mlruns", str(home), *words]
     run = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False)

@@ -33,6 +33,7 @@ SMALL = [
     "SPLITS=3",
     "rehearsal.seeds=2",
     "rehearsal.levels=2",
+    f"SETTINGS={ROOT / 'experiments' / 'study.toml'}",
 ]
 
 

@@ -13,7 +13,7 @@ from handnet.bands import seed_bands
 from handnet.bands.cases import case_bands
 from handnet.bands.seeds import HIGH, LOW
 from handnet.contract import Recipe
-from handnet.data import Array, Table
+from handnet.data import Array, Table, canonical_hash
 from handnet.encode import known
 from handnet.report.cases import cases
 from handnet.report.figures import alone, loss_curves
@@ -22,7 +22,7 @@ from handnet.study.analysis import Analysis, compared_metrics
 from handnet.study.confirm import Baseline
 from handnet.study.resplit import Resplit, Resplits
 from handnet.study.search import PARAMS
-from handnet.study.settings import Settings, canonical_hash
+from handnet.study.settings import Settings
 from handnet.study.summary import (
     Confirmed,
     Quantity,
