@@ -68,7 +68,7 @@ bench: $(READY) ## what a network costs here, in Keras, scikit-learn and JAX, an
 
 torture: $(READY) ## kill the real command line, KILLS=300 times, and compare; then every step of a disk that fills, and the other long proofs (most of an hour)
 	@$(PY) tests/torture.py $(typed)
-	@HANDNET_LONG=1 $(PY) -m pytest tests/test_disk.py tests/test_keras.py tests/test_server.py tests/test_tables.py tests/test_docs.py
+	@HANDNET_LONG=1 $(PY) -m pytest tests/test_study_disk.py tests/test_mlp_keras.py tests/test_study_publish.py tests/test_study_tables.py tests/test_docs.py
 
 check: $(READY) ## style and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

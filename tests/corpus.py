@@ -1,8 +1,9 @@
-"""Bad input, as data: each row is what is given and what the one sentence must say. tests/test_corpus.py runs
+"""Bad input, as data: each row is what is given and what the one sentence must say. tests/test_refusals.py runs
 them."""
 
 import gzip
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 NAMES = ("patient", "radius", "texture", "stage", "y")
@@ -564,3 +565,9 @@ FOLDERS = [
     ),
     Ill("a page where its folder should be", "reports/*", b"mine", ["reports/", "is no folder"], "report"),
 ]
+
+
+def placed(folder: Path, content: bytes) -> Path:
+    path = folder / "cells.csv"
+    path.write_bytes(content)
+    return path

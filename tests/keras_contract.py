@@ -1,4 +1,4 @@
-"""The laws on Keras. Run by tests/test_keras.py, once per engine and dtype, each in a process of its own:
+"""The laws on Keras. Run by tests/test_mlp_keras.py, once per engine and dtype, each in a process of its own:
 Keras chooses its engine at import."""
 
 import os

@@ -182,7 +182,7 @@ def test_commands_do_what_they_are_shown_for(page: Path, folder: Path) -> None:
     "page", [page for page in PAGES if blocks(page) and page.stem != "classifier"], ids=lambda page: page.stem
 )
 def test_python_blocks_run(page: Path, folder: Path) -> None:
-    """Those of classifier.md, one after the other, in test_classifier.py."""
+    """Those of classifier.md, one after the other, in test_estimator.py."""
     for number, block in enumerate(blocks(page)):
         (folder / f"block_{number}.py").write_text(block)
         typed(folder, f'"$PYTHON" block_{number}.py')

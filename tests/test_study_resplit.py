@@ -19,7 +19,7 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-from test_study import ROOT, SMALL, cli
+from studies import CHAPTER, SMALL, cli
 
 import handnet.bands
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
@@ -216,11 +216,7 @@ def test_what_is_called_fresh_is_fresh(
 
 @pytest.mark.parametrize("name", [ANEW, "winner", ".", "a?b", "", "a:b", "<b>", "x" * 61])
 def test_a_name_that_would_pass_for_another_is_refused(name: str, tmp_path: Path) -> None:
-    toml = (
-        (ROOT / "experiments" / "study.toml")
-        .read_text()
-        .replace('name = "chapter second"', f"name = {json.dumps(name)}")
-    )
+    toml = CHAPTER.read_text().replace('name = "chapter second"', f"name = {json.dumps(name)}")
     path = tmp_path / "study.toml"
     path.write_text(toml)
     with pytest.raises(Refusal, match=r"compare\.name must be unique"):
