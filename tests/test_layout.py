@@ -13,19 +13,18 @@ import handnet
 ROOT = Path(__file__).parent.parent
 CORE = """
     data encode sheets tables splits contract draws
-    mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled mlp.engine mlp.keras_model mlp.keras mlp.replicas
+    mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled mlp.keras mlp.replicas
     scores bands explain estimator
 """.split()
 HARNESS = """
     study.messages study.milestones study.settings study.reading study.interrupt study.store study.units study.summary study.views
-    study.tracker study.served_model study.search study.sealed study.confirm study.resplit study.reasons
-    study.comparisons study.analysis
+    study.tracker study.served_model study.search study.sealed study.resplit study.reasons
+    study.comparisons study.analysis study.metrics
     report.words report.series report.tables report.verdict report.cases report.figures report.facts
     report.pages
     study.records study.screen study.publish study.identity study.estimate study.study study.ui
-    endings command
 """.split()
-EXPERIMENTS = "walk claims pages screen published peers benchmark verbs cli __main__".split()
+EXPERIMENTS = "walk claims pages screen published audit peers benchmark verbs cli __main__".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
 HOME = {
     "optuna": {"study/search.py"},

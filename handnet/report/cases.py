@@ -10,8 +10,8 @@ from handnet.data import Array, Dataset
 from handnet.explain import case_table, unusual
 from handnet.report.words import number, of_class, part_name
 from handnet.study.reasons import Reason, Reasons
-from handnet.study.summary import Confirmed, band_facts, mask_diverged
-from handnet.study.units import Problem
+from handnet.study.summary import band_facts
+from handnet.study.units import Confirmed, Problem, mask_diverged
 
 NAMED = 3  # families a sentence lists before it counts the rest
 

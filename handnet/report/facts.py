@@ -18,14 +18,14 @@ from handnet.report.cases import missed, stories, watched
 from handnet.report.series import curve_series, reliability, seed_series, surface
 from handnet.report.verdict import compared, paragraph, statements
 from handnet.scores import grade
-from handnet.study.analysis import Analysis, Tried
-from handnet.study.comparisons import DECIDES, OnTest, Rivalry, may_state_verdict
+from handnet.study.analysis import Analysis, TrialResult
+from handnet.study.comparisons import DECIDES, ComparedOnTest, ComparedPair, may_state_verdict
 from handnet.study.reasons import Reasons
-from handnet.study.resplit import ANEW
+from handnet.study.resplit import SEARCHED_ANEW
 from handnet.study.sealed import Opening
 from handnet.study.settings import Settings
-from handnet.study.summary import Confirmed, band_facts, objective
-from handnet.study.units import Problem, Replicas
+from handnet.study.summary import band_facts, objective
+from handnet.study.units import Confirmed, Problem, Replicas
 
 SCHEMA = 1
 
@@ -36,7 +36,7 @@ def document(
     settings: Settings,
     problem: Problem,
     confirmed: Sequence[Confirmed],
-    tried: Sequence[Tried],
+    tried: Sequence[TrialResult],
     analysis: Analysis,
     reasons: Reasons | None,
     importances: Mapping[str, float],
@@ -62,7 +62,7 @@ def document(
         ],
         "configurations": [_configuration(one, analysis) for one in confirmed],
         "statements": statements(confirmed, analysis, problem.parts.val.y, test),
-        "comparisons": [_rivalry(one) for one in analysis.rivalries],
+        "comparisons": [_rivalry(one) for one in analysis.pairs],
         "variance": [
             {"role": role, "design": design, "score": score, "components": [one._asdict() for one in table]}
             for role, design, score, table in _variances(analysis)
@@ -94,7 +94,7 @@ def document(
             | {
                 "trials": settings.trials,
                 "confirmation_seeds": settings.confirm.seeds,
-                "rehearsal": vars(settings.rehearsal) | {"ideal": ANEW in analysis.quantities},
+                "rehearsal": vars(settings.rehearsal) | {"ideal": SEARCHED_ANEW in analysis.quantities},
             }
         ),
         "identity": problem.identity,
@@ -127,7 +127,7 @@ def _split(problem: Problem, settings: Settings) -> dict[str, Any]:
     return {**vars(settings.split), "digest": parts.digest, "test_digest": parts.test.digest, "parts": sizes}
 
 
-def _rivalry(one: Rivalry) -> dict[str, Any]:
+def _rivalry(one: ComparedPair) -> dict[str, Any]:
     over_splits = [
         {
             "score": found.score,
@@ -149,7 +149,7 @@ def _rivalry(one: Rivalry) -> dict[str, Any]:
     }
 
 
-def _on_test(found: OnTest | None) -> dict[str, Any] | None:
+def _on_test(found: ComparedOnTest | None) -> dict[str, Any] | None:
     if found is None:
         return None
     pairs = [(one.only_ours, one.only_theirs) for one in found.disagreements]
@@ -223,7 +223,9 @@ def _configuration(one: Confirmed, analysis: Analysis) -> dict[str, Any]:
     return facts
 
 
-def _search(tried: Sequence[Tried], settings: Settings, y_val: Array, winner: Confirmed) -> dict[str, Any]:
+def _search(
+    tried: Sequence[TrialResult], settings: Settings, y_val: Array, winner: Confirmed
+) -> dict[str, Any]:
     rows = [
         {
             "place": one.trial.place + 1,

@@ -67,12 +67,9 @@ def alone(svg: bytes) -> bytes:
 
 def loss_curves(curves: Mapping[str, Array], title: str) -> bytes:
     """SVG: mean train and validation loss over epochs, dropout off, each in its band over seeds."""
-    mask_diverged = int(np.isfinite(curves["val_loss"]).all(axis=1).sum())
-    bands = {
-        name: dict(zip(("mean", "low", "high"), curve_band(values), strict=True))
-        for name, values in curves.items()
-    }
-    return band_curves(bands, title, mask_diverged, len(curves["val_loss"]) - mask_diverged)
+    sound = int(np.isfinite(curves["val_loss"]).all(axis=1).sum())
+    bands = {name: curve_band(values) for name, values in curves.items()}
+    return band_curves(bands, title, sound, len(curves["val_loss"]) - sound)
 
 
 def band_curves(bands: Mapping[str, Mapping[str, Any]], title: str, mask_diverged: int, lost: int) -> bytes:

@@ -14,9 +14,10 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from handnet.bands import wilson
 from handnet.data import Array
 from handnet.scores import grade
-from handnet.study.analysis import Tried
+from handnet.study.analysis import TrialResult
 from handnet.study.settings import Settings
-from handnet.study.summary import Confirmed, curve_band, curves, finite, mask_diverged
+from handnet.study.summary import curve_band, curves, finite
+from handnet.study.units import Confirmed, mask_diverged
 
 SHOWN = ("accuracy", "log_loss")
 BINS = 5  # of the reliability curve, each with as many cases
@@ -30,9 +31,7 @@ def curve_series(confirmed: Sequence[Confirmed]) -> dict[str, dict[str, dict[str
     for one in confirmed:
         if one.replicas is not None and one.replicas.sound.sum() > 1:
             found[one.role] = {
-                name: dict(
-                    zip(("mean", "low", "high"), (line.tolist() for line in curve_band(values)), strict=True)
-                )
+                name: {end: line.tolist() for end, line in curve_band(values).items()}
                 for name, values in curves(one.replicas).items()
             }
     return found
@@ -80,7 +79,7 @@ def reliability(winner: Confirmed, y_val: Array, y_test: Array | None) -> list[d
     return rows
 
 
-def surface(tried: Sequence[Tried], y_val: Array, settings: Settings) -> dict[str, Any] | None:
+def surface(tried: Sequence[TrialResult], y_val: Array, settings: Settings) -> dict[str, Any] | None:
     """The objective over learning rate and dropout at the best trial's epochs, as a Gaussian process sees it
     from the trials: its median and its factor of uncertainty (one standard deviation up). None with too few
     trials that never diverged."""

@@ -14,9 +14,9 @@ from handnet.report.tables import parts, table
 from handnet.report.words import interval, middle, number, part_name, percent, points, those
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
-from handnet.study.comparisons import DECIDES, LEAST_SPLITS, Rivalry, enough_to_word, may_state_verdict
-from handnet.study.resplit import ANEW
-from handnet.study.summary import Confirmed
+from handnet.study.comparisons import DECIDES, LEAST_SPLITS, ComparedPair, can_decide, may_state_verdict
+from handnet.study.resplit import SEARCHED_ANEW
+from handnet.study.units import Confirmed
 
 SHARES = ("accuracy", "sensitivity", "specificity")
 
@@ -107,7 +107,7 @@ def statements(
     cost?"""
     roles = {one.role: one for one in confirmed}
     lines = [_counted(roles["winner"], roles[BASELINE], y_val, test)]
-    lines.append(compared(ANEW, analysis))
+    lines.append(compared(SEARCHED_ANEW, analysis))
     lines += [_moved(analysis), _chosen(analysis, roles["winner"], y_val)]
     lines.append(
         _paired(roles["winner"], [one for one in confirmed if one.recipe and one.role != "winner"], y_val)
@@ -118,9 +118,7 @@ def statements(
 def compared(role: str, analysis: Analysis) -> str:
     """Whether a configuration beats logistic regression, over fresh divisions. A verdict is worded by the
     rule for it alone, and only when that rule does not cry wolf. Empty without divisions."""
-    found = [
-        _verdict(one, analysis) for one in analysis.rivalries if one.theirs == BASELINE and one.ours == role
-    ]
+    found = [_verdict(one, analysis) for one in analysis.pairs if one.theirs == BASELINE and one.ours == role]
     return " ".join(found)
 
 
@@ -142,14 +140,14 @@ def _counted(winner: Confirmed, rival: Confirmed, y_val: Array, test: tuple[Arra
     )
 
 
-def _verdict(one: Rivalry, analysis: Analysis) -> str:
+def _verdict(one: ComparedPair, analysis: Analysis) -> str:
     """The worded comparison: Nadeau and Bengio's corrected t over fresh divisions, on the score fixed in
     advance."""
     found = next((each for each in one.over_splits if each.score == DECIDES), None)
     if found is None:
         return ""
     band = found.difference.band
-    who = "the search, made anew in each," if one.ours == ANEW else f"the {one.ours}"
+    who = "the search, made anew in each," if one.ours == SEARCHED_ANEW else f"the {one.ours}"
     numbers = (
         f"Over {band.n} fresh divisions of the table {who} calls {points(band.centre('mean'), 1)} points "
         f"[{points(band.low, 1)}, {points(band.high, 1)}] more of the test cases right than {one.theirs} "
@@ -159,7 +157,7 @@ def _verdict(one: Rivalry, analysis: Analysis) -> str:
         return (
             f"{numbers}; the rule finds a difference too often where there is none, so it words no verdict."
         )
-    if not enough_to_word(found):
+    if not can_decide(found):
         why = (
             f"with fewer than {LEAST_SPLITS} divisions"
             if band.n < LEAST_SPLITS
@@ -176,7 +174,7 @@ def _verdict(one: Rivalry, analysis: Analysis) -> str:
             f"Under a flat prior the two are within {100 * ROPE:g} point of each other with chance"
             f" {found.rope.equal:.0%}."
         )
-    if one.ours != ANEW:
+    if one.ours != SEARCHED_ANEW:
         said.append("The winner was chosen on rows of the same table, which flatters it here.")
     return " ".join(said)
 

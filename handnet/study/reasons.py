@@ -14,8 +14,7 @@ from handnet.data import Array
 from handnet.encode import Encoder, encoder
 from handnet.explain import Credits, Families, credits_of, families_of
 from handnet.study.resplit import Resplit
-from handnet.study.summary import Confirmed
-from handnet.study.units import Problem
+from handnet.study.units import Confirmed, Problem
 
 LOW, HIGH = (
     0.05,

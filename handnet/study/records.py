@@ -9,33 +9,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handnet.bands import seed_bands
-from handnet.bands.cases import case_bands
 from handnet.bands.seeds import HIGH, LOW
 from handnet.contract import Recipe
-from handnet.data import Array, Table, canonical_hash
+from handnet.data import Array, Table
 from handnet.encode import known
 from handnet.report.cases import cases
 from handnet.report.figures import alone, loss_curves
-from handnet.scores import gap, grade
-from handnet.study.analysis import Analysis, compared_metrics
-from handnet.study.confirm import Baseline
+from handnet.scores import grade
+from handnet.study.analysis import Analysis
+from handnet.study.metrics import analysis_metrics, network_metrics, quantity_metrics, resplit_metrics
 from handnet.study.resplit import Resplit, Resplits
 from handnet.study.search import PARAMS
-from handnet.study.settings import Settings
-from handnet.study.summary import (
-    Confirmed,
-    Quantity,
-    band_metrics,
-    curve_band,
-    curves,
-    gaps,
-    mask_diverged,
-    metrics,
-    scored,
-)
+from handnet.study.settings import Settings, canonical_hash
+from handnet.study.summary import Quantity, curve_band, curves, gap_quantities, score_quantities
 from handnet.study.tracker import REPLICA_FILE, Entry, ServedModel, Tracking
-from handnet.study.units import Problem, Replicas, concatenate, from_npy, to_npy, to_npz
+from handnet.study.units import (
+    Baseline,
+    Confirmed,
+    Problem,
+    Replicas,
+    concatenate,
+    from_npy,
+    mask_diverged,
+    to_npy,
+    to_npz,
+)
 
 VAL_FILE, TEST_FILE = "val_logits.npy", "test_logits.npy"
 REHEARSAL_FILE = "rehearsal.npz"
@@ -55,9 +53,6 @@ class Records:
     def seed(self, one: Replicas, recipe: Recipe, label: str) -> Entry:
         """One network: its scores, its curves, its exact values."""
         seed, config_id = one.seeds[0], self.problem.config_id(recipe)
-        graded = grade(mask_diverged(one, one.val_logits), self.problem.parts.val.y)._asdict()
-        scores = {f"val/{name}": value[0] for name, value in graded.items()}
-        scores |= {f"gap/{name}": value[0] for name, value in gap(one.fit)._asdict().items()}
         shapes = {f"loss/{name}": values[0] for name, values in curves(one).items()}
         return Entry(
             key=f"seed/{config_id}/{seed}",
@@ -69,7 +64,7 @@ class Records:
                 "device": str(self.problem.identity["device"]),
             },
             params={**_params(recipe), "seed": seed},
-            metrics={name: float(value) for name, value in scores.items() if np.isfinite(value)},
+            metrics=network_metrics(one, self.problem),
             curves={name: values for name, values in shapes.items() if np.isfinite(values).all()},
             files={REPLICA_FILE: one.to_npz()},
         )
@@ -77,9 +72,8 @@ class Records:
     def search(self, replicas: Replicas, recipe: Recipe, label: str) -> Entry:
         """A configuration of the search: validation rows only, because the test is sealed."""
         config_id = self.problem.config_id(recipe)
-        found = scored(mask_diverged(replicas, replicas.val_logits), self.problem.parts.val.y, "val") + gaps(
-            replicas
-        )
+        logits = mask_diverged(replicas, replicas.val_logits)
+        found = score_quantities(logits, self.problem.parts.val.y, "val") + gap_quantities(replicas)
         one = Confirmed("search", config_id, recipe, replicas, replicas.val_logits, None)
         return self._configuration(f"search/{config_id}", label, one, found, None, {})
 
@@ -96,7 +90,7 @@ class Records:
 
     def confirmed(self, key: str, one: Confirmed, analysis: Analysis, test: Table | None) -> Entry:
         """The run of a frozen configuration, with everything the analysis says of it."""
-        more = compared_metrics(one.role, analysis)
+        more = analysis_metrics(one.role, analysis)
         return self._configuration(key, one.role, one, analysis.quantities[one.role], test, more)
 
     def baseline(self, key: str, one: Confirmed, method: str, analysis: Analysis) -> Entry:
@@ -114,27 +108,19 @@ class Records:
                 "fingerprint": self.fingerprint,
             },
             params={"method": method},
-            metrics=metrics(analysis.quantities[one.role]),
+            metrics=quantity_metrics(analysis.quantities[one.role]),
             files=files,
             datasets=self._datasets(one.test_logits is not None),
         )
 
     def rehearsal(self, key: str, one: Resplit, recipe: Recipe | None = None) -> Entry:
         """One fresh division. recipe: what the search chose there, where it was made anew."""
-        scores: dict[str, float] = {}
-        for role, logits in one.logits.items():
-            for name, values in grade(logits, one.y)._asdict().items():
-                stem = f"{role}/{name}"
-                if np.isfinite(values).sum() > 1:
-                    scores |= band_metrics(stem, seed_bands(values).quantiles)
-                elif len(values) == 1:
-                    scores |= band_metrics(stem, case_bands(logits, one.y)[name])
         return Entry(
             key=key,
             name=f"split {one.split_seed}" + (", searched anew" if recipe else ""),
             tags={"role": "rehearsal", "split_seed": str(one.split_seed), "fingerprint": self.fingerprint},
             params=_params(recipe) if recipe else {},
-            metrics=scores,
+            metrics=resplit_metrics(one),
             files={REHEARSAL_FILE: one.to_npz()},
         )
 
@@ -193,7 +179,7 @@ class Records:
         shapes: dict[str, Array] = {}
         if found:
             for curve, values in curves(one.replicas).items():
-                ends = zip(("mean", "q025", "q975"), curve_band(values), strict=True)
+                ends = zip(("mean", "q025", "q975"), curve_band(values).values(), strict=True)
                 shapes |= {f"curve/{curve}.seeds.{end}": line for end, line in ends}
         backend = {"backend": self.settings.backend.name, "dtype": self.settings.backend.dtype}
         return Entry(
@@ -208,7 +194,7 @@ class Records:
             },
             params=_params(one.recipe) | backend,
             metrics={
-                **metrics(found),
+                **quantity_metrics(found),
                 **more,
                 "seeds/n": float(len(seeds)),
                 "seeds/diverged": float(diverged),

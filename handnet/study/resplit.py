@@ -1,8 +1,9 @@
 """After the opening: the frozen configurations on fresh divisions of the whole table.
 
-The sealed test says what one split says. How far another split would have moved the numbers takes divisions
-anew, of all rows; they hold rows of the sealed test, so none is made before it was opened, and nothing is
-chosen by them."""
+The sealed test says what one split says. How far another split moves the numbers can only be seen on fresh
+divisions of all rows. These hold rows of the sealed test, so none is made before the opening, and nothing is
+chosen by them.
+"""
 
 import dataclasses
 import io
@@ -13,57 +14,37 @@ from dataclasses import dataclass
 import numpy as np
 
 from handnet.contract import Layer, Recipe
-from handnet.data import Array, Dataset, Table, canonical_hash
+from handnet.data import Array, Dataset, Table
 from handnet.splits import split
-from handnet.study.confirm import Candidate, baselines
 from handnet.study.messages import Refusal
 from handnet.study.sealed import Opening
 from handnet.study.search import Proposals
-from handnet.study.settings import Settings
-from handnet.study.summary import mask_diverged, objective
-from handnet.study.units import Problem, Replicas, layer_parts, layers_of, to_npz
+from handnet.study.settings import Settings, canonical_hash
+from handnet.study.summary import objective
+from handnet.study.units import (
+    Candidate,
+    Problem,
+    Replicas,
+    baselines,
+    layer_parts,
+    layers_of,
+    mask_diverged,
+    to_npz,
+)
 
-ANEW = "searched anew"  # the role of what the search chooses when it is repeated inside a fresh division
-
-
-@dataclass(frozen=True)
-class Resplit:
-    """What every configuration gave on the test rows of one fresh division.
-
-    y (n,); logits: role -> (R, n), one row for a method without a seed, NaN for a replica that diverged;
-    ratio: n_test / n_train.
-    """
-
-    split_seed: int
-    y: Array
-    ratio: float
-    logits: Mapping[str, Array]
-    winner: "Trained | None" = None
-
-    def to_npz(self) -> bytes:
-        """As an .npz file, exact to the bit. Roles are content, not names: they come from the user's
-        settings."""
-        parts = {f"logits_{place}": one for place, one in enumerate(self.logits.values())}
-        head = {"split_seed": np.array(self.split_seed), "y": self.y, "ratio": np.array(self.ratio)}
-        winner = self.winner.parts() if self.winner else {}
-        return to_npz(**head, roles=np.array(list(self.logits)), **parts, **winner)
-
-    @staticmethod
-    def from_npz(content: bytes) -> "Resplit":
-        """What `to_npz` wrote. Raises ValueError or KeyError when it is something else."""
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            logits = {str(role): file[f"logits_{place}"] for place, role in enumerate(file["roles"])}
-            winner = Trained.from_parts(file) if "train_rows" in file else None
-            return Resplit(int(file["split_seed"]), file["y"], float(file["ratio"]), logits, winner)
+SEARCHED_ANEW = "searched anew"  # the role of what the search chooses when it is repeated on a fresh division
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The winner's networks of one division, those that did not diverge, and what they were trained on."""
+    """The winner's sound networks of one division, and what they were trained on.
+
+    train_rows: (n_train,) row numbers in the table; mean, scale: (inputs,), of the scaler.
+    """
 
     layers: tuple[Layer, ...]
-    train_rows: Array  # (n_train,) row numbers in the table
-    mean: Array  # (features,), of the scaler
+    train_rows: Array
+    mean: Array
     scale: Array
 
     def parts(self) -> dict[str, Array]:
@@ -78,25 +59,58 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Resplit:
+    """What every configuration gave on the test rows of one fresh division.
+
+    y: (n,); logits: role -> (R, n), one row for a method without a seed, NaN for a replica that diverged;
+    ratio: n_test / n_train; winner: None for a search made anew.
+    """
+
+    split_seed: int
+    y: Array
+    ratio: float
+    logits: Mapping[str, Array]
+    winner: Trained | None = None
+
+    def to_npz(self) -> bytes:
+        """As an .npz file, exact to the bit. Roles are stored as content, because users name them."""
+        parts = {f"logits_{place}": logits for place, logits in enumerate(self.logits.values())}
+        head = {"split_seed": np.array(self.split_seed), "y": self.y, "ratio": np.array(self.ratio)}
+        winner = self.winner.parts() if self.winner else {}
+        return to_npz(**head, roles=np.array(list(self.logits)), **parts, **winner)
+
+    @staticmethod
+    def from_npz(content: bytes) -> "Resplit":
+        """What `to_npz` wrote. Raises ValueError or KeyError when it is something else."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            logits = {str(role): file[f"logits_{place}"] for place, role in enumerate(file["roles"])}
+            winner = Trained.from_parts(file) if "train_rows" in file else None
+            return Resplit(int(file["split_seed"]), file["y"], float(file["ratio"]), logits, winner)
+
+
+@dataclass(frozen=True)
 class Resplits:
-    """All of a study: its fresh divisions, and the winner's streams on the study's own split."""
+    """All fresh divisions of a study, and the winner's streams on the study's own split.
+
+    streams: (levels^3, n_test) logits, in the order of `stream_seeds`.
+    """
 
     divisions: tuple[Resplit, ...]
-    streams: Array  # (levels^3, n_test), in the order of `stream_seeds`
+    streams: Array
 
     def joined(self, anew: Sequence[Resplit]) -> "Resplits":
         """With what the search, made anew, gave on the same divisions."""
-        more = {one.split_seed: one.logits for one in anew}
+        more = {resplit.split_seed: resplit.logits for resplit in anew}
         divisions = tuple(
-            dataclasses.replace(one, logits={**one.logits, **more.get(one.split_seed, {})})
-            for one in self.divisions
+            dataclasses.replace(resplit, logits={**resplit.logits, **more.get(resplit.split_seed, {})})
+            for resplit in self.divisions
         )
         return dataclasses.replace(self, divisions=divisions)
 
 
 @dataclass(frozen=True)
 class Resplitter:
-    """Makes rehearsals for one study, whose test is open: `opening` is the record of it."""
+    """Makes the fresh divisions of one study, whose test is open: `opening` is the record of it."""
 
     settings: Settings
     problem: Problem
@@ -104,36 +118,42 @@ class Resplitter:
     opening: Opening
 
     def split_key(self, split_seed: int) -> str:
-        """Names a rehearsal by all that decides its content: equal keys, equal results. So do the next
-        two."""
-        configs = [[one.role, self.problem.config_id(one.recipe)] for one in self.frozen]
+        """The key of a division, by all that decides its content: equal keys, equal results."""
+        configs = [[candidate.role, self.problem.config_id(candidate.recipe)] for candidate in self.frozen]
         return f"split/{_hashed(configs, list(self.settings.rehearsal_seeds))}/{split_seed}"
 
     def anew_key(self, split_seed: int) -> str:
-        whole = self.settings.identity()
-        search = [whole["search"], whole["space"], whole["network"], self.settings.trials]
-        return f"ideal/{_hashed(search, self.problem.identity, list(self.settings.rehearsal_seeds))}/{split_seed}"
+        """The key of the search made anew on a division, by all that decides its content."""
+        identity = self.settings.identity()
+        search = [identity["search"], identity["space"], identity["network"], self.settings.trials]
+        content = _hashed(search, self.problem.identity, list(self.settings.rehearsal_seeds))
+        return f"ideal/{content}/{split_seed}"
 
     def streams_key(self) -> str:
-        return (
-            f"streams/{_hashed(self.problem.config_id(self.frozen[0].recipe), stream_seeds(self.settings))}"
-        )
+        """The key of the winner's streams, by all that decides their content."""
+        config_id = self.problem.config_id(self.frozen[0].recipe)
+        return f"streams/{_hashed(config_id, stream_seeds(self.settings))}"
 
     def frozen_on(self, split_seed: int) -> Resplit:
-        """The frozen configurations and the baselines: FixHOptEst of Bouthillier et al. 2021."""
-        problem, test = self._redrawn(split_seed)
-        fits = {one.role: problem.fit(one.recipe, self.settings.rehearsal_seeds) for one in self.frozen}
-        logits = {role: _on(problem, replicas, test) for role, replicas in fits.items()}
-        logits |= {rival.role: rival.logits(test.X)[None] for rival in baselines(problem.parts.train)}
-        sound = fits["winner"].pick(fits["winner"].sound)
-        winner = Trained(sound.fit.layers, problem.parts.train_rows, problem.parts.mean, problem.parts.scale)
-        return self._rehearsal(split_seed, problem, test, logits, winner)
+        """The frozen configurations and the baselines on one division; FixHOptEst, Bouthillier 2021."""
+        problem, test = self._divided(split_seed)
+        seeds = self.settings.rehearsal_seeds
+        fits = {candidate.role: problem.fit(candidate.recipe, seeds) for candidate in self.frozen}
+        logits = {role: _logits(problem, replicas, test) for role, replicas in fits.items()}
+        logits |= {
+            baseline.role: baseline.logits(test.X)[None] for baseline in baselines(problem.parts.train)
+        }
+        parts, sound = problem.parts, fits["winner"].pick(fits["winner"].sound)
+        winner = Trained(sound.fit.layers, parts.train_rows, parts.mean, parts.scale)
+        return Resplit(split_seed, test.y, _ratio(problem, test), logits, winner)
 
     def anew_on(self, split_seed: int, check: Callable[[], None]) -> tuple[Resplit, Recipe]:
-        """The whole search repeated on the division's own train and validation rows, its winner on the
-        division's test: IdealEst, which pays for the choice too. check: called per trial. Raises Refusal when
-        every configuration diverged."""
-        problem, test = self._redrawn(split_seed)
+        """The whole search repeated on one division, its winner graded on the division's test.
+
+        This is IdealEst of Bouthillier et al. 2021, which pays for the choice too. check: called before each
+        trial. Raises Refusal when every configuration diverged.
+        """
+        problem, test = self._divided(split_seed)
         search = Proposals(self.settings)
         for _ in range(self.settings.trials):
             check()
@@ -148,29 +168,18 @@ class Resplitter:
                 1,
             )
         recipe = self.settings.recipe(**winner.params)
-        logits = _on(problem, problem.fit(recipe, self.settings.rehearsal_seeds), test)
-        return self._rehearsal(split_seed, problem, test, {ANEW: logits}), recipe
+        logits = {SEARCHED_ANEW: _logits(problem, problem.fit(recipe, self.settings.rehearsal_seeds), test)}
+        return Resplit(split_seed, test.y, _ratio(problem, test), logits), recipe
 
     def streams(self, test: Table) -> Array:
-        """(levels^3, n) logits of the winner on the study's own test rows, its seed's three streams varied
-        one by one: every combination of `levels` seeds for first weights, orders and masks, in the order of
-        `stream_seeds`."""
+        """(levels^3, n) logits of the winner on the study's test rows, one row for each of `stream_seeds`."""
         recipe = self.frozen[0].recipe
-        return _on(self.problem, self.problem.fit(recipe, stream_seeds(self.settings)), test)
+        return _logits(self.problem, self.problem.fit(recipe, stream_seeds(self.settings)), test)
 
-    def _redrawn(self, split_seed: int) -> tuple[Problem, Table]:
+    def _divided(self, split_seed: int) -> tuple[Problem, Table]:
+        """The problem on a fresh division, and the division's test rows."""
         parts = split(self.problem.data, **{**vars(self.settings.split), "seed": split_seed})
         return dataclasses.replace(self.problem, parts=parts), parts.test.open(lambda _: self.opening)
-
-    def _rehearsal(
-        self,
-        split_seed: int,
-        problem: Problem,
-        test: Table,
-        logits: Mapping[str, Array],
-        winner: Trained | None = None,
-    ) -> Resplit:
-        return Resplit(split_seed, test.y, len(test.y) / len(problem.parts.train.y), logits, winner)
 
 
 def check_divisions(settings: Settings, data: Dataset) -> None:
@@ -185,16 +194,20 @@ def check_divisions(settings: Settings, data: Dataset) -> None:
             ) from None
 
 
-def _on(problem: Problem, replicas: Replicas, test: Table) -> Array:
+def stream_seeds(settings: Settings) -> list[tuple[int, int, int]]:
+    """Every (init, order, dropout) triple of the `levels` first rehearsal seeds."""
+    seeds = range(settings.rehearsal.first_seed, settings.rehearsal.first_seed + settings.rehearsal.levels)
+    return list(itertools.product(seeds, seeds, seeds))
+
+
+def _logits(problem: Problem, replicas: Replicas, test: Table) -> Array:
+    """(R, n) on test rows, NaN for a replica that diverged."""
     return mask_diverged(replicas, problem.backend.logits(replicas.fit.layers, test.X))
+
+
+def _ratio(problem: Problem, test: Table) -> float:
+    return len(test.y) / len(problem.parts.train.y)
 
 
 def _hashed(*content: object) -> str:
     return canonical_hash(content)[:16]
-
-
-def stream_seeds(settings: Settings) -> list[tuple[int, int, int]]:
-    """Every (init, order, dropout) triple of the table of streams."""
-    first, levels = settings.rehearsal.first_seed, settings.rehearsal.levels
-    several = range(first, first + levels)
-    return list(itertools.product(several, several, several))

@@ -20,8 +20,7 @@ from handnet.report import facts
 from handnet.report import pages as render
 from handnet.report.cases import watched
 from handnet.study import tracker as mlflow_side
-from handnet.study.analysis import Analysis, Tried, analyse
-from handnet.study.confirm import baselines, candidates
+from handnet.study.analysis import Analysis, TrialResult, analyse
 from handnet.study.identity import (
     Commit,
     Request,
@@ -53,9 +52,9 @@ from handnet.study.search import Finished, Search
 from handnet.study.search import versions as search_versions
 from handnet.study.settings import Settings, sized
 from handnet.study.store import locked
-from handnet.study.summary import Confirmed, objective
+from handnet.study.summary import objective
 from handnet.study.tracker import Entry, Tracking
-from handnet.study.units import Replicas, concatenate, kernel
+from handnet.study.units import Confirmed, Replicas, baselines, candidates, concatenate, kernel
 
 READS = 5
 TOGETHER = 20  # networks written at one stroke
@@ -272,7 +271,7 @@ class Study:
     def _analysis(
         self,
         confirmed: Sequence[Confirmed],
-        tried: Sequence[Tried],
+        tried: Sequence[TrialResult],
         test: Table | None,
         rehearsals: Resplits | None,
     ) -> Analysis:
@@ -431,7 +430,7 @@ class Study:
         self.trained[self.problem.config_id(recipe), tuple(seeds)] = whole
         return whole
 
-    def _tried(self, trials: list[Finished]) -> list[Tried]:
+    def _tried(self, trials: list[Finished]) -> list[TrialResult]:
         """Each trial with the exact results its value came from; a writer makes damaged ones again, a reader
         refuses."""
         seeds, found = self.settings.search_seeds, []
@@ -442,7 +441,7 @@ class Study:
                 )
             else:
                 replicas = concatenate(list(self.tracking.replicas(trial.config_id, seeds).values()))
-            found.append(Tried(trial, replicas))
+            found.append(TrialResult(trial, replicas))
         return found
 
     def _held_to_the_opening(self, settings: Settings) -> Settings:

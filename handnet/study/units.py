@@ -1,5 +1,8 @@
-"""Where fits run: this machine, in this process. A unit of work is (configuration, seed), and a pure function
-of both."""
+"""What is fitted, where fits run, and what they give.
+
+A unit of work is (configuration, seed), and its result a pure function of both. Fits run on this machine, in
+this process.
+"""
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -8,13 +11,15 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info
 
 from handnet.contract import ARITHMETIC, TO_THE_BIT, Backend, Fit, Layer, Recipe, load_backend
-from handnet.data import Array, Dataset, canonical_hash
+from handnet.data import Array, Dataset, Table
 from handnet.mlp.replicas import concurrently, joined, train_replicas
 from handnet.splits import Split
-from handnet.study.settings import BackendSettings, Settings
+from handnet.study.settings import BackendSettings, Settings, canonical_hash
 
 STACK = 50  # seeds that Keras trains together
 T = TypeVar("T")
@@ -24,8 +29,9 @@ T = TypeVar("T")
 class Replicas:
     """The exact results of one configuration on R seeds: what every band, table and figure is computed from.
 
-    seeds (R,), in a table of streams triples; fit: histories and weights of the R replicas; val_logits (R,
-    n_val)."""
+    seeds: (R,), each an integer or a triple of one seed for each stream; fit: histories and weights of the R
+    replicas; val_logits: (R, n_val).
+    """
 
     seeds: tuple[Any, ...]
     fit: Fit
@@ -33,11 +39,11 @@ class Replicas:
 
     @property
     def sound(self) -> Array:
-        """(R,) which replicas never diverged."""
+        """(R,) bool: which replicas never diverged."""
         return np.asarray(self.fit.diverged_at < 0)
 
     def pick(self, which: Array | list[int]) -> "Replicas":
-        """Some of the replicas, by mask or by place."""
+        """Some of the replicas, by mask (R,) or by place."""
         layers = tuple(Layer(layer.weight[which], layer.bias[which]) for layer in self.fit.layers)
         seeds = tuple(int(seed) for seed in np.array(self.seeds)[which])
         return Replicas(seeds, Fit(layers, *(part[which] for part in self.fit[1:])), self.val_logits[which])
@@ -100,11 +106,86 @@ def from_npy(content: bytes) -> Array:
 
 def concatenate(replicas: Sequence[Replicas]) -> Replicas:
     """Several results of one configuration as one, ordered by seed."""
-    ordered = sorted(replicas, key=lambda one: one.seeds)
-    seeds = tuple(seed for one in ordered for seed in one.seeds)
-    return Replicas(
-        seeds, joined([one.fit for one in ordered]), np.concatenate([one.val_logits for one in ordered])
-    )
+    ordered = sorted(replicas, key=lambda part: part.seeds)
+    seeds = tuple(seed for part in ordered for seed in part.seeds)
+    val_logits = np.concatenate([part.val_logits for part in ordered])
+    return Replicas(seeds, joined([part.fit for part in ordered]), val_logits)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A frozen configuration, and the role in which it is confirmed."""
+
+    role: str
+    recipe: Recipe
+
+
+def candidates(winner: Recipe, settings: Settings) -> list[Candidate]:
+    """What is confirmed on fresh seeds: the winner first, then the recipes the settings compare it with."""
+    others = [
+        Candidate(other.name, settings.recipe(other.learning_rate, other.dropout, other.epochs))
+        for other in settings.compare
+    ]
+    return [Candidate("winner", winner), *others]
+
+
+class Baseline:
+    """A deterministic method a network has to beat: no seed, so no band over seeds."""
+
+    def __init__(self, role: str, model: LogisticRegression | DummyClassifier, train: Table) -> None:
+        self.role = role
+        self.model = model.fit(train.X, train.y)
+
+    def logits(self, X: Array) -> Array:
+        """(n,) log odds of class 1. X: (n, inputs), scaled."""
+        if isinstance(self.model, LogisticRegression):
+            return np.asarray(self.model.decision_function(X))
+        log_p = self.model.predict_log_proba(X)
+        return np.asarray(log_p[:, 1] - log_p[:, 0])
+
+
+def baselines(train: Table) -> list[Baseline]:
+    """Logistic regression with scikit-learn's defaults (L2, C = 1), and the share of each class in train."""
+    return [
+        Baseline("logistic regression", LogisticRegression(max_iter=10_000), train),
+        Baseline("majority class", DummyClassifier(strategy="prior"), train),
+    ]
+
+
+def mask_diverged(replicas: Replicas, logits: Array) -> Array:
+    """Logits (R, n) with NaN for every replica that diverged, even where its last logits are finite."""
+    return np.where(replicas.sound[:, None], logits, np.nan)
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A frozen configuration as the store has it.
+
+    replicas: None for a baseline. val_logits, test_logits: (R, n), of a baseline (n,); test_logits is None
+    while the test is sealed.
+    """
+
+    role: str
+    config_id: str
+    recipe: Recipe | None
+    replicas: Replicas | None
+    val_logits: Array
+    test_logits: Array | None
+
+    @property
+    def has_seed_bands(self) -> bool:
+        """Whether at least two of its replicas are sound, as a band over seeds needs."""
+        return self.replicas is not None and bool(self.replicas.sound.sum() > 1)
+
+    def logits(self, part: str) -> Array | None:
+        """(R, n) logits on "val" or "test", NaN for a replica that diverged; of a baseline (1, n).
+
+        None while the part is sealed.
+        """
+        logits = self.val_logits if part == "val" else self.test_logits
+        if logits is None or self.replicas is None:
+            return None if logits is None else logits[None]
+        return mask_diverged(self.replicas, logits)
 
 
 @dataclass(frozen=True)
@@ -131,14 +212,16 @@ class Problem:
         }
 
     def config_id(self, recipe: Recipe) -> str:
-        """16 hex digits that name a configuration: equal ids, equal results. The git commit is no part of
-        it."""
+        """16 hex digits that name a configuration: equal ids, equal results, whatever the git commit."""
         return canonical_hash({"recipe": vars(recipe), **self.identity})[:16]
 
     def stacks(self, seeds: Sequence[int], missing: Sequence[int]) -> list[list[int]]:
-        """The seeds to train together so that the missing ones are made. Where a replica does not depend on
-        its neighbours only they are; Keras keeps that law within a tolerance, so it gets whole fixed stacks
-        again and a continued study equals an uninterrupted one."""
+        """The seeds to train together so that the missing ones are made.
+
+        Only the missing ones are trained where a replica does not depend on its neighbours. Keras keeps that
+        law within a tolerance, so it trains whole fixed stacks again, and a continued study equals an
+        uninterrupted one.
+        """
         if self.spec.name in TO_THE_BIT:
             return [list(missing)] if missing else []
         fixed = [list(seeds[low : low + STACK]) for low in range(0, len(seeds), STACK)]
@@ -150,22 +233,21 @@ class Problem:
         return Replicas(tuple(seeds), fit, self.backend.logits(fit.layers, self.parts.val.X))
 
     def each(self, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
-        """What jobs that fit on benches like this one give, in their order: side by side where the backend
-        allows it."""
+        """The results of jobs that fit on problems like this one, in order; in parallel where allowed."""
         return concurrently(jobs, None if self.spec.name in TO_THE_BIT else 1)
 
 
-def problem(settings: Settings, data: Dataset, parts: Split) -> Problem:
-    """The bench the settings describe. Raises ValueError when the backend refuses."""
+def load_problem(settings: Settings, data: Dataset, parts: Split) -> Problem:
+    """The data, their split and the backend of the settings. Raises ValueError when that refuses."""
     spec = settings.backend
     return Problem(data, parts, load_backend(spec.name, spec.dtype, spec.engine or None, spec.device), spec)
 
 
 def kernel() -> str:
     """The CPU kernels NumPy multiplies with: another kernel may differ in the last bit."""
-    found = {
+    kernels = {
         f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     }
-    return ", ".join(sorted(found)) or "unknown"
+    return ", ".join(sorted(kernels)) or "unknown"

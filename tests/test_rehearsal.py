@@ -19,7 +19,7 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-from studies import CHAPTER, SMALL, cli
+from test_study import SMALL, cli
 
 import handnet.bands
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
@@ -30,14 +30,20 @@ from handnet.draws import generator
 from handnet.report.verdict import compared
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
-from handnet.study.comparisons import OverSplits, Rivalry, _over_splits, may_state_verdict, rules
+from handnet.study.comparisons import (
+    ComparedOverSplits,
+    ComparedPair,
+    compare_over_splits,
+    may_state_verdict,
+    simulate_rules,
+)
 from handnet.study.identity import Commit
 from handnet.study.messages import Refusal
-from handnet.study.reading import read
-from handnet.study.resplit import ANEW, Resplit, stream_seeds
+from handnet.study.metrics import quantity_metrics
+from handnet.study.reading import DEFAULTS, read
+from handnet.study.resplit import SEARCHED_ANEW, Resplit, stream_seeds
 from handnet.study.sealed import Ledger
 from handnet.study.summary import Quantity
-from handnet.study.summary import metrics as flat
 from handnet.study.tracker import Tracking
 from handnet.study.units import Problem, Replicas
 
@@ -163,9 +169,9 @@ def test_the_search_made_anew_chooses_on_its_own_rows(rehearsed: Path, data: Dat
     parts, backend = split(data, seed=100002), load_backend("compiled")
     fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [100000, 100001]))
     logits = backend.logits(fit.layers, parts.test.open(lambda _: True).X)
-    assert np.array_equal(stored(rehearsed)[key].logits[ANEW], logits)
+    assert np.array_equal(stored(rehearsed)[key].logits[SEARCHED_ANEW], logits)
     roles = {band["role"] for band in facts(rehearsed)["bands"] if band["part"] == "rehearsal"}
-    assert ANEW in roles
+    assert SEARCHED_ANEW in roles
     assert any("the search, made anew in each," in line for line in facts(rehearsed)["statements"])
 
 
@@ -180,9 +186,9 @@ def test_what_was_rehearsed_is_kept_and_only_grows(rehearsed: Path, capsys: pyte
     assert cli(rehearsed, "study", *FEW, "SPLITS=4") == 0
     found = facts(rehearsed)
     assert found["opening"]["rehearsed"] == [3, 4]
-    assert {band["n"] for band in found["bands"] if band["part"] == "rehearsal" and band["role"] == ANEW} == {
-        4
-    }
+    assert {
+        band["n"] for band in found["bands"] if band["part"] == "rehearsal" and band["role"] == SEARCHED_ANEW
+    } == {4}
     assert (
         "raised after the first look, from 3 to 4"
         in next((rehearsed / "reports").rglob("report.md")).read_text()
@@ -214,9 +220,9 @@ def test_what_is_called_fresh_is_fresh(
     assert sentence in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", [ANEW, "winner", ".", "a?b", "", "a:b", "<b>", "x" * 61])
+@pytest.mark.parametrize("name", [SEARCHED_ANEW, "winner", ".", "a?b", "", "a:b", "<b>", "x" * 61])
 def test_a_name_that_would_pass_for_another_is_refused(name: str, tmp_path: Path) -> None:
-    toml = CHAPTER.read_text().replace('name = "chapter second"', f"name = {json.dumps(name)}")
+    toml = DEFAULTS.read_text().replace('name = "chapter second"', f"name = {json.dumps(name)}")
     path = tmp_path / "study.toml"
     path.write_text(toml)
     with pytest.raises(Refusal, match=r"compare\.name must be unique"):
@@ -271,10 +277,13 @@ def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, sa
     """From logits to words: nothing in between is made up."""
     made = divisions(29, better=better)
     y = made[0].y
-    pair = Rivalry(
-        "winner", "logistic regression", tuple(_over_splits("winner", "logistic regression", made)), None
+    pair = ComparedPair(
+        "winner",
+        "logistic regression",
+        tuple(compare_over_splits("winner", "logistic regression", made)),
+        None,
     )
-    found = Analysis({}, [pair], {}, {}, rules(made, y, 0.85), None, {}, ())
+    found = Analysis({}, [pair], {}, {}, simulate_rules(made, y, 0.85), None, {}, ())
     text = compared("winner", found)
     assert said in text
     assert text.count("the network") == 1
@@ -284,7 +293,7 @@ def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
     """Another seed in each division: none of them is sound throughout, and all comparisons are still
     there."""
     hurt = divisions(6, lambda k: k % 4)
-    found = next(_over_splits("winner", "logistic regression", hurt))
+    found = next(compare_over_splits("winner", "logistic regression", hurt))
     assert (found.difference.band.n, found.difference.band.diverged) == (6, 6)
     means = [
         np.nanmean(grade(one.logits["winner"], one.y).accuracy)
@@ -337,7 +346,7 @@ def test_the_tracker_carries_every_band_of_the_report(rehearsed: Path) -> None:
         dict(run["tags"])["role"]: run for key, run in runs(rehearsed).items() if key.startswith("confirm/")
     }
     for band in facts(rehearsed)["bands"]:
-        if band["role"] == ANEW:
+        if band["role"] == SEARCHED_ANEW:
             continue
         held = {name: float.fromhex(value) for name, _, value, _ in by_role[band["role"]]["metrics"]}
         group = {
@@ -372,7 +381,7 @@ def test_two_bands_of_one_name_never_share_a_metric() -> None:
     bands = tuple(
         Band(place + 0.1, place + 0.2, kind, varied, 9, 0.95) for place, (kind, varied) in enumerate(kinds)
     )
-    values = set(flat([Quantity("x", "test", bands)]).values())
+    values = set(quantity_metrics([Quantity("x", "test", bands)]).values())
     assert {end for band in bands for end in (band.low, band.high)} <= values
 
 
@@ -407,8 +416,8 @@ def worded(p: float, mean: float, found: float = 0.05, splits: int = 29, width: 
     """What is said of a winner that differs so much from logistic regression, by a rule that cries wolf so
     often."""
     band = Band(mean - width, mean + width, "nadeau-bengio", "splits", splits, 0.95, (("mean", mean),))
-    one = OverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
-    rival = Rivalry("winner", "logistic regression", (one,), None)
+    one = ComparedOverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
+    rival = ComparedPair("winner", "logistic regression", (one,), None)
     rules = [Simulated("nadeau-bengio", "x", 0.05, found, 4000, 0.003)]
     empty = Analysis({}, [rival], {}, {}, rules, None, {}, ())
     return compared("winner", empty)

@@ -3,7 +3,6 @@ another."""
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,20 +14,15 @@ from handnet.contract import Recipe
 from handnet.data import Array, Table
 from handnet.report import facts, tables
 from handnet.report import pages as render
-from handnet.study.analysis import Tried, analyse
-from handnet.study.confirm import baselines, candidates
+from handnet.study.analysis import TrialResult, analyse
 from handnet.study.identity import make_problem
 from handnet.study.reading import read
 from handnet.study.records import Records
 from handnet.study.sealed import Opening
 from handnet.study.search import Finished
-from handnet.study.summary import Confirmed
-from handnet.study.units import Problem, Replicas
+from handnet.study.units import Confirmed, Problem, Replicas, baselines, candidates
 
-SETTINGS = read(
-    {"search.trials": "2", "search.seeds": "2", "confirm.seeds": "5", "rehearsal.splits": "0"},
-    Path(__file__).parent.parent / "experiments" / "study.toml",
-)
+SETTINGS = read({"search.trials": "2", "search.seeds": "2", "confirm.seeds": "5", "rehearsal.splits": "0"})
 SURE = 2.0  # every planted logit is this far on the right or the wrong side
 RIGHT, WRONG = np.log1p(np.exp(-SURE)), np.log1p(np.exp(SURE))  # what one case costs
 SEEDS = 5
@@ -74,7 +68,7 @@ def document(problem: Problem, opened: Table, wrong: dict[int, list[int]]) -> di
         for one in baselines(problem.parts.train)
     ]
     params = {"learning_rate": 1e-3, "dropout": 0.2, "epochs": 2}
-    tried = [Tried(Finished(place, params, 0.1, "c", 0), replicas) for place in range(2)]
+    tried = [TrialResult(Finished(place, params, 0.1, "c", 0), replicas) for place in range(2)]
     found = analyse(SETTINGS, problem, confirmed, tried, opened, None)
     opening = Opening(
         "o", problem.parts.test.digest, "s", "f", (), 2, 5, "2026-01-01T00:00:00Z", "d", "t", (), 1, 0

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from canonical import models, query, runs
 from mlflow.tracking import MlflowClient
-from studies import ROOT, command, free_port
+from test_study import ROOT, command
 
 from experiments.cli import main
 from handnet.study.messages import redacted
@@ -33,6 +34,12 @@ SMALL = [
 ]
 PLANTED = "pl4nted-9c1f"
 FINISHED = "SELECT count(*) FROM runs WHERE status = 'FINISHED' AND lifecycle_stage = 'active'"
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
 
 class Server:
