@@ -43,8 +43,8 @@ from handnet.bands.multibootstrap import bootstrap_means, bootstrap_scores, seed
 from handnet.bands.seeds import seed_deviation, wilks_confidence
 from handnet.bands.selection import expected_best, selection_optimism
 from handnet.bands.simulated import (
+    CaseSimulator,
     Simulated,
-    World,
     coverages,
     false_positives,
     false_positives_on_cases,
@@ -990,15 +990,15 @@ def test_a_calibrated_model_is_rarely_called_miscalibrated_and_a_bold_one_often(
 
 
 def test_the_worlds_true_scores_are_its_average_ones() -> None:
-    world, draws = World(4200, 7200, 0.97), generator(22, 0)
-    scores = grade(np.vstack([world.study(draws, 1) for _ in range(50)]), world.y)._asdict()
+    world, draws = CaseSimulator(4200, 7200, 0.97), generator(22, 0)
+    scores = grade(np.vstack([world.sample(draws, 1) for _ in range(50)]), world.y)._asdict()
     truth = world.truth()
     assert set(truth) == set(scores)
     assert truth["accuracy"] == pytest.approx(0.97, abs=1e-12)
     for name, found in scores.items():
         assert abs(found.mean() - truth[name]) < 4 * standard_error(found), name
         assert standard_error(found) < 0.05 * (1 - truth[name]), name  # sharp enough to tell
-    losses = case_losses(world.more(draws, world.cases(draws), 3), world.y)
+    losses = case_losses(world.logits(draws, world.cases(draws), 3), world.y)
     assert losses.shape == (3, 11_400)
     assert np.corrcoef(losses)[0, 1] > 0.3  # replicas share their cases
 

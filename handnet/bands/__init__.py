@@ -1,5 +1,4 @@
-"""Intervals that know their kind, their coverage, their n and what was varied. One file a kind or a
-comparison."""
+"""Intervals that know their kind, their coverage, their n and what was varied, one file a kind."""
 
 from handnet.bands.band import Band
 from handnet.bands.proportion import clopper_pearson, wilson

@@ -13,24 +13,25 @@ from handnet.data import Array
 
 
 class Placements(NamedTuple):
-    """How well each case is placed among those of the other class: the parts of DeLong's variance."""
+    """How well each case is placed among those of the other class, the parts of DeLong's variance."""
 
     positive: Array  # (n+,) share of negatives that score lower, ties half
     negative: Array  # (n-,) share of positives that score higher
 
     @property
     def auc(self) -> float:
+        """The area under the ROC curve."""
         return float(self.positive.mean())
 
     def covariance(self, other: "Placements") -> float:
-        """Of the two areas on the same cases: S10 / n+ + S01 / n-."""
+        """The covariance of two areas on the same cases: S10 / n+ + S01 / n-."""
         return float(sum(np.cov(x, z)[0, 1] / len(x) for x, z in zip(self, other, strict=True)))
 
 
 def placements(logits: Array, positive: Array) -> Placements:
-    """Of one replica, from ranks instead of pairs (Sun & Xu 2014). logits, positive: (n,)."""
+    """The placements of one replica, from ranks (Sun & Xu 2014). logits: (n,); positive: (n,) bool."""
     upper, lower = logits[positive], logits[~positive]
-    ranks = rankdata(logits)  # those of ties are shared
+    ranks = rankdata(logits)  # ties share their mean rank
     return Placements(
         (ranks[positive] - rankdata(upper)) / len(lower),
         1 - (ranks[~positive] - rankdata(lower)) / len(upper),
@@ -38,45 +39,42 @@ def placements(logits: Array, positive: Array) -> Placements:
 
 
 def delong(logits: Array, y: Array, coverage: float = 0.95) -> Band:
-    """The interval over cases of the AUC of one replica, at the mean of R (DeLong et al. 1988), on the logit
-    of the AUC.
+    """DeLong's interval over cases of the AUC, on the logit of the AUC (DeLong et al. 1988).
 
         logit(A) -+ z sqrt(var) / (A (1 - A)),    var = S10 / n+ + S01 / n-, averaged over the replicas
 
-    logits: (R, n) finite; y: (n,). It cannot leave [0, 1], where the untransformed one does at AUCs near 1.
-    When no replica misplaces a pair there is no variance to go by, and the interval is Wilson's for the
-    smaller class. A score that is the same for all cases has an AUC of 1/2 on any others too. Raises
-    ValueError for a class of one case."""
+    logits: (R, n) finite; y: (n,) of 0 and 1. A is the mean AUC of the R replicas, the variance that of a
+    single one. On the logit the interval cannot leave [0, 1], as the untransformed one does at AUCs near 1.
+    When no replica misplaces a pair the variance is 0, and the interval is Wilson's for the smaller class. A
+    score that is the same for all cases has an AUC of 1/2 on any others too.
+
+    Raises ValueError when a class has fewer than 2 cases.
+    """
     z, positive = np.asarray(logits, dtype=np.float64), np.asarray(y) == 1
     _check(positive)
-    found = [placements(row, positive) for row in z]
-    area, n = float(np.mean([one.auc for one in found])), len(positive)
+    replicas = [placements(row, positive) for row in z]
+    area, n = float(np.mean([places.auc for places in replicas])), len(positive)
     centres = (("mean", area),)
     if area in (0.0, 1.0):
         fewest = int(min(positive.sum(), (~positive).sum()))
         edge = wilson(area * fewest, fewest, coverage)
         return Band(edge.low, edge.high, "wilson, smaller class", "cases", n, coverage, centres)
-    deviation = np.sqrt(np.mean([one.covariance(one) for one in found]))
+    deviation = np.sqrt(np.mean([places.covariance(places) for places in replicas]))
     half = norm.ppf((1 + coverage) / 2) * deviation / (area * (1 - area))
     low, high = expit(logit(area) - half), expit(logit(area) + half)
     return Band(float(low), float(high), "logit-delong", "cases", n, coverage, centres)
 
 
 def auc_difference(ours: Array, theirs: Array, y: Array, coverage: float = 0.95) -> Comparison:
-    """Mean AUC of `ours` (R, n) minus that of `theirs` (Q, n) on the same cases, with DeLong's interval and
-    p.
+    """The mean AUC of `ours` minus that of `theirs` on the same cases, with DeLong's interval and p.
 
-    Without variance, as between two that misplace no pair, the interval is as wide as `delong`'s for a
-    perfect score. Raises ValueError for a class of one case."""
+    ours: logits (R, n); theirs: logits (Q, n); y: (n,) of 0 and 1. Where the variance is 0, as between two
+    models that misplace no pair, the interval is as wide as that of `delong` for a perfect score.
+    Raises ValueError when a class has fewer than 2 cases.
+    """
     positive = np.asarray(y) == 1
     _check(positive)
-    # The mean AUC over replicas is itself a two-sample U-statistic, with the mean kernel.
-    a, b = (
-        Placements(
-            *(np.mean(side, axis=0) for side in zip(*(placements(row, positive) for row in z), strict=True))
-        )
-        for z in (np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64))
-    )
+    a, b = _mean_placements(ours, positive), _mean_placements(theirs, positive)
     mean = a.auc - b.auc
     deviation = float(np.sqrt(max(a.covariance(a) + b.covariance(b) - 2 * a.covariance(b), 0.0)))
     fewest = int(min(positive.sum(), (~positive).sum()))
@@ -86,9 +84,17 @@ def auc_difference(ours: Array, theirs: Array, y: Array, coverage: float = 0.95)
     return Comparison(band, p)
 
 
+def _mean_placements(logits: Array, positive: Array) -> Placements:
+    """The placements (n+,), (n-,) averaged over R replicas, logits (R, n).
+
+    The mean AUC over replicas is itself a two-sample U-statistic, with the mean kernel.
+    """
+    replicas = [placements(row, positive) for row in np.asarray(logits, dtype=np.float64)]
+    return Placements(*(np.mean(side, axis=0) for side in zip(*replicas, strict=True)))
+
+
 def _check(positive: Array) -> None:
-    if min(positive.sum(), (~positive).sum()) < 2:
-        raise ValueError(
-            f"an AUC's interval needs 2 cases of each class, but got {positive.sum()} and"
-            f" {(~positive).sum()}."
-        )
+    """Raises ValueError unless positive (n,) bool has 2 cases of each class."""
+    ones, zeros = positive.sum(), (~positive).sum()
+    if min(ones, zeros) < 2:
+        raise ValueError(f"an AUC's interval needs 2 cases of each class, but got {ones} and {zeros}.")

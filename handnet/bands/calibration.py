@@ -1,4 +1,4 @@
-"""Do the probabilities mean what they say? Read it beside its bands: on a hundred cases they are wide."""
+"""Calibration: do the probabilities mean what they say? On a hundred cases its bands are wide."""
 
 from typing import NamedTuple
 
@@ -12,26 +12,29 @@ from handnet.bands.band import Band
 from handnet.data import Array
 
 BINS = 10
-# events and non-events, below which even a large sample's calibration is imprecise (Snell et al. 2021)
-ENOUGH = 100
+ENOUGH = 100  # with fewer events or non-events than these calibration is imprecise (Snell et al. 2021)
 
 
 class Calibration(NamedTuple):
-    """Measures of R replicas, each (R,). A perfectly calibrated model has 0, 1 and 1; the error is never
-    0."""
+    """Measures of R replicas, each (R,). A perfectly calibrated model has 0, 1 and 1; the error is never 0.
 
-    # of y on the logit with slope 1: above 0, risks are too low on the whole (Van Calster et al. 2016)
+    intercept: of y on the logit with slope 1; above 0, risks are too low on the whole (Van Calster et
+        al. 2016).
+    slope: of y on the logit; below 1, probabilities are too extreme; infinite where the logit separates the
+        classes.
+    observed_expected: the number of positive cases over the sum of the probabilities.
+    error: expected calibration error, the mean distance of share and probability over ten equal bins,
+        weighted by their size.
+    """
+
     intercept: Array
-    # of y on the logit: below 1, probabilities are too extreme; infinite when the logit separates the
-    # classes
     slope: Array
-    observed_expected: Array  # positives there are over the sum of the probabilities
-    # expected calibration error: mean distance of share and probability over ten equal bins, by size
+    observed_expected: Array
     error: Array
 
 
 def calibration(logits: Array, y: Array) -> Calibration:
-    """The measures of each replica. logits: (R, n) finite; y: (n,) of 0 and 1."""
+    """The calibration measures of each replica. logits: (R, n) finite; y: (n,) of 0 and 1."""
     z, y = np.asarray(logits, dtype=np.float64), np.asarray(y, dtype=np.float64)
     p = expit(z)
     return Calibration(
@@ -43,15 +46,17 @@ def calibration(logits: Array, y: Array) -> Calibration:
 
 
 class CalibrationBands(NamedTuple):
-    """The bands over cases, taken at the mean logit over replicas."""
+    """Bands over cases of the calibration of the mean logit over replicas."""
 
     intercept: Band
     slope: Band
 
 
 def calibration_bands(logits: Array, y: Array, coverage: float = 0.95) -> CalibrationBands | None:
-    """Wald intervals from the Fisher information at the replicas' mean logit; None when it separates the
-    classes."""
+    """Wald intervals from the Fisher information at the mean logit over replicas.
+
+    logits: (R, n) finite; y: (n,) of 0 and 1. None when the mean logit separates the classes.
+    """
     z, y = np.asarray(logits, dtype=np.float64).mean(axis=0), np.asarray(y, dtype=np.float64)
     line = _line(z, y)
     if not np.isfinite(line[1]):
@@ -63,26 +68,25 @@ def calibration_bands(logits: Array, y: Array, coverage: float = 0.95) -> Calibr
     reach = float(norm.ppf((1 + coverage) / 2))
 
     def band(middle: float, variance: float) -> Band:
-        half = reach * float(np.sqrt(variance))
-        return Band(
-            middle - half, middle + half, "wald", "cases", len(y), coverage, (("mean logit", middle),)
-        )
+        half, centres = reach * float(np.sqrt(variance)), (("mean logit", middle),)
+        return Band(middle - half, middle + half, "wald", "cases", len(y), coverage, centres)
 
     return CalibrationBands(band(shift, 1 / (p * (1 - p)).sum()), band(float(line[1]), float(slope_variance)))
 
 
 def null_errors(logits: Array, draws: Array) -> Array:
-    """(R, B): the calibration errors of replicas whose probabilities are true, from uniform draws (B, n) in
-    [0, 1).
+    """Calibration errors (R, B) of R replicas whose probabilities are true.
 
-    Labels are drawn as y* ~ Bernoulli(p): what a perfectly calibrated network would show on these many cases,
-    which is the least that a calibration error may be read against (Roelofs et al. 2022)."""
+    logits: (R, n); draws: (B, n) uniform in [0, 1), from which the labels are drawn as y* ~ Bernoulli(p). A
+    perfectly calibrated network has these errors on as many cases, so a calibration error may be read against
+    nothing less (Roelofs et al. 2022).
+    """
     p = expit(np.asarray(logits, dtype=np.float64))
     return np.stack([_errors(row[None], draws < row)[0] for row in p])
 
 
 def _errors(p: Array, labels: Array) -> Array:
-    """(R, B): calibration errors of probabilities (R, n) against labels (B, n)."""
+    """Calibration errors (R, B) of probabilities (R, n) against labels (B, n)."""
     bins = np.minimum((p * BINS).astype(int), BINS - 1)
     members = np.eye(BINS)[bins]  # (R, n, BINS)
     expected = np.einsum("rn,rnk->rk", p, members)
@@ -91,19 +95,21 @@ def _errors(p: Array, labels: Array) -> Array:
 
 
 def _intercepts(z: Array, y: Array) -> Array:
-    """The shift a of each row with sum of expit(a + z) = sum of y."""
+    """The shift a (R,) of each row of z (R, n) with sum of expit(a + z) = sum of y, y (n,)."""
     reach = np.abs(z).max(axis=1) + 20.0
 
     def excess(shift: Array, row: Array) -> Array:
         return np.asarray(expit(shift[..., None] + z[row.astype(int)]).sum(axis=-1) - y.sum())
 
-    found = elementwise.find_root(excess, (-reach, reach), args=(np.arange(len(z)).astype(np.float64),))
-    return np.asarray(found.x)
+    rows = np.arange(len(z)).astype(np.float64)
+    return np.asarray(elementwise.find_root(excess, (-reach, reach), args=(rows,)).x)
 
 
 def _line(z: Array, y: Array) -> Array:
-    """Intercept and slope of the logistic regression of y on z; the slope is infinite where the logit
-    separates the classes, for then no finite one is best."""
+    """Intercept and slope, (2,), of the logistic regression of y (n,) on z (n,).
+
+    The slope is infinite where the logit separates the classes, for then no finite one is best.
+    """
     upper, lower = z[y == 1], z[y == 0]
     if z.min() == z.max():
         return np.array([np.nan, np.nan])  # one probability for all: no slope is better than another

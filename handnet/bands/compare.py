@@ -1,5 +1,4 @@
-"""Is A better than B? Rules for paired scores; each knows how often it cries wolf
-(handnet/bands/simulated.py)."""
+"""Is A better than B? Rules for paired scores; handnet/bands/simulated.py measures their false positives."""
 
 from typing import NamedTuple
 
@@ -12,27 +11,27 @@ from handnet.data import Array
 
 
 class Comparison(NamedTuple):
-    """The mean difference in its band, and the two-sided p of the hypothesis that there is none."""
+    """The mean difference in its band, and the two-sided p of the hypothesis that it is 0."""
 
     band: Band
     p: float
 
 
 def nadeau_bengio(differences: Array, ratio: float, coverage: float = 0.95) -> Comparison:
-    """The corrected resampled t interval (Nadeau & Bengio 2003) of A minus B over J divisions of one table.
+    """The corrected resampled t interval of A minus B over J divisions of one table (Nadeau & Bengio 2003).
 
         mean -+ t_(J-1) sqrt((1/J + ratio) s^2),    ratio = n_test / n_train
 
-    differences: (J,), one per division; of J = k r divisions of a k-fold scheme repeated r times, all.
-    Divisions share rows, so their scores are correlated, and 1/J alone is several times too small; the ratio
-    assumes a correlation of n_test / (n_test + n_train). No variance estimate from one table is free of bias,
-    this one neither. Raises ValueError for fewer than two divisions."""
+    differences: (J,), one per division; of k folds repeated r times all J = k r.
+    Divisions share rows, so their scores are correlated and 1/J alone is several times too small; the ratio
+    assumes a correlation of n_test / (n_test + n_train). No variance estimate from one table is unbiased, and
+    neither is this one. Raises ValueError when J is below 2 or a difference is not finite.
+    """
     d, n = _checked(differences)
     mean, p = float(d.mean()), float(nadeau_bengio_p(d, ratio))
     half = float(t.ppf((1 + coverage) / 2, n - 1) * _corrected(d, ratio))
-    return Comparison(
-        Band(mean - half, mean + half, "nadeau-bengio", "splits", n, coverage, (("mean", mean),)), p
-    )
+    band = Band(mean - half, mean + half, "nadeau-bengio", "splits", n, coverage, (("mean", mean),))
+    return Comparison(band, p)
 
 
 def nadeau_bengio_p(differences: Array, ratio: float) -> Array:
@@ -44,29 +43,31 @@ def nadeau_bengio_p(differences: Array, ratio: float) -> Array:
 
 
 def _corrected(d: Array, ratio: float) -> Array:
+    """The corrected standard error (...,) of the mean of each row of d (..., J)."""
     return np.sqrt((1 / d.shape[-1] + ratio) * d.var(axis=-1, ddof=1))
 
 
 class Rope(NamedTuple):
-    """What a correlated Bayesian t test leaves of three possibilities; they sum to 1."""
+    """The chances of three possibilities in a correlated Bayesian t test; they sum to 1."""
 
     worse: float
-    equal: float  # by less than the region of practical equivalence
+    equal: float  # the difference lies in the region of practical equivalence
     better: float
 
 
 def rope(differences: Array, ratio: float, width: float) -> Rope:
-    """Chances that A is worse than, practically equal to and better than B (Corani & Benavoli 2015).
+    """The chances that A is worse than, practically equal to and better than B (Corani & Benavoli 2015).
 
-    The posterior of the mean difference under a flat prior: Student with J - 1 degrees, location mean(d),
-    squared scale (1/J + ratio) s^2. width: differences below it in size count as equal. Raises ValueError as
-    nadeau_bengio does."""
+    The posterior of the mean difference under a flat prior is Student's with J - 1 degrees, location mean(d),
+    squared scale (1/J + ratio) s^2. differences: (J,), A minus B; ratio: n_test / n_train; width: differences
+    below it in size count as equal. Raises ValueError as `nadeau_bengio` does.
+    """
     d, _ = _checked(differences)
-    return Rope(*(float(one) for one in rope_chances(d, ratio, width)))
+    return Rope(*(float(chance) for chance in rope_chances(d, ratio, width)))
 
 
 def rope_chances(differences: Array, ratio: float, width: float) -> tuple[Array, Array, Array]:
-    """The three chances for each row of (..., J) differences."""
+    """The three chances of `rope`, each (...,), for every row of differences (..., J)."""
     mean, scale, degrees = (
         differences.mean(axis=-1),
         _corrected(differences, ratio),
@@ -80,11 +81,11 @@ def rope_chances(differences: Array, ratio: float, width: float) -> tuple[Array,
 
 
 class Wins(NamedTuple):
-    """P(A > B) in its band, and Bouthillier's reading of it."""
+    """P(A > B) in its band, and what Bouthillier et al. (2021) conclude from it."""
 
     band: Band
     significant: bool  # the band lies on one side of 1/2
-    meaningful: bool  # it does, and reaches beyond gamma, or below 1 - gamma
+    meaningful: bool  # it is significant and reaches beyond gamma, or below 1 - gamma
 
 
 GAMMA = 0.75
@@ -93,10 +94,12 @@ GAMMA = 0.75
 def probability_better(wins: Array, counts: Array, coverage: float = 0.95, gamma: float = GAMMA) -> Wins:
     """P(A > B) over splits, with a percentile bootstrap band (Bouthillier et al. 2021, section 4.1).
 
-    wins: (K,), for each split the share of seeds with which A scored higher, ties counting half. counts: (B,
-    K) ints, bootstrap samples of the splits. The band is never narrower than Wilson's of as many wins: K of K
-    is no certainty. It describes; it takes splits for independent, which they are not, so it does not decide.
-    Raises ValueError for fewer than two splits."""
+    wins: (K,), for each split the share of seeds with which A scored higher, ties counting half.
+    counts: (B, K) int, bootstrap samples of the splits.
+    The band is never narrower than Wilson's for as many wins, because K of K is no certainty. It takes splits
+    for independent, which they are not, so it describes and does not decide.
+    Raises ValueError when K is below 2.
+    """
     w, n = _checked(wins)
     low, high = (float(end) for end in win_interval(w, counts, coverage))
     band = Band(low, high, "percentile bootstrap", "splits", n, coverage, (("share", float(w.mean())),))
@@ -105,7 +108,7 @@ def probability_better(wins: Array, counts: Array, coverage: float = 0.95, gamma
 
 
 def win_interval(wins: Array, counts: Array, coverage: float = 0.95) -> tuple[Array, Array]:
-    """Ends of the band for each row of (..., K) wins."""
+    """The ends of the band of `probability_better`, each (...,), for every row of wins (..., K)."""
     n = wins.shape[-1]
     low, high = np.quantile(wins @ counts.T / n, [(1 - coverage) / 2, (1 + coverage) / 2], axis=-1)
     least, most = wilson_ends(wins.mean(axis=-1), n, coverage)
@@ -114,18 +117,18 @@ def win_interval(wins: Array, counts: Array, coverage: float = 0.95) -> tuple[Ar
 
 
 def paired_wins(ours: Array, theirs: Array) -> Array:
-    """For each row of (..., K, R) scores the share of pairs with ours higher, ties half; (..., K)."""
+    """The share (..., K) of the R pairs in which ours is higher, ties half. ours, theirs: (..., K, R)."""
     return np.asarray((np.sign(ours - theirs) + 1).mean(axis=-1) / 2)
 
 
 def noether_n(gamma: float = GAMMA, alpha: float = 0.05, beta: float = 0.05) -> int:
-    """How many paired runs it takes to tell P(A > B) = gamma from 1/2 (Noether 1987): 29 for .75."""
+    """The number of paired runs that tells P(A > B) = gamma from 1/2 (Noether 1987): 29 for .75."""
     z = float(norm.ppf(1 - alpha) - norm.ppf(beta))
     return int(np.ceil((z / (np.sqrt(6) * (0.5 - gamma))) ** 2))
 
 
 class McNemar(NamedTuple):
-    """Two classifiers on the same cases: where exactly one is right."""
+    """The cases on which exactly one of two classifiers is right, and the p of the exact test."""
 
     only_ours: int
     only_theirs: int
@@ -133,41 +136,34 @@ class McNemar(NamedTuple):
 
 
 def mcnemar(ours: Array, theirs: Array) -> McNemar:
-    """The exact test (McNemar 1947) that two fixed classifiers err equally often. ours, theirs: (n,) bool,
-    right or not.
+    """The exact test that two fixed classifiers err equally often (McNemar 1947).
 
         p = 2 P(Binomial(b + c, 1/2) <= min(b, c)), at most 1
 
-    With few cases it can hardly ever speak: of 114, two classifiers must disagree 6 to 0 for p < .05.
+    ours, theirs: (n,) bool, True where the call is right. The test has little power on few cases: p < .05
+    takes a disagreement of 6 to 0.
     """
     b, c = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     return McNemar(b, c, float(binomtest(b, b + c).pvalue) if b + c else 1.0)
 
 
 def paired_difference(only_ours: float, only_theirs: float, n: int, coverage: float = 0.95) -> Band:
-    """The interval over cases of the difference of two accuracies on the same n cases (Agresti & Min 2005):
-    Wald's, with half a case added to each of the four cells, so that agreement on all cases is no certainty.
+    """The interval over cases of the difference of two accuracies on the same n cases (Agresti & Min 2005).
 
-    only_ours, only_theirs: on how many cases exactly one is right; may be means over seeds.
+    It is Wald's, with half a case added to each of the four cells, so that agreement on all cases is no
+    certainty. only_ours, only_theirs: on how many cases exactly one is right; may be means over seeds.
     """
     b, c, m = only_ours + 0.5, only_theirs + 0.5, n + 2
     half = float(norm.ppf((1 + coverage) / 2) * np.sqrt(b + c - (b - c) ** 2 / m) / m)
-    middle = (b - c) / m
-    return Band(
-        middle - half,
-        middle + half,
-        "agresti-min",
-        "cases",
-        n,
-        coverage,
-        (("mean", (only_ours - only_theirs) / n),),
-    )
+    middle, mean = (b - c) / m, (only_ours - only_theirs) / n
+    return Band(middle - half, middle + half, "agresti-min", "cases", n, coverage, (("mean", mean),))
 
 
 def _checked(values: Array) -> tuple[Array, int]:
-    found = np.asarray(values, dtype=np.float64)
-    if found.ndim != 1 or len(found) < 2 or not np.isfinite(found).all():
+    """The values as (J,) float64, and J. Raises ValueError unless there are 2, all finite."""
+    row = np.asarray(values, dtype=np.float64)
+    if row.ndim != 1 or len(row) < 2 or not np.isfinite(row).all():
         raise ValueError(
-            f"a comparison needs at least 2 finite values in a row, but got {found.size} in {found.shape}."
+            f"a comparison needs at least 2 finite values in a row, but got {row.size} in {row.shape}."
         )
-    return found, len(found)
+    return row, len(row)

@@ -13,7 +13,7 @@ LOW, HIGH = 0.025, 0.975
 
 
 class Spread(NamedTuple):
-    """Two views of the same values: the quantile band for reading, the extremes for honesty."""
+    """Two bands of the same n values; see `seed_bands` for their coverage."""
 
     quantiles: Band  # type-7 quantiles .025 and .975; covers .95 (n - 1) / (n + 1) of further draws
     extremes: Band  # min and max; covers (n - 1) / (n + 1) of further draws
@@ -22,25 +22,25 @@ class Spread(NamedTuple):
 def seed_bands(values: Array) -> Spread:
     """Bands of one score over seeds, on one split. values: (R,), NaN or infinite where a replica diverged.
 
-    The coverage is the chance that the score of one more seed falls inside: between the order statistics i
-    and j of n lie (j - i) / (n + 1) of the further draws on average (Wilks 1941). Min and max are 1 and n,
-    and theirs is exact for continuous scores. A type-7 quantile q stands at 1 + (n - 1) q, between two order
-    statistics, so its coverage is exact where the score is evenly spread there and nominal elsewhere; tied
-    scores cover more with many seeds and less with few. With few seeds either is far below .95, and is
-    printed as what it is: 50 % for the extremes of three.
+    The coverage is the chance that the score of one more seed falls inside. Between the order statistics i
+    and j of n lie (j - i) / (n + 1) of the further draws on average (Wilks 1941). Min and max are 1 and n, so
+    their coverage is exact for continuous scores. A type-7 quantile q stands at 1 + (n - 1) q, between two
+    order statistics, so its coverage is exact where the score is evenly spread there and nominal elsewhere;
+    tied scores cover more with many seeds and less with few. With few seeds either coverage is far below .95:
+    the extremes of three seeds cover 50 %.
 
     Centres: median, iqm (the mean of the middle half, Agarwal et al. 2021) and mean.
-    Raises ValueError when fewer than two values are finite: one number is no band.
+    Raises ValueError when fewer than two values are finite.
     """
     return _spread(values, "seeds")
 
 
 def split_bands(values: Array) -> Spread:
-    """Bands of one score over fresh divisions of one table, a fresh seed with each: values (K,), one network
-    a split.
+    """Bands of one score over K fresh divisions of a table, a fresh seed with each. values: (K,).
 
-    As `seed_bands`, with "another split and seed" for "another seed": FixHOptEst(K, All) of Bouthillier et
-    al. 2021."""
+    The estimator is FixHOptEst(K, All) of Bouthillier et al. (2021), with one network a division. Coverage,
+    centres and errors are those of `seed_bands`, with "another split and seed" for "another seed".
+    """
     return _spread(values, "splits")
 
 
@@ -57,29 +57,28 @@ def _spread(values: Array, varied: str) -> Spread:
         ("iqm", float(trim_mean(finite, 0.25))),
         ("mean", float(finite.mean())),
     )
-    outer = (n - 1) / (n + 1)
-    low, high = np.quantile(finite, [LOW, HIGH])
 
     def band(low: float, high: float, kind: str, coverage: float) -> Band:
         return Band(float(low), float(high), kind, varied, n, coverage, centres, values.size - n)
 
+    low, high = np.quantile(finite, [LOW, HIGH])
+    between_extremes = (n - 1) / (n + 1)
     return Spread(
-        band(low, high, "quantiles", (HIGH - LOW) * outer), band(finite.min(), finite.max(), "min-max", outer)
+        band(low, high, "quantiles", (HIGH - LOW) * between_extremes),
+        band(finite.min(), finite.max(), "min-max", between_extremes),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class RowBands:
-    """Quantile bands over seeds of many rows at once, as columns; `bands[row]` is one row's Band."""
+    """Quantile bands over seeds of many rows at once, as columns; `bands[row]` is the Band of one row."""
 
     mean: Array  # (rows,)
     q025: Array  # (rows,) type-7 quantile .025 over the replicas
-    q975: Array  # (rows,) type-7 quantile .975
+    q975: Array  # (rows,) type-7 quantile .975 over the replicas
     n: int  # how many replicas
-    coverage: (
-        float  # .95 (n - 1) / (n + 1): the share of further replicas the band of a row is expected to hold
-    )
-    diverged: int  # how many further replicas blew up and have no value
+    coverage: float  # .95 (n - 1) / (n + 1): the expected share of further replicas in the band of a row
+    diverged: int  # how many further replicas diverged and have no value
     kind: str = "quantiles"
     varied: str = "seeds"
 
@@ -93,36 +92,37 @@ class RowBands:
 
 
 def row_bands(values: Array, diverged: int = 0) -> RowBands:
-    """The bands over seeds of every row. values: (R, rows), finite. Raises ValueError for fewer than two
-    replicas."""
+    """The quantile bands over R seeds of every row. values: (R, rows), finite.
+
+    diverged: how many further replicas have no value. Raises ValueError when R is below 2.
+    """
     n = len(values)
     if n < 2:
+        total = n + diverged
         raise ValueError(
-            f"a band over seeds needs at least 2 replicas that did not diverge, but got {n} of"
-            f" {n + diverged}."
+            f"a band over seeds needs at least 2 replicas that did not diverge, but got {n} of {total}."
         )
     low, high = np.quantile(values, [LOW, HIGH], axis=0)
     return RowBands(values.mean(axis=0), low, high, n, (HIGH - LOW) * (n - 1) / (n + 1), diverged)
 
 
 def quantile_band(values: Array, low: float, high: float, varied: str) -> Band:
-    """The band between two other type-7 quantiles of finite values (n,). Raises ValueError for fewer than
-    two."""
+    """The band between the type-7 quantiles `low` and `high` of values (n,), finite; centre: the median.
+
+    varied: what differed between the values, as in `Band`. Raises ValueError when n is below 2.
+    """
     n = len(values)
     if n < 2:
         raise ValueError(f"a band over {varied} needs at least 2 finite scores, but got {n}.")
-    ends = np.quantile(values, [low, high])
-    centres = (("median", float(np.median(values))),)
-    return Band(
-        float(ends[0]), float(ends[1]), "quantiles", varied, n, (high - low) * (n - 1) / (n + 1), centres
-    )
+    left, right = (float(end) for end in np.quantile(values, [low, high]))
+    coverage = (high - low) * (n - 1) / (n + 1)
+    return Band(left, right, "quantiles", varied, n, coverage, (("median", float(np.median(values))),))
 
 
 def wilks_confidence(n: int, content: float = 0.95, sides: int = 2) -> float:
-    """How sure one may be that the extremes of n draws hold at least `content` of all further ones (Wilks
-    1941).
+    """The chance that the extremes of n draws hold at least `content` of all further draws (Wilks 1941).
 
-    two-sided, [min, max]: 1 - n p^(n-1) + (n-1) p^n        one-sided: 1 - p^n
+    sides=2, [min, max]: 1 - n p^(n-1) + (n-1) p^n        sides=1: 1 - p^n        p = content
     """
     if sides == 1:
         return float(1 - content**n)
@@ -130,10 +130,10 @@ def wilks_confidence(n: int, content: float = 0.95, sides: int = 2) -> float:
 
 
 class SeedDeviation(NamedTuple):
-    """How much accuracy moves from seed to seed, and how much of that its doubtful cases explain."""
+    """The standard deviation of accuracy over seeds, and what independent mistakes would make of it."""
 
     measured: float  # standard deviation over seeds
-    low: float  # its chi-square interval, which takes the scores for normal
+    low: float  # the ends of its chi-square interval, which assumes normal scores
     high: float
     expected: float  # what independent mistakes would give
     seeds: int
@@ -141,14 +141,14 @@ class SeedDeviation(NamedTuple):
 
 
 def seed_deviation(wrong: Array, coverage: float = 0.95) -> SeedDeviation:
-    """Measured and expected deviation of accuracy over seeds. wrong: (R, n) bool, which replica misses which
-    case.
+    """Measured and expected deviation of accuracy over seeds. wrong: (R, n) bool, replica r misses case i.
 
         expected = sqrt(sum over cases of q (1 - q)) / n,   q the share of replicas that miss the case
 
     If replicas err independently of each other case by case, as Jordan (2023) finds they nearly do, the two
-    agree: the seed's noise is then that of the few cases the networks are unsure of. q (1 - q) is estimated
-    without bias, by R / (R - 1) q (1 - q). Raises ValueError for fewer than two replicas."""
+    agree: the seed's noise is then that of the few cases the networks are unsure of. R / (R - 1) q (1 - q)
+    estimates q (1 - q) without bias. Raises ValueError when R is below 2.
+    """
     wrong = np.asarray(wrong, dtype=np.float64)
     replicas, n = wrong.shape
     if replicas < 2:

@@ -1,5 +1,4 @@
-"""What choosing costs: how much the best of many flatters itself, and what a larger search could have
-found."""
+"""What choosing costs: the optimism of the best of many, and what a larger search could find."""
 
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from handnet.data import Array
 
 
 class Optimism(NamedTuple):
-    """The score of the chosen one, before and after paying for the choice; a loss, so lower is better."""
+    """The loss of the chosen configuration, before and after correction for the choice."""
 
     naive: float  # on the cases it was chosen on
     corrected: float
@@ -23,17 +22,18 @@ class Optimism(NamedTuple):
 def selection_optimism(losses: Array, counts: Array) -> Optimism:
     """BBC-CV (Tsamardinos et al. 2018): choose on the drawn cases, score on the ones not drawn, average.
 
-    losses: (C, n), the loss of each configuration on each case, none of which it was trained on; counts: (B,
-    n) bootstrap samples of the cases. No network is trained again. The band is the quantiles .025 and .975
-    over samples, as its authors take it; each score has a third of the cases, so it is wide, and holds the
-    truth in 99 of 100 studies. Raises ValueError for fewer than two configurations: one was not chosen."""
+    losses: (C, n), the loss of each configuration on each case, none of which it was trained on.
+    counts: (B, n), how often each case was drawn in each bootstrap sample.
+    No network is trained again. The band is the quantiles .025 and .975 over samples, as the authors take
+    it; each sample scores on a third of the cases, so the band is wide and holds the truth in 99 of 100
+    studies. Raises ValueError when C is below 2.
+    """
     if len(losses) < 2:
         raise ValueError(f"choosing takes at least 2 configurations, but got {len(losses)}.")
     counts = counts[(counts == 0).any(axis=1)]  # a sample with every case leaves none to score on
-    samples = np.arange(len(counts))
     chosen = (counts @ losses.T).argmin(axis=1)
-    out = counts == 0
-    scores = (out @ losses.T)[samples, chosen] / out.sum(axis=1)
+    left_out = counts == 0
+    scores = (left_out @ losses.T)[np.arange(len(counts)), chosen] / left_out.sum(axis=1)
     corrected = float(scores.mean())
     low, high = (float(end) for end in np.quantile(scores, [LOW, HIGH]))
     band = Band(low, high, "bbc bootstrap", "cases", losses.shape[1], HIGH - LOW, (("mean", corrected),))
@@ -41,56 +41,50 @@ def selection_optimism(losses: Array, counts: Array) -> Optimism:
 
 
 class BestOf(NamedTuple):
-    """What the best of `size` configurations drawn at random scores; higher is better, so pass losses
-    negated."""
+    """The best score of `size` configurations drawn at random; higher is better, so losses are negated."""
 
     size: int
     mean: float  # expected best, without bias (a U-statistic; Tang et al. 2020)
-    plug_in: float  # the same as Dodge et al. 2019 estimate it, biased low
+    plug_in: float  # the estimate of Dodge et al. 2019, biased low
     median: float
-    # of the median, by order statistics: exact whatever the distribution; infinite where the search is too
-    low: float
-    high: float  # small to bound it
+    low: float  # the interval of the median by order statistics, exact whatever the distribution;
+    high: float  # infinite where the search is too small to bound it
     coverage: float
 
 
 def expected_best(scores: Array, sizes: Array, coverage: float = 0.95) -> tuple[BestOf, ...]:
-    """The curve of the best score against the number of configurations tried, from `scores` (B,) of one
-    search.
+    """The best score against the number of configurations tried: one BestOf for each of sizes (k,).
 
-    It takes the configurations for independent draws from the space: a random design's are, a Sobol design's
-    are more even, and those of TPE, each chosen in the light of the others, are not; do not call it on them.
-    Raises ValueError when a size is below 1 or above the number of scores."""
+    scores: (B,), one for each configuration of one search. They must be independent draws from the space: a
+    random design's are, a Sobol design's are more even, and those of TPE are not, so do not call it on them.
+    Raises ValueError when a score is not finite, or a size is below 1 or above B.
+    """
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     count = len(ordered)
     if not np.isfinite(ordered).all():
         raise ValueError("every score must be finite; leave out the configurations that diverged.")
     if np.min(sizes) < 1 or np.max(sizes) > count:
         raise ValueError(f"a size must lie between 1 and the {count} configurations tried, but got {sizes}.")
-    place = np.arange(1, count + 1)
-    return tuple(_best_of(int(size), ordered, place, coverage) for size in sizes)
+    return tuple(_best_of(int(size), ordered, coverage) for size in sizes)
 
 
-def _best_of(size: int, ordered: Array, place: Array, coverage: float) -> BestOf:
+def _best_of(size: int, ordered: Array, coverage: float) -> BestOf:
+    """BestOf one size, from the sorted scores (B,)."""
     count = len(ordered)
-    plug_in = ordered @ ((place / count) ** size - ((place - 1) / count) ** size)
-    possible = place >= size
-    chance = np.exp(_log_choose(place[possible] - 1, size - 1) - _log_choose(np.array(count), size))
-    level = 0.5 ** (1 / size)  # the median of the best of n is this quantile of one
+    rank = np.arange(1, count + 1)
+    plug_in = ordered @ ((rank / count) ** size - ((rank - 1) / count) ** size)
+    possible = rank >= size
+    chance = np.exp(_log_choose(rank[possible] - 1, size - 1) - _log_choose(np.array(count), size))
+    level = 0.5 ** (1 / size)  # the median of the best of `size` is this quantile of a single score
+    median = ordered[int(np.ceil(level * count - 1e-9)) - 1]
     tail = (1 - coverage) / 2
     padded = np.concatenate([[-np.inf], ordered, [np.inf]])
-    low, high = binom.ppf(tail, count, level), binom.ppf(1 - tail, count, level) + 1
-    median = ordered[int(np.ceil(level * count - 1e-9)) - 1]
-    return BestOf(
-        size,
-        float(ordered[possible] @ chance),
-        float(plug_in),
-        float(median),
-        float(padded[int(low)]),
-        float(padded[int(high)]),
-        coverage,
-    )
+    low = padded[int(binom.ppf(tail, count, level))]
+    high = padded[int(binom.ppf(1 - tail, count, level) + 1)]
+    values = (ordered[possible] @ chance, plug_in, median, low, high)
+    return BestOf(size, *(float(value) for value in values), coverage)
 
 
 def _log_choose(n: Array, k: int) -> Array:
+    """ln C(n, k) for n of any shape."""
     return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))

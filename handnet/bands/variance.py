@@ -1,4 +1,4 @@
-"""Where the spread comes from: the split, the seed, or one of its streams."""
+"""Where the spread of a score comes from: the split, the seed, or one of the seed's streams."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from handnet.data import Array
+
+Effect = frozenset[str]  # the factors of a main effect or an interaction
 
 
 class Component(NamedTuple):
@@ -26,46 +28,43 @@ def variance_table(values: Array, factors: Mapping[str, Array]) -> tuple[Compone
     values: (N,), one score each; factors: name -> (N,) levels. Every combination of levels must occur exactly
     once. E[mean square of an effect] is the sum, over the effects that contain it, of their variances times
     the product of the other factors' numbers of levels (Searle, Casella & McCulloch 1992, chapter 4); solved
-    from the largest effect down. Source of the question: Bouthillier et al. 2021, figure 1.
+    from the largest effect down. The question is that of Bouthillier et al. 2021, figure 1.
 
-    Raises ValueError when the design is not crossed: where each split has seeds of its own, say, the seed's
-    effect and the split's cannot be told apart, and a crossed table of it means nothing."""
+    Raises ValueError when a score is not finite, or when the design is not crossed: where each split has
+    seeds of its own the seed's effect and the split's cannot be told apart.
+    """
     names = list(factors)
     grid = _grid(np.asarray(values, dtype=np.float64), factors)
     levels = dict(zip(names, grid.shape, strict=True))
-    effects = [set(one) for size in range(len(names), 0, -1) for one in combinations(names, size)]
-    variance: dict[frozenset[str], float] = {}
-    rows = []
-    for effect in effects:
-        mean_square, degrees = _mean_square(
-            grid, [names.index(name) for name in sorted(effect, key=names.index)]
-        )
-        within = sum(v * _repeats(levels, larger) for larger, v in variance.items() if larger > effect)
-        variance[frozenset(effect)] = (mean_square - within) / _repeats(levels, effect)
-        rows.append((effect, mean_square, degrees))
-    total = sum(max(one, 0.0) for one in variance.values())
+    effects = [frozenset(some) for size in range(len(names), 0, -1) for some in combinations(names, size)]
+    squares = {effect: _mean_square(grid, sorted(map(names.index, effect))) for effect in effects}
+    variance: dict[Effect, float] = {}
+    for effect, (mean_square, _) in squares.items():
+        larger = sum(v * _repeats(levels, other) for other, v in variance.items() if other > effect)
+        variance[effect] = (mean_square - larger) / _repeats(levels, effect)
+    total = sum(max(estimate, 0.0) for estimate in variance.values())
     return tuple(
         Component(
             " x ".join(name for name in names if name in effect),
-            float(np.sqrt(max(found, 0.0))),
-            max(found, 0.0) / total if total else 0.0,
-            mean_square,
-            degrees,
-            found < 0,
+            float(np.sqrt(max(variance[effect], 0.0))),
+            max(variance[effect], 0.0) / total if total else 0.0,
+            *squares[effect],
+            variance[effect] < 0,
         )
-        for effect, mean_square, degrees in reversed(rows)
-        for found in [variance[frozenset(effect)]]
+        for effect in reversed(effects)
     )
 
 
-def _repeats(levels: Mapping[str, int], effect: set[str] | frozenset[str]) -> int:
+def _repeats(levels: Mapping[str, int], effect: Effect) -> int:
     """How many values share one combination of an effect's levels."""
     return int(np.prod([count for name, count in levels.items() if name not in effect]))
 
 
 def _mean_square(grid: Array, axes: list[int]) -> tuple[float, int]:
-    """Mean square and degrees of freedom of the effect of these axes: the interaction contrasts of its cell
-    means."""
+    """Mean square and degrees of freedom of the effect of these axes of the grid (levels, levels, ...).
+
+    They are those of the interaction contrasts of its cell means.
+    """
     others = tuple(axis for axis in range(grid.ndim) if axis not in axes)
     effect = grid.mean(axis=others, keepdims=True)
     for axis in axes:
@@ -76,20 +75,21 @@ def _mean_square(grid: Array, axes: list[int]) -> tuple[float, int]:
 
 
 def _grid(values: Array, factors: Mapping[str, Array]) -> Array:
+    """The values (N,) as an array with one axis per factor; raises ValueError as `variance_table` says."""
     if not np.isfinite(values).all():
         raise ValueError("a variance table needs finite scores; leave out the level that diverged.")
-    levels, places = zip(
-        *(np.unique(np.asarray(one), return_inverse=True) for one in factors.values()), strict=True
-    )
-    shape = tuple(len(one) for one in levels)
+    columns = [np.unique(np.asarray(column), return_inverse=True) for column in factors.values()]
+    shape = tuple(len(levels) for levels, _ in columns)
+    places = tuple(inverse for _, inverse in columns)
     counts = np.zeros(shape, dtype=int)
     np.add.at(counts, places, 1)
     if min(shape) < 2 or (counts != 1).any():
-        few = ", ".join(f"{name} {count}" for name, count in zip(factors, shape, strict=True))
+        sizes = ", ".join(f"{name} {count}" for name, count in zip(factors, shape, strict=True))
         raise ValueError(
             f"every combination of {' and '.join(factors)} must occur exactly once, with at least 2 levels"
             f" each, but {len(values)} scores lie in {int((counts > 0).sum())} of {counts.size} combinations"
-            f" (levels: {few}); a nested design, with seeds of its own in every split, has no crossed table."
+            f" (levels: {sizes}); a nested design, with seeds of its own in every split, has no crossed"
+            " table."
         )
     grid = np.empty(shape)
     grid[places] = values

@@ -7,7 +7,7 @@ from typing import Any
 
 from handnet.bands.calibration import ENOUGH
 from handnet.bands.compare import noether_n
-from handnet.bands.simulated import STUDIES, WORDS
+from handnet.bands.simulated import MAX_FALSE_POSITIVES, STUDIES
 from handnet.report.words import (
     COUNTS,
     FENCE,
@@ -301,7 +301,7 @@ def _rules(facts: Mapping[str, Any]) -> Grid:
         "How often each rule finds a difference where there is none",
         "Simulated with two equally good configurations at the sizes of this study, and found on the winner's"
         " own scores.",
-        ("rule", "setting", "asked for", "found", "studies", f"at most {WORDS} throughout"),
+        ("rule", "setting", "asked for", "found", "studies", f"at most {MAX_FALSE_POSITIVES} throughout"),
         rows,
         "The verdict is worded by the first rule, and only while it keeps below that in every setting; the"
         " others describe. The uncorrected t test is listed for what it would have done.",

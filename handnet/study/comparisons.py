@@ -25,8 +25,8 @@ from handnet.bands.compare import (
 from handnet.bands.multibootstrap import bootstrap_means
 from handnet.bands.seeds import HIGH, LOW
 from handnet.bands.simulated import (
+    MAX_FALSE_POSITIVES,
     ROPE,
-    WORDS,
     Simulated,
     false_positives,
     false_positives_against_itself,
@@ -166,7 +166,7 @@ def simulate_rules(resplits: Sequence[Resplit], y: Array, accuracy: float) -> li
 def may_state_verdict(rule: str, simulated: Sequence[Simulated]) -> bool:
     """Whether a rule was simulated, and found no difference too often (above .06) in any setting."""
     found = [setting.found for setting in simulated if setting.what == rule]
-    return bool(found) and max(found) <= WORDS
+    return bool(found) and max(found) <= MAX_FALSE_POSITIVES
 
 
 def can_decide(compared: ComparedOverSplits) -> bool:
