@@ -15,6 +15,8 @@ endif
 # Every variable typed after `make` goes on to the command, which knows its own and refuses the others by name.
 quote = '$(subst ','\'',$(1))'
 typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter command line,$(origin $(v))),$(call quote,$(v)=$($(v)))))
+# The chapter's two recipes and its case, unless another settings file is named.
+chapter = $(if $(filter command line,$(origin SETTINGS)),,SETTINGS=experiments/study.toml)
 
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
@@ -29,10 +31,10 @@ help: ## what there is (this list)
 setup: $(READY) ## the virtual environment, from the lock (DEVICE=gpu: with CUDA); study and test do it too
 
 try: $(READY) ## a study in seconds: 3 configurations, 2 seeds, test sealed
-	@$(PY) -m experiments try $(typed)
+	@$(PY) -m experiments try $(chapter) $(typed)
 
 study: $(READY) ## the whole study: search, confirm, open the test, report; again: go on, or show the report
-	@$(PY) -m experiments study $(typed)
+	@$(PY) -m experiments study $(chapter) $(typed)
 
 case: $(READY) ## one case: make case ID=203
 	@$(PY) -m experiments case $(typed)
@@ -66,13 +68,13 @@ bench: $(READY) ## what a network costs here, in Keras, scikit-learn and JAX, an
 
 torture: $(READY) ## kill the real command line, KILLS=300 times, and compare; then every step of a disk that fills, and the other long proofs (most of an hour)
 	@$(PY) tests/torture.py $(typed)
-	@HANDNET_LONG=1 $(PY) -m pytest tests/test_disk.py tests/test_keras.py tests/test_server.py tests/test_tables.py tests/test_docs.py
+	@HANDNET_LONG=1 $(PY) -m pytest tests/test_study_disk.py tests/test_mlp_keras.py tests/test_study_publish.py tests/test_study_tables.py tests/test_docs.py
 
 check: $(READY) ## style and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
-audit: $(READY) ## known vulnerabilities of what the lock pins; says so when it cannot ask
-	@$(PY) -m experiments audit $(typed)
+audit: $(READY) ## known vulnerabilities of what the lock pins; fails when it knows some, and when it could not ask
+	@$(PY) -m pip_audit --strict --require-hashes --disable-pip --progress-spinner off -r $(LOCK)
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock and requirements-gpu.lock
 	@$(RESOLVE) --upgrade -o requirements.lock

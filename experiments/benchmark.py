@@ -52,6 +52,7 @@ OTHER = 1e-4  # below this p (Kolmogorov-Smirnov) a contestant has trained other
 SETTLE = 0.5  # seconds until the threads of the contestant before have stopped waiting for work
 TOLD, OFTEN = (40, 1000), 5  # trials after which one is timed, and how often
 PYTHON = (sys.executable, "-c")
+STUDY = (sys.executable, "-m", "experiments", "study", "--settings", "experiments/study.toml")
 Contestant = Callable[[int], Array]
 
 
@@ -294,7 +295,7 @@ def _started() -> list[Goal]:
         min(_child((*PYTHON, line))[0] for _ in range(3)) for line in ("", "import handnet.study.study")
     )
     with tempfile.TemporaryDirectory() as folder:
-        study = (sys.executable, "-m", "experiments", "study", "--mlruns", folder, "--name", "bench")
+        study = (*STUDY, "--mlruns", folder, "--name", "bench")
         journal = {"HANDNET_MILESTONES": str(Path(folder, "journal")), KILL_AT: "told trial 01:1"}
         first = _child(study, **journal)[0] - imported
     heavy = (
@@ -358,9 +359,7 @@ def _whole() -> list[Goal]:
     goals = []
     for title, more, most in (("default make study", (), 30), ("make study IDEAL=1", ("--ideal", "1"), 90)):
         with tempfile.TemporaryDirectory() as folder:
-            seconds, printed, memory = _child(
-                (sys.executable, "-m", "experiments", "study", "--mlruns", folder, *more)
-            )
+            seconds, printed, memory = _child((*STUDY, "--mlruns", folder, *more))
         split = next((line for line in printed.splitlines() if line.startswith("Seconds:")), "it failed")
         goals.append(
             Goal(

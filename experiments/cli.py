@@ -110,10 +110,6 @@ study has to be open: make study first. The ledger then counts all rows as read.
         "mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was"
         " seen."
     ),
-    "audit": (
-        "By pip-audit, which asks a feed of vulnerabilities. Exit codes: 0 none is known, 1 some are, 75 it"
-        " could not ask."
-    ),
     "ui": (
         "MLflow, reachable from this machine alone. From elsewhere: ssh -L 5000:127.0.0.1:5000"
         " user@this-machine"
@@ -282,9 +278,6 @@ def _parser() -> _Parser:
     _verb(known, "witness", verbs.witness).add_argument(
         "--seeds", default="30", help="runs of the chapter's code (30)"
     )
-    _verb(known, "audit", verbs.audit).add_argument(
-        "--lock", default="requirements.lock", help="(requirements.lock)"
-    )
     _verb(known, "ui", verbs.ui).add_argument("--port", default="5000", help="on 127.0.0.1 (5000)")
     return parser
 
@@ -296,7 +289,7 @@ def _add_settings(sub: _Parser) -> None:
     sub.add_argument(
         "--check", type=_truth, metavar="1", help="say what the study would do, and how long; write nothing"
     )
-    sub.add_argument("--settings", metavar="FILE", help="another study.toml")
+    sub.add_argument("--settings", metavar="FILE", help="of what differs from the defaults")
     sub.add_argument(
         "--set",
         action="append",

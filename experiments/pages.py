@@ -7,7 +7,6 @@ from typing import Any
 from experiments.walk import Walk
 from experiments.walk.chapter import GIVEN, NICKNAMES
 from experiments.walk.check import STEP, TOLERANCE
-from experiments.walk.flow import flow
 from handnet.report import figures
 from handnet.report.pages import environment, inline, to_json
 from handnet.study.store import write_whole
@@ -23,7 +22,6 @@ def write_walk(found: Walk, folder: Path) -> Path:
         .render(
             title="The network by hand, with every number in view",
             walk=found,
-            flow=flow(found.patient),
             nicknames=NICKNAMES,
             given=GIVEN,
             step=STEP,

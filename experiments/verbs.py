@@ -21,7 +21,7 @@ from handnet.draws import LARGEST_SEED
 from handnet.report.words import visible
 from handnet.study.interrupt import Stopped
 from handnet.study.messages import Refusal
-from handnet.study.reading import DEFAULTS, load, read, server_address
+from handnet.study.reading import load, read, server_address
 from handnet.study.settings import Settings
 
 if TYPE_CHECKING:
@@ -257,17 +257,6 @@ def clean(options: argparse.Namespace) -> int:
     return 0
 
 
-def audit(options: argparse.Namespace) -> int:
-    """make audit: known vulnerabilities of the packages the lock pins"""
-    lock = Path(options.lock)
-    if not lock.is_file():
-        raise Refusal(f"there is no file {lock}; LOCK= names the lock to audit.")
-    from experiments.audit import audit as ask
-
-    print(ask(lock))
-    return 0
-
-
 def backup(options: argparse.Namespace) -> int:
     """make backup: a copy of all studies, taken while one may be writing"""
     home = Path(options.mlruns)
@@ -362,7 +351,7 @@ def _settings(options: argparse.Namespace, base: dict[str, str]) -> tuple[Settin
     """What was asked for, and the user's table if there is one. A large one is divided anew only where that
     was asked for."""
     overrides = base | _overrides(options)
-    settings = read(overrides, Path(options.settings or DEFAULTS))
+    settings = read(overrides, Path(options.settings) if options.settings else None)
     if not settings.data.path:
         return settings, None
     data = _table(settings)

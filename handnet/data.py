@@ -1,6 +1,7 @@
 """The table of cases a network learns from, with everything needed to name a case and a column again."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -150,6 +151,12 @@ def digest(*parts: Any) -> str:
         hasher.update(f"{'text' if text else array.dtype.str[1:]}{array.shape}".encode())
         hasher.update(data if isinstance(data, bytes) else data.tobytes())
     return hasher.hexdigest()
+
+
+def canonical_hash(content: Any) -> str:
+    """SHA-256 (64 hex digits) of any JSON content, independent of the order of its keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def listed(words: Iterable[str]) -> str:

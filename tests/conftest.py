@@ -1,12 +1,15 @@
 import os
+import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # no test study goes to somebody's server
 
 import pytest
 from hypothesis import HealthCheck, settings
+from studies import SMALL, TINY, cli
 
 from handnet import Dataset, split, wisconsin
 from handnet.splits import Split
@@ -26,13 +29,15 @@ settings.load_profile("handnet")
 
 
 LONG = (
-    "test_killed",
-    "test_keras",
-    "test_disk",
+    "test_torture",
+    "test_mlp_keras",
+    "test_study_disk",
     "test_study",
-    "test_rehearsal",
+    "test_study_tables",
+    "test_study_sealed",
+    "test_study_resplit",
     "test_browser",
-    "test_server",
+    "test_study_publish",
 )
 
 
@@ -59,3 +64,32 @@ def _signals() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small study, opened and done."""
+    home = tmp_path_factory.mktemp("finished")
+    assert cli(home, "study", *SMALL, "OPEN=1") == 0
+    return home
+
+
+@pytest.fixture(scope="session")
+def unopened(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("unopened")
+    assert cli(home, "study", *SMALL) == 0
+    return home
+
+
+@pytest.fixture
+def sealed(unopened: Path, tmp_path: Path) -> Path:
+    """A small study that left its test sealed, in a folder of its own."""
+    return Path(shutil.copytree(unopened, tmp_path, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny study, opened and done."""
+    home = tmp_path_factory.mktemp("tiny")
+    assert cli(home, "study", *TINY, "OPEN=1") == 0
+    return home

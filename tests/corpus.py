@@ -1,8 +1,9 @@
-"""Bad input, as data: each row is what is given and what the one sentence must say. tests/test_corpus.py runs
+"""Bad input, as data: each row is what is given and what the one sentence must say. tests/test_refusals.py runs
 them."""
 
 import gzip
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 NAMES = ("patient", "radius", "texture", "stage", "y")
@@ -388,7 +389,7 @@ SETTINGS: list[tuple[str, list[str]]] = [
     ("--trials", ["TRIALS", "expected one argument"]),
 ]
 
-# study.toml with something replaced, and what the sentence must say.
+# A settings file with something replaced, and what the sentence must say.
 FILES: list[tuple[str, str, list[str]]] = [
     (
         "[families]",
@@ -405,7 +406,7 @@ FILES: list[tuple[str, str, list[str]]] = [
     ("[split]", "[split", ["cannot be read as TOML", "line"]),
     ("seed = 42", "seed = 42\nseed = 43", ["cannot be read as TOML", "line"]),
     ("seed = 42", "seed = ", ["cannot be read as TOML", "line"]),
-    ("seed = 42", "sede = 42", ["split.sede is not a setting", "did you mean seed", "split.seed is missing"]),
+    ("seed = 42", "sede = 42", ["split.sede is not a setting", "did you mean seed"]),
     ("seed = 42", "seed = '42'", ["split.seed must be a whole number", "'42'"]),
     ("seed = 42", "seed = true", ["split.seed must be a whole number", "True"]),
     ("stratify = true", "stratify = 1", ["split.stratify must be true or false"]),
@@ -413,6 +414,8 @@ FILES: list[tuple[str, str, list[str]]] = [
     ("hidden = [16, 8]", "hidden = ['16']", ["network.hidden[0] must be a whole number"]),
     ('name = "chapter second"', 'name = "chapter"', ["compare.name must be unique"]),
     ("learning_rate = 1e-3\ndropout = 0.2", "learning_rate = -1\ndropout = 0.2", ["compare 'chapter'", "-1"]),
+    ("dropout = 0.2\n", "", ["compare[0].dropout is missing"]),
+    ("compare = []", "compare = 3", ["compare must be a list", "3"]),
     ('positive = ""', "positive = 1", ["data.positive must be a text", "1"]),
 ]
 
@@ -562,3 +565,9 @@ FOLDERS = [
     ),
     Ill("a page where its folder should be", "reports/*", b"mine", ["reports/", "is no folder"], "report"),
 ]
+
+
+def placed(folder: Path, content: bytes) -> Path:
+    path = folder / "cells.csv"
+    path.write_bytes(content)
+    return path

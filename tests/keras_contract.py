@@ -1,4 +1,4 @@
-"""The laws on Keras. Run by tests/test_keras.py, once per engine and dtype, each in a process of its own:
+"""The laws on Keras. Run by tests/test_mlp_keras.py, once per engine and dtype, each in a process of its own:
 Keras chooses its engine at import."""
 
 import os
@@ -205,7 +205,7 @@ def test_a_gpu_agrees_with_the_reference(parts: Split) -> None:
 
 
 def test_the_device_makes_the_very_draws_a_counted_plan_makes_here(parts: Split) -> None:
-    from handnet.mlp.keras import get_keras
+    from handnet.mlp.engine import get_keras
 
     recipe = Recipe(epochs=3, dropout=0.3)
     plan, ops = counted_plan(recipe, parts.train, [0, 7, 2**32 - 1]), get_keras().ops
@@ -231,7 +231,8 @@ def test_a_plan_that_draws_on_the_device_is_asked_for_nothing_here(parts: Split)
 
 
 def test_a_plain_model_keeps_the_precision_and_draws_nothing(parts: Split) -> None:
-    from handnet.mlp.keras import get_keras, to_keras
+    from handnet.mlp.engine import get_keras
+    from handnet.mlp.keras import to_keras
 
     fit = short_fit(parts, seeded_plan(SHORT, parts.train, [0, 1]))
     before = random.getstate()

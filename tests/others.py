@@ -11,6 +11,8 @@ import pandas as pd
 import sklearn
 import statsmodels
 
+from handnet import Dataset, read_table
+
 
 class Other(NamedTuple):
     """A table, and what is typed after make study beside DATA=."""
@@ -59,3 +61,15 @@ def dietox() -> Other:
 
 
 ALL = (titanic, autos, dietox)
+
+
+def written(frame: pd.DataFrame, path: Path) -> Path:
+    frame.to_csv(path, index=False, quoting=csv.QUOTE_MINIMAL)
+    return path
+
+
+def read(other: Other, path: Path) -> Dataset:
+    given = dict(word.split("=") for word in other.words)
+    return read_table(
+        path, given["TARGET"], given["POSITIVE"], group=given.get("GROUP"), missing=given["MISSING"]
+    )

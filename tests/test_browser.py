@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from studies import ROOT, SMALL, cli, command
 from test_claims import SAMPLED
-from test_study import ROOT, SMALL, cli, command
 
 from experiments.claims.trials import summary
 from experiments.pages import write_claims

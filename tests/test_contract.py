@@ -1,4 +1,4 @@
-"""The laws on the by-hand backend, to the bit; and the draws every backend is given."""
+"""The laws on the by-hand backend, to the bit; recipes; and the draws every backend is given."""
 
 from dataclasses import replace
 from functools import partial
@@ -185,3 +185,39 @@ def test_counted_networks_are_as_good_as_seeded_ones(parts: Split) -> None:
 def test_bad_seeds_are_refused(parts: Split, seeds: list) -> None:
     with pytest.raises(ValueError, match="seed"):
         seeded_plan(RECIPE, parts.train, seeds)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("learning_rate", 0),
+        ("learning_rate", -1),
+        ("learning_rate", float("nan")),
+        ("learning_rate", float("inf")),
+        ("learning_rate", "fast"),
+        ("learning_rate", True),
+        ("dropout", 1),
+        ("dropout", -0.1),
+        ("dropout", None),
+        ("epochs", 0),
+        ("epochs", 1.5),
+        ("epochs", True),
+        ("batch_size", 0),
+        ("hidden", ()),
+        ("hidden", 16),
+        ("hidden", (16, 0)),
+        ("optimizer", "rmsprop"),
+        ("patience", 0),
+        ("patience", 2.5),
+    ],
+)
+def test_a_bad_recipe_is_one_sentence(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"^{field} must .*, but got .*\\.$"):
+        Recipe(**{field: value})
+
+
+def test_a_recipe_is_frozen_and_comparable() -> None:
+    assert Recipe(hidden=[16, 8]) == Recipe() == Recipe(learning_rate=np.float64(1e-3), epochs=np.int64(50))
+    assert hash(Recipe()) == hash(Recipe(hidden=[16, 8]))
+    with pytest.raises(AttributeError):
+        Recipe().epochs = 3

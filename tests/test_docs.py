@@ -41,6 +41,7 @@ ELSEWHERE = (
 MAKE = f"""set -e
 make() {{
   case "$1" in {"|".join(ELSEWHERE)}) return;; {" ".join(f'{verb}) set -- "$@" {words};;' for verb, words in FEWER.items())} esac
+  case " $* " in " study "*SETTINGS=*|" try "*SETTINGS=*);; " study "*|" try "*) set -- "$@" SETTINGS=experiments/study.toml;; esac
   "$PYTHON" -m experiments "$@"
 }}
 """  # what the Makefile runs
@@ -151,7 +152,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("reader")
     own_table(place / "my.csv")
     (place / "experiments").mkdir()
-    shutil.copy(ROOT / "handnet" / "study" / "default.toml", place / "experiments")
+    shutil.copy(ROOT / "experiments" / "study.toml", place / "experiments")
     typed(place, "make study")
     return place
 
@@ -181,7 +182,7 @@ def test_commands_do_what_they_are_shown_for(page: Path, folder: Path) -> None:
     "page", [page for page in PAGES if blocks(page) and page.stem != "classifier"], ids=lambda page: page.stem
 )
 def test_python_blocks_run(page: Path, folder: Path) -> None:
-    """Those of classifier.md, one after the other, in test_classifier.py."""
+    """Those of classifier.md, one after the other, in test_estimator.py."""
     for number, block in enumerate(blocks(page)):
         (folder / f"block_{number}.py").write_text(block)
         typed(folder, f'"$PYTHON" block_{number}.py')

@@ -13,7 +13,7 @@ import handnet
 ROOT = Path(__file__).parent.parent
 CORE = """
     data encode sheets tables splits contract draws
-    mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled mlp.keras mlp.replicas
+    mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled mlp.engine mlp.keras_model mlp.keras mlp.replicas
     scores bands explain estimator
 """.split()
 HARNESS = """
@@ -23,8 +23,9 @@ HARNESS = """
     report.words report.series report.tables report.verdict report.cases report.figures report.facts
     report.pages
     study.records study.screen study.publish study.identity study.estimate study.study study.ui
+    endings command
 """.split()
-EXPERIMENTS = "walk claims pages screen published audit peers benchmark verbs cli __main__".split()
+EXPERIMENTS = "walk claims pages screen published peers benchmark verbs cli __main__".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
 HOME = {
     "optuna": {"study/search.py"},

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_pages import Tags
+from test_report_pages import Tags
 
 from experiments.cli import main
 from experiments.pages import write_walk

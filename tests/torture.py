@@ -50,6 +50,7 @@ WORDS = (
     "SPLITS=2",
     "rehearsal.seeds=2",
     "rehearsal.levels=2",
+    f"SETTINGS={ROOT / 'experiments' / 'study.toml'}",
 )
 OPEN = (*WORDS, "OPEN=1")
 DESIGNS = ("tpe", "sobol")

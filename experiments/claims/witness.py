@@ -44,7 +44,7 @@ def as_printed(
 ) -> Sample:
     """The chapter's code, once per seed: Sequential, compile, fit; its printed losses and accuracy after the
     last epoch. Raises Refusal when Keras cannot run here."""
-    from handnet.mlp.keras import get_keras, start_keras
+    from handnet.mlp.engine import get_keras, start_keras
 
     try:
         start_keras()

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from handnet.data import Dataset
+from handnet.data import Dataset, canonical_hash
 from handnet.splits import split
 from handnet.study.messages import Refusal
 from handnet.study.reading import from_stored, load, read
 from handnet.study.search import versions as search_versions
-from handnet.study.settings import Settings, canonical_hash, to_stored
+from handnet.study.settings import Settings, to_stored
 from handnet.study.tracker import Tracking
 from handnet.study.units import Problem, load_problem
 
@@ -110,9 +110,9 @@ def make_fingerprint(settings: Settings, problem: Problem) -> str:
 
 
 def default_name(settings: Settings, fingerprint: str) -> str:
-    """The data's name for the default settings; other settings carry their fingerprint and never mix with
-    them."""
-    default = settings.identity() == read({}).identity()
+    """The data's name for the default settings, whatever they are compared with; the name with the fingerprint
+    for others, which never mix with them."""
+    default = settings.identity() | {"compare": ()} == read({}).identity()
     return settings.data.name if default else f"{settings.data.name}-{fingerprint[:8]}"
 
 

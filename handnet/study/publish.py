@@ -24,9 +24,9 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
+from handnet.data import canonical_hash
 from handnet.study.messages import redacted
 from handnet.study.screen import Screen
-from handnet.study.settings import canonical_hash
 from handnet.study.tracker import KEY, PAGE, Tracking, local_path
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would announce each attempt in words of its own

@@ -1,4 +1,5 @@
-"""From study.toml and what was typed to Settings, or to one sentence that names every fault."""
+"""From the defaults, a settings file and what was typed to Settings, or to one sentence that names every
+fault."""
 
 import dataclasses
 import json
@@ -24,20 +25,16 @@ VERBATIM = {
 }  # a label 1 or a column "2024" is a text all the same
 
 
-def read(overrides: Mapping[str, str], path: Path = DEFAULTS) -> Settings:
-    """Settings of the TOML file at `path`, with `overrides` (dotted key -> text, as typed) on top.
+def read(overrides: Mapping[str, str], path: Path | None = None) -> Settings:
+    """The default settings, with the TOML file at `path` over them, and `overrides` (dotted key -> text, as
+    typed) over both. A file holds only what differs; a list in it replaces the one below.
 
     Raises Refusal naming every fault at once: unknown keys with the nearest known one, wrong types, values
     out of range.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Refusal(
-            f"the settings file {path} does not exist; leave SETTINGS out to use the default study."
-        ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        raise Refusal(f"the settings file {path} cannot be read as TOML: {fault}.") from None
+    table = tomllib.loads(DEFAULTS.read_text(encoding="utf-8"))
+    if path:
+        _lay_over(table, _toml(path))
     design = overrides.get("search.design", _dig(table, "search.design"))
     faults: list[str] = []
     for key, text in overrides.items():
@@ -166,6 +163,27 @@ def known_keys(kind: Any = Settings, prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{field}"
 
 
+def _toml(path: Path) -> dict[str, Any]:
+    """The content of a settings file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Refusal(
+            f"the settings file {path} does not exist; leave SETTINGS out to use the default study."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        raise Refusal(f"the settings file {path} cannot be read as TOML: {fault}.") from None
+
+
+def _lay_over(table: dict[str, Any], upper: Mapping[str, Any]) -> None:
+    """Let `upper` replace what it names in the table; a table in it replaces only its own keys."""
+    for key, value in upper.items():
+        if isinstance(value, dict) and isinstance(table.get(key), dict):
+            _lay_over(table[key], value)
+        else:
+            table[key] = value
+
+
 def _dig(table: Any, dotted: str) -> Any:
     for part in dotted.split("."):
         table = table.get(part) if isinstance(table, dict) else None
@@ -248,6 +266,15 @@ def _check(s: Settings) -> Iterator[str]:
     if s.search.design in DESIGNS:
         yield from _check_counts(s)
     yield from _check_space(s.space)
+    yield from _check_recipes(s)
+
+
+def _check_recipes(s: Settings) -> Iterator[str]:
+    try:
+        s.recipe(learning_rate=1, dropout=0, epochs=1)
+    except ValueError as fault:
+        yield f"network.{fault}"
+        return  # it would be said of every recipe again
     names = [entry.name for entry in s.compare]
     if len(set(names)) < len(names) or any(not ROLE.fullmatch(name) or name in RESERVED for name in names):
         yield (

@@ -11,7 +11,7 @@ import pandas as pd
 
 from handnet.bands.seeds import HIGH, LOW
 from handnet.contract import Recipe
-from handnet.data import Array, Table
+from handnet.data import Array, Table, canonical_hash
 from handnet.encode import known
 from handnet.report.cases import cases
 from handnet.report.figures import alone, loss_curves
@@ -20,7 +20,7 @@ from handnet.study.analysis import Analysis
 from handnet.study.metrics import analysis_metrics, network_metrics, quantity_metrics, resplit_metrics
 from handnet.study.resplit import Resplit, Resplits
 from handnet.study.search import PARAMS
-from handnet.study.settings import Settings, canonical_hash
+from handnet.study.settings import Settings
 from handnet.study.summary import Quantity, curve_band, curves, gap_quantities, score_quantities
 from handnet.study.tracker import REPLICA_FILE, Entry, ServedModel, Tracking
 from handnet.study.units import (

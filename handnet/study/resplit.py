@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from handnet.contract import Layer, Recipe
-from handnet.data import Array, Dataset, Table
+from handnet.data import Array, Dataset, Table, canonical_hash
 from handnet.splits import split
 from handnet.study.messages import Refusal
 from handnet.study.sealed import Opening
 from handnet.study.search import Proposals
-from handnet.study.settings import Settings, canonical_hash
+from handnet.study.settings import Settings
 from handnet.study.summary import objective
 from handnet.study.units import (
     Candidate,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from handnet.data import canonical_hash
 from handnet.study.messages import Refusal
 from handnet.study.milestones import reached
-from handnet.study.settings import canonical_hash
 from handnet.study.store import append_line, whole_lines
 
 

@@ -2,7 +2,6 @@
 line."""
 
 import dataclasses
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -175,12 +174,6 @@ class Settings:
         del whole["search"]["trials"], whole["confirm"]["seeds"], whole["report"]
         del whole["rehearsal"]["splits"], whole["rehearsal"]["ideal"]
         return whole
-
-
-def canonical_hash(content: Any) -> str:
-    """SHA-256 (64 hex digits) of any JSON content, independent of the order of its keys."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def sized(settings: Settings, trials: int, confirm_seeds: int) -> Settings:

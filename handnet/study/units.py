@@ -16,10 +16,10 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info
 
 from handnet.contract import ARITHMETIC, TO_THE_BIT, Backend, Fit, Layer, Recipe, load_backend
-from handnet.data import Array, Dataset, Table
+from handnet.data import Array, Dataset, Table, canonical_hash
 from handnet.mlp.replicas import concurrently, joined, train_replicas
 from handnet.splits import Split
-from handnet.study.settings import BackendSettings, Settings, canonical_hash
+from handnet.study.settings import BackendSettings, Settings
 
 STACK = 50  # seeds that Keras trains together
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from canonical import digest, query, runs, trials
-from test_corpus import contents, refused, study_name
+from studies import contents, refused, study_name
 
 from experiments.cli import main
 from handnet import Dataset, read_csv, split

@@ -76,7 +76,7 @@ def test_what_runs_is_what_the_chapter_prints(parts: Split, monkeypatch: pytest.
     """Layers, rate, optimizer and call are the printed ones, and a seed makes the same network each time."""
     if find_spec("tensorflow") is None:
         pytest.skip("tensorflow is not installed")
-    from handnet.mlp.keras import get_keras, start_keras
+    from handnet.mlp.engine import get_keras, start_keras
 
     start_keras()
     keras = get_keras()

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 from canonical import models, query, runs
 from mlflow.tracking import MlflowClient
-from test_study import ROOT, command
+from studies import ROOT, command, free_port
 
 from experiments.cli import main
 from handnet.study.messages import redacted
@@ -34,12 +33,6 @@ SMALL = [
 ]
 PLANTED = "pl4nted-9c1f"
 FINISHED = "SELECT count(*) FROM runs WHERE status = 'FINISHED' AND lifecycle_stage = 'active'"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Server:

@@ -19,7 +19,7 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-from test_study import SMALL, cli
+from studies import CHAPTER, SMALL, cli
 
 import handnet.bands
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
@@ -40,7 +40,7 @@ from handnet.study.comparisons import (
 from handnet.study.identity import Commit
 from handnet.study.messages import Refusal
 from handnet.study.metrics import quantity_metrics
-from handnet.study.reading import DEFAULTS, read
+from handnet.study.reading import read
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, stream_seeds
 from handnet.study.sealed import Ledger
 from handnet.study.summary import Quantity
@@ -222,7 +222,7 @@ def test_what_is_called_fresh_is_fresh(
 
 @pytest.mark.parametrize("name", [SEARCHED_ANEW, "winner", ".", "a?b", "", "a:b", "<b>", "x" * 61])
 def test_a_name_that_would_pass_for_another_is_refused(name: str, tmp_path: Path) -> None:
-    toml = DEFAULTS.read_text().replace('name = "chapter second"', f"name = {json.dumps(name)}")
+    toml = CHAPTER.read_text().replace('name = "chapter second"', f"name = {json.dumps(name)}")
     path = tmp_path / "study.toml"
     path.write_text(toml)
     with pytest.raises(Refusal, match=r"compare\.name must be unique"):

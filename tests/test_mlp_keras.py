@@ -11,7 +11,7 @@ import pytest
 from canonical import report
 
 from handnet import load_backend
-from handnet.mlp import keras as keras_backend
+from handnet.mlp import engine
 
 
 def study(home: Path, backend: str) -> dict:
@@ -29,6 +29,7 @@ def study(home: Path, backend: str) -> dict:
         "rehearsal.seeds=2",
         "rehearsal.levels=2",
         f"BACKEND={backend}",
+        "SETTINGS=experiments/study.toml",
     ]
     command = [sys.executable, "-m", "experiments", "study", "--mlruns", str(home), *words]
     run = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False)
@@ -73,7 +74,7 @@ TESTS = Path(__file__).parent
 def test_what_is_not_installed_is_named_with_the_way_to_it(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handnet.mlp.keras.find_spec", lambda name: None if name == package else object())
+    monkeypatch.setattr("handnet.mlp.engine.find_spec", lambda name: None if name == package else object())
     sentence = (
         f"the keras backend on tensorflow needs the package {package}, which is not here; make setup"
         " installs it"
@@ -141,7 +142,7 @@ def plant(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("asked", ["auto", "gpu"])
 def test_a_gpu_of_tensorflow_is_shared_and_exact_before_anything_starts_it(asked: str, plant) -> None:
     stub = plant(Stub(["one", "two"]))
-    assert keras_backend._device(asked, "tensorflow") == "gpu"
+    assert engine.find_device(asked, "tensorflow") == "gpu"
     assert stub.calls == ["physical GPU", "growth one True", "growth two True", "tf32 False"]
 
 
@@ -150,20 +151,20 @@ def test_a_gpu_that_tensorflow_has_taken_already_is_refused_in_a_sentence(plant)
     with pytest.raises(
         ValueError, match="but TensorFlow has started in this process already; load the backend first"
     ):
-        keras_backend._device("gpu", "tensorflow")
-    assert keras_backend._device("cpu", "tensorflow") == "cpu"
+        engine.find_device("gpu", "tensorflow")
+    assert engine.find_device("cpu", "tensorflow") == "cpu"
 
 
 def test_what_helps_without_a_gpu_depends_on_the_engine(plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(Stub([]))
     with pytest.raises(ValueError, match="finds no GPU on this machine; make setup DEVICE=gpu installs"):
-        keras_backend._device("gpu", "tensorflow")
-    monkeypatch.setattr(keras_backend, "_jax_has_gpu", lambda: False)
+        engine.find_device("gpu", "tensorflow")
+    monkeypatch.setattr(engine, "_jax_has_gpu", lambda: False)
     with pytest.raises(
         ValueError, match=r"jax finds no GPU on this machine; JAX needs jax\[cuda12\] .* make setup does not"
     ):
-        keras_backend._device("gpu", "jax")
-    assert keras_backend._device("auto", "jax") == "cpu"
+        engine.find_device("gpu", "jax")
+    assert engine.find_device("auto", "jax") == "cpu"
 
 
 FIT = """

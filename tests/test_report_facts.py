@@ -3,6 +3,7 @@ another."""
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,10 @@ from handnet.study.sealed import Opening
 from handnet.study.search import Finished
 from handnet.study.units import Confirmed, Problem, Replicas, baselines, candidates
 
-SETTINGS = read({"search.trials": "2", "search.seeds": "2", "confirm.seeds": "5", "rehearsal.splits": "0"})
+SETTINGS = read(
+    {"search.trials": "2", "search.seeds": "2", "confirm.seeds": "5", "rehearsal.splits": "0"},
+    Path(__file__).parent.parent / "experiments" / "study.toml",
+)
 SURE = 2.0  # every planted logit is this far on the right or the wrong side
 RIGHT, WRONG = np.log1p(np.exp(-SURE)), np.log1p(np.exp(SURE))  # what one case costs
 SEEDS = 5

@@ -1,5 +1,5 @@
-"""Credits of families: the axioms, plain orders, shap's exact explainer; and the identity that checks the
-by-hand slopes."""
+"""Cases over seeds, what is unusual about one, and credits of families: the axioms, plain orders, shap's
+exact explainer; and the identity that checks the by-hand slopes."""
 
 import itertools
 import warnings
@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit
+from scipy.stats import binomtest
 
-from handnet import Dataset, Layer, Recipe, load_backend, seeded_plan
+from handnet import Dataset, Layer, Recipe, load_backend, seeded_plan, split
 from handnet.draws import generator
-from handnet.explain import Families, credits_of, families_of
+from handnet.explain import Families, case_table, credits_of, families_of, unusual
 from handnet.mlp.network import backward, dense_backward_input, forward, relu_backward
 from handnet.splits import Split
 
@@ -163,3 +165,58 @@ def test_players_stay_who_they_are_over_other_columns() -> None:
         [False, False, False, True],
         [True, True, False, False],
     ]  # nobody's stays at the baseline
+
+
+def test_cases_are_counted_over_seeds() -> None:
+    z = np.array([[2.0, -1, 1, -3], [2.0, 1, 1, -3], [2.0, 1, 1, np.nan], [0.0, -1, 1, -3]])
+    table = case_table(z, np.array([1, 0, 0, 0]), np.array([10, 11, 12, 13]), ["a", "b", "c", "d"])
+    assert table["case"].tolist() == [12, 10, 11, 13]
+    assert table["misses"].tolist() == [3, 1, 1, 0]
+    assert set(table["seeds"]) == {3}
+    assert table["always"].tolist() == [True, False, False, False]
+    assert table["flips"].tolist() == [False, True, True, False]
+    assert table["score_median"][0] == pytest.approx(expit(1))
+    assert table["self_consistency"].tolist() == pytest.approx(
+        [1, 1 / 3, 1 / 3, 1]
+    )  # 3 of 3 pairs agree, or 1 of 3
+    interval = binomtest(int(table["misses"][1]), 3).proportion_ci(method="wilson")
+    assert (table["miss_low"][1], table["miss_high"][1]) == pytest.approx((interval.low, interval.high))
+    assert table["extremes"].tolist() == ["c", "a", "b", "d"]
+    with pytest.raises(ValueError, match="at least 2 finite replicas"):
+        case_table(z[:1], np.array([1, 0, 0, 0]), np.arange(4), ["a"] * 4)
+
+
+def test_what_is_unusual_is_said_of_measurements(data: Dataset, parts: Split) -> None:
+    rows = parts.val_rows[:3]
+    for row, said in zip(rows, unusual(data, parts, rows), strict=True):
+        far = (data.X[row] - data.X[parts.train_rows].mean(axis=0)) / data.X[parts.train_rows].std(axis=0)
+        order = np.argsort(-np.abs(far))[:3]
+        assert said == ", ".join(f"{data.feature_names[at]} {far[at]:+.1f} sd" for at in order)
+
+
+def test_a_rare_level_and_a_rare_gap_are_unusual_by_their_shares() -> None:
+    n = 100
+    text, y = np.zeros(n), np.arange(n) % 2
+    text[:4], text[50:52] = 1, 2
+    number = np.where(np.arange(n) < 50, -1.0, 1.0) + 1e-6 * np.arange(n)  # else most rows were equal
+    number[[10, 90]] = np.nan
+    X = np.column_stack([text, number, np.zeros(n)])
+    table = Dataset(
+        "t",
+        X,
+        y,
+        np.arange(n),
+        ("form", "size", "same"),
+        ("form", "size", "same"),
+        ("B", "M"),
+        {"form": ("round", "flat", "spiked")},
+        "median",
+    )
+    parts = split(table)
+    train = X[parts.train_rows]
+    holds = {level: (train[:, 0] == code).mean() for code, level in enumerate(("round", "flat", "spiked"))}
+    one, two, three = unusual(table, parts, np.array([0, 51, 10]))
+    assert one.startswith(f"form flat ({holds['flat']:.0%} of train), size -")
+    assert two.startswith(f"form spiked ({holds['spiked']:.0%} of train), size +")
+    assert three.startswith(f"size missing ({np.isnan(train[:, 1]).mean():.0%} of train), form round (")
+    assert "same" not in three

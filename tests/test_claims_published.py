@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from studies import ROOT, cli, command
 from test_claims import problem
-from test_study import ROOT, cli, command
 
 from experiments.claims import protocols, published
 from experiments.claims.claim import FAILS, HOLDS, OPEN, Claim

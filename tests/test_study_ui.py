@@ -17,8 +17,7 @@ from mlflow.server import app as flask_app
 from mlflow.server.assistant.api import assistant_router
 from mlflow.server.gateway_api import gateway_router
 from mlflow.server.job_api import job_api_router
-from test_server import free_port
-from test_study import ROOT, command
+from studies import ROOT, command, free_port
 
 from handnet.study.tracker import Entry, Tracking
 

@@ -1,0 +1,248 @@
+"""How a command is read, how it teaches itself and how it ends, whatever it does: `command` makes one, `run`
+runs one."""
+
+import inspect
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import click
+
+from handnet.endings import ANEW, NOTHING, ended, finish
+from handnet.study import messages
+from handnet.study.interrupt import stop_at_once
+from handnet.study.messages import Refusal, nearest, through
+
+FOLDER = "where everything is written (mlruns)"
+FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
+Section = Callable[[], tuple[str, Sequence[tuple[str, str]]]]
+
+
+class Truth(click.ParamType[Any]):
+    """0 or 1; an option of this type without a value is 1."""
+
+    name = "truth"
+
+    def convert(self, value: Any, param: click.Parameter | None, _ctx: click.Context | None) -> bool:
+        """True or false. Raises Refusal for any other word."""
+        if str(value).lower() not in {"0", "1", "true", "false", ""}:
+            raise Refusal(f"{_named(param)} must be 0 or 1, but is {value!r}.")
+        return str(value).lower() in {"1", "true"}
+
+
+class Whole(click.ParamType[Any]):
+    """A whole number from `least` to `most`."""
+
+    name = "N"
+
+    def __init__(self, least: int, most: int = 100_000) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, _ctx: click.Context | None) -> int:
+        """The number. Raises Refusal for any other text."""
+        if not str(value).isdecimal() or not self.least <= int(value) <= self.most:
+            raise Refusal(
+                f"{_named(param)} must be a whole number from {self.least} to {self.most}, but is {value!r}."
+            )
+        return int(value)
+
+
+class Option(click.Option):
+    """An option that the help names as the reader types it."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether it may stand without a value."""
+        return self.is_flag or isinstance(self.type, Truth)
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        """Its name with what it takes, and its explanation."""
+        name = messages.option(self.opts[-1].removeprefix("--"), True if self.alone else "")
+        takes = "" if self.alone else self.make_metavar(ctx)
+        return f"{name}{'' if name.endswith('=') else ' '}{takes}".rstrip(), self.help or ""
+
+
+class Command(click.Command):
+    """A command whose options may also be typed as make passes them, NAME=value, and a setting by its dotted
+    name.
+
+    left: what is true when it is cut short. last: makes the title and the rows of a last section of its help.
+    """
+
+    def __init__(
+        self, *arguments: Any, left: str = ANEW, last: Section | None = None, **attributes: Any
+    ) -> None:
+        super().__init__(*arguments, **attributes)
+        self.left, self.last = left, last
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raises Refusal for what is not understood."""
+        ctx.allow_extra_args = True
+        try:
+            rest = super().parse_args(ctx, _as_options(args, self.params))
+        except click.UsageError as fault:
+            raise _refusal(fault, self) from None
+        if rest:
+            raise _unknown(rest[0], self)
+        return rest
+
+    def invoke(self, ctx: click.Context) -> int:
+        """Does it. Returns the exit code."""
+        debug = ctx.params.pop("debug")
+        return ended(lambda: super(Command, self).invoke(ctx), self.left, debug)
+
+    def format_usage(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As the reader types it."""
+        formatter.write_usage(messages.command(str(self.name)), "[options]")
+
+    def format_help_text(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Paragraphs are wrapped; indented lines are examples, and are shown as the reader types them."""
+        for paragraph in inspect.cleandoc(str(self.help)).split("\n\n"):
+            formatter.write_paragraph()
+            with formatter.indentation():
+                if paragraph.startswith("  "):
+                    formatter.write_dl([_example(line) for line in paragraph.splitlines()], col_max=45)
+                else:
+                    formatter.write_text(paragraph)
+
+    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The last section."""
+        if self.last:
+            title, rows = self.last()
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+class Group(click.Group):
+    """Several commands under one name."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of that name. Raises Refusal when there is none."""
+        if args[0] not in self.commands:
+            raise Refusal(f"{args[0]} is no verb of {self.name}: {nearest(args[0], list(self.commands))}")
+        return super().resolve_command(ctx, args)
+
+
+def option(name: str, **attributes: Any) -> Callable[[Any], Any]:
+    """An option of a command, as in ``@option("--seed", type=Whole(0), default="0", help="of the network")``;
+    with ``type=Truth()`` it may stand without a value."""
+    if isinstance(attributes.get("type"), Truth):
+        attributes = {"is_flag": False, "flag_value": "1", "default": "0", **attributes}
+    return click.option(name, cls=Option, **attributes)
+
+
+def command(
+    name: str, left: str = ANEW, group: click.Group | None = None, last: Section | None = None
+) -> Callable[[Callable[..., int | None]], Command]:
+    """Makes a function a command; its docstring is the help, and what it returns the exit code (None is 0).
+
+    name: a verb of `group`, or the module that is run: ``@command("experiments.walk")``. left, last: as in
+    `Command`. Every command also takes --mlruns, the folder, which the function gets as `mlruns`.
+    """
+
+    def make(function: Callable[..., int | None]) -> Command:
+        made = click.command(name, Command, left=left, last=last)(function)
+        made.params += [
+            Option(["--mlruns"], default="mlruns", type=click.Path(), metavar="FOLDER", help=FOLDER),
+            Option(["--debug"], is_flag=True, help="show a traceback when something fails"),
+        ]
+        made = click.help_option("-h", "--help", cls=Option, help="show this and stop")(made)
+        if group:
+            group.add_command(made)
+        return made
+
+    return make
+
+
+def main(program: click.Command, words: Sequence[str] | None = None) -> int:
+    """Run a command. Returns the exit code: 0 done, 1 failed, 2 not understood, 75 busy, 130 and 143
+    interrupted."""
+    typed = sys.argv[1:] if words is None else list(words)
+    stop_at_once()
+    for stream in (sys.stdout, sys.stderr):  # a character the terminal cannot show is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+    def work() -> int | None:
+        try:
+            with program.make_context(program.name, typed) as ctx:
+                return program.invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError as help_text:
+            print(help_text.format_message(), file=sys.stderr)
+            return 2
+        except click.UsageError as fault:
+            raise _refusal(fault, program) from None
+        except click.exceptions.Exit as end:  # help was shown
+            return end.exit_code
+
+    with through("make" if os.environ.get("HANDNET_DOOR") == "make" else "shell"):
+        return ended(work, NOTHING, "--debug" in typed)
+
+
+def run(program: click.Command, words: Sequence[str] | None = None) -> NoReturn:
+    """A command as a whole process."""
+    _complete(program)
+    finish(main(program, words))
+
+
+def _complete(program: click.Command) -> None:
+    """Answers a shell that asks how a word can go on: with the name `handnet` it asks by _HANDNET_COMPLETE."""
+    variable = f"_{str(program.name).upper()}_COMPLETE"
+    if instruction := os.environ.get(variable):
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(program, {}, str(program.name), variable, instruction))
+
+
+def _as_options(words: Sequence[str], params: Sequence[click.Parameter]) -> list[str]:
+    """Make's NAME=value as --name=value, and a dotted setting as --set: both may be typed after a verb."""
+    takes = {name for each in params if isinstance(each, Option) and not each.alone for name in each.opts}
+    options: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        variable = re.fullmatch(r"([A-Za-z][A-Za-z_]*)=(.*)", word, re.DOTALL)
+        if before in takes:
+            options.append(word)
+        elif variable and variable[1].upper() in FLAGS:
+            options += [f"--{variable[1].lower()}"] if variable[2] not in {"", "0"} else []
+        elif variable:
+            options.append(f"--{variable[1].lower().replace('_', '-')}={variable[2]}")
+        else:
+            dotted = re.fullmatch(r"([a-z_]+(\.[a-z_]+)+)=.*", word, re.DOTALL)
+            options.append(f"--set={word}" if dotted else word)
+    return options
+
+
+def _unknown(word: str, program: click.Command) -> Refusal:
+    """Of a word that is no option: the nearest one that is."""
+    known = [messages.option(name[2:]) for each in program.params for name in each.opts if name[:2] == "--"]
+    asked = messages.option(word.lstrip("-").split("=")[0]) if word.startswith("-") else word
+    kind = "a setting" if asked.isupper() else "an option"
+    return Refusal(f"{asked} is not {kind} of this command: {nearest(asked, known)}")
+
+
+def _refusal(fault: click.UsageError, program: click.Command) -> Refusal:
+    """Ours for one of click's."""
+    if isinstance(fault, click.NoSuchOption):
+        return _unknown(fault.option_name, program)
+    if isinstance(fault, click.BadOptionUsage) and "requires" in fault.message:
+        return Refusal(f"{messages.option(fault.option_name.lstrip('-'))} wants a value.")
+    sentence = fault.format_message().rstrip(".")
+    return Refusal(f"{sentence}; {messages.option('help', True)} shows what is understood.")
+
+
+def _named(param: click.Parameter | None) -> str:
+    assert param is not None
+    return messages.option(param.opts[-1].removeprefix("--"))
+
+
+def _example(line: str) -> tuple[str, str]:
+    """A line of a help text, `  handnet study --seeds 3   what it does`, as the reader types it."""
+    typed, _, does = line.strip().partition("   ")
+    _, verb, options = re.fullmatch(r"(handnet|python -m) (\S+)(.*)", typed).groups()  # type: ignore[union-attr]
+    pairs = re.findall(r"(?:--)?([\w.-]+)(?:[= ]([^-\s]\S*))?", options)
+    return messages.command(verb, **{name: value or True for name, value in pairs}), does.strip()

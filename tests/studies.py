@@ -1,0 +1,104 @@
+"""The command line as the tests call it, and what a folder of studies holds."""
+
+import json
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from canonical import query, runs
+
+from experiments.cli import main
+
+ROOT = Path(__file__).parent.parent
+CHAPTER = ROOT / "experiments" / "study.toml"
+
+SMALL = [
+    "TRIALS=4",
+    "SEEDS=2",
+    "CONFIRM=3",
+    "space.epochs.high=20",
+    "SPLITS=3",
+    "rehearsal.seeds=2",
+    "rehearsal.levels=2",
+    f"SETTINGS={CHAPTER}",
+]
+TINY = ["TRIALS=2", "SEEDS=2", "CONFIRM=2", "space.epochs.high=12", "SPLITS=0"]
+
+
+def cli(home: Path, *words: str) -> int:
+    return main([*words[:1], "--mlruns", str(home), "--debug", *words[1:]])
+
+
+def command(home: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "experiments", words[0], "--mlruns", str(home), *words[1:]]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, to the byte."""
+    passing = (".lock", "-wal", "-shm")  # who writes, and what SQLite keeps beside an open database
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(passing)
+    }
+
+
+def events(home: Path) -> list[dict]:
+    return [json.loads(line) for line in (home / "openings.jsonl").read_text().splitlines()]
+
+
+def refused(capsys: pytest.CaptureFixture, says: list[str], *words: str, code: int = 2) -> None:
+    """The command line gives these words one sentence that says all that, and this exit code."""
+    capsys.readouterr()
+    assert main(words) == code
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.startswith("handnet: ")
+    assert err.count("\n") == 1, err
+    assert not [part for part in says if part not in err], err
+    assert "Traceback" not in err
+
+
+def study_name(home: Path) -> str:
+    return next(path.name for path in (home / "reports").iterdir())
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def stored(home: Path, role: str) -> tuple[np.ndarray, np.ndarray]:
+    """Validation and test logits of a configuration, read from the files alone."""
+    db = home / "mlflow.db"
+    key = next(key for key in runs(home) if key.startswith(f"confirm/{role}/"))
+    config = key.split("/")[2]
+
+    def folder(name: str) -> Path:
+        (row,) = query(
+            db,
+            "SELECT r.artifact_uri FROM runs r JOIN tags t ON t.run_uuid=r.run_uuid WHERE t.key='handnet.key'"
+            " AND t.value=? AND r.lifecycle_stage='active'",
+            name,
+        )
+        return Path(row[0].removeprefix("file://"))
+
+    val = [
+        np.load(folder(f"seed/{config}/{seed}") / "replica.npz")["val_logits"][0]
+        for seed in range(1000, 1003)
+    ]
+    return np.array(val), np.load(folder(key) / "test_logits.npy")
+
+
+def run_id_of(home: Path, key: str) -> str:
+    return str(
+        query(
+            home / "mlflow.db",
+            "SELECT r.run_uuid FROM runs r JOIN tags t ON t.run_uuid=r.run_uuid WHERE t.key='handnet.key' AND"
+            " t.value=? AND r.lifecycle_stage='active'",
+            key,
+        )[0][0]
+    )

@@ -1,0 +1,120 @@
+"""What choosing the best of many costs, against opda and SciPy."""
+
+from importlib.metadata import metadata
+from itertools import combinations, product
+from math import comb
+
+import numpy as np
+import pytest
+from opda.nonparametric import EmpiricalDistribution
+from samples import standard_error
+from scipy.stats import quantile_test
+
+from handnet.bands.selection import expected_best, selection_optimism
+from handnet.draws import generator, recounts
+
+
+def readme_scores() -> np.ndarray:
+    """The 32 accuracies of opda's README."""
+    text = metadata("opda").get_payload() or metadata("opda")["Description"]
+    start = text.index("ys = [")
+    lines = text[start : text.index("]", start)].splitlines()[1:]
+    return np.array([float(one) for line in lines for one in line.strip(" .").split(",") if one.strip()])
+
+
+def test_the_best_of_a_few_is_opdas() -> None:
+    scores, sizes = readme_scores(), np.arange(1, 6)
+    assert scores.shape == (32,)
+    found = expected_best(scores, sizes)
+    assert [one.size for one in found] == [1, 2, 3, 4, 5]
+    for name, figures in {
+        "plug_in": [0.855406, 0.888245, 0.904396, 0.914036, 0.920396],
+        "mean": [0.855406, 0.889304, 0.905958, 0.915909, 0.922462],
+        "median": [0.8456, 0.9034, 0.9089, 0.9198, 0.9221],
+    }.items():
+        assert [getattr(one, name) for one in found] == pytest.approx(figures, abs=5e-7), name
+    every = np.arange(1, 33)
+    theirs = EmpiricalDistribution(scores)
+    found = expected_best(scores, every)
+    assert [one.plug_in for one in found] == pytest.approx(theirs.average_tuning_curve(every), abs=1e-12)
+    assert [one.median for one in found] == pytest.approx(theirs.quantile_tuning_curve(every), abs=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 6])
+def test_the_expected_best_is_the_mean_over_all_subsets(count: int) -> None:
+    scores = generator(count, 0).integers(0, 6, count) / 7  # with ties
+    for one in expected_best(scores, np.arange(1, count + 1)):
+        subsets = [max(chosen) for chosen in combinations(scores, one.size)]
+        assert len(subsets) == comb(count, one.size)
+        assert one.mean == pytest.approx(np.mean(subsets), abs=1e-12)
+        with_repeats = [max(chosen) for chosen in product(scores, repeat=one.size)]
+        assert one.plug_in == pytest.approx(np.mean(with_repeats), abs=1e-12)
+
+
+@pytest.mark.parametrize("coverage", [0.95, 0.8])
+@pytest.mark.parametrize("count", [2, 9, 40, 114])
+def test_the_median_best_has_scipys_interval_of_a_quantile(count: int, coverage: float) -> None:
+    scores = generator(count, 1).normal(size=count)
+    for one in expected_best(scores, np.arange(1, count + 1), coverage):
+        theirs = quantile_test(scores, p=0.5 ** (1 / one.size)).confidence_interval(coverage)
+        low, high = (
+            end if np.isfinite(end) else sign * np.inf for sign, end in zip((-1, 1), theirs, strict=True)
+        )
+        assert (one.low, one.high, one.coverage) == (low, high, coverage)
+
+
+def test_the_median_best_is_held_whatever_the_law() -> None:
+    for law in ("uniform", "exponential"):
+        studies, sizes = getattr(generator(14, 0), law)(size=(1500, 40)), np.array([1, 2, 4])
+        found = [expected_best(study, sizes) for study in studies]
+        for place, size in enumerate(sizes):
+            level = 0.5 ** (1 / size)
+            truth = level if law == "uniform" else -np.log1p(-level)
+            held = np.mean([one[place].low <= truth <= one[place].high for one in found])
+            assert held > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 1500)
+
+
+def test_a_small_search_cannot_bound_a_large_one() -> None:
+    best = expected_best(np.arange(5.0), np.array([5]))[0]
+    assert best.high == np.inf
+    assert expected_best(np.arange(40.0), np.array([1]))[0].high < 40
+    for sizes in ([0], [6], [1, 6]):
+        with pytest.raises(ValueError, match="between 1 and the 5 configurations tried"):
+            expected_best(np.arange(5.0), np.array(sizes))
+
+
+def test_choosing_is_paid_for_case_by_case() -> None:
+    losses, counts = generator(15, 0).exponential(size=(6, 15)), recounts(generator(15, 1), 15, 50)
+    scores = []
+    for row in counts:
+        drawn = np.repeat(np.arange(15), row)
+        left = [case for case in range(15) if case not in drawn]
+        chosen = min(range(6), key=lambda config: losses[config, drawn].mean())
+        scores.append(losses[chosen, left].mean())
+    found = selection_optimism(losses, counts)
+    assert found.corrected == pytest.approx(np.mean(scores), abs=1e-12)
+    assert found.naive == pytest.approx(min(row.mean() for row in losses), abs=1e-12)
+    assert (found.band.low, found.band.high) == pytest.approx(
+        tuple(np.quantile(scores, [0.025, 0.975])), abs=1e-12
+    )
+    assert (found.band.n, found.band.centre("mean")) == (15, found.corrected)
+    with pytest.raises(ValueError, match="at least 2 configurations, but got 1"):
+        selection_optimism(losses[:1], counts)
+
+
+def test_the_best_of_equals_flatters_itself_until_it_pays() -> None:
+    draws = generator(16, 0)
+    studies = [
+        selection_optimism(draws.exponential(size=(30, 114)), recounts(draws, 114, 100)) for _ in range(150)
+    ]
+    naive, corrected = (np.array([getattr(one, name) for one in studies]) for name in ("naive", "corrected"))
+    assert abs(corrected.mean() - 1) < 3 * standard_error(corrected) < corrected.std() / 4
+    assert naive.mean() < 1 - 3 * standard_error(naive)
+    assert naive.mean() < 1 - naive.std()  # of most studies, not of their average only
+
+
+def test_a_sample_of_every_case_scores_nothing() -> None:
+    losses = np.array([[0.1, 0.2, 0.9], [0.3, 0.3, 0.3]])
+    counts = np.array([[1, 1, 1], [2, 1, 0], [0, 3, 0], [0, 0, 3]])
+    found = selection_optimism(losses, counts)
+    assert found.corrected == pytest.approx(np.mean([0.9, (0.1 + 0.9) / 2, 0.3]))

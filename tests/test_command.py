@@ -1,0 +1,197 @@
+"""The command line: what may be typed after a verb, what help says, and what is refused."""
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from handnet.command import Group, Truth, Whole, command, main, option, run
+from handnet.study import messages
+from handnet.study.messages import Refusal, through
+
+heard: dict = {}
+toys = Group("toys")
+
+
+@command("walk", left="it may be walked again", group=toys)
+@option("--set", multiple=True)
+@option("--missing")
+@option("--data", metavar="FILE", help="a table")
+@option("--ideal", type=Truth(), help="search anew")
+@option("--split-seed", type=Whole(0), default="7", help="of the split")
+def walk(**options: object) -> int | None:
+    """Walk a toy through its room.
+
+    It walks until it is stopped, and says at every step where it is and how far it has come since.
+
+      handnet walk --split-seed 3                  another seed
+      handnet walk --data my.csv --ideal           a table of your own
+    """
+    heard.clear()
+    heard.update(options)
+    if fault := heard.get("data") in FAULTS and FAULTS[heard["data"]]:
+        raise fault
+    return 1 if heard["data"] == "one" else None
+
+
+FAULTS = {
+    "refused": Refusal("the toy is asleep.", 75),
+    "no extra": ModuleNotFoundError("No module named 'optuna'", name="optuna"),
+    "no keras": ModuleNotFoundError("No module named 'keras.x'", name="keras.x"),
+    "broken": RuntimeError("spring\nhttp://me:secret@there"),
+    "full": OSError(28, "No space left on device", "toy.db"),
+}
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "value"),
+    [
+        (["IDEAL=1"], "ideal", True),
+        (["IDEAL=0"], "ideal", False),
+        (["IDEAL="], "ideal", False),
+        (["--ideal"], "ideal", True),
+        (["--ideal", "0"], "ideal", False),
+        (["--ideal", "DATA=x"], "data", "x"),
+        ([], "ideal", False),
+        ([], "missing", None),
+        (["MISSING="], "missing", ""),
+        (["SPLIT_SEED=9"], "split_seed", 9),
+        (["--split-seed", "9"], "split_seed", 9),
+        (["SPLIT_SEED=9", "SPLIT_SEED=8"], "split_seed", 8),
+        (["a.b=1", "a.b.c=[2, 3]"], "set", ("a.b=1", "a.b.c=[2, 3]")),
+        (["--set", "a.b=1", "--set=a.c=2"], "set", ("a.b=1", "a.c=2")),
+        (['DATA=my table\'s $HOME "1".csv'], "data", 'my table\'s $HOME "1".csv'),
+        (["--data", "a=b.csv"], "data", "a=b.csv"),
+        (["HELP=0"], "data", None),
+        (["DEBUG="], "data", None),
+    ],
+)
+def test_what_make_passes_is_an_option(typed: list[str], name: str, value: object) -> None:
+    assert main(toys, ["walk", *typed]) == 0
+    assert heard[name] == value
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "sentence"),
+    [
+        (["wlk"], 2, "wlk is no verb of toys: did you mean walk?"),
+        (["walk", "--dat", "x"], 2, "--dat is not an option of this command: did you mean --data?"),
+        (["walk", "DAAT=x"], 2, "--daat is not an option of this command: did you mean --data?"),
+        (["walk", "203"], 2, "203 is not an option of this command: known are --set,"),
+        (["walk", "--data"], 2, "--data wants a value."),
+        (["walk", "--ideal=x"], 2, "--ideal must be 0 or 1, but is 'x'."),
+        (
+            ["walk", "--split-seed=-1"],
+            2,
+            "--split-seed must be a whole number from 0 to 100000, but is '-1'.",
+        ),
+        (
+            ["walk", "--debug=1"],
+            2,
+            "Option '--debug' does not take a value; --help shows what is understood.",
+        ),
+        (["walk", "DATA=refused"], 75, "the toy is asleep."),
+        (
+            ["walk", "DATA=no extra"],
+            2,
+            'optuna, which is not installed; pip install "handnet[study]" adds it.',
+        ),
+        (
+            ["walk", "DATA=no keras"],
+            2,
+            'keras, which is not installed; pip install "handnet[keras]" adds it.',
+        ),
+        (
+            ["walk", "DATA=broken"],
+            1,
+            "RuntimeError: spring http://***@there; it may be walked again. --debug",
+        ),
+        (
+            ["walk", "DATA=full"],
+            1,
+            "the disk cannot be written (No space left on device: toy.db); make room: it",
+        ),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence(
+    typed: list[str], code: int, sentence: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(toys, typed) == code
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.startswith("handnet: ")
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+def test_from_make_it_is_said_in_makes_words(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANDNET_DOOR", "make")
+    assert main(toys, ["walk", "TRAIL=x"]) == 2
+    assert main(toys, ["walk", "SPLIT_SED=3"]) == 2
+    assert main(toys, ["walk", "SPLIT_SEED=x"]) == 2
+    said = capsys.readouterr().err
+    assert "TRAIL is not a setting of this command: known are SET," in said
+    assert "SPLIT_SED is not a setting of this command: did you mean SPLIT_SEED?" in said
+    assert "SPLIT_SEED must be a whole number" in said
+    assert main(toys, ["walk", "HELP=1"]) == 0
+    shown = capsys.readouterr().out
+    assert "Usage: make walk" in shown
+    assert "make walk DATA=my.csv IDEAL=1" in shown
+    assert "SPLIT_SEED=N" in shown
+    assert "HELP=1" in shown
+    assert "--" not in shown
+
+
+@pytest.mark.parametrize("typed", [["--help"], ["-h"], ["HELP=1"], ["help=1", "DATA=refused"]])
+def test_help_teaches(typed: list[str], capsys: pytest.CaptureFixture) -> None:
+    heard.clear()
+    assert main(toys, ["walk", *typed]) == 0
+    shown = capsys.readouterr().out
+    assert "Usage: handnet walk [options]" in shown
+    assert "handnet walk --data my.csv --ideal" in shown
+    assert "--split-seed N" in shown
+    assert not heard
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_without_a_verb_all_are_shown(capsys: pytest.CaptureFixture) -> None:
+    assert main(toys, []) == 2
+    assert "walk  Walk a toy through its room." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("door", ["make", "shell"])
+def test_a_command_in_a_message_can_be_typed(door: messages.Door) -> None:
+    """What `messages.command` writes for a reader comes back as the same options."""
+    given = {"data": "my table's $HOME.csv", "split-seed": 9, "ideal": True, "a.b": "1"}
+    with through(door):
+        text = messages.command("walk", **given)
+    if door == "make":
+        text = text.replace("$$", "$")  # as make reads it
+    _, *words = shlex.split(text)
+    assert main(toys, words) == 0
+    assert (heard["data"], heard["split_seed"], heard["ideal"]) == (given["data"], 9, True)
+    assert heard["set"] == ("a.b=1",)
+
+
+def test_a_shell_is_told_how_a_word_can_go_on(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "_TOYS_COMPLETE": "bash_complete",
+        "COMP_WORDS": "toys walk --sp",
+        "COMP_CWORD": "2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as end:
+        run(toys)
+    assert end.value.code == 0
+    assert capsys.readouterr().out == "plain,--split-seed\n"
+
+
+def test_nothing_heavy_is_imported_to_read_a_command() -> None:
+    code = "import sys, handnet.command; print(*{m.split('.')[0] for m in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not set(loaded.split()) & {"mlflow", "optuna", "pydantic", "numpy", "pandas", "sklearn", "rich"}

@@ -1,0 +1,232 @@
+"""Tables read from CSV and Parquet."""
+
+import csv
+import io
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from corpus import SAME, SOUND, column, lines, placed
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from others import titanic, written
+from pyarrow import parquet
+from sklearn.datasets import load_wine
+
+from experiments.cli import main
+from handnet import Dataset, read_csv, read_table, sheets, split
+from handnet.data import Array
+from handnet.tables import families
+
+
+@pytest.mark.parametrize("what", SAME)
+def test_the_form_of_a_file_does_not_change_what_is_read(what: str, tmp_path: Path) -> None:
+    plain = read_csv(placed(tmp_path, SOUND), "y", "M", "patient")
+    assert read_csv(placed(tmp_path, SAME[what]), "y", "M", "patient").digest == plain.digest
+    assert plain.case_ids[:3].tolist() == ["0000", "0001", "0002"]  # text: leading zeros are part of an id
+    assert (plain.X[1].tolist(), plain.y[:3].tolist()) == ([1.37, 41.5, 1.0], [1, 0, 1])
+    assert (plain.feature_names, plain.class_names) == (("radius", "texture", "stage"), ("B", "M"))
+
+
+def test_what_is_no_fault_but_may_be_one_is_remarked(tmp_path: Path) -> None:
+    constant = split(read_csv(placed(tmp_path, column("stage", "3")), "y", "M", "patient"))
+    assert constant.notes == ("Left out, because they never vary among the train rows: 'stage'.",)
+    repeated = SOUND + SOUND.splitlines()[1].replace(b"0000", b"9999")
+    (note,) = split(read_csv(placed(tmp_path, repeated), "y", "M", "patient")).notes
+    assert note == "1 of 41 rows repeat the measurements of an earlier one; equal rows fall into one part."
+    with pytest.warns(UserWarning, match="a different whole number in every row: 'patient'"):
+        assert read_csv(placed(tmp_path, SOUND), "y", "M").case_ids.tolist() == list(range(40))
+    numbered = (
+        SOUND.replace(b"patient", b"number")
+        .replace(b"y\n", b"y,who\n")
+        .replace(b"M\n", b"M,p\n")
+        .replace(b"B\n", b"B,q\n")
+    )
+    numbered = b"".join(
+        line.replace(b",p\n", b",p%d\n" % n).replace(b",q\n", b",q%d\n" % n)
+        for n, line in enumerate(numbered.splitlines(True))
+    )
+    with pytest.warns(
+        UserWarning, match="'number'; a column that names the cases or numbers them is to be left out"
+    ):
+        read_csv(placed(tmp_path, numbered), "y", "M", "who")
+
+
+def test_a_column_that_tells_the_classes_apart_is_named(tmp_path: Path) -> None:
+    rows = [
+        f"{n},{n * 7919 % 101}.5,{n % 2 * 3},{'abcd'[n % 4]},{'' if n % 2 else n},{'MB'[n % 2]}"
+        for n in range(40)
+    ]
+    path = placed(tmp_path, lines("id,noise,number,text,gaps,y", *rows))
+    found = split(read_table(path, "y", "M", "id", missing="median")).notes
+    assert found[-1].startswith(
+        "Tells the classes apart by itself in all 24 train rows: 'number', 'text', 'gaps';"
+    )
+    assert not [
+        note
+        for note in split(read_csv(placed(tmp_path, SOUND), "y", "M", "patient")).notes
+        if "apart" in note
+    ]
+
+
+@given(text=st.text(), cut=st.integers(1, 9), more=st.binary(max_size=3))
+def test_bytes_that_are_no_text_are_found_in_pieces(text: str, cut: int, more: bytes) -> None:
+    content, place = text.encode() + more, None
+    try:
+        content.decode()
+    except UnicodeDecodeError as fault:
+        place = fault.start
+    assert sheets._undecodable(content, cut) == place
+
+
+def test_a_table_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = placed(tmp_path, SOUND)
+    with path.open("ab") as file:
+        file.truncate(sheets.MOST_BYTES + 1)
+    with pytest.raises(ValueError, match=r"cells\.csv: it has 1024 MiB, and at most 1024 are read"):
+        read_csv(path, "y", "M")
+    wide = lines(",".join(["y", *(f"c{n}" for n in range(9_999))]), *[""] * 5_201)
+    with pytest.raises(ValueError, match="at most 52000000 cells are read"):
+        read_csv(placed(tmp_path, wide), "y", "M")
+
+
+@given(
+    X=arrays(float, (9, 3), elements=st.floats(-1e30, 1e30), unique=True),
+    names=st.lists(st.text("aé\"', \n;|$<0", min_size=1), min_size=3, max_size=3, unique_by=str.strip),
+)
+def test_what_is_written_is_read_back_to_the_bit(tmp_path: Path, X: Array, names: list[str]) -> None:
+    names = [f"q{name}".strip() for name in names]
+    labels = ["B", "M"] * 4 + ["B"]
+    with (tmp_path / "x.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [
+                ["y", *names],
+                *([label, *map(repr, row.tolist())] for label, row in zip(labels, X, strict=True)),
+            ]
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = read_csv(tmp_path / "x.csv", "y", "M")
+    assert np.array_equal(found.X, X)
+    assert found.feature_names == tuple(names)
+
+
+def test_families_are_found_in_names(data: Dataset) -> None:
+    assert families(data.feature_names) == data.families
+    assert families(["radius_mean", "radius_se", "concave points_worst"]) == (
+        "radius",
+        "radius",
+        "concave points",
+    )
+    assert families(["radius1", "radius2", "texture1", "texture2"]) == (
+        "radius",
+        "radius",
+        "texture",
+        "texture",
+    )
+    assert families(["V1", "V2", "Amount"]) == ("V1", "V2", "Amount")  # a count of columns is no family
+    assert families(["mean", "mean_", "age"]) == ("mean", "mean_", "age")
+
+
+def test_rows_with_gaps_are_left_out(tmp_path: Path) -> None:
+    other = titanic()
+    whole = other.frame.assign(id=[f"p{n}" for n in range(len(other.frame))])
+    kept = whole[(whole != "").all(axis=1)]
+    dropped = read_table(written(whole, tmp_path / "x.csv"), "survived", "1", "id", missing="drop")
+    assert dropped.digest == read_table(written(kept, tmp_path / "y.csv"), "survived", "1", "id").digest
+    assert (
+        split(dropped).notes[0]
+        == f"{len(whole) - len(kept)} of 1309 rows have a gap and are left out (MISSING=drop)."
+    )
+
+
+def test_parquet_is_read_as_the_same_table(tmp_path: Path) -> None:
+    wine = load_wine(as_frame=True).frame  # class 1: the first cultivar, against the other two
+    frame = wine.assign(
+        target=(wine.target == 0).map({True: "first", False: "other"}),
+        colour=(wine.hue > 1).map({True: "deep", False: "pale"}),
+        old=wine.ash > 2.4,
+        code=[f"{n:03d}" for n in range(len(wine))],
+    )
+    frame.loc[[3, 9], "alcohol"] = np.nan
+    frame.loc[[5], "colour"] = None
+    frame.to_parquet(tmp_path / "wine.parquet")
+    frame.assign(old=frame.old.map({True: "true", False: "false"})).to_csv(tmp_path / "wine.csv", index=False)
+    one, other = (
+        read_table(tmp_path / f"wine.{kind}", "target", "first", "code", missing="median")
+        for kind in ("parquet", "csv")
+    )
+    assert one.digest == other.digest
+    assert one.levels == {"colour": ("deep", "pale"), "old": ("false", "true")}
+    assert one.case_ids[1] == "001"
+
+
+def wrongly_encoded(frame: pd.DataFrame) -> bytes:
+    raw = pa.array([b"\xff", b"a"] * 20, pa.binary())
+    table = pa.Table.from_pandas(frame).append_column(
+        "z", pa.Array.from_buffers(pa.string(), 40, raw.buffers())
+    )
+    parquet.write_table(table, out := io.BytesIO())
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (
+            lambda frame: frame.assign(when=pd.Timestamp("2024-01-02")),
+            ["'when' (timestamp", "neither numbers nor text"],
+        ),
+        (
+            lambda frame: frame.assign(x=[float("inf"), *frame.x[1:]]),
+            ["row 1, column 'x'", "'inf' is not finite"],
+        ),
+        (lambda frame: frame.assign(y=[None, *frame.y[1:]]), ["row 1 has no label"]),
+        (
+            lambda frame: frame.assign(x=[np.nan, *frame.x[1:]]),
+            ["values are missing: 1 in 'x'", "MISSING=median"],
+        ),
+        (lambda frame: frame[:0], ["columns and no data rows"]),
+        (
+            lambda frame: frame.assign(x=[2**53 + 1, *range(39)]),
+            ["row 1, column 'x'", "'9007199254740993'", "more digits"],
+        ),
+        (
+            lambda frame: frame.set_index(pd.Index([*range(20), *range(30, 50)])),
+            ["the column '__index_level_0__'", "row numbers"],
+        ),
+        (
+            lambda frame: frame.assign(z=pd.Series([b"\xff", b"a"] * 20).astype(pd.ArrowDtype(pa.binary()))),
+            ["'z' (binary)"],
+        ),
+        (wrongly_encoded, ["column 'z' holds text that is not UTF-8"]),
+        (lambda _: b"PAR1 and no more", ["cannot be read as Parquet"]),
+        (lambda _: b"x,y\n1,M\n", ["cannot be read as Parquet"]),
+    ],
+)
+def test_a_bad_parquet_file_is_refused(
+    make: object, says: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    made = make(pd.DataFrame({"x": np.arange(40) * 0.5, "y": list("MB") * 20}))
+    path = tmp_path / "x.parquet"
+    path.write_bytes(made) if isinstance(made, bytes) else made.to_parquet(path)
+    assert main(["study", f"DATA={path}", "TARGET=y", "POSITIVE=M", f"MLRUNS={tmp_path / 'mlruns'}"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"handnet: {path}: ")
+    assert err.count("\n") == 1
+    assert not [part for part in says if part not in err], err
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_parquet_without_its_reader_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pd.DataFrame({"x": [1.0], "y": ["M"]}).to_parquet(tmp_path / "x.parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(
+        ValueError, match="read with pyarrow, which is not installed; install it, or save the table as CSV"
+    ):
+        read_table(tmp_path / "x.parquet", "y", "M")

@@ -1,0 +1,106 @@
+"""Settings: read, stored, or refused in one sentence."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from studies import CHAPTER
+
+from handnet.study.identity import default_name
+from handnet.study.messages import Refusal
+from handnet.study.reading import from_stored, read
+from handnet.study.settings import to_stored
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"search.trails": "3"}, "search.trails is not a setting: did you mean search.trials"),
+        ({"search.trials": "many"}, "search.trials.tpe must be a whole number, but is 'many'"),
+        ({"search.trials": "0"}, "search.trials must be a whole number from 1"),
+        ({"search.seeds": "1"}, "one seed is no band"),
+        ({"confirm.seeds": "1"}, "one seed is no band"),
+        (
+            {"search.design": "sobol", "search.trials": "33"},
+            "needs a power of two of trials, but got 33; try 32 or 64",
+        ),
+        ({"search.design": "grid"}, "search.design must be one of tpe, sobol"),
+        ({"confirm.first_seed": "5"}, "5..104 overlaps the search seeds 0..9"),
+        ({"confirm.first_seed": "4294967295"}, "the last seed must be at most"),
+        ({"space.dropout.high": "1"}, "space.dropout must lie within 0 and 1"),
+        ({"space.learning_rate.low": "0"}, "space.learning_rate.low must be above 0"),
+        ({"space.learning_rate.low": "nan"}, "must be a finite number"),
+        ({"space.epochs.low": "0"}, "space.epochs must lie within 1"),
+        ({"space.epochs.low": "10.5"}, "whole ends"),
+        ({"space.dropout.low": "0.6"}, "low <= high"),
+        ({"backend.name": "kreas"}, "backend.name must be one of compiled, numpy, keras"),
+        ({"backend.dtype": "float16"}, "float32, float64"),
+        ({"backend.device": "tpu"}, "auto, cpu, gpu"),
+        ({"backend.draws": "dice"}, "seeded, counted"),
+        ({"network.optimizer": "adams"}, "adam, sgd"),
+        ({"network.hidden": "16"}, "network.hidden must be a list"),
+        ({"network.batch_size": "0"}, "batch_size must be a whole number of at least 1"),
+        ({"split.stratify": "maybe"}, "split.stratify must be true or false"),
+        ({"split.order": "sideways"}, "test-first, rest-first"),
+        ({"data.name": "wisconson"}, "data.name must be one of wisconsin"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_sentence(overrides: dict[str, str], sentence: str) -> None:
+    with pytest.raises(Refusal, match=sentence) as refusal:
+        read(overrides)
+    assert refusal.value.code == 2
+
+
+def test_all_faults_are_named_at_once() -> None:
+    with pytest.raises(Refusal, match=r"search\.seeds.*space\.dropout"):
+        read({"search.seeds": "1", "space.dropout.high": "2"})
+
+
+def test_a_settings_file_is_read_or_refused(tmp_path: Path) -> None:
+    chapter, path = CHAPTER.read_text(), tmp_path / "mine.toml"
+    for text, sentence in [
+        (
+            chapter.replace("dropout = 0.3", "dropuot = 0.3"),
+            r"compare\[1\].dropuot is not a setting: did you mean dropout.*compare\[1\].dropout is missing",
+        ),
+        ("[confirm]\nseeds = 'x'", "confirm.seeds must be a whole number"),
+        ("[data", "cannot be read as TOML"),
+        ("split = 3", "split must be a table, but is 3"),
+        (chapter.replace('name = "chapter second"', 'name = "winner"'), "none of winner"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(Refusal, match=sentence):
+            read({}, path)
+    with pytest.raises(Refusal, match="does not exist"):
+        read({}, tmp_path / "none.toml")
+
+
+def test_a_settings_file_lies_over_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("network.hidden = [4]\n[search]\nseeds = 3\n[search.trials]\ntpe = 5\n")
+    settings = read({"search.seeds": "4"}, path)
+    assert (settings.network.hidden, settings.trials, settings.search.seeds) == ((4,), 5, 4)
+    assert (settings.search.trials.sobol, settings.network.batch_size) == (32, 32)
+    path.write_text("")
+    assert read({}, path) == read({})
+
+
+def test_the_chapter_adds_two_recipes_and_one_case_and_its_study_keeps_the_plain_name() -> None:
+    plain, chapter = read({}), read({}, CHAPTER)
+    assert (plain.compare, plain.report.watch) == ((), ())
+    assert [entry.name for entry in chapter.compare] == ["chapter", "chapter second"]
+    assert chapter.report.watch == ("203",)
+    assert replace(chapter, compare=(), report=plain.report) == plain
+    assert default_name(plain, "0123456789") == default_name(chapter, "0123456789") == "wisconsin"
+    other = read({"split.seed": "7"}, CHAPTER)
+    assert default_name(other, "0123456789") == "wisconsin-01234567"
+
+
+def test_settings_survive_the_store() -> None:
+    settings = read(
+        {"search.trials": "64", "search.design": "sobol", "network.hidden": "[3, 2]", "split.stratify": "0"}
+    )
+    assert from_stored(to_stored(settings)) == settings
+    assert (settings.trials, settings.network.hidden, settings.split.stratify) == (64, (3, 2), False)
+    with pytest.raises(Refusal, match="another version"):
+        from_stored("{}")

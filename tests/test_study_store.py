@@ -1,0 +1,132 @@
+"""Files that appear whole or not at all, locks, databases."""
+
+import multiprocessing
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handnet.study import store as stores
+from handnet.study.messages import Refusal
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file"
+    stores.write_whole(path, b"one")
+    stores.write_whole(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_several_may_write_one_file(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from handnet.study.store import write_whole\nfor _ in range(100):"
+        f" write_whole(Path({str(tmp_path / 'page')!r}), b'x' * 9999)"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["page"]
+
+
+def test_a_lock_names_its_holder_even_when_it_has_just_been_taken(tmp_path: Path) -> None:
+    lock = tmp_path / ".lock"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    lock.write_text(str(gone.pid))  # left by one that was killed
+    code = (
+        f"import fcntl, os, time; file = open({str(lock)!r}, 'r+'); fcntl.flock(file, fcntl.LOCK_EX);"
+        " print(flush=True); time.sleep(.3); file.truncate(0); file.write(str(os.getpid())); file.flush();"
+        " time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        with pytest.raises(Refusal, match=rf"\(process {holder.pid}\)"), stores.locked(tmp_path):
+            pass
+        holder.kill()
+
+
+@given(cut=st.integers(1, 12))
+def test_a_line_cut_short_is_dropped(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / f"lines{cut}"
+    path.unlink(missing_ok=True)
+    stores.append_line(path, "first")
+    with path.open("ab") as file:
+        file.write(b"second line\n"[:cut])
+    whole = ["first"] if cut < 12 else ["first", "second line"]
+    assert stores.whole_lines(path) == whole
+    stores.append_line(path, "third")
+    assert stores.whole_lines(path) == [*whole, "third"]
+
+
+def test_a_database_that_is_held_is_not_called_broken(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("CREATE TABLE t (x)")
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(Refusal, match="held by another program; try again") as refusal:
+            stores.check_sound(path)
+        assert refusal.value.code == 75
+    finally:
+        holder.close()
+
+
+def test_the_log_of_a_deleted_database_does_not_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    code = (
+        f"import sqlite3, os; d = sqlite3.connect({str(path)!r}); d.execute('PRAGMA journal_mode=WAL');"
+        " d.execute('CREATE TABLE old (a)'); d.commit(); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert path.with_name("x.db-wal").stat().st_size
+    path.unlink()
+
+    def build(uri: str) -> None:
+        db = sqlite3.connect(uri.removeprefix("sqlite:///"))
+        db.execute("CREATE TABLE fresh (a)")
+        db.commit()
+        db.close()
+
+    stores.create_database(path, build)
+    db = sqlite3.connect(path)
+    assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("fresh",)]
+    db.close()
+
+
+def test_a_database_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
+    for content in (b"", b"not a database at all, just text" * 99):
+        path = tmp_path / "x.db"
+        path.write_bytes(content)
+        with pytest.raises(Refusal, match="is not a sound database"):
+            stores.create_database(path, lambda _: None)
+        assert path.read_bytes() == content
+
+
+def hold(
+    home: str, ready: "multiprocessing.synchronize.Event", leave: "multiprocessing.synchronize.Event"
+) -> None:
+    with stores.locked(Path(home)):
+        ready.set()
+        leave.wait(30)
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, leave = context.Event(), context.Event()
+    holder = context.Process(target=hold, args=(str(tmp_path), ready, leave))
+    holder.start()
+    assert ready.wait(30)
+    with pytest.raises(Refusal, match=f"process {holder.pid}") as refusal, stores.locked(tmp_path):
+        pass
+    assert refusal.value.code == 75
+    holder.kill()
+    holder.join()
+    with stores.locked(tmp_path):
+        pass

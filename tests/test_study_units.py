@@ -1,0 +1,78 @@
+"""Problems, replicas on disk, and curves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from handnet import Dataset, Recipe, load_backend
+from handnet.splits import Split
+from handnet.study.reading import read
+from handnet.study.records import Records
+from handnet.study.summary import curve_band, curve_epochs, score_quantities
+from handnet.study.units import BackendSettings, Problem, Replicas, concatenate
+
+
+@pytest.fixture(scope="module")
+def problem(data: Dataset, parts: Split) -> Problem:
+    return Problem(
+        data, parts, load_backend("numpy"), BackendSettings("numpy", "float32", "", "auto", "seeded")
+    )
+
+
+def test_replicas_survive_the_disk_and_come_together_again(problem: Problem) -> None:
+    whole = problem.fit(Recipe(epochs=2), [5, 3, 4])
+    parts = [Replicas.from_npz(whole.one(index).to_npz()) for index in (2, 0, 1)]
+    again = concatenate(parts)
+    assert again.seeds == (3, 4, 5)
+    order = [1, 2, 0]
+    assert np.array_equal(again.val_logits, whole.val_logits[order])
+    for one, other in zip(again.fit.layers, whole.fit.layers, strict=True):
+        assert np.array_equal(one.weight, other.weight[order])
+    assert np.array_equal(again.fit.val_loss, whole.fit.val_loss[order])
+
+
+def test_a_configuration_is_named_by_all_that_decides_its_results(problem: Problem, data: Dataset) -> None:
+    names = {
+        problem.config_id(recipe)
+        for recipe in (Recipe(), Recipe(dropout=0.21), Recipe(epochs=51), Recipe(patience=3))
+    }
+    other = Problem(
+        data, problem.parts, problem.backend, BackendSettings("numpy", "float64", "", "auto", "seeded")
+    )
+    assert len(names | {other.config_id(Recipe())}) == 5
+    assert problem.config_id(Recipe(hidden=[16, 8])) == problem.config_id(Recipe())
+
+
+def test_a_compiled_backend_gets_whole_stacks_again(problem: Problem) -> None:
+    seeds = list(range(120))
+    assert problem.stacks(seeds, [7, 60]) == [[7, 60]]
+    assert problem.stacks(seeds, []) == []
+    compiled = replace(problem, spec=BackendSettings("keras", "float32", "", "auto", "seeded"))
+    assert compiled.stacks(seeds, [7]) == [seeds[:50]]
+    assert compiled.stacks(seeds, [60, 119]) == [seeds[50:100], seeds[100:]]
+
+
+def test_a_diverged_seed_does_not_spoil_the_model(problem: Problem) -> None:
+    whole = problem.fit(Recipe(epochs=2), [1, 2, 3])
+    weights = whole.fit.layers[0].weight.copy()
+    weights[1] = np.nan
+    layers = (whole.fit.layers[0]._replace(weight=weights), *whole.fit.layers[1:])
+    ill = replace(whole, fit=whole.fit._replace(layers=layers, diverged_at=np.array([-1, 1, -1])))
+    records = Records("x", "f", read({}), problem)
+    assert np.isfinite(records.model(ill).prediction).all(axis=None)
+    assert records.model(ill).prediction.equals(records.model(whole.pick([0, 2])).prediction)
+
+
+def test_curves_are_thinned_evenly_and_keep_their_ends() -> None:
+    assert curve_epochs(7).tolist() == [1, 2, 3, 4, 5, 6, 7]
+    long = curve_epochs(150)
+    assert (long[0], long[-1], len(long)) == (1, 150, 30)
+    mean, low, high = curve_band(np.array([[1.0, 2], [3, 4], [np.nan, 1]])).values()
+    assert mean.tolist() == [2, 3]
+    assert (low < high).all()
+    assert np.isnan(curve_band(np.array([[1.0], [np.nan]]))["mean"]).all()
+
+
+def test_too_few_finite_replicas_give_no_band() -> None:
+    assert score_quantities(np.array([[1.0, -1], [np.nan, 0]]), np.array([1, 0]), "val") == []
