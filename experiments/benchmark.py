@@ -30,12 +30,11 @@ from handnet.draws import seeded_plan
 from handnet.mlp.replicas import CHUNK, cores, train_replicas
 from handnet.report.figures import alone, costs
 from handnet.study.identity import make_problem
-from handnet.study.milestones import KILL_AT
 from handnet.study.reading import read
 from handnet.study.records import Records
 from handnet.study.search import Proposals, Search
 from handnet.study.store import write_whole
-from handnet.study.tracker import Tracking
+from handnet.study.tracker import Tracker
 from handnet.study.units import Problem, Replicas
 
 RECIPE = Recipe()  # the chapter's
@@ -53,6 +52,17 @@ SETTLE = 0.5  # seconds until the threads of the contestant before have stopped 
 TOLD, OFTEN = (40, 1000), 5  # trials after which one is timed, and how often
 PYTHON = (sys.executable, "-c")
 STUDY = (sys.executable, "-m", "experiments", "study", "--settings", "experiments/study.toml")
+FIRST_TOLD = """
+import os
+from experiments import cli
+from handnet.study.search import Search
+tell = Search.tell
+def tell_and_leave(*values, **facts):
+    tell(*values, **facts)
+    os._exit(0)
+Search.tell = tell_and_leave
+cli.main({!r})
+"""
 Contestant = Callable[[int], Array]
 
 
@@ -275,16 +285,16 @@ def _tracked(bench: Problem, rounds: int) -> list[Goal]:
     replicas = Replicas(tuple(range(100)), fit, bench.backend.logits(fit.layers, bench.parts.val.X))
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        tracking = Tracking(Path(folder), "bench")
+        tracker = Tracker.open(Path(folder), "bench")
         for number in range(rounds + 1):
             begun = time.perf_counter()
             for low in range(0, 100, 20):
                 entries = [
                     records.seed(replicas.one(place), RECIPE, "bench") for place in range(low, low + 20)
                 ]
-                tracking.write_together([replace(entry, key=f"{entry.key}/{number}") for entry in entries])
+                tracker.write_together([replace(entry, key=f"{entry.key}/{number}") for entry in entries])
             found.append((time.perf_counter() - begun) * 10)
-        tracking.close()
+        tracker.close()
     median = statistics.median(found[1:])
     return [Goal("tracking, ms a network with its curves", "at most 5", f"{median:.2f}", median <= 5)]
 
@@ -295,9 +305,8 @@ def _started() -> list[Goal]:
         min(_child((*PYTHON, line))[0] for _ in range(3)) for line in ("", "import handnet.study.study")
     )
     with tempfile.TemporaryDirectory() as folder:
-        study = (*STUDY, "--mlruns", folder, "--name", "bench")
-        journal = {"HANDNET_MILESTONES": str(Path(folder, "journal")), KILL_AT: "told trial 01:1"}
-        first = _child(study, **journal)[0] - imported
+        words = [*STUDY[3:], "--mlruns", folder, "--name", "bench"]
+        first = _child((*PYTHON, FIRST_TOLD.format(words)))[0] - imported
     heavy = (
         "import sys, experiments.cli as cli\ntry: cli.main({!r})\nexcept SystemExit: pass\nprint('HEAVY',"
         " [name for name in ('optuna', 'mlflow', 'tensorflow', 'numba') if name in sys.modules])"

@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 from experiments import verbs
 from experiments.verbs import SHORT
 from handnet.report.words import visible
+from handnet.study.databases import DISK_FAULTS
 from handnet.study.interrupt import Stopped, stop_at_once
 from handnet.study.messages import Refusal, nearest, redacted
 from handnet.study.reading import known_keys
-from handnet.study.store import DISK_FAULTS
 
 HELP = {
     "trials": "configurations to try",

@@ -71,9 +71,9 @@ def _run(options: argparse.Namespace, base: dict[str, str]) -> int:
     whole = _study(options, base, stored=False)
     _show(whole, whole.run())
     whole.screen.times(whole.clock.seconds)
-    if whole.publisher and whole.unsent:
+    if whole.publisher and whole.publisher.unsent:
         raise Refusal(
-            f"the study is done and kept here, but {whole.unsent} of its {len(whole.tracking.runs)} runs are"
+            f"the study is done and kept here, but {whole.publisher.unsent} of its {len(whole.store.tracker.runs)} runs are"
             f" not known to be on {whole.publisher.server} ({whole.publisher.fault}); the same command sends"
             " the rest.",
             75,
@@ -280,7 +280,8 @@ def ui(options: argparse.Namespace) -> int:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise Refusal(f"port {port} is in use; choose another with PORT={port + 1}.") from None
-    from handnet.study.store import locked, relocate_all
+    from handnet.study.databases import relocate_all
+    from handnet.study.store import locked
 
     with (
         suppress(Refusal),

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from handnet.report.words import visible
+from handnet.study.databases import DISK_FAULTS
 from handnet.study.interrupt import Stopped
 from handnet.study.messages import Refusal, option, redacted
-from handnet.study.store import DISK_FAULTS
 
 # What is true after a command was cut short, by a signal or a failure.
 GOES_ON = "all finished seeds and trials are kept; the same command goes on from here"

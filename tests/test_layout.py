@@ -17,8 +17,8 @@ CORE = """
     scores bands explain estimator
 """.split()
 HARNESS = """
-    study.messages study.milestones study.settings study.reading study.interrupt study.store study.units study.summary study.views
-    study.tracker study.served_model study.search study.sealed study.resplit study.reasons
+    study.messages study.settings study.reading study.interrupt study.databases study.store study.units study.summary study.views
+    study.mlflow_tables study.logged_model study.tracker study.results study.served_model study.search study.sealed study.resplit study.reasons
     study.comparisons study.analysis study.metrics
     report.words report.series report.tables report.verdict report.cases report.figures report.facts
     report.pages
@@ -29,9 +29,16 @@ EXPERIMENTS = "walk claims pages screen published peers benchmark verbs cli __ma
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
 HOME = {
     "optuna": {"study/search.py"},
-    # tracker.py writes the store, publish.py the copy on a server; the others run in processes of their own:
-    # what a model logged to MLflow runs when loaded, and what make ui runs.
-    "mlflow": {"study/tracker.py", "study/publish.py", "study/served_model.py", "study/ui.py"},
+    # Three files write the study's own database, publish.py the copy on a server; the others run in processes of
+    # their own: what a model logged to MLflow runs when loaded, and what make ui runs.
+    "mlflow": {
+        "study/tracker.py",
+        "study/mlflow_tables.py",
+        "study/logged_model.py",
+        "study/publish.py",
+        "study/served_model.py",
+        "study/ui.py",
+    },
     "matplotlib": {"report/figures.py"},
     "jinja2": {"report/pages.py"},
 }

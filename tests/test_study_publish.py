@@ -17,9 +17,11 @@ from studies import ROOT, command, free_port
 
 from experiments.cli import main
 from handnet.study.messages import redacted
+from handnet.study.mlflow_tables import KEY
 from handnet.study.publish import FILES, FROM, Publisher
+from handnet.study.results import Store
 from handnet.study.screen import Screen
-from handnet.study.tracker import KEY, Tracking
+from handnet.study.tracker import Tracker
 
 SMALL = [
     "TRIALS=2",
@@ -167,7 +169,7 @@ def test_a_server_that_dies_and_returns_has_every_run_once(server: Server, home:
         seeds.experiment_id, tags={KEY: "seed/x/1", FROM: "another folder"}
     ).info.run_id
     (name,) = (path.name for path in (home / "reports").iterdir())
-    ours = Publisher(Tracking(home, name, create=False), server.url, Screen(), lambda: None).origin
+    ours = Publisher(stored(home, name), server.url, Screen(), lambda: None).origin
     cut = client.create_run(seeds.experiment_id, tags={KEY: next(iter(before)), FROM: ours}).info.run_id
     again = study(home, with_password(server.url))
     more = again.communicate(timeout=120)
@@ -192,6 +194,10 @@ def test_a_server_that_dies_and_returns_has_every_run_once(server: Server, home:
     assert query(server.home / "mlflow.db", by_run, foreign) == query(home / "mlflow.db", by_run, foreign)
 
 
+def stored(home: Path, name: str, create: bool = False) -> Store:
+    return Store(Tracker.open(home, name, create))
+
+
 def contents(home: Path, root: Path) -> list[tuple[tuple[str, ...], str]]:
     """Every file of every live run and model: its path below them, and its content."""
     alive = {
@@ -212,35 +218,40 @@ def test_what_is_replaced_here_is_replaced_there_and_what_is_there_is_not_sent_a
 ) -> None:
     server.wait()
     (name,) = (path.name for path in (home / "reports").iterdir())
-    tracking = Tracking(home, name)
+    store = stored(home, name, create=True)
+    tracker = store.tracker
 
     def publish() -> int:
-        return Publisher(tracking, server.url, Screen(), lambda: None).publish(done=True)
+        publisher = Publisher(store, server.url, Screen(), lambda: None)
+        publisher.publish(done=True)
+        return publisher.unsent
 
     assert publish() == 0
-    winner = next(key for key in tracking.runs if key.startswith("confirm/winner/"))
-    tracking.attach(winner, {"report/report.md": b"written anew"})
+    winner = next(key for key in tracker.runs if key.startswith("confirm/winner/"))
+    tracker.attach(winner, {"report/report.md": b"written anew"})
     before = query(server.home / "mlflow.db", "SELECT count(*) FROM runs")
     assert publish() == 0
     assert query(server.home / "mlflow.db", "SELECT count(*) FROM runs") == before
     assert contents(server.home, server.files) == contents(home, home / "artifacts")
-    tracking.supersede("confirm", [])
+    store.supersede("confirm", [])
     assert publish() == 0
-    assert set(runs(server.home, server.files)) - {"seed/x/1"} == set(runs(home)) == set(tracking.runs)
+    assert set(runs(server.home, server.files)) - {"seed/x/1"} == set(runs(home)) == set(tracker.runs)
     assert models(server.home) == []
 
 
 def test_a_server_that_cannot_take_artifacts_says_why(server: Server, home: Path) -> None:
     (name,) = (path.name for path in (home / "reports").iterdir())
     client = MlflowClient(tracking_uri=server.url)
-    elsewhere = Tracking(home.with_name("unwelcome"), "local folder")
+    elsewhere = stored(home.with_name("unwelcome"), "local folder", create=True)
     client.create_experiment("local folder", str(server.home / "nowhere"))
     publisher = Publisher(elsewhere, server.url, Screen(), lambda: None)
-    elsewhere.runs["seed/x/1"] = next(iter(Tracking(home, name, create=False).runs.values()))
-    assert publisher.publish(done=True) == 1
+    elsewhere.tracker.runs["seed/x/1"] = next(iter(stored(home, name).tracker.runs.values()))
+    publisher.publish(done=True)
+    assert publisher.unsent == 1
     assert "start it with --serve-artifacts" in publisher.fault
     client.delete_experiment(client.get_experiment_by_name("local folder").experiment_id)
-    assert publisher.publish(done=True) == 1
+    publisher.publish(done=True)
+    assert publisher.unsent == 1
     assert "is deleted" in publisher.fault
     assert KEY not in client.get_experiment_by_name("local folder").tags
 

@@ -42,9 +42,10 @@ from handnet.study.messages import Refusal
 from handnet.study.metrics import quantity_metrics
 from handnet.study.reading import read
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, stream_seeds
+from handnet.study.results import Store
 from handnet.study.sealed import Ledger
 from handnet.study.summary import Quantity
-from handnet.study.tracker import Tracking
+from handnet.study.tracker import Tracker
 from handnet.study.units import Problem, Replicas
 
 FEW = [*SMALL, "OPEN=1"]
@@ -231,14 +232,14 @@ def test_a_name_that_would_pass_for_another_is_refused(name: str, tmp_path: Path
 
 def test_a_reader_never_takes_half_a_state(rehearsed: Path, capsys: pytest.CaptureFixture) -> None:
     """A run that the commit names and somebody deleted: refused, not left out of the bands."""
-    name = Commit.read(Tracking(rehearsed, next((rehearsed / "reports").iterdir()).name, create=False))
+    study = next((rehearsed / "reports").iterdir()).name
+    commit = Commit.read(Store(Tracker.open(rehearsed, study, create=False)))
     sql = "SELECT run_uuid FROM tags WHERE key = 'handnet.key' AND value = ?"
-    ((run,),) = query(rehearsed / "mlflow.db", sql, name.rehearsals[1])
+    ((run,),) = query(rehearsed / "mlflow.db", sql, commit.rehearsals[1])
     db = sqlite3.connect(rehearsed / "mlflow.db")
     try:
         db.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = ?", (run,))
         db.commit()
-        study = next((rehearsed / "reports").iterdir()).name
         assert cli(rehearsed, "report", f"NAME={study}") == 75
         assert "are being written anew; try again" in capsys.readouterr().err
     finally:

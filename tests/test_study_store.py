@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handnet.study import databases
 from handnet.study import store as stores
 from handnet.study.messages import Refusal
 
@@ -72,7 +73,7 @@ def test_a_database_that_is_held_is_not_called_broken(tmp_path: Path) -> None:
     holder.execute("BEGIN EXCLUSIVE")
     try:
         with pytest.raises(Refusal, match="held by another program; try again") as refusal:
-            stores.check_sound(path)
+            databases.check_sound(path)
         assert refusal.value.code == 75
     finally:
         holder.close()
@@ -94,7 +95,7 @@ def test_the_log_of_a_deleted_database_does_not_come_back(tmp_path: Path) -> Non
         db.commit()
         db.close()
 
-    stores.create_database(path, build)
+    databases.create_database(path, build)
     db = sqlite3.connect(path)
     assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("fresh",)]
     db.close()
@@ -105,7 +106,7 @@ def test_a_database_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
         path = tmp_path / "x.db"
         path.write_bytes(content)
         with pytest.raises(Refusal, match="is not a sound database"):
-            stores.create_database(path, lambda _: None)
+            databases.create_database(path, lambda _: None)
         assert path.read_bytes() == content
 
 

@@ -19,7 +19,8 @@ from mlflow.server.gateway_api import gateway_router
 from mlflow.server.job_api import job_api_router
 from studies import ROOT, command, free_port
 
-from handnet.study.tracker import Entry, Tracking
+from handnet.study.mlflow_tables import Entry
+from handnet.study.tracker import Tracker
 
 SEARCH = "/ajax-api/2.0/mlflow/experiments/search"
 SECRET = "the content of a file that is no artifact"
@@ -63,11 +64,11 @@ class Pages(NamedTuple):
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     home = tmp_path_factory.mktemp("ui")
-    tracking = Tracking(home, "study")
-    tracking.write(
+    tracker = Tracker.open(home, "study")
+    tracker.write(
         Entry("seed/c/1", "trial 01, seed 1", {"config_id": "c"}, files={"notes.txt": b"an artifact"})
     )
-    tracking.close()
+    tracker.close()
     (home / "secret.txt").write_text(SECRET)
     port = free_port()
     # What a careless shell may hold must not open what the verb shuts.
@@ -90,7 +91,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
         stderr=subprocess.STDOUT,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
-    one = Pages(port, process, tracking.runs["seed/c/1"].info.run_id, tracking.seeds)
+    one = Pages(port, process, tracker.runs["seed/c/1"].info.run_id, tracker.experiments["seeds"])
     until = time.monotonic() + 90
     while True:
         try:

@@ -7,8 +7,7 @@ import pytest
 
 from handnet import Dataset, Recipe, load_backend
 from handnet.splits import Split
-from handnet.study.reading import read
-from handnet.study.records import Records
+from handnet.study.logged_model import served_model
 from handnet.study.summary import curve_band, curve_epochs, score_quantities
 from handnet.study.units import BackendSettings, Problem, Replicas, concatenate
 
@@ -59,9 +58,8 @@ def test_a_diverged_seed_does_not_spoil_the_model(problem: Problem) -> None:
     weights[1] = np.nan
     layers = (whole.fit.layers[0]._replace(weight=weights), *whole.fit.layers[1:])
     ill = replace(whole, fit=whole.fit._replace(layers=layers, diverged_at=np.array([-1, 1, -1])))
-    records = Records("x", "f", read({}), problem)
-    assert np.isfinite(records.model(ill).prediction).all(axis=None)
-    assert records.model(ill).prediction.equals(records.model(whole.pick([0, 2])).prediction)
+    assert np.isfinite(served_model(problem, ill).prediction).all(axis=None)
+    assert served_model(problem, ill).prediction.equals(served_model(problem, whole.pick([0, 2])).prediction)
 
 
 def test_curves_are_thinned_evenly_and_keep_their_ends() -> None:

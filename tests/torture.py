@@ -2,15 +2,15 @@
 writes.
 
 The children are the real `experiments.cli.run` on real SQLite files: most are forked from this process, which
-has imported what they import and nothing else; some are new interpreters. Nothing in them is replaced. They
-are killed (SIGKILL) by themselves at the named moments of `handnet/study/milestones.py`, and from outside at
-random ones. After every kill a copy of what is on the disk is examined, so that the next child meets what the
-kill left; at the end of a round the study is let finish and must equal, by the digest of its canonical
-export, one that was never disturbed.
+has imported what they import and nothing else; some are new interpreters. The hooks of `killpoints.py` stand
+around some functions, and nothing is replaced. The children are killed (SIGKILL) by themselves at the moments
+named there, and from outside at random ones. After every kill a copy of what is on the disk is examined, so
+that the next child meets what the kill left; at the end of a round the study is let finish and must equal, by
+the digest of its canonical export, one that was never disturbed.
 
 What counts is the death of the process: what it wrote is with the operating system, which lives on. A power
 cut is not staged here: databases, ledger and report are forced to the disk, the files of a run are not, so
-that one may be damaged behind a finished mark. Then `Tracking.stored` notices and the run is made again."""
+that one may be damaged behind a finished mark. Then `Store.read` notices and the run is made again."""
 
 import itertools
 import json
@@ -34,13 +34,13 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # no thread is lost at a fork where th
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from canonical import digest, models, query, runs, trials
+from killpoints import JOURNAL, KILL_AT, install
 
-import handnet.study.study  # noqa: F401  # so that children find it imported
 from experiments import cli
 from handnet.mlp.compiled import warm_up
-from handnet.study.milestones import JOURNAL, KILL_AT
 
 ROOT = Path(__file__).parent.parent
+KILLPOINTS = Path(__file__).with_name("killpoints.py")
 WORDS = (
     "study",
     "TRIALS=4",
@@ -57,11 +57,11 @@ DESIGNS = ("tpe", "sobol")
 ROUND = 15  # kills a study has to bear
 OUTSIDE, COLD = 4, 9  # every fourth kill comes from outside, every ninth child is a new interpreter
 MANY = 100  # kills from which on MLflow's own pages read along
-UNBORN = ("inside", "building", "built", "replacing")  # moments before a file is there
+NOT_THERE = ("inside", "building", "built", "replacing")  # moments before a file is there
 ORDER = (
     ("told", "recorded opened"),
-    ("recorded opened", "measured streams"),
-    ("recorded rehearsed", "measured streams"),
+    ("recorded opened", "inserting streams"),
+    ("recorded rehearsed", "inserting streams"),
     ("finished confirm", "committed"),
     ("committed", "recorded graded"),
     ("committed", "replacing report.json"),
@@ -112,7 +112,7 @@ class Child:
             os.read(gate[0], 1)
         if cold:
             os.chdir(ROOT)
-            os.execv(sys.executable, [sys.executable, "-m", "experiments", *words])
+            os.execv(sys.executable, [sys.executable, str(KILLPOINTS), *words])
         try:
             cli.run(words)
         except SystemExit as end:
@@ -359,7 +359,7 @@ def _at_point(home: Path, twin: Twin, name: str, tally: Tally, dice: random.Rand
     else:
         child = Child(home, *twin.words, kill_at=f"{name}:1", cold=cold)
         died = child.wait() == -signal.SIGKILL and child.last() == name
-    if died and place in UNBORN and (path.is_file() and path.read_bytes()) != before:
+    if died and place in NOT_THERE and (path.is_file() and path.read_bytes()) != before:
         tally.fault("torn", f"{path} is there before it is whole")
     tally.named[f"{twin.words[-1]} {name}"] += died
     return died
@@ -615,5 +615,6 @@ def command(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    install()  # imports what children need, too
     warm_up()  # here, so that no child has to load the compiled code
     raise SystemExit(command(sys.argv[1:]))

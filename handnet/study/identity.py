@@ -10,9 +10,9 @@ from handnet.data import Dataset, canonical_hash
 from handnet.splits import split
 from handnet.study.messages import Refusal
 from handnet.study.reading import from_stored, load, read
+from handnet.study.results import Store
 from handnet.study.search import versions as search_versions
 from handnet.study.settings import Settings, to_stored
-from handnet.study.tracker import Tracking
 from handnet.study.units import Problem, load_problem
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -46,7 +46,7 @@ class Commit:
     rehearsals: tuple[str, ...]
     data: str
 
-    def write(self, tracking: Tracking) -> None:
+    def write(self, store: Store) -> None:
         """Make it the study's."""
         content = {
             "settings": to_stored(self.settings),
@@ -55,15 +55,15 @@ class Commit:
             "rehearsals": self.rehearsals,
             "data": self.data,
         }
-        tracking.note("confirmed", json.dumps(content))
+        store.note("confirmed", json.dumps(content))
 
     @staticmethod
-    def read(tracking: Tracking) -> "Commit":
+    def read(store: Store) -> "Commit":
         """The study's. Raises Refusal before there is one."""
-        content = json.loads(tracking.noted("confirmed") or "null")
+        content = json.loads(store.noted("confirmed") or "null")
         if content is None:
             raise Refusal(
-                f"the study {tracking.study!r} has not confirmed its winner yet; make study goes on with it."
+                f"the study {store.tracker.study!r} has not confirmed its winner yet; make study goes on with it."
             )
         return Commit(
             from_stored(content["settings"]),

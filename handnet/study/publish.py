@@ -1,14 +1,15 @@
 """A copy of the study on an MLflow server, where MLFLOW_TRACKING_URI names one.
 
-The stores in mlruns/ stay the one truth, so they are the spool as well: what is finished here and not there
-is sent, and a server that dies loses nothing. There as here a run is created, filled, and then marked
+The stores in mlruns/ stay the one truth: what is finished here and not there is sent, and a server that dies
+loses nothing. There as here a run is created, filled, and then marked
 FINISHED: that mark is the commit. A run of this folder's without it was cut short, and is deleted before
 anything is sent again."""
 
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlparse, urlsplit
@@ -18,7 +19,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
-from mlflow.entities import LoggedModel, LoggedModelOutput, Param, Run, ViewType
+from mlflow.entities import LoggedModel, LoggedModelOutput, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.credentials import get_default_host_creds
@@ -26,12 +27,14 @@ from mlflow.utils.rest_utils import http_request
 
 from handnet.data import canonical_hash
 from handnet.study.messages import redacted
+from handnet.study.mlflow_tables import KEY, local_path
+from handnet.study.results import Store
 from handnet.study.screen import Screen
-from handnet.study.tracker import KEY, PAGE, Tracking, local_path
+from handnet.study.tracker import list_runs
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would announce each attempt in words of its own
-FILES = (  # what a run's files were when they were sent: a report may be laid beside a finished run
-    "handnet.files"
+FILES = (
+    "handnet.files"  # digest of a run's files when they were sent: a report may be added to a finished run
 )
 FROM = "handnet.from"  # a run there carries the folder it came from: no other folder's run is ever deleted
 SUPERSEDED = ("confirm", "split", "ideal", "streams")  # kinds of which newer runs replace older ones
@@ -44,19 +47,25 @@ class Unwelcome(Exception):
 
 
 class Publisher:
-    """Sends one study to one server. Use it under the lock of the study's folder."""
+    """Sends one study to one server. Use it under the lock of the study's folder.
 
-    def __init__(self, tracking: Tracking, address: str, screen: Screen, check: Callable[[], None]) -> None:
+    unsent: how many runs are not known to be there; fault: why."""
+
+    def __init__(self, store: Store, address: str, screen: Screen, check: Callable[[], None]) -> None:
         """address: http or https, perhaps with user:password, which are handed to MLflow apart and kept
         nowhere. check: called between two runs; may raise to stop there."""
-        self.tracking, self.screen, self.check = tracking, screen, check
+        self.store, self.tracker, self.screen, self.check = store, store.tracker, screen, check
         self.server = _without_credentials(address)
         self.client = MlflowClient(tracking_uri=self.server)
-        if tracking.noted("origin") is None:
-            tracking.note("origin", uuid.uuid4().hex)
-        self.origin = canonical_hash([tracking.noted("origin"), str(tracking.home.resolve())])[:16]
         self.there: set[str] = set()
-        self.fault = ""
+        self.unsent, self.fault = 0, ""
+
+    @cached_property
+    def origin(self) -> str:
+        """16 hex digits that name this folder: no run there without them is ever deleted."""
+        if self.store.noted("origin") is None:
+            self.store.note("origin", uuid.uuid4().hex)
+        return canonical_hash([self.store.noted("origin"), str(self.tracker.home.resolve())])[:16]
 
     def probe(self) -> None:
         """Say so now if the server does not answer, before hours are spent; the study does not need it."""
@@ -66,9 +75,9 @@ class Publisher:
                 " study."
             )
 
-    def publish(self, done: bool) -> int:
-        """Send what is finished here and not there; done: the study is, so what newer runs replace is removed
-        there. Returns how many runs are not known to be there."""
+    def publish(self, done: bool) -> None:
+        """Send what is finished here and not there. done: the study is finished, so runs there that newer ones
+        replace are removed."""
         for _ in range(PASSES):
             if not self._answers():
                 break
@@ -80,7 +89,7 @@ class Publisher:
                 break
             except (MlflowException, OSError) as fault:
                 self.fault = redacted(" ".join(str(fault).split())[:200])
-        return len(set(self.tracking.runs) - self.there)
+        self.unsent = len(set(self.tracker.runs) - self.there)
 
     def _answers(self) -> bool:
         try:
@@ -100,37 +109,39 @@ class Publisher:
 
     def _send_all(self, done: bool) -> None:
         """One pass: remove what was cut short, send what is missing, remove what newer runs replace."""
-        here = self.tracking.homes()
-        homes = {one: self._experiment(one) for one in here}
-        runs = list(self._listed(list(homes.values())))
+        homes = {here: self._experiment(here) for here in self.tracker.experiments.values()}
+        runs = list(list_runs(self.client, list(homes.values())))
         ours = [run for run in runs if run.data.tags.get(FROM) == self.origin]
         self._delete([run for run in ours if run.info.status != "FINISHED"], homes)
         self.there = {run.data.tags[KEY] for run in runs if run.info.status == "FINISHED"}
-        missing = [key for key in self.tracking.runs if key not in self.there]
-        models = self.tracking.models()
-        if missing:
-            with self.screen.progress(
-                "publish", len(self.tracking.runs), len(self.tracking.runs) - len(missing)
-            ) as bar:
-                for key in missing:
-                    self.check()
-                    run = self.tracking.client.get_run(self.tracking.runs[key].info.run_id)
-                    self._send(run, homes[run.info.experiment_id], models.get(run.info.run_id))
-                    self.there.add(key)
-                    bar.advance(1, f"sent to {self.server}")
+        self._send_missing(homes)
         self._renew([run for run in ours if run.data.tags[KEY].startswith("confirm/")])
-        stale = [run for run in ours if run.data.tags[KEY].split("/")[0] in SUPERSEDED]
-        self._delete([run for run in stale if done and run.data.tags[KEY] not in self.tracking.runs], homes)
+        if done:
+            stale = [run for run in ours if run.data.tags[KEY].split("/")[0] in SUPERSEDED]
+            self._delete([run for run in stale if run.data.tags[KEY] not in self.tracker.runs], homes)
+
+    def _send_missing(self, homes: dict[str, str]) -> None:
+        runs, models = self.tracker.runs, self.tracker.models()
+        missing = [key for key in runs if key not in self.there]
+        if not missing:
+            return
+        with self.screen.progress("publish", len(runs), len(runs) - len(missing)) as bar:
+            for key in missing:
+                self.check()
+                run = self.tracker.client.get_run(runs[key].info.run_id)
+                self._send(run, homes[run.info.experiment_id], models.get(run.info.run_id))
+                self.there.add(key)
+                bar.advance(1, f"sent to {self.server}")
 
     def _send(self, run: Run, experiment: str, model: LoggedModel | None) -> None:
-        files = self.tracking.folder(run)
+        files = self.tracker.folder(run)
         tags = {**run.data.tags, FROM: self.origin, FILES: _digest(files)}
         run_id = self.client.create_run(experiment, run.info.start_time, tags, run.info.run_name).info.run_id
         params = [Param(name, value) for name, value in run.data.params.items()]
         points = [
             point
             for name in run.data.metrics
-            for point in self.tracking.client.get_metric_history(run.info.run_id, name)
+            for point in self.tracker.client.get_metric_history(run.info.run_id, name)
         ]
         for start in range(0, max(len(points), 1), BATCH):
             self.client.log_batch(run_id, points[start : start + BATCH], params if start == 0 else [])
@@ -146,7 +157,7 @@ class Publisher:
         """Send the files of runs that are there again where they have changed since."""
         for run in there:
             key = run.data.tags[KEY]
-            files = self.tracking.folder(self.tracking.runs[key]) if key in self.tracking.runs else None
+            files = self.tracker.folder(self.tracker.runs[key]) if key in self.tracker.runs else None
             if files and run.info.status == "FINISHED" and run.data.tags.get(FILES) != _digest(files):
                 self.client.log_artifacts(run.info.run_id, str(files))
                 self.client.set_tag(run.info.run_id, FILES, _digest(files))
@@ -161,7 +172,7 @@ class Publisher:
 
     def _experiment(self, here: str) -> str:
         """The id there of the experiment of the same name, made if it is not there."""
-        local = self.tracking.client.get_experiment(here)
+        local = self.tracker.client.get_experiment(here)
         found = self.client.get_experiment_by_name(local.name)
         if found is None:
             tags = {
@@ -178,15 +189,6 @@ class Publisher:
                 "--serve-artifacts and no --default-artifact-root"
             )
         return str(found.experiment_id)
-
-    def _listed(self, experiments: list[str]) -> Iterator[Run]:
-        token = None
-        while True:
-            page = self.client.search_runs(experiments, "", ViewType.ACTIVE_ONLY, PAGE, page_token=token)
-            yield from (run for run in page if KEY in run.data.tags)
-            token = page.token
-            if not token:
-                break
 
     def _delete(self, runs: list[Run], homes: dict[str, str]) -> None:
         gone = {run.info.run_id for run in runs}

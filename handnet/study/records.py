@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from handnet.bands.seeds import HIGH, LOW
 from handnet.contract import Recipe
 from handnet.data import Array, Table, canonical_hash
-from handnet.encode import known
 from handnet.report.cases import cases
 from handnet.report.figures import alone, loss_curves
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
 from handnet.study.metrics import analysis_metrics, network_metrics, quantity_metrics, resplit_metrics
+from handnet.study.mlflow_tables import Entry
 from handnet.study.resplit import Resplit, Resplits
+from handnet.study.results import REPLICA_FILE, Store
 from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
 from handnet.study.summary import Quantity, curve_band, curves, gap_quantities, score_quantities
-from handnet.study.tracker import REPLICA_FILE, Entry, ServedModel, Tracking
 from handnet.study.units import (
     Baseline,
     Confirmed,
@@ -32,7 +30,6 @@ from handnet.study.units import (
     from_npy,
     mask_diverged,
     to_npy,
-    to_npz,
 )
 
 VAL_FILE, TEST_FILE = "val_logits.npy", "test_logits.npy"
@@ -129,33 +126,6 @@ class Records:
         tags = {"role": "rehearsal", "fingerprint": self.fingerprint}
         return Entry(key=key, name="the winner's streams", tags=tags, files={STREAMS_FILE: to_npy(logits)})
 
-    def model(self, replicas: Replicas) -> ServedModel:
-        """The confirmed replicas that did not diverge, as a model that takes cases as the table has them."""
-        data, parts, replicas = self.problem.data, self.problem.parts, replicas.pick(replicas.sound)
-        example = pd.DataFrame(data.X[parts.val_rows[:5]], columns=list(data.feature_names))
-        for name, texts in data.levels.items():
-            example[name] = [None if np.isnan(code) else texts[int(code)] for code in example[name]]
-        p = self.problem.backend.predict(replicas.fit.layers, parts.val.X)[:, :5].astype(np.float64)
-        low, high = np.quantile(p, [LOW, HIGH], axis=0)
-        learnt = parts.encoder
-        levels, code, fill = known(data, learnt, parts.train_rows)
-        weights = to_npz(
-            mean=parts.mean,
-            scale=parts.scale,
-            columns=np.array(data.feature_names),
-            source=learnt.source,
-            kind=learnt.kind,
-            code=code,
-            fill=fill,
-            texts=np.array(list(levels), dtype="U"),
-            levels=np.array([text for texts in levels.values() for text in texts], dtype="U"),
-            level_of=np.array([name for name, texts in levels.items() for _ in texts], dtype="U"),
-            **replicas.weights(),
-        )
-        return ServedModel(
-            "winner", weights, example, pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})
-        )
-
     def confirmed_key(self, seal: str | None, one: Confirmed, rehearsals: Sequence[str]) -> str:
         """Names a confirmed run by all that decides its content. seal: the id of the opening, None while
         sealed."""
@@ -244,63 +214,54 @@ class Records:
         return [*found, ("test", parts.test.digest, parts.test.n)] if opened else found
 
 
-def is_stored(tracking: Tracking, key: str, one: Confirmed) -> bool:
+def is_stored(store: Store, key: str, one: Confirmed) -> bool:
     """Whether a graded configuration has its run, with logits that can be read; a damaged run is
     forgotten."""
     names = [VAL_FILE] * (one.replicas is None) + [TEST_FILE] * (one.test_logits is not None)
-    return key in tracking.runs and all(
-        tracking.stored(key, name, from_npy, "") is not None for name in names
-    )
+    return key in store and all(store.read(key, name, from_npy, "") is not None for name in names)
 
 
-def read_confirmed(
-    tracking: Tracking, settings: Settings, keys: Sequence[str], opened: bool
-) -> list[Confirmed]:
+def read_confirmed(store: Store, settings: Settings, keys: Sequence[str], opened: bool) -> list[Confirmed]:
     """The frozen configurations and baselines with these keys, as the store has them; opened: with their test
     logits. Raises Refusal when some are lost or damaged."""
     found = []
     for key in keys:
-        run = tracking.runs[key]
-        tags, params = run.data.tags, run.data.params
-        role = tags["role"]
-        test = (
-            tracking.stored(key, TEST_FILE, from_npy, f"the results of {role} on the test")
-            if opened
-            else None
-        )
-        if tags["seeds"] == NO_SEEDS:
-            val = tracking.stored(key, VAL_FILE, from_npy, f"the results of {role} on the validation rows")
+        labels = store.labels(key)
+        role = labels["role"]
+        test = store.read(key, TEST_FILE, from_npy, f"the results of {role} on the test") if opened else None
+        if labels["seeds"] == NO_SEEDS:
+            val = store.read(key, VAL_FILE, from_npy, f"the results of {role} on the validation rows")
             assert val is not None  # a reader is refused, a writer has just written it
-            found.append(Confirmed(role, tags["config_id"], None, None, val, test))
+            found.append(Confirmed(role, labels["config_id"], None, None, val, test))
             continue
-        first, last = (int(seed) for seed in tags["seeds"].split(".."))
-        replicas = concatenate(list(tracking.replicas(tags["config_id"], range(first, last + 1)).values()))
+        first, last = (int(seed) for seed in labels["seeds"].split(".."))
+        replicas = concatenate(list(store.replicas(labels["config_id"], range(first, last + 1)).values()))
         recipe = settings.recipe(
-            float(params["learning_rate"]), float(params["dropout"]), int(params["epochs"])
+            float(labels["learning_rate"]), float(labels["dropout"]), int(labels["epochs"])
         )
-        found.append(Confirmed(role, tags["config_id"], recipe, replicas, replicas.val_logits, test))
+        found.append(Confirmed(role, labels["config_id"], recipe, replicas, replicas.val_logits, test))
     return found
 
 
-def read_resplit(tracking: Tracking, key: str) -> Resplit | None:
+def read_resplit(store: Store, key: str) -> Resplit | None:
     """The rehearsal with this key, exact to the bit; None when it is not there."""
-    return tracking.stored(key, REHEARSAL_FILE, Resplit.from_npz, f"the results of {key}")
+    return store.read(key, REHEARSAL_FILE, Resplit.from_npz, f"the results of {key}")
 
 
-def read_streams(tracking: Tracking, key: str) -> Array | None:
+def read_streams(store: Store, key: str) -> Array | None:
     """The logits of the winner's streams; None when they are not there."""
-    return tracking.stored(key, STREAMS_FILE, from_npy, f"the results of {key}")
+    return store.read(key, STREAMS_FILE, from_npy, f"the results of {key}")
 
 
-def read_resplits(tracking: Tracking, keys: Sequence[str]) -> Resplits | None:
+def read_resplits(store: Store, keys: Sequence[str]) -> Resplits | None:
     """The rehearsals with these keys; None without any."""
     if not keys:
         return None
     divisions, anew = (
-        [one for key in keys if key.startswith(kind) and (one := read_resplit(tracking, key))]
+        [one for key in keys if key.startswith(kind) and (one := read_resplit(store, key))]
         for kind in ("split/", "ideal/")
     )
-    (streams,) = (read_streams(tracking, key) for key in keys if key.startswith("streams/"))
+    (streams,) = (read_streams(store, key) for key in keys if key.startswith("streams/"))
     assert streams is not None
     return Resplits(tuple(divisions), streams).joined(anew)
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from handnet.data import canonical_hash
 from handnet.study.messages import Refusal
-from handnet.study.milestones import reached
 from handnet.study.store import append_line, whole_lines
 
 
@@ -163,7 +162,6 @@ class Ledger:
     def _append(self, event: str, entry: dict[str, object]) -> None:
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         append_line(self.path, json.dumps({"event": event, "when": when, **entry}))
-        reached("recorded", event)
 
 
 def _named(entry: dict[str, Any]) -> set[str]:

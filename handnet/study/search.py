@@ -20,10 +20,9 @@ from scipy.stats import qmc
 
 from handnet.contract import Recipe
 from handnet.draws import sampler_seed
+from handnet.study.databases import check_schema, checkpoint, create_database
 from handnet.study.messages import Refusal
-from handnet.study.milestones import reached
 from handnet.study.settings import Range, Settings
-from handnet.study.store import check_schema, checkpoint, create_database
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 PARAMS = ("learning_rate", "dropout", "epochs")
@@ -64,7 +63,6 @@ class Proposals:
             # A point that waits was enqueued by a process killed before it could ask: it is this very point.
             if not self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
                 self.study.enqueue_trial(sobol_point(self.settings, place))
-                reached("enqueued", str(place))
         else:
             self.study.sampler = TPESampler(
                 seed=sampler_seed(search.study_seed, place),

@@ -19,7 +19,7 @@ from handnet.data import Table
 from handnet.report import facts
 from handnet.report import pages as render
 from handnet.report.cases import watched
-from handnet.study import tracker as mlflow_side
+from handnet.study import tracker
 from handnet.study.analysis import Analysis, TrialResult, analyse
 from handnet.study.identity import (
     Commit,
@@ -32,8 +32,9 @@ from handnet.study.identity import (
     remarks,
 )
 from handnet.study.interrupt import Interrupt
+from handnet.study.logged_model import served_model
 from handnet.study.messages import Refusal
-from handnet.study.milestones import reached
+from handnet.study.mlflow_tables import Entry
 from handnet.study.publish import Publisher
 from handnet.study.reading import load, moved, read
 from handnet.study.reasons import Reasons
@@ -46,6 +47,7 @@ from handnet.study.records import (
     read_streams,
 )
 from handnet.study.resplit import Resplits, Resplitter, check_divisions
+from handnet.study.results import Store
 from handnet.study.screen import Bar, Clock, Screen
 from handnet.study.sealed import Ledger, Opening, opening_id
 from handnet.study.search import Finished, Search
@@ -53,7 +55,7 @@ from handnet.study.search import versions as search_versions
 from handnet.study.settings import Settings, sized
 from handnet.study.store import locked
 from handnet.study.summary import objective
-from handnet.study.tracker import Entry, Tracking
+from handnet.study.tracker import Tracker
 from handnet.study.units import Confirmed, Replicas, baselines, candidates, concatenate, kernel
 
 READS = 5
@@ -72,7 +74,7 @@ class Study:
         settings = request.settings
         if request.stored:
             self.name = request.name or settings.data.name
-            self.tracking, self.commit = _committed(self.home, self.name)
+            self.store, self.commit = _committed(self.home, self.name)
             settings = moved(self.commit.settings, request.table)
         self.settings = settings
         self.problem = make_problem(
@@ -87,7 +89,6 @@ class Study:
         self.search: Search
         self.server = request.server
         self.publisher: Publisher | None = None
-        self.unsent = 0
 
     def run(self) -> dict[str, Any]:
         """Search, confirm, open, write, report; what is done already is not done again. Returns the facts."""
@@ -95,13 +96,13 @@ class Study:
             with self.clock("start-up"):
                 self.settings = self._held_to_the_opening(self.settings)
                 self.records = Records(self.name, self.fingerprint, self.settings, self.problem)
-                self.tracking = Tracking(self.home, self.name)
+                self.store = Store(Tracker.open(self.home, self.name))
                 self.search = Search(self.home, self.name, self.settings, self.fingerprint)
                 if self.server:
-                    self.publisher = Publisher(self.tracking, self.server, self.screen, self.interrupt.check)
+                    self.publisher = Publisher(self.store, self.server, self.screen, self.interrupt.check)
                     self.publisher.probe()
-                self.earlier = json.loads(self.tracking.noted("seconds") or "{}")
-                if self.search.remove_leftovers() + self.tracking.remove_leftovers():
+                self.earlier = json.loads(self.store.noted("seconds") or "{}")
+                if self.search.remove_leftovers() + self.store.tracker.remove_leftovers():
                     self.screen.say(
                         "Going on with a study that was interrupted; all it had finished is kept."
                     )
@@ -119,7 +120,7 @@ class Study:
             self.commit = self._confirm(self.settings.recipe(**winner.params))
             found = self.report()
             self._publish(done=True)
-            self.tracking.close()
+            self.store.tracker.close()
             self.search.close()
         return found
 
@@ -127,7 +128,7 @@ class Study:
         """The facts of a confirmed study, computed from the stores; the report is written anew."""
         self.search = Search(self.home, self.name, self.settings, self.fingerprint, create=False)
         found = self.report()
-        if Commit.read(self.tracking) == self.commit:
+        if Commit.read(self.store) == self.commit:
             return found
         # A writer confirmed anew meanwhile, and our page of before may have replaced the one it wrote.
         return Study(self.request, self.clock, self.screen).read()
@@ -135,7 +136,7 @@ class Study:
     def confirmed(self) -> list[Confirmed]:
         """The frozen configurations and baselines of the last confirmation that was completed."""
         assert self.commit is not None
-        return read_confirmed(self.tracking, self.settings, self.commit.keys, self.commit.opening is not None)
+        return read_confirmed(self.store, self.settings, self.commit.keys, self.commit.opening is not None)
 
     def opened(self) -> tuple[Opening, Table] | None:
         """The opening and the test rows, if that confirmation opened them. Asking again is no new opening."""
@@ -147,7 +148,7 @@ class Study:
     def rehearsals(self) -> Resplits | None:
         """Those of the last confirmation that was completed."""
         assert self.commit is not None
-        return read_resplits(self.tracking, self.commit.rehearsals)
+        return read_resplits(self.store, self.commit.rehearsals)
 
     def report(self) -> dict[str, Any]:
         """Compute the facts from the stores and write the three pages."""
@@ -158,7 +159,7 @@ class Study:
             rehearsals = self.rehearsals()
             if self.analysis is None:
                 self.analysis = self._analysis(confirmed, tried, test, rehearsals)
-            seconds = json.loads(self.tracking.noted("seconds") or "{}")
+            seconds = json.loads(self.store.noted("seconds") or "{}")
             found = facts.document(
                 self.name,
                 self.fingerprint,
@@ -176,10 +177,10 @@ class Study:
                 seconds,
             )
             files = render.write(found, self.folder)
-        if self.tracking.writing:
+        if self.store.tracker.writing:
             assert self.commit is not None
             with self.clock("track"):
-                self.tracking.attach(
+                self.store.tracker.attach(
                     self.commit.keys[0], {f"report/{name}": content for name, content in files.items()}
                 )
         return found
@@ -211,7 +212,7 @@ class Study:
         """Send what is finished to the server, if there is one: after the search, and at the end."""
         if self.publisher:
             with self.clock("publish"):
-                self.unsent = self.publisher.publish(done)
+                self.publisher.publish(done)
 
     def _search(self) -> None:
         finished = self.search.finished()
@@ -222,16 +223,13 @@ class Study:
                 with self.clock("search"):
                     trial, recipe = self.search.ask()
                 label = f"trial {place + 1:02d}"
-                reached("asked", label)
                 replicas = self._replicas(recipe, self.settings.search_seeds, label)
                 value = objective(replicas, self.problem.parts.val.y)
                 with self.clock("track"):
-                    self.tracking.write(self.records.search(replicas, recipe, label))
+                    self.store.write(self.records.search(replicas, recipe, label))
                 with self.clock("search"):
                     lost = int((~replicas.sound).sum())
-                    reached("telling", label)
                     self.search.tell(trial, value, config_id=self.problem.config_id(recipe), diverged=lost)
-                    reached("told", label)
                 best = min(best, value)
                 bar.advance(1, f"best mean val log loss {best:.4f} over {self.settings.search.seeds} seeds")
 
@@ -259,7 +257,7 @@ class Study:
         graded += [self.records.graded_baseline(rival, test) for rival in rivals]
         tried = self._tried(self.search.finished()[: self.settings.trials])
         with self.clock("report"):
-            self.analysis = self._analysis(graded, tried, test, read_resplits(self.tracking, keys))
+            self.analysis = self._analysis(graded, tried, test, read_resplits(self.store, keys))
         with self.clock("track"):
             commit = self._written(
                 graded, {rival.role: repr(rival.model) for rival in rivals}, opening, test, keys
@@ -301,22 +299,21 @@ class Study:
             self.records.confirmed_key(opening.id if opening else None, one, rehearsals) for one in graded
         ]
         for key, one in zip(keys, graded, strict=True):
-            if is_stored(self.tracking, key, one):
+            if is_stored(self.store, key, one):
                 continue
             if one.replicas is None:
-                self.tracking.write(self.records.baseline(key, one, methods[one.role], self.analysis))
+                self.store.write(self.records.baseline(key, one, methods[one.role], self.analysis))
             else:
                 served = one.role == "winner" and one.replicas.sound.any()
-                model = self.records.model(one.replicas) if served else None
-                self.tracking.write(self.records.confirmed(key, one, self.analysis, test), model)
+                model = served_model(self.problem, one.replicas) if served else None
+                self.store.write(self.records.confirmed(key, one, self.analysis, test), model)
         commit = Commit(
             self.settings, tuple(keys), opening.id if opening else None, rehearsals, self.problem.data.digest
         )
-        commit.write(self.tracking)
-        reached("committed")
-        self.tracking.supersede("confirm", keys)
+        commit.write(self.store)
+        self.store.supersede("confirm", keys)
         for kind in ("split", "ideal", "streams"):
-            self.tracking.supersede(kind, rehearsals)
+            self.store.supersede(kind, rehearsals)
         return commit
 
     def _rehearse(self, resplitter: Resplitter, test: Table) -> tuple[str, ...]:
@@ -334,12 +331,12 @@ class Study:
         self.ledger.rehearsed(resplitter.opening, len(splits))
         # What was searched anew once stays in the report, however the divisions grow.
         anew = self.settings.rehearsal.ideal or any(
-            resplitter.anew_key(seed) in self.tracking.runs for seed in splits
+            resplitter.anew_key(seed) in self.store for seed in splits
         )
         keys = [resplitter.streams_key(), *(resplitter.split_key(seed) for seed in splits)]
         keys += [resplitter.anew_key(seed) for seed in splits] if anew else []
         with self.screen.progress("rehearse", len(keys), 0) as bar:
-            if read_streams(self.tracking, keys[0]) is None:
+            if read_streams(self.store, keys[0]) is None:
                 with self.clock("rehearse"):
                     logits = resplitter.streams(test)
                 self._write(self.records.streams(keys[0], logits))
@@ -364,7 +361,7 @@ class Study:
     ) -> None:
         """The rehearsals with these keys and split seeds: what is not stored is made, several at a time, and
         written in order."""
-        missing = [(key, seed) for key, seed in wanted if read_resplit(self.tracking, key) is None]
+        missing = [(key, seed) for key, seed in wanted if read_resplit(self.store, key) is None]
         bar.advance(len(wanted) - len(missing), "stored")
         fresh = self.problem.each([partial(make, seed) for _, seed in missing])
         for key, seed in missing:
@@ -377,8 +374,8 @@ class Study:
         """One run, at a safe place to stop."""
         self.interrupt.check()
         with self.clock("track"):
-            self.tracking.write(entry)
-            self.tracking.note("seconds", json.dumps(self._seconds()))
+            self.store.write(entry)
+            self.store.note("seconds", json.dumps(self._seconds()))
 
     def _open(self, configs: Sequence[str]) -> tuple[Opening, Table] | None:
         """The opening of these frozen configurations: the one on record, or a new one if that is allowed."""
@@ -408,7 +405,7 @@ class Study:
         if known:
             return known
         with self.clock("track"):
-            done = self.tracking.replicas(self.problem.config_id(recipe), seeds)
+            done = self.store.replicas(self.problem.config_id(recipe), seeds)
         missing = [seed for seed in seeds if seed not in done]
         if bar:
             bar.advance(len(done), label)
@@ -420,12 +417,10 @@ class Study:
                 for some in (new[start : start + TOGETHER] for start in range(0, len(new), TOGETHER)):
                     self.interrupt.check()
                     done |= {seed: fresh.one(stack.index(seed)) for seed in some}
-                    self.tracking.write_together(
-                        [self.records.seed(done[seed], recipe, label) for seed in some]
-                    )
+                    self.store.write_together([self.records.seed(done[seed], recipe, label) for seed in some])
                     if bar:
                         bar.advance(len(some), f"{label} on fresh seeds")
-                self.tracking.note("seconds", json.dumps(self._seconds()))
+                self.store.note("seconds", json.dumps(self._seconds()))
         whole = concatenate(list(done.values()))
         self.trained[self.problem.config_id(recipe), tuple(seeds)] = whole
         return whole
@@ -435,12 +430,12 @@ class Study:
         refuses."""
         seeds, found = self.settings.search_seeds, []
         for trial in trials:
-            if self.tracking.writing:
+            if self.store.tracker.writing:
                 replicas = self._replicas(
                     self.settings.recipe(**trial.params), seeds, f"trial {trial.place + 1:02d}"
                 )
             else:
-                replicas = concatenate(list(self.tracking.replicas(trial.config_id, seeds).values()))
+                replicas = concatenate(list(self.store.replicas(trial.config_id, seeds).values()))
             found.append(TrialResult(trial, replicas))
         return found
 
@@ -474,17 +469,16 @@ class Study:
         }
 
 
-def _committed(home: Path, name: str) -> tuple[Tracking, Commit]:
+def _committed(home: Path, name: str) -> tuple[Store, Commit]:
     """The stores of a study and its last complete confirmation. A writer may be replacing it: then it is read
     again."""
     if not (home / "mlflow.db").exists() or not (home / "optuna.db").exists():
         raise Refusal(f"there is no study in {home} yet; make study makes one.")
     for _ in range(READS):
-        tracking = Tracking(home, name, create=False)
-        commit = Commit.read(tracking)
-        if set(commit.keys) | set(commit.rehearsals) <= set(tracking.runs):
-            reached("read", name)
-            return tracking, commit
+        store = Store(Tracker.open(home, name, create=False))
+        commit = Commit.read(store)
+        if set(commit.keys) | set(commit.rehearsals) <= set(store.tracker.runs):
+            return store, commit
         time.sleep(0.2)
     raise Refusal(
         f"the results of {name!r} are being written anew; try again, or let make study finish them.", 75
@@ -495,6 +489,6 @@ def _versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         **search_versions(),
-        "mlflow": mlflow_side.VERSION,
+        "mlflow": tracker.VERSION,
         "blas": kernel(),
     }

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from handnet.study.store import sqlite_uri
+from handnet.study.databases import sqlite_uri
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

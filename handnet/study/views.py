@@ -28,6 +28,28 @@ GROUPS = (
 NARROW, WIDE = 105, 175  # of a column, in pixels: a metric's name must be readable
 
 
+DESCRIPTION = """Compare `val/log_loss.seeds.mean` with its q025 and q975, never alone. One run per configuration of the study
+`{study}`; `role` says why it was trained: *search* runs were compared on validation rows to choose a winner, the others
+were confirmed on fresh seeds and carry the test.
+
+Metric names read `part/score.varied.what`: `val/accuracy.seeds.q025` is the lower end of the band over seeds of the
+accuracy on validation rows, `test/accuracy.cases.wilson_low` that of the interval over cases. The winner's run carries the
+report and its figures (*Artifacts*) and the networks as a model.
+
+Every single network, with its own curves, is in the experiment `{study} seeds`; every fresh division of the table in
+`{study} rehearsals`."""
+
+REHEARSALS_DESCRIPTION = """Compare the configurations within a row: each row is one fresh division of the whole table. They are the
+frozen configurations of the study `{study}`, made after the test was opened; with IDEAL=1 also the search made anew inside
+each, and the winner with its seed's three streams varied. Nothing was chosen by them. Metric names read
+`configuration/score.seeds.what`."""
+
+SEEDS_DESCRIPTION = """Compare the seeds of one configuration at a time, `tags.first_used_by = 'winner'` in the search field to begin with: this
+page loads a hundred runs at once, and of all sorted by score these would be the lucky ones. Every network of the study
+`{study}` is here, one run per configuration and seed; grouped by the tag `config_id`, a chart shows the average and the
+range of what is loaded."""
+
+
 def link(experiment: str) -> str:
     """The part of the address, behind the host, that opens an experiment on its view."""
     return f"/#/experiments/{experiment}/runs?viewStateShareKey={NAME}&workflowType=machine_learning"

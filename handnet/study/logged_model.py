@@ -1,0 +1,90 @@
+"""The winner's networks as a model that anybody can load with mlflow.pyfunc.load_model: code and a weights file,
+no pickle. served_model.py is the code that runs when it is loaded."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.entities import Run
+from mlflow.models import Model
+from mlflow.tracking import MlflowClient
+
+from handnet.bands.seeds import HIGH, LOW
+from handnet.encode import known
+from handnet.study.units import Problem, Replicas, to_npz
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model to be attached to a run. weights: an .npz file; example: a few unscaled cases, one column a
+    column of the table; prediction: what the model gives for them."""
+
+    name: str
+    weights: bytes
+    example: pd.DataFrame
+    prediction: pd.DataFrame
+
+    def log(self, client: MlflowClient, run: Run) -> None:
+        """Attach the model to a run. MLflow's own settings (address, active experiment) stay as they were."""
+        before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else None
+        model = client.create_logged_model(
+            run.info.experiment_id, self.name, run.info.run_id, params=run.data.params
+        )
+        mlflow.set_tracking_uri(client.tracking_uri)
+        try:
+            self._fill(model.model_id, run.info.run_id)
+        finally:
+            mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None unsets it
+
+    def _fill(self, model_id: str, run_id: str) -> None:
+        root = Path(__file__).parent
+        with tempfile.TemporaryDirectory() as folder:
+            weights = Path(folder, "weights.npz")
+            weights.write_bytes(self.weights)
+            Model.log(
+                artifact_path=None,
+                name=self.name,
+                model_id=model_id,
+                flavor=mlflow.pyfunc,
+                run_id=run_id,
+                python_model=str(root / "served_model.py"),
+                artifacts={"weights": str(weights)},
+                code_paths=[str(root.parent)],
+                signature=mlflow.models.infer_signature(self.example, self.prediction),
+                input_example=self.example,
+                pip_requirements=["mlflow", "numpy", "scipy", "scikit-learn", "pandas"],
+            )
+
+
+def served_model(problem: Problem, replicas: Replicas) -> ServedModel:
+    """The replicas that did not diverge, as a model that takes cases as the table has them."""
+    data, parts, replicas = problem.data, problem.parts, replicas.pick(replicas.sound)
+    example = pd.DataFrame(data.X[parts.val_rows[:5]], columns=list(data.feature_names))
+    for name, texts in data.levels.items():
+        example[name] = [None if np.isnan(code) else texts[int(code)] for code in example[name]]
+    p = problem.backend.predict(replicas.fit.layers, parts.val.X)[:, :5].astype(np.float64)
+    low, high = np.quantile(p, [LOW, HIGH], axis=0)
+    prediction = pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})
+    return ServedModel("winner", _weights(problem, replicas), example, prediction)
+
+
+def _weights(problem: Problem, replicas: Replicas) -> bytes:
+    """Weights, scaler and encoder as an .npz file."""
+    data, parts, encoder = problem.data, problem.parts, problem.parts.encoder
+    levels, code, fill = known(data, encoder, parts.train_rows)
+    return to_npz(
+        mean=parts.mean,
+        scale=parts.scale,
+        columns=np.array(data.feature_names),
+        source=encoder.source,
+        kind=encoder.kind,
+        code=code,
+        fill=fill,
+        texts=np.array(list(levels), dtype="U"),
+        levels=np.array([text for texts in levels.values() for text in texts], dtype="U"),
+        level_of=np.array([name for name, texts in levels.items() for _ in texts], dtype="U"),
+        **replicas.weights(),
+    )
