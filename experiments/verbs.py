@@ -22,9 +22,9 @@ from handnet.report.words import visible
 from handnet.study.interrupt import Stopped
 from handnet.study.messages import Refusal
 from handnet.study.reading import load, read, server_address
-from handnet.study.settings import Settings
 
 if TYPE_CHECKING:
+    from handnet.study.settings import Settings
     from handnet.study.study import Study
 
 STARTED = time.perf_counter()
@@ -348,7 +348,7 @@ def _study(options: argparse.Namespace, base: dict[str, str], stored: bool) -> "
     return Study(request, Clock(STARTED), Screen())
 
 
-def _settings(options: argparse.Namespace, base: dict[str, str]) -> tuple[Settings, Dataset | None]:
+def _settings(options: argparse.Namespace, base: dict[str, str]) -> "tuple[Settings, Dataset | None]":
     """What was asked for, and the user's table if there is one. A large one is divided anew only where that
     was asked for."""
     overrides = base | _overrides(options)
@@ -362,11 +362,11 @@ def _settings(options: argparse.Namespace, base: dict[str, str]) -> tuple[Settin
             f" SPLITS={settings.rehearsal.splits} makes them.",
             file=sys.stderr,
         )
-        settings = dataclasses.replace(settings, rehearsal=dataclasses.replace(settings.rehearsal, splits=0))
+        settings = settings.changed(rehearsal={"splits": 0})
     return settings, data
 
 
-def _table(settings: Settings) -> Dataset:
+def _table(settings: "Settings") -> Dataset:
     """The table of the study; what is to be remarked about it is said."""
     with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always", UserWarning)

@@ -42,8 +42,9 @@ from handnet.draws import SIMULATION, Seed, generator
 from handnet.mlp.network import sigmoid
 from handnet.mlp.replicas import train_replicas
 from handnet.splits import Split
+from handnet.study.reading import read
 from handnet.study.screen import Screen
-from handnet.study.units import BackendSettings, Problem
+from handnet.study.units import Problem
 
 ROOT = Path(__file__).parent.parent
 RATIO, EPOCHS, SEEDS = 1 / 3, 100, 4
@@ -464,9 +465,7 @@ def small(data: Dataset, parts: Split) -> World:
 
 
 def problem(data: Dataset, parts: Split) -> Problem:
-    return Problem(
-        data, parts, load_backend("compiled"), BackendSettings("compiled", "float32", "", "auto", "seeded")
-    )
+    return Problem(data, parts, load_backend("compiled"), read({"backend.name": "compiled"}).backend)
 
 
 @pytest.fixture(scope="module")

@@ -17,14 +17,13 @@ from experiments.claims.witness import QUANTITIES, as_printed, by_hand, compare,
 from handnet import Dataset, Recipe, load_backend
 from handnet.draws import generator
 from handnet.splits import Split
-from handnet.study.units import BackendSettings, Problem
+from handnet.study.reading import read
+from handnet.study.units import Problem
 
 
 @pytest.fixture(scope="module")
 def problem(data: Dataset, parts: Split) -> Problem:
-    return Problem(
-        data, parts, load_backend("numpy"), BackendSettings("numpy", "float32", "", "auto", "seeded")
-    )
+    return Problem(data, parts, load_backend("numpy"), read({"backend.name": "numpy"}).backend)
 
 
 @pytest.mark.parametrize("wrong", [{}, {"dropout": 0.0}, {"learning_rate": 2e-3}])

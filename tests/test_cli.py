@@ -65,7 +65,9 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pyte
     assert "cannot be written (Not a directory)" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["study", "--help"], ["study", "TRAILS=3"], ["study", "search.seeds=1"]])
+@pytest.mark.parametrize(
+    "words", [["study", "--help"], ["stdy"], ["study", "TRAILS=3"], ["study", "search.seeds=1"]]
+)
 def test_help_and_bad_input_import_nothing_heavy(words: list[str]) -> None:
     code = f"""
 import sys
@@ -77,6 +79,7 @@ print(*{{m.split('.')[0] for m in sys.modules}})"""
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     ).stdout.splitlines()[-1]
     assert not set(loaded.split()) & {"mlflow", "optuna", "tensorflow", "keras", "matplotlib", "sklearn"}
+    assert ("pydantic" in loaded.split()) == (words[-1] == "search.seeds=1"), "only a value takes checking"
 
 
 def test_every_option_is_explained_and_names_a_setting(capsys: pytest.CaptureFixture) -> None:

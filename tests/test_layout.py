@@ -232,6 +232,7 @@ def test_importing_handnet_imports_nothing_heavy() -> None:
         "optuna",
         "tensorflow",
         "keras",
+        "pydantic",
     }
 
 

@@ -1,6 +1,5 @@
 """Settings: read, stored, or refused in one sentence."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,7 @@ from studies import CHAPTER
 
 from handnet.study.identity import default_name
 from handnet.study.messages import Refusal
-from handnet.study.reading import from_stored, read
-from handnet.study.settings import to_stored
+from handnet.study.reading import from_stored, read, to_stored
 
 
 @pytest.mark.parametrize(
@@ -85,12 +83,19 @@ def test_a_settings_file_lies_over_the_defaults(tmp_path: Path) -> None:
     assert read({}, path) == read({})
 
 
+def test_what_is_typed_does_not_hide_a_fault_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("search = 3\nsplit = 'x'\nsize = 1\n")
+    with pytest.raises(Refusal, match=r"^sizes is not.*size is not.*split must be a table.*search must be a"):
+        read({"search.trials": "9", "split.seed": "7", "sizes": "1"}, path)
+
+
 def test_the_chapter_adds_two_recipes_and_one_case_and_its_study_keeps_the_plain_name() -> None:
     plain, chapter = read({}), read({}, CHAPTER)
     assert (plain.compare, plain.report.watch) == ((), ())
     assert [entry.name for entry in chapter.compare] == ["chapter", "chapter second"]
     assert chapter.report.watch == ("203",)
-    assert replace(chapter, compare=(), report=plain.report) == plain
+    assert chapter.model_copy(update={"compare": (), "report": plain.report}) == plain
     assert default_name(plain, "0123456789") == default_name(chapter, "0123456789") == "wisconsin"
     other = read({"split.seed": "7"}, CHAPTER)
     assert default_name(other, "0123456789") == "wisconsin-01234567"

@@ -8,15 +8,14 @@ import pytest
 from handnet import Dataset, Recipe, load_backend
 from handnet.splits import Split
 from handnet.study.logged_model import served_model
+from handnet.study.reading import read
 from handnet.study.summary import curve_band, curve_epochs, score_quantities
-from handnet.study.units import BackendSettings, Problem, Replicas, concatenate
+from handnet.study.units import Problem, Replicas, concatenate
 
 
 @pytest.fixture(scope="module")
 def problem(data: Dataset, parts: Split) -> Problem:
-    return Problem(
-        data, parts, load_backend("numpy"), BackendSettings("numpy", "float32", "", "auto", "seeded")
-    )
+    return Problem(data, parts, load_backend("numpy"), read({"backend.name": "numpy"}).backend)
 
 
 def test_replicas_survive_the_disk_and_come_together_again(problem: Problem) -> None:
@@ -37,7 +36,10 @@ def test_a_configuration_is_named_by_all_that_decides_its_results(problem: Probl
         for recipe in (Recipe(), Recipe(dropout=0.21), Recipe(epochs=51), Recipe(patience=3))
     }
     other = Problem(
-        data, problem.parts, problem.backend, BackendSettings("numpy", "float64", "", "auto", "seeded")
+        data,
+        problem.parts,
+        problem.backend,
+        read({"backend.name": "numpy", "backend.dtype": "float64"}).backend,
     )
     assert len(names | {other.config_id(Recipe())}) == 5
     assert problem.config_id(Recipe(hidden=[16, 8])) == problem.config_id(Recipe())
@@ -47,7 +49,7 @@ def test_a_compiled_backend_gets_whole_stacks_again(problem: Problem) -> None:
     seeds = list(range(120))
     assert problem.stacks(seeds, [7, 60]) == [[7, 60]]
     assert problem.stacks(seeds, []) == []
-    compiled = replace(problem, spec=BackendSettings("keras", "float32", "", "auto", "seeded"))
+    compiled = replace(problem, spec=read({"backend.name": "keras"}).backend)
     assert compiled.stacks(seeds, [7]) == [seeds[:50]]
     assert compiled.stacks(seeds, [60, 119]) == [seeds[50:100], seeds[100:]]
 

@@ -1,18 +1,67 @@
-"""The numbers of a study, as types. handnet/study/reading.py makes them from study.toml and the command
-line."""
+"""The numbers of a study, as types that refuse what cannot be one. handnet/study/reading.py makes them from
+TOML and the command line, and words the refusals."""
 
-import dataclasses
-import json
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import Annotated, Any, Self
 
-from handnet.contract import Recipe
+from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, model_validator
+
+from handnet.contract import BACKENDS, DEVICES, DTYPES, OPTIMIZERS, Recipe
+from handnet.data import DATASETS
+from handnet.draws import LARGEST_SEED, PLANS
+from handnet.tables import WAYS
+
+MANY = 100_000
+LIMITS = {"learning_rate": (0, 10), "dropout": (0, 1), "epochs": (1, MANY)}  # of the search space
+RESERVED = ("winner", "logistic regression", "majority class", "searched anew")
+ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")  # part of the names of metrics
 
 
-@dataclass(frozen=True)
-class DataSettings:
-    """The built-in table of this name; or, with a path, the table in that file, and the name follows from the
-    path's."""
+class Inconsistent(ValueError):
+    """Values that do not fit together, each valid by itself. Whole sentences."""
+
+
+def _one_of(known: Collection[str]) -> AfterValidator:
+    return _that(lambda value: value in known, f"one of {', '.join(known)}")
+
+
+def _between(least: int, most: int, why: str = "") -> AfterValidator:
+    return _that(lambda value: least <= value <= most, f"a whole number from {least} to {most}{why}")
+
+
+def _that(holds: Callable[[Any], bool], wanted: str) -> AfterValidator:
+    def check(value: Any) -> Any:
+        if not holds(value):
+            raise ValueError(wanted)
+        return value
+
+    return AfterValidator(check)
+
+
+Seed = Annotated[int, _between(0, LARGEST_SEED)]
+Seeds = Annotated[int, _between(2, MANY, " (one seed is no band)")]
+Texts = Annotated[tuple[str, ...], Strict(False)]  # TOML and JSON have lists, and no tuples
+
+
+class Section(BaseModel):
+    """A table of the settings file: no key may be missing or unknown, no value is converted."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def faults(self) -> Iterator[str]:
+        """What the type of a single value cannot say, in whole sentences."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if sentences := " ".join(self.faults()):
+            raise Inconsistent(sentences)
+        return self
+
+
+class DataSettings(Section):
+    """The built-in table of this name; or the one in the file at `path`, which then gives the name."""
 
     name: str
     path: str
@@ -22,105 +71,156 @@ class DataSettings:
     group: str
     missing: str
 
+    def faults(self) -> Iterator[str]:
+        needed = {"TARGET=": self.target, "POSITIVE=": self.positive}
+        absent = " and ".join(name for name, value in needed.items() if not value)
+        if self.path and absent:
+            yield (
+                f"a table of your own needs {absent} too: DATA=my.csv TARGET=diagnosis POSITIVE=M, and"
+                " ID=patient if it has ids."
+            )
+        if self.path and self.missing not in WAYS:
+            yield f"MISSING= must be median or drop, or left out, but is {self.missing!r}."
+        if not self.path and self.name not in DATASETS:
+            yield f"data.name must be one of {', '.join(DATASETS)}, but is {self.name!r}."
+        if not self.path and any(self.model_dump(exclude={"name", "path"}).values()):
+            yield (
+                f"TARGET=, POSITIVE=, ID=, GROUP= and MISSING= describe a table of your own, but {self.name}"
+                " is built in; name the file with DATA=."
+            )
 
-FROM_FILE = ("target", "positive", "id")  # what is said of a table in a file, beside where it is
-IF_GIVEN = ("group", "missing")  # the same, where it is said
+    def identity(self) -> dict[str, str]:
+        """What names the table: of one in a file the content counts, by its digest, not the place."""
+        optional = {key for key in ("group", "missing") if getattr(self, key)}
+        return self.model_dump(include={"target", "positive", "id"} | optional if self.path else {"name"})
 
 
-@dataclass(frozen=True)
-class SplitSettings:
+class SplitSettings(Section):
+    """How the rows are divided; handnet/splits.py checks the shares."""
+
     test: float
     val: float
-    seed: int
+    seed: Seed
     stratify: bool
-    order: str
+    order: Annotated[str, _one_of(("test-first", "rest-first"))]
 
 
-@dataclass(frozen=True)
-class NetworkSettings:
-    hidden: tuple[int, ...]
+class NetworkSettings(Section):
+    hidden: Annotated[tuple[int, ...], Strict(False)]
     batch_size: int
-    optimizer: str
+    optimizer: Annotated[str, _one_of(OPTIMIZERS)]
+
+    def faults(self) -> Iterator[str]:
+        try:
+            Recipe(batch_size=self.batch_size, hidden=self.hidden, optimizer=self.optimizer)
+        except ValueError as fault:
+            yield f"network.{fault}"
 
 
-@dataclass(frozen=True)
-class BackendSettings:
-    name: str
-    dtype: str
+class BackendSettings(Section):
+    name: Annotated[str, _one_of(BACKENDS)]
+    dtype: Annotated[str, _one_of(DTYPES)]
     engine: str
-    device: str
-    draws: str
+    device: Annotated[str, _one_of(DEVICES)]
+    draws: Annotated[str, _one_of(PLANS)]
 
 
-@dataclass(frozen=True)
-class TrialSettings:
+class TrialSettings(Section):
     tpe: int
     sobol: int
 
 
-@dataclass(frozen=True)
-class TpeSettings:
-    startup_trials: int
+class TpeSettings(Section):
+    startup_trials: Annotated[int, _between(1, MANY)]
     multivariate: bool
     constant_liar: bool
 
 
-@dataclass(frozen=True)
-class SearchSettings:
-    design: str
-    seeds: int
-    first_seed: int
-    study_seed: int
+class SearchSettings(Section):
+    design: Annotated[str, _one_of(tuple(TrialSettings.model_fields))]
+    seeds: Seeds
+    first_seed: Seed
+    study_seed: Seed
     trials: TrialSettings
     tpe: TpeSettings
 
+    def faults(self) -> Iterator[str]:
+        count = getattr(self.trials, self.design)
+        if not 1 <= count <= MANY:
+            yield f"search.trials must be a whole number from 1 to {MANY}, but is {count}."
+        elif self.design == "sobol" and count & (count - 1):
+            near = f"{1 << count.bit_length() - 1} or {1 << count.bit_length()}"
+            yield f"a Sobol design needs a power of two of trials, but got {count}; try {near}."
 
-@dataclass(frozen=True)
-class Range:
+
+class Range(Section):
+    """The ends of an axis of the search space, and whether it is searched on a logarithmic scale."""
+
     low: float
     high: float
     log: bool
 
 
-@dataclass(frozen=True)
-class SpaceSettings:
+class SpaceSettings(Section):
     learning_rate: Range
     dropout: Range
     epochs: Range
 
+    def faults(self) -> Iterator[str]:
+        for name, (least, most) in LIMITS.items():
+            low, high = (axis := getattr(self, name)).low, axis.high
+            if low > high:
+                yield f"space.{name} must have low <= high, but has {low} and {high}."
+            if low < least or high > most or (name == "dropout" and high == 1):
+                yield f"space.{name} must lie within {least} and {most}, but is {low}..{high}."
+            if low <= 0 and (axis.log or name == "learning_rate"):
+                yield (
+                    f"space.{name}.low must be above 0 (it is {low}): a logarithm of it is taken or a step"
+                    " made of it."
+                )
+            if name == "epochs" and not (low.is_integer() and high.is_integer()):
+                yield f"space.epochs must have whole ends, but has {low} and {high}."
 
-@dataclass(frozen=True)
-class ConfirmSettings:
-    seeds: int
-    first_seed: int
+
+class ConfirmSettings(Section):
+    seeds: Seeds
+    first_seed: Seed
 
 
-@dataclass(frozen=True)
-class RehearsalSettings:
-    splits: int
-    first_split: int
-    seeds: int
-    first_seed: int
-    levels: int
+class RehearsalSettings(Section):
+    splits: Annotated[
+        int, _between(0, MANY), _that(lambda count: count != 1, "0 or at least 2 (one split is no band)")
+    ]
+    first_split: Seed
+    seeds: Seeds
+    first_seed: Seed
+    levels: Annotated[int, _between(2, 40)]
     ideal: bool
 
 
-@dataclass(frozen=True)
-class CompareSettings:
+class CompareSettings(Section):
+    """A recipe confirmed beside the winner."""
+
     name: str
     learning_rate: float
     dropout: float
     epochs: int
 
+    def faults(self) -> Iterator[str]:
+        try:
+            Recipe(self.learning_rate, self.dropout, self.epochs)
+        except ValueError as fault:
+            yield f"compare {self.name!r}: {fault}"
 
-@dataclass(frozen=True)
-class ReportSettings:
-    watch: tuple[str, ...]
+
+class ReportSettings(Section):
+    """watch: the ids of cases the report has a line about."""
+
+    watch: Texts
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The whole study, as numbers. Read it with `read`."""
+class Settings(Section):
+    """The whole study, as numbers. Read it with `handnet.study.reading.read`."""
 
     data: DataSettings
     split: SplitSettings
@@ -130,9 +230,29 @@ class Settings:
     space: SpaceSettings
     confirm: ConfirmSettings
     rehearsal: RehearsalSettings
-    compare: tuple[CompareSettings, ...]
+    compare: Annotated[tuple[CompareSettings, ...], Strict(False)]
     report: ReportSettings
-    families: dict[str, tuple[str, ...]]
+    families: dict[str, Texts]
+
+    def faults(self) -> Iterator[str]:
+        search = self.search_seeds
+        for name, seeds in (("confirmation", self.confirm_seeds), ("rehearsal", self.rehearsal_seeds)):
+            if max(search.start, seeds.start) < min(search.stop, seeds.stop):
+                yield (
+                    f"{name} seeds must be fresh, but {seeds[0]}..{seeds[-1]} overlaps the search seeds"
+                    f" {search[0]}..{search[-1]}; raise {name.removesuffix('ation')}.first_seed."
+                )
+        if (seed := self.split.seed) in self.split_seeds:
+            yield f"fresh divisions need other seeds than split.seed ({seed}); raise rehearsal.first_split."
+        used = (search, self.confirm_seeds, self.rehearsal_seeds, self.split_seeds)
+        if max(seeds.stop for seeds in used) - 1 > LARGEST_SEED:
+            yield f"the last seed must be at most {LARGEST_SEED}; lower first_seed or seeds."
+        names = [recipe.name for recipe in self.compare]
+        if len({*names, *RESERVED}) < len(names) + len(RESERVED) or not all(map(ROLE.fullmatch, names)):
+            yield (
+                "compare.name must be unique, up to 60 letters, digits, spaces, '.', '_' or '-', and none of"
+                f" {', '.join(RESERVED)}, but the names are {names}."
+            )
 
     @property
     def trials(self) -> int:
@@ -161,31 +281,18 @@ class Settings:
         return Recipe(learning_rate, dropout, epochs, network.batch_size, network.hidden, network.optimizer)
 
     def identity(self) -> dict[str, Any]:
-        """What makes this study this one. Trials and confirmation seeds may grow, so their counts are left
-        out, and so is that of the fresh divisions. Of a table in a file the content counts, by its digest,
-        not the place."""
-        whole = dataclasses.asdict(self)
-        given = (key for key in IF_GIVEN if whole["data"][key])
-        whole["data"] = {
-            key: whole["data"][key] for key in ((*FROM_FILE, *given) if self.data.path else ("name",))
-        }
-        if not self.families:
-            del whole["families"]
-        del whole["search"]["trials"], whole["confirm"]["seeds"], whole["report"]
-        del whole["rehearsal"]["splits"], whole["rehearsal"]["ideal"]
-        return whole
+        """What makes this study this one. Trials, confirmation seeds and fresh divisions may grow, so their
+        counts are left out."""
+        counts = {"search": {"trials"}, "confirm": {"seeds"}, "rehearsal": {"splits", "ideal"}}
+        left_out = counts | {"report": True} | ({} if self.families else {"families": True})
+        return self.model_dump(exclude=left_out) | {"data": self.data.identity()}
 
+    def sized(self, trials: int, confirm_seeds: int) -> Self:
+        """The same study with other counts."""
+        counts = self.search.trials.model_copy(update={self.search.design: trials})
+        return self.changed(search={"trials": counts}, confirm={"seeds": confirm_seeds})
 
-def sized(settings: Settings, trials: int, confirm_seeds: int) -> Settings:
-    """The same study with other counts."""
-    counts = dataclasses.replace(settings.search.trials, **{settings.search.design: trials})
-    return dataclasses.replace(
-        settings,
-        search=dataclasses.replace(settings.search, trials=counts),
-        confirm=dataclasses.replace(settings.confirm, seeds=confirm_seeds),
-    )
-
-
-def to_stored(settings: Settings) -> str:
-    """All settings as JSON."""
-    return json.dumps(dataclasses.asdict(settings))
+    def changed(self, **sections: dict[str, Any]) -> Self:
+        """The same settings with other values, by section and key; they are not checked again."""
+        copies = {name: getattr(self, name).model_copy(update=values) for name, values in sections.items()}
+        return self.model_copy(update=copies)

@@ -3,7 +3,6 @@
 search -> freeze -> confirm on fresh seeds -> open the test -> write the frozen runs -> report
 """
 
-import dataclasses
 import json
 import platform
 import time
@@ -52,7 +51,7 @@ from handnet.study.screen import Bar, Clock, Screen
 from handnet.study.sealed import Ledger, Opening, opening_id
 from handnet.study.search import Finished, Search
 from handnet.study.search import versions as search_versions
-from handnet.study.settings import Settings, sized
+from handnet.study.settings import Settings
 from handnet.study.store import locked
 from handnet.study.summary import objective
 from handnet.study.tracker import Tracker
@@ -323,8 +322,7 @@ class Study:
             self.screen.say(
                 f"This study has been rehearsed on {held} fresh divisions: that is what is shown."
             )
-            larger = dataclasses.replace(self.settings.rehearsal, splits=held)
-            self.settings = dataclasses.replace(self.settings, rehearsal=larger)
+            self.settings = self.settings.changed(rehearsal={"splits": held})
         splits = self.settings.split_seeds
         if not splits:
             return ()
@@ -459,7 +457,7 @@ class Study:
                 self.screen.say(
                     f"This study has {held} {what} and its test set is open: that is what is shown."
                 )
-        return sized(settings, opening.trials, opening.seeds)
+        return settings.sized(opening.trials, opening.seeds)
 
     def _seconds(self) -> dict[str, float]:
         """Seconds by activity, over all commands that worked on this study until now."""
