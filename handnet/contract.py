@@ -1,8 +1,8 @@
 """What a backend gets, what it returns, and the laws it keeps.
 
-A Recipe holds the hyper-parameters of one network, a Plan every random number of a fit, a Fit the result. A backend
-is arithmetic only: no draw, no file, no clock, no state between calls. Its laws, which one test class runs on
-every backend (tests/contract.py):
+A Recipe holds the hyper-parameters of one network, a Plan every random number of a fit, a Fit the result. A
+backend is arithmetic only: no draw, no file, no clock, no state between calls. One test class checks its laws
+on every backend (tests/contract.py):
 
 1. The same arguments give the same Fit.
 2. A replica alone equals itself in a batch (to the bit in numpy and compiled).
@@ -13,7 +13,7 @@ every backend (tests/contract.py):
 7. Arguments and global generators are left as they were.
 8. A replica that diverges is named with its epoch and never disturbs its neighbours.
 
-The arithmetic is the same to the letter in each: see handnet/mlp/.
+The arithmetic is the same in each: see handnet/mlp/.
 """
 
 import math
@@ -30,39 +30,31 @@ OPTIMIZERS = ("adam", "sgd")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is shaped and trained. The defaults are the chapter's own.
+    """The shape of a network and how it is trained. The defaults are the chapter's own.
 
-    learning_rate: step size, above 0.        dropout: share of the first hidden layer silenced, 0 <= dropout
-    < 1.
-    epochs: passes over the train rows.       batch_size: rows a step, the last batch of an epoch may be
-    short.
-    hidden: units of each hidden layer.       optimizer: "adam" (Keras's form) or "sgd".
-    patience: epochs without a better validation loss after which a replica stops, its best weights
-    restored; None trains to the end.
-
-    Raises ValueError, one sentence naming the field, what was expected and what came.
+    Raises ValueError that names the field, what was expected and what came.
     """
 
-    learning_rate: float = 1e-3
-    dropout: float = 0.2
-    epochs: int = 50
-    batch_size: int = 32
-    hidden: tuple[int, ...] = (16, 8)
-    optimizer: str = "adam"
-    patience: int | None = None
+    learning_rate: float = 1e-3  # step size, above 0
+    dropout: float = 0.2  # share of the first hidden layer silenced, at least 0 and below 1
+    epochs: int = 50  # passes over the train rows
+    batch_size: int = 32  # rows of one step; the last batch of an epoch may be shorter
+    hidden: tuple[int, ...] = (16, 8)  # units of each hidden layer
+    optimizer: str = "adam"  # "adam", in the form Keras uses, or "sgd"
+    patience: int | None = None  # epochs without a better validation loss before a replica stops; None: never
 
     def __post_init__(self) -> None:
         def assign(field: str, value: object) -> None:
             object.__setattr__(self, field, value)
 
-        assign("learning_rate", _number("learning_rate", self.learning_rate))
-        assign("dropout", _number("dropout", self.dropout))
+        for field in ("learning_rate", "dropout"):
+            assign(field, _number(field, getattr(self, field)))
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, but got {self.learning_rate}.")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, but got {self.dropout}.")
-        assign("epochs", count("epochs", self.epochs))
-        assign("batch_size", count("batch_size", self.batch_size))
+        for field in ("epochs", "batch_size"):
+            assign(field, count(field, getattr(self, field)))
         if not isinstance(self.hidden, (list, tuple)) or not self.hidden:
             raise ValueError(
                 f"hidden must list the units of at least one hidden layer, but got {self.hidden!r}."
@@ -92,12 +84,9 @@ ARITHMETIC = 1
 
 DTYPES = ("float32", "float64")
 DEVICES = ("auto", "cpu", "gpu")
-BACKENDS = {
-    "compiled": "handnet.mlp.compiled",
-    "numpy": "handnet.mlp.fit",
-    "keras": "handnet.mlp.keras",
-}  # each module offers load(dtype, engine, device) -> Backend
-TO_THE_BIT = ("compiled", "numpy")  # those that keep law 2 so
+# Each module offers load(dtype, engine, device) -> Backend.
+BACKENDS = {"compiled": "handnet.mlp.compiled", "numpy": "handnet.mlp.fit", "keras": "handnet.mlp.keras"}
+TO_THE_BIT = ("compiled", "numpy")  # the backends that keep law 2 to the bit
 
 
 class Layer(NamedTuple):
@@ -115,9 +104,9 @@ class EpochDraws(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """What training R networks gave. Epochs count from 0; -1 stands for none."""
+    """R trained networks and their histories. Losses are in nats; epochs count from 0, -1 stands for none."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer, ...]  # hidden layers in order, then the output layer
     train_loss: Array  # (R, epochs) dropout on: the batch losses of the epoch, weighted by batch size
     train_loss_off: Array  # (R, epochs) dropout off, after the epoch
     val_loss: Array  # (R, epochs) dropout off, after the epoch
@@ -129,11 +118,11 @@ class Plan(Protocol):
     """Every random number of a fit, decided before any arithmetic."""
 
     def start(self) -> tuple[Layer, ...]:
-        """The first weights: hidden layers in order, then the output layer of width 1."""
+        """The first weights of R replicas: hidden layers in order, then the output layer of width 1."""
         ...
 
     def epochs(self) -> Iterator[EpochDraws]:
-        """The draws of each epoch, in order. May be consumed lazily, and more than once."""
+        """The draws of each epoch, in order; may be iterated lazily, and more than once."""
         ...
 
 
@@ -142,38 +131,41 @@ class DevicePlan(Plan, Protocol):
     """A plan whose draws a device can make itself."""
 
     def epochs_on(self, ops: Any) -> Iterator[EpochDraws]:
-        """What `epochs` yields, to the bit, made with the array functions `ops`: numpy or keras.ops."""
+        """The draws that `epochs` yields, to the bit, made with the array functions numpy or keras.ops."""
         ...
 
 
 class Backend(Protocol):
-    """Arithmetic on R networks at once. The laws it keeps stand at the head of this file."""
+    """Arithmetic on R networks at once. It keeps the laws at the head of this file."""
 
     name: str
 
     def fit(self, train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
-        """Train the plan's R networks on scaled rows. Raises ValueError when plan, recipe and rows do not
-        fit."""
+        """Train the plan's R networks on scaled tables (n, features).
+
+        Raises ValueError when plan, recipe and rows do not fit together.
+        """
         ...
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """(R, n): what enters the sigmoid, dropout off."""
+        """Logits (R, n) of rows X (n, features): what enters the sigmoid, dropout off."""
         ...
 
     def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """(R, n): probability of class 1, the sigmoid of the logits clipped to [-80, 80]."""
+        """Probability of class 1, (R, n), of rows X (n, features): sigmoid of logits clipped to [-80, 80]."""
         ...
 
 
 def load_backend(
     name: str, dtype: str = "float32", engine: str | None = None, device: str = "auto"
 ) -> Backend:
-    """The backend called `name`. Raises ValueError with the known names when a word is not one of them."""
-    for label, value, known in (
-        ("backend", name, BACKENDS),
-        ("dtype", dtype, DTYPES),
-        ("device", device, DEVICES),
-    ):
+    """The backend called `name`: "compiled", "numpy" or "keras".
+
+    dtype: "float32" or "float64"; engine: what Keras runs on; device: "auto", "cpu" or "gpu".
+    Raises ValueError for an unknown name, and for an engine or a device that the backend does not have.
+    """
+    options = {"backend": (name, BACKENDS), "dtype": (dtype, DTYPES), "device": (device, DEVICES)}
+    for label, (value, known) in options.items():
         if not isinstance(value, str) or value not in known:
             raise ValueError(f"unknown {label} {value!r}: expected one of {', '.join(known)}.")
     return cast(Backend, import_module(BACKENDS[name]).load(dtype, engine, device))

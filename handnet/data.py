@@ -23,29 +23,25 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A whole table as it came: unscaled, a gap a NaN, a text its level's number. Its arrays are copied and
-    made read-only.
+    """A whole unscaled table: a gap is NaN, a text the number of its level.
 
-    X (n, features) float64; y (n,) int8, class 1 is the positive one; case_ids (n,), unique; feature_names
-    (features,); families (features,): the family each column belongs to, columns of one family measure one
-    thing; class_names: (name of class 0, name of class 1); levels: column of text -> the texts its numbers
-    stand for; missing: "" where there are no gaps, "median" where they are to be filled; groups: (n,) int,
-    rows of one number stay in one part, or None; notes: what was done to the table when it was read.
-
-    Raises ValueError when the parts do not fit together, a value is not finite or a class is missing.
+    The arrays are copied and made read-only. Raises ValueError when the parts do not fit together, a value is
+    not finite, an id comes twice or a class is missing.
     """
 
     name: str
-    X: Array
-    y: Array
-    case_ids: Array
-    feature_names: tuple[str, ...]
-    families: tuple[str, ...]
-    class_names: tuple[str, str]
-    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    missing: str = ""
-    groups: Array | None = None
-    notes: tuple[str, ...] = ()
+    X: Array  # (n, features) float64
+    y: Array  # (n,) int8, class 1 is the positive one
+    case_ids: Array  # (n,) unique
+    feature_names: tuple[str, ...]  # (features,)
+    families: tuple[str, ...]  # (features,) columns of one family measure one thing
+    class_names: tuple[str, str]  # of class 0 and of class 1
+    levels: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # of a column of text: its texts by number
+    missing: str = ""  # "" where there are no gaps, "median" where they are to be filled
+    groups: Array | None = None  # (n,) int: rows of one number stay in one part
+    notes: tuple[str, ...] = ()  # what was done to the table when it was read
 
     def __post_init__(self) -> None:
         for name, dtype in (("X", np.float64), ("y", np.int8), ("case_ids", None), ("groups", np.int64)):
@@ -53,6 +49,10 @@ class Dataset:
                 array = np.array(getattr(self, name), dtype=dtype, order="C")
                 array.setflags(write=False)
                 object.__setattr__(self, name, array)
+        self._check_shapes()
+        self._check_values()
+
+    def _check_shapes(self) -> None:
         if self.X.ndim != 2:
             raise ValueError(f"X must be a table (n, features), but its shape is {self.X.shape}.")
         rows, columns = self.X.shape
@@ -72,6 +72,8 @@ class Dataset:
             raise ValueError(
                 f"groups needs one entry for each of {rows} rows, but has the shape {self.groups.shape}."
             )
+
+    def _check_values(self) -> None:
         bad = np.isinf(self.X) if self.missing else ~np.isfinite(self.X)
         if bad.any():
             row, column = np.argwhere(bad)[0]
@@ -81,75 +83,57 @@ class Dataset:
             )
         if not np.array_equal(np.unique(self.y), [0, 1]):
             raise ValueError(f"y must hold both classes, 0 and 1, but holds {np.unique(self.y).tolist()}.")
-        if len(np.unique(self.case_ids)) != rows:
-            raise ValueError(
-                f"case_ids must be unique, but {rows} rows share {len(np.unique(self.case_ids))} ids."
-            )
+        ids, rows = len(np.unique(self.case_ids)), len(self.y)
+        if ids != rows:
+            raise ValueError(f"case_ids must be unique, but {rows} rows share {ids} ids.")
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the content: values, labels, ids and names. Equal content, equal digest, on any
-        machine."""
-        more: list[Any] = [(name, *texts) for name, texts in self.levels.items()]
-        more += [(self.missing,)] if self.missing else []
-        more += [] if self.groups is None else [self.groups]
-        return digest(
-            self.X,
-            self.y,
-            self.case_ids.astype("U"),
-            self.feature_names,
-            self.families,
-            self.class_names,
-            *more,
-        )
+        """SHA-256 of values, labels, ids and names: equal content has an equal digest on any machine."""
+        names = self.feature_names, self.families, self.class_names
+        options: list[Any] = [(name, *texts) for name, texts in self.levels.items()]
+        options += [(self.missing,)] if self.missing else []
+        options += [] if self.groups is None else [self.groups]
+        return digest(self.X, self.y, self.case_ids.astype("U"), *names, *options)
 
     @cached_property
     def repeats(self) -> Array:
-        """(n,) the first row that holds the same measurements as this one: itself, or an earlier one."""
-        return _repeats(self.X)
+        """(n,) int: the first row that holds the same measurements as this one, an earlier one or itself."""
+        first: dict[bytes, int] = {}
+        # Adding 0 turns -0.0, which equals 0.0 and differs in a bit, into 0.0.
+        hashes = [hashlib.sha256((row + 0.0).tobytes()).digest() for row in self.X]
+        return np.array([first.setdefault(key, row) for row, key in enumerate(hashes)])
 
     @cached_property
-    def units(self) -> Array | None:
-        """(n,) int: rows of one number are divided together, because they are of one group or hold the same
-        measurements (whatever their labels); None when every row stands alone."""
-        same = self.repeats
+    def blocks(self) -> Array | None:
+        """(n,) int: rows of one number must fall into one part; None when every row stands alone.
+
+        They are of one group, or hold the same measurements, whatever their labels.
+        """
         if self.groups is None:
-            return same if len(np.unique(same)) < len(same) else None
-        # Rows and groups are the corners of a graph, each row tied to its group and to the first row that
-        # equals it.
+            return self.repeats if len(np.unique(self.repeats)) < len(self.repeats) else None
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
-        rows, places = np.arange(len(same)), np.unique(self.groups, return_inverse=True)[1]
-        ends = np.concatenate([same, len(same) + places])
-        ties = coo_array((np.ones(2 * len(same)), (np.tile(rows, 2), ends)), shape=(2 * len(same),) * 2)
-        return np.asarray(connected_components(ties, directed=False)[1][: len(same)])
-
-
-def _repeats(X: Array) -> Array:
-    first: dict[bytes, int] = {}
-    # Adding 0 makes one zero of the two, which are equal and differ in a bit.
-    return np.array(
-        [
-            first.setdefault(hashlib.sha256((row + 0.0).tobytes()).digest(), place)
-            for place, row in enumerate(X)
-        ]
-    )
+        # The blocks are the components of a graph of rows and groups, in which each row is tied to its group
+        # and to the first row that equals it.
+        n, groups = len(self.repeats), np.unique(self.groups, return_inverse=True)[1]
+        starts, ends = np.tile(np.arange(n), 2), np.concatenate([self.repeats, n + groups])
+        edges = coo_array((np.ones(2 * n), (starts, ends)), shape=(2 * n, 2 * n))
+        return np.asarray(connected_components(edges, directed=False)[1][:n])
 
 
 def digest(*parts: Any) -> str:
-    """SHA-256 (64 hex digits) of arrays and tuples of strings, byte order and shape included."""
+    """SHA-256 (64 hex digits) of arrays of any shape and of tuples of strings, dtype and shape included."""
     hasher = hashlib.sha256()
     for part in parts:
         array = np.ascontiguousarray(part)
-        text = array.dtype.kind == "U"
-        data = (
-            "\x00".join(array.ravel().tolist()).encode()
-            if text
-            else array.astype(array.dtype.newbyteorder("<"))
-        )
-        hasher.update(f"{'text' if text else array.dtype.str[1:]}{array.shape}".encode())
-        hasher.update(data if isinstance(data, bytes) else data.tobytes())
+        if array.dtype.kind == "U":
+            kind, data = "text", "\x00".join(array.ravel().tolist()).encode()
+        else:
+            kind, data = array.dtype.str[1:], array.astype(array.dtype.newbyteorder("<")).tobytes()
+        hasher.update(f"{kind}{array.shape}".encode())
+        hasher.update(data)
     return hasher.hexdigest()
 
 
@@ -160,33 +144,31 @@ def canonical_hash(content: Any) -> str:
 
 
 def listed(words: Iterable[str]) -> str:
-    """The first few, and how many more there are."""
-    found = list(words)
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return ", ".join(found[:SHOWN]) + more
+    """The first five of the words, and how many more there are, as text."""
+    words = list(words)
+    rest = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + rest
 
 
 def wisconsin() -> Dataset:
-    """The Wisconsin diagnostic breast-cancer table of scikit-learn: 569 cases, 30 columns, class 1 =
-    malignant.
+    """The Wisconsin diagnostic breast-cancer table: 569 cases, 30 columns, class 1 = malignant.
 
-    scikit-learn codes malignant as 0; it is flipped here, once. A case's id is its row number there, from 0.
-    The 30 columns are 10 measurements, each as the mean, the error and the worst value over the cell nuclei.
-    Source: W. H. Wolberg, W. N. Street, O. L. Mangasarian, 1995.
+    It comes with scikit-learn, which codes malignant as 0; the labels are flipped here, once. A case's id is
+    its row number there, from 0. The columns are 10 measurements, each as the mean, the error and the worst
+    value over the cell nuclei. Source: W. H. Wolberg, W. N. Street, O. L. Mangasarian, 1995.
     """
     from sklearn.datasets import load_breast_cancer
 
     raw = load_breast_cancer()
     names = tuple(str(name) for name in raw.feature_names)
+    measured = [name.removeprefix("mean ").removeprefix("worst ").removesuffix(" error") for name in names]
     return Dataset(
         name="wisconsin",
         X=raw.data,
         y=1 - raw.target,
         case_ids=np.arange(len(raw.target)),
         feature_names=names,
-        families=tuple(
-            name.removeprefix("mean ").removeprefix("worst ").removesuffix(" error") for name in names
-        ),
+        families=tuple(measured),
         class_names=("benign", "malignant"),
     )
 

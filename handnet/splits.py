@@ -1,8 +1,8 @@
-"""Train, validation and the sealed test. Encoder and scaler learn from train rows, and there is no other way
-to scale.
+"""Train, validation and the sealed test; encoder and scaler learn from the train rows alone.
 
-Rows that belong together (of one group, or with equal measurements) fall into one part; without such rows the
-division is scikit-learn's train_test_split, to the row."""
+Rows that belong together, of one group or with equal measurements, fall into one part. Without such rows the
+division is that of scikit-learn's train_test_split, to the row.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +14,19 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, shuffle
 
 from handnet.data import Array, Dataset, Table, digest
-from handnet.encode import Encoder, encoder, notes
+from handnet.encode import Encoder, fit_encoder, table_notes
 
 Order = Literal["test-first", "rest-first"]
+LEAST_CASES = 2  # of each class, in each part
+MAX_ORDERS = 20  # of blocks, drawn when blocks are set aside
+MAX_DEVIATIONS = 1e12  # of a value from the train mean: products of four such layers still fit in float32
 
 
 class SealedTest:
-    """The test rows of a split. `open` is the only way in, and it asks its recorder first."""
+    """The test rows of a split. `open` is the only way in, and it calls its recorder first."""
 
     def __init__(self, table: Table, raw: Array, case_ids: Array) -> None:
-        """table: scaled, what is handed out; raw: the same rows as they came, (n, features); case_ids:
-        (n,)."""
+        """Seal the rows of a scaled table. raw: the same rows unscaled, (n, features); case_ids: (n,)."""
         self.n = len(table.y)
         self.case_ids = case_ids
         # Of unscaled rows in the order of their ids: the same patients are the same test set, whatever the
@@ -36,7 +38,7 @@ class SealedTest:
     def open(self, record: Callable[[str], object]) -> Table:
         """Hand out the scaled test rows, after `record(digest)` has written the opening down.
 
-        record: called with the digest of this test set; what it returns stands for the entry it made.
+        record: called with the digest of this test set; returns the entry it made.
         Raises PermissionError when it returns nothing: an opening that left no trace did not happen.
         """
         if not record(self.digest):
@@ -51,23 +53,21 @@ class SealedTest:
 
 @dataclass(frozen=True)
 class Split:
-    """One division of a dataset. Tables are encoded, and scaled with the mean and deviation of the train
-    rows.
+    """One division of a dataset; its tables are encoded and scaled, as the train rows decide.
 
-    train, val: Table (n, inputs); test: SealedTest; *_rows: (n,) row numbers in the dataset, in the order of
-    the table's rows; mean, scale: (inputs,), what the scaler learnt; encoder: from the dataset's columns to
-    inputs; notes: what was done to the table, in sentences; digest: of the rows and the scaler."""
+    The *_rows are row numbers of the dataset, (n,) int, in the order of the table's rows.
+    """
 
-    train: Table
-    val: Table
+    train: Table  # (n, inputs)
+    val: Table  # (n, inputs)
     test: SealedTest
     train_rows: Array
     val_rows: Array
     test_rows: Array
-    mean: Array
-    scale: Array
-    encoder: Encoder
-    notes: tuple[str, ...] = ()
+    mean: Array  # (inputs,) of the train rows
+    scale: Array  # (inputs,) standard deviation of the train rows, 1 where it is 0
+    encoder: Encoder  # from the dataset's columns to inputs
+    notes: tuple[str, ...] = ()  # what was done to the table, in sentences
 
     def scaled(self, X: Array) -> Array:
         """Rows of the dataset (n, columns) as a network gets them, (n, inputs)."""
@@ -75,16 +75,13 @@ class Split:
 
     @property
     def digest(self) -> str:
+        """SHA-256 of the rows of each part and of the scaler."""
         return digest(self.train_rows, self.val_rows, self.test_rows, self.mean, self.scale)
 
     def part_of(self, row: int) -> str:
-        """Which part a row of the dataset is in: "train", "val" or "test"."""
+        """The part that a row of the dataset is in: "train", "val" or "test"."""
         parts = {"train": self.train_rows, "val": self.val_rows, "test": self.test_rows}
         return next(part for part, rows in parts.items() if row in rows)
-
-
-ORDERS = 20  # of units, drawn at most
-FARTHEST = 1e12  # standard deviations: products of four layers of it still fit in float32
 
 
 def split(
@@ -96,24 +93,17 @@ def split(
     stratify: bool = True,
     order: Order = "test-first",
 ) -> Split:
-    """Divide `data` with scikit-learn's train_test_split, or by its units where it has some, and scale it by
-    its train rows.
+    """Divide `data` into train, validation and the sealed test, and scale it by its train rows.
 
     order "test-first": `test` of all rows are set aside, then `val` of the rest: 341 / 114 / 114 of 569.
-    order "rest-first": val and test are set aside together, then halved, the other reading of the chapter,
-    which does not say how it split. There `test` is the share each of the two gets, and `val` is not used.
+    order "rest-first": val and test are set aside together, then halved. This is the other reading of the
+        chapter, which does not say how it split; `test` is the share of each of the two, `val` is not used.
+    seed: of scikit-learn's random_state; stratify: keep the shares of the classes in each part.
     Raises ValueError when a part has fewer than two cases of a class, or train is not the largest.
     """
-    if order not in ("test-first", "rest-first"):
-        raise ValueError(f"order must be 'test-first' or 'rest-first', but got {order!r}.")
-    for name, share in (("test", test), ("val", val)):
-        if not 0 < share < 1 or (order == "rest-first" and not test < 0.5):
-            raise ValueError(
-                f"{name} must be a share between 0 and 1 that leaves rows to train on, but got {share}."
-            )
-
+    _check_shares(test, val, order)
     totals = np.bincount(data.y, minlength=2)
-    if totals.min() < 6:
+    if totals.min() < 3 * LEAST_CASES:
         raise ValueError(
             "each of the three parts needs 2 cases of each class, so the table needs 6 of each, but has"
             f" {totals[0]} {data.class_names[0]} and {totals[1]} {data.class_names[1]}."
@@ -121,8 +111,8 @@ def split(
 
     def divide(rows: Array, share: float) -> tuple[Array, Array]:
         labels = data.y[rows] if stratify else None
-        if data.units is not None:
-            aside = _set_aside(data.units[rows], labels, share, seed)
+        if data.blocks is not None:
+            aside = _set_aside(data.blocks[rows], labels, share, seed)
             return rows[~aside], rows[aside]
         kept, aside = train_test_split(rows, test_size=share, random_state=seed, stratify=labels)
         return kept, aside
@@ -134,73 +124,92 @@ def split(
     else:
         train_rows, rest = divide(rows, 2 * test)
         val_rows, test_rows = divide(rest, 0.5)
-    for name, part in (("train", train_rows), ("val", val_rows), ("test", test_rows)):
-        counts = np.bincount(data.y[part], minlength=2)
-        if counts.min() < 2:
+    _check_parts(data, {"train": train_rows, "val": val_rows, "test": test_rows}, stratify)
+    return _scaled(data, train_rows, val_rows, test_rows)
+
+
+def _check_shares(test: float, val: float, order: str) -> None:
+    """Raises ValueError for an unknown order, or a share that leaves nothing to train on."""
+    if order not in ("test-first", "rest-first"):
+        raise ValueError(f"order must be 'test-first' or 'rest-first', but got {order!r}.")
+    for name, share in (("test", test), ("val", val)):
+        if not 0 < share < 1 or (order == "rest-first" and not test < 0.5):
+            raise ValueError(
+                f"{name} must be a share between 0 and 1 that leaves rows to train on, but got {share}."
+            )
+
+
+def _check_parts(data: Dataset, parts: dict[str, Array], stratify: bool) -> None:
+    """Raises ValueError when a part, row numbers (n,), lacks cases of a class or is larger than train."""
+    for name, rows in parts.items():
+        counts = np.bincount(data.y[rows], minlength=2)
+        if counts.min() < LEAST_CASES:
             even = "" if stratify else "stratify=True, "
-            together = "" if data.units is None else " (rows of one group, and equal rows, stay together)"
+            together = "" if data.blocks is None else " (rows of one group, and equal rows, stay together)"
             raise ValueError(
                 f"the {name} part needs 2 cases of each class, but has {counts[0]} and {counts[1]}{together};"
                 f" use {even}larger shares, more cases or another split seed."
             )
-        if len(part) > len(train_rows):
+        largest = len(parts["train"])
+        if len(rows) > largest:
             raise ValueError(
-                f"the train part must be the largest, but has {len(train_rows)} cases and {name} {len(part)}."
+                f"the train part must be the largest, but has {largest} cases and {name} {len(rows)}."
             )
-    return _scaled(data, train_rows, val_rows, test_rows)
 
 
-def _set_aside(units: Array, labels: Array | None, share: float, seed: int) -> Array:
-    """(n,) bool: whole units that make up `share` of the rows, to within half of the largest, in an order
-    drawn by `seed`.
+def _set_aside(blocks: Array, labels: Array | None, share: float, seed: int) -> Array:
+    """(n,) bool: the rows of whole blocks that make up `share` of the rows, to within half of the largest.
 
-    labels: (n,) 0 or 1, None to take all units for one class. Where the units are few, an order more or less
-    tells: of several drawn the one is kept whose classes come nearest to their shares."""
-    names, place, sizes = np.unique(units, return_inverse=True, return_counts=True)
-    positives = np.bincount(place, weights=np.zeros(len(units)) if labels is None else labels)
+    blocks: (n,) int, the block of each row; labels: (n,) 0 or 1, None to take all blocks for one class.
+    The order of blocks is drawn by `seed`. It matters where blocks are few, so several are drawn and the one
+    is kept whose classes come nearest to their shares.
+    """
+    names, place, sizes = np.unique(blocks, return_inverse=True, return_counts=True)
+    positives = np.bincount(place, weights=np.zeros(len(blocks)) if labels is None else labels)
     classes = np.column_stack([sizes - positives, positives])
+    wanted = share * classes.sum(axis=0)
     draws = check_random_state(seed)
-    orders = [
-        shuffle(np.arange(len(names)), random_state=draws)
-        for _ in range(max(1, min(ORDERS, 5000 // len(names))))
-    ]
-    found = [_filled(order, classes, share * classes.sum(axis=0)) for order in orders]
-    return np.asarray(
-        min(found, key=lambda taken: np.abs(classes[taken].sum(axis=0) - share * classes.sum(axis=0)).sum())[
-            place
-        ]
-    )
+    count = max(1, min(MAX_ORDERS, 5000 // len(names)))
+    orders = [shuffle(np.arange(len(names)), random_state=draws) for _ in range(count)]
+    candidates = [_take_blocks(order, classes, wanted) for order in orders]
+    distances = [np.abs(classes[taken].sum(axis=0) - wanted).sum() for taken in candidates]
+    return np.asarray(candidates[int(np.argmin(distances))][place])
 
 
-def _filled(order: Array, classes: Array, wanted: Array) -> Array:
-    """(units,) bool: those taken. classes: (units, 2) how many rows of each class; wanted: (2,), of all that
-    are taken.
+def _take_blocks(order: Array, classes: Array, wanted: Array) -> Array:
+    """(blocks,) bool: those taken in this order (blocks,), until each class has about the rows wanted (2,).
 
-    The next unit in the order comes from the class that lacks the larger share, the class of most of its
-    rows; it is taken if that brings the size nearer to what is wanted."""
-    mostly, have, taken = classes[:, 1] > classes[:, 0], np.zeros(2), np.zeros(len(classes), dtype=bool)
-    queues = [order[~mostly[order]].tolist(), order[mostly[order]].tolist()]
+    classes: (blocks, 2), how many rows of each class a block has. The next block comes from the class that
+    lacks the larger share, the class of most of its rows; it is taken if that brings the size nearer to what
+    is wanted.
+    """
+    mostly_positive = classes[:, 1] > classes[:, 0]
+    size, taken = np.zeros(2), np.zeros(len(classes), dtype=bool)
+    queues = [order[~mostly_positive[order]].tolist(), order[mostly_positive[order]].tolist()]
     while any(queues):
-        lacking = np.divide(wanted - have, wanted, out=np.full(2, -np.inf), where=wanted > 0)
+        lacking = np.divide(wanted - size, wanted, out=np.full(2, -np.inf), where=wanted > 0)
         label = max((0, 1), key=lambda label: (bool(queues[label]), lacking[label]))
-        unit = queues[label].pop()
-        if abs(have.sum() + classes[unit].sum() - wanted.sum()) < abs(have.sum() - wanted.sum()):
-            taken[unit] = True
-            have += classes[unit]
+        block = queues[label].pop()
+        if abs(size.sum() + classes[block].sum() - wanted.sum()) < abs(size.sum() - wanted.sum()):
+            taken[block] = True
+            size += classes[block]
     return taken
 
 
 def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array) -> Split:
-    """Raises ValueError when a value is so far from the train rows that no network stays finite on it."""
-    encode = encoder(data, train_rows)
-    X = encode(data.X)
+    """The split with these rows (n,) in each part, encoded and scaled by its train rows.
+
+    Raises ValueError when a value is so far from the train rows that no network stays finite on it.
+    """
+    encoder = fit_encoder(data, train_rows)
+    X = encoder(data.X)
     scaler = StandardScaler().fit(X[train_rows])
-    far = np.abs((X - scaler.mean_) / scaler.scale_)
-    row, column = np.unravel_index(far.argmax(), far.shape)
-    if not far[row, column] <= FARTHEST:
+    distance = np.abs((X - scaler.mean_) / scaler.scale_)
+    row, column = np.unravel_index(distance.argmax(), distance.shape)
+    if not distance[row, column] <= MAX_DEVIATIONS:
         raise ValueError(
-            f"case {data.case_ids[row]} lies {far[row, column]:.0e} standard deviations of the train rows"
-            f" from their mean in {encode.names[column]!r}; look at that value."
+            f"case {data.case_ids[row]} lies {distance[row, column]:.0e} standard deviations of the train"
+            f" rows from their mean in {encoder.names[column]!r}; look at that value."
         )
 
     def table(rows: Array) -> Table:
@@ -219,6 +228,6 @@ def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array)
         test_rows=test_rows,
         mean=scaler.mean_,
         scale=scaler.scale_,
-        encoder=encode,
-        notes=notes(data, encode, train_rows, val_rows),
+        encoder=encoder,
+        notes=table_notes(data, encoder, train_rows, val_rows),
     )

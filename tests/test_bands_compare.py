@@ -26,7 +26,7 @@ from handnet.bands.compare import (
     rope,
 )
 from handnet.bands.simulated import false_positives, false_positives_on_cases
-from handnet.draws import generator, recounts
+from handnet.draws import bootstrap_counts, generator
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_wins_over_all_pairs_are_mann_and_whitneys_and_rliables() -> None:
 
 def test_the_chance_to_win_is_bootstrapped_over_splits() -> None:
     """Wins of one or nothing scatter more than Wilson allows for, so the bootstrap stands alone or nearly."""
-    wins, counts = np.repeat([1.0, 0.0, 0.5], [6, 6, 3]), recounts(generator(9, 1), 15, 300)
+    wins, counts = np.repeat([1.0, 0.0, 0.5], [6, 6, 3]), bootstrap_counts(generator(9, 1), 15, 300)
     found = probability_better(wins, counts, coverage=0.9)
     means = [np.repeat(wins, row).mean() for row in counts]
     low, high = np.quantile(means, [0.05, 0.95])
@@ -154,13 +154,13 @@ def test_the_chance_to_win_is_bootstrapped_over_splits() -> None:
 
 
 def test_a_win_in_every_split_is_no_certainty() -> None:
-    found = probability_better(np.ones(29), recounts(generator(9, 2), 29, 100)).band
+    found = probability_better(np.ones(29), bootstrap_counts(generator(9, 2), 29, 100)).band
     assert found.low == pytest.approx(wilson(29, 29).low, abs=1e-12)
     assert found.high == 1
 
 
 def test_a_chance_to_win_is_read_as_bouthillier_reads_it() -> None:
-    counts = recounts(generator(10, 0), 20, 500)
+    counts = bootstrap_counts(generator(10, 0), 20, 500)
     for wins, gamma, verdict in [
         (np.ones(20), 0.75, (True, True)),
         (np.repeat([1, 0], [15, 5]), 0.95, (True, False)),

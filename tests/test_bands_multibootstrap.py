@@ -12,7 +12,7 @@ from sklearn import metrics
 from handnet.bands import wilson
 from handnet.bands.cases import case_bands
 from handnet.bands.multibootstrap import bootstrap_means, bootstrap_scores, seeds_x_cases, share_band
-from handnet.draws import Resamples, generator, recounts, resamples
+from handnet.draws import Resamples, bootstrap_counts, generator, resamples
 from handnet.scores import Scores, grade
 
 
@@ -32,7 +32,7 @@ def test_resamples_are_the_same_again_and_keep_the_classes() -> None:
 
 
 def test_things_are_drawn_with_replacement_alike() -> None:
-    counts = recounts(generator(1, 0), 10, 20_000)
+    counts = bootstrap_counts(generator(1, 0), 10, 20_000)
     assert counts.shape == (20_000, 10)
     assert set(counts.sum(axis=1)) == {10}
     for times in range(4):
@@ -62,7 +62,7 @@ def test_a_bootstrap_sample_is_graded_as_if_its_rows_were_written_out(stratified
     z = table(9, 4, y, coarse=coarse)
     samples = resamples(3, 4, y, 12)
     if not stratified:
-        samples = Resamples(samples.seeds, recounts(generator(9, 1), 27, 12))
+        samples = Resamples(samples.seeds, bootstrap_counts(generator(9, 1), 27, 12))
         assert len(set(samples.cases[:, y == 1].sum(axis=1))) > 1
     found = bootstrap_scores(z, y, samples)
     for b in range(12):

@@ -11,7 +11,7 @@ from samples import standard_error
 from scipy.stats import quantile_test
 
 from handnet.bands.selection import expected_best, selection_optimism
-from handnet.draws import generator, recounts
+from handnet.draws import bootstrap_counts, generator
 
 
 def readme_scores() -> np.ndarray:
@@ -84,7 +84,7 @@ def test_a_small_search_cannot_bound_a_large_one() -> None:
 
 
 def test_choosing_is_paid_for_case_by_case() -> None:
-    losses, counts = generator(15, 0).exponential(size=(6, 15)), recounts(generator(15, 1), 15, 50)
+    losses, counts = generator(15, 0).exponential(size=(6, 15)), bootstrap_counts(generator(15, 1), 15, 50)
     scores = []
     for row in counts:
         drawn = np.repeat(np.arange(15), row)
@@ -105,7 +105,8 @@ def test_choosing_is_paid_for_case_by_case() -> None:
 def test_the_best_of_equals_flatters_itself_until_it_pays() -> None:
     draws = generator(16, 0)
     studies = [
-        selection_optimism(draws.exponential(size=(30, 114)), recounts(draws, 114, 100)) for _ in range(150)
+        selection_optimism(draws.exponential(size=(30, 114)), bootstrap_counts(draws, 114, 100))
+        for _ in range(150)
     ]
     naive, corrected = (np.array([getattr(one, name) for one in studies]) for name in ("naive", "corrected"))
     assert abs(corrected.mean() - 1) < 3 * standard_error(corrected) < corrected.std() / 4

@@ -13,7 +13,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from handnet import Dataset, split
 from handnet.data import Array
-from handnet.encode import GAP, LEVEL, encoder
+from handnet.encode import GAP, LEVEL, fit_encoder
 
 
 def test_what_is_encoded_is_what_scikit_learn_encodes(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_table_of_numbers_comes_out_as_it_went_in(data: Dataset) -> None:
 def test_the_train_rows_say_what_an_input_is() -> None:
     X = np.array([[1, 0, 7, 0], [np.nan, 1, 7, 0], [3, 0, 7, 1], [5, 2, 8, np.nan]], dtype=float)
     table = small(X, levels={"c1": ("a", "b", "c"), "c3": ("no", "yes")}, missing="median")
-    found = encoder(table, np.arange(3))
+    found = fit_encoder(table, np.arange(3))
     assert found.names == (
         "c0",
         "c0 missing",
@@ -75,10 +75,10 @@ def test_the_train_rows_say_what_an_input_is() -> None:
     assert found.families == ("c0", "c0", "c1", "c3")
     assert found.left_out == ("c2",)
     assert found(X).tolist() == [[1, 0, 0, 0], [2, 1, 1, 0], [3, 0, 0, 1], [5, 0, 0, 0]]
-    more = encoder(table, np.arange(4))
+    more = fit_encoder(table, np.arange(4))
     assert [name for name in more.names if "c1" in name] == ["c1=a", "c1=b", "c1=c"]
     with pytest.raises(ValueError, match="no column varies among the train rows"):
-        encoder(table, np.array([0]))
+        fit_encoder(table, np.array([0]))
 
 
 def test_a_gap_beyond_the_train_rows_is_filled_and_not_marked(data: Dataset) -> None:

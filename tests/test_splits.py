@@ -119,7 +119,7 @@ def test_parts_of_groups_hold_both_classes_in_their_shares(tmp_path: Path) -> No
             parts = split(data, seed=seed)
             rows = (parts.train_rows, parts.val_rows, parts.test_rows)
             assert sorted(np.concatenate(rows).tolist()) == list(range(len(data.y)))
-            largest = np.bincount(data.units).max()
+            largest = np.bincount(data.blocks).max()
             assert abs(len(parts.test_rows) - 0.2 * len(data.y)) <= largest
             alike = (
                 pd.DataFrame(data.X).groupby(list(range(data.X.shape[1])), dropna=False).ngroup().to_numpy()

@@ -81,8 +81,8 @@ def _best_of(size: int, ordered: Array, coverage: float) -> BestOf:
     padded = np.concatenate([[-np.inf], ordered, [np.inf]])
     low = padded[int(binom.ppf(tail, count, level))]
     high = padded[int(binom.ppf(1 - tail, count, level) + 1)]
-    values = (ordered[possible] @ chance, plug_in, median, low, high)
-    return BestOf(size, *(float(value) for value in values), coverage)
+    mean = float(ordered[possible] @ chance)
+    return BestOf(size, mean, float(plug_in), float(median), float(low), float(high), coverage)
 
 
 def _log_choose(n: Array, k: int) -> Array:

@@ -22,7 +22,7 @@ from handnet.bands.proportion import clopper_pearson, wilson
 from handnet.bands.seeds import HIGH, LOW, seed_bands, seed_deviation, split_bands
 from handnet.bands.selection import expected_best, selection_optimism
 from handnet.data import Array
-from handnet.draws import SIMULATION, Generator, Resamples, generator, recounts, resamples
+from handnet.draws import SIMULATION, Generator, Resamples, bootstrap_counts, generator, resamples
 from handnet.scores import grade
 
 ALPHA = 0.05
@@ -88,7 +88,7 @@ def false_positives(splits: int, ratio: float, seed: int, studies: int = 4000) -
         numbers = generator(seed, SIMULATION)
         shared = np.sqrt(correlation) * numbers.normal(size=(studies, 1))
         d = 10 * ROPE * (shared + np.sqrt(1 - correlation) * numbers.normal(size=(studies, splits)))
-        counts = recounts(numbers, splits, 1000)
+        counts = bootstrap_counts(numbers, splits, 1000)
         for rule, significant in _significant(d, ratio, counts).items():
             results.append(_simulated(rule, setting, ALPHA, significant))
     return results

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from handnet.data import Array, Dataset
-from handnet.explain import case_table, unusual
+from handnet.explain import case_table, unusual_values
 from handnet.report.words import number, of_class, part_name
 from handnet.study.reasons import Reason, Reasons
 from handnet.study.summary import band_facts
@@ -100,7 +100,7 @@ def cases(one: Confirmed, problem: Problem, part: str, y: Array) -> pd.DataFrame
         mask_diverged(one.replicas, logits),
         y,
         problem.data.case_ids[rows],
-        unusual(problem.data, problem.parts, rows),
+        unusual_values(problem.data, problem.parts, rows),
     )
 
 
@@ -171,7 +171,7 @@ def watched(
             logits,
             problem.data.y[[row]],
             problem.data.case_ids[[row]],
-            unusual(problem.data, problem.parts, np.array([row])),
+            unusual_values(problem.data, problem.parts, np.array([row])),
         )
         record = _record(table.iloc[0], problem)
         facts["scores"].append({"role": one.role, **record})

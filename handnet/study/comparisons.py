@@ -34,7 +34,7 @@ from handnet.bands.simulated import (
 )
 from handnet.bands.variance import Component, variance_table
 from handnet.data import Array
-from handnet.draws import RESAMPLING, Resamples, generator, recounts, resamples
+from handnet.draws import RESAMPLING, Resamples, bootstrap_counts, generator, resamples
 from handnet.scores import Scores, grade
 from handnet.study.resplit import SEARCHED_ANEW, Resplit
 from handnet.study.summary import BOOTSTRAPS, RESAMPLING_SEED, Quantity, bootstraps, finite, over_splits
@@ -203,7 +203,9 @@ def _compare_score(
         name,
         difference._replace(band=replace(difference.band, diverged=diverged)),
         rope(d, ratio, ROPE) if name not in LOSSES else None,
-        probability_better(wins, recounts(generator(RESAMPLING_SEED, RESAMPLING), len(d), BOOTSTRAPS)),
+        probability_better(
+            wins, bootstrap_counts(generator(RESAMPLING_SEED, RESAMPLING), len(d), BOOTSTRAPS)
+        ),
     )
 
 

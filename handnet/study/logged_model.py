@@ -13,7 +13,7 @@ from mlflow.models import Model
 from mlflow.tracking import MlflowClient
 
 from handnet.bands.seeds import HIGH, LOW
-from handnet.encode import known
+from handnet.encode import train_levels
 from handnet.study.units import Problem, Replicas, to_npz
 
 
@@ -74,7 +74,7 @@ def served_model(problem: Problem, replicas: Replicas) -> ServedModel:
 def _weights(problem: Problem, replicas: Replicas) -> bytes:
     """Weights, scaler and encoder as an .npz file."""
     data, parts, encoder = problem.data, problem.parts, problem.parts.encoder
-    levels, code, fill = known(data, encoder, parts.train_rows)
+    levels, code, fill = train_levels(data, encoder, parts.train_rows)
     return to_npz(
         mean=parts.mean,
         scale=parts.scale,

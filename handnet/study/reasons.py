@@ -11,7 +11,7 @@ from handnet.bands import Band
 from handnet.bands.seeds import quantile_band
 from handnet.contract import Layer
 from handnet.data import Array
-from handnet.encode import Encoder, encoder
+from handnet.encode import Encoder, fit_encoder
 from handnet.explain import Credits, Families, credits_of, families_of
 from handnet.study.resplit import Resplit
 from handnet.study.units import Confirmed, Problem
@@ -89,7 +89,7 @@ class Reasons:
         trained = [
             one.winner.train_rows if one.winner else self.problem.parts.train_rows for one in self.divisions
         ]
-        encoders = [encoder(self.problem.data, rows) for rows in trained]
+        encoders = [fit_encoder(self.problem.data, rows) for rows in trained]
         return [(one, self._mean_of_class_0(one, rows)) for one, rows in zip(encoders, trained, strict=True)]
 
     def of(self, row: int) -> Reason:
