@@ -1,5 +1,4 @@
-"""Logits to scores, one per replica. Everything is computed from the logit, in float64, so nothing
-saturates."""
+"""Scores from logits, one per replica, in float64 and from the logit itself, so that nothing saturates."""
 
 from typing import NamedTuple
 
@@ -12,21 +11,25 @@ from handnet.data import Array
 
 
 class Scores(NamedTuple):
-    """One number per replica, each (R,). A replica whose logits are not finite scores NaN throughout."""
+    """One number per replica, each (R,). A replica whose logits are not finite scores NaN throughout.
+
+    A case is called positive when its probability exceeds .5.
+    """
 
     log_loss: Array  # mean negative log likelihood, nats per case
-    accuracy: Array  # share of cases called right; a case is called positive when its probability exceeds .5
+    accuracy: Array  # share of cases called right
     sensitivity: Array  # share of positive cases called positive
     specificity: Array  # share of negative cases called negative
-    # chance that a positive case outscores a negative one, ties count half (Mann-Whitney U / n+ n-)
-    auc: Array
-    brier: Array  # mean squared distance of the probability from the label
-    # 1 - brier / brier of the cases' own prevalence: 1 is perfect, 0 is knowing only how many are positive
-    skill: Array
+    auc: Array  # chance that a positive case outscores a negative one, ties half (Mann-Whitney U / n+ n-)
+    brier: Array  # mean squared distance of the probability from the label (Brier 1950)
+    skill: Array  # 1 - brier / brier of the prevalence: 1 is perfect, 0 knows only the share of positives
 
 
 def grade(logits: Array, y: Array) -> Scores:
-    """Scores of R replicas on n cases. logits: (R, n); y: (n,) of 0 and 1, both present, else ValueError."""
+    """Scores of R replicas on n cases. logits: (R, n); y: (n,) of 0 and 1.
+
+    Raises ValueError when the shapes do not fit or a class is missing.
+    """
     z = np.asarray(logits, dtype=np.float64)
     positive = np.asarray(y).astype(bool)
     if z.ndim != 2 or z.shape[1:] != positive.shape:
@@ -35,48 +38,46 @@ def grade(logits: Array, y: Array) -> Scores:
         )
     if positive.all() or not positive.any():
         raise ValueError("both classes must be among the cases to be graded, but only one is.")
-    sound = np.asarray(np.isfinite(z).all(axis=1))
-    z = np.where(sound[:, None], z, 0)
-    right: Array = np.equal(z > 0, positive)
+    finite = np.asarray(np.isfinite(z).all(axis=1))
+    z = np.where(finite[:, None], z, 0)
+    correct: Array = np.equal(z > 0, positive)
     brier = np.square(expit(z) - positive).mean(axis=1)
     scores = Scores(
         log_loss=case_losses(z, positive).mean(axis=1),
-        accuracy=right.mean(axis=1),
-        sensitivity=right[:, positive].mean(axis=1),
-        specificity=right[:, ~positive].mean(axis=1),
+        accuracy=correct.mean(axis=1),
+        sensitivity=correct[:, positive].mean(axis=1),
+        specificity=correct[:, ~positive].mean(axis=1),
         auc=_auc(z, positive),
         brier=brier,
         skill=1 - brier / positive.var(),
     )
-    return Scores(*(np.where(sound, score, np.nan) for score in scores))
+    return Scores(*(np.where(finite, score, np.nan) for score in scores))
 
 
 def case_losses(logits: Array, y: Array) -> Array:
-    """(R, n): the negative log likelihood of each case, in nats, stably from the logit."""
+    """The negative log likelihood (R, n) of each case, in nats. logits: (R, n); y: (n,) of 0 and 1."""
     z = np.asarray(logits, dtype=np.float64)
     return np.asarray(np.logaddexp(0, z) - y * z)
 
 
 def _auc(z: Array, positive: Array) -> Array:
+    """The area under the ROC curve of each replica, (R,), by rank sums. z: (R, n); positive: (n,) bool."""
     n_positive, n_negative = positive.sum(), (~positive).sum()
     rank_sum = rankdata(z, axis=1)[:, positive].sum(axis=1)
     return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
 
 
 class Gap(NamedTuple):
-    """How much worse a replica does on rows it did not train on, each (R,), at the epoch it returned."""
+    """Validation loss minus train loss of each replica, (R,) nats, at the epoch whose weights it returned."""
 
-    gap: Array  # val_loss - train_loss_off: dropout off on both sides
-    gap_keras: (
-        Array  # val_loss - train_loss: what is read off Keras's progress lines, dropout on in the second
-    )
+    gap: Array  # val_loss - train_loss_off: dropout off in both
+    gap_keras: Array  # val_loss - train_loss, as Keras's progress lines show them: dropout on in the second
 
 
 def gap(fit: Fit) -> Gap:
-    """Both gaps of a fit."""
-    epochs = fit.val_loss.shape[1]
-    at = np.where(fit.best_epoch < 0, epochs - 1, fit.best_epoch)
-    train, train_off, val = (
-        loss[np.arange(len(at)), at] for loss in (fit.train_loss, fit.train_loss_off, fit.val_loss)
-    )
+    """Both gaps of a fit of R replicas, each (R,)."""
+    last = fit.val_loss.shape[1] - 1
+    epochs = np.where(fit.best_epoch < 0, last, fit.best_epoch)
+    losses = (fit.train_loss, fit.train_loss_off, fit.val_loss)
+    train, train_off, val = (loss[np.arange(len(epochs)), epochs] for loss in losses)
     return Gap(val - train_off, val - train)

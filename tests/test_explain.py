@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 
 from handnet import Dataset, Layer, Recipe, load_backend, seeded_plan, split
 from handnet.draws import generator
-from handnet.explain import Families, case_table, credits_of, families_of, unusual
+from handnet.explain import Families, case_table, credits_of, families_of, unusual_values
 from handnet.mlp.network import backward, dense_backward_input, forward, relu_backward
 from handnet.splits import Split
 
@@ -159,7 +159,7 @@ def test_inputs_and_biases_share_the_logit_exactly(trained: Layers, parts: Split
 
 def test_players_stay_who_they_are_over_other_columns() -> None:
     here, there = ("size", "size", "form"), ("form", "form", "newcomer", "size")
-    players = families_of(here, np.eye(3)).over(here, there)
+    players = families_of(here, np.eye(3)).for_columns(here, there)
     assert players.names == ("size", "form")
     assert players.columns.tolist() == [
         [False, False, False, True],
@@ -188,7 +188,7 @@ def test_cases_are_counted_over_seeds() -> None:
 
 def test_what_is_unusual_is_said_of_measurements(data: Dataset, parts: Split) -> None:
     rows = parts.val_rows[:3]
-    for row, said in zip(rows, unusual(data, parts, rows), strict=True):
+    for row, said in zip(rows, unusual_values(data, parts, rows), strict=True):
         far = (data.X[row] - data.X[parts.train_rows].mean(axis=0)) / data.X[parts.train_rows].std(axis=0)
         order = np.argsort(-np.abs(far))[:3]
         assert said == ", ".join(f"{data.feature_names[at]} {far[at]:+.1f} sd" for at in order)
@@ -215,7 +215,7 @@ def test_a_rare_level_and_a_rare_gap_are_unusual_by_their_shares() -> None:
     parts = split(table)
     train = X[parts.train_rows]
     holds = {level: (train[:, 0] == code).mean() for code, level in enumerate(("round", "flat", "spiked"))}
-    one, two, three = unusual(table, parts, np.array([0, 51, 10]))
+    one, two, three = unusual_values(table, parts, np.array([0, 51, 10]))
     assert one.startswith(f"form flat ({holds['flat']:.0%} of train), size -")
     assert two.startswith(f"form spiked ({holds['spiked']:.0%} of train), size +")
     assert three.startswith(f"size missing ({np.isnan(train[:, 1]).mean():.0%} of train), form round (")

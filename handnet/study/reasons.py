@@ -145,7 +145,7 @@ class Reasons:
             which = [place % len(trained.layers[0].weight)]
             layers = tuple(Layer(layer.weight[which], layer.bias[which]) for layer in trained.layers)
             x, base = ((values - trained.mean) / trained.scale for values in (own, baseline))
-            families = self.families.over(self.problem.parts.encoder.families, encode.families)
+            families = self.families.for_columns(self.problem.parts.encoder.families, encode.families)
             found.append(self._credits(layers, x, base, families).credits[0])
         return np.array(found).reshape(len(found), len(self.families.names))
 
