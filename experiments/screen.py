@@ -1,17 +1,16 @@
 """What the experiments show in the terminal."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from experiments.claims.witness import Comparison, Sample
+from experiments.witness import Comparison, Sample
 from handnet.bands.seeds import HIGH, LOW
 from handnet.bands.simulated import Simulated
-from handnet.report.words import found, over, percent
+from handnet.report.words import percent
 from handnet.study.screen import Screen
 
 MET = {True: "met", False: "MISSED", None: ""}
@@ -37,23 +36,6 @@ def show_witness(screen: Screen, printed: Sample, found: Sequence[Comparison]) -
             f"{one.setting}: {one.answer} (smallest Holm-adjusted p {min(one.p.values()):.2g}){surprise}",
             markup=False,
         )
-
-
-def show_claims(screen: Screen, facts: Mapping[str, Any], page: str) -> None:
-    """Every claim with its verdict; under it each part: what was found, where the chapter is right, and
-    with what power."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), width=min(screen.width, 120))
-    grid.add_column("verdict", width=16, no_wrap=True)
-    grid.add_column("claim, and what was measured", ratio=1)
-    for one in facts["claims"]:
-        grid.add_row(Text(one["verdict"], style="bold"), Text(one["title"], style="bold"))
-        for part in one["parts"]:
-            said = f"  {part['verdict']}" if len(one["parts"]) > 1 else ""
-            power = f"; power {part['power']:.2f}" if part["band"]["kind"] != "exact" else ""
-            band = f"{found(part['band'])}; right if {part['right']} ({over(part['band'])}{power})"
-            grid.add_row(Text(said, style="dim"), Text.assemble(part["what"], "\n", (band, "dim")))
-    screen.out.print(grid, soft_wrap=False)
-    screen.out.print(f"\n{facts['summary']}\nPage:   {page} (and {Path(page).stem}.json)", markup=False)
 
 
 def show_simulated(screen: Screen, found: Sequence[Simulated]) -> None:

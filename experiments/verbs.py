@@ -136,8 +136,8 @@ def witness(options: argparse.Namespace) -> int:
     """make witness: the chapter's own Keras code over seeds, against the network by hand"""
     seeds = _whole("SEEDS", options.seeds, 2)
     settings = read({})
-    from experiments.claims.witness import as_printed, compare
     from experiments.screen import show_witness
+    from experiments.witness import as_printed, compare
     from handnet.study.identity import make_problem
     from handnet.study.screen import Screen
 
@@ -153,53 +153,28 @@ def witness(options: argparse.Namespace) -> int:
 
 def claims(options: argparse.Namespace) -> int:
     """make claims: what the chapter says, each claim tried, with a verdict and its bands"""
-    count = _whole("DIVISIONS", options.divisions, 10, 1000)
-    settings = read({})
-    from experiments.claims.trials import summary, trials
-    from experiments.claims.world import World
-    from experiments.pages import write_claims
-    from experiments.screen import show_claims
+    count, settings = _whole("DIVISIONS", options.divisions, 10, 1000), read({})
+    from experiments.chapter.rows import OpenRows
+    from experiments.chapter.trials import inquiry
+    from experiments.claims.inquiry import run
     from handnet.study.identity import make_problem
-    from handnet.study.screen import Screen
 
-    screen, folder, found = Screen(), Path(options.mlruns) / "claims", []
-    folder.mkdir(
-        parents=True, exist_ok=True
-    )  # where nothing can be written, that is said before minutes are spent
-    tries = trials(World(make_problem(settings), count))
-    with screen.progress("claims", len(tries), 0) as bar:
-        for trial in tries:
-            found.append(trial())
-            bar.advance(1, found[-1].title)
-    facts = summary(found, count)
-    show_claims(screen, facts, str(write_claims(facts, folder)))
+    run(inquiry(OpenRows(make_problem(settings), count)), Path(options.mlruns))
     return 0
 
 
 def published(options: argparse.Namespace) -> int:
     """make published: published results and the ways to divide the table, each tried on its own protocol,
     with bands"""
-    count = _whole("DIVISIONS", options.divisions, 20, 1000)
-    home, settings = Path(options.mlruns), read({})
-    from experiments.claims.whole import DIVISIONS, OTHERS, REPEATS, Whole
-    from experiments.pages import write_claims
-    from experiments.published import NAME, opened, summary, trials
-    from experiments.screen import show_claims
+    count, settings = _whole("DIVISIONS", options.divisions, 20, 1000), read({})
+    from experiments.claims.inquiry import run
+    from experiments.published.rows import scaled_to
+    from experiments.published.trials import inquiry, opened
     from handnet.study.identity import make_problem
-    from handnet.study.screen import Screen
     from handnet.study.sealed import Ledger
 
-    screen, folder, problem, found = Screen(), home / NAME, make_problem(settings), []
-    opening = opened(Ledger(home), problem)
-    whole = Whole(problem, opening, count, REPEATS * count // DIVISIONS, OTHERS * count // DIVISIONS)
-    folder.mkdir(exist_ok=True)
-    tries = trials(whole)
-    with screen.progress(NAME, len(tries), 0) as bar:
-        for trial in tries:
-            found.append(trial())
-            bar.advance(1, found[-1].title)
-    facts = summary(found, whole)
-    show_claims(screen, facts, str(write_claims(facts, folder, NAME)))
+    home, problem = Path(options.mlruns), make_problem(settings)
+    run(inquiry(scaled_to(count, problem, opened(Ledger(home), problem))), home)
     return 0
 
 
@@ -234,7 +209,7 @@ def simulate(options: argparse.Namespace) -> int:
 def bench(options: argparse.Namespace) -> int:
     """make bench: what a network costs here and elsewhere, each goal beside what was found"""
     rounds = _whole("ROUNDS", options.rounds, 1)
-    from experiments.benchmark import benchmark, write
+    from experiments.bench import benchmark, write
     from experiments.screen import show_bench
     from handnet.study.screen import Screen
 

@@ -1,1 +1,1 @@
-"""What the chapter says, tried: each claim an experiment whose answer comes with its band."""
+"""The engine of all claims: a quantity, the region in which a claim is right, a band, and the verdict."""

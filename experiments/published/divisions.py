@@ -6,14 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Design, Part, Region, mean_band, mean_within, said, share_within
-from experiments.claims.losses import over_seeds
-from experiments.claims.whole import PROTOCOLS
+from experiments.claims.bands import Design, mean_band, mean_text, mean_within, seed_means, share_within
+from experiments.claims.claim import Claim, Part, Region
+from experiments.published.rows import PROTOCOLS, Protocol
 from handnet.bands import Band, split_bands
 from handnet.data import Array
-from handnet.splits import Order
 
-Protocol = tuple[bool, Order]
 SAME = Region(-0.01, 0.01)  # one case of 114 is 0.9 points
 CONTRASTS = (
     (
@@ -35,10 +33,12 @@ def protocols_agree(
     ratio 0 asks about other divisions of this very table: given the table they are independent, and more of
     them tell more. n_test / n_train asks about other tables, of which there is one, however often it is
     divided."""
-    means = np.stack([over_seeds(accuracy[one]) for one in PROTOCOLS])
+    means = np.stack([seed_means(accuracy[protocol]) for protocol in PROTOCOLS])
     parts = tuple(_contrast(what, np.array(signs) @ means / 2, sd, ratio) for what, signs, sd in CONTRASTS)
     where = "other tables of this kind" if ratio else "this table"
-    each = "; ".join(f"{_named(one)} {said(over_seeds(accuracy[one]), ratio)}" for one in PROTOCOLS)
+    each = "; ".join(
+        f"{_name(protocol)} {mean_text(seed_means(accuracy[protocol]), ratio)}" for protocol in PROTOCOLS
+    )
     return Claim(
         f"However the rows are divided, the accuracy is the same: {where}",
         "(The chapter names a random_state and 341 study patients, and "
@@ -63,12 +63,12 @@ def _each(
 ) -> tuple[tuple[str, Band], ...]:
     """Each protocol by itself: what one network gives, and how many malignant cases its parts get."""
     bands = [
-        (f"accuracy of one network, {_named(one)}", split_bands(accuracy[one][:, 0]).quantiles)
-        for one in PROTOCOLS
+        (f"accuracy of one network, {_name(protocol)}", split_bands(accuracy[protocol][:, 0]).quantiles)
+        for protocol in PROTOCOLS
     ]
-    for one in PROTOCOLS:
-        for part, counts in zip(("train", "test"), positives[one].T, strict=True):
-            bands.append((f"malignant among {part} cases, {_named(one)}", split_bands(counts).extremes))
+    for protocol in PROTOCOLS:
+        for part, counts in zip(("train", "test"), positives[protocol].T, strict=True):
+            bands.append((f"malignant among {part} cases, {_name(protocol)}", split_bands(counts).extremes))
     return tuple(bands)
 
 
@@ -77,7 +77,7 @@ def _contrast(what: str, values: Array, sd: float, ratio: float) -> Part:
     return replace(part, band=replace(part.band, varied="splits"))
 
 
-def _named(protocol: Protocol) -> str:
+def _name(protocol: Protocol) -> str:
     stratify, order = protocol
     return f"{'stratified' if stratify else 'not stratified'}, {order.replace('-', ' ')}"
 
@@ -88,7 +88,7 @@ LUCKY = Region(low=0.95)
 def lucky(what: str, own: Array, others: Array, sign: int) -> Claim:
     """The study's split seed is luckier than nineteen of twenty others. own (R,), others (K, R); sign: 1
     where more is better, -1 where less is. A network that diverged silences its division."""
-    ours, theirs = sign * own.mean(), sign * over_seeds(others)
+    ours, theirs = sign * own.mean(), sign * seed_means(others)
     worse = np.where(np.isfinite(theirs - ours), (np.sign(ours - theirs) + 1) / 2, np.nan)  # a tie is half
     p = (1 + np.sum(theirs >= ours)) / (1 + len(theirs))
     return Claim(
@@ -99,7 +99,7 @@ def lucky(what: str, own: Array, others: Array, sign: int) -> Claim:
         " nineteen of twenty others. Power is for a seed better than 99 in 100; an ordinary one is found out"
         " for certain.",
         (share_within(f"share of other split seeds whose {what} is worse", worse, LUCKY, Design(0.99)),),
-        f"Seed 42 has {said(own)}, the others {said(sign * theirs)} in the mean; {np.nanmean(worse):.0%} of"
+        f"Seed 42 has {mean_text(own)}, the others {mean_text(sign * theirs)} in the mean; {np.nanmean(worse):.0%} of"
         f" them are worse. That an exchangeable seed is at least so good has p = {p:.2g} (rank among all"
         f" {1 + len(theirs)}).",
         (

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from experiments.claims.claim import Claim, Design, Region, mean_band, mean_within, said
-from experiments.claims.losses import last, over_seeds, printed
-from experiments.claims.world import Division, Runs
+from experiments.chapter.losses import printed_number
+from experiments.chapter.rows import Runs, final
+from experiments.claims.bands import Design, mean_band, mean_text, mean_within, seed_means
+from experiments.claims.claim import Claim, Region
+from experiments.claims.division import Division
 from handnet.data import Array
 from handnet.splits import Split
 
@@ -24,8 +26,8 @@ def scaled_before(raw: Array, y: Array, parts: Split, cut: int) -> Division:
 
 def ruler(clean: Runs, leaky: Runs, ratio: float) -> Claim:
     """Scaling before the split makes the accuracy slightly fake."""
-    change = over_seeds(leaky.accuracy - clean.accuracy)
-    loss = over_seeds(last(leaky.val_loss - clean.val_loss))
+    change = seed_means(leaky.accuracy - clean.accuracy)
+    loss = seed_means(final(leaky.val_loss - clean.val_loss))
     return Claim(
         "Mistake 1: scaling before the split flatters, slightly",
         "The exam pile helps set the ruler [...] My reported accuracy was slightly fake.",
@@ -40,8 +42,8 @@ def ruler(clean: Runs, leaky: Runs, ratio: float) -> Claim:
                 ratio,
             ),
         ),
-        f"Scaling by all rows moves the accuracy by {said(change, ratio)} on average; one network's moves by "
-        f"{said(over_seeds(np.abs(leaky.accuracy - clean.accuracy)), ratio)}, up or down.",
+        f"Scaling by all rows moves the accuracy by {mean_text(change, ratio)} on average; one network's moves by "
+        f"{mean_text(seed_means(np.abs(leaky.accuracy - clean.accuracy)), ratio)}, up or down.",
         (
             ("the same, over divisions of this table alone", replace(mean_band(change), varied="splits")),
             ("held-out log loss, the same difference", mean_band(loss, ratio=ratio)),
@@ -51,9 +53,9 @@ def ruler(clean: Runs, leaky: Runs, ratio: float) -> Claim:
 
 def memory_test(runs: Runs, ratio: float) -> Claim:
     """99.7 % on the study pile is a memory test."""
-    flattered = over_seeds(runs.train_accuracy - runs.accuracy)
+    flattered = seed_means(runs.train_accuracy - runs.accuracy)
     parts = (
-        printed("train accuracy", runs.train_accuracy, 0.997, 3, 2),
+        printed_number("train accuracy", runs.train_accuracy, 0.997, 3, 2),
         mean_within(
             "accuracy, train rows less held-out rows",
             flattered,
@@ -68,6 +70,6 @@ def memory_test(runs: Runs, ratio: float) -> Claim:
         "is a memory test, not a grade.",
         "The chapter's recipe. A memory test flatters by half a point at least.",
         parts,
-        f"Train accuracy {said(over_seeds(runs.train_accuracy), ratio)}, the chapter 0.997; held-out"
-        f" {said(over_seeds(runs.accuracy), ratio)}: the train rows flatter by {said(flattered, ratio)}.",
+        f"Train accuracy {mean_text(seed_means(runs.train_accuracy), ratio)}, the chapter 0.997; held-out"
+        f" {mean_text(seed_means(runs.accuracy), ratio)}: the train rows flatter by {mean_text(flattered, ratio)}.",
     )

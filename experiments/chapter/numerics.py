@@ -4,17 +4,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.claims.claim import (
-    Claim,
+from experiments.claims.bands import (
     Design,
-    Region,
     exactly,
     mean_band,
+    mean_text,
     mean_within,
-    said,
     share_band,
     share_within,
 )
+from experiments.claims.claim import Claim, Region
 from handnet.contract import Layer, Recipe
 from handnet.data import Array, Table
 from handnet.draws import SeededPlan
@@ -104,7 +103,7 @@ def unscaled(start: Array, y: Array, trained: Array, scaled: Array) -> Claim:
         f"The median start's largest score is {np.median(np.abs(start).max(axis=1)):.0f} in size. With a loss"
         f" computed from the score, as libraries do, {np.isfinite(trained).sum()} of {len(trained)} networks"
         " trained on raw rows all the same come to an end; their accuracy differs from that on scaled rows"
-        f" by {said(trained - scaled)}.",
+        f" by {mean_text(trained - scaled)}.",
         (("accuracy, raw less scaled rows", change),),
     )
 
@@ -165,7 +164,7 @@ def relu_at_the_exit(losses: Array, accuracy: Array) -> Claim:
         "The chapter's recipe with relu at the exit, over seeds, the loss as Keras computes it: it clips what"
         " it takes for a probability to [1e-7, 1 - 1e-7].",
         parts,
-        f"Train accuracy {said(accuracy[:, 0])} before and {said(accuracy[:, 1])} after; the smallest batch"
+        f"Train accuracy {mean_text(accuracy[:, 0])} before and {mean_text(accuracy[:, 1])} after; the smallest batch"
         f" loss is {losses.min():.2g}. Under Keras's clip -ln p cannot be negative: a raw 14.7 counts as 1"
         " and has no slope.",
         (

@@ -1,8 +1,8 @@
 """Claims about hidden units: who sits out, who is silent for good, and who copies whom."""
 
-from experiments.claims.claim import Claim, Design, Region, mean_band, mean_within, said
-from experiments.claims.losses import over_seeds
-from experiments.claims.world import Runs
+from experiments.chapter.rows import Runs
+from experiments.claims.bands import Design, mean_band, mean_text, mean_within, seed_means
+from experiments.claims.claim import Claim, Region
 from handnet.data import Array
 
 
@@ -21,7 +21,7 @@ def sitting_out(keep: Array) -> Claim:
                 "units silent for a case, on average", silent.mean(axis=1), Region(2.7, 3.7), Design(3.2, 0.1)
             ),
         ),
-        f"Exactly 3 sit out for a share of {said(three)} of the cases; from {silent.min()} to"
+        f"Exactly 3 sit out for a share of {mean_text(three)} of the cases; from {silent.min()} to"
         f" {silent.max()} do.",
         (("share of cases for which exactly 3 sit out", mean_band(three)),),
     )
@@ -44,7 +44,7 @@ def whole_pass(keep: Array, dead: Array) -> Claim:
                 Design(3.2, 1.7),
             ),
         ),
-        f"On average {said(silent)} of {keep.shape[2]} units are silent for all {keep.shape[1]} cases of a"
+        f"On average {mean_text(silent)} of {keep.shape[2]} units are silent for all {keep.shape[1]} cases of a"
         " pass; who sits out changes from case to case.",
         (("share of units dead after training: 0 on every train row", mean_band(dead)),),
     )
@@ -55,8 +55,8 @@ COPIES = 0.02  # of mean |correlation|
 
 def copying(without: Runs, under: Runs, ratio: float) -> Claim:
     """Units become near copies of each other, and dropout prevents it. without, under: no dropout and 0.2."""
-    learnt = over_seeds(without.likeness - without.start_likeness)
-    prevented = over_seeds(under.likeness - without.likeness)
+    learnt = seed_means(without.likeness - without.start_likeness)
+    prevented = seed_means(under.likeness - without.likeness)
     parts = (
         mean_within(
             "likeness without dropout, after training less before",
@@ -73,8 +73,9 @@ def copying(without: Runs, under: Runs, ratio: float) -> Claim:
             ratio,
         ),
     )
-    found = [
-        said(over_seeds(one), ratio) for one in (without.start_likeness, without.likeness, under.likeness)
+    likeness = [
+        mean_text(seed_means(values), ratio)
+        for values in (without.start_likeness, without.likeness, under.likeness)
     ]
     return Claim(
         "Units copy each other, and dropout prevents it",
@@ -85,6 +86,6 @@ def copying(without: Runs, under: Runs, ratio: float) -> Claim:
         " which no scaling changes; its mean over pairs of live units after 100 passes. More and less mean by"
         " 0.02.",
         parts,
-        f"Two units are alike, by mean |correlation|, to {found[0]} before training, to {found[1]} after it"
-        f" without dropout, and to {found[2]} after it with dropout 0.2.",
+        f"Two units are alike, by mean |correlation|, to {likeness[0]} before training, to {likeness[1]} after it"
+        f" without dropout, and to {likeness[2]} after it with dropout 0.2.",
     )

@@ -8,26 +8,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.claims.claim import (
-    Claim,
+from experiments.chapter.rows import Runs, final
+from experiments.claims.bands import (
     Design,
-    Region,
     exactly,
     mean_band,
+    mean_text,
     mean_within,
-    said,
+    seed_means,
     share_band,
     share_within,
 )
-from experiments.claims.losses import last, over_seeds
-from experiments.claims.world import Runs
+from experiments.claims.claim import Claim, Region
 from handnet.contract import Layer
 from handnet.data import Array, Table
 from handnet.mlp.network import backward, forward, log_loss_backward
 
 
 class Price(NamedTuple):
-    """Of one adjustment of all weights: what is counted of a network of these widths."""
+    """What one adjustment of all weights of a network costs, counted."""
 
     weights: int
     nudging: int  # forward passes of one case each, two for every weight and every case
@@ -36,7 +35,7 @@ class Price(NamedTuple):
 
 
 def price(widths: Sequence[int], cases: int) -> Price:
-    """The first layer's inputs need no error."""
+    """The price for a network of these widths, inputs first, on so many cases. The inputs need no error."""
     products = [a * b for a, b in pairwise(widths)]
     weights = sum(products) + sum(widths[1:])
     return Price(weights, 2 * weights * cases, sum(products), sum(products) + sum(products[1:]))
@@ -44,14 +43,14 @@ def price(widths: Sequence[int], cases: int) -> Price:
 
 def backward_ratios(layers: tuple[Layer, ...], table: Table, rounds: int) -> Array:
     """(rounds,): seconds of a backward sweep over those of the forward pass just before it."""
-    rows, found = np.broadcast_to(table.X, (len(layers[0].weight), *table.X.shape)), []
+    rows, ratios = np.broadcast_to(table.X, (len(layers[0].weight), *table.X.shape)), []
     for _ in range(rounds):
         started = time.perf_counter()
         z, trace = forward(layers, rows)
         there = time.perf_counter()
         backward(layers, trace, log_loss_backward(z, table.y) / len(table.y))
-        found.append((time.perf_counter() - there) / (there - started))
-    return np.array(found)
+        ratios.append((time.perf_counter() - there) / (there - started))
+    return np.array(ratios)
 
 
 def one_sweep(cost: Price, ratios: Array) -> Claim:
@@ -105,10 +104,10 @@ TUNING = 0.2  # of the divisions, on which the step is found
 
 def worse(runs: Runs) -> Array:
     """(K, R) bool: a network whose train loss is larger than before training, or no number any more."""
-    return ~(last(runs.train_loss_off) <= runs.start_loss)
+    return ~(final(runs.train_loss_off) <= runs.start_loss)
 
 
-def slightly(search: Mapping[float, Runs]) -> tuple[float, float]:
+def first_too_large(search: Mapping[float, Runs]) -> tuple[float, float]:
     """The first step at which half of the networks end worse, and its half. search: by step; the finer they
     lie the more slightly."""
     large = next((size for size in sorted(search) if worse(search[size]).mean() >= 0.5), max(search))
@@ -118,7 +117,7 @@ def slightly(search: Mapping[float, Runs]) -> tuple[float, float]:
 def too_large(search: Mapping[float, Runs], at_large: Runs, at_half: Runs) -> Claim:
     """A step slightly too large leaves a network worse than before; halving it mends that. search: by step,
     other divisions than the two of which it is asked."""
-    (large, half), spoilt, still = slightly(search), worse(at_large)[:, 0], worse(at_half)[:, 0]
+    (large, half), spoilt, still = first_too_large(search), worse(at_large)[:, 0], worse(at_half)[:, 0]
     mended = ~still[spoilt] if spoilt.any() else ~still
     parts = (
         share_within(
@@ -131,7 +130,7 @@ def too_large(search: Mapping[float, Runs], at_large: Runs, at_half: Runs) -> Cl
             f"of those, share not worse at step {half:.3g}", mended, Region(low=0.9), Design(0.99, parts=2)
         ),
     )
-    told = ", ".join(
+    shares = ", ".join(
         f"{size:g}: {worse(search[size]).mean():.0%}" for size in sorted(search) if np.log2(size) % 1 == 0
     )
     return Claim(
@@ -144,7 +143,7 @@ def too_large(search: Mapping[float, Runs], at_large: Runs, at_half: Runs) -> Cl
         " halving mends it if nine in ten of those are worse no more.",
         parts,
         f"Step {large:.3g} leaves {spoilt.mean():.0%} worse; with half of it {mended.mean():.0%} of those are"
-        f" not. Share of networks worse, by step: {told}.",
+        f" not. Share of networks worse, by step: {shares}.",
         ((f"share of all networks worse at step {half:.3g}", share_band(still.astype(float))),),
     )
 
@@ -152,17 +151,17 @@ def too_large(search: Mapping[float, Runs], at_large: Runs, at_half: Runs) -> Cl
 def tuned(tries: Mapping[float, Runs], name: str) -> Array:
     """(K,): a score of the step that is best on each division's rows for choosing, by mean log loss over
     seeds. NaN loses."""
-    losses = np.array([over_seeds(runs.choosing_loss) for runs in tries.values()])
-    scores = np.array([over_seeds(getattr(runs, name)) for runs in tries.values()])
+    losses = np.array([seed_means(runs.choosing_loss) for runs in tries.values()])
+    scores = np.array([seed_means(getattr(runs, name)) for runs in tries.values()])
     best = np.where(np.isfinite(losses), losses, np.inf).argmin(axis=0)
     return np.asarray(scores[best, np.arange(scores.shape[1])])
 
 
 def adam_saves_tuning(adam: Mapping[float, Runs], plain: Mapping[float, Runs], ratio: float) -> Claim:
     """Plain descent with a tuned step also works; Adam needs no tuning."""
-    untuned = over_seeds(adam[1e-3].exam_accuracy)
+    untuned = seed_means(adam[1e-3].exam_accuracy)
     by_hand, by_search = tuned(plain, "exam_accuracy"), tuned(adam, "exam_accuracy")
-    middle = over_seeds(plain[sorted(plain)[len(plain) // 2]].exam_accuracy)
+    middle = seed_means(plain[sorted(plain)[len(plain) // 2]].exam_accuracy)
     parts = (
         mean_within(
             "exam accuracy, tuned plain descent less Adam as it comes",
@@ -185,7 +184,7 @@ def adam_saves_tuning(adam: Mapping[float, Runs], plain: Mapping[float, Runs], r
         f"{len(plain)} steps of either, 50 passes each, chosen by log loss on the half for choosing, graded"
         " on the exam half. Also works, and nothing lost without tuning: within a point.",
         parts,
-        f"Exam accuracy: Adam as it comes {said(untuned, ratio)}, tuned {said(by_search, ratio)}; plain"
-        f" descent tuned {said(by_hand, ratio)}.",
+        f"Exam accuracy: Adam as it comes {mean_text(untuned, ratio)}, tuned {mean_text(by_search, ratio)}; plain"
+        f" descent tuned {mean_text(by_hand, ratio)}.",
         (("plain descent, a middling step less its tuned one", mean_band(middle - by_hand, ratio=ratio)),),
     )

@@ -16,7 +16,7 @@ Trainer = Callable[[int], Array]  # how many networks -> the last validation los
 
 def keras_fit(train: Table, val: Table, recipe: Recipe) -> Trainer:
     """The chapter's code, one network after the other. Raises ValueError without Keras."""
-    from experiments.claims.witness import QUANTITIES, as_printed
+    from experiments.witness import QUANTITIES, as_printed
     from handnet.mlp.engine import start_keras
 
     start_keras()

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.stats import ks_2samp
 from threadpoolctl import threadpool_limits
 
-from experiments.peers import available
+from experiments.bench.peers import available
 from handnet.contract import EpochDraws, Layer, Recipe, load_backend
 from handnet.data import Array
 from handnet.draws import seeded_plan

@@ -2,24 +2,20 @@
 
 import numpy as np
 
-from experiments.claims.claim import (
-    LEVEL,
-    Claim,
+from experiments.chapter.rows import Runs, final
+from experiments.claims.bands import (
     Design,
-    Part,
-    Region,
     deviation_band,
     deviation_within,
     exactly,
-    hits,
+    mask_diverged,
     mean_band,
+    mean_text,
     mean_within,
-    said,
     share_band,
     share_within,
 )
-from experiments.claims.losses import last
-from experiments.claims.world import Runs
+from experiments.claims.claim import LEVEL, Claim, Part, Region
 from handnet.bands import wilson
 from handnet.data import Array
 
@@ -28,8 +24,8 @@ def reproduces(own: Runs) -> Claim:
     """random_state 42 reproduces the numbers. own: one division, seeds in its row."""
     lines = np.stack(
         [
-            np.round(last(own.train_loss)[0], 2),
-            np.round(last(own.val_loss)[0], 2),
+            np.round(final(own.train_loss)[0], 2),
+            np.round(final(own.val_loss)[0], 2),
             np.round(own.accuracy[0], 3),
         ],
         axis=1,
@@ -55,8 +51,8 @@ def reproduces(own: Runs) -> Claim:
 def jitter(runs: Runs, own: Runs) -> Claim:
     """Without it accuracy jitters by a percent or so. own: the division of random_state 42, seeds in its
     row."""
-    one = runs.accuracy[:, 0]
-    lucky = np.mean(one[np.isfinite(one)] < np.nanmean(own.accuracy))
+    accuracy = runs.accuracy[:, 0]
+    lucky = np.mean(accuracy[np.isfinite(accuracy)] < np.nanmean(own.accuracy))
     return Claim(
         "Accuracy jitters by a percent or so",
         "Drop it and your accuracy will jitter by a percent or so from run to run.",
@@ -65,15 +61,15 @@ def jitter(runs: Runs, own: Runs) -> Claim:
         (
             deviation_within(
                 "standard deviation of held-out accuracy, another division and seed",
-                one,
+                accuracy,
                 Region(0.005, 0.02),
                 Design(0.014),
             ),
         ),
-        f"The standard deviation is {np.nanstd(one, ddof=1):.3f} over divisions and seeds, the extremes"
-        f" {np.nanmin(one):.3f} and {np.nanmax(one):.3f}; on one division, over seeds alone, it is"
+        f"The standard deviation is {np.nanstd(accuracy, ddof=1):.3f} over divisions and seeds, the extremes"
+        f" {np.nanmin(accuracy):.3f} and {np.nanmax(accuracy):.3f}; on one division, over seeds alone, it is"
         f" {np.nanstd(own.accuracy[0], ddof=1):.3f}. On the division of random_state 42 accuracy is"
-        f" {said(own.accuracy[0])} on average, more than on {lucky:.0%} of {len(one)} others.",
+        f" {mean_text(own.accuracy[0])} on average, more than on {lucky:.0%} of {len(accuracy)} others.",
         (("on one division, another seed", deviation_band(own.accuracy[0], varied="seeds")),),
     )
 
@@ -81,7 +77,7 @@ def jitter(runs: Runs, own: Runs) -> Claim:
 def starting_dials(alone: Runs, runs: Runs, ratio: float) -> Claim:
     """The starting dials matter. alone: networks of a division differ in their first weights and in nothing
     else; runs: in all."""
-    starts, seeds = (one.accuracy.std(axis=1, ddof=1) for one in (alone, runs))
+    starts, seeds = (networks.accuracy.std(axis=1, ddof=1) for networks in (alone, runs))
     return Claim(
         "The starting dials matter",
         "Your accuracy will jitter by a percent or so from run to run -- itself a useful reminder that the"
@@ -97,8 +93,8 @@ def starting_dials(alone: Runs, runs: Runs, ratio: float) -> Claim:
                 ratio,
             ),
         ),
-        f"First weights alone move the accuracy on a division by {said(starts, ratio)} (standard deviation),"
-        f" all that a seed decides by {said(seeds, ratio)}.",
+        f"First weights alone move the accuracy on a division by {mean_text(starts, ratio)} (standard deviation),"
+        f" all that a seed decides by {mean_text(seeds, ratio)}.",
         (
             (
                 "standard deviation over seeds, which decide orders and masks too",
@@ -151,7 +147,7 @@ def odd_case(logits: Array, y: Array, odd: Array, label: str) -> Claim:
     """A benign case scored 0.91, high in symmetry and concavity. logits, y, odd: (K, n), one network a
     division; label: the class of case 203 in the table."""
     sure = (logits > np.log(0.9 / 0.1)) & (y == 0)
-    fits = hits((sure & odd).any(axis=1), logits.sum(axis=1))
+    fits = mask_diverged((sure & odd).any(axis=1), logits.sum(axis=1))
     parts = (
         exactly("case 203 is benign (1) or malignant (0)", float(label == "benign"), Region(1, 1)),
         share_within(

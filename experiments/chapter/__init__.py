@@ -1,0 +1,1 @@
+"""The sentences of the chapter, each tried as a claim."""

@@ -1,0 +1,1 @@
+"""Published results on the Wisconsin table, each tried on its own protocol."""
