@@ -40,7 +40,7 @@ case: $(READY) ## one case: make case ID=203
 	@$(PY) -m experiments case $(typed)
 
 walk: $(READY) ## the network by hand with every number in view, then one patient through all its weights (ID=297)
-	@$(PY) -m experiments walk $(typed)
+	@$(PY) -m experiments.walk $(typed)
 
 report: $(READY) ## compute the report anew from what is stored
 	@$(PY) -m experiments report $(typed)
@@ -49,13 +49,13 @@ ui: $(READY) ## MLflow in the browser, on this machine only (PORT=5000)
 	@$(PY) -m experiments ui $(typed)
 
 witness: $(READY) ## the chapter's own Keras code over 30 seeds, against the network by hand (minutes)
-	@$(PY) -m experiments witness $(typed)
+	@$(PY) -m experiments.witness $(typed)
 
 claims: $(READY) ## what the chapter says, each claim tried, with a verdict and its bands (minutes; DIVISIONS=100)
-	@$(PY) -m experiments claims $(typed)
+	@$(PY) -m experiments.claims $(typed)
 
 published: $(READY) ## published results on their own protocols, four ways to divide, seed 42 among others (minutes; after make study)
-	@$(PY) -m experiments published $(typed)
+	@$(PY) -m experiments.published $(typed)
 
 simulate: $(READY) ## how often every band holds and every rule cries wolf, by simulation (minutes)
 	@$(PY) -m experiments simulate $(typed)
@@ -64,7 +64,7 @@ test: $(READY) ## the tests
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 bench: $(READY) ## what a network costs here, in Keras, scikit-learn and JAX, and every goal (ten minutes; ROUNDS=5)
-	@$(PY) -m experiments bench $(typed)
+	@$(PY) -m experiments.bench $(typed)
 
 torture: $(READY) ## kill the real command line, KILLS=300 times, and compare; then every step of a disk that fills, and the other long proofs (most of an hour)
 	@$(PY) tests/torture.py $(typed)

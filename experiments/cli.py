@@ -70,37 +70,9 @@ failed, 2 not understood, 75 another study is writing or a server lacks runs, 13
         "  make case ID=203                          a case of the default study\n"
         "  make case ID=203 NAME=wisconsin-1a2b3c4d  of another one; the last screen of a study names it"
     ),
-    "walk": (
-        """First the chapter's network of one hidden unit: every number exact, beside what the chapter prints, and beside every slope the
-finite difference it must equal. Then the same for one patient of the Wisconsin table through all 641 weights of a network
-of the chapter's recipe. Seconds; also as a page, mlruns/walk/walk.html.
-
-  make walk                 the train case that network is most wrong about
-  make walk ID=135          another one
-  make walk ID=135 SEED=3   through the network of another seed
-
-Train and validation cases only: the test part is sealed. Exit codes: 0 every slope agrees, 1 one does not, 2 not understood."""
-    ),
     "simulate": (
         "At the sizes of the default study: its test cases, confirmation seeds and fresh divisions."
         " STUDIES=400."
-    ),
-    "bench": (
-        "Peers and we in turns, minutes; keep the machine quiet meanwhile. ROUNDS=5, STUDIES=0 leaves out the"
-        " whole studies."
-    ),
-    "claims": (
-        "On fresh divisions of the train and validation rows; the sealed test is not touched. Four minutes on"
-        " two cores. DIVISIONS=100."
-    ),
-    "published": (
-        """What others printed about the Wisconsin table (and the four ways in which the chapter may have divided it, and its split seed
-among 200 others), each on its own protocol, with a verdict and bands. All rows are divided anew, so the test of the default
-study has to be open: make study first. The ledger then counts all rows as read. A few minutes on two cores. DIVISIONS=100."""
-    ),
-    "witness": (
-        "Sequential, compile, fit, as printed, once per seed: minutes. KERAS_BACKEND=jax is the faster"
-        " engine."
     ),
     "backup": (
         "Databases through SQLite's own backup, then artifacts, reports and the ledger; a study may run"
@@ -124,7 +96,6 @@ LEFT = {
     "try": GOES_ON,
     "report": "everything stored is kept; the same command begins anew",
     "case": "everything stored is kept; the same command begins anew",
-    "published": "no page is written before its end; the same command begins anew",
     "backup": "a copy is there whole or not at all; the same command makes one",
     "clean": "what is still there goes with the same command; the ledger of openings stays",
     "ui": "everything stored is kept; the same command opens the pages",
@@ -252,31 +223,12 @@ def _parser() -> _Parser:
             sub.add_argument(
                 "--data", metavar="FILE", help="where the study's own table is now, if it was moved"
             )
-    walked = _verb(known, "walk", verbs.walk)
-    walked.add_argument(
-        "--id", help="a train or validation case; default: the train case the network is most wrong about"
-    )
-    walked.add_argument("--seed", default="0", help="of the network (0)")
     _verb(known, "clean", verbs.clean)
     _verb(known, "backup", verbs.backup).add_argument(
         "--to", metavar="FOLDER", help="the copy; default: beside it, with the time"
     )
     _verb(known, "simulate", verbs.simulate).add_argument(
         "--studies", default="400", help="simulated studies (400)"
-    )
-    _verb(known, "claims", verbs.claims).add_argument(
-        "--divisions", default="100", help="fresh divisions (100)"
-    )
-    _verb(known, "published", verbs.published).add_argument(
-        "--divisions", default="100", help="fresh divisions a protocol (100)"
-    )
-    timed = _verb(known, "bench", verbs.bench)
-    timed.add_argument("--rounds", default="5", help="rounds over which medians are taken (5)")
-    timed.add_argument(
-        "--studies", type=_truth, default=True, metavar="1", help="0 leaves out the whole studies (1)"
-    )
-    _verb(known, "witness", verbs.witness).add_argument(
-        "--seeds", default="30", help="runs of the chapter's code (30)"
     )
     _verb(known, "ui", verbs.ui).add_argument("--port", default="5000", help="on 127.0.0.1 (5000)")
     return parser

@@ -15,9 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handnet.contract import Recipe
 from handnet.data import Dataset
-from handnet.draws import LARGEST_SEED
 from handnet.report.words import visible
 from handnet.study.interrupt import Stopped
 from handnet.study.messages import Refusal
@@ -117,67 +115,6 @@ def case(options: argparse.Namespace) -> int:
     return 0
 
 
-def walk(options: argparse.Namespace) -> int:
-    """make walk: the network by hand with every number in view, then one patient through all its weights"""
-    seed, settings = _whole("SEED", options.seed, 0, LARGEST_SEED), read({})
-    from experiments.pages import write_walk
-    from experiments.walk import walk as both
-    from experiments.walk.screen import Lesson
-    from handnet.splits import split
-
-    data = load(settings)
-    found = both(data, split(data, **vars(settings.split)), options.id, seed)
-    page = write_walk(found, Path(options.mlruns) / "walk")
-    Lesson().show(found, str(page))
-    return 0 if found.agrees else 1
-
-
-def witness(options: argparse.Namespace) -> int:
-    """make witness: the chapter's own Keras code over seeds, against the network by hand"""
-    seeds = _whole("SEEDS", options.seeds, 2)
-    settings = read({})
-    from experiments.screen import show_witness
-    from experiments.witness import as_printed, compare
-    from handnet.study.identity import make_problem
-    from handnet.study.screen import Screen
-
-    problem, screen = make_problem(settings), Screen()
-    with screen.progress("the chapter's code", seeds, 0) as bar:
-        printed = as_printed(
-            problem.parts.train, problem.parts.val, Recipe(), range(seeds), lambda: bar.advance(1, "seeds")
-        )
-    found = compare(problem, printed, Recipe())
-    show_witness(screen, printed, found)
-    return 0 if all(one.answer == one.expected for one in found) else 1
-
-
-def claims(options: argparse.Namespace) -> int:
-    """make claims: what the chapter says, each claim tried, with a verdict and its bands"""
-    count, settings = _whole("DIVISIONS", options.divisions, 10, 1000), read({})
-    from experiments.chapter.rows import OpenRows
-    from experiments.chapter.trials import inquiry
-    from experiments.claims.inquiry import run
-    from handnet.study.identity import make_problem
-
-    run(inquiry(OpenRows(make_problem(settings), count)), Path(options.mlruns))
-    return 0
-
-
-def published(options: argparse.Namespace) -> int:
-    """make published: published results and the ways to divide the table, each tried on its own protocol,
-    with bands"""
-    count, settings = _whole("DIVISIONS", options.divisions, 20, 1000), read({})
-    from experiments.claims.inquiry import run
-    from experiments.published.rows import scaled_to
-    from experiments.published.trials import inquiry, opened
-    from handnet.study.identity import make_problem
-    from handnet.study.sealed import Ledger
-
-    home, problem = Path(options.mlruns), make_problem(settings)
-    run(inquiry(scaled_to(count, problem, opened(Ledger(home), problem))), home)
-    return 0
-
-
 def simulate(options: argparse.Namespace) -> int:
     """make simulate: how often every band holds and every rule cries wolf, in studies whose truth is known"""
     studies = _whole("STUDIES", options.studies, 20)
@@ -203,21 +140,6 @@ def simulate(options: argparse.Namespace) -> int:
     found += false_positives(settings.rehearsal.splits, n / train, seed, 10 * studies)
     found += false_positives_on_cases(n, positives, 0.97, seed, 2 * studies)
     show_simulated(screen, found)
-    return 0
-
-
-def bench(options: argparse.Namespace) -> int:
-    """make bench: what a network costs here and elsewhere, each goal beside what was found"""
-    rounds = _whole("ROUNDS", options.rounds, 1)
-    from experiments.bench import benchmark, write
-    from experiments.screen import show_bench
-    from handnet.study.screen import Screen
-
-    screen = Screen()
-    with screen.waiting("bench") as say:
-        found = benchmark(rounds, options.studies, say)
-    show_bench(screen, dataclasses.asdict(found))
-    print(f"Picture: {write(found, Path(options.mlruns) / 'bench')}")
     return 0
 
 

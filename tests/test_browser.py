@@ -17,8 +17,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from studies import ROOT, SMALL, cli, command
 from test_claims import SAMPLED
 
-from experiments.claims.trials import summary
-from experiments.pages import write_claims
+from experiments.claims.inquiry import Inquiry, write_page
+from experiments.walk.__main__ import walk
+from handnet.command import main
 from handnet.report import figures
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -149,7 +150,7 @@ def test_the_walk_fits_and_fetches_nothing(browser: Browser, walked: Path, size:
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("walked")
-    assert cli(folder, "walk") == 0
+    assert main(walk, ["--mlruns", str(folder)]) == 0
     return folder / "walk" / "walk.html"
 
 
@@ -160,9 +161,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_claims_fit_and_fetch_nothing(browser: Browser, tmp_path: Path, size: str, scheme: str) -> None:
     """A few of those of planted worlds, half of them true."""
     width, height = SIZES[size]
-    made = write_claims(
-        summary([claim(place % 2 == 0, 20) for place, claim in enumerate(SAMPLED[::6])], 20), tmp_path
-    )
+    planted = [claim(place % 2 == 0, 20) for place, claim in enumerate(SAMPLED[::6])]
+    inquiry = Inquiry("claims", "Claims, tried", "claims", "A source.", "Somewhere.", "A rule.", 20, [])
+    made = write_page(inquiry.facts(planted), tmp_path, "claims")
     tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     mask_diverged: list[str] = []
     tab.on("request", lambda request: mask_diverged.append(request.url))

@@ -16,27 +16,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.claims import losses, mistakes, numerics, repeats, steps, units
-from experiments.claims.claim import (
-    FAILS,
-    HOLDS,
-    OPEN,
-    Claim,
-    Design,
-    Region,
-    deviation_within,
-    exactly,
-    facts,
-    mean_within,
-    share_within,
-)
-from experiments.claims.trials import ADAM, PLAIN, summary, trials
-from experiments.claims.world import TEACHING, Runs, Sample, World, likeness
-from experiments.cli import main
-from experiments.pages import write_claims
-from experiments.screen import show_claims
+from experiments.chapter import losses, mistakes, numerics, passes, repeats, steps, units
+from experiments.chapter import trials as chapter
+from experiments.chapter.rows import FIRST_NETWORK, OpenRows, Runs, Sample, likeness
+from experiments.chapter.trials import ADAM, PLAIN, inquiry, trials
+from experiments.claims.__main__ import claims
+from experiments.claims.bands import Design, deviation_within, exactly, mean_within, share_within
+from experiments.claims.claim import Claim, Region, Verdict
+from experiments.claims.inquiry import show, write_page
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
 from handnet.bands import Band
+from handnet.command import main
 from handnet.data import Array
 from handnet.draws import SIMULATION, Seed, generator
 from handnet.mlp.network import sigmoid
@@ -99,24 +89,24 @@ def dropout_neighbourhood(true: bool, n: int) -> Claim:
 
 
 def climbs(true: bool, n: int) -> Claim:
-    return losses.climbs(world(n, 0.005, train_loss_off=FELL, val_loss=CLIMBED if true else FELL), RATIO)
+    return passes.climbs(world(n, 0.005, train_loss_off=FELL, val_loss=CLIMBED if true else FELL), RATIO)
 
 
 def stopping_helps(true: bool, n: int) -> Claim:
     stopped = world(n, 0.01, 1, exam_loss=0.05 if true else 0.15)
-    return losses.stopping_helps(world(n, 0.01, exam_loss=0.1), stopped, RATIO, "planted", 0.01)
+    return passes.stopping_helps(world(n, 0.01, exam_loss=0.1), stopped, RATIO, "planted", 0.01)
 
 
 def dropout_cures(true: bool, n: int) -> Claim:
     without = world(n, 0.01, val_loss=0.15, train_loss_off=0.02)
-    return losses.dropout_cures(
+    return passes.dropout_cures(
         without, world(n, 0.01, 1, val_loss=0.08 if true else 0.2, train_loss_off=0.04), RATIO
     )
 
 
 def flunks(true: bool, n: int) -> Claim:
     pushed = world(n, 0.002, 1, train_accuracy=1.0, accuracy=0.9 if true else 0.965)
-    return losses.flunks(world(n, 0.002, accuracy=0.97), pushed, RATIO)
+    return passes.flunks(world(n, 0.002, accuracy=0.97), pushed, RATIO)
 
 
 def too_large(true: bool, n: int) -> Claim:
@@ -126,7 +116,7 @@ def too_large(true: bool, n: int) -> Claim:
         2.0**place: world(9, 0.05, place, start_loss=0.69, train_loss_off=0.1 + 0.8 * (place > 1))
         for place in range(5)
     }
-    assert steps.slightly(search) == (4.0, 2.0)
+    assert steps.first_too_large(search) == (4.0, 2.0)
     large, half = (
         world(n, 0.05, 9 + place, start_loss=0.69, train_loss_off=loss)
         for place, loss in enumerate((0.9, 0.1 if true else 0.67))
@@ -250,24 +240,28 @@ MANY, FEW = 150, 2
 @pytest.mark.parametrize("claim", SAMPLED, ids=lambda one: one.__name__)
 def test_a_planted_claim_is_recognised(claim: Callable[[bool, int], Claim]) -> None:
     """True: holds. False: does not hold. True, but too little data: cannot be told."""
-    assert (claim(True, MANY).verdict, claim(False, MANY).verdict) == (HOLDS, FAILS)
-    assert claim(True, FEW).verdict == OPEN
+    assert (claim(True, MANY).verdict, claim(False, MANY).verdict) == (Verdict.HOLDS, Verdict.FAILS)
+    assert claim(True, FEW).verdict == Verdict.OPEN
 
 
 def test_planted_claims_of_what_is_counted() -> None:
     ratios = 1.3 + draws(20, sd=0.1)
-    assert steps.one_sweep(steps.price((30, 16, 8, 1), 341), ratios).verdict == HOLDS
-    assert steps.one_sweep(steps.price((30, 16, 8, 1), 340), ratios).verdict == FAILS
-    assert steps.thousands(341, 32, {"first": 50}).verdict == FAILS
-    assert steps.thousands(341, 32, {"first": 100, "second": 91}).verdict == HOLDS
-    assert numerics.shatters(numerics.unclipped).verdict == FAILS
-    assert numerics.shatters(lambda z: np.where(z < -88, np.float32("nan"), np.float32(0.5))).verdict == HOLDS
-    assert numerics.clip_is_free(sigmoid).verdict == HOLDS
-    assert numerics.clip_is_free(lambda z: sigmoid(np.clip(z, -20, 20))).verdict == FAILS
+    assert steps.one_sweep(steps.price((30, 16, 8, 1), 341), ratios).verdict == Verdict.HOLDS
+    assert steps.one_sweep(steps.price((30, 16, 8, 1), 340), ratios).verdict == Verdict.FAILS
+    assert steps.thousands(341, 32, {"first": 50}).verdict == Verdict.FAILS
+    assert steps.thousands(341, 32, {"first": 100, "second": 91}).verdict == Verdict.HOLDS
+    assert numerics.shatters(numerics.unclipped).verdict == Verdict.FAILS
+    assert (
+        numerics.shatters(lambda z: np.where(z < -88, np.float32("nan"), np.float32(0.5))).verdict
+        == Verdict.HOLDS
+    )
+    assert numerics.clip_is_free(sigmoid).verdict == Verdict.HOLDS
+    assert numerics.clip_is_free(lambda z: sigmoid(np.clip(z, -20, 20))).verdict == Verdict.FAILS
 
 
 @pytest.mark.parametrize(
-    ("right", "cases", "verdict"), [(111, 114, OPEN), (9700, 10_000, HOLDS), (9000, 10_000, FAILS)]
+    ("right", "cases", "verdict"),
+    [(111, 114, Verdict.OPEN), (9700, 10_000, Verdict.HOLDS), (9000, 10_000, Verdict.FAILS)],
 )
 def test_three_in_a_hundred_takes_thousands_of_cases(right: int, cases: int, verdict: str) -> None:
     claim = repeats.three_in_a_hundred(right, cases)
@@ -278,14 +272,14 @@ def test_three_in_a_hundred_takes_thousands_of_cases(right: int, cases: int, ver
 def test_case_203_is_what_the_table_says(data: Dataset) -> None:
     assert data.class_names[data.y[203]] == "malignant" == data.class_names[data.y[202]]
     claim = repeats.odd_case(np.zeros((50, 2)), np.zeros((50, 2), int), np.zeros((50, 2), bool), "malignant")
-    assert claim.parts[0].verdict == FAILS
+    assert claim.parts[0].verdict == Verdict.FAILS
 
 
 def test_a_gap_that_dropout_only_hides_is_not_closed() -> None:
     """The train loss that Keras prints rises with dropout: the printed gap shrinks, the gap does not."""
     hidden = sample(MANY, 1, 0.002, **(FIRST | {"train_loss": 0.12}))
     printed, off = losses.gap_closes(sample(MANY, 0, 0.002, **FIRST), hidden, hidden, hidden, RATIO).parts
-    assert (printed.verdict, off.verdict) == (HOLDS, FAILS)
+    assert (printed.verdict, off.verdict) == (Verdict.HOLDS, Verdict.FAILS)
 
 
 COUNTED = {
@@ -299,8 +293,9 @@ COUNTED = {
 
 def test_every_claim_that_is_tried_is_planted() -> None:
     """A new line of trials.py wants a world in which it is true and one in which it is false."""
-    body = inspect.getsource(trials).partition("return [")[2]
-    tried = set(re.findall(r"lambda: (?:losses|mistakes|numerics|repeats|steps|units)\.(\w+)\(", body))
+    body = inspect.getsource(chapter._of_training) + inspect.getsource(chapter._of_networks)
+    rooms = "losses|mistakes|numerics|passes|repeats|steps|units"
+    tried = set(re.findall(rf"lambda: (?:{rooms})\.(\w+)\(", body))
     assert tried == {one.__name__ for one in SAMPLED} | COUNTED
     assert body.count("lambda: ") == len(tried) + 1, "early stopping is tried twice"
 
@@ -310,8 +305,8 @@ def test_slightly_too_large_is_the_first_step_that_spoils_half() -> None:
         step: world(9, 0.0, start_loss=0.69, train_loss_off=loss)
         for step, loss in ((8.0, 0.9), (1.0, 0.1), (4.0, 0.9), (2.0, 0.1))
     }
-    assert steps.slightly(search) == (4.0, 2.0)
-    assert steps.slightly(dict.fromkeys(search, search[1.0])) == (8.0, 4.0), (
+    assert steps.first_too_large(search) == (4.0, 2.0)
+    assert steps.first_too_large(dict.fromkeys(search, search[1.0])) == (8.0, 4.0), (
         "none spoils: the largest is asked, and fails"
     )
 
@@ -350,24 +345,25 @@ def band(low: float, high: float, diverged: int = 0) -> Band:
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [
-        (-0.5, 0.5, HOLDS),
-        (-1, 1, HOLDS),
-        (-1.1, 0.5, OPEN),
-        (0.5, 1.1, OPEN),
-        (-2, 2, OPEN),
-        (1.01, 2, FAILS),
-        (-3, -1.01, FAILS),
-        (float("nan"), float("nan"), OPEN),
+        (-0.5, 0.5, Verdict.HOLDS),
+        (-1, 1, Verdict.HOLDS),
+        (-1.1, 0.5, Verdict.OPEN),
+        (0.5, 1.1, Verdict.OPEN),
+        (-2, 2, Verdict.OPEN),
+        (1.01, 2, Verdict.FAILS),
+        (-3, -1.01, Verdict.FAILS),
+        (float("nan"), float("nan"), Verdict.OPEN),
     ],
 )
 def test_a_band_is_judged_by_its_region(low: float, high: float, verdict: str) -> None:
     part = replace(exactly("", 0, Region(-1, 1)), band=band(low, high))
     assert part.verdict == verdict
-    assert replace(part, band=replace(part.band, diverged=1)).verdict == OPEN
+    assert replace(part, band=replace(part.band, diverged=1)).verdict == Verdict.OPEN
 
 
 @pytest.mark.parametrize(
-    ("values", "verdict"), [((0, 0), HOLDS), ((0, 5), FAILS), ((0, 1.5), OPEN), ((5, 1.5), FAILS)]
+    ("values", "verdict"),
+    [((0, 0), Verdict.HOLDS), ((0, 5), Verdict.FAILS), ((0, 1.5), Verdict.OPEN), ((5, 1.5), Verdict.FAILS)],
 )
 def test_a_claim_is_judged_by_its_parts(values: tuple[float, float], verdict: str) -> None:
     parts = tuple(replace(exactly("", 0, Region(-1, 1)), band=band(value - 1, value + 1)) for value in values)
@@ -383,9 +379,9 @@ def test_on_the_border_a_verdict_is_wrong_once_in_twenty_at_most(border: float, 
         mean_within("", border + one, Region(-1, 1), Design(0.0, 1.0, parts)).verdict
         for one in draws(1500, 12)
     ]
-    for verdict in (HOLDS, FAILS):
+    for verdict in (Verdict.HOLDS, Verdict.FAILS):
         assert found.count(verdict) / len(found) < level + 3 * np.sqrt(level * (1 - level) / len(found))
-    assert found.count(FAILS) / len(found) > level / 2, "the level is used"
+    assert found.count(Verdict.FAILS) / len(found) > level / 2, "the level is used"
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1 / 3])
@@ -395,7 +391,7 @@ def test_the_power_is_how_often_the_verdict_comes(ratio: float) -> None:
     noise = draws(studies, n) + draws(studies, 1, seed=1, sd=np.sqrt(ratio))
     region = Region(-2.0, 1.2)
     parts = [mean_within("", one, region, Design(0.0, 1.0), ratio) for one in noise]
-    found = np.mean([part.verdict == HOLDS for part in parts])
+    found = np.mean([part.verdict == Verdict.HOLDS for part in parts])
     assert found == pytest.approx(parts[0].power, abs=0.05)
 
 
@@ -403,11 +399,17 @@ def test_the_power_of_shares_and_deviations_too() -> None:
     studies, n = 800, 60
     uniform = generator(8, SIMULATION).random((studies, n))
     shares = [share_within("", (one < 0.2).astype(float), Region(0.1, 0.35), Design(0.2)) for one in uniform]
-    assert np.mean([part.verdict == HOLDS for part in shares]) == pytest.approx(shares[0].power, abs=0.05)
+    assert np.mean([part.verdict == Verdict.HOLDS for part in shares]) == pytest.approx(
+        shares[0].power, abs=0.05
+    )
     spreads = [deviation_within("", one, Region(0.8, 1.2), Design(1.0)) for one in draws(studies, n)]
-    assert np.mean([part.verdict == HOLDS for part in spreads]) == pytest.approx(spreads[0].power, abs=0.05)
+    assert np.mean([part.verdict == Verdict.HOLDS for part in spreads]) == pytest.approx(
+        spreads[0].power, abs=0.05
+    )
     below = [deviation_within("", one, Region(high=1.2), Design(1.0)) for one in draws(studies, n)]
-    assert np.mean([part.verdict == HOLDS for part in below]) == pytest.approx(below[0].power, abs=0.05)
+    assert np.mean([part.verdict == Verdict.HOLDS for part in below]) == pytest.approx(
+        below[0].power, abs=0.05
+    )
     assert 0.1 < shares[0].power < 0.99
     assert 0.1 < spreads[0].power < 0.99
 
@@ -416,11 +418,11 @@ def test_a_network_that_diverged_is_counted_and_silences_its_part() -> None:
     values = draws(50, sd=0.001)
     values[3] = np.nan
     part = mean_within("", values, Region(-1, 1), Design(0, 1), RATIO)
-    assert (part.band.diverged, part.band.n, part.verdict) == (1, 49, OPEN)
+    assert (part.band.diverged, part.band.n, part.verdict) == (1, 49, Verdict.OPEN)
     hole = sample(MANY, **FIRST)
     hole.splits.val_loss[5, 0] = np.nan
     assert losses.first_run(hole).parts[1].band.diverged == 1
-    assert losses.first_run(hole).verdict == OPEN
+    assert losses.first_run(hole).verdict == Verdict.OPEN
 
 
 # The measures
@@ -460,8 +462,8 @@ def test_the_slope_at_a_relu_exit_is_the_slope(parts: Split) -> None:
 
 
 @pytest.fixture(scope="module")
-def small(data: Dataset, parts: Split) -> World:
-    return World(problem(data, parts), count=2, own=16)
+def small(data: Dataset, parts: Split) -> OpenRows:
+    return OpenRows(problem(data, parts), count=2, own=16)
 
 
 def problem(data: Dataset, parts: Split) -> Problem:
@@ -469,21 +471,21 @@ def problem(data: Dataset, parts: Split) -> Problem:
 
 
 @pytest.fixture(scope="module")
-def tried(small: World) -> list[Claim]:
+def tried(small: OpenRows) -> list[Claim]:
     return [trial() for trial in trials(small)]
 
 
-def test_divisions_are_of_open_rows_alone_and_as_large_as_the_studys(small: World, parts: Split) -> None:
-    ids = set(small.open_rows.case_ids.tolist())
+def test_divisions_are_of_open_rows_alone_and_as_large_as_the_studys(small: OpenRows, parts: Split) -> None:
+    ids = set(small.table.case_ids.tolist())
     assert ids == set(parts.train_rows.tolist()) | set(parts.val_rows.tolist())
     assert not ids & set(parts.test_rows.tolist())
     for one in small.divisions:
-        assert (len(one.train.y), len(one.held.y), one.cut) == (len(parts.train.y), len(parts.val.y), 57)
+        assert (len(one.train.y), len(one.held.y), one.choosing) == (len(parts.train.y), len(parts.val.y), 57)
         assert np.abs(one.train.X.mean(axis=0)).max() < 1e-9
     assert small.ratio == pytest.approx(114 / 341)
 
 
-def test_what_diverges_has_no_score(small: World) -> None:
+def test_what_diverges_has_no_score(small: OpenRows) -> None:
     runs = small.runs(Recipe(optimizer="sgd", learning_rate=1e9, epochs=2))
     assert np.isfinite(runs.start_loss).all()
     assert np.isnan(runs.accuracy).all()
@@ -491,34 +493,34 @@ def test_what_diverges_has_no_score(small: World) -> None:
     assert steps.worse(runs).all()
 
 
-def test_starts_alone_differ_in_first_weights_and_in_nothing_else(small: World) -> None:
+def test_starts_alone_differ_in_first_weights_and_in_nothing_else(small: OpenRows) -> None:
     """The fourth network of the first place is the one with the fourth's first weights, the first's order and
     the first's masks."""
     recipe, one, problem = Recipe(epochs=3), small.divisions[0], small.problem
     alone, seeds = small.runs(recipe, starts_alone=True), small.runs(recipe)
-    wanted = [Seed(init=TEACHING + 3, order=TEACHING, dropout=TEACHING)]
+    wanted = [Seed(init=FIRST_NETWORK + 3, order=FIRST_NETWORK, dropout=FIRST_NETWORK)]
     fit = train_replicas(problem.backend, one.train, one.held, recipe, wanted, problem.spec.draws)
     assert np.array_equal(alone.train_loss[0, 3], fit.train_loss[0])
     assert np.array_equal(alone.start_loss, seeds.start_loss)
     assert (alone.train_loss[:, 1:] != seeds.train_loss[:, 1:]).all()
 
 
-def test_patience_sees_the_rows_for_choosing_alone(small: World) -> None:
+def test_patience_sees_the_rows_for_choosing_alone(small: OpenRows) -> None:
     """Other measurements in the exam half change the exam's scores and nothing else."""
     one, recipe = small.divisions[0], Recipe(epochs=30, patience=2, learning_rate=5e-3)
     X = one.held.X.copy()
-    X[one.cut :] = draws(*X[one.cut :].shape)
+    X[one.choosing :] = draws(*X[one.choosing :].shape)
     runs = small.runs(recipe, [one, one._replace(held=one.held._replace(X=X))])
     again = small.runs(recipe, [one._replace(held=one.held._replace(X=X))])
     assert np.array_equal(runs.choosing_loss[0], again.choosing_loss[0])
     assert not np.array_equal(runs.exam_loss[0], again.exam_loss[0])
 
 
-def test_the_mistake_is_made_and_the_rows_are_the_same(small: World) -> None:
+def test_the_mistake_is_made_and_the_rows_are_the_same(small: OpenRows) -> None:
     """Scaled by all rows: mean 0 over train and held-out rows together, and the same up to a shift and a
     scale by column."""
-    rows, parts, clean = small.open_rows, small.parts[0], small.divisions[0]
-    leaky = mistakes.scaled_before(rows.X, rows.y, parts, clean.cut)
+    rows, parts, clean = small.table, small.splits[0], small.divisions[0]
+    leaky = mistakes.scaled_before(rows.X, rows.y, parts, clean.choosing)
     both = np.concatenate([leaky.train.X, leaky.held.X])
     assert np.abs(both.mean(axis=0)).max() < 1e-9
     assert np.abs(leaky.train.X.mean(axis=0)).max() > 1e-3
@@ -533,8 +535,8 @@ def test_no_claim_depends_on_a_sealed_row(tried: list[Claim], data: Dataset, par
     X = data.X.copy()
     X[parts.test_rows] = draws(len(parts.test_rows), X.shape[1], sd=1e3)
     other = replace(data, X=X)
-    again = [trial() for trial in trials(World(problem(other, split(other)), count=2, own=16))]
-    for one, same in zip(facts(tried), facts(again), strict=True):
+    again = [trial() for trial in trials(OpenRows(problem(other, split(other)), count=2, own=16))]
+    for one, same in zip(*([claim.facts() for claim in some] for some in (tried, again)), strict=True):
         if one["title"].startswith("437,162"):
             one |= {"beside": [], "reading": ""}
             same |= {"beside": [], "reading": ""}
@@ -543,10 +545,14 @@ def test_no_claim_depends_on_a_sealed_row(tried: list[Claim], data: Dataset, par
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_table_fits_the_terminal_and_cuts_nothing(
-    tried: list[Claim], columns: int, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+    small: OpenRows,
+    tried: list[Claim],
+    columns: int,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    show_claims(Screen(), summary(tried, 2), "page")
+    show(Screen(), inquiry(small).facts(tried), Path("page"))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= columns
     said = " ".join(" ".join(lines).split())
@@ -555,14 +561,16 @@ def test_the_table_fits_the_terminal_and_cuts_nothing(
         assert f"; right if {part.region} (" in said
 
 
-def test_the_page_and_the_data_say_what_the_claims_say(tried: list[Claim], tmp_path: Path) -> None:
-    page = write_claims(summary(tried, 2), tmp_path)
+def test_the_page_and_the_data_say_what_the_claims_say(
+    small: OpenRows, tried: list[Claim], tmp_path: Path
+) -> None:
+    page = write_page(inquiry(small).facts(tried), tmp_path, "claims")
     text, stored = page.read_text(), json.loads((tmp_path / "claims.json").read_text())
     assert "<script" not in text
     assert "default-src 'none'" in text
     assert [one["verdict"] for one in stored["claims"]] == [one.verdict for one in tried]
     for one in tried:
-        assert one.verdict in {HOLDS, FAILS, OPEN}
+        assert one.verdict in set(Verdict)
         assert one.parts
         assert f'<span class="soft">{one.verdict}</span></h2>' in text
     assert text.count("<svg") == sum(any(part.band.kind != "exact" for part in one.parts) for one in tried)
@@ -570,13 +578,13 @@ def test_the_page_and_the_data_say_what_the_claims_say(tried: list[Claim], tmp_p
 
 @pytest.mark.parametrize("bad", ["9", "many", "-1", "1001"])
 def test_a_number_of_divisions_that_is_none_is_refused(bad: str, capsys: Any) -> None:
-    assert main(["claims", f"DIVISIONS={bad}"]) == 2
-    assert capsys.readouterr().err.startswith("handnet: DIVISIONS must be a whole number from 10 to 1000")
+    assert main(claims, [f"DIVISIONS={bad}"]) == 2
+    assert capsys.readouterr().err.startswith("handnet: --divisions must be a whole number from 10 to 1000")
 
 
 def test_what_ctrl_c_says_of_what_is_kept_is_true(tmp_path: Path) -> None:
     """Nothing is: the folder, which was made to see whether it can be, is all there is."""
-    command = [sys.executable, "-m", "experiments", "claims", f"MLRUNS={tmp_path}", "DIVISIONS=1000"]
+    command = [sys.executable, "-m", "experiments.claims", f"MLRUNS={tmp_path}", "DIVISIONS=1000"]
     with subprocess.Popen(
         command,
         cwd=ROOT,

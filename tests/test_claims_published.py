@@ -4,6 +4,7 @@ false, and the seal."""
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -11,16 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from studies import ROOT, cli, command
+from studies import ROOT
 from test_claims import problem
 
-from experiments.claims import protocols, published
-from experiments.claims.claim import FAILS, HOLDS, OPEN, Claim
-from experiments.claims.published import AGARAP, Reread, count_of, fewest, smallest_exam
-from experiments.claims.whole import FOLDS, PROTOCOLS, Answers, LeastSlack, Whole, fitted, regression
-from experiments.pages import write_claims
-from experiments.published import NAME, opened, summary, trials
+from experiments.claims.claim import Claim, Verdict
+from experiments.claims.inquiry import write_page
+from experiments.published import divisions, readings, results
+from experiments.published.__main__ import published
+from experiments.published.linear import LeastSlack, regression
+from experiments.published.readings import AGARAP, Exam, SlicedReadings, case_count, fewest, smallest_exam
+from experiments.published.rows import FOLDS, PROTOCOLS, AllRows, Outputs, fit_each
+from experiments.published.trials import NAME, inquiry, opened, trials
 from handnet import Dataset, split
+from handnet.command import main
 from handnet.contract import Recipe
 from handnet.data import Array
 from handnet.draws import SIMULATION, generator
@@ -35,12 +39,12 @@ def draws(*shape: int, seed: int = 0, sd: float = 1.0) -> Array:
     return sd * generator(seed, SIMULATION).standard_normal(shape)
 
 
-def answers(accuracy: float, exams: int, sd: float = 0.005, seed: int = 0, cases: int = CASES) -> Answers:
+def answers(accuracy: float, exams: int, sd: float = 0.005, seed: int = 0, cases: int = CASES) -> Outputs:
     """Four networks on each exam, of about this accuracy; sd: from exam to exam."""
     shares = accuracy + draws(exams, 1, seed=seed, sd=sd) + draws(exams, 4, seed=seed + 1, sd=sd / 10)
     y = np.arange(cases) % 2
     right = np.arange(cases) < np.round(np.clip(shares, 0, 1) * cases)[..., None]
-    return Answers(list(np.where(right == (y == 1), 1.0, -1.0)), [y] * exams)
+    return Outputs(list(np.where(right == (y == 1), 1.0, -1.0)), [y] * exams)
 
 
 # The arithmetic
@@ -84,8 +88,8 @@ def test_fewest_is_what_trying_every_choice_finds(total: int) -> None:
 
 
 def test_percentages_are_counts() -> None:
-    assert [count_of(one, 569) for one in published.WEKA.values()] == [529, 550, 556, 546, 530]
-    assert None in [count_of(one, 568) for one in published.WEKA.values()]
+    assert [case_count(one, 569) for one in results.WEKA.values()] == [529, 550, 556, 546, 530]
+    assert None in [case_count(one, 568) for one in results.WEKA.values()]
     assert smallest_exam(97.5, 100.0, 98.73) == (39, 40, 39, 39)
     with pytest.raises(ValueError, match="no exam"):
         smallest_exam(97.5, 100.0, 97.0)
@@ -105,36 +109,36 @@ def test_the_plane_of_least_slack_separates_when_a_plane_can() -> None:
 
 
 def folds_of_the_authors(true: bool, n: int) -> Claim:
-    return published.folds_of_the_authors(answers(0.975, n), answers(0.975 if true else 0.93, n, seed=5))
+    return results.folds_of_the_authors(answers(0.975, n), answers(0.975 if true else 0.93, n, seed=5))
 
 
 def plane(true: bool, n: int) -> Claim:
-    return published.plane(answers(0.975 if true else 0.93, n), answers(0.97, n))
+    return results.plane(answers(0.975 if true else 0.93, n), answers(0.97, n))
 
 
 def new_patients(true: bool, n: int) -> Claim:
-    return published.new_patients(n if true else n * 8 // 10, n)
+    return results.new_patients(n if true else n * 8 // 10, n)
 
 
 def one_pooled(true: bool, n: int) -> Claim:
     """Another cross-validation moves the figure by a third of a point, or by two points."""
     spread = draws(n, sd=0.003 if true else 0.02)
     found = [answers(0.97 + float(one), FOLDS, sd=0.0) for one in spread]
-    both = Answers([z for one in found for z in one.logits], [y for one in found for y in one.y])
-    return published.one_pooled(both, both, published.WEKA, 569)
+    both = Outputs([z for one in found for z in one.logits], [y for one in found for y in one.y])
+    return results.one_pooled(both, both, results.WEKA, 569)
 
 
 def radial(true: bool, n: int) -> Claim:
-    return published.radial(answers(0.893 if true else 0.975, n))
+    return results.radial(answers(0.893 if true else 0.975, n))
 
 
 def one_small_exam(true: bool, n: int) -> Claim:
     networks = answers(0.987 if true else 0.93, n, cases=790)
-    return published.one_small_exam((39, 40, 39, 39), networks, networks, 79 / 490)
+    return results.one_small_exam(Exam(39, 40, 39, 39), networks, networks, 79 / 490)
 
 
 def no_better_than_a_line(true: bool, n: int) -> Claim:
-    return published.no_better_than_a_line(answers(0.975, n), answers(0.975 if true else 0.93, n, seed=5))
+    return results.no_better_than_a_line(answers(0.975, n), answers(0.975 if true else 0.93, n, seed=5))
 
 
 def _protocols_agree(true: bool, n: int, ratio: float) -> Claim:
@@ -143,7 +147,7 @@ def _protocols_agree(true: bool, n: int, ratio: float) -> Claim:
         one: 0.97 - 0.03 * (not true and not one[0]) + draws(n, 4, seed=place, sd=0.005)
         for place, one in enumerate(PROTOCOLS)
     }
-    return protocols.protocols_agree(
+    return divisions.protocols_agree(
         accuracy, {one: np.full((n, 2), 42) for one in PROTOCOLS}, "341 / 114 / 114", ratio
     )
 
@@ -157,7 +161,7 @@ def protocols_agree_elsewhere(true: bool, n: int) -> Claim:
 
 
 def lucky_in_accuracy(true: bool, n: int) -> Claim:
-    return protocols.lucky(
+    return divisions.lucky(
         "accuracy",
         0.99 + draws(4, sd=0.001) if true else draws(4) * 0.001 + 0.97,
         0.97 + draws(n, 4, sd=0.005),
@@ -166,7 +170,7 @@ def lucky_in_accuracy(true: bool, n: int) -> Claim:
 
 
 def lucky_in_log_loss(true: bool, n: int) -> Claim:
-    return protocols.lucky(
+    return divisions.lucky(
         "log loss",
         0.05 + draws(4, sd=0.001) if true else draws(4) * 0.001 + 0.08,
         0.08 + draws(n, 4, sd=0.005),
@@ -192,20 +196,20 @@ PLANTED = [
 @pytest.mark.parametrize("claim", PLANTED, ids=lambda one: one.__name__)
 def test_a_planted_result_is_recognised(claim: Callable[[bool, int], Claim]) -> None:
     """True: holds. False: does not hold. True, but too little data: cannot be told."""
-    assert (claim(True, MANY).verdict, claim(False, MANY).verdict) == (HOLDS, FAILS)
-    assert claim(True, FEW).verdict == OPEN
+    assert (claim(True, MANY).verdict, claim(False, MANY).verdict) == (Verdict.HOLDS, Verdict.FAILS)
+    assert claim(True, FEW).verdict == Verdict.OPEN
 
 
 def test_planted_results_of_what_is_counted() -> None:
     """A loop that reads every row as often as every other prints an accuracy of patients; a plane separates,
     or misses two."""
-    fair = Reread(170 / 171, (1 / 64, 0.0), 513_000, 171, 171, 3000)
+    fair = SlicedReadings(170 / 171, (1 / 64, 0.0), 513_000, 171, 171, 3000)
     networks = answers(0.975, MANY, cases=171)
     assert set(fair.visits().tolist()) == {3000}
-    assert published.read_in_slices(fair, networks, networks).verdict == HOLDS
-    assert published.read_in_slices(AGARAP, networks, networks).verdict == FAILS
-    assert published.separable(569, 569, networks).verdict == HOLDS
-    assert published.separable(567, 569, networks).verdict == FAILS
+    assert readings.read_in_slices(fair, networks, networks).verdict == Verdict.HOLDS
+    assert readings.read_in_slices(AGARAP, networks, networks).verdict == Verdict.FAILS
+    assert results.separable(569, 569, networks).verdict == Verdict.HOLDS
+    assert results.separable(567, 569, networks).verdict == Verdict.FAILS
 
 
 def test_wrong_cases_at_the_end_of_the_table_count_more_in_that_loop() -> None:
@@ -213,11 +217,11 @@ def test_wrong_cases_at_the_end_of_the_table_count_more_in_that_loop() -> None:
     than they are."""
     right = np.arange(171)[:, None] >= np.array([10] * 5)
     late, early = (
-        Answers([np.where(one, 1.0, -1.0)[None] for one in wrong.T], [np.ones(171, int)] * 5)
+        Outputs([np.where(one, 1.0, -1.0)[None] for one in wrong.T], [np.ones(171, int)] * 5)
         for wrong in (~right[::-1] ^ True, right)
     )
     bands = [
-        dict(published.read_in_slices(AGARAP, one, one).beside)["by that loop less once"]
+        dict(readings.read_in_slices(AGARAP, one, one).context)["by that loop less once"]
         for one in (late, early)
     ]
     differences = [band.centre("median") for band in bands]
@@ -229,16 +233,16 @@ def test_wrong_cases_at_the_end_of_the_table_count_more_in_that_loop() -> None:
 def test_a_network_that_diverged_silences_its_claim() -> None:
     networks = answers(0.975, MANY)
     networks.logits[3][1] = np.nan
-    assert published.folds_of_the_authors(networks, answers(0.975, MANY)).verdict == OPEN
+    assert results.folds_of_the_authors(networks, answers(0.975, MANY)).verdict == Verdict.OPEN
     assert np.isnan(networks.pooled()).tolist()[0] == [False, True, False, False]
     others = 0.97 + draws(MANY, 4, sd=0.005)
     others[5, 2] = np.nan
-    assert protocols.lucky("accuracy", 0.99 + draws(4, sd=0.001), others, 1).verdict == OPEN
+    assert divisions.lucky("accuracy", 0.99 + draws(4, sd=0.001), others, 1).verdict == Verdict.OPEN
 
 
 def test_a_tie_is_neither_worse_nor_better() -> None:
     own, others = np.full(4, 0.97), np.full((MANY, 4), 0.97)
-    assert protocols.lucky("accuracy", own, others, 1).parts[0].band.centre("share") == 0.5
+    assert divisions.lucky("accuracy", own, others, 1).parts[0].band.centre("share") == 0.5
 
 
 # All rows
@@ -266,12 +270,12 @@ def recorder(ledger: Ledger, parts: Split, study: str = "wisconsin") -> Callable
 
 
 @pytest.fixture(scope="module")
-def whole(home: Path, data: Dataset, parts: Split) -> Whole:
+def whole(home: Path, data: Dataset, parts: Split) -> AllRows:
     ours = problem(data, parts)
-    return Whole(ours, opened(Ledger(home), ours), count=2, repeats=2, others=3)
+    return AllRows(ours, opened(Ledger(home), ours), count=2, repeats=2, seeds=3)
 
 
-def test_folds_hold_every_row_out_once_and_scale_by_train_rows(whole: Whole, data: Dataset) -> None:
+def test_folds_hold_every_row_out_once_and_scale_by_train_rows(whole: AllRows, data: Dataset) -> None:
     assert len(whole.folds) == 2 * FOLDS
     for low in (0, FOLDS):
         held = np.concatenate([one.held.X[:, 0] * 0 + one.held.y for one in whole.folds[low : low + FOLDS]])
@@ -282,24 +286,24 @@ def test_folds_hold_every_row_out_once_and_scale_by_train_rows(whole: Whole, dat
     for one in whole.folds:
         assert np.abs(one.train.X.mean(axis=0)).max() < 1e-9
         assert len(one.train.y) + len(one.held.y) == len(data.y)
-    answered = fitted(whole.folds, regression)
+    answered = fit_each(whole.folds, regression)
     right = [((z[0] > 0) == (y == 1)).sum() for z, y in zip(answered.logits, answered.y, strict=True)]
     assert answered.pooled()[:, 0] == pytest.approx([sum(right[:FOLDS]) / 569, sum(right[FOLDS:]) / 569])
 
 
-def test_a_leak_is_made_on_purpose_and_only_then(whole: Whole) -> None:
-    for clean, leaky in zip(whole.single(0.3), whole.single(0.3, leaky=True), strict=True):
+def test_a_leak_is_made_on_purpose_and_only_then(whole: AllRows) -> None:
+    for clean, leaky in zip(whole.holdouts(0.3), whole.holdouts(0.3, leaky=True), strict=True):
         assert (len(clean.held.y), clean.held.y.sum()) == (171, 64), (
             "the paper's rates of 1/64 and 1/107 are of such a part"
         )
         assert np.abs(clean.train.X.mean(axis=0)).max() < 1e-9
         assert np.abs(np.concatenate([leaky.train.X, leaky.held.X]).mean(axis=0)).max() < 1e-9
         assert np.array_equal(clean.held.y, leaky.held.y)
-    assert all(len(one.held.y) == 79 for one in whole.single(79))
+    assert all(len(one.held.y) == 79 for one in whole.holdouts(79))
 
 
-def test_no_network_learns_from_the_rows_it_is_graded_on(whole: Whole) -> None:
-    one = whole.single(0.3)[0]
+def test_no_network_learns_from_the_rows_it_is_graded_on(whole: AllRows) -> None:
+    one = whole.holdouts(0.3)[0]
     noise = one._replace(held=one.held._replace(X=draws(*one.held.X.shape)))
     same = one._replace(held=one.held._replace(X=np.concatenate([one.held.X[:5], noise.held.X[5:]])))
     found = [whole.networks([exam]).logits[0][:, :5] for exam in (one, same)]
@@ -309,19 +313,19 @@ def test_no_network_learns_from_the_rows_it_is_graded_on(whole: Whole) -> None:
     ).all()
 
 
-def test_every_result_is_tried_and_told(whole: Whole, tmp_path: Path) -> None:
+def test_every_result_is_tried_and_told(whole: AllRows, tmp_path: Path) -> None:
     found = [trial() for trial in trials(whole)]
-    page = write_claims(summary(found, whole), tmp_path, NAME)
+    page = write_page(inquiry(whole).facts(found), tmp_path, NAME)
     stored = json.loads((tmp_path / "published.json").read_text())
     assert [one["verdict"] for one in stored["claims"]] == [one.verdict for one in found]
     assert len({one.title for one in found}) == len(found) == 13
     for one in found:
         assert f'<span class="soft">{one.verdict}</span></h2>' in page.read_text()
-    assert "341 / 114 / 114 in each" in found[9].tried
-    assert found[3].verdict == HOLDS, "a linear program finds the plane that wdbc.names says there is"
-    malignant = dict(found[9].beside)
+    assert "341 / 114 / 114 in each" in found[9].method
+    assert found[3].verdict == Verdict.HOLDS, "a linear program finds the plane that wdbc.names says there is"
+    malignant = dict(found[9].context)
     assert malignant["malignant among test cases, stratified, test first"].low == 42
-    own = whole.networks(whole.studys([42])).scores("accuracy")[0]
+    own = whole.networks(whole.like_the_study([42])).scores("accuracy")[0]
     assert f"Seed 42 has {own.mean():.3f} [" in found[11].reading, "its own division is the study's"
 
 
@@ -333,7 +337,7 @@ def test_nothing_is_divided_while_the_test_is_sealed(
 ) -> None:
     with pytest.raises(Refusal, match="still sealed"):
         opened(Ledger(tmp_path), problem(data, parts))
-    assert cli(tmp_path, "published") == 2
+    assert main(published, ["--mlruns", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -354,7 +358,7 @@ def test_the_ledger_is_told_once_and_remembers(data: Dataset, parts: Split, tmp_
 
 def test_ctrl_c_ends_with_a_sentence_that_is_true(home: Path) -> None:
     process = subprocess.Popen(
-        command(home, "published"),
+        [sys.executable, "-m", "experiments.published", "--mlruns", str(home)],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
@@ -373,5 +377,5 @@ def test_ctrl_c_ends_with_a_sentence_that_is_true(home: Path) -> None:
 
 @pytest.mark.parametrize("bad", ["19", "many", "1001"])
 def test_a_number_of_divisions_that_is_none_is_refused(bad: str, capsys: Any) -> None:
-    assert cli(Path("nowhere"), "published", f"DIVISIONS={bad}") == 2
-    assert capsys.readouterr().err.startswith("handnet: DIVISIONS must be a whole number from 20 to 1000")
+    assert main(published, ["MLRUNS=nowhere", f"DIVISIONS={bad}"]) == 2
+    assert capsys.readouterr().err.startswith("handnet: --divisions must be a whole number from 20 to 1000")

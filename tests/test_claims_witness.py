@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from experiments.claims.witness import QUANTITIES, as_printed, by_hand, compare, holm
+from experiments.witness import QUANTITIES, as_printed, by_hand, compare, holm
 from handnet import Dataset, Recipe, load_backend
 from handnet.draws import generator
 from handnet.splits import Split
@@ -111,7 +111,7 @@ def test_what_runs_is_what_the_chapter_prints(parts: Split, monkeypatch: pytest.
 
 
 def test_an_engine_the_witness_cannot_run_on_is_refused_in_one_sentence() -> None:
-    command = [sys.executable, "-m", "experiments", "witness", "SEEDS=2"]
+    command = [sys.executable, "-m", "experiments.witness", "SEEDS=2"]
     env = os.environ | {"KERAS_BACKEND": "torch"}
     run = subprocess.run(
         command, cwd=Path(__file__).parent.parent, env=env, capture_output=True, text=True, check=False

@@ -21,7 +21,9 @@ FILES = (".py", ".md", ".toml", ".csv", ".j2")  # how the name of a file of ours
 TOLD_IN_NICKNAMES = (
     "walk",
     "lesson",
+    "chapter",
     "claims",
+    "published",
     "glossary",
 )  # pages, files and folders that quote the chapter
 FEWER = {
@@ -42,7 +44,7 @@ MAKE = f"""set -e
 make() {{
   case "$1" in {"|".join(ELSEWHERE)}) return;; {" ".join(f'{verb}) set -- "$@" {words};;' for verb, words in FEWER.items())} esac
   case " $* " in " study "*SETTINGS=*|" try "*SETTINGS=*);; " study "*|" try "*) set -- "$@" SETTINGS=experiments/study.toml;; esac
-  "$PYTHON" -m experiments "$@"
+  if [ "$1" = walk ]; then "$PYTHON" -m experiments.walk "${{@:2}}"; else "$PYTHON" -m experiments "$@"; fi
 }}
 """  # what the Makefile runs
 

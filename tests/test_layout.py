@@ -25,7 +25,7 @@ HARNESS = """
     study.records study.screen study.publish study.identity study.estimate study.study study.ui
     endings command
 """.split()
-EXPERIMENTS = "walk claims pages screen published peers benchmark verbs cli __main__".split()
+EXPERIMENTS = "walk claims chapter claims.__main__ published witness bench screen verbs cli __main__".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
 HOME = {
     "optuna": {"study/search.py"},
@@ -58,7 +58,7 @@ def imports(path: Path) -> set[str]:
 def place(name: str) -> int | None:
     """The place of a module, or of a name in one, in the order; None when it stands outside of it."""
     found = [at for at, above in enumerate(ORDER) if name == above or name.startswith(f"{above}.")]
-    return found[0] if found else None
+    return max(found, key=lambda at: len(ORDER[at]), default=None)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))

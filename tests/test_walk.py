@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from test_report_pages import Tags
 
-from experiments.cli import main
-from experiments.pages import write_walk
 from experiments.walk import Walk, walk
+from experiments.walk.__main__ import walk as walk_command
 from experiments.walk.chapter import chapter
 from experiments.walk.check import STEP, compare, measure
+from experiments.walk.page import write_walk
 from handnet import Dataset, Layer, split
+from handnet.command import main
 from handnet.data import Array
 from handnet.mlp.history import pack
 from handnet.mlp.network import Trace, backward, forward
@@ -224,7 +225,7 @@ def test_the_command_prints_it_and_writes_a_page_that_is_inert(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    assert main(["walk", f"MLRUNS={tmp_path}", "ID=135"]) == 0
+    assert main(walk_command, [f"MLRUNS={tmp_path}", "ID=135"]) == 0
     said = capsys.readouterr().out
     page = (tmp_path / "walk" / "walk.html").read_text()
     assert "script" not in Tags(page).tags
@@ -243,13 +244,13 @@ def test_the_command_prints_it_and_writes_a_page_that_is_inert(
     [
         (["ID=205"], "case 205 is in the test part, which is sealed"),
         (["ID=x y"], "no case 'x y' in wisconsin; its ids run from 0 to 568"),
-        (["SEED=-1"], "SEED must be a whole number from 0"),
-        (["SEED=two"], "SEED must be a whole number"),
-        (["SEDE=2"], "did you mean SEED"),
+        (["SEED=-1"], "--seed must be a whole number from 0"),
+        (["SEED=two"], "--seed must be a whole number"),
+        (["SEDE=2"], "did you mean --seed"),
     ],
 )
 def test_what_is_refused(words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert main(["walk", f"MLRUNS={tmp_path}", *words]) == 2
+    assert main(walk_command, [f"MLRUNS={tmp_path}", *words]) == 2
     said = capsys.readouterr()
     assert says in said.err
     assert said.err.count("\n") == 1
@@ -265,7 +266,7 @@ def test_a_fault_in_the_code_itself_ends_with_1(tmp_path: Path) -> None:
     text = functions.read_text()
     assert text.count("return da * (z > 0)") == 1
     functions.write_text(text.replace("return da * (z > 0)", "return da"))
-    command = [sys.executable, "-m", "experiments", "walk", "MLRUNS=out"]
+    command = [sys.executable, "-m", "experiments.walk", "MLRUNS=out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "THE CHECK FAILED" in done.stdout

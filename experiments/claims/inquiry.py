@@ -51,7 +51,7 @@ class Inquiry:
         }
 
 
-def run(inquiry: Inquiry, home: Path) -> None:
+def run_inquiry(inquiry: Inquiry, home: Path) -> None:
     """Try every claim, write the page into a folder of home, and print the table."""
     folder, screen, claims = home / inquiry.name, Screen(), []
     folder.mkdir(parents=True, exist_ok=True)  # a disk that cannot be written is reported before the minutes

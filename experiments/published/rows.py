@@ -134,8 +134,8 @@ class AllRows:
         return self.networks(self.like_the_study(self.split_seeds))
 
 
-def scaled_to(count: int, problem: Problem, opening: Opening) -> AllRows:
-    """All rows with `count` divisions a protocol, and the other counts in proportion."""
+def all_rows(problem: Problem, opening: Opening, count: int) -> AllRows:
+    """All rows with `count` divisions of each protocol, and repetitions and split seeds in proportion."""
     return AllRows(problem, opening, count, REPEATS * count // DIVISIONS, SPLIT_SEEDS * count // DIVISIONS)
 
 

@@ -1,4 +1,4 @@
-"""The pages of the walk and of the claims: one file each, no script, nothing fetched."""
+"""The page of the walk: one file, no script, nothing fetched."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from experiments.walk.check import STEP, TOLERANCE
 from handnet.report.pages import environment
 from handnet.study.store import write_whole
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 def write_walk(found: Walk, folder: Path) -> Path:
