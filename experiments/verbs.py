@@ -2,7 +2,6 @@
 words are understood."""
 
 import argparse
-import dataclasses
 import os
 import shlex
 import signal

@@ -36,9 +36,7 @@ def test_what_is_left_of_it_when_it_is_cut_short(
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_help_teaches_and_an_unknown_word_is_refused(
-    command: Command, capsys: pytest.CaptureFixture
-) -> None:
+def test_help_teaches_and_an_unknown_word_is_refused(command: Command, capsys: pytest.CaptureFixture) -> None:
     assert main(command, ["--help"]) == 0
     assert "--mlruns" in capsys.readouterr().out
     assert main(command, ["NOTHING=1"]) == 2
