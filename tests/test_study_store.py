@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, locks, databases."""
 
 import multiprocessing
+import os
 import sqlite3
 import subprocess
 import sys
@@ -51,6 +52,31 @@ def test_a_lock_names_its_holder_even_when_it_has_just_been_taken(tmp_path: Path
         with pytest.raises(Refusal, match=rf"\(process {holder.pid}\)"), stores.locked(tmp_path):
             pass
         holder.kill()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
+def test_a_lock_that_is_no_plain_file_is_refused_and_left(kind: str, tmp_path: Path) -> None:
+    lock, elsewhere = tmp_path / ".lock", tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    make = {"folder": Path.mkdir, "pipe": os.mkfifo, "link": lambda path: path.symlink_to(elsewhere)}
+    make[kind](lock)
+    with pytest.raises(Refusal, match="must be a plain file") as refusal, stores.locked(tmp_path):
+        pass
+    assert refusal.value.code == 1
+    assert lock.exists()
+    assert elsewhere.read_text() == "mine"
+
+
+def test_a_folder_is_locked_once_in_a_process_too(tmp_path: Path) -> None:
+    with (
+        stores.locked(tmp_path),
+        pytest.raises(Refusal, match=rf"\(process {os.getpid()}\)"),
+        stores.locked(tmp_path),
+    ):
+        pass
+    with stores.locked(tmp_path):
+        assert (tmp_path / ".lock").read_text() == str(os.getpid())
+    assert (tmp_path / ".lock").exists()
 
 
 @given(cut=st.integers(1, 12))

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
 
 from handnet.study.databases import copy_database, relocate_all, sync
 from handnet.study.messages import Refusal
@@ -20,28 +19,31 @@ ENOUGH_SPACE = 200 * 2**20
 def locked(home: Path) -> Iterator[None]:
     """Hold the folder's lock: one writer at a time. The lock dies with the process, however it dies.
 
-    Raises Refusal (75) naming the process that holds it, (2) when the folder cannot be written or is nearly
-    full."""
+    Raises Refusal (75) naming the process that holds it, (1) when what stands in the lock's place is no file,
+    (2) when the folder cannot be written or is nearly full."""
+    from filelock import FileLock, Timeout
+
     prepare(home)
-    with (home / ".lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refusal(
-                f"another study is writing to {home} (process {_holder(file)}); wait for it or stop it.", 75
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    path = home / ".lock"
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise Refusal(f"{path} must be a plain file, the lock of the folder; move it aside.", 1)
+    lock = FileLock(path, blocking=False, fallback_to_soft=False, preserve_lock_file=True)
+    try:
+        held = lock.acquire()
+    except Timeout:
+        raise Refusal(
+            f"another study is writing to {home} (process {_holder(path)}); wait for it or stop it.", 75
+        ) from None
+    with held:
+        path.write_text(str(os.getpid()))
         yield
 
 
-def _holder(file: TextIO) -> str:
+def _holder(path: Path) -> str:
     """The process named in a lock that is held. Who has just taken it needs a moment to write its number
     there."""
     for _ in range(50):
-        file.seek(0)
-        name = file.read().strip()
+        name = path.read_text().strip()
         if name.isdecimal() and _lives(int(name)):
             return name
         time.sleep(0.02)
