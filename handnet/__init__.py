@@ -1,6 +1,6 @@
-"""handnet: a small neural network worked out by hand, and the honest band around every number it prints.
+"""handnet: a small neural network worked out by hand, and an honest band around every number it prints.
 
-The public names below are loaded when first used, so that ``import handnet`` costs next to nothing.
+The public names are loaded when they are first used, so that ``import handnet`` costs next to nothing.
 """
 
 from importlib import import_module

@@ -1,8 +1,8 @@
-"""The scikit-learn face of an ensemble: replicas that differ in their seeds alone, and what they say of a
-row.
+"""The scikit-learn classifier: an ensemble of replicas that differ in their seeds alone.
 
 Nothing is scaled here: a scaler belongs before the networks, in one pipeline, where it is fitted on train
-rows only."""
+rows only.
+"""
 
 import warnings
 from typing import Any
@@ -25,21 +25,21 @@ from handnet.mlp.replicas import train_replicas
 class HandNetClassifier(ClassifierMixin, BaseEstimator):
     """A classifier of two classes: the mean probability of `replicas` networks, and the band around it.
 
-    hidden, learning_rate, dropout, epochs, batch_size, optimizer: as in `Recipe`.   replicas: how many
-    networks.
-    backend, dtype: as in `load_backend`.   random_state: an int makes every fit the same; a RandomState
-    instance or
-    None (NumPy's global one) gives each fit fresh seeds. Parameters are checked in `fit`.
+    Parameters, checked in `fit`:
+        hidden, learning_rate, dropout, epochs, batch_size, optimizer: as in `Recipe`.
+        replicas: the number of networks.
+        backend, dtype: as in `load_backend`.
+        random_state: an int makes every fit the same; a RandomState instance, or None for NumPy's global one,
+            gives each fit fresh seeds.
 
-    After `fit`, with R the replicas that did not diverge and everything by replica in the order of `seeds_`:
-    classes_ (2,): the labels, sorted; the second is the positive class, whose probability is meant
-    everywhere.
-    seeds_ (R,): the seed of each replica.       diverged_: the others, {seed: the epoch it diverged in, from
-    0}.
-    layers_: the weights, tuple of Layer.        loss_curve_ (R, epochs): train loss, dropout on.
-    replica_proba_ (R, n): what each replica says of the rows it was trained on; `replica_proba` is for any
-    others.
-    n_features_in_, feature_names_in_: as everywhere in scikit-learn.
+    Attributes after `fit`, where R counts the replicas that did not diverge:
+        classes_: (2,) the labels, sorted; the second is the positive class.
+        seeds_: (R,) the seed of each replica; all arrays by replica are in this order.
+        diverged_: the other replicas, {seed: the epoch it diverged in, from 0}.
+        layers_: the weights, a tuple of Layer.
+        loss_curve_: (R, epochs) train loss, dropout on.
+        replica_proba_: (R, n) the probability of the positive class for the train rows, by replica.
+        n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
         dtype: str = "float32",
         random_state: Any = None,
     ) -> None:
+        """Store the parameters; `fit` checks them."""
         self.hidden = hidden
         self.learning_rate = learning_rate
         self.dropout = dropout
@@ -72,88 +73,91 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     def fit(self, X: Any, y: Any) -> "HandNetClassifier":
-        """Train on rows X (n, features), scaled, with labels y (n,) of two kinds.
+        """Train on scaled rows X (n, features) with labels y (n,) of two kinds.
 
         Raises ValueError for a parameter, a table or labels that cannot be used, and when every replica
-        diverged; warns (ConvergenceWarning) when some did, which are then left out."""
-        recipe = Recipe(
-            self.learning_rate, self.dropout, self.epochs, self.batch_size, self.hidden, self.optimizer
-        )
+        diverged. Warns (ConvergenceWarning) when some diverged, which are then left out.
+        """
+        rates, sizes = (self.learning_rate, self.dropout), (self.epochs, self.batch_size)
+        recipe = Recipe(*rates, *sizes, self.hidden, self.optimizer)
         replicas, backend = count("replicas", self.replicas), load_backend(self.backend, self.dtype)
         X, y = validate_data(self, X, y, dtype=np.dtype(self.dtype))
         classes, labels = _two_classes(y)
         train = Table(X, labels)
-        # Without patience the validation loss decides nothing: one train row is the cheapest table that
-        # cannot leak.
+        # Without patience the validation loss decides nothing, so one train row will do.
         val = Table(X[:1], labels[:1])
         seeds = ensemble_seeds(self.random_state, replicas)
-        self._keep_sound(train_replicas(backend, train, val, recipe, seeds), np.array(seeds))
+        self._keep_finite(train_replicas(backend, train, val, recipe, seeds), np.array(seeds))
         self.classes_ = classes
         self.replica_proba_ = sigmoid(self._logits(X))
         return self
 
     def replica_proba(self, X: Any) -> Array:
-        """(R, n): the probability of the positive class, by every replica, for rows X (n, features)."""
+        """The probability (R, n) of the positive class by each replica, for rows X (n, features)."""
         return sigmoid(self._checked_logits(X))
 
     def predict_proba(self, X: Any) -> Array:
-        """(n, 2): the mean probability over replicas, in the order of `classes_`."""
+        """The mean probability over replicas (n, 2), in the order of `classes_`, for rows X (n, features)."""
         positive = self.replica_proba(X).mean(axis=0)
         return np.column_stack([1 - positive, positive])
 
     def decision_function(self, X: Any) -> Array:
-        """(n,): the logit of the mean probability, log(mean p / mean (1 - p)); it tells rows apart where the
-        probability itself is 1 to the last digit."""
+        """The logit of the mean probability, log(mean p / mean (1 - p)), (n,), for rows X (n, features).
+
+        It tells rows apart where the probability itself is 1 to the last digit.
+        """
         logits = self._checked_logits(X)
         return logsumexp(log_expit(logits), axis=0) - logsumexp(log_expit(-logits), axis=0)
 
     def predict(self, X: Any) -> Array:
-        """(n,): the label whose mean probability exceeds .5; the first of `classes_` on a tie."""
+        """The label (n,) of each row of X (n, features) by the mean probability; on a tie the first class."""
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
     def predict_band(self, X: Any) -> RowBands:
-        """For every row the mean probability of the positive class and the band that one more replica's
-        probability falls in. Raises ValueError when fewer than two replicas have one: one number is no
-        band."""
+        """The mean probability of the positive class for each row of X (n, features), with a band over seeds.
+
+        The band is where one more replica's probability is expected. Raises ValueError when fewer than two
+        replicas did not diverge.
+        """
         return row_bands(self.replica_proba(X), len(self.diverged_))
 
-    def _keep_sound(self, fit: Fit, seeds: Array) -> None:
-        """Everything by replica without those that diverged, which are named instead."""
-        sound = fit.diverged_at < 0
+    def _keep_finite(self, fit: Fit, seeds: Array) -> None:
+        """Set the attributes by replica, seeds (R,), without those that diverged, which `diverged_` names."""
+        finite = fit.diverged_at < 0
         remedy = f"scale the columns (StandardScaler) or lower learning_rate={self.learning_rate}."
-        if not sound.any():
+        if not finite.any():
             raise ValueError(
                 f"all {len(seeds)} replicas diverged, the last in epoch {fit.diverged_at.max()}; {remedy}"
             )
-        if not sound.all():
-            left_out = f"{(~sound).sum()} of {len(seeds)} replicas diverged and are left out, see diverged_"
-            warnings.warn(f"{left_out}; {remedy}", ConvergenceWarning, stacklevel=3)
-        self.seeds_ = seeds[sound]
-        self.diverged_ = dict(zip(seeds[~sound].tolist(), fit.diverged_at[~sound].tolist(), strict=True))
-        self.layers_ = tuple(Layer(*(part[sound] for part in layer)) for layer in fit.layers)
-        self.loss_curve_ = fit.train_loss[sound]
+        if not finite.all():
+            count = f"{(~finite).sum()} of {len(seeds)} replicas diverged and are left out, see diverged_"
+            warnings.warn(f"{count}; {remedy}", ConvergenceWarning, stacklevel=3)
+        self.seeds_ = seeds[finite]
+        self.diverged_ = dict(zip(seeds[~finite].tolist(), fit.diverged_at[~finite].tolist(), strict=True))
+        self.layers_ = tuple(Layer(*(part[finite] for part in layer)) for layer in fit.layers)
+        self.loss_curve_ = fit.train_loss[finite]
 
     def _checked_logits(self, X: Any) -> Array:
+        """Logits (R, n) of rows X (n, features), checked as scikit-learn does."""
         check_is_fitted(self, "layers_")
         return self._logits(validate_data(self, X, reset=False, dtype=self.layers_[0].weight.dtype))
 
     def _logits(self, X: Array) -> Array:
-        """(R, n) float64. Raises ValueError for a row on which a replica overflows."""
+        """Logits (R, n) in float64. Raises ValueError when a row of X (n, features) overflows a replica."""
         dtype = self.layers_[0].weight.dtype.name  # of the fit: the parameter may have been set anew
         logits = load_backend(self.backend, dtype).logits(self.layers_, X).astype(np.float64)
-        lost = ~np.isfinite(logits).all(axis=0)
-        if lost.any():
+        overflow = ~np.isfinite(logits).all(axis=0)
+        if overflow.any():
             raise ValueError(
-                f"row {lost.argmax()} of X overflows in {dtype}: its values are too far from those of the"
+                f"row {overflow.argmax()} of X overflows in {dtype}: its values are too far from those of the"
                 " train rows; scale it as they were."
             )
         return logits
 
 
 def _two_classes(y: Array) -> tuple[Array, Array]:
-    """The two labels, sorted, and y (n,) as 0 and 1. Raises ValueError when there are more or fewer of
-    them."""
+    """The two labels of y (n,), sorted, and y as 0 and 1. Raises ValueError unless there are two."""
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y")
     if kind != "binary":

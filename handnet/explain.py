@@ -50,28 +50,27 @@ def case_table(logits: Array, y: Array, case_ids: Array, extremes: Sequence[str]
     if seeds < 2:
         raise ValueError(f"the band of a case's score needs at least 2 finite replicas, but got {seeds}.")
     misses = ((finite > 0) != (y == 1)).sum(axis=0)
-    score = expit(finite)
     share_low, share_high = wilson_ends(misses / seeds, seeds)
-    low, median, high = np.quantile(score, [LOW, 0.5, HIGH], axis=0)
-    table = pd.DataFrame(
-        {
-            "case": case_ids,
-            "class": y.astype(int),
-            "seeds": seeds,
-            "misses": misses,
-            "miss_share": misses / seeds,
-            "miss_low": share_low,
-            "miss_high": share_high,
-            "self_consistency": 1 - 2 * misses * (seeds - misses) / (seeds * (seeds - 1)),
-            "score_median": median,
-            "score_low": low,
-            "score_high": high,
-            "always": misses == seeds,
-            "flips": (misses > 0) & (misses < seeds),
-            "extremes": list(extremes),
-        }
+    low, median, high = np.quantile(expit(finite), [LOW, 0.5, HIGH], axis=0)
+    columns = {
+        "case": case_ids,
+        "class": y.astype(int),
+        "seeds": seeds,
+        "misses": misses,
+        "miss_share": misses / seeds,
+        "miss_low": share_low,
+        "miss_high": share_high,
+        "self_consistency": 1 - 2 * misses * (seeds - misses) / (seeds * (seeds - 1)),
+        "score_median": median,
+        "score_low": low,
+        "score_high": high,
+        "always": misses == seeds,
+        "flips": (misses > 0) & (misses < seeds),
+        "extremes": list(extremes),
+    }
+    return pd.DataFrame(columns).sort_values(
+        ["misses", "case"], ascending=[False, True], kind="stable", ignore_index=True
     )
-    return table.sort_values(["misses", "case"], ascending=[False, True], kind="stable", ignore_index=True)
 
 
 def unusual_values(data: Dataset, parts: Split, rows: Array) -> list[str]:

@@ -102,12 +102,7 @@ def split(
     Raises ValueError when a part has fewer than two cases of a class, or train is not the largest.
     """
     _check_shares(test, val, order)
-    totals = np.bincount(data.y, minlength=2)
-    if totals.min() < 3 * LEAST_CASES:
-        raise ValueError(
-            "each of the three parts needs 2 cases of each class, so the table needs 6 of each, but has"
-            f" {totals[0]} {data.class_names[0]} and {totals[1]} {data.class_names[1]}."
-        )
+    _check_classes(data)
 
     def divide(rows: Array, share: float) -> tuple[Array, Array]:
         labels = data.y[rows] if stratify else None
@@ -137,6 +132,16 @@ def _check_shares(test: float, val: float, order: str) -> None:
             raise ValueError(
                 f"{name} must be a share between 0 and 1 that leaves rows to train on, but got {share}."
             )
+
+
+def _check_classes(data: Dataset) -> None:
+    """Raises ValueError when a class has too few cases for three parts."""
+    totals = np.bincount(data.y, minlength=2)
+    if totals.min() < 3 * LEAST_CASES:
+        raise ValueError(
+            "each of the three parts needs 2 cases of each class, so the table needs 6 of each, but has"
+            f" {totals[0]} {data.class_names[0]} and {totals[1]} {data.class_names[1]}."
+        )
 
 
 def _check_parts(data: Dataset, parts: dict[str, Array], stratify: bool) -> None:

@@ -99,6 +99,7 @@ def _intercepts(z: Array, y: Array) -> Array:
     reach = np.abs(z).max(axis=1) + 20.0
 
     def excess(shift: Array, row: Array) -> Array:
+        """How far the sum of the probabilities exceeds that of y, for shifts (...,) of these rows (...,)."""
         return np.asarray(expit(shift[..., None] + z[row.astype(int)]).sum(axis=-1) - y.sum())
 
     rows = np.arange(len(z)).astype(np.float64)

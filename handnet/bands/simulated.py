@@ -131,7 +131,7 @@ def false_positives_on_cases(
 
 
 def false_positives_against_itself(scores: Array, ratio: float) -> Simulated | None:
-    """How often Nadeau and Bengio's rule tells a configuration from itself, half its seeds from the other half.
+    """How often Nadeau and Bengio's rule tells half of a configuration's seeds from the other half.
 
     scores: (K, R) over K divisions and R seeds, finite; every way to halve the seeds is tried. The halvings
     share networks, so they are not independent studies; but the scores are real, with their ties.
@@ -211,8 +211,8 @@ def coverages(
 ) -> list[Simulated]:
     """How often each kind of band holds what it promises, at this size and an accuracy of .97.
 
-    positives, negatives: cases of the test set; replicas, splits: values of a band over seeds and over splits;
-    tick: called after each simulated study.
+    positives, negatives: cases of the test set; replicas, splits: values in a band over seeds and over
+    splits; tick: called after each simulated study.
     """
     simulator, numbers = CaseSimulator(positives, negatives, 0.97), generator(seed, SIMULATION)
     samples = resamples(seed, replicas, simulator.y, 1000)

@@ -1,6 +1,4 @@
-"""The arithmetic of handnet/mlp/, compiled. Read that first: this file and kernels.py say the same, only
-faster, many replicas side by side.
-"""
+"""The compiled backend: the arithmetic of network.py and fit.py, for many replicas side by side."""
 
 from dataclasses import dataclass
 
@@ -15,53 +13,52 @@ from handnet.mlp.network import BETA_1, BETA_2, EPSILON, log_loss, sigmoid
 
 
 def warm_up() -> None:
-    """Compile it for float32, a dozen seconds, so that nobody waits for it later: the code is kept beside
-    this file."""
+    """Compile the kernels for float32, which takes a dozen seconds; the code is kept beside kernels.py."""
     rows = Table(np.zeros((2, 2)), np.array([0, 1]))
     recipe = Recipe(epochs=1, hidden=(2,))
     Compiled(np.dtype("float32")).fit(rows, rows, recipe, seeded_plan(recipe, rows, [0]))
 
 
 def load(dtype: str, engine: str | None, device: str) -> "Compiled":
-    """The compiled arithmetic in `dtype`. Raises ValueError for an engine or a GPU: it has neither."""
+    """The compiled backend in `dtype`. Raises ValueError for an engine or a GPU: it has neither."""
     refuse_engine_and_gpu("compiled", engine, device)
     return Compiled(np.dtype(dtype))
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """The Backend for many networks on a CPU. Law 2 holds to the bit: lanes left over are filled, and never
-    heard."""
+    """The Backend for many networks on a CPU. Law 2 holds to the bit: unused lanes are filled and ignored."""
 
     dtype: np.dtype
     name: str = "compiled"
 
     def fit(self, train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
-        """Train R networks. See `Fit` for what comes back, and the head of handnet/contract.py for the
-        laws."""
-        train, val = (
-            Table(np.array(part.X, self.dtype, order="C"), np.array(part.y, self.dtype))
-            for part in (train, val)
-        )
+        """Train the R networks of the plan on scaled tables (n, features).
+
+        Raises ValueError when plan, recipe and rows do not fit together.
+        """
+        train, val = (Table(self._rows(part.X), np.array(part.y, self.dtype)) for part in (train, val))
         first = tuple(Layer(*(np.asarray(part, self.dtype) for part in layer)) for layer in plan.start())
         check_shapes(first, train, recipe)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return self._train(first, train, val, recipe, plan)
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """(R, n): what enters the sigmoid, dropout off."""
-        weights = to_lanes(
-            pack(tuple(Layer(*(np.asarray(part, self.dtype) for part in layer)) for layer in layers))
-        )
-        return self._logits(weights, _widths(layers), np.array(X, self.dtype, order="C"))[
-            : len(layers[0].weight)
-        ]
+        """Logits (R, n) of rows X (n, features): what enters the sigmoid, dropout off."""
+        layers = tuple(Layer(*(np.asarray(part, self.dtype) for part in layer)) for layer in layers)
+        logits = self._logits(to_lanes(pack(layers)), _widths(layers), self._rows(X))
+        return logits[: len(layers[0].weight)]
 
     def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """(R, n): probability of class 1."""
+        """Probability of class 1, (R, n), of rows X (n, features)."""
         return sigmoid(self.logits(layers, X))
 
+    def _rows(self, X: Array) -> Array:
+        """A copy of rows (n, features) as the kernels read them."""
+        return np.array(X, self.dtype, order="C")
+
     def _logits(self, weights: Array, widths: Array, X: Array) -> Array:
+        """Logits (lanes, n) of rows X (n, features), for the weights in lanes, (groups, P, LANES)."""
         lanes = np.empty((len(weights), len(X), LANES), self.dtype)
         evaluate(weights, X, widths, lanes)
         return from_lanes(lanes)
@@ -70,35 +67,26 @@ class Compiled:
         rows, n = pack(first), len(train.y)
         weights, widths, history = to_lanes(rows), _widths(first), History(rows, recipe)
         state = np.zeros((2 if recipe.optimizer == "adam" else 0, *weights.shape), self.dtype)
-        rest = np.array([1 - BETA_1, 1 - BETA_2, EPSILON], self.dtype)
-        seen = np.empty((len(weights), n, LANES), self.dtype)
-        nothing = np.empty((0, 0, 0), np.bool_)
+        adam = np.array([1 - BETA_1, 1 - BETA_2, EPSILON], self.dtype)
+        keep_scale = self.dtype.type(1) / self.dtype.type(1 - recipe.dropout)
+        batch_size = min(recipe.batch_size, n)
+        logits = np.empty((len(weights), n, LANES), self.dtype)  # of each visit, dropout on
+        no_masks = np.empty((0, 0, 0), np.bool_)
         for epoch, draw in enumerate(epochs_of(plan, recipe, (len(rows), n))):
             order = np.array(draw.order, np.uint64, order="C")
-            keep = np.array(draw.keep[0], order="C") if recipe.dropout else nothing
-            train_epoch(
-                weights,
-                state,
-                train.X,
-                train.y,
-                order,
-                keep,
-                widths,
-                min(recipe.batch_size, n),
-                self.dtype.type(1) / self.dtype.type(1 - recipe.dropout),
-                self._rates(recipe, epoch, n),
-                rest,
-                seen,
-            )
-            on = _mean_loss(from_lanes(seen)[: len(rows)], train.y[order])
-            off, val_loss = (
+            keep = np.array(draw.keep[0], order="C") if recipe.dropout else no_masks
+            rates = self._rates(recipe, epoch, n)
+            data, sizes = (train.X, train.y, order, keep), (widths, batch_size)
+            train_epoch(weights, state, *data, *sizes, keep_scale, rates, adam, logits)
+            train_loss = _mean_loss(from_lanes(logits)[: len(rows)], train.y[order])
+            train_off, val_loss = (
                 _mean_loss(self._logits(weights, widths, X)[: len(rows)], y) for X, y in (train, val)
             )
-            history.record(epoch, on, off, val_loss, from_lanes(weights)[: len(rows)])
+            history.record(epoch, train_loss, train_off, val_loss, from_lanes(weights)[: len(rows)])
         return history.fit(like=first)
 
     def _rates(self, recipe: Recipe, epoch: int, n: int) -> Array:
-        """The learning rate of each step of an epoch, with Adam's corrections."""
+        """The learning rate (steps,) of each step of an epoch of n rows, with Adam's corrections."""
         steps = -(-n // recipe.batch_size)
         t = np.arange(epoch * steps + 1, (epoch + 1) * steps + 1)
         corrected = np.sqrt(1 - BETA_2**t) / (1 - BETA_1**t) if recipe.optimizer == "adam" else np.ones(steps)
@@ -106,8 +94,10 @@ class Compiled:
 
 
 def _mean_loss(z: Array, y: Array) -> Array:
+    """The mean loss of logits z (R, n), (R,) in float64. y: (n,) or (R, n)."""
     return log_loss(z, y).mean(axis=1, dtype=np.float64)
 
 
 def _widths(layers: tuple[Layer, ...]) -> Array:
+    """The number of inputs, then the units of each layer, (layers + 1,) int."""
     return np.array([layers[0].weight.shape[1], *(layer.weight.shape[2] for layer in layers)])

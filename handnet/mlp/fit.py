@@ -1,4 +1,4 @@
-"""The training loop: epochs of batches, each a forward pass, a backward pass and a step."""
+"""The training loop of the reference: epochs of batches, each a forward pass, a backward pass and a step."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,21 +20,23 @@ from handnet.mlp.network import (
 
 
 def load(dtype: str, engine: str | None, device: str) -> "Reference":
-    """The reference in `dtype`. Raises ValueError for an engine or a GPU: NumPy has neither."""
+    """The reference backend in `dtype`. Raises ValueError for an engine or a GPU: NumPy has neither."""
     refuse_engine_and_gpu("numpy", engine, device)
     return Reference(np.dtype(dtype))
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The Backend that says how the network works; every other one is measured against it."""
+    """The Backend that defines how the network works; every other one is measured against it."""
 
     dtype: np.dtype
     name: str = "numpy"
 
     def fit(self, train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
-        """Train R networks. See `Fit` for what comes back, and the head of handnet/contract.py for the
-        laws."""
+        """Train the R networks of the plan on scaled tables (n, features).
+
+        Raises ValueError when plan, recipe and rows do not fit together.
+        """
         train, val = self._cast(train), self._cast(val)
         first = tuple(Layer(*(np.asarray(part, self.dtype) for part in layer)) for layer in plan.start())
         check_shapes(first, train, recipe)
@@ -43,12 +45,12 @@ class Reference:
             return _train(first, train, val, recipe, plan)
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """(R, n): what enters the sigmoid, dropout off."""
+        """Logits (R, n) of rows X (n, features): what enters the sigmoid, dropout off."""
         with np.errstate(over="ignore", invalid="ignore"):
             return forward(layers, np.asarray(X, self.dtype))[0]
 
     def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """(R, n): probability of class 1."""
+        """Probability of class 1, (R, n), of rows X (n, features)."""
         return sigmoid(self.logits(layers, X))
 
     def _cast(self, table: Table) -> Table:
@@ -68,17 +70,15 @@ def _train(first: tuple[Layer, ...], train: Table, val: Table, recipe: Recipe, p
             weights, state = step(weights, slope, state, recipe.learning_rate)
             loss += batch_loss
         layers = unpack(weights, first)
-        history.record(
-            epoch, loss / len(train.y), _mean_loss(layers, train), _mean_loss(layers, val), weights
-        )
+        losses_off = _mean_loss(layers, train), _mean_loss(layers, val)
+        history.record(epoch, loss / len(train.y), *losses_off, weights)
     return history.fit(like=first)
 
 
 def _slope(
     layers: tuple[Layer, ...], train: Table, draw: EpochDraws, batch: slice, rate: float
 ) -> tuple[Array, Array]:
-    """One batch forward and backward: its summed loss (R,) in float64 and the slope of its mean loss, (R,
-    P)."""
+    """The summed loss (R,), in float64, of one batch, and the slope (R, P) of its mean loss."""
     rows = draw.order[:, batch]
     x, y = train.X[rows], train.y[rows]
     scale = dropout_scale(draw.keep[0][:, batch], rate, x.dtype) if rate else None
@@ -88,4 +88,5 @@ def _slope(
 
 
 def _mean_loss(layers: tuple[Layer, ...], table: Table) -> Array:
+    """The mean loss on a table (n, features), (R,) in float64, dropout off."""
     return log_loss(forward(layers, table.X)[0], table.y).mean(axis=1, dtype=np.float64)

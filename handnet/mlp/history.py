@@ -1,5 +1,4 @@
-"""What every backend does beside arithmetic: walk the plan, keep the histories, notice who diverged, apply
-patience."""
+"""What every backend does beside arithmetic: check the plan, record losses, apply patience."""
 
 from collections.abc import Iterator
 from itertools import islice, pairwise
@@ -12,37 +11,37 @@ from handnet.data import Array, Table
 
 
 def batches(rows: int, size: int) -> list[slice]:
-    """Slices of at most `size` rows, in order, the last one short: 341 rows are 10 batches of 32 and one of
-    21."""
+    """Slices of `size` rows, in order, the last one shorter: 341 rows are 10 batches of 32 and one of 21."""
     return [slice(low, min(low + size, rows)) for low in range(0, rows, size)]
 
 
 def epochs_of(plan: Plan, recipe: Recipe, sizes: tuple[int, int], ops: Any = None) -> Iterator[EpochDraws]:
-    """The draws of the recipe's epochs. Raises ValueError when the plan ends before, or when a draw is not
-    one.
+    """The draws of the recipe's epochs, each checked.
 
-    sizes: (replicas, train rows). ops: the array functions of a device (keras.ops): a plan that can make its
-    draws there does; every other makes them here, in NumPy."""
-    made = plan.epochs_on(ops) if ops is not None and isinstance(plan, DevicePlan) else plan.epochs()
-    ended = 0
-    for draws in islice(made, recipe.epochs):
-        ended += 1
+    sizes: (R, n), replicas and train rows; ops: the array functions of a device (keras.ops), with which a
+    DevicePlan makes its draws there; other plans make them in NumPy.
+    Raises ValueError when the plan ends too early, or when an order or a mask has the wrong shape or values.
+    """
+    epochs = plan.epochs_on(ops) if ops is not None and isinstance(plan, DevicePlan) else plan.epochs()
+    count = 0
+    for draws in islice(epochs, recipe.epochs):
+        count += 1
         _check_order(draws.order, sizes)
         if recipe.dropout:
             _check_keep(draws.keep, [(*sizes, width) for width in recipe.hidden])
         yield draws
-    if ended < recipe.epochs:
-        raise ValueError(f"the plan must hold draws for {recipe.epochs} epochs, but ended after {ended}.")
+    if count < recipe.epochs:
+        raise ValueError(f"the plan must hold draws for {recipe.epochs} epochs, but ended after {count}.")
 
 
 def _check_order(order: Array, sizes: tuple[int, int]) -> None:
-    """Raises ValueError for an order that arithmetic would have to guess about: engines clamp and wrap."""
+    """Raises ValueError unless the order is (R, n) row numbers: engines would clamp or wrap others."""
     if _kind(order) not in "iu" or _shape(order) != sizes:
         raise ValueError(
             f"the plan's order must be an array of whole numbers of shape {_words(sizes)}, but is "
             f"{_described(order)}; give every replica a permutation of the train rows."
         )
-    # A device's own draws are not looked into: fetching them would make it wait.
+    # Values drawn on a device are not checked: fetching them would make it wait.
     if isinstance(order, np.ndarray) and not 0 <= order.min() <= order.max() < sizes[1]:
         wrong = order.min() if order.min() < 0 else order.max()
         raise ValueError(
@@ -52,6 +51,7 @@ def _check_order(order: Array, sizes: tuple[int, int]) -> None:
 
 
 def _check_keep(keep: tuple[Array, ...], expected: list[tuple[int, ...]]) -> None:
+    """Raises ValueError unless the masks are bool and (R, n, width), as `expected` for each hidden layer."""
     if len(keep) != len(expected):
         raise ValueError(
             f"the plan must give {len(expected)} keep masks an epoch, one for each hidden layer, but gives "
@@ -66,7 +66,7 @@ def _check_keep(keep: tuple[Array, ...], expected: list[tuple[int, ...]]) -> Non
 
 
 def _kind(array: Any) -> str:
-    """NumPy's letter for the kind of an array's numbers, whoever made the array; "O" for what is none."""
+    """NumPy's letter for the kind of an array's numbers, on any engine; "O" for anything else."""
     try:
         return np.dtype(getattr(array.dtype, "name", array.dtype)).kind
     except (AttributeError, TypeError):
@@ -88,7 +88,7 @@ def _words(shape: tuple[Any, ...]) -> str:
 
 
 def refuse_engine_and_gpu(name: str, engine: str | None, device: str) -> None:
-    """Raises ValueError for a backend that has neither and is asked for one."""
+    """Raises ValueError when an engine or a GPU is asked of the backend `name`, which has neither."""
     if engine is not None:
         raise ValueError(
             f"the {name} backend has no engine to choose, but got engine={engine!r}; leave it out."
@@ -100,11 +100,11 @@ def refuse_engine_and_gpu(name: str, engine: str | None, device: str) -> None:
 
 
 def check_shapes(first: tuple[Layer, ...], train: Table, recipe: Recipe) -> None:
-    """Raises ValueError when the plan's weights are not those of the recipe's network on these columns."""
+    """Raises ValueError unless the plan's first weights have the recipe's widths and the table's columns."""
     expected = list(pairwise((train.X.shape[1], *recipe.hidden, 1)))
-    came = [layer.weight.shape[1:] for layer in first]
-    if came != expected:
-        raise ValueError(f"the plan's weights must have shapes {expected} a replica, but have {came}.")
+    shapes = [layer.weight.shape[1:] for layer in first]
+    if shapes != expected:
+        raise ValueError(f"the plan's weights must have shapes {expected} a replica, but have {shapes}.")
 
 
 def pack(layers: tuple[Layer, ...]) -> Array:
@@ -114,14 +114,14 @@ def pack(layers: tuple[Layer, ...]) -> Array:
 
 
 def unpack(weights: Array, like: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    """The rows of `pack` as layers of the same shapes as `like`; views, not copies."""
-    layers, at = [], 0
+    """The rows of `pack`, (R, P), as layers of the same shapes as `like`; views, not copies."""
+    layers, start = [], 0
     for layer in like:
         parts = []
         for part in layer:
-            size = part.shape[1] * part.shape[2]
-            parts.append(weights[:, at : at + size].reshape(len(weights), *part.shape[1:]))
-            at += size
+            end = start + part.shape[1] * part.shape[2]
+            parts.append(weights[:, start:end].reshape(len(weights), *part.shape[1:]))
+            start = end
         layers.append(Layer(*parts))
     return tuple(layers)
 
@@ -129,11 +129,13 @@ def unpack(weights: Array, like: tuple[Layer, ...]) -> tuple[Layer, ...]:
 class History:
     """Losses of R replicas as they train, and the weights each will return.
 
-    Patience is Keras's EarlyStopping with restored best weights, replica by replica: after `patience` epochs
-    in a row without a smaller validation loss a replica has stopped, and its best weights are what it
-    returns. It trains on beside the others, unheard. Without patience the last weights are returned."""
+    Patience is Keras's EarlyStopping with restored best weights, replica by replica. After `patience` epochs
+    in a row without a smaller validation loss a replica has stopped and returns its best weights; it trains
+    on beside the others, but is no longer recorded. Without patience the last weights are returned.
+    """
 
     def __init__(self, weights: Array, recipe: Recipe) -> None:
+        """Start a history for first weights (R, P)."""
         replicas = len(weights)
         self.weights = weights  # (R, P)
         self.losses = np.full((3, replicas, recipe.epochs), np.nan)
@@ -147,15 +149,15 @@ class History:
     def record(
         self, epoch: int, train_loss: Array, train_loss_off: Array, val_loss: Array, weights: Array
     ) -> None:
-        """One epoch is done: losses (R,), weights (R, P) after it."""
+        """Record a finished epoch: its losses, each (R,), and the weights after it, (R, P)."""
         self.losses[:, :, epoch] = train_loss, train_loss_off, val_loss
         # Weights too: a unit that turned NaN can hide behind a relu while every loss stays finite.
-        sound = np.isfinite(self.losses[:, :, epoch]).all(axis=0) & np.isfinite(weights).all(axis=1)
-        self.diverged_at[(self.diverged_at < 0) & ~sound & ~self._stopped] = epoch
+        finite = np.isfinite(self.losses[:, :, epoch]).all(axis=0) & np.isfinite(weights).all(axis=1)
+        self.diverged_at[(self.diverged_at < 0) & ~finite & ~self._stopped] = epoch
         if self._patience is None:
             self.weights = weights
         else:
-            self._watch(epoch, self.losses[2, :, epoch], weights, self._patience)
+            self._apply_patience(epoch, self.losses[2, :, epoch], weights, self._patience)
 
     def fit(self, like: tuple[Layer, ...]) -> Fit:
         """Everything recorded, the weights in layers shaped as `like`."""
@@ -163,11 +165,12 @@ class History:
         layers = unpack(self.weights, like)
         return Fit(layers, train_loss, train_loss_off, val_loss, self.best_epoch, self.diverged_at)
 
-    def _watch(self, epoch: int, val_loss: Array, weights: Array, patience: int) -> None:
+    def _apply_patience(self, epoch: int, val_loss: Array, weights: Array, patience: int) -> None:
+        """Keep the best weights (R, P) so far by val_loss (R,), and stop replicas that waited too long."""
         better = (val_loss < self._best_loss) & ~self._stopped
         # A replica that never had a finite loss returns its latest weights, and best_epoch stays -1.
-        taken = better | ((self.best_epoch < 0) & ~self._stopped)
-        self.weights = np.where(taken[:, None], weights, self.weights)
+        kept = better | ((self.best_epoch < 0) & ~self._stopped)
+        self.weights = np.where(kept[:, None], weights, self.weights)
         self.best_epoch[better] = epoch
         self._best_loss[better] = val_loss[better]
         self._waited = np.where(better, 0, self._waited + 1)

@@ -76,22 +76,19 @@ class KerasBackend:
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
         """Logits (R, n) of rows X (n, features), dropout off."""
         with self._configured():
-            return self._numpy(_model().forward(layers, self._tensor(X)))
+            return _model().to_numpy(_model().forward(layers, self._tensor(X)))
 
     def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
         """Probability of class 1, (R, n), of rows X (n, features)."""
         ops = get_keras().ops
         with self._configured():
             z = _model().forward(layers, self._tensor(X))
-            return self._numpy(1 / (1 + ops.exp(-ops.clip(z, -80, 80))))
+            return _model().to_numpy(1 / (1 + ops.exp(-ops.clip(z, -80, 80))))
 
     def _mean_loss(self, layers: tuple[Layer, ...], table: Table) -> Array:
         """(R,): the mean loss on a table, dropout off."""
         losses = _model().log_loss(_model().forward(layers, self._tensor(table.X)), self._tensor(table.y))
-        return self._numpy(get_keras().ops.sum(losses, axis=1)) / len(table.y)
-
-    def _numpy(self, tensor: Any) -> Array:
-        return _model().to_numpy(tensor)
+        return _model().to_numpy(get_keras().ops.sum(losses, axis=1)) / len(table.y)
 
     def _tensor(self, array: Array) -> Any:
         return get_keras().ops.convert_to_tensor(np.asarray(array, self.dtype))

@@ -37,12 +37,12 @@ def log_loss(z: Any, y: Any) -> Any:
 
 
 def to_numpy(tensor: Any) -> Array:
-    """The tensor as a NumPy array of the same shape."""
+    """The tensor as a NumPy array, of the same shape (...,)."""
     return np.asarray(ops.convert_to_numpy(tensor))
 
 
 class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any to mypy
-    """R networks side by side. Input: places in the epoch's visiting order, (batch,); output: logits (batch, R).
+    """R networks side by side: from places in the epoch's visiting order (batch,) to logits (batch, R).
 
     Data, draws and rates of a fit are variables, filled by `start` and `visit`, so that another fit of the
     same shape compiles nothing anew. They begin as zeros, because Keras's initializers would draw from
@@ -50,7 +50,7 @@ class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any 
     """
 
     def __init__(self, replicas: int, rows: int, columns: int, hidden: tuple[int, ...], dtype: str) -> None:
-        """Build the variables for train rows (rows, columns) and hidden layers of the given widths."""
+        """Create the variables for train rows (rows, columns) and hidden layers of these widths."""
         super().__init__(dtype=dtype)
         self.X, self.y = self._zeros("X", (rows, columns), dtype), self._zeros("y", (rows,), dtype)
         self.keep_scale = self._zeros("keep_scale", (), dtype)  # 1 / (1 - dropout); 0 without dropout

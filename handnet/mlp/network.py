@@ -1,9 +1,8 @@
 """The network by hand: each step with its backward rule under it, the steps put together, and the optimizers.
 
 A backward rule takes the error that arrives from the right, dL/d(output), and returns the error it sends on
-to the left, dL/d(input). Shapes: x, z, a are (R, batch, units); weights (R, fan_in, fan_out); biases
-(R, 1, fan_out); logits, labels and their errors (R, batch). The optimizers take weights, slopes and states as
-(R, P): all P weights of a network in one row.
+to the left, dL/d(input), in nats per unit. The optimizers take weights, slopes and states as (R, P): all P
+weights of a network in one row.
 """
 
 from collections.abc import Callable
@@ -16,63 +15,66 @@ from handnet.data import Array
 
 
 def dense(x: Array, layer: Layer) -> Array:
-    """z = x W + b."""
+    """z = x W + b. x: (R, batch, fan_in), or (batch, fan_in) for all replicas; z: (R, batch, fan_out)."""
     z = x @ layer.weight
     z += layer.bias  # into the same memory: a new array costs as much as the sum
     return z
 
 
 def dense_backward(x: Array, dz: Array) -> Layer:
-    """Forward was z = x W + b. A weight's slope is the error at z times the weight's own input, summed over
-    the batch; a bias's slope is the error itself. Returns (dL/dW, dL/db)."""
+    """The slopes (dL/dW, dL/db) of forward z = x W + b. x: (R, batch, fan_in); dz: (R, batch, fan_out).
+
+    A weight's slope is the error at z times the weight's own input, summed over the batch; a bias's slope is
+    the summed error.
+    """
     return Layer(x.swapaxes(1, 2) @ dz, dz.sum(axis=1, keepdims=True))
 
 
 def dense_backward_input(layer: Layer, dz: Array) -> Array:
-    """Forward was z = x W + b, so the error crosses the weights it came through. Returns dL/dx."""
+    """dL/dx (R, batch, fan_in) of forward z = x W + b: dz (R, batch, fan_out) crosses the same weights."""
     return dz @ layer.weight.swapaxes(1, 2)
 
 
 def relu(z: Array) -> Array:
-    """a = z where z is positive, else 0. A NaN stays a NaN, so that no fault hides behind the gate."""
+    """a = z where z is positive, else 0, both (R, batch, units). A NaN stays NaN, so that no fault hides."""
     return np.maximum(z, 0)
 
 
 def relu_backward(z: Array, da: Array) -> Array:
-    """Forward was a = max(0, z): the gate is open (slope 1) for positive z, shut (slope 0) for the rest, 0
-    included."""
+    """dL/dz of forward a = max(0, z): the slope is 1 for positive z, else 0. All (R, batch, units)."""
     return da * (z > 0)
 
 
 def dropout_scale(keep: Array, rate: float, dtype: np.dtype) -> Array:
-    """What dropout multiplies a unit by: 0 when it sits out, 1 / (1 - rate) when it stays, so that the mean
-    stays.
+    """The factor of dropout for each unit: 0 when it is dropped, else 1 / (1 - rate), which keeps the mean.
 
-    Forward is a * scale, so backward is the same product: da * scale (Srivastava et al. 2014, inverted form).
+    keep: (R, batch, units) bool; the factor has its shape. Forward is a * scale, so backward is the same
+    product, da * scale (Srivastava et al. 2014, inverted form).
     """
     return keep.astype(dtype) / dtype.type(1 - rate)
 
 
 def log_loss(z: Array, y: Array) -> Array:
-    """-ln p for y = 1 and -ln(1 - p) for y = 0, as one formula of the logit: ln(1 + e^z) - y z, per row.
+    """The loss ln(1 + e^z) - y z of each row, in nats. z, y: (R, batch), logits and labels.
 
-    Written so that e is only ever raised to a negative number: no overflow at any z."""
+    It is -ln p for y = 1 and -ln(1 - p) for y = 0. Here e is raised to negative numbers only, so that no z
+    overflows.
+    """
     return np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))
 
 
 def log_loss_backward(z: Array, y: Array) -> Array:
-    """Forward was -ln p of p = sigmoid(z). The slopes -1/p and p (1 - p) collapse into p - y: guess minus
-    truth."""
+    """dL/dz (R, batch) of `log_loss`: the slopes -1/p and p (1 - p) multiply to p - y, guess minus truth."""
     return sigmoid(z) - y
 
 
 def sigmoid(z: Array) -> Array:
-    """p = 1 / (1 + e^-z), z clipped to [-80, 80]: e^80 still fits a float32, e^89 does not."""
+    """p = 1 / (1 + e^-z), of z's shape (R, n), z clipped to [-80, 80]: a float32 holds e^80 and not e^89."""
     return 1 / (1 + np.exp(-np.clip(z, -80, 80)))
 
 
 class Trace(NamedTuple):
-    """What a forward pass has to remember for the way back."""
+    """What a forward pass keeps for the backward pass."""
 
     inputs: tuple[Array, ...]  # what entered each layer, (R, batch, fan_in)
     sums: tuple[Array, ...]  # the z of each hidden layer, (R, batch, units)
@@ -81,7 +83,7 @@ class Trace(NamedTuple):
 def forward(layers: tuple[Layer, ...], x: Array, scale: Array | None = None) -> tuple[Array, Trace]:
     """Logits (R, batch) of rows x, (batch, features) or (R, batch, features), and the trace for `backward`.
 
-    scale: what dropout multiplies the first hidden layer by, (R, batch, units); None when dropout is off.
+    scale: the factor of dropout on the first hidden layer, (R, batch, units); None when dropout is off.
     """
     inputs, sums = [x], []
     for depth, layer in enumerate(layers[:-1]):
@@ -124,19 +126,20 @@ class AdamState(NamedTuple):
 
 
 def adam_start(weights: Array) -> AdamState:
-    """Both averages start at zero."""
+    """Both averages of weights (R, P) start at zero."""
     return AdamState(np.zeros_like(weights), np.zeros_like(weights), 0)
 
 
 def adam(weights: Array, slope: Array, state: AdamState, learning_rate: float) -> tuple[Array, AdamState]:
-    """One step of Adam (Kingma & Ba 2015), in the form Keras and scikit-learn use.
+    """One step of Adam (Kingma & Ba 2015) for weights and slopes (R, P), as Keras and scikit-learn do it.
 
         alpha = learning_rate sqrt(1 - b2^t) / (1 - b1^t)
         m += (g - m) (1 - b1)        v += (g^2 - v) (1 - b2)        w -= alpha m / (sqrt(v) + epsilon)
 
     Epsilon stands beside the uncorrected sqrt(v), "epsilon hat" in the paper's section 2, and is Keras's
-    1e-7: then keras.optimizers.Adam is the exact counterpart. Algorithm 1 of the paper puts it beside the
-    corrected one, which moves a probability of this network by up to 0.14 in ten epochs."""
+    1e-7, so keras.optimizers.Adam is the exact counterpart. Algorithm 1 of the paper puts it beside the
+    corrected sqrt(v), which moves a probability of this network by up to 0.14 in ten epochs.
+    """
     t = state.t + 1
     alpha = learning_rate * np.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
     m = _towards(state.m, slope.copy(), 1 - BETA_1)
@@ -145,7 +148,7 @@ def adam(weights: Array, slope: Array, state: AdamState, learning_rate: float) -
 
 
 def _towards(average: Array, value: Array, share: float) -> Array:
-    """average + (value - average) share, in the memory of `value`."""
+    """average + (value - average) share, all (R, P), in the memory of `value`."""
     value -= average
     value *= share
     value += average
@@ -153,11 +156,11 @@ def _towards(average: Array, value: Array, share: float) -> Array:
 
 
 def sgd_start(weights: Array) -> None:
-    """Plain descent remembers nothing."""
+    """Plain gradient descent of weights (R, P) keeps no state."""
 
 
 def sgd(weights: Array, slope: Array, state: None, learning_rate: float) -> tuple[Array, None]:
-    """One step of plain gradient descent: w -= learning_rate g."""
+    """One step of plain gradient descent for weights and slopes (R, P): w -= learning_rate g."""
     return weights - learning_rate * slope, state
 
 
