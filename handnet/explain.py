@@ -42,8 +42,7 @@ def case_table(logits: Array, y: Array, case_ids: Array, extremes: Sequence[str]
         self_consistency: the chance that two replicas call it alike, 1 - 2 B0 B1 / (B (B - 1)), of B0 and B1
             calls among B (Cooper et al. 2024).
         score_median, score_low, score_high: probability of class 1, median and quantiles .025 and .975.
-        always, flips: missed by every replica, by some but not all.
-        extremes: what is unusual about the case.
+        always, flips, extremes: missed by every replica; by some but not all; what is unusual about it.
     """
     finite = logits[np.isfinite(logits).all(axis=1)].astype(np.float64)
     seeds = len(finite)
@@ -68,9 +67,8 @@ def case_table(logits: Array, y: Array, case_ids: Array, extremes: Sequence[str]
         "flips": (misses > 0) & (misses < seeds),
         "extremes": list(extremes),
     }
-    return pd.DataFrame(columns).sort_values(
-        ["misses", "case"], ascending=[False, True], kind="stable", ignore_index=True
-    )
+    order = ["misses", "case"]
+    return pd.DataFrame(columns).sort_values(order, ascending=[False, True], kind="stable", ignore_index=True)
 
 
 def unusual_values(data: Dataset, parts: Split, rows: Array) -> list[str]:

@@ -45,6 +45,14 @@ HOME = {
 SOURCES = sorted(p for folder in ("handnet", "experiments") for p in (ROOT / folder).rglob("*.py"))
 
 
+CORE_FILES = [
+    path.relative_to(ROOT / "handnet")
+    for path in SOURCES
+    if ".".join(path.with_suffix("").relative_to(ROOT).parts[1:3]) in CORE
+    or path.parent.name in {"bands", "mlp"}
+]
+
+
 def imports(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -68,15 +76,93 @@ def test_a_file_imports_only_what_stands_above_it(path: Path) -> None:
     if own is None:
         assert path.name == "__init__.py", f"{path.name} has no place in the order"
         return
-    core = ORDER[own].removeprefix("handnet.") in CORE
     for name in imports(path):
         root, at = name.split(".")[0], place(name)
         assert root != "experiments" or package == "experiments", f"{path} imports an experiment"
         assert at is None or at <= own, f"{path} imports {name}, which stands below it"
         if root in HOME:
             assert str(path.relative_to(ROOT / package)) in HOME[root], f"{path} imports {root}"
-        if core:
-            assert root not in {"optuna", "mlflow", "matplotlib", "jinja2", "time", "datetime"}
+
+
+# What the core leaves to the harness: the packages and modules of stores, screens, files, processes and clocks,
+# and the calls that read or write a file, whoever's they are.
+HARNESS_ONLY = set(
+    """optuna mlflow matplotlib jinja2 rich click pydantic filelock sqlalchemy sqlite3 uvicorn logging
+    time datetime calendar sched timeit pathlib io tempfile shutil glob fileinput mmap subprocess multiprocessing
+    socket urllib http requests signal""".split()
+)
+FILE_CALLS = set(
+    """open read_text read_bytes write_text write_bytes mkdir unlink touch rmdir rename symlink_to hardlink_to
+    read_csv read_table read_parquet read_json read_excel to_csv to_parquet to_json to_excel
+    save savez savez_compressed savetxt loadtxt genfromtxt fromfile tofile memmap open_memmap np.load""".split()
+)
+# The tables are read from files; the engines of Keras are started through the environment; cores are counted.
+CORE_MAY = {
+    "sheets.py": {"pathlib", "io", "read_bytes"},
+    "tables.py": {"pathlib", "os.PathLike"},
+    "mlp/engine.py": {f"os.{name}" for name in "environ dup dup2 open close fstat devnull O_WRONLY".split()},
+    "mlp/replicas.py": {"os.sched_getaffinity", "os.cpu_count"},
+}
+
+
+def effects(source: str) -> set[str]:
+    """The imports, calls and names of `os` in a source text by which it could touch a file, a store or a clock."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names} & HARNESS_ONLY
+        elif isinstance(node, ast.ImportFrom):
+            root = (node.module or "").split(".")[0]
+            found |= {root} & HARNESS_ONLY
+            found |= {f"os.{alias.name}" for alias in node.names if root == "os"}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
+            found.add(f"os.{node.attr}")
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            found |= {name, name.rpartition(".")[2]} & FILE_CALLS if not name.startswith("os.") else set()
+    return found
+
+
+@pytest.mark.parametrize("path", CORE_FILES, ids=str)
+def test_the_core_touches_no_store_no_file_but_a_table_and_no_clock(path: Path) -> None:
+    assert effects((ROOT / "handnet" / path).read_text()) == CORE_MAY.get(str(path), set())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import optuna",
+        "import mlflow.tracking",
+        "from mlflow import MlflowClient",
+        "import time",
+        "from time import perf_counter",
+        "from datetime import datetime",
+        "from pathlib import Path",
+        "import sqlite3",
+        "import tempfile",
+        "open('log.txt', 'a')",
+        "Path(home).write_text('1')",
+        "path.write_bytes(b'')",
+        "path.open('rb')",
+        "np.save('weights.npy', weights)",
+        "np.load('weights.npy')",
+        "np.savez(file, weights)",
+        "weights.tofile(path)",
+        "frame.to_csv('cases.csv')",
+        "os.environ['SEED'] = '1'",
+        "os.environ.setdefault('SEED', '1')",
+        "from os import environ",
+        "os.remove(path)",
+        "os.times()",
+        "import subprocess",
+        "def f():\n    import time\n    return time.time()",
+    ],
+)
+def test_the_search_for_stores_files_and_clocks_finds_them(line: str) -> None:
+    assert effects(line)
+    assert not effects(
+        "import numpy as np; frame.sort_values(by); text.replace('a', 'b'); opened(x); np.ones(3)"
+    )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))

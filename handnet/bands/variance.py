@@ -36,7 +36,7 @@ def variance_table(values: Array, factors: Mapping[str, Array]) -> tuple[Compone
     names = list(factors)
     grid = _grid(np.asarray(values, dtype=np.float64), factors)
     levels = dict(zip(names, grid.shape, strict=True))
-    effects = [frozenset(some) for size in range(len(names), 0, -1) for some in combinations(names, size)]
+    effects = [frozenset(subset) for size in range(len(names), 0, -1) for subset in combinations(names, size)]
     squares = {effect: _mean_square(grid, sorted(map(names.index, effect))) for effect in effects}
     variance: dict[Effect, float] = {}
     for effect, (mean_square, _) in squares.items():
