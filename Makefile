@@ -1,5 +1,6 @@
 # handnet: `make study` and `make test` do all the set-up themselves. `make` alone lists what there is.
 SHELL := /bin/bash
+export HANDNET_DOOR := make
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -18,7 +19,7 @@ typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter comman
 # The chapter's two recipes and its case, unless another settings file is named.
 chapter = $(if $(filter command line,$(origin SETTINGS)),,SETTINGS=experiments/study.toml)
 
-RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --group study --group keras --group test --group check --universal \
+RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --extra study --extra keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: help setup try study case walk report ui witness claims published simulate test bench torture check audit lock backup clean
@@ -31,22 +32,22 @@ help: ## what there is (this list)
 setup: $(READY) ## the virtual environment, from the lock (DEVICE=gpu: with CUDA); study and test do it too
 
 try: $(READY) ## a study in seconds: 3 configurations, 2 seeds, test sealed
-	@$(PY) -m experiments try $(chapter) $(typed)
+	@$(PY) -m handnet try $(chapter) $(typed)
 
 study: $(READY) ## the whole study: search, confirm, open the test, report; again: go on, or show the report
-	@$(PY) -m experiments study $(chapter) $(typed)
+	@$(PY) -m handnet study $(chapter) $(typed)
 
 case: $(READY) ## one case: make case ID=203
-	@$(PY) -m experiments case $(typed)
+	@$(PY) -m handnet case $(typed)
 
 walk: $(READY) ## the network by hand with every number in view, then one patient through all its weights (ID=297)
 	@$(PY) -m experiments.walk $(typed)
 
 report: $(READY) ## compute the report anew from what is stored
-	@$(PY) -m experiments report $(typed)
+	@$(PY) -m handnet report $(typed)
 
 ui: $(READY) ## MLflow in the browser, on this machine only (PORT=5000)
-	@$(PY) -m experiments ui $(typed)
+	@$(PY) -m handnet ui $(typed)
 
 witness: $(READY) ## the chapter's own Keras code over 30 seeds, against the network by hand (minutes)
 	@$(PY) -m experiments.witness $(typed)
@@ -58,7 +59,7 @@ published: $(READY) ## published results on their own protocols, four ways to di
 	@$(PY) -m experiments.published $(typed)
 
 simulate: $(READY) ## how often every band holds and every rule cries wolf, by simulation (minutes)
-	@$(PY) -m experiments simulate $(typed)
+	@$(PY) -m handnet simulate $(typed)
 
 test: $(READY) ## the tests
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
@@ -81,10 +82,10 @@ lock: $(READY) ## resolve the dependencies anew into requirements.lock and requi
 	@$(RESOLVE) --group gpu --constraint requirements.lock -o requirements-gpu.lock
 
 backup: $(READY) ## a copy of all studies, even while one is writing (TO=folder)
-	@$(PY) -m experiments backup $(typed)
+	@$(PY) -m handnet backup $(typed)
 
 clean: $(READY) ## remove studies and reports; the ledger of openings stays
-	@$(PY) -m experiments clean $(typed)
+	@$(PY) -m handnet clean $(typed)
 
 # The interpreter: PYTHON if given, else the newest of 3.13, 3.12, 3.11 that can make an environment.
 $(READY): $(LOCK)

@@ -29,7 +29,7 @@ class Truth(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, _ctx: click.Context | None) -> bool:
         """True or false. Raises Refusal for any other word."""
         if str(value).lower() not in {"0", "1", "true", "false", ""}:
-            raise Refusal(f"{_named(param)} must be 0 or 1, but is {value!r}.")
+            raise Refusal(f"{_named(param)}: expected 0 or 1, but got {value!r}.")
         return str(value).lower() in {"1", "true"}
 
 
@@ -117,7 +117,15 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """Several commands under one name."""
+    """Several commands under one name, listed in the order they were made."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.subcommand_metavar = "VERB ..."
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The verbs."""
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -153,7 +161,7 @@ def command(
         ]
         made = click.help_option("-h", "--help", cls=Option, help="show this and stop")(made)
         if group:
-            group.add_command(made)
+            group.add_command(made, name.rpartition(".")[2])
         return made
 
     return make

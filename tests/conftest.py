@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+os.environ["HANDNET_DOOR"] = "make"  # messages are in the words of the Makefile, unless a test says otherwise
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # no test study goes to somebody's server
 

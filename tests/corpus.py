@@ -386,7 +386,7 @@ SETTINGS: list[tuple[str, list[str]]] = [
     ("DATA=/tmp TARGET=y POSITIVE=M", ["/tmp", "no file"]),
     ("SETTINGS=missing.toml", ["missing.toml does not exist"]),
     ("SETTINGS=/tmp", ["/tmp cannot be read"]),
-    ("--trials", ["TRIALS", "expected one argument"]),
+    ("--trials", ["TRIALS wants a value"]),
 ]
 
 # A settings file with something replaced, and what the sentence must say.

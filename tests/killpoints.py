@@ -211,6 +211,6 @@ def _read(plain: Callable[..., Any], home: Path, name: str) -> Any:
 
 if __name__ == "__main__":
     install()
-    from experiments import cli
+    from handnet import cli
 
     cli.run(sys.argv[1:])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from canonical import query, runs
 
-from experiments.cli import main
+from handnet.cli import main
 
 ROOT = Path(__file__).parent.parent
 CHAPTER = ROOT / "experiments" / "study.toml"
@@ -32,7 +32,7 @@ def cli(home: Path, *words: str) -> int:
 
 
 def command(home: Path, *words: str) -> list[str]:
-    return [sys.executable, "-m", "experiments", words[0], "--mlruns", str(home), *words[1:]]
+    return [sys.executable, "-m", "handnet", words[0], "--mlruns", str(home), *words[1:]]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -10,6 +10,12 @@ from handnet.command import Group, Truth, Whole, command, main, option, run
 from handnet.study import messages
 from handnet.study.messages import Refusal, through
 
+
+@pytest.fixture(autouse=True)
+def _from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HANDNET_DOOR")
+
+
 heard: dict = {}
 toys = Group("toys")
 
@@ -80,7 +86,7 @@ def test_what_make_passes_is_an_option(typed: list[str], name: str, value: objec
         (["walk", "DAAT=x"], 2, "--daat is not an option of this command: did you mean --data?"),
         (["walk", "203"], 2, "203 is not an option of this command: known are --set,"),
         (["walk", "--data"], 2, "--data wants a value."),
-        (["walk", "--ideal=x"], 2, "--ideal must be 0 or 1, but is 'x'."),
+        (["walk", "--ideal=x"], 2, "--ideal: expected 0 or 1, but got 'x'."),
         (
             ["walk", "--split-seed=-1"],
             2,

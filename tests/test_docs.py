@@ -44,7 +44,7 @@ MAKE = f"""set -e
 make() {{
   case "$1" in {"|".join(ELSEWHERE)}) return;; {" ".join(f'{verb}) set -- "$@" {words};;' for verb, words in FEWER.items())} esac
   case " $* " in " study "*SETTINGS=*|" try "*SETTINGS=*);; " study "*|" try "*) set -- "$@" SETTINGS=experiments/study.toml;; esac
-  if [ "$1" = walk ]; then "$PYTHON" -m experiments.walk "${{@:2}}"; else "$PYTHON" -m experiments "$@"; fi
+  case "$1" in walk|claims|published|witness|bench) "$PYTHON" -m experiments.$1 "${{@:2}}";; *) "$PYTHON" -m handnet "$@";; esac
 }}
 """  # what the Makefile runs
 

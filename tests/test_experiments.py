@@ -16,6 +16,13 @@ from handnet.command import Command, main
 from handnet.study.interrupt import Stopped
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _from_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HANDNET_DOOR", raising=False)
+
+
 COMMANDS = [bench, claims, published, walk, witness]
 
 

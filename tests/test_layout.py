@@ -23,9 +23,9 @@ HARNESS = """
     report.words report.series report.tables report.verdict report.cases report.figures report.facts
     report.pages
     study.records study.screen study.publish study.identity study.estimate study.study study.ui
-    endings command
+    study.options endings command cli __main__
 """.split()
-EXPERIMENTS = "walk claims chapter claims.__main__ published witness bench screen verbs cli __main__".split()
+EXPERIMENTS = "walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
 HOME = {
     "optuna": {"study/search.py"},

@@ -31,7 +31,7 @@ def study(home: Path, backend: str) -> dict:
         f"BACKEND={backend}",
         "SETTINGS=experiments/study.toml",
     ]
-    command = [sys.executable, "-m", "experiments", "study", "--mlruns", str(home), *words]
+    command = [sys.executable, "-m", "handnet", "study", "--mlruns", str(home), *words]
     run = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
     return report(home)
@@ -76,8 +76,8 @@ def test_what_is_not_installed_is_named_with_the_way_to_it(
 ) -> None:
     monkeypatch.setattr("handnet.mlp.engine.find_spec", lambda name: None if name == package else object())
     sentence = (
-        f"the keras backend on tensorflow needs the package {package}, which is not here; make setup"
-        " installs it"
+        f"the keras backend on tensorflow needs the package {package}, which is not here; pip install"
+        r' "handnet\[keras\]" adds it'
     )
     with pytest.raises(ValueError, match=sentence):
         load_backend("keras", engine="tensorflow")
@@ -89,7 +89,7 @@ def test_a_gpu_that_is_not_there_is_refused_and_nothing_is_written(tmp_path: Pat
     command = [
         sys.executable,
         "-m",
-        "experiments",
+        "handnet",
         "study",
         "--mlruns",
         str(tmp_path),
@@ -101,8 +101,9 @@ def test_a_gpu_that_is_not_there_is_refused_and_nothing_is_written(tmp_path: Pat
     assert run.returncode == 2
     assert run.stdout == ""
     assert run.stderr.splitlines() == [
-        "handnet: device='gpu' was asked for, but tensorflow finds no GPU on this machine; make setup"
-        " DEVICE=gpu installs what an NVIDIA GPU needs, device='auto' takes what there is."
+        "handnet: device='gpu' was asked for, but tensorflow finds no GPU on this machine; pip install"
+        ' "tensorflow[and-cuda]" (in a checkout: make setup DEVICE=gpu) adds what an NVIDIA GPU needs,'
+        " device='auto' takes what there is."
     ]
     assert list(tmp_path.iterdir()) == []
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.cli import HELP
-from experiments.verbs import SHORT
-from handnet.study.reading import known_keys
+from handnet.study.options import OPTIONS
 
 ROOT = Path(__file__).parent.parent
 DOCS = "".join(page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -35,7 +33,7 @@ def test_every_target_is_explained() -> None:
 def test_every_command_of_the_docs_exists() -> None:
     commands = re.findall(r"(?:\$ |`)make ([a-z]+)((?: [A-Z_]+=\w+)*)", DOCS)
     assert {target for target, _ in commands} >= TARGETS - {"help"}
-    variables = {option.upper().replace("-", "_") for option in SHORT} | {
+    variables = {option.upper().replace("-", "_") for option in OPTIONS} | {
         "NAME",
         "OPEN",
         "SETTINGS",
@@ -129,31 +127,67 @@ def test_an_audit_that_could_not_ask_does_not_pass() -> None:
     assert "No known vulnerabilities" not in asked.stdout + asked.stderr
 
 
-def test_the_wheel_ships_the_core_and_nothing_else(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    assert "handnet/mlp/fit.py" in names
-    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"handnet"}
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pip would install, built as a release is."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_ships_the_library_its_settings_and_pages_and_nothing_else(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    shipped = [
+        path for path in (ROOT / "handnet").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+    assert {str(path.relative_to(ROOT)) for path in shipped} == {n for n in names if ".dist-info" not in n}
+    assert {"handnet/study/default.toml", "handnet/report/templates/report.html.j2"} <= names
+    (points,) = (name for name in names if name.endswith("entry_points.txt"))
+    assert "handnet = handnet.cli:run" in zipfile.ZipFile(wheel).read(points).decode()
+
+
+def test_the_wheel_works_outside_of_the_checkout(wheel: Path, tmp_path: Path) -> None:
     code = "import handnet; p = handnet.split(handnet.wisconsin()); print(handnet.__file__, p.train.X.shape)"
-    out = subprocess.run(
+    for words, shown in ((["-c", code], ".whl"), (["-m", "handnet", "study", "--help"], "split.seed ")):
+        out = subprocess.run(
+            [sys.executable, *words],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(wheel)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert shown in out.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "package", "extra"),
+    [
+        (["try"], "optuna", "study"),
+        (["ui"], "mlflow", "study"),
+        (["study", "BACKEND=keras"], "keras", "keras"),
+    ],
+)
+def test_without_its_extra_a_verb_says_what_to_install(
+    words: list[str], package: str, extra: str, tmp_path: Path
+) -> None:
+    """As in an environment that lacks the package."""
+    code = f"""
+import sys
+from handnet.cli import run
+sys.modules[{package!r}] = None
+run([*{words!r}, "MLRUNS=m"])"""
+    found = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(wheel)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    assert ".whl" in out.stdout
-    assert "(341, 30)" in out.stdout
-
-
-def test_options_and_settings_are_all_explained() -> None:
-    assert set(HELP) == set(SHORT)
-    toml = (ROOT / "handnet" / "study" / "default.toml").read_text()
-    assert all(key.split(".")[-1] in toml for key in known_keys())
+    assert found.returncode == 2
+    assert found.stderr.startswith("handnet: ")
+    assert f'pip install "handnet[{extra}]"' in found.stderr
+    assert package in found.stderr
+    assert found.stderr.count("\n") == 1

@@ -9,7 +9,7 @@ import pytest
 from corpus import FILES, FOLDERS, SETTINGS, SOUND, TABLES, Bad, Ill, placed
 from studies import CHAPTER, TINY, contents, refused, study_name
 
-from experiments.cli import main
+from handnet.cli import main
 from handnet.study.reading import DEFAULTS
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 
-from experiments.cli import main
 from handnet import Dataset
+from handnet.cli import main
 from handnet.data import DATASETS
 from handnet.report import figures
 from handnet.report import pages as render

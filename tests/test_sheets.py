@@ -18,8 +18,8 @@ from others import titanic, written
 from pyarrow import parquet
 from sklearn.datasets import load_wine
 
-from experiments.cli import main
 from handnet import Dataset, read_csv, read_table, sheets, split
+from handnet.cli import main
 from handnet.data import Array
 from handnet.tables import families
 

@@ -17,8 +17,8 @@ import pytest
 from canonical import digest, query, runs, trials
 from studies import contents, refused, study_name
 
-from experiments.cli import main
 from handnet import Dataset, read_csv, split
+from handnet.cli import main
 
 ROOT = Path(__file__).parent.parent
 FEW = ["SEEDS=2", "CONFIRM=2", "space.epochs.high=12", "SPLITS=0"]
@@ -176,7 +176,7 @@ def test_a_backup_is_whole_while_a_study_writes(
 ) -> None:
     home, to = Path(shutil.copytree(begun, tmp_path / "home")), tmp_path / "to"
     name = study_name(home)
-    words = [sys.executable, "-m", "experiments", "study", f"MLRUNS={home}", *GROWN, f"NAME={name}"]
+    words = [sys.executable, "-m", "handnet", "study", f"MLRUNS={home}", *GROWN, f"NAME={name}"]
     writer = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     copies = 0
     while writer.poll() is None:
@@ -229,7 +229,7 @@ def cold(*words: str, **changes: str) -> subprocess.CompletedProcess:
         if name not in ("HOME", "LANG") and not name.startswith("LC_")
     }
     return subprocess.run(
-        [sys.executable, "-m", "experiments", *words],
+        [sys.executable, "-m", "handnet", *words],
         cwd=ROOT,
         env=kept | changes,
         capture_output=True,
@@ -256,7 +256,7 @@ def test_a_locale_that_cannot_name_the_folder_is_refused(grown: Path) -> None:
     ("shell", "codes"), [("> /dev/full", (1,)), *([(">&-", (0, 1)), ("| head -1", (0,))] if LONG else [])]
 )
 def test_nobody_listens(shell: str, codes: tuple[int, ...], grown: Path) -> None:
-    line = f'"$0" -m experiments report "MLRUNS={grown}" NAME={study_name(grown)} {shell}'
+    line = f'"$0" -m handnet report "MLRUNS={grown}" NAME={study_name(grown)} {shell}'
     found = subprocess.run(
         ["bash", "-c", line, sys.executable], cwd=ROOT, capture_output=True, text=True, check=False
     )

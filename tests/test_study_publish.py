@@ -15,7 +15,7 @@ from canonical import models, query, runs
 from mlflow.tracking import MlflowClient
 from studies import ROOT, command, free_port
 
-from experiments.cli import main
+from handnet.cli import main
 from handnet.study.messages import redacted
 from handnet.study.mlflow_tables import KEY
 from handnet.study.publish import FILES, FROM, Publisher

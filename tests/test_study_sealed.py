@@ -11,8 +11,8 @@ import pytest
 from canonical import report, runs, trials
 from studies import ROOT, SMALL, cli, command
 
-from experiments.cli import main
 from handnet import Dataset, split
+from handnet.cli import main
 from handnet.data import DATASETS
 from handnet.draws import generator
 from handnet.splits import Split

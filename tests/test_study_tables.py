@@ -15,8 +15,8 @@ from others import ALL, Other, read, titanic, written
 from scipy.special import expit
 from studies import TINY, contents, events, refused
 
-from experiments.cli import main
 from handnet import Dataset, split
+from handnet.cli import main
 from handnet.data import Array
 from handnet.draws import generator
 

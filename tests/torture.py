@@ -1,7 +1,7 @@
 """make torture KILLS=300: the real command line killed, stopped by signals, started twice and read while it
 writes.
 
-The children are the real `experiments.cli.run` on real SQLite files: most are forked from this process, which
+The children are the real `handnet.cli.run` on real SQLite files: most are forked from this process, which
 has imported what they import and nothing else; some are new interpreters. The hooks of `killpoints.py` stand
 around some functions, and nothing is replaced. The children are killed (SIGKILL) by themselves at the moments
 named there, and from outside at random ones. After every kill a copy of what is on the disk is examined, so
@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from canonical import digest, models, query, runs, trials
 from killpoints import JOURNAL, KILL_AT, install
 
-from experiments import cli
+from handnet import cli
 from handnet.mlp.compiled import warm_up
 
 ROOT = Path(__file__).parent.parent

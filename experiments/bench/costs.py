@@ -20,12 +20,12 @@ from handnet.study.tracker import Tracker
 from handnet.study.units import Problem, Replicas
 
 WIDE = 10_000  # networks
-STUDY = (sys.executable, "-m", "experiments", "study", "--settings", "experiments/study.toml")
+STUDY = (sys.executable, "-m", "handnet", "study", "--settings", "experiments/study.toml")
 TOLD, OFTEN = (40, 1000), 5  # trials after which one is timed, and how often
 PYTHON = (sys.executable, "-c")
 FIRST_TOLD = """
 import os
-from experiments import cli
+from handnet import cli
 from handnet.study.search import Search
 tell = Search.tell
 def tell_and_leave(*values, **facts):
@@ -112,7 +112,7 @@ def started() -> list[Goal]:
         words = [*STUDY[3:], "--mlruns", folder, "--name", "bench"]
         first = _child((*PYTHON, FIRST_TOLD.format(words)))[0] - imported
     heavy = (
-        "import sys, experiments.cli as cli\ntry: cli.main({!r})\nexcept SystemExit: pass\nprint('HEAVY',"
+        "import sys, handnet.cli as cli\ncli.main({!r})\nprint('HEAVY',"
         " [name for name in ('optuna', 'mlflow', 'tensorflow', 'numba') if name in sys.modules])"
     )
     light = [

@@ -15,10 +15,10 @@ from threading import RLock
 from typing import Any
 
 ENGINES = ("tensorflow", "jax")
-INSTALL = "make setup installs it"
+INSTALL = {"keras": '"handnet[keras]"', "tensorflow": '"handnet[keras]"', "jax": "jax"}  # what pip calls them
 GPU_INSTALL = {
-    "tensorflow": "make setup DEVICE=gpu installs what an NVIDIA GPU needs",
-    "jax": "JAX needs jax[cuda12] for an NVIDIA GPU, which make setup does not install: add it with pip",
+    "tensorflow": 'pip install "tensorflow[and-cuda]" (in a checkout: make setup DEVICE=gpu)',
+    "jax": 'pip install "jax[cuda12]"',
 }
 # JAX has no float64 at all without the first, and uses TF32 on a GPU without the second.
 JAX_PRECISION = {"jax_enable_x64": True, "jax_default_matmul_precision": "highest"}
@@ -39,7 +39,8 @@ def start_keras(engine: str | None = None) -> str:
     for package in ("keras", name):
         if find_spec(package) is None:
             raise ValueError(
-                f"the keras backend on {name} needs the package {package}, which is not here; {INSTALL}."
+                f"the keras backend on {name} needs the package {package}, which is not here; pip install"
+                f" {INSTALL[package]} adds it."
             )
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = name
@@ -83,8 +84,8 @@ def find_device(device: str, engine: str) -> str:
         has_gpu = _jax_has_gpu() if engine == "jax" else _tensorflow_has_gpu()
     if device == "gpu" and not has_gpu:
         raise ValueError(
-            f"device='gpu' was asked for, but {engine} finds no GPU on this machine; {GPU_INSTALL[engine]}, "
-            "device='auto' takes what there is."
+            f"device='gpu' was asked for, but {engine} finds no GPU on this machine; {GPU_INSTALL[engine]}"
+            " adds what an NVIDIA GPU needs, device='auto' takes what there is."
         )
     return "gpu" if has_gpu else "cpu"
 

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,8 +19,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from handnet.bands.simulated import Simulated
 from handnet.report.tables import table
-from handnet.report.words import UNSEEN, interval, label, middle, number, of_class, short
+from handnet.report.words import UNSEEN, interval, label, middle, number, of_class, percent, short
 
 ACTING = {sign: mark for sign, mark in UNSEEN.items() if chr(sign) != "\n"}
 SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
@@ -136,6 +137,16 @@ class Screen:
             self.out.print(
                 f"A case:   make case ID={shlex.quote(case).replace('$', '$$')}{name}", markup=False
             )
+
+    def simulated(self, found: Sequence[Simulated]) -> None:
+        """How often each band held and each rule cried wolf."""
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for heading in ("", "setting", "nominal", "found", "error", "studies"):
+            grid.add_column(heading, no_wrap=True)
+        for row in found:
+            shares = map(percent, (row.nominal, row.found, row.error))
+            grid.add_row(row.what, row.setting, *shares, str(row.studies))
+        self.out.print(grid)
 
     def case(self, facts: Mapping[str, Any], page: str) -> None:
         """One case: its story, what carried it, what each configuration says of it."""

@@ -1,4 +1,4 @@
-"""MLflow's pages for this machine's browser and nobody else: what `make ui` runs, in a process of its own.
+"""MLflow's pages for this machine's browser and nobody else: `show` starts them in a process of their own.
 
 MLflow's server listens where it is told and checks the Host it is given, but takes any port of this machine
 for a friend, and answers far more than pages need: an assistant with a shell, jobs, a gateway that fetches
@@ -6,12 +6,21 @@ addresses. The gate before it lets through what looking at networks takes, from 
 
 import os
 import re
+import signal
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from handnet.study.databases import sqlite_uri
+from handnet.study.databases import relocate_all, sqlite_uri
+from handnet.study.interrupt import Stopped
+from handnet.study.messages import Refusal, command, option
+from handnet.study.store import locked
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -79,7 +88,7 @@ class Gate:
         if any(origin not in self.origins for origin in named[b"origin"]):
             return 403, "This server answers its own pages, and no other Origin."
         if not OPEN.match(scope["path"]):
-            return 404, "make ui shows runs, metrics and models; this part of MLflow is shut off."
+            return 404, "Here are runs, metrics and models; this part of MLflow is shut off."
         return 200, ""
 
 
@@ -112,6 +121,58 @@ def serve(home: Path, port: int) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=2,
     )
+
+
+def show(home: Path, port: int) -> int:
+    """Serve the store of a folder in a process of its own until that ends, or a signal comes; says where each
+    study is. Returns the exit code. Raises Refusal when there is no study or the port is in use, and
+    ModuleNotFoundError without the packages of a study."""
+    if find_spec("mlflow") is None:
+        raise ModuleNotFoundError("No module named 'mlflow'", name="mlflow")
+    if not (home / "mlflow.db").exists():
+        raise Refusal(f"there is no study in {home} yet; {command('study')} makes one.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise Refusal(f"port {port} is in use; choose another with {option('port', port + 1)}.") from None
+    # Unless a study is writing, which does it itself, or nothing can be written.
+    with suppress(Refusal), locked(home):
+        relocate_all(home)
+    print(f"MLflow is starting on http://127.0.0.1:{port} (this machine only; Ctrl-C stops it).", flush=True)
+    words = [sys.executable, "-m", "handnet.study.ui", str(home.absolute()), str(port)]
+    # A session of its own: Ctrl-C reaches us alone, and the server is asked politely.
+    server = subprocess.Popen(words, start_new_session=True)
+    try:
+        _announce(home, port, server)
+        return server.wait()
+    except Stopped:
+        print("\nMLflow's pages are closed.")
+        return 0
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
+            # It waits for answers it still owes, and may wait for ever.
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(10)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def _announce(home: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
+    """Say where each study is, once the server answers."""
+    from handnet.study.tracker import pages  # while the server does the same in its own process
+
+    found = pages(home)
+    while server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.2)
+    for study, page in found.items() if server.poll() is None else ():
+        print(f"  {study}: http://127.0.0.1:{port}{page}", flush=True)
 
 
 if __name__ == "__main__":

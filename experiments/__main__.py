@@ -1,5 +1,0 @@
-"""python -m experiments VERB"""
-
-from experiments.cli import run
-
-run()

@@ -1,0 +1,5 @@
+"""python -m handnet VERB"""
+
+from handnet.cli import run
+
+run()

@@ -1,0 +1,289 @@
+"""The command `handnet`: each verb is a door to the library. Heavy packages are imported by the verb that needs
+them, once its words are understood."""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+import handnet
+from handnet import command as commands
+from handnet.command import Group, Truth, Whole, command, option
+from handnet.endings import GOES_ON
+from handnet.report.words import visible
+from handnet.study import messages
+from handnet.study.messages import Refusal
+from handnet.study.options import OPTIONS, overrides, settings_and_table
+
+if TYPE_CHECKING:
+    from handnet.data import Dataset
+    from handnet.study.settings import Settings
+    from handnet.study.study import Study
+
+STARTED = time.perf_counter()
+STORED = "everything stored is kept; the same command begins anew"
+TYPES = {"FILE": click.Path(), "1": Truth()}
+TRY = {"search.trials": "3", "search.seeds": "2", "confirm.seeds": "5"}
+COMPLETION = """\
+To have the shell complete words, in ~/.bashrc (or zsh_source, fish_source):
+
+\b
+eval "$(_HANDNET_COMPLETE=bash_source handnet)"
+"""
+
+program = Group(
+    "handnet", help="The honest band around every number a small network prints.", epilog=COMPLETION
+)
+click.version_option(handnet.__version__, prog_name="handnet", message="%(prog)s %(version)s")(program)
+named = option("--name", metavar="NAME", help="of the study; default: the data's, or data-fingerprint")
+moved = option("--data", type=click.Path(), metavar="FILE", help="where its table is now, if that was moved")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one verb. Returns the exit code."""
+    return commands.main(program, words)
+
+
+def run(words: Sequence[str] | None = None) -> NoReturn:
+    """The command as a whole process."""
+    commands.run(program, words)
+
+
+def makes_a_study(function: Callable[..., int]) -> Callable[..., int]:
+    """The options of a verb that makes a study."""
+    every = [
+        option("--name", metavar="NAME", help="of the study; default: the data's, or data-fingerprint"),
+        *(
+            option(f"--{name}", metavar=takes, type=TYPES.get(takes), default=None, help=means)
+            for name, (_, takes, means) in OPTIONS.items()
+        ),
+        option("--open", type=Truth(), help="open the test of a small study too"),
+        option("--check", type=Truth(), help="say what would be done, and how long it takes; write nothing"),
+        option("--settings", type=click.Path(), metavar="FILE", help="laid over the defaults below"),
+        option(
+            "--set", multiple=True, metavar="KEY=VALUE", help="any setting below; may be typed without --set"
+        ),
+    ]
+    for each in reversed(every):
+        function = each(function)
+    return function
+
+
+def settings_section() -> tuple[str, list[tuple[str, str]]]:
+    """Every setting with its default and what default.toml says of it, for the help of a study."""
+    from importlib.resources import files
+
+    rows, table = [], ""
+    for line in files("handnet.study").joinpath("default.toml").read_text(encoding="utf-8").splitlines():
+        if header := re.match(r"\[(.*)\]", line):
+            table = header[1]
+        elif (entry := re.match(r"(\w+) = ([^#]*?) *(?:# (.*))?$", line)) and table:
+            rows.append((f"{table}.{entry[1]}", "; ".join(filter(None, entry.groups()[1:]))))
+    return "Settings, their defaults", rows
+
+
+@command("study", GOES_ON, program, settings_section)
+@makes_a_study
+def study(**options: Any) -> int:
+    """Search, confirm, open the test, report; or go on with it.
+
+    A study tries configurations, each trained on the same search seeds, and ranks them by mean validation log
+    loss. The best is frozen and trained again on fresh seeds, beside the recipes of the settings file. Then the
+    sealed test is opened, once, and counted. Everything goes to MLflow and into a report. Stop or kill it
+    whenever you like: the same command goes on from there, with the same numbers.
+
+      handnet study   half a minute on two cores
+      handnet study --design sobol --trials 64   points fixed beforehand
+      handnet study space.epochs.high=300   any setting; another study
+      handnet study --trials 60   grow it, until its test is open
+      handnet study --trials 20 --open   open a small study's test too
+      handnet study --data my.csv --target diagnosis --positive M --id patient   a table of your own
+      handnet study --data my.csv --target diagnosis --positive M --check   what that would do, how long
+
+    With MLFLOW_TRACKING_URI=http://... in the environment that server gets a copy of every finished run, after
+    the search and at the end. If it does not answer, nothing is lost: the same command sends the rest.
+
+    Exit codes: 0 done, 1 failed, 2 not understood, 75 another study is writing or a server lacks runs, 130 and
+    143 stopped; make itself turns all but 0 into 2.
+    """
+    return _run(options, {})
+
+
+@command("try", GOES_ON, program, settings_section)
+@makes_a_study
+def try_out(**options: Any) -> int:
+    """The whole path in seconds, small, the test left sealed.
+
+    A study of three configurations, two seeds, five confirmation seeds. Everything that may follow `study` may
+    follow here too.
+
+      handnet try   the built-in table
+      handnet try --data my.csv --target diagnosis --positive M   a table of your own
+    """
+    return _run(options, TRY)
+
+
+@command("report", STORED, program)
+@named
+@moved
+def report(mlruns: str, name: str | None, data: str | None) -> None:
+    """Compute the report of a finished study anew from what is stored.
+
+    From the stored logits of every seed. Nothing is trained and no new opening is made.
+    """
+    study = _stored(mlruns, name, data)
+    _show(study, study.read())
+
+
+@command("case", STORED, program)
+@option("--id", metavar="ID", help="the case's id: for wisconsin its row number, from 0")
+@named
+@moved
+def case(mlruns: str, id: str | None, name: str | None, data: str | None) -> None:
+    """One case: what the confirmed networks say of it, and why.
+
+    Which part it fell into, each configuration's score in its band, how many seeds call it wrong, and what
+    carried them there; also as a page beside the report.
+
+      handnet case --id 203   a case of the default study
+      handnet case --id 203 --name wisconsin-1a2b3c4d   of the study of that name
+    """
+    if id is None:
+        raise Refusal(
+            f"{messages.command('case')} wants the id of a case: {messages.command('case', id=203)}."
+        )
+    study = _stored(mlruns, name, data)
+    facts = study.case(id)
+    if facts["part"] is None:
+        data, ids = study.problem.data.name, study.problem.data.case_ids
+        raise Refusal(f"there is no case {id!r} in {data}; its ids run from {ids[0]} to {ids[-1]}.")
+    from handnet.report.pages import write_case
+
+    study.screen.case(facts, str(write_case(facts, study.name, study.folder)))
+
+
+@command("ui", "everything stored is kept; the same command opens the pages", program)
+@option("--port", type=Whole(1024, 65534), default="5000", help="on 127.0.0.1 (5000)")
+def ui(mlruns: str, port: int) -> int:
+    """MLflow's pages, on this machine only.
+
+    It prints a link to the configurations of every study. From another machine:
+
+    ssh -L 5000:127.0.0.1:5000 user@this-machine
+    """
+    from handnet.study.ui import show
+
+    return show(Path(mlruns), port)
+
+
+@command("backup", "a copy is there whole or not at all; the same command makes one", program)
+@option("--to", type=click.Path(), metavar="FOLDER", help="the copy; default: beside it, with the time")
+def backup(mlruns: str, to: str | None) -> None:
+    """A copy of all studies, taken while one may be writing.
+
+    Databases through SQLite's own backup, then artifacts, reports and the ledger.
+    """
+    from handnet.study.store import backup as copy
+
+    home = Path(mlruns)
+    beside = home.resolve().with_name(f"{home.resolve().name}-backup-{time.strftime('%Y%m%d-%H%M%S')}")
+    copy(home, Path(to or beside))
+    print(
+        f"Copied {home} to {to or beside}; {messages.command('report', mlruns=to or str(beside))} reads it."
+    )
+
+
+@command("clean", "what is still there goes with the same command; the ledger of openings stays", program)
+def clean(mlruns: str) -> None:
+    """Remove studies and reports; the ledger of openings stays.
+
+    mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.
+    """
+    from handnet.study.store import clean as remove
+
+    if not Path(mlruns).exists():
+        raise Refusal(f"there is no folder {mlruns}, so there is nothing to remove.")
+    remove(Path(mlruns))
+
+
+@command("simulate", group=program)
+@option("--studies", type=Whole(20), default="400", help="simulated studies (400)")
+def simulate(studies: int, **_: Any) -> None:
+    """How often every band holds and every rule cries wolf.
+
+    In simulated studies whose truth is known, at the sizes of the default study: its test cases, confirmation seeds and fresh divisions. Minutes.
+    """
+    from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
+    from handnet.study.identity import make_problem
+    from handnet.study.reading import read
+    from handnet.study.screen import Screen
+
+    settings, screen = read({}), Screen()
+    parts, splits = make_problem(settings).parts, settings.rehearsal.splits
+    n, train = parts.test.n, parts.train.y
+    positives = round(n * float(train.mean()))
+    with screen.progress("simulated studies", studies, 0) as bar:
+        sizes = (positives, n - positives, settings.confirm.seeds, splits)
+        found = coverages(*sizes, 0, studies, lambda: bar.advance(1, "bands"))
+    found += false_positives(splits, n / len(train), 0, 10 * studies)
+    found += false_positives_on_cases(n, positives, 0.97, 0, 2 * studies)
+    screen.simulated(found)
+
+
+def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
+    """Make a study, or only say what it would do."""
+    from handnet.study.reading import server_address
+
+    settings, data = settings_and_table({**base, **overrides(options)}, options["settings"])
+    # Taken away, so that MLflow does not take it for the study's own store.
+    server = server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
+    if options["check"]:
+        return _check(options, settings, data)
+    study = _study(settings, options["mlruns"], options["name"], options["open"], False, server, data)
+    _show(study, study.run())
+    study.screen.times(study.clock.seconds)
+    if study.publisher and study.publisher.unsent:
+        raise Refusal(
+            f"the study is done and kept here, but {study.publisher.unsent} of its"
+            f" {len(study.store.tracker.runs)} runs are not known to be on {study.publisher.server} ({study.publisher.fault}); the same command sends"
+            " the rest.",
+            75,
+        )
+    return 0
+
+
+def _check(options: Mapping[str, Any], settings: "Settings", data: "Dataset | None") -> int:
+    """What the study would do. Nothing is written."""
+    from handnet.study.estimate import preview
+    from handnet.study.identity import check_name, large_enough, make_problem
+
+    check_name(options["name"])
+    for line in preview(settings, make_problem(settings, data), options["open"] or large_enough(settings)):
+        print(visible(line))
+    return 0
+
+
+def _stored(mlruns: str, name: str | None, table: str | None) -> "Study":
+    from handnet.study.reading import read
+
+    return _study(read({}), mlruns, name, False, True, None, None, table)
+
+
+def _study(settings: "Settings", mlruns: str, *request: Any) -> "Study":
+    if sys.stderr.isatty():
+        print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
+    from handnet.study.identity import Request
+    from handnet.study.screen import Clock, Screen
+    from handnet.study.study import Study
+
+    return Study(Request(settings, Path(mlruns), *request), Clock(STARTED), Screen())
+
+
+def _show(study: "Study", facts: dict[str, Any]) -> None:
+    openings = study.ledger.total(study.problem.parts.test.digest)
+    study.screen.summary(facts, str(study.folder), openings, study.is_default)

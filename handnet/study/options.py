@@ -1,0 +1,86 @@
+"""The options of a study: which setting each is, and how they become settings and a table. Light until then: the
+help of a command reads the table of options."""
+
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from handnet.study.messages import Refusal, option
+
+if TYPE_CHECKING:
+    from handnet.data import Dataset
+    from handnet.study.settings import Settings
+
+MANY = 20_000  # rows of a table from which on fresh divisions would take most of the time, and move little
+# option -> the setting it overrides, what it takes, and what it means
+OPTIONS = {
+    "trials": ("search.trials", "N", "configurations to try"),
+    "seeds": ("search.seeds", "N", "search seeds each configuration is trained with"),
+    "confirm": ("confirm.seeds", "N", "fresh seeds the winner is confirmed on"),
+    "design": ("search.design", "NAME", "tpe, or sobol: points fixed beforehand"),
+    "backend": ("backend.name", "NAME", "what does the arithmetic: compiled, numpy or keras"),
+    "dtype": ("backend.dtype", "NAME", "float32 or float64"),
+    "engine": ("backend.engine", "NAME", "what Keras runs on: tensorflow or jax"),
+    "device": ("backend.device", "NAME", "auto, cpu or gpu"),
+    "split-seed": ("split.seed", "N", "of the train/val/test split"),
+    "stratify": ("split.stratify", "0|1", "whether every part has the classes in the same shares"),
+    "splits": ("rehearsal.splits", "N", "fresh divisions of the table, after the opening; 0 for none"),
+    "ideal": ("rehearsal.ideal", "1", "search anew inside each of them (minutes)"),
+    "data": ("data.path", "FILE", "a table of your own: a CSV, TSV or Parquet file"),
+    "target": ("data.target", "COLUMN", "its column of labels, of which there are two"),
+    "positive": ("data.positive", "LABEL", "the label that is class 1"),
+    "id": ("data.id", "COLUMN", "its column of case ids; without it, row numbers from 0"),
+    "group": (
+        "data.group",
+        "COLUMN",
+        "its column that says which rows belong together: they stay in one part",
+    ),
+    "missing": (
+        "data.missing",
+        "WAY",
+        "median: gaps are filled from the train rows and marked; drop: left out",
+    ),
+}
+
+
+def overrides(options: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted key -> text of every setting that is named by an option, or in the list `set` as key=value.
+
+    Raises Refusal for an assignment without a value."""
+    chosen = {key: options.get(name.replace("-", "_")) for name, (key, *_) in OPTIONS.items()}
+    found = {key: str(value) for key, value in chosen.items() if value is not None}
+    for assignment in options.get("set", ()):
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise Refusal(f"{option('set')} wants key=value, but got {assignment!r}.")
+        found[key] = value
+    return found
+
+
+def settings_and_table(chosen: Mapping[str, str], file: str | None) -> "tuple[Settings, Dataset | None]":
+    """The settings of a study, and the user's table if there is one; what is to be remarked about it is said
+    on stderr. A large table is divided anew only where that was asked for.
+
+    chosen: dotted key -> text. file: a settings file to lay over the defaults. Raises Refusal.
+    """
+    from handnet.study.reading import load, read
+
+    settings = read(chosen, Path(file) if file else None)
+    if not settings.data.path:
+        return settings, None
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always", UserWarning)
+        data = load(settings)
+    again = settings.rehearsal
+    said = [str(remark.message) for remark in remarks]
+    if len(data.y) > MANY and again.splits and "rehearsal.splits" not in chosen:
+        makes = option("splits", again.splits)
+        said.append(
+            f"more than {MANY} rows, so no fresh divisions and no band over them; {makes} makes them."
+        )
+        settings = settings.changed(rehearsal={"splits": 0})
+    for sentence in said:
+        print(f"{settings.data.name}: {sentence}", file=sys.stderr)
+    return settings, data
