@@ -19,14 +19,17 @@ from scipy.spatial.distance import squareform
 from scipy.special import expit
 from scipy.stats import norm
 
+from handnet.bands.band import Band
 from handnet.bands.proportion import wilson_ends
-from handnet.bands.seeds import HIGH, LOW
+from handnet.bands.seeds import HIGH, LOW, quantile_band
 from handnet.data import Array, Dataset
 from handnet.encode import VALUE
 from handnet.splits import Split
 
 EXTREMES = 3  # measurements of a case that are listed as unusual
 MOST_FAMILIES = 12  # 4096 forward passes a case
+CLEAR = (0.05, 0.95)  # a credit is clear of 0 when its band between these quantiles excludes 0
+FLIPS = 0.5  # a family is over-trusted when putting it back turns the call in this share of the wrong seeds
 
 
 def case_table(logits: Array, y: Array, case_ids: Array, extremes: Sequence[str]) -> pd.DataFrame:
@@ -194,3 +197,72 @@ def credits_of(logits: Callable[[Array], Array], x: Array, baseline: Array, fami
     logits: rows (m, features) -> (R, m); x, baseline: (features,), scaled as the rows are.
     """
     return Credits(families, np.asarray(logits(families.rows(x, baseline)), dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class FamilyCredit:
+    """The credit of one family for one case, on the logit: above 0 it pulls towards class 1.
+
+    splits: None when fewer than two fresh divisions hold the case out of training; flipped: of the seeds that
+    call the case wrong, how many call it right with this family at the baseline.
+    """
+
+    family: str
+    seeds: Band
+    splits: Band | None
+    flipped: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether the credit has one sign over seeds and over splits."""
+        return self.splits is not None and any(
+            all(sign * end > 0 for band in (self.seeds, self.splits) for end in (band.low, band.high))
+            for sign in (1, -1)
+        )
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why networks call one case as they do.
+
+    wrong: how many of them call it wrong; named: the families whose credit is clear of 0 and pulls to the
+    wrong class, the strongest first; flipped: of the wrong networks, how many are right with all of the named
+    at the baseline.
+    """
+
+    wrong: int
+    credits: tuple[FamilyCredit, ...]
+    named: tuple[str, ...]
+    flipped: int
+
+    def over_trusted(self, credit: FamilyCredit) -> bool:
+        """Whether a named family alone turns the call in at least half of the networks that are wrong."""
+        return credit.family in self.named and self.wrong > 0 and credit.flipped >= FLIPS * self.wrong
+
+
+def explain(label: int, networks: Credits, divisions: Array) -> Explanation:
+    """The explanation of one case of class `label`.
+
+    networks: its credits in the R networks that are explained; divisions: (K, k), its credits in one network
+    of each fresh division that held it out of training.
+    """
+    names = networks.families.names
+    wrong = (networks.values[:, -1] > 0) != (label == 1)
+    towards = -1 if label else 1  # the side a wrong call lies on
+
+    def flipped(families: Array) -> int:
+        return int(((networks.without(families) > 0) == (label == 1))[wrong].sum())
+
+    credits = tuple(
+        FamilyCredit(
+            name,
+            quantile_band(networks.credits[:, place], *CLEAR, "seeds"),
+            quantile_band(divisions[:, place], *CLEAR, "splits") if len(divisions) > 1 else None,
+            flipped(np.arange(len(names)) == place),
+        )
+        for place, name in enumerate(names)
+    )
+    pulling = [credit for credit in credits if credit.clear and towards * credit.seeds.centre("median") > 0]
+    pulling.sort(key=lambda credit: -abs(credit.seeds.centre("median")))
+    named = tuple(credit.family for credit in pulling)
+    return Explanation(int(wrong.sum()), credits, named, flipped(np.isin(names, named)) if named else 0)

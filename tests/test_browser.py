@@ -198,7 +198,7 @@ def drawn() -> dict[str, bytes]:
             "centres": {"median": 0.97},
         }
         for role in LONG
-        for varied in figures.ASKED
+        for varied in figures.VARIED
     ]
     wave = np.abs(np.sin(np.arange(1, 101) * 12.9898))
     seeds = {

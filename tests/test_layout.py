@@ -18,14 +18,14 @@ CORE = """
 """.split()
 HARNESS = """
     study.messages study.settings study.reading study.interrupt study.databases study.store study.units study.summary study.views
-    study.mlflow_tables study.logged_model study.tracker study.results study.served_model study.search study.sealed study.resplit study.reasons
+    study.mlflow_tables study.logged_model study.tracker study.results study.served_model study.search study.sealed study.resplit
     study.comparisons study.analysis study.metrics
-    report.words report.series report.tables report.verdict report.cases report.figures report.facts
-    report.pages
+    report.words report.series report.tables report.comparison_tables report.verdict report.cases
+    report.drawing report.figures report.facts report.pages
     study.records study.screen study.publish study.identity study.estimate study.study study.ui
     study.options endings command cli __main__
 """.split()
-EXPERIMENTS = "walk claims chapter claims.__main__ published witness bench".split()
+EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
 HOME = {
     "optuna": {"study/search.py"},
@@ -39,7 +39,7 @@ HOME = {
         "study/served_model.py",
         "study/ui.py",
     },
-    "matplotlib": {"report/figures.py"},
+    "matplotlib": {"report/drawing.py", "report/figures.py", "figures.py"},
     "jinja2": {"report/pages.py"},
 }
 SOURCES = sorted(p for folder in ("handnet", "experiments") for p in (ROOT / folder).rglob("*.py"))

@@ -13,7 +13,7 @@ from scipy.stats import beta
 
 from handnet.contract import Recipe
 from handnet.data import Array, Table
-from handnet.report import facts, tables
+from handnet.report import facts
 from handnet.report import pages as render
 from handnet.study.analysis import TrialResult, analyse
 from handnet.study.identity import make_problem
@@ -77,22 +77,10 @@ def document(problem: Problem, opened: Table, wrong: dict[int, list[int]]) -> di
     opening = Opening(
         "o", problem.parts.test.digest, "s", "f", (), 2, 5, "2026-01-01T00:00:00Z", "d", "t", (), 1, 0
     )
-    whole = facts.document(
-        "planted",
-        "f",
-        SETTINGS,
-        problem,
-        confirmed,
-        tried,
-        found,
-        None,
-        {},
-        opening,
-        [],
-        (opened.X, opened.y),
-        {},
-        {},
+    findings = facts.Findings(
+        "planted", "f", SETTINGS, problem, confirmed, tried, found, {}, opening, [], opened, (), {}, {}
     )
+    whole = facts.document(findings)
     records = Records("planted", "f", SETTINGS, problem)
     entry = records.confirmed("k", confirmed[0], found, opened)
     return {
@@ -154,7 +142,7 @@ def test_every_planted_number_is_on_every_page(planted: dict[str, Any], opened: 
 
 def test_every_table_of_the_page_is_a_table_in_markdown(planted: dict[str, Any]) -> None:
     page = MarkdownIt("commonmark").enable("table").render(planted["md"])
-    grids = tables.grids(planted["json"])
+    grids = render.tables(planted["json"])
     assert page.count("<table>") >= len(grids)
     for grid in grids:
         body = page.split(f"<h2>{grid.title}</h2>")[1].split("<h2>")[0]

@@ -75,7 +75,8 @@ def measure(rounds: int, studies: bool, say: Callable[[str], None]) -> "Results"
 
 def write(results: "Results", folder: Path) -> Path:
     """Write the numbers as JSON and the picture into a folder. Returns the picture."""
-    from handnet.report.figures import alone, costs
+    from experiments.figures import costs
+    from handnet.report.drawing import alone
     from handnet.study.store import write_whole
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.claims.claim import Claim, count_verdicts
-from handnet.report import figures
-from handnet.report.pages import environment, inline, to_json
+from experiments.figures import margins
+from handnet.report.drawing import inline
+from handnet.report.pages import environment, to_json
 from handnet.report.words import found, over
 from handnet.study.screen import Screen
 from handnet.study.store import write_whole
@@ -69,7 +70,7 @@ def write_page(facts: Mapping[str, Any], folder: Path, name: str) -> Path:
     for claim in facts["claims"]:
         sampled = [part for part in claim["parts"] if part["band"]["kind"] != "exact"]
         if sampled:
-            pictures[claim["title"]] = inline(figures.margins(sampled))
+            pictures[claim["title"]] = inline(margins(sampled))
     template = environment(True, TEMPLATES).get_template("claims.html.j2")
     html = template.render(facts=facts, pictures=pictures, title=facts["title"])
     write_whole(folder / f"{name}.json", to_json(facts).encode())

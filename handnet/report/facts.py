@@ -1,10 +1,11 @@
-"""Everything the report says, as one JSON document. Computed from the stored exact results, every time anew.
+"""Everything the report says, as one JSON document, computed from the stored exact results every time anew.
 
-The document is described in docs/report-json.md. No number is written down twice: what a page prints comes
-from here, and what stands here comes from the logits and histories of each seed.
+docs/report-json.md describes the document. No number is written down twice: what a page prints comes from
+here, and what stands here comes from the logits and histories of each seed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,94 +13,87 @@ import numpy as np
 from handnet.bands import seed_bands
 from handnet.bands.seeds import wilks_confidence
 from handnet.bands.simulated import ALPHA, ROPE
-from handnet.bands.variance import Component
-from handnet.data import Array
-from handnet.report.cases import missed, stories, watched
+from handnet.data import Array, Table
+from handnet.report.cases import Cases
 from handnet.report.series import curve_series, reliability, seed_series, surface
 from handnet.report.verdict import compared, paragraph, statements
 from handnet.scores import grade
 from handnet.study.analysis import Analysis, TrialResult
-from handnet.study.comparisons import DECIDES, ComparedOnTest, ComparedPair, may_state_verdict
-from handnet.study.reasons import Reasons
-from handnet.study.resplit import SEARCHED_ANEW
+from handnet.study.comparisons import (
+    DECIDES,
+    ComparedOnTest,
+    ComparedOverSplits,
+    ComparedPair,
+    may_state_verdict,
+)
+from handnet.study.resplit import SEARCHED_ANEW, Resplit
 from handnet.study.sealed import Opening
 from handnet.study.settings import Settings
 from handnet.study.summary import band_facts, objective
 from handnet.study.units import Confirmed, Problem, Replicas
 
 SCHEMA = 1
+NO_OBJECTIVE: dict[str, float | None] = {"value": None, "low": None, "high": None, "coverage": None}
 
 
-def document(
-    name: str,
-    fingerprint: str,
-    settings: Settings,
-    problem: Problem,
-    confirmed: Sequence[Confirmed],
-    tried: Sequence[TrialResult],
-    analysis: Analysis,
-    reasons: Reasons | None,
-    importances: Mapping[str, float],
-    opening: Opening | None,
-    rehearsed: Sequence[int],
-    test: tuple[Array, Array] | None,
-    versions: Mapping[str, str],
-    seconds: Mapping[str, float],
-) -> dict[str, Any]:
-    """The report. test: (X, y) of the opened test rows, None while they are sealed."""
-    y_test = test[1] if test else None
+@dataclass(frozen=True)
+class Findings:
+    """All that the report of a study is computed from.
+
+    confirmed: the winner first; test: the opened rows, None while they are sealed, as opening is; divisions:
+    the fresh ones; rehearsed: how many there were at each look; importances: of the searched parameters;
+    versions: by package; seconds: by activity.
+    """
+
+    study: str
+    fingerprint: str
+    settings: Settings
+    problem: Problem
+    confirmed: Sequence[Confirmed]
+    trials: Sequence[TrialResult]
+    analysis: Analysis
+    importances: Mapping[str, float]
+    opening: Opening | None
+    rehearsed: Sequence[int]
+    test: Table | None
+    divisions: Sequence[Resplit]
+    versions: Mapping[str, str]
+    seconds: Mapping[str, float]
+
+
+def document(found: Findings) -> dict[str, Any]:
+    """The report. Its keys stand in the order of docs/report-json.md."""
+    settings, problem, confirmed, analysis = found.settings, found.problem, found.confirmed, found.analysis
+    y_val, y_test = problem.parts.val.y, found.test.y if found.test else None
+    cases = Cases(problem, confirmed, found.test, found.divisions)
+    # The ids of the settings file are those of the built-in table.
+    watched = () if settings.data.path else settings.report.watch
     facts: dict[str, Any] = {
         "schema": SCHEMA,
-        "study": name,
-        "fingerprint": fingerprint,
+        "study": found.study,
+        "fingerprint": found.fingerprint,
         "data": _data(problem),
         "split": _split(problem, settings),
-        "bands": [
-            {"role": role, "part": one.part, "score": one.name, **band_facts(band)}
-            for role, rows in analysis.quantities.items()
-            for one in rows
-            for band in one.bands
-        ],
-        "configurations": [_configuration(one, analysis) for one in confirmed],
-        "statements": statements(confirmed, analysis, problem.parts.val.y, test),
-        "comparisons": [_rivalry(one) for one in analysis.pairs],
-        "variance": [
-            {"role": role, "design": design, "score": score, "components": [one._asdict() for one in table]}
-            for role, design, score, table in _variances(analysis)
-        ],
-        "rules": [
-            one._asdict() | {"may_word": may_state_verdict(one.what, analysis.rules)}
-            for one in analysis.rules
-        ],
+        "bands": list(_bands(analysis)),
+        "configurations": [_configuration(configuration, analysis) for configuration in confirmed],
+        "statements": statements(confirmed, analysis, y_val, y_test),
+        "comparisons": [_pair(pair) for pair in analysis.pairs],
+        "variance": list(_variance(analysis)),
+        "rules": list(_rules(analysis)),
         "selection": _selection(analysis),
         "wilks": _wilks(settings.confirm.seeds),
-        # Those of study.toml are ids of the built-in table.
-        "watched": [
-            watched(case, problem, confirmed, test, reasons)
-            for case in settings.report.watch
-            if not settings.data.path
-        ],
-        "missed": missed(confirmed, problem, test),
-        "stories": stories(confirmed, problem, test, reasons),
-        "search": (
-            _search(tried, settings, problem.parts.val.y, confirmed[0])
-            | {"importances": dict(importances), "surface": surface(tried, problem.parts.val.y, settings)}
-        ),
+        "watched": [cases.watched(case) for case in watched],
+        "missed": cases.missed(),
+        "stories": cases.stories(),
+        "search": _search(found),
         "curves": curve_series(confirmed),
-        "seed_scores": seed_series(confirmed, problem.parts.val.y, y_test),
-        "reliability": reliability(confirmed[0], problem.parts.val.y, y_test),
-        "opening": _opening(opening, rehearsed),
-        "settings": (
-            settings.identity()
-            | {
-                "trials": settings.trials,
-                "confirmation_seeds": settings.confirm.seeds,
-                "rehearsal": vars(settings.rehearsal) | {"ideal": SEARCHED_ANEW in analysis.quantities},
-            }
-        ),
+        "seed_scores": seed_series(confirmed, y_val, y_test),
+        "reliability": reliability(confirmed[0], y_val, y_test),
+        "opening": _opening(found.opening, found.rehearsed),
+        "settings": _settings(settings, analysis),
         "identity": problem.identity,
-        "versions": dict(versions),
-        "seconds": dict(seconds),
+        "versions": dict(found.versions),
+        "seconds": dict(found.seconds),
     }
     return facts | {"verdict": paragraph(facts, compared("winner", analysis))}
 
@@ -120,69 +114,103 @@ def _data(problem: Problem) -> dict[str, Any]:
 
 def _split(problem: Problem, settings: Settings) -> dict[str, Any]:
     parts, y = problem.parts, problem.data.y
+    rows = {"train": parts.train_rows, "val": parts.val_rows, "test": parts.test_rows}
     sizes = {
-        part: {"cases": len(rows), "positive": int(y[rows].sum())}
-        for part, rows in (("train", parts.train_rows), ("val", parts.val_rows), ("test", parts.test_rows))
+        part: {"cases": len(of_part), "positive": int(y[of_part].sum())} for part, of_part in rows.items()
     }
     return {**vars(settings.split), "digest": parts.digest, "test_digest": parts.test.digest, "parts": sizes}
 
 
-def _rivalry(one: ComparedPair) -> dict[str, Any]:
-    over_splits = [
-        {
-            "score": found.score,
-            "decides": found.score == DECIDES,
-            "difference": band_facts(found.difference.band),
-            "p": found.difference.p,
-            "rope": {**found.rope._asdict(), "width": ROPE} if found.rope else None,
-            "wins": band_facts(found.wins.band),
-            "significant": found.wins.significant,
-            "meaningful": found.wins.meaningful,
-        }
-        for found in one.over_splits
-    ]
+def _bands(analysis: Analysis) -> Iterator[dict[str, Any]]:
+    for role, quantities in analysis.quantities.items():
+        for quantity in quantities:
+            for band in quantity.bands:
+                yield {"role": role, "part": quantity.part, "score": quantity.name, **band_facts(band)}
+
+
+def _configuration(configuration: Confirmed, analysis: Analysis) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "role": configuration.role,
+        "config_id": configuration.config_id,
+        "recipe": None,
+        "seeds": [],
+        "diverged": [],
+        "overfit": None,
+    }
+    overfit = analysis.overfit.get(configuration.role)
+    if overfit:
+        facts["overfit"] = {"flagged": overfit.flagged, "seeds": overfit.seeds}
+    recipe, replicas = configuration.recipe, configuration.replicas
+    if recipe and replicas:
+        epochs = dict(zip(replicas.seeds, replicas.fit.diverged_at, strict=True))
+        facts["recipe"] = vars(recipe) | {"hidden": list(recipe.hidden)}
+        facts["seeds"] = [replicas.seeds[0], replicas.seeds[-1], len(replicas.seeds)]
+        facts["diverged"] = [
+            {"seed": seed, "epoch": int(epoch) + 1} for seed, epoch in epochs.items() if epoch >= 0
+        ]
+    return facts
+
+
+def _pair(pair: ComparedPair) -> dict[str, Any]:
     return {
-        "ours": one.ours,
-        "theirs": one.theirs,
-        "over_splits": over_splits,
-        "on_test": _on_test(one.on_test),
+        "ours": pair.ours,
+        "theirs": pair.theirs,
+        "over_splits": [_over_splits(compared) for compared in pair.over_splits],
+        "on_test": _on_test(pair.on_test),
     }
 
 
-def _on_test(found: ComparedOnTest | None) -> dict[str, Any] | None:
-    if found is None:
+def _over_splits(compared: ComparedOverSplits) -> dict[str, Any]:
+    return {
+        "score": compared.score,
+        "decides": compared.score == DECIDES,
+        "difference": band_facts(compared.difference.band),
+        "p": compared.difference.p,
+        "rope": {**compared.rope._asdict(), "width": ROPE} if compared.rope else None,
+        "wins": band_facts(compared.wins.band),
+        "significant": compared.wins.significant,
+        "meaningful": compared.wins.meaningful,
+    }
+
+
+def _on_test(compared: ComparedOnTest | None) -> dict[str, Any] | None:
+    if compared is None:
         return None
-    pairs = [(one.only_ours, one.only_theirs) for one in found.disagreements]
-    only_ours, only_theirs = (float(np.median(counts)) for counts in zip(*pairs, strict=True))
-    return {
-        "accuracy": band_facts(found.difference),
-        "auc": band_facts(found.auc.band) | {"p": found.auc.p} if found.auc else None,
-        "mcnemar": {
-            "only_ours": only_ours,
-            "only_theirs": only_theirs,
-            "seeds": len(pairs),
-            "below_alpha": sum(one.p < ALPHA for one in found.disagreements),
-            "alpha": ALPHA,
-        },
+    counts = compared.disagreements
+    auc = band_facts(compared.auc.band) | {"p": compared.auc.p} if compared.auc else None
+    mcnemar = {
+        "only_ours": float(np.median([count.only_ours for count in counts])),
+        "only_theirs": float(np.median([count.only_theirs for count in counts])),
+        "seeds": len(counts),
+        "below_alpha": sum(count.p < ALPHA for count in counts),
+        "alpha": ALPHA,
     }
+    return {"accuracy": band_facts(compared.difference), "auc": auc, "mcnemar": mcnemar}
 
 
-def _variances(analysis: Analysis) -> Iterator[tuple[str, str, str, tuple[Component, ...]]]:
-    for role, tables in analysis.variances.items():
+def _variance(analysis: Analysis) -> Iterator[dict[str, Any]]:
+    """A table for each configuration and score, then those of the winner's streams."""
+    designs = [(role, "splits x seeds", tables) for role, tables in analysis.variances.items()]
+    designs.append(("winner", "streams of the seed, on the study's split", analysis.streams))
+    for role, design, tables in designs:
         for score, table in tables.items():
-            yield role, "splits x seeds", score, table
-    for score, table in analysis.streams.items():
-        yield "winner", "streams of the seed, on the study's split", score, table
+            components = [component._asdict() for component in table]
+            yield {"role": role, "design": design, "score": score, "components": components}
+
+
+def _rules(analysis: Analysis) -> Iterator[dict[str, Any]]:
+    for rule in analysis.rules:
+        yield rule._asdict() | {"may_word": may_state_verdict(rule.what, analysis.rules)}
 
 
 def _selection(analysis: Analysis) -> dict[str, Any]:
-    bbc = analysis.optimism
+    bias = analysis.optimism
     curve = [
-        {name: value if np.isfinite(value) else None for name, value in one._asdict().items()}
-        for one in analysis.best_of
+        {name: value if np.isfinite(value) else None for name, value in size._asdict().items()}
+        for size in analysis.best_of
     ]
     corrected = (
-        {"naive": bbc.naive, "corrected": bbc.corrected, "band": band_facts(bbc.band)} if bbc else None
+        {"naive": bias.naive, "corrected": bias.corrected, "band": band_facts(bias.band)} if bias else None
     )
     return {
         "score": "validation log loss over the search seeds",
@@ -193,70 +221,49 @@ def _selection(analysis: Analysis) -> dict[str, Any]:
 
 
 def _wilks(seeds: int, content: float = 0.95) -> dict[str, Any]:
-    """What the extremes over the confirmation seeds promise, where there are enough of them to promise
-    anything."""
+    """What the extremes over the confirmation seeds promise, where there are enough seeds for a promise."""
     confidence = wilks_confidence(seeds, content)
     return {"content": content, "confidence": confidence, "seeds": seeds, "holds": confidence >= content}
 
 
-def _configuration(one: Confirmed, analysis: Analysis) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "role": one.role,
-        "config_id": one.config_id,
-        "recipe": None,
-        "seeds": [],
-        "diverged": [],
-        "overfit": None,
-    }
-    worth = analysis.overfit.get(one.role)
-    if worth:
-        facts["overfit"] = {"flagged": worth.flagged, "seeds": worth.seeds}
-    if one.recipe and one.replicas:
-        lost = one.replicas.fit.diverged_at
-        facts["recipe"] = vars(one.recipe) | {"hidden": list(one.recipe.hidden)}
-        facts["seeds"] = [one.replicas.seeds[0], one.replicas.seeds[-1], len(one.replicas.seeds)]
-        facts["diverged"] = [
-            {"seed": seed, "epoch": int(epoch) + 1}
-            for seed, epoch in zip(one.replicas.seeds, lost, strict=True)
-            if epoch >= 0
-        ]
-    return facts
-
-
-def _search(
-    tried: Sequence[TrialResult], settings: Settings, y_val: Array, winner: Confirmed
-) -> dict[str, Any]:
+def _search(found: Findings) -> dict[str, Any]:
+    settings, y_val = found.settings, found.problem.parts.val.y
     rows = [
         {
-            "place": one.trial.place + 1,
-            "config_id": one.trial.config_id,
-            **one.trial.params,
-            "diverged": int((~one.replicas.sound).sum()),
-            **_objective(one.replicas, y_val),
+            "place": result.trial.place + 1,
+            "config_id": result.trial.config_id,
+            **result.trial.params,
+            "diverged": int((~result.replicas.sound).sum()),
+            **_objective(result.replicas, y_val),
         }
-        for one in tried
+        for result in found.trials
     ]
-    fresh: dict[str, Any] = {"seeds": settings.confirm.seeds, "diverged": settings.confirm.seeds, **NOTHING}
-    if winner.replicas is not None and winner.replicas.sound.sum() > 1:
-        sound = winner.replicas.pick(winner.replicas.sound)
-        fresh |= _objective(sound, y_val) | {"diverged": settings.confirm.seeds - len(sound.seeds)}
     return {
         "design": settings.search.design,
         "objective": "mean validation log loss over the search seeds",
         "seeds": [settings.search_seeds[0], settings.search_seeds[-1], settings.search.seeds],
-        "winner_on_fresh_seeds": fresh,
+        "winner_on_fresh_seeds": _winner_on_fresh_seeds(found),
         "trials": rows,
+        "importances": dict(found.importances),
+        "surface": surface(found.trials, y_val, settings),
     }
 
 
-NOTHING: dict[str, float | None] = {"value": None, "low": None, "high": None, "coverage": None}
+def _winner_on_fresh_seeds(found: Findings) -> dict[str, Any]:
+    """The objective on the confirmation seeds, over those that did not diverge."""
+    winner, seeds = found.confirmed[0], found.settings.confirm.seeds
+    if winner.replicas is None or not winner.has_seed_bands:
+        return {"seeds": seeds, "diverged": seeds, **NO_OBJECTIVE}
+    sound = winner.replicas.pick(winner.replicas.sound)
+    value = _objective(sound, found.problem.parts.val.y)
+    return {"seeds": seeds, "diverged": seeds - len(sound.seeds), **value}
 
 
 def _objective(replicas: Replicas, y_val: Array) -> dict[str, float | None]:
-    """The mean loss with its band over seeds; null throughout when a seed diverged."""
+    """The mean loss with its band over seeds; null throughout when a seed diverged. y_val: (n_val,)."""
     value = objective(replicas, y_val)
     if not np.isfinite(value):
-        return NOTHING
+        return NO_OBJECTIVE
     band = seed_bands(grade(replicas.val_logits, y_val).log_loss).quantiles
     return {"value": value, "low": band.low, "high": band.high, "coverage": band.coverage}
 
@@ -272,3 +279,10 @@ def _opening(opening: Opening | None, rehearsed: Sequence[int]) -> dict[str, Any
         "configs": list(opening.configs),
         "rehearsed": list(rehearsed),
     }
+
+
+def _settings(settings: Settings, analysis: Analysis) -> dict[str, Any]:
+    """All settings, with the counts that may grow as they are in this report."""
+    counts = {"trials": settings.trials, "confirmation_seeds": settings.confirm.seeds}
+    rehearsal = vars(settings.rehearsal) | {"ideal": SEARCHED_ANEW in analysis.quantities}
+    return settings.identity() | counts | {"rehearsal": rehearsal}

@@ -4,11 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-SCORES = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier", "skill")
-COUNTS = ("true_positives", "false_negatives", "false_positives", "true_negatives")
-GAPS = ("gap", "gap_keras", "gap_accuracy")
-FENCE = ("fence_sensitivity", "fence_specificity")
-LABELS = {
+LABELS = {  # of scores; any other is its name with blanks
     "auc": "AUC",
     "log_loss": "log loss",
     "brier": "Brier score",
@@ -64,17 +60,22 @@ def middle(band: Mapping[str, Any] | None) -> str:
     return number(next(iter(band["centres"].values()), None)) if band else "-"
 
 
+def in_band(band: Mapping[str, Any] | None) -> str:
+    """The first centre and the interval."""
+    return f"{middle(band)} {interval(band)}" if band else "-"
+
+
 def found(band: Mapping[str, Any]) -> str:
     """The middle in its band; what was counted, as it is."""
-    return f"{band['low']:,.6g}" if band["kind"] == "exact" else f"{middle(band)} {interval(band)}"
+    return f"{band['low']:,.6g}" if band["kind"] == "exact" else in_band(band)
 
 
 def over(band: Mapping[str, Any]) -> str:
-    """What the band is over, what it covers, and what it lacks."""
+    """What the band is over, how many values diverged, and what it covers."""
     if band["kind"] == "exact":
         return "counted"
-    lost = f", {band['diverged']} diverged" if band["diverged"] else ""
-    return f"{band['kind']} over {band['n']} {band['varied']}{lost}, {percent(band['coverage'])}"
+    diverged = f", {band['diverged']} diverged" if band["diverged"] else ""
+    return f"{band['kind']} over {band['n']} {band['varied']}{diverged}, {percent(band['coverage'])}"
 
 
 def percent(value: float) -> str:
@@ -83,12 +84,12 @@ def percent(value: float) -> str:
 
 
 def points(value: float, digits: int = 2) -> str:
-    """A difference of shares, in points. What rounds to nothing has no sign of its own."""
+    """A difference of shares, in points; what rounds to 0 is +0."""
     return f"{round(100 * value, digits) + 0.0:+.{digits}f}"
 
 
 def digits(value: float) -> str:
-    """Ten significant digits: for whoever follows with pencil and paper. What is 0 to the bit is 0."""
+    """Ten significant digits, for the reader with pencil and paper; -0 is 0."""
     return f"{value + 0.0:.10g}"
 
 
@@ -97,8 +98,7 @@ def exact(value: float) -> str:
     return f"{value:.2g}"
 
 
-# Control characters, and those that turn the direction of what follows them: a number after one would read
-# backwards.
+# Control characters, and those that reverse the direction of what follows: a number would read backwards.
 UNSEEN = dict.fromkeys(
     (*range(32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"
 )
@@ -110,6 +110,6 @@ def visible(text: str) -> str:
 
 
 def short(text: str, most: int = 40) -> str:
-    """The text as a label of a picture: visible, and no longer than the picture bears."""
-    whole = visible(text)
-    return whole if len(whole) <= most else f"{whole[: most - 1]}\u2026"
+    """The text as a label of a picture: visible, and at most so many characters."""
+    line = visible(text)
+    return line if len(line) <= most else f"{line[: most - 1]}\u2026"

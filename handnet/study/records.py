@@ -10,8 +10,9 @@ import numpy as np
 
 from handnet.contract import Recipe
 from handnet.data import Array, Table, canonical_hash
-from handnet.report.cases import cases
-from handnet.report.figures import alone, loss_curves
+from handnet.report.cases import part_table
+from handnet.report.drawing import alone
+from handnet.report.figures import loss_curves
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
 from handnet.study.metrics import analysis_metrics, network_metrics, quantity_metrics, resplit_metrics
@@ -178,7 +179,7 @@ class Records:
         files = {}
         parts = {"val": self.problem.parts.val} | ({"test": test} if test else {})
         for part, table in parts.items():
-            missed = cases(one, self.problem, part, table.y)
+            missed = part_table(one, self.problem, part, table.y)
             if missed is not None:
                 files[f"cases_{part}.parquet"] = missed.to_parquet(index=False)
         if one.test_logits is not None:

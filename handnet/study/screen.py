@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handnet.bands.simulated import Simulated
-from handnet.report.tables import table
+from handnet.report.tables import rows_of
 from handnet.report.words import UNSEEN, interval, label, middle, number, of_class, percent, short
 
 ACTING = {sign: mark for sign, mark in UNSEEN.items() if chr(sign) != "\n"}
@@ -108,7 +108,7 @@ class Screen:
         """The band tables, where to look next, and nothing that the report does not also say."""
         name = "" if default else f" NAME={facts['study']}"
         for part in ("val", "test"):
-            rows = table(facts, part, SHOWN)
+            rows = rows_of(facts, part, SHOWN)
             if rows:
                 self.out.print(_band_table(facts, part, rows))
         for line in (facts["verdict"], *facts["statements"]):

@@ -17,7 +17,7 @@ from handnet.contract import Recipe
 from handnet.data import Table
 from handnet.report import facts
 from handnet.report import pages as render
-from handnet.report.cases import watched
+from handnet.report.cases import Cases
 from handnet.study import tracker
 from handnet.study.analysis import Analysis, TrialResult, analyse
 from handnet.study.identity import (
@@ -36,7 +36,6 @@ from handnet.study.messages import Refusal
 from handnet.study.mlflow_tables import Entry
 from handnet.study.publish import Publisher
 from handnet.study.reading import load, moved, read
-from handnet.study.reasons import Reasons
 from handnet.study.records import (
     Records,
     is_stored,
@@ -160,20 +159,22 @@ class Study:
                 self.analysis = self._analysis(confirmed, tried, test, rehearsals)
             seconds = json.loads(self.store.noted("seconds") or "{}")
             found = facts.document(
-                self.name,
-                self.fingerprint,
-                self.settings,
-                self.problem,
-                confirmed,
-                tried,
-                self.analysis,
-                self._reasons(confirmed, rehearsals),
-                self.search.importances(),
-                opening,
-                self.ledger.rehearsals(opening) if opening else [],
-                test,
-                _versions(),
-                seconds,
+                facts.Findings(
+                    self.name,
+                    self.fingerprint,
+                    self.settings,
+                    self.problem,
+                    confirmed,
+                    tried,
+                    self.analysis,
+                    self.search.importances(),
+                    opening,
+                    self.ledger.rehearsals(opening) if opening else [],
+                    test,
+                    rehearsals.divisions if rehearsals else (),
+                    _versions(),
+                    seconds,
+                )
             )
             files = render.write(found, self.folder)
         if self.store.tracker.writing:
@@ -187,15 +188,9 @@ class Study:
     def case(self, name: str) -> dict[str, Any]:
         """What is to be said of one case."""
         opened, confirmed = self.opened(), self.confirmed()
-        test = (opened[1].X, opened[1].y) if opened else None
-        return watched(name, self.problem, confirmed, test, self._reasons(confirmed, self.rehearsals()))
-
-    def _reasons(self, confirmed: Sequence[Confirmed], rehearsals: Resplits | None) -> Reasons | None:
-        """Why the winner's networks call a case as they do; None when fewer than two of them are sound."""
-        replicas = confirmed[0].replicas
-        if replicas is None or replicas.sound.sum() < 2:
-            return None
-        return Reasons(self.problem, confirmed[0], rehearsals.divisions if rehearsals else ())
+        rehearsals = self.rehearsals()
+        divisions = rehearsals.divisions if rehearsals else ()
+        return Cases(self.problem, confirmed, opened[1] if opened else None, divisions).watched(name)
 
     @property
     def is_default(self) -> bool:
