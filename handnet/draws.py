@@ -217,10 +217,8 @@ class CountedPlan:
         later_keep = tuple(plan._all_kept(width) for width in later)
         places = np.arange(plan.rows, dtype=np.int64)
         threshold = np.int64(round(65536 * plan.recipe.dropout))
-        order_seeds, dropout_seeds = (
-            [seed.order for seed in plan.seeds],
-            [seed.dropout for seed in plan.seeds],
-        )
+        order_seeds = [seed.order for seed in plan.seeds]
+        dropout_seeds = [seed.dropout for seed in plan.seeds]
         for epoch in range(plan.recipe.epochs):
             words = _hash_words(ops, order_seeds, ORDER, epoch, plan.rows)
             # The place breaks ties between words, so that any sort gives the same order.

@@ -105,6 +105,7 @@ def split(
     _check_classes(data)
 
     def divide(rows: Array, share: float) -> tuple[Array, Array]:
+        """The rows (n,) that stay, and those set aside, about `share` of them."""
         labels = data.y[rows] if stratify else None
         if data.blocks is not None:
             aside = _set_aside(data.blocks[rows], labels, share, seed)
@@ -218,6 +219,7 @@ def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array)
         )
 
     def table(rows: Array) -> Table:
+        """The scaled table (n, inputs) of these rows (n,), read-only."""
         scaled: Any = scaler.transform(X[rows])
         labels = data.y[rows]
         scaled.setflags(write=False)

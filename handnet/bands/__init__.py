@@ -1,4 +1,17 @@
-"""Intervals that know their kind, their coverage, their n and what was varied, one file a kind."""
+"""Intervals that know their kind, their coverage, their n and what was varied, one file a kind.
+
+band.py             Band, the type they share
+seeds.py            over seeds, over splits, and over seeds for many rows at once
+proportion.py       a share over cases: Wilson, Clopper-Pearson
+auc.py              the AUC over cases, and the difference of two: DeLong
+cases.py            every score of one network over cases
+multibootstrap.py   every score over seeds and cases at once
+calibration.py      calibration over cases
+compare.py          is A better than B: corrected t, rope, P(A > B), McNemar
+selection.py        what choosing the best configuration costs
+variance.py         how much of the spread is the split's, the seed's, a stream's
+simulated.py        how often all of these hold
+"""
 
 from handnet.bands.band import Band
 from handnet.bands.proportion import clopper_pearson, wilson

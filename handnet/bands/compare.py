@@ -68,11 +68,8 @@ def rope(differences: Array, ratio: float, width: float) -> Rope:
 
 def rope_chances(differences: Array, ratio: float, width: float) -> tuple[Array, Array, Array]:
     """The three chances of `rope`, each (...,), for every row of differences (..., J)."""
-    mean, scale, degrees = (
-        differences.mean(axis=-1),
-        _corrected(differences, ratio),
-        differences.shape[-1] - 1,
-    )
+    mean, degrees = differences.mean(axis=-1), differences.shape[-1] - 1
+    scale = _corrected(differences, ratio)
     with np.errstate(divide="ignore", invalid="ignore"):
         worse, better = t.cdf((-width - mean) / scale, degrees), t.sf((width - mean) / scale, degrees)
     point = scale == 0  # no spread: the posterior is a point

@@ -45,6 +45,7 @@ def split_bands(values: Array) -> Spread:
 
 
 def _spread(values: Array, varied: str) -> Spread:
+    """Both bands of values (n,); see `seed_bands`."""
     values = np.asarray(values, dtype=np.float64)
     finite = values[np.isfinite(values)]
     n = len(finite)

@@ -61,7 +61,7 @@ def _repeats(levels: Mapping[str, int], effect: Effect) -> int:
 
 
 def _mean_square(grid: Array, axes: list[int]) -> tuple[float, int]:
-    """Mean square and degrees of freedom of the effect of these axes of the grid (levels, levels, ...).
+    """Mean square and degrees of freedom of the effect of these axes of the grid, (levels, ..., levels).
 
     They are those of the interaction contrasts of its cell means.
     """

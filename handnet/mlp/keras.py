@@ -91,6 +91,7 @@ class KerasBackend:
         return _model().to_numpy(get_keras().ops.sum(losses, axis=1)) / len(table.y)
 
     def _tensor(self, array: Array) -> Any:
+        """The array (...,) as a tensor of this backend's dtype."""
         return get_keras().ops.convert_to_tensor(np.asarray(array, self.dtype))
 
     @contextmanager

@@ -160,7 +160,7 @@ class HistoryRecorder(keras.callbacks.Callback):  # type: ignore[misc, name-defi
         train: Table,
         val: Table,
     ) -> None:
-        """Keep what each epoch needs: its draws come from `draws`, its results go to `history`."""
+        """Draws come from `draws`, results go to `history`; train, val: tables (n, features)."""
         super().__init__()
         self.history, self.mean_loss, self.draws = history, mean_loss, draws
         self.train, self.val = train, val
