@@ -54,16 +54,16 @@ class Recipe:
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, but got {self.dropout}.")
         for field in ("epochs", "batch_size"):
-            assign(field, count(field, getattr(self, field)))
+            assign(field, check_count(field, getattr(self, field)))
         if not isinstance(self.hidden, (list, tuple)) or not self.hidden:
             raise ValueError(
                 f"hidden must list the units of at least one hidden layer, but got {self.hidden!r}."
             )
-        assign("hidden", tuple(count("hidden", units) for units in self.hidden))
+        assign("hidden", tuple(check_count("hidden", units) for units in self.hidden))
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, but got {self.optimizer!r}.")
         if self.patience is not None:
-            assign("patience", count("patience", self.patience))
+            assign("patience", check_count("patience", self.patience))
 
 
 def _number(field: str, value: Any) -> float:
@@ -72,7 +72,7 @@ def _number(field: str, value: Any) -> float:
     return float(value)
 
 
-def count(field: str, value: Any) -> int:
+def check_count(field: str, value: Any) -> int:
     """The value as an int. Raises ValueError, naming the field, unless it is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{field} must be a whole number of at least 1, but got {value!r}.")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-SHOWN = 5  # names or values a sentence lists before it counts the rest
+MOST_LISTED = 5  # names or values a sentence lists before it counts the rest
 
 
 class Table(NamedTuple):
@@ -97,7 +97,7 @@ class Dataset:
         return digest(self.X, self.y, self.case_ids.astype("U"), *names, *options)
 
     @cached_property
-    def repeats(self) -> Array:
+    def first_equal(self) -> Array:
         """(n,) int: the first row that holds the same measurements as this one, an earlier one or itself."""
         first: dict[bytes, int] = {}
         # Adding 0 turns -0.0, which equals 0.0 and differs in a bit, into 0.0.
@@ -111,14 +111,14 @@ class Dataset:
         They are of one group, or hold the same measurements, whatever their labels.
         """
         if self.groups is None:
-            return self.repeats if len(np.unique(self.repeats)) < len(self.repeats) else None
+            return self.first_equal if len(np.unique(self.first_equal)) < len(self.first_equal) else None
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
         # The blocks are the components of a graph of rows and groups, in which each row is tied to its group
         # and to the first row that equals it.
-        n, groups = len(self.repeats), np.unique(self.groups, return_inverse=True)[1]
-        starts, ends = np.tile(np.arange(n), 2), np.concatenate([self.repeats, n + groups])
+        n, groups = len(self.first_equal), np.unique(self.groups, return_inverse=True)[1]
+        starts, ends = np.tile(np.arange(n), 2), np.concatenate([self.first_equal, n + groups])
         edges = coo_array((np.ones(2 * n), (starts, ends)), shape=(2 * n, 2 * n))
         return np.asarray(connected_components(edges, directed=False)[1][:n])
 
@@ -146,8 +146,8 @@ def canonical_hash(content: Any) -> str:
 def listed(words: Iterable[str]) -> str:
     """The first five of the words, and how many more there are, as text."""
     words = list(words)
-    rest = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
-    return ", ".join(words[:SHOWN]) + rest
+    rest = f" and {len(words) - MOST_LISTED} more" if len(words) > MOST_LISTED else ""
+    return ", ".join(words[:MOST_LISTED]) + rest
 
 
 def wisconsin() -> Dataset:

@@ -181,14 +181,14 @@ def _block_notes(data: Dataset) -> list[str]:
             " part; a band over cases takes rows for independent, so it is too narrow where those of a group"
             " are alike."
         )
-    repeated = int((data.repeats != np.arange(n)).sum())
+    repeated = int((data.first_equal != np.arange(n)).sum())
     if repeated:
         sentence = (
             f"{repeated} of {n} rows repeat the measurements of an earlier one; equal rows fall"
             " into one part."
         )
-        rows = np.bincount(data.repeats, minlength=n)
-        positive = np.bincount(data.repeats, weights=data.y, minlength=n)
+        rows = np.bincount(data.first_equal, minlength=n)
+        positive = np.bincount(data.first_equal, weights=data.y, minlength=n)
         mixed = (positive > 0) & (positive < rows)
         if mixed.any():
             sentence += (

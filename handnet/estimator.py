@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from handnet.bands.seeds import RowBands, row_bands
-from handnet.contract import Fit, Layer, Recipe, count, load_backend
+from handnet.contract import Fit, Layer, Recipe, check_count, load_backend
 from handnet.data import Array, Table
 from handnet.draws import ensemble_seeds
 from handnet.mlp.network import sigmoid
@@ -80,7 +80,7 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
         """
         rates, sizes = (self.learning_rate, self.dropout), (self.epochs, self.batch_size)
         recipe = Recipe(*rates, *sizes, self.hidden, self.optimizer)
-        replicas, backend = count("replicas", self.replicas), load_backend(self.backend, self.dtype)
+        replicas, backend = check_count("replicas", self.replicas), load_backend(self.backend, self.dtype)
         X, y = validate_data(self, X, y, dtype=np.dtype(self.dtype))
         classes, labels = _two_classes(y)
         train = Table(X, labels)

@@ -26,7 +26,7 @@ def noisy(other: Other, data: Dataset, rows: Array) -> pd.DataFrame:
     Labels, groups and which rows repeat each other stay."""
     frame, draws = other.frame.copy().reset_index(drop=True), generator(5, 0)
     for place, name in enumerate(data.feature_names):
-        noise = draws.normal(1e3, 1e4, len(frame)).round(6)[data.repeats[rows]]
+        noise = draws.normal(1e3, 1e4, len(frame)).round(6)[data.first_equal[rows]]
         new = [f"new{value % 2:.0f}" if name in data.levels else repr(float(value)) for value in noise]
         frame.loc[rows, name] = [
             ("" if place and value % 3 < 1 else cell) for cell, value in zip(new, noise, strict=True)

@@ -7,7 +7,7 @@ import numpy as np
 from handnet.contract import Fit, Layer, Plan, Recipe
 from handnet.data import Array, Table
 from handnet.draws import seeded_plan
-from handnet.mlp.history import History, check_shapes, epochs_of, pack, refuse_engine_and_gpu
+from handnet.mlp.history import History, check_cpu_only, check_shapes, checked_epochs, pack
 from handnet.mlp.kernels import LANES, evaluate, from_lanes, to_lanes, train_epoch
 from handnet.mlp.network import BETA_1, BETA_2, EPSILON, log_loss, sigmoid
 
@@ -21,7 +21,7 @@ def warm_up() -> None:
 
 def load(dtype: str, engine: str | None, device: str) -> "Compiled":
     """The compiled backend in `dtype`. Raises ValueError for an engine or a GPU: it has neither."""
-    refuse_engine_and_gpu("compiled", engine, device)
+    check_cpu_only("compiled", engine, device)
     return Compiled(np.dtype(dtype))
 
 
@@ -72,7 +72,7 @@ class Compiled:
         batch_size = min(recipe.batch_size, n)
         logits = np.empty((len(weights), n, LANES), self.dtype)  # of each visit, dropout on
         no_masks = np.empty((0, 0, 0), np.bool_)
-        for epoch, draw in enumerate(epochs_of(plan, recipe, (len(rows), n))):
+        for epoch, draw in enumerate(checked_epochs(plan, recipe, (len(rows), n))):
             order = np.array(draw.order, np.uint64, order="C")
             keep = np.array(draw.keep[0], order="C") if recipe.dropout else no_masks
             rates = self._rates(recipe, epoch, n)

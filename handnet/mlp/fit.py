@@ -7,7 +7,7 @@ import numpy as np
 
 from handnet.contract import EpochDraws, Fit, Layer, Plan, Recipe
 from handnet.data import Array, Table
-from handnet.mlp.history import History, batches, check_shapes, epochs_of, pack, refuse_engine_and_gpu, unpack
+from handnet.mlp.history import History, batches, check_cpu_only, check_shapes, checked_epochs, pack, unpack
 from handnet.mlp.network import (
     OPTIMIZERS,
     backward,
@@ -21,7 +21,7 @@ from handnet.mlp.network import (
 
 def load(dtype: str, engine: str | None, device: str) -> "Reference":
     """The reference backend in `dtype`. Raises ValueError for an engine or a GPU: NumPy has neither."""
-    refuse_engine_and_gpu("numpy", engine, device)
+    check_cpu_only("numpy", engine, device)
     return Reference(np.dtype(dtype))
 
 
@@ -62,7 +62,7 @@ def _train(first: tuple[Layer, ...], train: Table, val: Table, recipe: Recipe, p
     weights = pack(first)
     state: Any = start(weights)
     history = History(weights, recipe)
-    for epoch, draw in enumerate(epochs_of(plan, recipe, (len(weights), len(train.y)))):
+    for epoch, draw in enumerate(checked_epochs(plan, recipe, (len(weights), len(train.y)))):
         loss = np.zeros(len(weights))
         for batch in batches(len(train.y), recipe.batch_size):
             layers = unpack(weights, first)

@@ -15,7 +15,9 @@ def batches(rows: int, size: int) -> list[slice]:
     return [slice(low, min(low + size, rows)) for low in range(0, rows, size)]
 
 
-def epochs_of(plan: Plan, recipe: Recipe, sizes: tuple[int, int], ops: Any = None) -> Iterator[EpochDraws]:
+def checked_epochs(
+    plan: Plan, recipe: Recipe, sizes: tuple[int, int], ops: Any = None
+) -> Iterator[EpochDraws]:
     """The draws of the recipe's epochs, each checked.
 
     sizes: (R, n), replicas and train rows; ops: the array functions of a device (keras.ops), with which a
@@ -87,7 +89,7 @@ def _words(shape: tuple[Any, ...]) -> str:
     return f"({', '.join(str(size) for size in shape)})"
 
 
-def refuse_engine_and_gpu(name: str, engine: str | None, device: str) -> None:
+def check_cpu_only(name: str, engine: str | None, device: str) -> None:
     """Raises ValueError when an engine or a GPU is asked of the backend `name`, which has neither."""
     if engine is not None:
         raise ValueError(

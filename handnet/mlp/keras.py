@@ -20,7 +20,7 @@ import numpy as np
 from handnet.contract import Fit, Layer, Plan, Recipe
 from handnet.data import Array, Table
 from handnet.mlp.engine import ENGINE_LOCK, find_device, get_keras, precision, start_keras
-from handnet.mlp.history import History, batches, check_shapes, epochs_of, pack
+from handnet.mlp.history import History, batches, check_shapes, checked_epochs, pack
 
 
 def load(dtype: str, engine: str | None, device: str) -> "KerasBackend":
@@ -55,7 +55,7 @@ class KerasBackend:
         with self._configured(), self.network(replicas, train, recipe).reserved() as network:
             places = [np.arange(rows)[batch] for batch in batches(rows, recipe.batch_size)]
             network.start(first, train, recipe)
-            draws = epochs_of(plan, recipe, (replicas, rows), get_keras().ops)
+            draws = checked_epochs(plan, recipe, (replicas, rows), get_keras().ops)
             network.fit(
                 ((batch,) for batch in cycle(places)),
                 epochs=recipe.epochs,
