@@ -23,7 +23,7 @@ from handnet.report.words import short
 
 @picture
 def margins(parts: Sequence[Mapping[str, Any]]) -> Figure:
-    """SVG: each part of a claim on an axis of its own, its band against the shaded region where it is right."""
+    """SVG: each part of a claim on an axis of its own, its band and the shaded region where it is right."""
     figure = Figure(figsize=(6.4, 0.2 + 0.78 * len(parts)), layout="constrained")
     for axes, part in zip(np.atleast_1d(figure.subplots(len(parts), 1)), parts, strict=True):
         band, region = part["band"], part["region"]

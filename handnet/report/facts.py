@@ -61,17 +61,18 @@ class Findings:
     seconds: Mapping[str, float]
 
 
-def document(found: Findings) -> dict[str, Any]:
+def document(findings: Findings) -> dict[str, Any]:
     """The report. Its keys stand in the order of docs/report-json.md."""
-    settings, problem, confirmed, analysis = found.settings, found.problem, found.confirmed, found.analysis
-    y_val, y_test = problem.parts.val.y, found.test.y if found.test else None
-    cases = Cases(problem, confirmed, found.test, found.divisions)
+    settings, problem, analysis = findings.settings, findings.problem, findings.analysis
+    confirmed = findings.confirmed
+    y_val, y_test = problem.parts.val.y, findings.test.y if findings.test else None
+    cases = Cases(problem, confirmed, findings.test, findings.divisions)
     # The ids of the settings file are those of the built-in table.
     watched = () if settings.data.path else settings.report.watch
     facts: dict[str, Any] = {
         "schema": SCHEMA,
-        "study": found.study,
-        "fingerprint": found.fingerprint,
+        "study": findings.study,
+        "fingerprint": findings.fingerprint,
         "data": _data(problem),
         "split": _split(problem, settings),
         "bands": list(_bands(analysis)),
@@ -85,15 +86,15 @@ def document(found: Findings) -> dict[str, Any]:
         "watched": [cases.watched(case) for case in watched],
         "missed": cases.missed(),
         "stories": cases.stories(),
-        "search": _search(found),
+        "search": _search(findings),
         "curves": curve_series(confirmed),
         "seed_scores": seed_series(confirmed, y_val, y_test),
         "reliability": reliability(confirmed[0], y_val, y_test),
-        "opening": _opening(found.opening, found.rehearsed),
+        "opening": _opening(findings.opening, findings.rehearsed),
         "settings": _settings(settings, analysis),
         "identity": problem.identity,
-        "versions": dict(found.versions),
-        "seconds": dict(found.seconds),
+        "versions": dict(findings.versions),
+        "seconds": dict(findings.seconds),
     }
     return facts | {"verdict": paragraph(facts, compared("winner", analysis))}
 
@@ -226,8 +227,8 @@ def _wilks(seeds: int, content: float = 0.95) -> dict[str, Any]:
     return {"content": content, "confidence": confidence, "seeds": seeds, "holds": confidence >= content}
 
 
-def _search(found: Findings) -> dict[str, Any]:
-    settings, y_val = found.settings, found.problem.parts.val.y
+def _search(findings: Findings) -> dict[str, Any]:
+    settings, y_val = findings.settings, findings.problem.parts.val.y
     rows = [
         {
             "place": result.trial.place + 1,
@@ -236,26 +237,26 @@ def _search(found: Findings) -> dict[str, Any]:
             "diverged": int((~result.replicas.sound).sum()),
             **_objective(result.replicas, y_val),
         }
-        for result in found.trials
+        for result in findings.trials
     ]
     return {
         "design": settings.search.design,
         "objective": "mean validation log loss over the search seeds",
         "seeds": [settings.search_seeds[0], settings.search_seeds[-1], settings.search.seeds],
-        "winner_on_fresh_seeds": _winner_on_fresh_seeds(found),
+        "winner_on_fresh_seeds": _winner_on_fresh_seeds(findings),
         "trials": rows,
-        "importances": dict(found.importances),
-        "surface": surface(found.trials, y_val, settings),
+        "importances": dict(findings.importances),
+        "surface": surface(findings.trials, y_val, settings),
     }
 
 
-def _winner_on_fresh_seeds(found: Findings) -> dict[str, Any]:
+def _winner_on_fresh_seeds(findings: Findings) -> dict[str, Any]:
     """The objective on the confirmation seeds, over those that did not diverge."""
-    winner, seeds = found.confirmed[0], found.settings.confirm.seeds
+    winner, seeds = findings.confirmed[0], findings.settings.confirm.seeds
     if winner.replicas is None or not winner.has_seed_bands:
         return {"seeds": seeds, "diverged": seeds, **NO_OBJECTIVE}
     sound = winner.replicas.pick(winner.replicas.sound)
-    value = _objective(sound, found.problem.parts.val.y)
+    value = _objective(sound, findings.problem.parts.val.y)
     return {"seeds": seeds, "diverged": seeds - len(sound.seeds), **value}
 
 

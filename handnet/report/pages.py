@@ -49,7 +49,7 @@ HOW_TO_READ_STORIES = (
 
 
 def write(facts: Mapping[str, Any], folder: Path) -> dict[str, bytes]:
-    """Write report.json, report.md and report.html, each whole or not at all, and only where content changed.
+    """Write report.json, .md and .html, each whole or not at all, and only where content changed.
 
     Returns them, by name, and every figure as a file of its own.
     """

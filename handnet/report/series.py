@@ -39,7 +39,7 @@ def curve_series(confirmed: Sequence[Confirmed]) -> dict[str, dict[str, dict[str
 def seed_series(
     confirmed: Sequence[Confirmed], y_val: Array, y_test: Array | None
 ) -> dict[str, dict[str, list[float | None]]]:
-    """role -> score -> (R,) its value for each seed on the last graded part; None for a seed that diverged.
+    """role -> score -> (R,) its value for each seed on the last graded part; None where it diverged.
 
     y_val: (n_val,); y_test: (n_test,), None while the test is sealed.
     """
@@ -85,7 +85,7 @@ def _bin(p: Array, y: Array) -> dict[str, float]:
 
 
 def surface(trials: Sequence[TrialResult], y_val: Array, settings: Settings) -> dict[str, Any] | None:
-    """The objective over learning rate and dropout at the best trial's epochs, as a Gaussian process sees it.
+    """The objective over learning rate and dropout at the best trial's epochs, by a Gaussian process.
 
     median and factor are (GRID, GRID): the process's median and its factor of uncertainty, one standard
     deviation up. None with too few trials that never diverged. y_val: (n_val,).

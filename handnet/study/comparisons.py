@@ -133,7 +133,7 @@ def variance(role: str, resplits: Sequence[Resplit]) -> dict[str, tuple[Componen
 def stream_variance(
     logits: Array, y: Array, seeds: Sequence[tuple[int, int, int]]
 ) -> dict[str, tuple[Component, ...]]:
-    """First weights, visiting orders and keep masks, for accuracy and log loss; empty if a network diverged.
+    """Variance of accuracy and log loss over the three streams; empty if a network diverged.
 
     logits: (R, n); y: (n,); seeds: R triples of one seed for each stream.
     """
@@ -165,8 +165,8 @@ def simulate_rules(resplits: Sequence[Resplit], y: Array, accuracy: float) -> li
 
 def may_state_verdict(rule: str, simulated: Sequence[Simulated]) -> bool:
     """Whether a rule was simulated, and found no difference too often (above .06) in any setting."""
-    found = [setting.found for setting in simulated if setting.what == rule]
-    return bool(found) and max(found) <= MAX_FALSE_POSITIVES
+    shares = [setting.found for setting in simulated if setting.what == rule]
+    return bool(shares) and max(shares) <= MAX_FALSE_POSITIVES
 
 
 def can_decide(compared: ComparedOverSplits) -> bool:

@@ -1,5 +1,4 @@
-"""What a study would do with its table, and how long it would take: for CHECK=1, which keeps nothing and
-writes nothing."""
+"""What a study would do with its table, and how long it would take: CHECK=1, which writes nothing."""
 
 import math
 import time
@@ -17,70 +16,65 @@ from handnet.study.resplit import check_divisions
 from handnet.study.settings import Range, Settings
 from handnet.study.units import Problem
 
-LONG_ENOUGH = 0.5  # seconds of fitting from which the speed is told
-# Seconds to track one network and one run beside it, its figures and case tables drawn; to load all packages;
-# to compute the statistics and pictures of a report, sealed and opened; and for each case it is opened on, of
-# a study of 20 000 test cases. All on two cores ("seconds" in a report), 2026.
-PER_NETWORK, PER_RUN, START, REPORT, OPENED_REPORT, PER_CASE = 0.005, 0.1, 6.0, 4.0, 13.0, 0.01
+LONG_ENOUGH = 0.5  # seconds of fitting from which a speed is measured
+# Seconds on two cores ("seconds" in a report), 2026.
+PER_NETWORK = 0.005  # to track one network
+PER_RUN = 0.1  # to track a run beside the networks, its figures and case tables drawn
+START = 6.0  # to load all packages
+REPORT, OPENED_REPORT = 4.0, 13.0  # statistics and pictures of a report, sealed and opened
+PER_CASE = 0.01  # more for each case of the opened test, measured at 20 000 cases
 
 
 class Work(NamedTuple):
-    """One stage of a study. networks: so many; together: of these in one fit; at_once: whether several fits
-    of it run side by side; epochs: of each network, on average; runs: tracked beside one per network."""
+    """One stage of a study."""
 
     stage: str
     networks: int
-    concatenate: int
-    at_once: bool
-    epochs: float
-    runs: int
+    per_fit: int  # of the networks, how many are trained in one fit
+    side_by_side: bool  # whether several fits run at once
+    epochs: float  # of each network, on average
+    runs: int  # that are tracked beside one for each network
     how: str
 
 
 def work(settings: Settings, opened: bool) -> list[Work]:
-    """What each stage trains. opened: whether the test is opened, which rehearsals wait for."""
-    mean, fixed = _mean(settings.space.epochs), [one.epochs for one in settings.compare]
-    frozen, levels, again = 1 + len(fixed), settings.rehearsal.levels, settings.rehearsal
-    confirmed, tried = (mean + sum(fixed)) / frozen, settings.trials
+    """What each stage trains. opened: whether the test is opened, which fresh divisions wait for."""
+    mean, fixed = _mean(settings.space.epochs), [other.epochs for other in settings.compare]
+    frozen, trials = 1 + len(fixed), settings.trials
     seeds, fresh = settings.search.seeds, settings.confirm.seeds
+    of_frozen = (mean + sum(fixed)) / frozen
+    confirmed = f"{frozen} x {fresh} fresh seeds"
     stages = [
-        Work("search", tried * seeds, seeds, False, mean, tried, f"{tried} configurations x {seeds} seeds"),
         Work(
-            "confirm", frozen * fresh, fresh, False, confirmed, frozen + 2, f"{frozen} x {fresh} fresh seeds"
+            "search", trials * seeds, seeds, False, mean, trials, f"{trials} configurations x {seeds} seeds"
         ),
+        Work("confirm", frozen * fresh, fresh, False, of_frozen, frozen + 2, confirmed),
     ]
-    if opened and again.splits:
-        how = f"{again.splits} fresh divisions x {frozen} x {again.seeds} seeds"
-        stages.append(
-            Work(
-                "rehearse",
-                again.splits * frozen * again.seeds,
-                again.seeds,
-                True,
-                confirmed,
-                again.splits,
-                how,
-            )
-        )
-        how = f"{levels} first weights x {levels} orders x {levels} masks"
-        stages.append(Work("streams", levels**3, levels**3, False, mean, 1, how))
-        if again.ideal:
-            how = f"{again.splits} x the search"
-            stages.append(
-                Work("search anew", again.splits * tried * seeds, seeds, True, mean, again.splits, how)
-            )
+    again = settings.rehearsal
+    if not opened or not again.splits:
+        return stages
+    splits, levels = again.splits, again.levels
+    divisions = f"{splits} fresh divisions x {frozen} x {again.seeds} seeds"
+    streams = f"{levels} first weights x {levels} orders x {levels} masks"
+    stages += [
+        Work("rehearse", splits * frozen * again.seeds, again.seeds, True, of_frozen, splits, divisions),
+        Work("streams", levels**3, levels**3, False, mean, 1, streams),
+    ]
+    if again.ideal:
+        networks = splits * trials * seeds
+        stages.append(Work("search anew", networks, seeds, True, mean, splits, f"{splits} x the search"))
     return stages
 
 
 def _mean(space: Range) -> float:
-    """Of a number drawn from the range, evenly or evenly in its logarithm."""
+    """The mean of a number drawn from the range, evenly or evenly in its logarithm."""
     if space.log and space.high > space.low:
         return (space.high - space.low) / math.log(space.high / space.low)
     return (space.low + space.high) / 2
 
 
 def seconds_per_epoch(settings: Settings, problem: Problem, networks: int) -> float:
-    """Of so many networks trained together, measured: the first fit compiles, the last one counts."""
+    """The time of one epoch of so many networks in one fit: the first fit compiles, the last counts."""
     epochs, spent = 1, 0.0
     problem.fit(_recipe(settings, 1), range(networks))
     while spent < LONG_ENOUGH:
@@ -96,36 +90,37 @@ def _recipe(settings: Settings, epochs: int) -> Recipe:
 
 
 def training_seconds(stages: Sequence[Work], settings: Settings, problem: Problem) -> dict[str, float]:
-    """Of each stage, from a fit of as many networks as its fits have, and no more than a confirmation."""
-    sizes = {one.stage: min(one.concatenate, settings.confirm.seeds) for one in stages}
+    """The training time of each stage, measured on fits of its size, at most that of a confirmation."""
+    sizes = {stage.stage: min(stage.per_fit, settings.confirm.seeds) for stage in stages}
     measured = {size: seconds_per_epoch(settings, problem, size) for size in sorted(set(sizes.values()))}
-    found = {}
-    for one in stages:
-        size = sizes[one.stage]
-        found[one.stage] = one.networks / size * one.epochs * measured[size]
-        if (
-            one.at_once and settings.backend.name in TO_THE_BIT
-        ):  # a fit of few networks leaves cores to the next one
-            found[one.stage] *= len(chunks(size, cores())) / cores()
-    return found
+    seconds = {}
+    for stage in stages:
+        size = sizes[stage.stage]
+        seconds[stage.stage] = stage.networks / size * stage.epochs * measured[size]
+        if stage.side_by_side and settings.backend.name in TO_THE_BIT:
+            # A fit of few networks leaves cores to the next one.
+            seconds[stage.stage] *= len(chunks(size, cores())) / cores()
+    return seconds
 
 
 def preview(settings: Settings, problem: Problem, opened: bool) -> Iterator[str]:
-    """The study in lines, the last but one its time. opened: whether it would open its test. Raises Refusal
-    where the table cannot be divided as the study would."""
+    """The study in lines, the last but one its time. opened: whether it would open its test.
+
+    Raises Refusal where the table cannot be divided as the study would.
+    """
     if opened:
         check_divisions(settings, problem.data)
     yield from _table(settings, problem)
     yield _network(settings, len(problem.parts.encoder.names))
     stages = work(settings, opened)
-    for one in stages:
-        yield f"{one.stage.capitalize()}: {one.networks} networks ({one.how})."
+    for stage in stages:
+        yield f"{stage.stage.capitalize()}: {stage.networks} networks ({stage.how})."
     yield (
         "Test: opened, once, and counted."
         if opened
         else "Test: it stays sealed, as a small study leaves it; OPEN=1 opens it."
     )
-    start = START + time.process_time()  # reading and dividing the table is behind us, and before the study
+    start = START + time.process_time()  # what has been read and divided here, a study reads and divides too
     reporting = OPENED_REPORT + PER_CASE * len(problem.parts.test_rows) if opened else REPORT
     yield _time(stages, training_seconds(stages, settings, problem), {"start": start, "report": reporting})
     yield "Checked: nothing was written."
@@ -138,7 +133,7 @@ def _table(settings: Settings, problem: Problem) -> Iterator[str]:
         f"{data.name}: {len(data.y)} rows, of which {int(data.y.sum())} are {data.class_names[1]!r} (class 1)"
         f" and {int((data.y == 0).sum())} {data.class_names[0]!r} (class 0)."
     )
-    levels, gaps = (learnt.kind == LEVEL).sum(), (learnt.kind == GAP).sum()
+    levels, gaps = (int((learnt.kind == kind).sum()) for kind in (LEVEL, GAP))
     yield (
         f"Columns: {len(data.feature_names)} measured, {len(data.levels)} of them text;"
         f" {len(learnt.left_out)} left out; {len(learnt.names)} inputs, {levels} of them levels of a text and"
@@ -147,14 +142,8 @@ def _table(settings: Settings, problem: Problem) -> Iterator[str]:
     if data.levels:
         yield f"Text: {listed(map(repr, data.levels))}."
     yield from remarks(settings, problem)
-    sizes = [
-        f"{part} {len(rows)} ({int(data.y[rows].sum())} of class 1)"
-        for part, rows in (
-            ("train", parts.train_rows),
-            ("validation", parts.val_rows),
-            ("test", parts.test_rows),
-        )
-    ]
+    rows_of = {"train": parts.train_rows, "validation": parts.val_rows, "test": parts.test_rows}
+    sizes = (f"{part} {len(rows)} ({int(data.y[rows].sum())} of class 1)" for part, rows in rows_of.items())
     yield f"Parts: {', '.join(sizes)}."
 
 
@@ -168,14 +157,12 @@ def _network(settings: Settings, inputs: int) -> str:
 
 
 def _time(stages: Sequence[Work], train: Mapping[str, float], more: Mapping[str, float]) -> str:
-    """How long all that takes, and what of it each stage."""
-    track = sum(
-        one.runs * PER_RUN + (one.networks * PER_NETWORK if one.stage in ("search", "confirm") else 0)
-        for one in stages
-    )
-    beside = {"tracking": track, **more}
-    shown = ", ".join(f"{name} {_span(value)}" for name, value in (*train.items(), *beside.items()))
-    return f"Time: about {_span(sum(train.values()) + sum(beside.values()))} on this machine ({shown})."
+    """How long the study takes, and what of it each stage. train, more: seconds by stage."""
+    runs = sum(stage.runs for stage in stages)
+    tracked = sum(stage.networks for stage in stages if stage.stage in ("search", "confirm"))
+    seconds = {**train, "tracking": runs * PER_RUN + tracked * PER_NETWORK, **more}
+    shown = ", ".join(f"{name} {_span(value)}" for name, value in seconds.items())
+    return f"Time: about {_span(sum(seconds.values()))} on this machine ({shown})."
 
 
 def _span(seconds: float) -> str:

@@ -11,6 +11,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -21,7 +22,7 @@ from rich.text import Text
 
 from handnet.bands.simulated import Simulated
 from handnet.report.tables import rows_of
-from handnet.report.words import UNSEEN, interval, label, middle, number, of_class, percent, short
+from handnet.report.words import UNSEEN, in_band, label, number, of_class, percent, short
 
 ACTING = {sign: mark for sign, mark in UNSEEN.items() if chr(sign) != "\n"}
 SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
@@ -51,13 +52,12 @@ class Clock:
 
 
 class Quiet(Console):
-    """A console on which a name moves no cursor, rings no bell and turns nothing round: names come from
-    users."""
+    """A console on which no name can move the cursor, ring the bell or reverse the text: users give names."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """What is shown, with a mark in place of each character that is not seen but acts."""
-        for one in super().render(renderable, options):
-            yield one if one.control else Segment(one.text.translate(ACTING), one.style)
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(segment.text.translate(ACTING), segment.style)
 
 
 class Screen:
@@ -65,8 +65,8 @@ class Screen:
 
     def __init__(self) -> None:
         self.out = Quiet(soft_wrap=True, highlight=False)
-        self.width = max(self.out.width, 80)  # for what is made of words
-        self.out.width = max(self.out.width, 120)  # a table cut short would be a number cut short
+        self.width = max(self.out.width, 80)  # of text
+        self.out.width = max(self.out.width, 120)  # of tables: one cut short would cut a number short
         self.err = Quiet(stderr=True, highlight=False)
 
     def say(self, sentence: str) -> None:
@@ -75,107 +75,94 @@ class Screen:
 
     @contextmanager
     def progress(self, what: str, total: int, done: int, tell_end: bool = True) -> Iterator["Bar"]:
-        """A bar with counts, elapsed and remaining time; without a terminal, a line now and then, and one at
-        the end if told to."""
-        columns = [
-            TextColumn("{task.description}"),
+        """A bar with counts, elapsed and remaining time.
+
+        Without a terminal there is a line now and then, and one at the end if tell_end.
+        """
+        counts = (
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[news]}"),
-        ]
-        with Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
+        )
+        with self._bars(*counts) as bars:
             task = bars.add_task(what, total=total, completed=done, news="")
             yield Bar(self, bars, task, what, total, done, tell_end)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[Callable[[str], None]]:
-        """Something whose end nobody can tell: what it is at, and for how long."""
-        columns = [TextColumn("{task.description}"), TimeElapsedColumn(), TextColumn("{task.fields[news]}")]
-        with Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
+        """Something whose end nobody can tell: what it is at, and for how long; gives what tells it."""
+        with self._bars(TimeElapsedColumn()) as bars:
             task = bars.add_task(what, total=None, news="")
 
-            def say(news: str) -> None:
+            def tell(news: str) -> None:
                 bars.update(task, news=news)
                 if not self.err.is_terminal:
                     self.say(f"{what}: {news}")
 
-            yield say
+            yield tell
+
+    def _bars(self, *columns: ProgressColumn) -> Progress:
+        between = (TextColumn("{task.description}"), *columns, TextColumn("{task.fields[news]}"))
+        return Progress(*between, console=self.err, transient=True, disable=not self.err.is_terminal)
+
+    def print(self, text: str) -> None:
+        """Text as it stands: what looks like markup in a name is none."""
+        self.out.print(text, markup=False)
 
     def summary(self, facts: Mapping[str, Any], where: str, openings: int, default: bool) -> None:
-        """The band tables, where to look next, and nothing that the report does not also say."""
-        name = "" if default else f" NAME={facts['study']}"
+        """The band tables, where to look next, and nothing that the report does not also say.
+
+        where: the folder of the report; openings: of these very test rows, by any study; default: whether
+        commands find this study without its name.
+        """
         for part in ("val", "test"):
             rows = rows_of(facts, part, SHOWN)
             if rows:
                 self.out.print(_band_table(facts, part, rows))
-        for line in (facts["verdict"], *facts["statements"]):
-            self.out.print(f"\n{line}", markup=False)
-        opening, test = facts["opening"], facts["split"]["parts"]["test"]["cases"]
-        if opening:
-            self.out.print(
-                f"\nTest set: this was opening {opening['ordinal']} of these rows ({openings} so far in this"
-                f" folder's ledger); {opening['seen_before']} of its {test} cases were in a test opened"
-                " before."
-            )
-        else:
-            self.out.print(
-                f"\nTest set: this study has not read it ({openings} openings of these rows by others). A"
-                " study as large as study.toml opens it, or OPEN=1."
-            )
-        worst = [
-            row["case"]
-            for row in facts["missed"]
-            if row["role"] == "winner" and row["part"] == ("test" if opening else "val")
-        ]
-        watched = [one["case"] for one in facts["watched"] if one["part"]]
-        case = next(iter([*worst, *watched]), None)
-        self.out.print(f"Report:   {where}/report.html (also .md and .json)\nMLflow:   make ui", markup=False)
-        if case is not None:
-            self.out.print(
-                f"A case:   make case ID={shlex.quote(case).replace('$', '$$')}{name}", markup=False
-            )
+        for sentence in (facts["verdict"], *facts["statements"]):
+            self.print(f"\n{sentence}")
+        self.out.print(_opening(facts, openings))
+        self.print(f"Report:   {where}/report.html (also .md and .json)\nMLflow:   make ui")
+        part = "test" if facts["opening"] else "val"
+        worst = [row for row in facts["missed"] if row["role"] == "winner" and row["part"] == part]
+        for row in [*worst, *(row for row in facts["watched"] if row["part"])][:1]:
+            name = "" if default else f" NAME={facts['study']}"
+            self.print(f"A case:   make case ID={shlex.quote(row['case']).replace('$', '$$')}{name}")
 
-    def simulated(self, found: Sequence[Simulated]) -> None:
-        """How often each band held and each rule cried wolf."""
-        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for heading in ("", "setting", "nominal", "found", "error", "studies"):
-            grid.add_column(heading, no_wrap=True)
-        for row in found:
+    def simulated(self, rows: Sequence[Simulated]) -> None:
+        """How often each band held the truth, and each rule found a difference where there was none."""
+        grid = _table("", "setting", "nominal", "found", "error", "studies")
+        for row in rows:
             shares = map(percent, (row.nominal, row.found, row.error))
             grid.add_row(row.what, row.setting, *shares, str(row.studies))
         self.out.print(grid)
 
     def case(self, facts: Mapping[str, Any], page: str) -> None:
-        """One case: its story, what carried it, what each configuration says of it."""
-        self.out.print(
-            f"Case #{facts['case']} is {of_class(facts['class'])} and is in the {facts['part']} part.",
-            markup=False,
-        )
+        """One case: what each configuration says of it, its story, what carried it."""
+        self.print(f"Case #{facts['case']} is {of_class(facts['class'])} and is in the {facts['part']} part.")
         if not facts["scores"]:
-            self.out.print("That part is sealed: scores are shown after the opening.")
+            self.print("That part is sealed: scores are shown after the opening.")
             return
         if facts["part"] == "train":
-            self.out.print("The networks below were trained on it.")
-        for one in facts["scores"]:
-            band = f"{number(one['score_median'])} [{number(one['score_low'])}, {number(one['score_high'])}]"
-            self.out.print(
-                f"{one['role']}: score {band}, quantiles .025 to .975 over {one['seeds']} seeds; "
-                f"called wrong by {one['misses']} of {one['seeds']}.",
-                markup=False,
+            self.print("The networks below were trained on it.")
+        for row in facts["scores"]:
+            band = f"{number(row['score_median'])} [{number(row['score_low'])}, {number(row['score_high'])}]"
+            self.print(
+                f"{row['role']}: score {band}, quantiles .025 to .975 over {row['seeds']} seeds; called wrong"
+                f" by {row['misses']} of {row['seeds']}."
             )
-        self.out.print(f"Most unusual: {facts['scores'][0]['extremes']}.", markup=False)
+        self.print(f"Most unusual: {facts['scores'][0]['extremes']}.")
         if facts["story"]:
-            self.out.print(f"\n{facts['story']['sentence']}\n", markup=False)
+            self.print(f"\n{facts['story']['sentence']}\n")
             self.out.print(_credit_table(facts["story"]))
-        self.out.print(f"Page:   {page}", markup=False)
+        self.print(f"Page:   {page}")
 
     def times(self, seconds: Mapping[str, float]) -> None:
         """The time split of this command."""
         split = ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-        self.out.print(f"Seconds:  {split}; {sum(seconds.values()):.1f} in all", markup=False)
+        self.print(f"Seconds:  {split}; {sum(seconds.values()):.1f} in all")
 
 
 class Bar:
@@ -184,15 +171,8 @@ class Bar:
     def __init__(
         self, screen: Screen, bars: Progress, task: Any, what: str, total: int, done: int, tell_end: bool
     ) -> None:
-        self.screen, self.bars, self.task, self.what, self.total, self.done = (
-            screen,
-            bars,
-            task,
-            what,
-            total,
-            done,
-        )
-        self.tell_end = tell_end
+        self.screen, self.bars, self.task, self.what = screen, bars, task, what
+        self.total, self.done, self.tell_end = total, done, tell_end
         self.spoke = time.monotonic()
 
     def advance(self, more: int, news: str) -> None:
@@ -205,79 +185,85 @@ class Bar:
             self.screen.say(f"{self.what}: {self.done} of {self.total}; {news}")
 
 
-def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]]) -> Table:
-    """One part's bands, 80 columns wide: a section a score, a line a configuration."""
-    cases = facts["split"]["parts"][part]["cases"]
-    what = "validation cases, on which the winner was chosen" if part == "val" else f"{part} cases"
-    first = next((row["seeds"] for row in rows if "seeds" in row), None)
-    title = Text(
-        f"\n{facts['study']}, {cases} {what}{_coverage(first, rows)}"
-    )  # [ is markup in a plain title
-    grid = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    splits = next((row["splits"] for row in rows if "splits" in row), None)
-    cases_too = "seed and cases" if any("both" in row for row in rows) else "other cases"
-    headings = ["", "another seed", cases_too, *(["another split"] if splits else [])]
+def _table(*headings: str, gap: int = 2, **style: Any) -> Table:
+    """An empty table without lines. headings: plain text; gap: blanks between columns."""
+    grid = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), **style)
     for heading in headings:
         grid.add_column(Text(heading), no_wrap=True)
-    for place, row in enumerate(rows):
-        seeds, both = row.get("seeds"), row.get("both", row.get("cases"))
-        if place == 0 or rows[place - 1]["score"] != row["score"]:
-            grid.add_row(label(row["score"]), style="bold")
-        grid.add_row(
-            Text(f"  {row['role']}"),
-            Text(f"{middle(seeds)} {interval(seeds)}" if seeds else "no seed" if both else "-"),
-            Text(f"{middle(both)} {interval(both)}" if both else "-"),
-            *(
-                [Text(f"{middle(row['splits'])} {interval(row['splits'])}" if "splits" in row else "-")]
-                if splits
-                else []
-            ),
-        )
-        if seeds and first and seeds["n"] != first["n"]:
-            grid.add_row(
-                Text(
-                    f"    over {seeds['n']} seeds, covers {seeds['coverage']:.1%}; {seeds['diverged']}"
-                    " diverged"
-                )
-            )
     return grid
 
 
+def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]]) -> Table:
+    """One part's bands, 80 columns wide: a section a score, a line a configuration."""
+    both, splits = (any(column in row for row in rows) for column in ("both", "splits"))
+    first = next((row["seeds"] for row in rows if "seeds" in row), None)
+    headings = ["", "another seed", "seed and cases" if both else "other cases"]
+    headings += ["another split"] if splits else []
+    # As Text, because [ is markup in a plain title.
+    title = Text(f"\n{facts['study']}, {_cases(facts, part)}{_coverage(first, rows)}")
+    grid = _table(*headings, gap=1, title=title, title_justify="left")
+    for place, row in enumerate(rows):
+        if place == 0 or rows[place - 1]["score"] != row["score"]:
+            grid.add_row(label(row["score"]), style="bold")
+        seeds, cases = row.get("seeds"), row.get("both", row.get("cases"))
+        cells = ["no seed" if cases and not seeds else in_band(seeds), in_band(cases)]
+        cells += [in_band(row.get("splits"))] if splits else []
+        grid.add_row(Text(f"  {row['role']}"), *map(Text, cells))
+        if seeds and first and seeds["n"] != first["n"]:
+            covers = f"covers {seeds['coverage']:.1%}; {seeds['diverged']} diverged"
+            grid.add_row(Text(f"    over {seeds['n']} seeds, {covers}"))
+    return grid
+
+
+def _cases(facts: Mapping[str, Any], part: str) -> str:
+    """How many cases a part has, and what they were used for."""
+    what = "validation cases, on which the winner was chosen" if part == "val" else f"{part} cases"
+    return f"{facts['split']['parts'][part]['cases']} {what}"
+
+
 def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> str:
-    """What the bands are and cover; a row over another number of seeds says so itself."""
+    """What the bands are and cover; a row over another number of seeds says so itself.
+
+    first: the first band over seeds, None where there is none.
+    """
     if first is None:
         return ""
-    lost = f" ({first['diverged']} diverged)" if first["diverged"] else ""
-    both = next((row["both"] for row in rows if "both" in row), None)
-    splits = next((row["splits"] for row in rows if "splits" in row), None)
-    said = [
-        f"another seed: median [.025, .975] over {first['n']} seeds{lost}, covers {first['coverage']:.1%} of"
-        " further ones"
+    missing = f" ({first['diverged']} diverged)" if first["diverged"] else ""
+    lines = [
+        f"another seed: median [.025, .975] over {first['n']} seeds{missing}, covers {first['coverage']:.1%}"
+        " of further ones",
+        "other cases: mean over seeds [95 %] over cases",
     ]
-    if both:
-        said.append("seed and cases: mean [95 %], both at once; without a seed, over cases alone")
-    else:
-        said.append("other cases: mean over seeds [95 %] over cases")
+    if any("both" in row for row in rows):
+        lines[1] = "seed and cases: mean [95 %], both at once; without a seed, over cases alone"
+    splits = next((row["splits"] for row in rows if "splits" in row), None)
     if splits:
-        said.append(
+        lines.append(
             f"another split: median [.025, .975] over {splits['n']} fresh divisions, covers"
             f" {splits['coverage']:.1%}"
         )
-    return ";\n" + ";\n".join(said)
+    return "".join(f";\n{line}" for line in lines)
+
+
+def _opening(facts: Mapping[str, Any], openings: int) -> str:
+    """Whether this study has read its test, and how often others did."""
+    opening, cases = facts["opening"], facts["split"]["parts"]["test"]["cases"]
+    if opening:
+        return (
+            f"\nTest set: this was opening {opening['ordinal']} of these rows ({openings} so far in this"
+            f" folder's ledger); {opening['seen_before']} of its {cases} cases were in a test opened before."
+        )
+    return (
+        f"\nTest set: this study has not read it ({openings} openings of these rows by others). A study as"
+        " large as study.toml opens it, or OPEN=1."
+    )
 
 
 def _credit_table(story: Mapping[str, Any]) -> Table:
     """Each family's credit on the logit, the strongest first."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("credit on the logit", "over seeds", "over splits", "clear of 0", "turns the call alone"):
-        grid.add_column(Text(heading), no_wrap=True)
-    for one in story["credits"]:
-        splits = one["splits"]
-        grid.add_row(
-            Text(short(one["family"])),
-            Text(f"{middle(one['seeds'])} {interval(one['seeds'])}"),
-            Text(f"{middle(splits)} {interval(splits)}" if splits else "-"),
-            "yes" if one["clear"] else "no",
-            f"{one['flipped']} of {story['misses']}",
-        )
+    grid = _table("credit on the logit", "over seeds", "over splits", "clear of 0", "turns the call alone")
+    for credit in story["credits"]:
+        bands = (Text(in_band(credit[name])) for name in ("seeds", "splits"))
+        turned = f"{credit['flipped']} of {story['misses']}"
+        grid.add_row(Text(short(credit["family"])), *bands, "yes" if credit["clear"] else "no", turned)
     return grid

@@ -67,16 +67,16 @@ def quantities(configuration: Confirmed, problem: Problem, y_test: Array | None)
     )
     if configuration.replicas is None:
         return [row for part, y in labels.items() for row in baseline_quantities(configuration, y, part)]
-    found: list[Quantity] = []
+    rows: list[Quantity] = []
     for part, y in labels.items():
         logits, val_logits = configuration.logits(part), configuration.logits("val")
         assert logits is not None
         assert val_logits is not None
         last = part == list(labels)[-1]
-        found += (detailed_quantities if last else score_quantities)(logits, y, part)
+        rows += (detailed_quantities if last else score_quantities)(logits, y, part)
         if part == "test":
-            found += at_specificity(val_logits, y_val, logits, y, part)
-    return found + gap_quantities(configuration.replicas)
+            rows += at_specificity(val_logits, y_val, logits, y, part)
+    return rows + gap_quantities(configuration.replicas)
 
 
 def score_quantities(logits: Array, y: Array, part: str) -> list[Quantity]:
