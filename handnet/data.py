@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 MOST_LISTED = 5  # names or values a sentence lists before it counts the rest
+STATISTIC = "mean|worst|error|se|sd|std|sem|min|max|median|average|avg"  # words in the names of columns
 
 
 class Table(NamedTuple):
@@ -148,6 +150,25 @@ def listed(words: Iterable[str]) -> str:
     words = list(words)
     rest = f" and {len(words) - MOST_LISTED} more" if len(words) > MOST_LISTED else ""
     return ", ".join(words[:MOST_LISTED]) + rest
+
+
+def families_of(names: Sequence[str]) -> tuple[str, ...]:
+    """(features,) the family of each column, from the names (features,).
+
+    Columns are one family when their names differ only in a word for a statistic at either end (mean radius,
+    radius error; radius_mean, radius_worst), or in a number at the end where two stems or more are counted by
+    the same numbers (radius1, radius2, texture1, texture2).
+    """
+    before, after = rf"(?:{STATISTIC})[ _.-]+", rf"[ _.-]+(?:{STATISTIC})"
+    stems = [re.sub(rf"^{before}|{after}$", "", name, flags=re.IGNORECASE) or name for name in names]
+    numbered = {name: re.fullmatch(r"(.*?\D)[ _.-]?(\d+)", name, re.DOTALL) for name in stems}
+    counted: dict[str, set[str]] = {}
+    for match in filter(None, numbered.values()):
+        counted.setdefault(match[1].rstrip(" _.-"), set()).add(match[2])
+    repeats = len(counted) > 1 and len(set(map(frozenset, counted.values()))) == 1
+    if repeats and all(len(numbers) > 1 for numbers in counted.values()):
+        stems = [counter[1].rstrip(" _.-") if (counter := numbered[stem]) else stem for stem in stems]
+    return tuple(stems)
 
 
 def wisconsin() -> Dataset:

@@ -6,18 +6,17 @@ import re
 import unicodedata
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from handnet.data import Array, Dataset, listed
-from handnet.sheets import MISSING, NUMBER, WORD, Cells, Sheet, read_sheet, unfit
+from handnet.data import Array, Dataset, families_of, listed
+from handnet.sheets import MISSING, NOT_A_NUMBER, NUMBER, Cells, Sheet, read_sheet, why_no_number
 
 MOST_LEVELS = 20  # of a column of text: each is an input of its own
 WAYS = ("", "median", "drop")  # what may be done about gaps
-STATISTIC = "mean|worst|error|se|sd|std|sem|min|max|median|average|avg"
 UNNAMED = re.compile(r"__index_level_\d+__|Unnamed: \d+")  # what pandas calls row numbers that have no name
 
 
@@ -30,20 +29,23 @@ def read_table(
     group: str | None = None,
     missing: str = "",
 ) -> Dataset:
-    """The table in a CSV or TSV file (UTF-8, names in the first line, numbers with a decimal point), or a
+    """The table in a CSV or TSV file (UTF-8, names in the first line, numbers with a decimal point), or in a
     Parquet file.
 
-    target: the column of the labels, of which there are two; positive: the label that becomes class 1; id:
-    the column that names the cases, kept as text; without it a case is named by its row number, from 0;
-    group: a column whose equal cells mark rows that belong together (several of one patient). Every other
-    column is a measurement: numbers, or text of at most 20 levels. Columns whose names differ in a word for a
-    statistic alone (mean radius, radius_worst) are a family. missing: "" refuses gaps, "drop" leaves their
-    rows out, "median" keeps them for the split to fill in. A UserWarning names what may be an id or a row
-    number.
+    target: the column of the labels, of which there are two.
+    positive: the label that becomes class 1.
+    id: the column that names the cases, kept as text; without it a case is named by its row number, from 0.
+    group: a column whose equal cells mark rows that belong together, as those of one patient.
+    missing: "" refuses gaps, "drop" leaves their rows out, "median" keeps them for the split to fill in.
+
+    Every other column is a measurement: numbers, or text of at most 20 levels. Columns whose names differ
+    only in a word for a statistic (mean radius, radius_worst) are a family. A UserWarning names columns that
+    may be ids or row numbers.
 
     Raises ValueError, one sentence with the file, the line, the column and what to do, when the table cannot
     be used as it is: unreadable, ragged, gaps or infinite values, words among numbers, not two classes, ids
-    that repeat."""
+    that repeat.
+    """
     path = Path(path)
     try:
         if missing not in WAYS:
@@ -87,14 +89,14 @@ def _check_named(sheet: Sheet, named: Mapping[str, str | None]) -> None:
 
 
 def _lookalike(word: str, known: Iterable[str]) -> str | None:
-    """What to say when one of the known words looks the same, and is spelt with other characters of
-    Unicode."""
-    same = (one for one in known if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", word))
-    found = next(same, None)
-    return (
-        found
-        and f"{found!r} looks the same, but accents are written in another way there; copy the name from the file."
-    )
+    """What to say when a known word looks the same and is spelt with other characters of Unicode."""
+    for name in known:
+        if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", word):
+            return (
+                f"{name!r} looks the same, but accents are written in another way there; copy the name from"
+                " the file."
+            )
+    return None
 
 
 def _dataset(
@@ -103,43 +105,54 @@ def _dataset(
     y, negative = _labels(sheet, target, positive)
     ids = np.arange(len(y)) if id is None else _ids(sheet, id)
     groups = None if group is None else _groups(sheet, group)
-    measured = {
-        column: sheet.columns.pop(column)
-        for column in list(sheet.columns)
-        if column not in (target, id, group)
-    }
-    texts = _checked(measured, sheet, missing)
-    X, names = np.empty((len(y), len(measured))), tuple(measured)
-    levels: dict[str, tuple[str, ...]] = {}
+    for column in (target, id, group):
+        sheet.columns.pop(column or "", None)
+    texts = _check_columns(sheet, missing)
+    names = tuple(sheet.columns)
+    X, levels = _matrix(sheet, texts)
     notes: tuple[str, ...] = ()
-    for place, column in enumerate(names):
-        pieces = measured.pop(column)  # the numbers stand in X from here on
-        if column in texts:
-            levels[column], X[:, place] = _coded(pieces)
-        else:
-            X[:, place] = np.concatenate(pieces)
     if missing == "drop":
-        kept = np.asarray(~np.isnan(X).any(axis=1))
-        notes = (
-            (f"{(~kept).sum()} of {len(y)} rows have a gap and are left out (MISSING=drop).",)
-            if not kept.all()
-            else ()
-        )
+        kept = _complete_rows(X, y)
+        if not kept.all():
+            notes = (f"{(~kept).sum()} of {len(y)} rows have a gap and are left out (MISSING=drop).",)
         X, y, ids, groups = X[kept], y[kept], ids[kept], None if groups is None else groups[kept]
-        if len(np.unique(y)) < 2:
-            raise ValueError(
-                f"{(~kept).sum()} rows have a gap, and the {len(y)} without one are not of two classes; fill"
-                " the gaps in, or use MISSING=median."
-            )
     _check_varying(X)
-    _remark(names, X, id)
+    _warn_of_ids(names, X, id)
     gaps = "median" if np.isnan(X).any() else ""
-    return Dataset(name, X, y, ids, names, families(names), (negative, positive), levels, gaps, groups, notes)
+    return Dataset(
+        name, X, y, ids, names, families_of(names), (negative, positive), levels, gaps, groups, notes
+    )
 
 
-def _coded(pieces: Sequence[Cells]) -> tuple[tuple[str, ...], Array]:
-    """The levels of a column of text, sorted, and (n,) each cell's place among them, NaN for a gap."""
-    cells = [cell for piece in pieces for cell in (piece if isinstance(piece, list) else [""] * len(piece))]
+def _matrix(sheet: Sheet, texts: set[str]) -> tuple[Array, dict[str, tuple[str, ...]]]:
+    """(n, features), with NaN for a gap and a level's number for a text; and the levels of each column of
+    text. The columns leave the sheet, so that the numbers are not held twice."""
+    X = np.empty((len(sheet.numbers), len(sheet.columns)))
+    levels: dict[str, tuple[str, ...]] = {}
+    for place, name in enumerate(list(sheet.columns)):
+        blocks = sheet.columns.pop(name)
+        if name in texts:
+            levels[name], X[:, place] = _coded(blocks)
+        else:
+            X[:, place] = np.concatenate(blocks)
+    return X, levels
+
+
+def _complete_rows(X: Array, y: Array) -> Array:
+    """(n,) whether a row of X (n, features) has no gap. Raises ValueError when those that have none are not
+    of two classes."""
+    kept = np.asarray(~np.isnan(X).any(axis=1))
+    if len(np.unique(y[kept])) < 2:
+        raise ValueError(
+            f"{(~kept).sum()} rows have a gap, and the {kept.sum()} without one are not of two classes; fill"
+            " the gaps in, or use MISSING=median."
+        )
+    return kept
+
+
+def _coded(blocks: Sequence[Cells]) -> tuple[tuple[str, ...], Array]:
+    """The levels of a column of text, sorted, and (n,) the number of each cell's level, NaN for a gap."""
+    cells = [cell for block in blocks for cell in (block if isinstance(block, list) else [""] * len(block))]
     levels = tuple(sorted({cell for cell in cells if cell.lower() not in MISSING}))
     codes = {level: float(code) for code, level in enumerate(levels)}
     return levels, np.array([codes.get(cell, np.nan) for cell in cells])
@@ -147,13 +160,7 @@ def _coded(pieces: Sequence[Cells]) -> tuple[tuple[str, ...], Array]:
 
 def _labels(sheet: Sheet, target: str, positive: str) -> tuple[Array, str]:
     """(n,) 0 or 1, and the name of class 0."""
-    cells = _text(sheet, target)
-    for number, cell in zip(sheet.places, cells, strict=True):
-        if cell.lower() in MISSING:
-            raise ValueError(
-                f"{sheet.place} {number} has no label (column {target!r} holds {cell!r}); fill it in or leave"
-                " the row out."
-            )
+    cells = [cell for _, cell in _complete(sheet, target, "label", "fill it in or leave the row out")]
     counts = Counter(cells)
     shown = listed(f"{label!r} ({count})" for label, count in counts.most_common())
     if len(counts) != 2:
@@ -171,23 +178,23 @@ def _labels(sheet: Sheet, target: str, positive: str) -> tuple[Array, str]:
     return np.array([cell == positive for cell in cells], dtype=np.int8), negative
 
 
-def _text(sheet: Sheet, column: str) -> list[str]:
-    """A column that was asked for as text."""
-    return [cell for piece in sheet.columns[column] for cell in piece]
+def _complete(sheet: Sheet, column: str, what: str, advice: str) -> Iterator[tuple[int, str]]:
+    """The number of each row and its cell in a column that may have no gap."""
+    for number, cell in zip(sheet.numbers, sheet.text(column), strict=True):
+        if cell.lower() in MISSING:
+            raise ValueError(
+                f"{sheet.unit} {number} has no {what} (column {column!r} holds {cell!r}); {advice}."
+            )
+        yield number, cell
 
 
 def _ids(sheet: Sheet, id: str) -> Array:
     """(n,) text, unique."""
     first: dict[str, int] = {}
-    for number, cell in zip(sheet.places, _text(sheet, id), strict=True):
-        if cell.lower() in MISSING:
-            raise ValueError(
-                f"{sheet.place} {number} has no id (column {id!r} holds {cell!r}); every case needs one of"
-                " its own."
-            )
+    for number, cell in _complete(sheet, id, "id", "every case needs one of its own"):
         if cell in first:
             raise ValueError(
-                f"the id {cell!r} stands on {sheet.place}s {first[cell]} and {number} of column {id!r}; an id"
+                f"the id {cell!r} stands on {sheet.unit}s {first[cell]} and {number} of column {id!r}; an id"
                 " must name one case (of what has several rows give the column as GROUP=)."
             )
         first[cell] = number
@@ -196,33 +203,24 @@ def _ids(sheet: Sheet, id: str) -> Array:
 
 def _groups(sheet: Sheet, group: str) -> Array:
     """(n,) int, equal where the cells are."""
-    cells = _text(sheet, group)
-    for number, cell in zip(sheet.places, cells, strict=True):
-        if cell.lower() in MISSING:
-            raise ValueError(
-                f"{sheet.place} {number} has no group (column {group!r} holds {cell!r}); every row needs one."
-            )
+    cells = [cell for _, cell in _complete(sheet, group, "group", "every row needs one")]
     return np.unique(cells, return_inverse=True)[1]
 
 
-def _checked(columns: Mapping[str, list[Cells]], sheet: Sheet, missing: str) -> set[str]:
+def _check_columns(sheet: Sheet, missing: str) -> set[str]:
     """The columns of text; all others are numbers. A fault of one kind is named for every column that has
     it."""
     if not missing:
-        _check_gaps(columns)
-    texts = {name for name, pieces in columns.items() if any(isinstance(piece, list) for piece in pieces)}
-    many = []
-    for name in sorted(texts, key=list(columns).index):
-        _check_text(name, columns[name], sheet)
-        found = Counter(
-            cell
-            for piece in columns[name]
-            if isinstance(piece, list)
-            for cell in piece
-            if cell.lower() not in MISSING
-        )
-        if len(found) > MOST_LEVELS or 2 * len(found) > len(sheet.places):
-            many.append(f"{name!r} ({len(found)} levels, first {next(iter(found))!r})")
+        _check_gaps(sheet.columns)
+    texts, many = set(), []
+    for name, blocks in sheet.columns.items():
+        if all(not isinstance(block, list) for block in blocks):
+            continue
+        texts.add(name)
+        _check_text(name, sheet)
+        levels = Counter(cell for cell in _texts(blocks) if cell.lower() not in MISSING)
+        if len(levels) > MOST_LEVELS or 2 * len(levels) > len(sheet.numbers):
+            many.append(f"{name!r} ({len(levels)} levels, first {next(iter(levels))!r})")
     if many:
         raise ValueError(
             f"these columns hold text of more than {MOST_LEVELS} levels, or of nearly as many as there are"
@@ -231,18 +229,21 @@ def _checked(columns: Mapping[str, list[Cells]], sheet: Sheet, missing: str) -> 
     return texts
 
 
-def _check_gaps(columns: Mapping[str, list[Cells]]) -> None:
+def _texts(blocks: Iterable[Cells]) -> Iterator[str]:
+    """The cells of the blocks that are text."""
+    return (cell for block in blocks if isinstance(block, list) for cell in block)
+
+
+def _check_gaps(columns: Mapping[str, Sequence[Cells]]) -> None:
     """That there are none. Of a text the words are shown, for one of them may be meant as a level."""
     counts = []
-    for name, pieces in columns.items():
-        holes = sum(int(np.isnan(piece).sum()) for piece in pieces if not isinstance(piece, list))
-        words = Counter(
-            cell for piece in pieces if isinstance(piece, list) for cell in piece if cell.lower() in MISSING
-        )
+    for name, blocks in columns.items():
+        gaps = sum(int(np.isnan(block).sum()) for block in blocks if not isinstance(block, list))
+        words = Counter(cell for cell in _texts(blocks) if cell.lower() in MISSING)
         written = ", ".join(sorted(repr(word) for word in words if word))
-        if holes or words:
+        if gaps or words:
             counts.append(
-                f"{holes + words.total()} in {name!r}" + (f" (written {written})" if written else "")
+                f"{gaps + words.total()} in {name!r}" + (f" (written {written})" if written else "")
             )
     if counts:
         raise ValueError(
@@ -251,64 +252,48 @@ def _check_gaps(columns: Mapping[str, list[Cells]]) -> None:
         )
 
 
-def _check_text(name: str, pieces: Sequence[Cells], sheet: Sheet) -> None:
+def _check_text(name: str, sheet: Sheet) -> None:
     """That a column which is not all numbers is text throughout. Raises ValueError, naming the first cell
     that fits neither."""
-    numbers = any(not isinstance(piece, list) and not np.isnan(piece).all() for piece in pieces)
-    numbers = numbers or any(
-        NUMBER.fullmatch(cell) for piece in pieces if isinstance(piece, list) for cell in piece
-    )
+    blocks = sheet.columns[name]
+    numbers = any(not isinstance(block, list) and not np.isnan(block).all() for block in blocks)
+    numbers = numbers or any(NUMBER.fullmatch(cell) for cell in _texts(blocks))
     begins = 0
-    for piece in pieces:
-        for place, cell in enumerate(piece if isinstance(piece, list) else (), begins):
-            why = None if cell.lower() in MISSING else unfit(cell)
-            if why and (numbers or why != WORD):
-                more = ", and other cells of the column are" if why == WORD else ""
+    for block in blocks:
+        for place, cell in enumerate(block if isinstance(block, list) else (), begins):
+            why = None if cell.lower() in MISSING else why_no_number(cell)
+            if why and (numbers or why != NOT_A_NUMBER):
+                more = ", and other cells of the column are" if why == NOT_A_NUMBER else ""
                 raise ValueError(
-                    f"{sheet.place} {sheet.places[place]}, column {name!r}: {cell!r} {why}{more}; correct it,"
+                    f"{sheet.unit} {sheet.numbers[place]}, column {name!r}: {cell!r} {why}{more}; correct it,"
                     " empty it (and choose MISSING=), or leave the column out."
                 )
-        begins += len(piece)
+        begins += len(block)
 
 
 def _check_varying(X: Array) -> None:
-    """Single columns that never vary stay: whether one does may hang on a row that is sealed later."""
+    """That some column of X (n, features) varies. A single one that does not may stay: whether it does may
+    depend on a row that is sealed later."""
     for column in X.T:
-        found = column[~np.isnan(column)]
-        if len(found) and found.min() != found.max():
+        values = column[~np.isnan(column)]
+        if len(values) and values.min() != values.max():
             return
     raise ValueError(
         "no column varies, so there is nothing to learn from; a table needs measurements beside its target."
     )
 
 
-def _remark(names: Sequence[str], X: Array, id: str | None) -> None:
-    """Warn of what is no fault, but may be one."""
-    whole = [
+def _warn_of_ids(names: Sequence[str], X: Array, id: str | None) -> None:
+    """Warn of columns of X (n, features) that number the rows: no fault, but they may be ids."""
+    distinct = [
         name
         for name, column in zip(names, X.T, strict=True)
         if (column % 1 == 0).all() and len(np.unique(column)) == len(column)
     ]
-    if whole:
+    if distinct:
         advice = "is to be given as the id" if id is None else "or numbers them is to be left out"
         warnings.warn(
-            f"a different whole number in every row: {listed(map(repr, whole))}; a column that names the"
+            f"a different whole number in every row: {listed(map(repr, distinct))}; a column that names the"
             f" cases {advice}.",
             stacklevel=4,
         )
-
-
-def families(names: Sequence[str]) -> tuple[str, ...]:
-    """(features,): the family of each column. Columns are one family when their names differ only in a word
-    for a statistic at either end (mean radius, radius error; radius_mean, radius_worst), or in a number at
-    the end where two stems or more are counted by the same numbers (radius1, radius2, texture1, texture2)."""
-    before, after = rf"(?:{STATISTIC})[ _.-]+", rf"[ _.-]+(?:{STATISTIC})"
-    stems = [re.sub(rf"^{before}|{after}$", "", name, flags=re.IGNORECASE) or name for name in names]
-    numbered = {name: re.fullmatch(r"(.*?\D)[ _.-]?(\d+)", name, re.DOTALL) for name in stems}
-    counted: dict[str, set[str]] = {}
-    for match in filter(None, numbered.values()):
-        counted.setdefault(match[1].rstrip(" _.-"), set()).add(match[2])
-    repeats = len(counted) > 1 and len(set(map(frozenset, counted.values()))) == 1
-    if repeats and all(len(numbers) > 1 for numbers in counted.values()):
-        stems = [found[1].rstrip(" _.-") if (found := numbered[stem]) else stem for stem in stems]
-    return tuple(stems)

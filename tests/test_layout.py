@@ -12,7 +12,7 @@ import handnet
 
 ROOT = Path(__file__).parent.parent
 CORE = """
-    data encode sheets tables splits contract draws
+    data encode dialect sheets tables splits contract draws
     mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled mlp.engine mlp.keras_model mlp.keras mlp.replicas
     scores bands explain estimator
 """.split()
@@ -98,6 +98,7 @@ FILE_CALLS = set(
 )
 # The tables are read from files; the engines of Keras are started through the environment; cores are counted.
 CORE_MAY = {
+    "dialect.py": {"io"},
     "sheets.py": {"pathlib", "io", "read_bytes"},
     "tables.py": {"pathlib", "os.PathLike"},
     "mlp/engine.py": {f"os.{name}" for name in "environ dup dup2 open close fstat devnull O_WRONLY".split()},

@@ -18,10 +18,9 @@ from others import titanic, written
 from pyarrow import parquet
 from sklearn.datasets import load_wine
 
-from handnet import Dataset, read_csv, read_table, sheets, split
+from handnet import Dataset, dialect, read_csv, read_table, sheets, split
 from handnet.cli import main
-from handnet.data import Array
-from handnet.tables import families
+from handnet.data import Array, families_of
 
 
 @pytest.mark.parametrize("what", SAME)
@@ -81,7 +80,7 @@ def test_bytes_that_are_no_text_are_found_in_pieces(text: str, cut: int, more: b
         content.decode()
     except UnicodeDecodeError as fault:
         place = fault.start
-    assert sheets._undecodable(content, cut) == place
+    assert dialect.undecodable(content, cut) == place
 
 
 def test_a_table_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
@@ -117,20 +116,20 @@ def test_what_is_written_is_read_back_to_the_bit(tmp_path: Path, X: Array, names
 
 
 def test_families_are_found_in_names(data: Dataset) -> None:
-    assert families(data.feature_names) == data.families
-    assert families(["radius_mean", "radius_se", "concave points_worst"]) == (
+    assert families_of(data.feature_names) == data.families
+    assert families_of(["radius_mean", "radius_se", "concave points_worst"]) == (
         "radius",
         "radius",
         "concave points",
     )
-    assert families(["radius1", "radius2", "texture1", "texture2"]) == (
+    assert families_of(["radius1", "radius2", "texture1", "texture2"]) == (
         "radius",
         "radius",
         "texture",
         "texture",
     )
-    assert families(["V1", "V2", "Amount"]) == ("V1", "V2", "Amount")  # a count of columns is no family
-    assert families(["mean", "mean_", "age"]) == ("mean", "mean_", "age")
+    assert families_of(["V1", "V2", "Amount"]) == ("V1", "V2", "Amount")  # a count of columns is no family
+    assert families_of(["mean", "mean_", "age"]) == ("mean", "mean_", "age")
 
 
 def test_rows_with_gaps_are_left_out(tmp_path: Path) -> None:
