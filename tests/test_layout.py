@@ -166,6 +166,38 @@ def test_the_search_for_stores_files_and_clocks_finds_them(line: str) -> None:
     )
 
 
+SHAPE = re.compile(r"\([\w^.+\- ]+,(?: [\w^.+\-* ]+,?)*\)")  # (n,), (R, n), (2^k, k), (...,)
+
+
+def without_shape(source: str) -> list[str]:
+    """The public functions that take or return arrays, and name no shape in their docstring."""
+    tree = ast.parse(source)
+    scopes = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_")]
+    functions = [node for scope in scopes for node in scope.body if isinstance(node, ast.FunctionDef)]
+    missing = []
+    for function in functions:
+        arguments = [*function.args.args, *function.args.kwonlyargs]
+        types = [
+            ast.unparse(part) for part in (*(arg.annotation for arg in arguments), function.returns) if part
+        ]
+        takes_arrays = any(re.search(r"\bArray(Like)?\b", text) for text in types)
+        if takes_arrays and function.name[0] != "_" and not SHAPE.search(ast.get_docstring(function) or ""):
+            missing.append(function.name)
+    return missing
+
+
+@pytest.mark.parametrize("path", CORE_FILES, ids=str)
+def test_public_functions_of_the_core_give_the_shapes_of_their_arrays(path: Path) -> None:
+    if path.name != "kernels.py":  # its arrays are flat, and addressed by offsets
+        assert without_shape((ROOT / "handnet" / path).read_text()) == []
+
+
+def test_the_search_for_missing_shapes_finds_them() -> None:
+    source = 'def f(z: Array) -> Array:\n    """{}"""\nclass C:\n    def g(self) -> Array:\n        """{}"""'
+    assert without_shape(source.format("Scores (of replicas).", "(n), scores.")) == ["f", "g"]
+    assert without_shape(source.format("Scores (R,) of z (R, n).", "(2^k, k) weights.")) == []
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_experiments_use_public_names_only(path: Path) -> None:
     if path.is_relative_to(ROOT / "experiments"):

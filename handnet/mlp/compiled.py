@@ -58,7 +58,7 @@ class Compiled:
         return np.array(X, self.dtype, order="C")
 
     def _logits(self, weights: Array, widths: Array, X: Array) -> Array:
-        """Logits (lanes, n) of rows X (n, features), for the weights in lanes, (groups, P, LANES)."""
+        """Logits (blocks LANES, n) of rows X (n, features). weights: (blocks, P, LANES)."""
         lanes = np.empty((len(weights), len(X), LANES), self.dtype)
         evaluate(weights, X, widths, lanes)
         return from_lanes(lanes)
