@@ -22,11 +22,11 @@ chapter = $(if $(filter command line,$(origin SETTINGS)),,SETTINGS=experiments/s
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --extra study --extra keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case walk report ui witness claims published simulate test bench torture check audit lock backup clean
+.PHONY: help setup try study case walk report ui witness claims published simulate test test-long bench torture check audit lock backup clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
 	@echo; echo "  Any setting can follow: make study TRIALS=64 DESIGN=sobol; all of them: make study HELP=1"
 
 setup: $(READY) ## the virtual environment, from the lock (DEVICE=gpu: with CUDA); study and test do it too
@@ -61,15 +61,17 @@ published: $(READY) ## published results on their own protocols, four ways to di
 simulate: $(READY) ## how often every band holds and every rule cries wolf, by simulation (minutes)
 	@$(PY) -m handnet simulate $(typed)
 
-test: $(READY) ## the tests
+test: $(READY) ## the tests that guard a change (minutes; TESTS=tests/test_splits.py)
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+
+test-long: $(READY) ## the long proofs: kills, full disks, every engine of Keras, every command of the docs
+	@$(PY) -m pytest -n 2 --dist worksteal -m long $(TESTS)
 
 bench: $(READY) ## what a network costs here, in Keras, scikit-learn and JAX, and every goal (ten minutes; ROUNDS=5)
 	@$(PY) -m experiments.bench $(typed)
 
-torture: $(READY) ## kill the real command line, KILLS=300 times, and compare; then every step of a disk that fills, and the other long proofs (most of an hour)
+torture: $(READY) ## kill the real command line, KILLS=300 times, and compare (most of an hour)
 	@$(PY) tests/torture.py $(typed)
-	@HANDNET_LONG=1 $(PY) -m pytest tests/test_study_disk.py tests/test_mlp_keras.py tests/test_study_publish.py tests/test_study_tables.py tests/test_docs.py
 
 check: $(READY) ## style and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

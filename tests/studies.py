@@ -24,7 +24,8 @@ SMALL = [
     "rehearsal.levels=2",
     f"SETTINGS={CHAPTER}",
 ]
-TINY = ["TRIALS=2", "SEEDS=2", "CONFIRM=2", "space.epochs.high=12", "SPLITS=0"]
+FEW = ["SEEDS=2", "CONFIRM=2", "space.epochs.high=12", "SPLITS=0", f"SETTINGS={CHAPTER}"]
+TINY = [*FEW, "TRIALS=2"]
 
 
 def cli(home: Path, *words: str) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from studies import ROOT, SMALL, cli, command
+from studies import ROOT, command
 from test_claims import SAMPLED
 
 from experiments.claims.inquiry import Inquiry, write_page
@@ -47,10 +47,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("looked-at")
-    assert cli(folder, "study", *SMALL, "OPEN=1") == 0
-    return folder
+def home(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(finished, tmp_path_factory.mktemp("looked-at") / "home"))
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """The README and the docs: their links and file names lead somewhere, and the chapter's nicknames stay in
-their pages. In make torture every command is run, as the Makefile would run it, only smaller, and so is every
+their pages. In make test-long every command is run, as the Makefile would run it, only smaller, and so is every
 Python block."""
 
 import os
@@ -14,7 +14,6 @@ import pytest
 import handnet
 
 ROOT = Path(__file__).parent.parent
-LONG = pytest.mark.skipif(os.environ.get("HANDNET_LONG") != "1", reason="minutes: make torture runs them")
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.glob("*.md")])
 FILES = (".py", ".md", ".toml", ".csv", ".j2")  # how the name of a file of ours ends
@@ -32,6 +31,7 @@ FEWER = {
 }  # counts, which leave a study its name
 ELSEWHERE = (
     "test",
+    "test-long",
     "ui",
     "bench",
     "torture",
@@ -173,13 +173,13 @@ def typed(folder: Path, script: str) -> None:
     assert done.returncode == 0, (script, done.stdout, done.stderr)
 
 
-@LONG
+@pytest.mark.long
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
 def test_commands_do_what_they_are_shown_for(page: Path, folder: Path) -> None:
     typed(folder, commands(page))
 
 
-@LONG
+@pytest.mark.long
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks(page) and page.stem != "classifier"], ids=lambda page: page.stem
 )

@@ -37,7 +37,7 @@ def study(home: Path, backend: str) -> dict:
     return report(home)
 
 
-@pytest.mark.skipif(os.environ.get("HANDNET_LONG") != "1", reason="a minute: make torture runs it")
+@pytest.mark.long
 def test_a_study_gives_the_same_report_with_either_backend(tmp_path: Path) -> None:
     """Same points, same winner, every band equal to the printed digit and far beyond."""
     if find_spec("tensorflow") is None:
@@ -218,11 +218,13 @@ def test_a_set_up_for_an_unknown_device_is_refused(device: str) -> None:
     assert f'DEVICE must be one of auto, cpu, gpu, but is "{device}"' in sentence
 
 
-# TensorFlow in float32 always; the other three pairs with HANDNET_LONG=1, a minute each.
-PAIRS = [("tensorflow", "float32"), ("jax", "float64"), ("tensorflow", "float64"), ("jax", "float32")]
+PAIRS = [("jax", "float64"), ("tensorflow", "float64"), ("jax", "float32")]
 
 
-@pytest.mark.parametrize(("engine", "dtype"), PAIRS if os.environ.get("HANDNET_LONG") == "1" else PAIRS[:1])
+@pytest.mark.parametrize(
+    ("engine", "dtype"),
+    [("tensorflow", "float32"), *(pytest.param(*pair, marks=pytest.mark.long) for pair in PAIRS)],
+)
 def test_keras_keeps_the_contract(engine: str, dtype: str) -> None:
     if find_spec(engine) is None:
         pytest.skip(f"{engine} is not installed")

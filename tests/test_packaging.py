@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = "".join(page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 LIBRARY = (ROOT / "docs" / "library.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = set(re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
 
 
 def make(*words: str) -> subprocess.CompletedProcess:
@@ -31,7 +31,7 @@ def test_every_target_is_explained() -> None:
 
 
 def test_every_command_of_the_docs_exists() -> None:
-    commands = re.findall(r"(?:\$ |`)make ([a-z]+)((?: [A-Z_]+=\w+)*)", DOCS)
+    commands = re.findall(r"(?:\$ |`)make ([a-z-]+)((?: [A-Z_]+=\w+)*)", DOCS)
     assert {target for target, _ in commands} >= TARGETS - {"help"}
     variables = {option.upper().replace("-", "_") for option in OPTIONS} | {
         "NAME",

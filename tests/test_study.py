@@ -24,6 +24,7 @@ def test_everything_is_written_exactly_once(finished: Path) -> None:
         "search": 4,
         "confirm": 5,
         "split": 3,
+        "ideal": 3,
         "streams": 1,
     }
     assert {run["status"] for run in found.values()} == {"FINISHED"}
@@ -35,11 +36,11 @@ def test_everything_is_written_exactly_once(finished: Path) -> None:
     ]
 
 
-def test_a_second_run_changes_nothing(finished: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_second_run_changes_nothing(opened: Path, capsys: pytest.CaptureFixture) -> None:
     def state() -> tuple:
-        pages = [(p.name, p.stat().st_mtime_ns) for p in sorted((finished / "reports").rglob("*.*"))]
+        pages = [(p.name, p.stat().st_mtime_ns) for p in sorted((opened / "reports").rglob("*.*"))]
         counts = [
-            query(finished / db, f"SELECT count(*) FROM {table}")
+            query(opened / db, f"SELECT count(*) FROM {table}")
             for db, table in [
                 ("mlflow.db", "runs"),
                 ("mlflow.db", "metrics"),
@@ -47,11 +48,11 @@ def test_a_second_run_changes_nothing(finished: Path, capsys: pytest.CaptureFixt
                 ("optuna.db", "trials"),
             ]
         ]
-        return digest(finished), pages, counts
+        return digest(opened), pages, counts
 
     before = state()
-    assert cli(finished, "study", *SMALL, "OPEN=1") == 0
-    assert cli(finished, "study", *SMALL) == 0  # opened is opened, asked for or not
+    assert cli(opened, "study", *SMALL, "OPEN=1") == 0
+    assert cli(opened, "study", *SMALL) == 0  # opened is opened, asked for or not
     assert state() == before
     assert "opening 1 of these rows (1 so far" in capsys.readouterr().out
 
@@ -101,17 +102,16 @@ def test_the_report_and_its_figures_lie_beside_the_winner(finished: Path) -> Non
     assert len(list((finished / "artifacts").rglob("report.html"))) == 1
 
 
-def test_damaged_results_are_made_again(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert cli(tmp_path, "study", *SMALL) == 0
-    before = digest(tmp_path)
-    name = next((tmp_path / "reports").iterdir()).name
-    paths = sorted((tmp_path / "artifacts").rglob("replica.npz"))
+def test_damaged_results_are_made_again(sealed: Path, capsys: pytest.CaptureFixture) -> None:
+    before = digest(sealed)
+    name = next((sealed / "reports").iterdir()).name
+    paths = sorted((sealed / "artifacts").rglob("replica.npz"))
     for path in (paths[0], paths[-1]):
         path.write_bytes(path.read_bytes()[:2000])
-    assert cli(tmp_path, "report", f"NAME={name}") == 1
+    assert cli(sealed, "report", f"NAME={name}") == 1
     assert "are damaged; make study makes them again" in capsys.readouterr().err
-    assert cli(tmp_path, "study", *SMALL) == 0
-    assert digest(tmp_path) == before
+    assert cli(sealed, "study", *SMALL) == 0
+    assert digest(sealed) == before
 
 
 def test_a_seed_run_holds_its_curves_its_gap_and_its_exact_values(finished: Path) -> None:

@@ -147,7 +147,7 @@ def home(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.skipif(os.environ.get("HANDNET_LONG") != "1", reason="a minute: make torture runs it")
+@pytest.mark.long
 def test_a_server_that_dies_and_returns_has_every_run_once(server: Server, home: Path) -> None:
     before = runs(home)
     server.wait()

@@ -19,7 +19,7 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-from studies import CHAPTER, SMALL, cli
+from studies import CHAPTER, SMALL, TINY, cli
 
 import handnet.bands
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
@@ -48,15 +48,8 @@ from handnet.study.summary import Quantity
 from handnet.study.tracker import Tracker
 from handnet.study.units import Problem, Replicas
 
-FEW = [*SMALL, "OPEN=1"]
-
-
-@pytest.fixture(scope="module")
-def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small study with its test open, its rehearsals made, the search made anew in each."""
-    home = tmp_path_factory.mktemp("rehearsed")
-    assert cli(home, "study", *FEW, "IDEAL=1") == 0
-    return home
+OPEN = [*SMALL, "OPEN=1"]
+STREAMS = ["rehearsal.seeds=2", "rehearsal.levels=2"]
 
 
 def facts(home: Path) -> dict:
@@ -65,12 +58,12 @@ def facts(home: Path) -> dict:
 
 
 def places(home: Path) -> dict[str, Path]:
-    """The file of every rehearsal that counts."""
+    """The file of every rehearsal that counts, also in a folder that was copied."""
     sql = """SELECT r.artifact_uri, t.value FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid
              WHERE t.key = 'handnet.key' AND r.lifecycle_stage = 'active'"""
     found = query(home / "mlflow.db", sql)
     return {
-        key: Path(uri.removeprefix("file://")) / "rehearsal.npz"
+        key: home / "artifacts" / uri.partition("/artifacts/")[2] / "rehearsal.npz"
         for uri, key in found
         if key.startswith(("split/", "ideal/"))
     }
@@ -81,19 +74,18 @@ def stored(home: Path) -> dict[str, Resplit]:
     return {key: Resplit.from_npz(path.read_bytes()) for key, path in places(home).items()}
 
 
-def test_a_sealed_study_rehearses_nothing(tmp_path: Path) -> None:
-    assert cli(tmp_path, "study", *SMALL) == 0
-    assert not [key for key in runs(tmp_path) if key.startswith(("split/", "ideal/", "streams/"))]
-    found = facts(tmp_path)
+def test_a_sealed_study_rehearses_nothing(unopened: Path) -> None:
+    assert not [key for key in runs(unopened) if key.startswith(("split/", "ideal/", "streams/"))]
+    found = facts(unopened)
     assert not [band for band in found["bands"] if band["part"] == "rehearsal"]
     assert not any("fresh divisions" in line for line in found["statements"])
 
 
 def test_a_rehearsal_is_a_fresh_split_of_the_whole_table_and_nothing_else(
-    rehearsed: Path, data: Dataset
+    finished: Path, data: Dataset
 ) -> None:
     one = next(
-        one for key, one in stored(rehearsed).items() if key.startswith("split/") and key.endswith("/100001")
+        one for key, one in stored(finished).items() if key.startswith("split/") and key.endswith("/100001")
     )
     rest, test = train_test_split(np.arange(569), test_size=0.2, random_state=100001, stratify=data.y)
     train, _ = train_test_split(rest, test_size=0.25, random_state=100001, stratify=data.y[rest])
@@ -123,8 +115,8 @@ def test_a_rehearsal_survives_its_file() -> None:
     ] == [(repr("../x"), repr([[1.0, -np.inf]])), (repr("y"), repr([[np.nan, 2.0]]))]
 
 
-def test_the_comparison_is_scipys_t_on_the_stored_logits(rehearsed: Path) -> None:
-    held = [one for key, one in stored(rehearsed).items() if key.startswith("split/")]
+def test_the_comparison_is_scipys_t_on_the_stored_logits(finished: Path) -> None:
+    held = [one for key, one in stored(finished).items() if key.startswith("split/")]
     d = [
         metrics.log_loss(one.y, expit(one.logits["logistic regression"][0]))
         - np.mean([metrics.log_loss(one.y, expit(z.astype(float))) for z in one.logits["winner"]])
@@ -133,7 +125,7 @@ def test_the_comparison_is_scipys_t_on_the_stored_logits(rehearsed: Path) -> Non
     scale = np.sqrt((1 / 3 + 114 / 341) * np.var(d, ddof=1))
     pair = next(
         one
-        for one in facts(rehearsed)["comparisons"]
+        for one in facts(finished)["comparisons"]
         if (one["ours"], one["theirs"]) == ("winner", "logistic regression")
     )
     found = next(one for one in pair["over_splits"] if one["score"] == "log_loss")
@@ -144,12 +136,12 @@ def test_the_comparison_is_scipys_t_on_the_stored_logits(rehearsed: Path) -> Non
     assert [one["score"] for one in pair["over_splits"] if one["decides"]] == ["accuracy"]
 
 
-def test_the_split_band_takes_one_network_a_split(rehearsed: Path) -> None:
-    held = [one for key, one in sorted(stored(rehearsed).items()) if key.startswith("split/")]
+def test_the_split_band_takes_one_network_a_split(finished: Path) -> None:
+    held = [one for key, one in sorted(stored(finished).items()) if key.startswith("split/")]
     values = [np.mean((one.logits["winner"][place % 2] > 0) == one.y) for place, one in enumerate(held)]
     band = next(
         one
-        for one in facts(rehearsed)["bands"]
+        for one in facts(finished)["bands"]
         if one["role"] == "winner"
         and one["part"] == "rehearsal"
         and one["score"] == "accuracy"
@@ -159,9 +151,9 @@ def test_the_split_band_takes_one_network_a_split(rehearsed: Path) -> None:
     assert band["coverage"] == 0.5
 
 
-def test_the_search_made_anew_chooses_on_its_own_rows(rehearsed: Path, data: Dataset) -> None:
+def test_the_search_made_anew_chooses_on_its_own_rows(finished: Path, data: Dataset) -> None:
     """Its winner is the one whose mean validation loss on that division is least, of what it tried there."""
-    found = {key: dict(run["params"]) for key, run in runs(rehearsed).items() if key.startswith("ideal/")}
+    found = {key: dict(run["params"]) for key, run in runs(finished).items() if key.startswith("ideal/")}
     assert len(found) == 3
     (key,) = (key for key in found if key.endswith("/100002"))
     recipe = Recipe(
@@ -170,36 +162,36 @@ def test_the_search_made_anew_chooses_on_its_own_rows(rehearsed: Path, data: Dat
     parts, backend = split(data, seed=100002), load_backend("compiled")
     fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [100000, 100001]))
     logits = backend.logits(fit.layers, parts.test.open(lambda _: True).X)
-    assert np.array_equal(stored(rehearsed)[key].logits[SEARCHED_ANEW], logits)
-    roles = {band["role"] for band in facts(rehearsed)["bands"] if band["part"] == "rehearsal"}
+    assert np.array_equal(stored(finished)[key].logits[SEARCHED_ANEW], logits)
+    roles = {band["role"] for band in facts(finished)["bands"] if band["part"] == "rehearsal"}
     assert SEARCHED_ANEW in roles
-    assert any("the search, made anew in each," in line for line in facts(rehearsed)["statements"])
+    assert any("the search, made anew in each," in line for line in facts(finished)["statements"])
 
 
-def test_what_was_rehearsed_is_kept_and_only_grows(rehearsed: Path, capsys: pytest.CaptureFixture) -> None:
+def test_what_was_rehearsed_is_kept_and_only_grows(opened: Path, capsys: pytest.CaptureFixture) -> None:
     """Other divisions until one set suits is what the ledger is there to prevent."""
-    before = digest(rehearsed)
-    assert cli(rehearsed, "study", *FEW) == 0  # without IDEAL=1: it is there already
-    assert digest(rehearsed) == before
-    assert cli(rehearsed, "study", *FEW, "SPLITS=2") == 0
+    before = digest(opened)
+    assert cli(opened, "study", *OPEN) == 0  # without IDEAL=1: it is there already
+    assert digest(opened) == before
+    assert cli(opened, "study", *OPEN, "SPLITS=2") == 0
     assert "has been rehearsed on 3 fresh divisions: that is what is shown" in capsys.readouterr().err
-    assert digest(rehearsed) == before
-    assert cli(rehearsed, "study", *FEW, "SPLITS=4") == 0
-    found = facts(rehearsed)
+    assert digest(opened) == before
+    assert cli(opened, "study", *OPEN, "SPLITS=4") == 0
+    found = facts(opened)
     assert found["opening"]["rehearsed"] == [3, 4]
     assert {
         band["n"] for band in found["bands"] if band["part"] == "rehearsal" and band["role"] == SEARCHED_ANEW
     } == {4}
     assert (
         "raised after the first look, from 3 to 4"
-        in next((rehearsed / "reports").rglob("report.md")).read_text()
+        in next((opened / "reports").rglob("report.md")).read_text()
     )
 
 
-def test_other_divisions_are_another_study(rehearsed: Path, tmp_path: Path) -> None:
-    shutil.copy(rehearsed / "openings.jsonl", tmp_path)
-    before = Ledger(rehearsed).openings()
-    assert cli(tmp_path, "study", *FEW, "SPLITS=0", "rehearsal.first_split=7000") == 0
+def test_other_divisions_are_another_study(finished: Path, tmp_path: Path) -> None:
+    shutil.copy(finished / "openings.jsonl", tmp_path)
+    before = Ledger(finished).openings()
+    assert cli(tmp_path, "study", *TINY, "OPEN=1", "rehearsal.first_split=7000") == 0
     after = Ledger(tmp_path).openings()
     assert [one.ordinal for one in after] == [*(one.ordinal for one in before), len(before) + 1]
 
@@ -217,7 +209,7 @@ def test_other_divisions_are_another_study(rehearsed: Path, tmp_path: Path) -> N
 def test_what_is_called_fresh_is_fresh(
     words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert cli(tmp_path, "study", *FEW, *words) == 2
+    assert cli(tmp_path, "study", *OPEN, *words) == 2
     assert sentence in capsys.readouterr().err
 
 
@@ -230,17 +222,17 @@ def test_a_name_that_would_pass_for_another_is_refused(name: str, tmp_path: Path
         read({}, path)
 
 
-def test_a_reader_never_takes_half_a_state(rehearsed: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_reader_never_takes_half_a_state(opened: Path, capsys: pytest.CaptureFixture) -> None:
     """A run that the commit names and somebody deleted: refused, not left out of the bands."""
-    study = next((rehearsed / "reports").iterdir()).name
-    commit = Commit.read(Store(Tracker.open(rehearsed, study, create=False)))
+    study = next((opened / "reports").iterdir()).name
+    commit = Commit.read(Store(Tracker.open(opened, study, create=False)))
     sql = "SELECT run_uuid FROM tags WHERE key = 'handnet.key' AND value = ?"
-    ((run,),) = query(rehearsed / "mlflow.db", sql, commit.rehearsals[1])
-    db = sqlite3.connect(rehearsed / "mlflow.db")
+    ((run,),) = query(opened / "mlflow.db", sql, commit.rehearsals[1])
+    db = sqlite3.connect(opened / "mlflow.db")
     try:
         db.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = ?", (run,))
         db.commit()
-        assert cli(rehearsed, "report", f"NAME={study}") == 75
+        assert cli(opened, "report", f"NAME={study}") == 75
         assert "are being written anew; try again" in capsys.readouterr().err
     finally:
         db.execute("UPDATE runs SET lifecycle_stage = 'active' WHERE run_uuid = ?", (run,))
@@ -315,38 +307,39 @@ def test_a_study_whose_winner_diverges_on_every_fresh_seed_still_ends(
         return replace(found, fit=found.fit._replace(diverged_at=lost))
 
     monkeypatch.setattr(Problem, "fit", broken)
-    assert cli(tmp_path, "study", *FEW, "SPLITS=2") == 0
+    assert cli(tmp_path, "study", *TINY, "OPEN=1", "SPLITS=2", *STREAMS) == 0
     found = facts(tmp_path)
-    assert found["search"]["winner_on_fresh_seeds"]["diverged"] == 3
+    assert found["search"]["winner_on_fresh_seeds"]["diverged"] == 2
     assert not [band for band in found["bands"] if band["role"] == "winner" and band["part"] == "test"]
 
 
-def test_a_damaged_rehearsal_is_made_again(rehearsed: Path, capsys: pytest.CaptureFixture) -> None:
-    before = digest(rehearsed)
-    path = next(iter(places(rehearsed).values()))
+def test_a_damaged_rehearsal_is_made_again(opened: Path, capsys: pytest.CaptureFixture) -> None:
+    before = digest(opened)
+    path = next(iter(places(opened).values()))
     path.write_bytes(path.read_bytes()[:500])
-    name = next((rehearsed / "reports").iterdir()).name
-    assert cli(rehearsed, "report", f"NAME={name}") == 1
+    name = next((opened / "reports").iterdir()).name
+    assert cli(opened, "report", f"NAME={name}") == 1
     assert "are damaged; make study makes them again" in capsys.readouterr().err
-    assert cli(rehearsed, "study", *FEW) == 0
-    assert digest(rehearsed) == before
+    assert cli(opened, "study", *OPEN) == 0
+    assert digest(opened) == before
 
 
-def test_no_rehearsals_where_none_are_wanted(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert cli(tmp_path, "study", *FEW, "SPLITS=1") == 2
+def test_no_rehearsals_where_none_are_wanted(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert cli(tmp_path, "study", *OPEN, "SPLITS=1") == 2
     assert "rehearsal.splits must be 0 or at least 2" in capsys.readouterr().err
-    assert cli(tmp_path, "study", *FEW, "SPLITS=0") == 0
-    found = facts(tmp_path)
+    found = facts(tiny)
     assert all(not one["over_splits"] for one in found["comparisons"])
     assert all(one["on_test"] for one in found["comparisons"])
     assert {one["what"] for one in found["rules"]} == {"mcnemar", "delong"}
 
 
-def test_the_tracker_carries_every_band_of_the_report(rehearsed: Path) -> None:
+def test_the_tracker_carries_every_band_of_the_report(finished: Path) -> None:
     by_role = {
-        dict(run["tags"])["role"]: run for key, run in runs(rehearsed).items() if key.startswith("confirm/")
+        dict(run["tags"])["role"]: run for key, run in runs(finished).items() if key.startswith("confirm/")
     }
-    for band in facts(rehearsed)["bands"]:
+    for band in facts(finished)["bands"]:
         if band["role"] == SEARCHED_ANEW:
             continue
         held = {name: float.fromhex(value) for name, _, value, _ in by_role[band["role"]]["metrics"]}
@@ -394,11 +387,11 @@ def test_the_streams_are_every_combination_of_their_seeds() -> None:
     assert seeds[-1] == (100002, 100002, 100002)
 
 
-def test_the_page_of_a_case_says_what_the_facts_say(rehearsed: Path) -> None:
-    found = facts(rehearsed)
+def test_the_page_of_a_case_says_what_the_facts_say(opened: Path) -> None:
+    found = facts(opened)
     told = found["stories"][0]
-    assert cli(rehearsed, "case", f"ID={told['case']}", f"NAME={found['study']}") == 0
-    page = (rehearsed / "reports" / found["study"] / f"case-{told['case']}.html").read_text()
+    assert cli(opened, "case", f"ID={told['case']}", f"NAME={found['study']}") == 0
+    page = (opened / "reports" / found["study"] / f"case-{told['case']}.html").read_text()
     assert escape(told["sentence"]) in page
     for one in told["credits"]:
         row = page.split(f"<tr><td>{one['family']}</td>")[1].split("</tr>")[0]
@@ -459,10 +452,10 @@ def test_no_public_function_gives_a_bare_score_over_seeds() -> None:
             )
 
 
-def test_the_report_grades_what_is_stored(rehearsed: Path) -> None:
+def test_the_report_grades_what_is_stored(finished: Path) -> None:
     """Sensitivity of the winner in every division, as the tracker has it, is that of the stored logits."""
-    for key, one in stored(rehearsed).items():
-        held = {name: float.fromhex(value) for name, _, value, _ in runs(rehearsed)[key]["metrics"]}
+    for key, one in stored(finished).items():
+        held = {name: float.fromhex(value) for name, _, value, _ in runs(finished)[key]["metrics"]}
         for role, logits in one.logits.items():
             if len(logits) > 1:
                 expected = float(np.median(grade(logits, one.y).sensitivity))

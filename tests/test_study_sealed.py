@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from canonical import report, runs, trials
-from studies import ROOT, SMALL, cli, command
+from studies import FEW, ROOT, SMALL, TINY, cli, command
 
 from handnet import Dataset, split
 from handnet.cli import main
@@ -56,7 +56,7 @@ def test_distinct_openings_are_counted_and_repeats_are_not(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("what", ["noise", "permuted"])
 def test_sealed_rows_decide_nothing_before_the_opening(
-    tmp_path: Path, sealed: Path, data: Dataset, parts: Split, what: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, unopened: Path, data: Dataset, parts: Split, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sealed measurements replaced, ids and labels kept: everything the study wrote is equal to the bit."""
     X, draws = data.X.copy(), generator(3, 0)
@@ -66,8 +66,8 @@ def test_sealed_rows_decide_nothing_before_the_opening(
     monkeypatch.setitem(DATASETS, "wisconsin", lambda: replace(data, X=X))
     other = tmp_path / "other"
     assert cli(other, "study", *SMALL) == 0
-    assert trials(other) == trials(sealed)
-    one, two = runs(sealed), runs(other)
+    assert trials(other) == trials(unopened)
+    one, two = runs(unopened), runs(other)
     # The digest of the data is part of every id; nothing else may differ.
     kinds = [
         sorted((key.split("/")[0], run["metrics"], run["params"]) for key, run in found.items())
@@ -87,7 +87,7 @@ def test_sealed_rows_decide_nothing_before_the_opening(
             for key, value in report(home).items()
             if key in ("bands", "missed", "statements", "watched")
         }
-        for home in (sealed, other)
+        for home in (unopened, other)
     ]
     assert facts[0] == facts[1]
     assert not (other / "openings.jsonl").exists()
@@ -116,20 +116,19 @@ def test_a_small_study_leaves_the_test_sealed(
     assert not any(key.endswith("/sealed") for key in confirmed)
 
 
-def test_other_openings_are_counted(finished: Path, capsys: pytest.CaptureFixture) -> None:
-    copy = finished.with_name("second-opening")
-    copy.mkdir()
-    shutil.copy(finished / "openings.jsonl", copy)
-    assert cli(copy, "study", *SMALL, "search.study_seed=8", "OPEN=1") == 0
+def test_other_openings_are_counted(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    shutil.copy(tiny / "openings.jsonl", tmp_path)
+    assert cli(tmp_path, "study", *TINY, "search.study_seed=8", "OPEN=1") == 0
     assert "this was opening 2 of these rows (2 so far" in capsys.readouterr().out
-    assert report(copy)["opening"]["ordinal"] == 2
-    assert report(finished)["opening"]["ordinal"] == 1
+    assert report(tmp_path)["opening"]["ordinal"] == 2
+    assert report(tiny)["opening"]["ordinal"] == 1
 
 
+@pytest.mark.long
 def test_the_same_patients_under_another_scaler_are_the_same_test(tmp_path: Path, data: Dataset) -> None:
     one, two, other = split(data), split(data, val=0.3), split(data, seed=8)
     assert one.test.digest == two.test.digest != other.test.digest
-    words = [*SMALL, "SPLITS=0", "TRIALS=1", "OPEN=1"]
+    words = [*FEW, "TRIALS=1", "rehearsal.seeds=2", "rehearsal.levels=2", "OPEN=1"]
     assert cli(tmp_path, "study", *words) == 0
     assert cli(tmp_path, "study", *words, "split.val=0.3") == 0
     assert cli(tmp_path, "study", *words, "split.seed=8") == 0
@@ -146,7 +145,7 @@ def test_the_same_patients_under_another_scaler_are_the_same_test(tmp_path: Path
 def test_a_study_under_its_own_name_is_found_without_naming_it(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert cli(tmp_path, "study", "TRIALS=1", "CONFIRM=3", "OPEN=1", "SPLITS=0") == 0
+    assert cli(tmp_path, "study", "TRIALS=1", "SEEDS=2", "CONFIRM=3", "OPEN=1", "SPLITS=0") == 0
     hint = re.search(r"make (case ID=\d+)\n", capsys.readouterr().out)[1]
     assert cli(tmp_path, *hint.split()) == 0
     assert cli(tmp_path, "report") == 0
@@ -158,9 +157,8 @@ def test_a_study_under_its_own_name_is_found_without_naming_it(
     )
 
 
-def test_cleaning_takes_what_studies_wrote_and_nothing_else(tmp_path: Path) -> None:
-    few = [*SMALL, "TRIALS=1", "SPLITS=0"]
-    assert cli(tmp_path, "study", *few, "OPEN=1") == 0
+def test_cleaning_takes_what_studies_wrote_and_nothing_else(tiny: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny, tmp_path, dirs_exist_ok=True)
     for name in (
         "thesis.tex",
         "claims/mine.txt",
@@ -177,12 +175,12 @@ def test_cleaning_takes_what_studies_wrote_and_nothing_else(tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / "claims").iterdir()] == ["mine.txt"]
     # The same opening, so nothing is opened anew. In a new process: MLflow keeps a deleted database open in
     # this one.
-    subprocess.run(command(tmp_path, "study", *few), cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(command(tmp_path, "study", *TINY), cwd=ROOT, check=True, capture_output=True)
     assert (tmp_path / "openings.jsonl").read_bytes() == ledger
     assert report(tmp_path)["opening"]["ordinal"] == 1
 
 
-def test_after_the_opening_nothing_grows(finished: Path, capsys: pytest.CaptureFixture) -> None:
+def test_after_the_opening_nothing_grows(opened: Path, capsys: pytest.CaptureFixture) -> None:
     for growth in ("TRIALS=5", "CONFIRM=4"):
-        assert cli(finished, "study", *SMALL, growth) == 2
+        assert cli(opened, "study", *SMALL, growth) == 2
         assert "so it cannot grow" in capsys.readouterr().err

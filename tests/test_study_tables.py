@@ -13,7 +13,7 @@ from canonical import query, report, runs
 from corpus import HOSTILE
 from others import ALL, Other, read, titanic, written
 from scipy.special import expit
-from studies import TINY, contents, events, refused
+from studies import CHAPTER, TINY, contents, events, refused
 
 from handnet import Dataset, split
 from handnet.cli import main
@@ -34,10 +34,10 @@ def noisy(other: Other, data: Dataset, rows: Array) -> pd.DataFrame:
     return frame
 
 
-# One in every run, the others with HANDNET_LONG=1.
+# One in every run, the others in make test-long.
 @pytest.fixture(
     scope="module",
-    params=ALL if os.environ.get("HANDNET_LONG") == "1" else ALL[:1],
+    params=[ALL[0], *(pytest.param(make, marks=pytest.mark.long) for make in ALL[1:])],
     ids=lambda make: make.__name__,
 )
 def studied(
@@ -113,10 +113,10 @@ def test_families_are_what_the_settings_say_and_a_text_is_one(tmp_path: Path) ->
     other = titanic()
     path = written(other.frame, tmp_path / "titanic.csv")
     settings = tmp_path / "my.toml"
-    settings.write_text('[families]\nkin = ["sibsp", "parch"]\n')
+    settings.write_text(CHAPTER.read_text() + '\n[families]\nkin = ["sibsp", "parch"]\n')
     words = [f"DATA={path}", *other.words, f"SETTINGS={settings}", f"MLRUNS={tmp_path / 'mlruns'}"]
     assert (
-        main(["study", *words, *TINY, "SPLITS=2", "rehearsal.seeds=2", "rehearsal.levels=2", "OPEN=1"]) == 0
+        main(["study", *TINY, *words, "SPLITS=2", "rehearsal.seeds=2", "rehearsal.levels=2", "OPEN=1"]) == 0
     )
     facts = report(tmp_path / "mlruns")
     names = {credit["family"] for story in facts["stories"] for credit in story["credits"]}
@@ -172,6 +172,7 @@ def test_a_large_table_is_divided_anew_only_where_that_is_asked(
         {"x": draws.normal(size=20_001), "y": np.where(draws.random(20_001) < 0.5, "M", "B")}
     )
     words = ["CHECK=1", f"DATA={written(frame, tmp_path / 'x.csv')}", "TARGET=y", "POSITIVE=M"]
+    words.append(f"SETTINGS={CHAPTER}")
     assert main(["study", *words]) == 0
     out, err = capsys.readouterr()
     assert "Rehearse" not in out

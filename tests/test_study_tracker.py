@@ -1,6 +1,7 @@
 """The report, MLflow and a recomputation give the same numbers."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -82,40 +83,39 @@ def test_logistic_regression_is_scikit_learns(finished: Path, data: Dataset, par
     assert band["varied"] == "cases"
 
 
-def test_one_changed_probability_changes_every_page(finished: Path) -> None:
-    folder = finished / "reports"
+def test_one_changed_probability_changes_every_page(tiny: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(tiny, tmp_path / "home"))
+    folder = home / "reports"
     pages = {path: path.read_text() for path in folder.rglob("report.*")}
     assert {path.suffix for path in pages} == {".md", ".html", ".json"}
-    key = next(key for key in runs(finished) if key.startswith("confirm/winner/"))
-    (path,) = (finished / "artifacts").rglob(f"{run_id_of(finished, key)}/artifacts/test_logits.npy")
+    key = next(key for key in runs(home) if key.startswith("confirm/winner/"))
+    (path,) = (home / "artifacts").rglob(f"{run_id_of(home, key)}/artifacts/test_logits.npy")
     original = path.read_bytes()
     logits = np.load(path)
     logits[1, 7] = -logits[1, 7]
     np.save(path, logits)
     name = next(folder.iterdir()).name
-    try:
-        assert cli(finished, "report", f"NAME={name}") == 0
-        assert all(path.read_text() != text for path, text in pages.items())
-        changed, before = (
-            report(finished),
-            json.loads(next(text for path, text in pages.items() if path.suffix == ".json")),
+    assert cli(home, "report", f"NAME={name}") == 0
+    assert all(path.read_text() != text for path, text in pages.items())
+    changed, before = (
+        report(home),
+        json.loads(next(text for path, text in pages.items() if path.suffix == ".json")),
+    )
+    assert [band for band in changed["bands"] if band["part"] == "val"] == [
+        band for band in before["bands"] if band["part"] == "val"
+    ]
+    assert changed["missed"] != before["missed"]
+    for score in ("accuracy", "log_loss", "auc", "brier"):
+        one, other = (
+            [
+                band["centres"]["mean"]
+                for band in facts["bands"]
+                if (band["role"], band["part"], band["score"], band["kind"])
+                == ("winner", "test", score, "quantiles")
+            ]
+            for facts in (changed, before)
         )
-        assert [band for band in changed["bands"] if band["part"] == "val"] == [
-            band for band in before["bands"] if band["part"] == "val"
-        ]
-        assert changed["missed"] != before["missed"]
-        for score in ("accuracy", "log_loss", "auc", "brier"):
-            one, other = (
-                [
-                    band["centres"]["mean"]
-                    for band in facts["bands"]
-                    if (band["role"], band["part"], band["score"], band["kind"])
-                    == ("winner", "test", score, "quantiles")
-                ]
-                for facts in (changed, before)
-            )
-            assert one != other, score
-    finally:
-        path.write_bytes(original)
-    assert cli(finished, "report", f"NAME={name}") == 0
+        assert one != other, score
+    path.write_bytes(original)
+    assert cli(home, "report", f"NAME={name}") == 0
     assert all(path.read_text() == text for path, text in pages.items())

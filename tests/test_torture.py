@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from killpoints import JOURNAL, MOMENTS
 
 KILLPOINTS = Path(__file__).with_name("killpoints.py")
@@ -13,6 +14,7 @@ TORTURE = [sys.executable, str(Path(__file__).with_name("torture.py"))]
 SMALL = ["DESIGN=sobol", "TRIALS=1", "SEEDS=2", "CONFIRM=2", "space.epochs.high=20", "SPLITS=0", "OPEN=1"]
 
 
+@pytest.mark.long
 def test_whatever_happens_to_the_process_a_study_ends_as_if_nothing_had() -> None:
     done = subprocess.run([*TORTURE, "KILLS=15"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
