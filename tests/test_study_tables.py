@@ -194,7 +194,7 @@ def test_a_study_of_a_file_is_the_study_of_its_content(
     tmp_path: Path, tiny: Path, data: Dataset, capsys: pytest.CaptureFixture
 ) -> None:
     path = exported(data, tmp_path / "my cells (2).csv")
-    words = [f"DATA={path}", "TARGET=diagnosis", "POSITIVE=malignant", *TINY]
+    words = [f"DATA={path}", "TARGET=diagnosis", "POSITIVE=malignant", *TINY, "OPEN=1"]
     home = tmp_path / "mine"
     assert main(["study", f"MLRUNS={home}", *words]) == 0
     one, other = report(home), report(tiny)
@@ -243,6 +243,7 @@ def test_names_of_columns_labels_and_cases_are_data(tmp_path: Path) -> None:
         "ID=id",
         f"MLRUNS={tmp_path / 'm'}",
         *TINY,
+        "OPEN=1",
     ]
     assert main(["study", *words]) == 0
     facts = report(tmp_path / "m")
