@@ -23,6 +23,7 @@ from handnet.study.options import OPTIONS, overrides, settings_and_table
 if TYPE_CHECKING:
     from handnet.data import Dataset
     from handnet.study.settings import Settings
+    from handnet.study.stored import StoredStudy
     from handnet.study.study import Study
 
 STARTED = time.perf_counter()
@@ -244,7 +245,7 @@ def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
     server = server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
     if options["check"]:
         return _check(options, settings, data)
-    study = _study(settings, options["mlruns"], options["name"], options["open"], False, server, data)
+    study = _study(settings, options["mlruns"], options["name"], options["open"], server, data)
     _show(study, study.run())
     study.screen.times(study.clock.seconds)
     if study.publisher and study.publisher.unsent:
@@ -268,15 +269,16 @@ def _check(options: Mapping[str, Any], settings: "Settings", data: "Dataset | No
     return 0
 
 
-def _stored(mlruns: str, name: str | None, table: str | None) -> "Study":
-    from handnet.study.reading import read
+def _stored(mlruns: str, name: str | None, table: str | None) -> "StoredStudy":
+    _loading()
+    from handnet.study.screen import Clock, Screen
+    from handnet.study.stored import StoredStudy
 
-    return _study(read({}), mlruns, name, False, True, None, None, table)
+    return StoredStudy(Path(mlruns), Clock(STARTED), Screen(), name, table)
 
 
 def _study(settings: "Settings", mlruns: str, *request: Any) -> "Study":
-    if sys.stderr.isatty():
-        print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
+    _loading()
     from handnet.study.identity import Request
     from handnet.study.screen import Clock, Screen
     from handnet.study.study import Study
@@ -284,6 +286,11 @@ def _study(settings: "Settings", mlruns: str, *request: Any) -> "Study":
     return Study(Request(settings, Path(mlruns), *request), Clock(STARTED), Screen())
 
 
-def _show(study: "Study", facts: dict[str, Any]) -> None:
+def _loading() -> None:
+    if sys.stderr.isatty():
+        print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
+
+
+def _show(study: "Study | StoredStudy", facts: dict[str, Any]) -> None:
     openings = study.ledger.total(study.problem.parts.test.digest)
     study.screen.summary(facts, str(study.folder), openings, study.is_default)

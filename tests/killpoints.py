@@ -75,7 +75,7 @@ def hook(owner: Any, name: str, around: Callable[..., Any]) -> None:
 
 def install() -> None:
     """Set every hook. Raises AttributeError when a function is not where it was."""
-    from handnet.study import databases, mlflow_tables, search, store, study, tracker
+    from handnet.study import databases, mlflow_tables, search, store, stored, study, tracker
     from handnet.study.identity import Commit
     from handnet.study.sealed import Ledger
 
@@ -94,7 +94,7 @@ def install() -> None:
     hook(tracker.Tracker, "finish", _finish)
     hook(Ledger, "_append", _append)
     hook(Commit, "write", _commit)
-    hook(study, "_committed", _read)
+    hook(stored, "read_commit", _read)
 
 
 @contextmanager

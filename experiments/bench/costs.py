@@ -142,7 +142,7 @@ def searched() -> list[Goal]:
     with tempfile.TemporaryDirectory() as folder:
         for storage, search in (
             ("memory", Proposals(settings)),
-            ("SQLite", Search(Path(folder), "bench", settings, "")),
+            ("SQLite", Search.open(Path(folder), "bench", settings, "")),
         ):
             filler, costs, told = Proposals(filling, search.study), [], 0
             for wanted in TOLD:

@@ -1,4 +1,4 @@
-"""What makes a study this study: its bench, fingerprint, name and size; and the record of its last
+"""What makes a study this study: its problem, fingerprint, name and size; and the record of its last
 confirmation."""
 
 import json
@@ -20,25 +20,24 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line. stored: only read, with the settings and the table the study of
-    that name has. server: the address of an MLflow server that is to have a copy; data: the table, read
-    already; table: where the stored study's file is now, if it was moved."""
+    """A study that is asked for. name: of the study, from the data and settings unless given; open_test: open
+    the test of a small study too; server: the address of an MLflow server that is to have a copy; data: the
+    table, if it was read already."""
 
     settings: Settings
     home: Path
     name: str | None = None
     open_test: bool = False
-    stored: bool = False
     server: str | None = None
     data: Dataset | None = None
-    table: str | None = None
 
 
 @dataclass(frozen=True)
 class Commit:
-    """A completed confirmation: the settings it was made with, the keys of its runs, the opening (None:
-    sealed), the keys of its rehearsals, the digest of the table. Written in one piece after the runs, it is
-    all that readers go by."""
+    """A completed confirmation, written in one piece after its runs: readers go by nothing else.
+
+    settings: those it was made with; keys: of its runs, the winner's first; opening: the id of the opening,
+    None while the test is sealed; rehearsals: the keys of its fresh divisions; data: digest of the table."""
 
     settings: Settings
     keys: tuple[str, ...]
@@ -47,7 +46,7 @@ class Commit:
     data: str
 
     def write(self, store: Store) -> None:
-        """Make it the study's."""
+        """Make it the last confirmation of the study."""
         content = {
             "settings": to_stored(self.settings),
             "keys": self.keys,
@@ -59,7 +58,7 @@ class Commit:
 
     @staticmethod
     def read(store: Store) -> "Commit":
-        """The study's. Raises Refusal before there is one."""
+        """The last confirmation of the study. Raises Refusal before there is one."""
         content = json.loads(store.noted("confirmed") or "null")
         if content is None:
             raise Refusal(
@@ -75,7 +74,7 @@ class Commit:
 
 
 def check_name(name: str | None) -> None:
-    """That a study may be called so. Raises Refusal."""
+    """Raises Refusal unless a study may have this name."""
     if name is not None and not NAME.fullmatch(name):
         raise Refusal(f"NAME must be up to 60 letters, digits, '.', '_' or '-', but is {name!r}.")
 
@@ -95,11 +94,11 @@ def make_problem(settings: Settings, data: Dataset | None = None) -> Problem:
 
 
 def remarks(settings: Settings, problem: Problem) -> tuple[str, ...]:
-    """What is to be said before anything is trained: what was done to the table, and a batch larger than
-    it."""
+    """Sentences to be said before anything is trained: what was done to the table, and whether one batch holds
+    all of it."""
     rows, batch = len(problem.parts.train_rows), settings.network.batch_size
-    whole = f"network.batch_size is {batch} and there are {rows} train rows, so an epoch is one step."
-    return (*problem.parts.notes, *([whole] if batch > rows else ()))
+    one_step = f"network.batch_size is {batch} and there are {rows} train rows, so an epoch is one step."
+    return (*problem.parts.notes, *([one_step] if batch > rows else ()))
 
 
 def make_fingerprint(settings: Settings, problem: Problem) -> str:
@@ -114,6 +113,11 @@ def default_name(settings: Settings, fingerprint: str) -> str:
     for others, which never mix with them."""
     default = settings.identity() | {"compare": ()} == read({}).identity()
     return settings.data.name if default else f"{settings.data.name}-{fingerprint[:8]}"
+
+
+def is_default(name: str, fingerprint: str) -> bool:
+    """Whether a study has the name that a command means which names none."""
+    return name == default_name(read({}), fingerprint)
 
 
 def large_enough(settings: Settings) -> bool:

@@ -41,9 +41,9 @@ NO_SEEDS = "none"
 
 @dataclass(frozen=True)
 class Records:
-    """Entries of one study."""
+    """What one study is, and the content of its runs."""
 
-    study: str
+    name: str
     fingerprint: str
     settings: Settings
     problem: Problem
@@ -187,7 +187,7 @@ class Records:
         if one.role == "winner" and self.settings.backend.name == "keras":
             files |= self._keras_file(one)
         if one.replicas is not None and one.replicas.sound.sum() > 1:
-            files["curves.svg"] = alone(loss_curves(curves(one.replicas), f"{self.study}: {name}"))
+            files["curves.svg"] = alone(loss_curves(curves(one.replicas), f"{self.name}: {name}"))
         return files
 
     def _keras_file(self, one: Confirmed) -> dict[str, bytes]:

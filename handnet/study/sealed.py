@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from handnet.data import canonical_hash
+from handnet.data import Table, canonical_hash
 from handnet.study.messages import Refusal
+from handnet.study.settings import Settings
 from handnet.study.store import append_line, whole_lines
 
 
@@ -34,6 +35,13 @@ class Opening:
     cases: tuple[str, ...]
     ordinal: int
     seen_before: int
+
+
+class Opened(NamedTuple):
+    """The record of an opening, and the test rows it handed out."""
+
+    record: Opening
+    rows: Table
 
 
 class Ledger:
@@ -172,3 +180,33 @@ def _named(entry: dict[str, Any]) -> set[str]:
 def opening_id(test: str, configs: Sequence[str], fingerprint: str) -> str:
     """16 hex digits of what is opened, for which frozen configurations, by which study."""
     return canonical_hash({"test": test, "configs": sorted(configs), "fingerprint": fingerprint})[:16]
+
+
+def held_to_the_opening(
+    ledger: Ledger, fingerprint: str, settings: Settings, say: Callable[[str], None]
+) -> Settings:
+    """The settings with the counts of a study whose test is open; call it under the folder's lock.
+
+    Neither trials nor seeds may grow then: that would be choosing with the answer known. A smaller request is
+    answered with what the study has. Raises Refusal for a larger one."""
+    opening = ledger.of_study(fingerprint)
+    if opening is None:
+        return settings
+    for what, asked, held in [
+        ("trials", settings.trials, opening.trials),
+        ("confirmation seeds", settings.confirm.seeds, opening.seeds),
+    ]:
+        if asked > held:
+            raise Refusal(
+                f"a study with these settings opened its test set on {opening.when} with {held} {what},"
+                f" so it cannot grow to {asked}, under any name; another setting (search.study_seed=8,"
+                " say) makes another study, and another opening."
+            )
+        if asked < held:
+            say(f"This study has {held} {what} and its test set is open: that is what is shown.")
+    settings = settings.sized(opening.trials, opening.seeds)
+    divisions = max(ledger.rehearsals(opening), default=0)
+    if not 0 < settings.rehearsal.splits < divisions:
+        return settings
+    say(f"This study has been rehearsed on {divisions} fresh divisions: that is what is shown.")
+    return settings.changed(rehearsal={"splits": divisions})

@@ -1,9 +1,8 @@
 """Optuna: which configuration to try next, and what came of it. Nothing else imports optuna.
 
-One process asks and tells. The sampler of a trial is new, seeded from the study's seed and the number of
-completed trials alone: a study that was killed and continued proposes exactly what it would have proposed.
-FAIL means interrupted, and nothing else; a configuration that diverged is COMPLETE with the value infinity.
-"""
+One process asks and tells. Each trial has a new sampler, seeded from the study's seed and the number of
+completed trials alone, so a study that was killed and continued proposes exactly what it would have proposed.
+FAIL means interrupted and nothing else. A configuration that diverged is COMPLETE with the value infinity."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ class Finished:
 
 
 class Proposals:
-    """Trials of one Optuna study: ask, tell, and who is best. In memory unless the study has a storage."""
+    """Trials of one Optuna study: ask, tell, and which is best. In memory unless the study has a storage."""
 
     def __init__(self, settings: Settings, study: optuna.Study | None = None) -> None:
         self.settings = settings
@@ -100,22 +99,29 @@ class Proposals:
 
 
 class Search(Proposals):
-    """The study's own trials, stored. `fingerprint` must be the stored one, or the study is another one."""
+    """The study's own trials, stored in the folder's Optuna database; made by `open`."""
 
-    def __init__(
-        self, home: Path, name: str, settings: Settings, fingerprint: str, create: bool = True
-    ) -> None:
-        self.database = home / "optuna.db"
-        uri = create_database(self.database, lambda uri: RDBStorage(uri).engine.dispose())
+    def __init__(self, settings: Settings, study: optuna.Study, database: Path) -> None:
+        super().__init__(settings, study)
+        self.database = database
+
+    @classmethod
+    def open(
+        cls, home: Path, name: str, settings: Settings, fingerprint: str, create: bool = True
+    ) -> "Search":
+        """Open the trials of a study. create: make what is not there.
+
+        Raises Refusal when the stored fingerprint is another one, or the database cannot be used."""
+        database = home / "optuna.db"
+        uri = create_database(database, lambda uri: RDBStorage(uri).engine.dispose())
         current, *older = _revisions()
-        check_schema(self.database, "Optuna", current, older, f"optuna storage upgrade --storage {uri}")
+        check_schema(database, "Optuna", current, older, f"optuna storage upgrade --storage {uri}")
         storage = RDBStorage(uri, engine_kwargs={"connect_args": {"timeout": 20}})
         pruner = optuna.pruners.NopPruner()
         if create:
             study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, pruner=pruner)
         else:
             study = optuna.load_study(storage=storage, study_name=name, pruner=pruner)
-        super().__init__(settings, study)
         stored = study.user_attrs.get("fingerprint")
         if stored is None:
             study.set_user_attr("fingerprint", fingerprint)
@@ -124,9 +130,10 @@ class Search(Proposals):
                 f"the study {name!r} was made with other settings, data or versions (fingerprint"
                 f" {stored[:8]}, now {fingerprint[:8]}); give this one a name of its own with NAME=."
             )
+        return cls(settings, study, database)
 
     def remove_leftovers(self) -> int:
-        """Tell trials that were interrupted so. Returns how many."""
+        """Mark interrupted trials as failed. Returns how many there were."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         for trial in running:
             self.study.tell(trial.number, state=TrialState.FAIL)
@@ -142,7 +149,7 @@ def _revisions() -> list[str]:
     fresh = RDBStorage("sqlite://")
     try:
         newest = fresh.get_head_version()
-        return [newest, *(one for one in fresh.get_all_versions() if one != newest)]
+        return [newest, *(version for version in fresh.get_all_versions() if version != newest)]
     finally:
         fresh.engine.dispose()
 

@@ -1,30 +1,24 @@
 """The coordinator: the order in which a study happens. Every step may be killed and repeated.
 
-search -> freeze -> confirm on fresh seeds -> open the test -> write the frozen runs -> report
+search -> freeze -> confirm on fresh seeds -> open the test -> fresh divisions -> analyse -> track -> report
 """
 
-import json
-import platform
-import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from handnet.contract import Recipe
 from handnet.data import Table
-from handnet.report import facts
-from handnet.report import pages as render
-from handnet.report.cases import Cases
-from handnet.study import tracker
-from handnet.study.analysis import Analysis, TrialResult, analyse
+from handnet.study.analysis import Analysis
 from handnet.study.identity import (
     Commit,
     Request,
     check_name,
     default_name,
+    is_default,
     large_enough,
     make_fingerprint,
     make_problem,
@@ -33,348 +27,130 @@ from handnet.study.identity import (
 from handnet.study.interrupt import Interrupt
 from handnet.study.logged_model import served_model
 from handnet.study.messages import Refusal
-from handnet.study.mlflow_tables import Entry
+from handnet.study.outcome import Outcome, facts_of, write_report
 from handnet.study.publish import Publisher
-from handnet.study.reading import load, moved, read
-from handnet.study.records import (
-    Records,
-    is_stored,
-    read_confirmed,
-    read_resplit,
-    read_resplits,
-    read_streams,
-)
-from handnet.study.resplit import Resplits, Resplitter, check_divisions
+from handnet.study.records import Records, is_stored, read_resplits
+from handnet.study.resplit import Resplitter, check_divisions
 from handnet.study.results import Store
-from handnet.study.screen import Bar, Clock, Screen
-from handnet.study.sealed import Ledger, Opening, opening_id
-from handnet.study.search import Finished, Search
-from handnet.study.search import versions as search_versions
+from handnet.study.screen import Clock, Screen
+from handnet.study.sealed import Ledger, Opened, held_to_the_opening, opening_id
+from handnet.study.search import Search
 from handnet.study.settings import Settings
 from handnet.study.store import locked
 from handnet.study.summary import objective
 from handnet.study.tracker import Tracker
-from handnet.study.units import Confirmed, Replicas, baselines, candidates, concatenate, kernel
-
-READS = 5
-TOGETHER = 20  # networks written at one stroke
+from handnet.study.training import Trainer, label
+from handnet.study.units import Baseline, Candidate, Confirmed, Problem, Replicas, baselines, candidates
 
 
 class Study:
-    """One study in one folder. `run` does what is still to be done; `read` only reads."""
+    """One study in one folder, whose only writer this is. `run` does what is still to be done.
 
-    def __init__(self, request: Request, clock: Clock, screen: Screen) -> None:
+    screen: says what happens; interrupt: catches signals while the study runs."""
+
+    def __init__(
+        self, request: Request, clock: Clock, screen: Screen, interrupt: Interrupt | None = None
+    ) -> None:
         check_name(request.name)
         self.request, self.home, self.clock, self.screen = request, request.home, clock, screen
-        self.commit: Commit | None = None
-        self.analysis: Analysis | None = None
-        self.trained: dict[tuple[str, tuple[int, ...]], Replicas] = {}  # read or made by this command
-        settings = request.settings
-        if request.stored:
-            self.name = request.name or settings.data.name
-            self.store, self.commit = _committed(self.home, self.name)
-            settings = moved(self.commit.settings, request.table)
-        self.settings = settings
-        self.problem = make_problem(
-            settings, load(settings, self.commit.data) if self.commit else request.data
-        )
-        self.fingerprint = make_fingerprint(settings, self.problem)
-        if not request.stored:
-            self.name = request.name or default_name(settings, self.fingerprint)
-        self.may_open = request.open_test or large_enough(settings)
-        self.ledger = Ledger(self.home)
-        self.interrupt = Interrupt()
-        self.search: Search
-        self.server = request.server
+        self.interrupt, self.ledger = interrupt or Interrupt(), Ledger(request.home)
         self.publisher: Publisher | None = None
+        self.records: Records  # these four are made under the lock
+        self.store: Store
+        self.searched: Search
+        self.trainer: Trainer
 
     def run(self) -> dict[str, Any]:
-        """Search, confirm, open, write, report; what is done already is not done again. Returns the facts."""
+        """Do what is not done yet, from the search to the report. Returns the content of report.json.
+
+        Raises Refusal when the study cannot be made, and Stopped after a signal."""
+        with self._stores():
+            self.search()
+            self.publish(done=False)
+            frozen = self.freeze()
+            networks = self.confirm(frozen)
+            opened = self.open(frozen)
+            resplits = self.resplit(frozen, opened)
+            outcome = self.grade(frozen, networks, opened, resplits)
+            analysis = self.analyse(outcome)
+            commit = self.track(outcome, analysis, resplits)
+            facts = self.report(outcome, analysis, commit)
+            self.publish(done=True)
+        return facts
+
+    @contextmanager
+    def _stores(self) -> Iterator[None]:
+        """Hold the folder's lock, with the stores open and what a killed writer left behind removed."""
+        self.problem, self.fingerprint, self.name  # noqa: B018 - what cannot be made is refused before the lock
         with locked(self.home), self.interrupt:
             with self.clock("start-up"):
-                self.settings = self._held_to_the_opening(self.settings)
-                self.records = Records(self.name, self.fingerprint, self.settings, self.problem)
+                settings = held_to_the_opening(
+                    self.ledger, self.fingerprint, self.request.settings, self.screen.say
+                )
+                self.records = Records(self.name, self.fingerprint, settings, self.problem)
                 self.store = Store(Tracker.open(self.home, self.name))
-                self.search = Search(self.home, self.name, self.settings, self.fingerprint)
-                if self.server:
-                    self.publisher = Publisher(self.store, self.server, self.screen, self.interrupt.check)
+                self.searched = Search.open(self.home, self.name, settings, self.fingerprint)
+                self.trainer = Trainer(self.records, self.store, self.clock, self.interrupt.check)
+                if self.request.server:
+                    self.publisher = Publisher(
+                        self.store, self.request.server, self.screen, self.interrupt.check
+                    )
                     self.publisher.probe()
-                self.earlier = json.loads(self.store.noted("seconds") or "{}")
-                if self.search.remove_leftovers() + self.store.tracker.remove_leftovers():
+                if self.searched.remove_leftovers() + self.store.tracker.remove_leftovers():
                     self.screen.say(
                         "Going on with a study that was interrupted; all it had finished is kept."
                     )
-            for note in remarks(self.settings, self.problem):
-                self.screen.say(note)
-            self._search()
-            self._publish(done=False)
-            winner = self.search.winner(self.settings.trials)
-            if winner is None:
-                raise Refusal(
-                    f"all {self.settings.trials} configurations diverged on some seed, so there is nothing to"
-                    " confirm; lower space.learning_rate.high, or look at the runs with make ui.",
-                    1,
-                )
-            self.commit = self._confirm(self.settings.recipe(**winner.params))
-            found = self.report()
-            self._publish(done=True)
+            for remark in remarks(settings, self.problem):
+                self.screen.say(remark)
+            yield
             self.store.tracker.close()
-            self.search.close()
-        return found
+            self.searched.close()
 
-    def read(self) -> dict[str, Any]:
-        """The facts of a confirmed study, computed from the stores; the report is written anew."""
-        self.search = Search(self.home, self.name, self.settings, self.fingerprint, create=False)
-        found = self.report()
-        if Commit.read(self.store) == self.commit:
-            return found
-        # A writer confirmed anew meanwhile, and our page of before may have replaced the one it wrote.
-        return Study(self.request, self.clock, self.screen).read()
-
-    def confirmed(self) -> list[Confirmed]:
-        """The frozen configurations and baselines of the last confirmation that was completed."""
-        assert self.commit is not None
-        return read_confirmed(self.store, self.settings, self.commit.keys, self.commit.opening is not None)
-
-    def opened(self) -> tuple[Opening, Table] | None:
-        """The opening and the test rows, if that confirmation opened them. Asking again is no new opening."""
-        opening = self.ledger.find(self.commit.opening) if self.commit and self.commit.opening else None
-        if opening is None:
-            return None
-        return opening, self.problem.parts.test.open(lambda test: opening if opening.test == test else None)
-
-    def rehearsals(self) -> Resplits | None:
-        """Those of the last confirmation that was completed."""
-        assert self.commit is not None
-        return read_resplits(self.store, self.commit.rehearsals)
-
-    def report(self) -> dict[str, Any]:
-        """Compute the facts from the stores and write the three pages."""
-        opening, test = self.opened() or (None, None)
-        tried = self._tried(self.search.finished()[: self.settings.trials])
-        confirmed = self.confirmed()
-        with self.clock("report"):
-            rehearsals = self.rehearsals()
-            if self.analysis is None:
-                self.analysis = self._analysis(confirmed, tried, test, rehearsals)
-            seconds = json.loads(self.store.noted("seconds") or "{}")
-            found = facts.document(
-                facts.Findings(
-                    self.name,
-                    self.fingerprint,
-                    self.settings,
-                    self.problem,
-                    confirmed,
-                    tried,
-                    self.analysis,
-                    self.search.importances(),
-                    opening,
-                    self.ledger.rehearsals(opening) if opening else [],
-                    test,
-                    rehearsals.divisions if rehearsals else (),
-                    _versions(),
-                    seconds,
-                )
-            )
-            files = render.write(found, self.folder)
-        if self.store.tracker.writing:
-            assert self.commit is not None
-            with self.clock("track"):
-                self.store.tracker.attach(
-                    self.commit.keys[0], {f"report/{name}": content for name, content in files.items()}
-                )
-        return found
-
-    def case(self, name: str) -> dict[str, Any]:
-        """What is to be said of one case."""
-        opened, confirmed = self.opened(), self.confirmed()
-        rehearsals = self.rehearsals()
-        divisions = rehearsals.divisions if rehearsals else ()
-        return Cases(self.problem, confirmed, opened[1] if opened else None, divisions).watched(name)
-
-    @property
-    def is_default(self) -> bool:
-        """Whether this study has the name it would have without NAME=."""
-        return self.name == default_name(read({}), self.fingerprint)
-
-    @property
-    def folder(self) -> Path:
-        """Where the report lies."""
-        return self.home / "reports" / self.name
-
-    def _publish(self, done: bool) -> None:
-        """Send what is finished to the server, if there is one: after the search, and at the end."""
-        if self.publisher:
-            with self.clock("publish"):
-                self.publisher.publish(done)
-
-    def _search(self) -> None:
-        finished = self.search.finished()
-        best = min((one.value for one in finished), default=np.inf)
-        with self.screen.progress("search", self.settings.trials, len(finished)) as bar:
-            for place in range(len(finished), self.settings.trials):
+    def search(self) -> None:
+        """Try configurations until the study has as many trials as its settings say."""
+        settings, search = self.settings, self.searched
+        finished = search.finished()
+        best = min((trial.value for trial in finished), default=np.inf)
+        with self.screen.progress("search", settings.trials, len(finished)) as bar:
+            for place in range(len(finished), settings.trials):
                 self.interrupt.check()
                 with self.clock("search"):
-                    trial, recipe = self.search.ask()
-                label = f"trial {place + 1:02d}"
-                replicas = self._replicas(recipe, self.settings.search_seeds, label)
+                    trial, recipe = search.ask()
+                replicas = self.trainer.replicas(recipe, settings.search_seeds, label(place))
                 value = objective(replicas, self.problem.parts.val.y)
                 with self.clock("track"):
-                    self.store.write(self.records.search(replicas, recipe, label))
+                    self.store.write(self.records.search(replicas, recipe, label(place)))
                 with self.clock("search"):
-                    lost = int((~replicas.sound).sum())
-                    self.search.tell(trial, value, config_id=self.problem.config_id(recipe), diverged=lost)
+                    diverged = int((~replicas.sound).sum())
+                    search.tell(trial, value, config_id=self.problem.config_id(recipe), diverged=diverged)
                 best = min(best, value)
-                bar.advance(1, f"best mean val log loss {best:.4f} over {self.settings.search.seeds} seeds")
+                bar.advance(1, f"best mean val log loss {best:.4f} over {settings.search.seeds} seeds")
 
-    def _confirm(self, winner: Recipe) -> Commit:
-        """Train the frozen configurations on fresh seeds, open the test if that is allowed, rehearse, write
-        their runs."""
-        frozen = candidates(winner, self.settings)
-        with self.screen.progress("confirm", len(frozen) * self.settings.confirm.seeds, 0) as bar:
-            trained = [
-                self._replicas(one.recipe, self.settings.confirm_seeds, one.role, bar) for one in frozen
-            ]
-        if self.may_open:
+    def freeze(self) -> list[Candidate]:
+        """The configurations to confirm, the search's winner first. Raises Refusal when all diverged."""
+        winner = self.searched.winner(self.settings.trials)
+        if winner is None:
+            raise Refusal(
+                f"all {self.settings.trials} configurations diverged on some seed, so there is nothing to"
+                " confirm; lower space.learning_rate.high, or look at the runs with make ui.",
+                1,
+            )
+        return candidates(self.settings.recipe(**winner.params), self.settings)
+
+    def confirm(self, frozen: Sequence[Candidate]) -> list[Replicas]:
+        """Train the frozen configurations on seeds that nothing was chosen on."""
+        seeds = self.settings.confirm_seeds
+        with self.screen.progress("confirm", len(frozen) * len(seeds), 0) as bar:
+            return [self.trainer.replicas(one.recipe, seeds, one.role, bar) for one in frozen]
+
+    def open(self, frozen: Sequence[Candidate]) -> Opened | None:
+        """Open the test for these configurations, if that is allowed; asking again is no new opening."""
+        allowed = self.request.open_test or large_enough(self.request.settings)
+        if allowed:
             check_divisions(self.settings, self.problem.data)
-        opening, test = self._open([self.problem.config_id(one.recipe) for one in frozen]) or (None, None)
-        keys = (
-            self._rehearse(Resplitter(self.settings, self.problem, frozen, opening), test)
-            if opening and test
-            else ()
-        )
-        rivals = baselines(self.problem.parts.train)
-        graded = [
-            self.records.graded(one.role, one.recipe, replicas, test)
-            for one, replicas in zip(frozen, trained, strict=True)
-        ]
-        graded += [self.records.graded_baseline(rival, test) for rival in rivals]
-        tried = self._tried(self.search.finished()[: self.settings.trials])
-        with self.clock("report"):
-            self.analysis = self._analysis(graded, tried, test, read_resplits(self.store, keys))
-        with self.clock("track"):
-            commit = self._written(
-                graded, {rival.role: repr(rival.model) for rival in rivals}, opening, test, keys
-            )
-        if opening:
-            self.ledger.graded(opening)
-        return commit
-
-    def _analysis(
-        self,
-        confirmed: Sequence[Confirmed],
-        tried: Sequence[TrialResult],
-        test: Table | None,
-        rehearsals: Resplits | None,
-    ) -> Analysis:
-        with self.screen.progress("analyse", len(confirmed), 0, tell_end=False) as bar:
-            return analyse(
-                self.settings,
-                self.problem,
-                confirmed,
-                tried,
-                test,
-                rehearsals,
-                lambda role: bar.advance(1, role),
-            )
-
-    def _written(
-        self,
-        graded: Sequence[Confirmed],
-        methods: Mapping[str, str],
-        opening: Opening | None,
-        test: Table | None,
-        rehearsals: tuple[str, ...],
-    ) -> Commit:
-        """Write the runs of the graded configurations, those that are not there, and then the commit that
-        names them."""
-        assert self.analysis is not None
-        keys = [
-            self.records.confirmed_key(opening.id if opening else None, one, rehearsals) for one in graded
-        ]
-        for key, one in zip(keys, graded, strict=True):
-            if is_stored(self.store, key, one):
-                continue
-            if one.replicas is None:
-                self.store.write(self.records.baseline(key, one, methods[one.role], self.analysis))
-            else:
-                served = one.role == "winner" and one.replicas.sound.any()
-                model = served_model(self.problem, one.replicas) if served else None
-                self.store.write(self.records.confirmed(key, one, self.analysis, test), model)
-        commit = Commit(
-            self.settings, tuple(keys), opening.id if opening else None, rehearsals, self.problem.data.digest
-        )
-        commit.write(self.store)
-        self.store.supersede("confirm", keys)
-        for kind in ("split", "ideal", "streams"):
-            self.store.supersede(kind, rehearsals)
-        return commit
-
-    def _rehearse(self, resplitter: Resplitter, test: Table) -> tuple[str, ...]:
-        """Make the rehearsals that are not stored yet. Returns the keys of all."""
-        held = max(self.ledger.rehearsals(resplitter.opening), default=0)
-        if 0 < self.settings.rehearsal.splits < held:
-            self.screen.say(
-                f"This study has been rehearsed on {held} fresh divisions: that is what is shown."
-            )
-            self.settings = self.settings.changed(rehearsal={"splits": held})
-        splits = self.settings.split_seeds
-        if not splits:
-            return ()
-        self.ledger.rehearsed(resplitter.opening, len(splits))
-        # What was searched anew once stays in the report, however the divisions grow.
-        anew = self.settings.rehearsal.ideal or any(
-            resplitter.anew_key(seed) in self.store for seed in splits
-        )
-        keys = [resplitter.streams_key(), *(resplitter.split_key(seed) for seed in splits)]
-        keys += [resplitter.anew_key(seed) for seed in splits] if anew else []
-        with self.screen.progress("rehearse", len(keys), 0) as bar:
-            if read_streams(self.store, keys[0]) is None:
-                with self.clock("rehearse"):
-                    logits = resplitter.streams(test)
-                self._write(self.records.streams(keys[0], logits))
-            bar.advance(1, "the winner's streams")
-            self._made(
-                [(resplitter.split_key(seed), seed) for seed in splits],
-                lambda seed: (resplitter.frozen_on(seed),),
-                bar,
-                "split {}",
-            )
-            if anew:
-                self._made(
-                    [(resplitter.anew_key(seed), seed) for seed in splits],
-                    lambda seed: resplitter.anew_on(seed, self.interrupt.check),
-                    bar,
-                    "split {}, searched anew",
-                )
-        return tuple(keys)
-
-    def _made(
-        self, wanted: Sequence[tuple[str, int]], make: Callable[[int], tuple[Any, ...]], bar: Bar, label: str
-    ) -> None:
-        """The rehearsals with these keys and split seeds: what is not stored is made, several at a time, and
-        written in order."""
-        missing = [(key, seed) for key, seed in wanted if read_resplit(self.store, key) is None]
-        bar.advance(len(wanted) - len(missing), "stored")
-        fresh = self.problem.each([partial(make, seed) for _, seed in missing])
-        for key, seed in missing:
-            with self.clock("rehearse"):
-                found = next(fresh)
-            self._write(self.records.rehearsal(key, *found))
-            bar.advance(1, label.format(seed))
-
-    def _write(self, entry: Entry) -> None:
-        """One run, at a safe place to stop."""
-        self.interrupt.check()
-        with self.clock("track"):
-            self.store.write(entry)
-            self.store.note("seconds", json.dumps(self._seconds()))
-
-    def _open(self, configs: Sequence[str]) -> tuple[Opening, Table] | None:
-        """The opening of these frozen configurations: the one on record, or a new one if that is allowed."""
-        test = self.problem.parts.test
-        opening = self.ledger.find(opening_id(test.digest, configs, self.fingerprint))
-        if opening is None and not self.may_open:
+        test, configs = self.problem.parts.test, [self.problem.config_id(one.recipe) for one in frozen]
+        name = opening_id(test.digest, configs, self.fingerprint)
+        if self.ledger.find(name) is None and not allowed:
             return None
         record = self.ledger.recorder(
             self.name,
@@ -386,102 +162,125 @@ class Study:
             table=self.problem.data.digest,
             cases=[str(case) for case in test.case_ids],
         )
-        rows = test.open(record)
-        opening = self.ledger.find(opening_id(test.digest, configs, self.fingerprint))
+        rows, opening = test.open(record), self.ledger.find(name)
         assert opening is not None
-        return opening, rows
+        return Opened(opening, rows)
 
-    def _replicas(self, recipe: Recipe, seeds: Sequence[int], label: str, bar: Bar | None = None) -> Replicas:
-        """The results of a recipe on these seeds: what is stored is read, what is missing is trained in one
-        stack. The bar, if any, counts seeds."""
-        known = self.trained.get((self.problem.config_id(recipe), tuple(seeds)))
-        if known:
-            return known
+    def resplit(self, frozen: Sequence[Candidate], opened: Opened | None) -> tuple[str, ...]:
+        """Train the frozen configurations on fresh divisions of the whole table, once the test is open.
+        Returns the keys of the results."""
+        splits = self.settings.split_seeds
+        if opened is None or not splits:
+            return ()
+        resplitter = Resplitter(self.settings, self.problem, frozen, opened.record)
+        self.ledger.rehearsed(opened.record, len(splits))
+        # What was searched anew once stays in the report, however the divisions grow.
+        anew = self.settings.rehearsal.ideal or any(
+            resplitter.anew_key(seed) in self.store for seed in splits
+        )
+        keys = [resplitter.streams_key(), *(resplitter.split_key(seed) for seed in splits)]
+        keys += [resplitter.anew_key(seed) for seed in splits] if anew else []
+        with self.screen.progress("rehearse", len(keys), 0) as bar:
+            self.trainer.resplits(resplitter, opened.rows, bar, anew)
+        return tuple(keys)
+
+    def grade(
+        self,
+        frozen: Sequence[Candidate],
+        networks: Sequence[Replicas],
+        opened: Opened | None,
+        resplits: Sequence[str],
+    ) -> Outcome:
+        """The exact results: what networks and baselines say of the validation rows and, once open, the test."""
+        test = opened.rows if opened else None
+        confirmed = [
+            self.records.graded(one.role, one.recipe, replicas, test)
+            for one, replicas in zip(frozen, networks, strict=True)
+        ]
+        confirmed += [self.records.graded_baseline(baseline, test) for baseline in self.baselines]
+        trials = self.trainer.trials(self.searched.finished()[: self.settings.trials])
+        return Outcome(confirmed, trials, opened, read_resplits(self.store, resplits))
+
+    def analyse(self, outcome: Outcome) -> Analysis:
+        """All that the report and the tracker say of the results."""
+        with self.clock("report"):
+            return outcome.analysis(self.records, self.screen)
+
+    def track(self, outcome: Outcome, analysis: Analysis, resplits: tuple[str, ...]) -> Commit:
+        """Write the runs of the confirmed configurations that are not there, and then the commit that names
+        them."""
+        opening = outcome.opening
+        seal = opening.id if opening else None
+        keys = tuple(self.records.confirmed_key(seal, one, resplits) for one in outcome.confirmed)
+        commit = Commit(self.settings, keys, seal, resplits, self.problem.data.digest)
         with self.clock("track"):
-            done = self.store.replicas(self.problem.config_id(recipe), seeds)
-        missing = [seed for seed in seeds if seed not in done]
-        if bar:
-            bar.advance(len(done), label)
-        for stack in self.problem.stacks(seeds, missing):
-            with self.clock("train"):
-                fresh = self.problem.fit(recipe, stack)
-            with self.clock("track"):
-                new = [seed for seed in stack if seed not in done]
-                for some in (new[start : start + TOGETHER] for start in range(0, len(new), TOGETHER)):
-                    self.interrupt.check()
-                    done |= {seed: fresh.one(stack.index(seed)) for seed in some}
-                    self.store.write_together([self.records.seed(done[seed], recipe, label) for seed in some])
-                    if bar:
-                        bar.advance(len(some), f"{label} on fresh seeds")
-                self.store.note("seconds", json.dumps(self._seconds()))
-        whole = concatenate(list(done.values()))
-        self.trained[self.problem.config_id(recipe), tuple(seeds)] = whole
-        return whole
+            for key, one in zip(keys, outcome.confirmed, strict=True):
+                if not is_stored(self.store, key, one):
+                    self._write_confirmed(key, one, analysis, outcome.test)
+            commit.write(self.store)
+            self.store.supersede("confirm", keys)
+            for kind in ("split", "ideal", "streams"):
+                self.store.supersede(kind, resplits)
+        if opening:
+            self.ledger.graded(opening)
+        return commit
 
-    def _tried(self, trials: list[Finished]) -> list[TrialResult]:
-        """Each trial with the exact results its value came from; a writer makes damaged ones again, a reader
-        refuses."""
-        seeds, found = self.settings.search_seeds, []
-        for trial in trials:
-            if self.store.tracker.writing:
-                replicas = self._replicas(
-                    self.settings.recipe(**trial.params), seeds, f"trial {trial.place + 1:02d}"
-                )
-            else:
-                replicas = concatenate(list(self.store.replicas(trial.config_id, seeds).values()))
-            found.append(TrialResult(trial, replicas))
-        return found
+    def _write_confirmed(self, key: str, one: Confirmed, analysis: Analysis, test: Table | None) -> None:
+        if one.replicas is None:
+            (method,) = (repr(baseline.model) for baseline in self.baselines if baseline.role == one.role)
+            self.store.write(self.records.baseline(key, one, method, analysis))
+            return
+        served = one.role == "winner" and one.replicas.sound.any()
+        model = served_model(self.problem, one.replicas) if served else None
+        self.store.write(self.records.confirmed(key, one, analysis, test), model)
 
-    def _held_to_the_opening(self, settings: Settings) -> Settings:
-        """After the opening neither trials nor seeds may grow: that would be choosing with the answer known.
-        A smaller request is answered with what the study has. Call it under the lock."""
-        opening = self.ledger.of_study(self.fingerprint)
-        if opening is None:
-            return settings
-        for what, asked, held in [
-            ("trials", settings.trials, opening.trials),
-            ("confirmation seeds", settings.confirm.seeds, opening.seeds),
-        ]:
-            if asked > held:
-                raise Refusal(
-                    f"a study with these settings opened its test set on {opening.when} with {held} {what},"
-                    f" so it cannot grow to {asked}, under any name; another setting (search.study_seed=8,"
-                    " say) makes another study, and another opening."
-                )
-            if asked < held:
-                self.screen.say(
-                    f"This study has {held} {what} and its test set is open: that is what is shown."
-                )
-        return settings.sized(opening.trials, opening.seeds)
+    def report(self, outcome: Outcome, analysis: Analysis, commit: Commit) -> dict[str, Any]:
+        """Write the three pages, and add them to the winner's run. Returns the content of report.json."""
+        with self.clock("report"):
+            seconds = self.store.noted("seconds") or "{}"
+            facts = facts_of(self.records, outcome, analysis, self.searched, self.ledger, seconds)
+            files = write_report(facts, self.folder)
+        with self.clock("track"):
+            self.store.tracker.attach(commit.keys[0], files)
+        return facts
 
-    def _seconds(self) -> dict[str, float]:
-        """Seconds by activity, over all commands that worked on this study until now."""
-        both = {**self.earlier, **self.clock.seconds}
-        return {
-            name: round(self.earlier.get(name, 0.0) + self.clock.seconds.get(name, 0.0), 1) for name in both
-        }
+    def publish(self, done: bool) -> None:
+        """Send what is finished to the server, if there is one. done: the study is."""
+        if self.publisher:
+            with self.clock("publish"):
+                self.publisher.publish(done)
 
+    @cached_property
+    def problem(self) -> Problem:
+        """The table, its split and the backend. Raises Refusal when the settings do not fit them."""
+        return make_problem(self.request.settings, self.request.data)
 
-def _committed(home: Path, name: str) -> tuple[Store, Commit]:
-    """The stores of a study and its last complete confirmation. A writer may be replacing it: then it is read
-    again."""
-    if not (home / "mlflow.db").exists() or not (home / "optuna.db").exists():
-        raise Refusal(f"there is no study in {home} yet; make study makes one.")
-    for _ in range(READS):
-        store = Store(Tracker.open(home, name, create=False))
-        commit = Commit.read(store)
-        if set(commit.keys) | set(commit.rehearsals) <= set(store.tracker.runs):
-            return store, commit
-        time.sleep(0.2)
-    raise Refusal(
-        f"the results of {name!r} are being written anew; try again, or let make study finish them.", 75
-    )
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides the results."""
+        return make_fingerprint(self.request.settings, self.problem)
 
+    @cached_property
+    def name(self) -> str:
+        """The study's name."""
+        return self.request.name or default_name(self.request.settings, self.fingerprint)
 
-def _versions() -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        **search_versions(),
-        "mlflow": tracker.VERSION,
-        "blas": kernel(),
-    }
+    @cached_property
+    def baselines(self) -> list[Baseline]:
+        """Methods without seeds, which a network has to beat."""
+        return baselines(self.problem.parts.train)
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the request, with the counts the opening holds the study to."""
+        return self.records.settings
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is the study that a command means which names none."""
+        return is_default(self.name, self.fingerprint)
+
+    @property
+    def folder(self) -> Path:
+        """Where the report lies."""
+        return self.home / "reports" / self.name
