@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 
 from handnet import Dataset, Layer, Recipe, load_backend, seeded_plan, split
 from handnet.draws import generator
-from handnet.explain import Families, case_table, credits_of, families_of, unusual_values
+from handnet.explain import Families, case_table, credits_of, explain, families_of, unusual_values
 from handnet.mlp.network import backward, dense_backward_input, forward, relu_backward
 from handnet.splits import Split
 
@@ -220,3 +220,25 @@ def test_a_rare_level_and_a_rare_gap_are_unusual_by_their_shares() -> None:
     assert two.startswith(f"form spiked ({holds['spiked']:.0%} of train), size +")
     assert three.startswith(f"size missing ({np.isnan(train[:, 1]).mean():.0%} of train), form round (")
     assert "same" not in three
+
+
+@pytest.mark.parametrize(
+    ("divisions", "named"),
+    [
+        (np.array([[-3.1, 1.0], [-2.9, 1.1]]), ("a",)),
+        (np.array([[-3.1, 1.0], [0.5, 1.1]]), ()),  # of either sign over the divisions
+        (np.array([[-3.1, 1.0]]), ()),  # one division is no band
+    ],
+)
+def test_a_family_is_named_where_it_pulls_to_the_wrong_class_everywhere(
+    divisions: np.ndarray, named: tuple
+) -> None:
+    """Three linear networks: the first family makes the call wrong, the second pulls to the right class."""
+    weights = np.array([[1.0, 1.0], [1.1, 0.9], [0.9, 1.2]])
+    families = Families(("a", "b"), np.eye(2, dtype=bool))
+    networks = credits_of(lambda rows: weights @ rows.T, np.array([-3.0, 1.0]), np.zeros(2), families)
+    explanation = explain(1, networks, divisions)
+    a, b = explanation.credits
+    assert (explanation.wrong, explanation.named) == (3, named)
+    assert (a.flipped, b.flipped, explanation.flipped) == (3, 0, 3 if named else 0)
+    assert (explanation.over_trusted(a), explanation.over_trusted(b)) == (bool(named), False)

@@ -11,10 +11,15 @@ import pytest
 from markdown_it import MarkdownIt
 from scipy.stats import beta
 
+from handnet.bands.cases import case_bands
+from handnet.bands.multibootstrap import seeds_x_cases
 from handnet.contract import Recipe
 from handnet.data import Array, Table
+from handnet.draws import resamples
 from handnet.report import facts
 from handnet.report import pages as render
+from handnet.report.tables import SCORES
+from handnet.scores import Scores
 from handnet.study.analysis import TrialResult, analyse
 from handnet.study.identity import make_problem
 from handnet.study.reading import read
@@ -30,6 +35,13 @@ SETTINGS = read(
 SURE = 2.0  # every planted logit is this far on the right or the wrong side
 RIGHT, WRONG = np.log1p(np.exp(-SURE)), np.log1p(np.exp(SURE))  # what one case costs
 SEEDS = 5
+
+
+def test_every_score_has_its_bands_and_its_row_in_the_main_table() -> None:
+    logits, y = np.array([[1.0, -1, 2, -3], [2, 1, -1, -2]]), np.array([1, 0, 1, 0])
+    assert set(case_bands(logits, y)) == set(Scores._fields)
+    assert set(seeds_x_cases(logits, y, resamples(0, 2, y, 9))) == set(Scores._fields)
+    assert set(SCORES) == set(Scores._fields)
 
 
 @pytest.fixture(scope="module")

@@ -23,28 +23,13 @@ from studies import CHAPTER, SMALL, TINY, cli
 
 import handnet.bands
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
-from handnet.bands import Band
-from handnet.bands.compare import Comparison, Rope, Wins
-from handnet.bands.simulated import Simulated
-from handnet.draws import generator
-from handnet.report.verdict import compared
 from handnet.scores import grade
-from handnet.study.analysis import Analysis
-from handnet.study.comparisons import (
-    ComparedOverSplits,
-    ComparedPair,
-    compare_over_splits,
-    may_state_verdict,
-    simulate_rules,
-)
 from handnet.study.identity import Commit
 from handnet.study.messages import Refusal
-from handnet.study.metrics import quantity_metrics
 from handnet.study.reading import read
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, stream_seeds
 from handnet.study.results import Store
 from handnet.study.sealed import Ledger
-from handnet.study.summary import Quantity
 from handnet.study.tracker import Tracker
 from handnet.study.units import Problem, Replicas
 
@@ -249,62 +234,6 @@ def test_a_reader_never_takes_half_a_state(opened: Path, capsys: pytest.CaptureF
         db.close()
 
 
-def divisions(
-    count: int, gone: Callable[[int], int | None] = lambda _: None, better: float = 0.0
-) -> list[Resplit]:
-    """Made-up rehearsals. gone(k): the winner's seed that diverged in division k; better: how much clearer
-    its cases are."""
-    draws = generator(5, 0)
-    y = np.repeat([1, 0], [40, 60])
-    made = []
-    for k in range(count):
-        cases = np.where(y == 1, 1.0, -1.0) + draws.normal(size=100)
-        logits = cases + better * np.where(y == 1, 1.0, -1.0) + 0.3 * draws.normal(size=(4, 100))
-        if gone(k) is not None:
-            logits[gone(k)] = np.nan
-        rival = cases + 0.3 * draws.normal(size=(1, 100))
-        made.append(Resplit(k, y, 0.5, {"winner": logits, "logistic regression": rival}))
-    return made
-
-
-@pytest.mark.parametrize(
-    ("better", "said"),
-    [
-        (0.6, "the network beats logistic regression"),
-        (0.0, "is not shown to beat logistic regression, nor to lose to it"),
-        (-0.6, "the network loses to logistic regression"),
-    ],
-)
-def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, said: str) -> None:
-    """From logits to words: nothing in between is made up."""
-    made = divisions(29, better=better)
-    y = made[0].y
-    pair = ComparedPair(
-        "winner",
-        "logistic regression",
-        tuple(compare_over_splits("winner", "logistic regression", made)),
-        None,
-    )
-    found = Analysis({}, [pair], {}, {}, simulate_rules(made, y, 0.85), None, {}, ())
-    text = compared("winner", found)
-    assert said in text
-    assert text.count("the network") == 1
-
-
-def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
-    """Another seed in each division: none of them is sound throughout, and all comparisons are still
-    there."""
-    hurt = divisions(6, lambda k: k % 4)
-    found = next(compare_over_splits("winner", "logistic regression", hurt))
-    assert (found.difference.band.n, found.difference.band.diverged) == (6, 6)
-    means = [
-        np.nanmean(grade(one.logits["winner"], one.y).accuracy)
-        - grade(one.logits["logistic regression"], one.y).accuracy[0]
-        for one in hurt
-    ]
-    assert found.difference.band.centre("mean") == pytest.approx(np.mean(means), abs=1e-12)
-
-
 def test_a_study_whose_winner_diverges_on_every_fresh_seed_still_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,22 +301,6 @@ def test_the_tracker_carries_every_band_of_the_report(finished: Path) -> None:
     } <= winner
 
 
-def test_two_bands_of_one_name_never_share_a_metric() -> None:
-    kinds = [
-        ("quantiles", "seeds"),
-        ("min-max", "seeds"),
-        ("wilson", "cases"),
-        ("clopper-pearson", "cases"),
-        ("logit-delong", "cases"),
-        ("multi-bootstrap and wilson", "seeds_x_cases"),
-    ]
-    bands = tuple(
-        Band(place + 0.1, place + 0.2, kind, varied, 9, 0.95) for place, (kind, varied) in enumerate(kinds)
-    )
-    values = set(quantity_metrics([Quantity("x", "test", bands)]).values())
-    assert {end for band in bands for end in (band.low, band.high)} <= values
-
-
 def test_the_streams_are_every_combination_of_their_seeds() -> None:
     settings = read({"rehearsal.levels": "3"})
     seeds = stream_seeds(settings)
@@ -407,39 +320,6 @@ def test_the_page_of_a_case_says_what_the_facts_say(raised: Path) -> None:
         row = page.split(f"<tr><td>{one['family']}</td>")[1].split("</tr>")[0]
         assert ("<td>yes</td>" in row) == one["clear"]
         assert f"{one['flipped']} of {told['misses']} wrong seeds" in row
-
-
-# Words
-
-
-def worded(p: float, mean: float, found: float = 0.05, splits: int = 29, width: float = 0.01) -> str:
-    """What is said of a winner that differs so much from logistic regression, by a rule that cries wolf so
-    often."""
-    band = Band(mean - width, mean + width, "nadeau-bengio", "splits", splits, 0.95, (("mean", mean),))
-    one = ComparedOverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
-    rival = ComparedPair("winner", "logistic regression", (one,), None)
-    rules = [Simulated("nadeau-bengio", "x", 0.05, found, 4000, 0.003)]
-    empty = Analysis({}, [rival], {}, {}, rules, None, {}, ())
-    return compared("winner", empty)
-
-
-def test_the_verdict_is_the_rules() -> None:
-    assert "is not shown to beat logistic regression, nor to lose to it" in worded(0.2, 0.02)
-    assert "the network beats logistic regression" in worded(0.01, 0.02)
-    assert "the network loses to logistic regression" in worded(0.01, -0.02)
-
-
-def test_few_divisions_and_no_spread_word_no_verdict() -> None:
-    assert "words no verdict" in worded(0.0, 0.02, splits=4)
-    assert "words no verdict" in worded(0.0, 0.02, width=0.0)
-    assert "beats" not in worded(0.0, 0.02, splits=4) + worded(0.0, 0.02, width=0.0)
-
-
-def test_a_rule_that_cries_wolf_words_no_verdict() -> None:
-    text = worded(0.01, 0.02, found=0.061)
-    assert "words no verdict" in text
-    assert "beats" not in text
-    assert not may_state_verdict("nadeau-bengio", [])
 
 
 def test_no_public_function_gives_a_bare_score_over_seeds() -> None:

@@ -7,6 +7,7 @@ from handnet.bands.compare import noether_n
 from handnet.bands.simulated import MAX_FALSE_POSITIVES
 from handnet.report.tables import Grid
 from handnet.report.words import exact, in_band, interval, label, number, percent, points
+from handnet.study.comparisons import LOSSES
 
 
 def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
@@ -35,7 +36,7 @@ HOW_DECIDED = (
 def _over_splits(pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
     """One pair on one score."""
     band, rope = compared["difference"], compared["rope"]
-    show = (lambda value: f"{value:+.4f}") if compared["score"] == "log_loss" else points
+    show = (lambda value: f"{value:+.4f}") if compared["score"] in LOSSES else points
     return (
         pair,
         label(compared["score"]),

@@ -14,18 +14,11 @@ from handnet.report.tables import graded_parts, rows_of
 from handnet.report.words import interval, middle, number, part_name, percent, points, those
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
-from handnet.study.comparisons import (
-    BASELINE,
-    DECIDES,
-    LEAST_SPLITS,
-    ComparedPair,
-    can_decide,
-    may_state_verdict,
-)
+from handnet.study.comparisons import DECIDES, LEAST_SPLITS, ComparedPair, can_decide, may_state_verdict
 from handnet.study.resplit import SEARCHED_ANEW
-from handnet.study.units import Confirmed
+from handnet.study.summary import SHARES
+from handnet.study.units import BASELINE, Confirmed
 
-SHARES = ("accuracy", "sensitivity", "specificity")
 RULE = "nadeau-bengio"  # the rule that words the verdict
 
 
@@ -124,7 +117,7 @@ def _doubted(facts: Mapping[str, Any]) -> str:
 
 def _winner(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The winner's shares on the last graded part."""
-    return [row for row in rows_of(facts, graded_parts(facts)[0], SHARES) if row["role"] == "winner"]
+    return [row for row in rows_of(facts, graded_parts(facts)[0], tuple(SHARES)) if row["role"] == "winner"]
 
 
 def _comparison(pair: ComparedPair, analysis: Analysis) -> str:

@@ -38,7 +38,7 @@ from handnet.draws import RESAMPLING, Resamples, bootstrap_counts, generator, re
 from handnet.scores import Scores, grade
 from handnet.study.resplit import SEARCHED_ANEW, Resplit
 from handnet.study.summary import BOOTSTRAPS, RESAMPLING_SEED, Quantity, bootstraps, finite, over_splits
-from handnet.study.units import Confirmed
+from handnet.study.units import BASELINE, Confirmed
 
 DECIDES = (
     "accuracy"  # the score whose comparison is worded, fixed in advance; the others are given as numbers
@@ -46,7 +46,6 @@ DECIDES = (
 COMPARED = ("accuracy", "sensitivity", "specificity", "auc", "log_loss")
 LOSSES = ("log_loss", "brier")  # lower is better
 LEAST_SPLITS = 5  # fewer divisions word no verdict: their few scores tie too often
-BASELINE = "logistic regression"
 
 
 @dataclass(frozen=True)

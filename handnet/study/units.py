@@ -21,6 +21,7 @@ from handnet.mlp.replicas import concurrently, joined, train_replicas
 from handnet.splits import Split
 from handnet.study.settings import BackendSettings, Settings
 
+BASELINE = "logistic regression"  # what a network has to beat
 STACK = 50  # seeds that Keras trains together
 T = TypeVar("T")
 
@@ -147,7 +148,7 @@ class Baseline:
 def baselines(train: Table) -> list[Baseline]:
     """Logistic regression with scikit-learn's defaults (L2, C = 1), and the share of each class in train."""
     return [
-        Baseline("logistic regression", LogisticRegression(max_iter=10_000), train),
+        Baseline(BASELINE, LogisticRegression(max_iter=10_000), train),
         Baseline("majority class", DummyClassifier(strategy="prior"), train),
     ]
 
