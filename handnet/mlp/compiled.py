@@ -8,7 +8,7 @@ from handnet.contract import Fit, Layer, Plan, Recipe
 from handnet.data import Array, Table
 from handnet.draws import seeded_plan
 from handnet.mlp.history import History, check_cpu_only, check_shapes, checked_epochs, pack
-from handnet.mlp.kernels import LANES, evaluate, from_lanes, to_lanes, train_epoch
+from handnet.mlp.kernels import LANES, evaluate, train_epoch
 from handnet.mlp.network import BETA_1, BETA_2, EPSILON, log_loss, sigmoid
 
 
@@ -66,7 +66,7 @@ class Compiled:
     def _train(self, first: tuple[Layer, ...], train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
         rows, n = pack(first), len(train.y)
         weights, widths, history = to_lanes(rows), _widths(first), History(rows, recipe)
-        state = np.zeros((2 if recipe.optimizer == "adam" else 0, *weights.shape), self.dtype)
+        averages = np.zeros((2 if recipe.optimizer == "adam" else 0, *weights.shape), self.dtype)
         adam = np.array([1 - BETA_1, 1 - BETA_2, EPSILON], self.dtype)
         keep_scale = self.dtype.type(1) / self.dtype.type(1 - recipe.dropout)
         batch_size = min(recipe.batch_size, n)
@@ -75,9 +75,9 @@ class Compiled:
         for epoch, draw in enumerate(checked_epochs(plan, recipe, (len(rows), n))):
             order = np.array(draw.order, np.uint64, order="C")
             keep = np.array(draw.keep[0], order="C") if recipe.dropout else no_masks
-            rates = self._rates(recipe, epoch, n)
-            data, sizes = (train.X, train.y, order, keep), (widths, batch_size)
-            train_epoch(weights, state, *data, *sizes, keep_scale, rates, adam, logits)
+            data = (weights, averages), (train.X, train.y), (order, keep)
+            rates = (self._rates(recipe, epoch, n), adam)
+            train_epoch(*data, widths, batch_size, keep_scale, rates, logits)
             train_loss = _mean_loss(from_lanes(logits)[: len(rows)], train.y[order])
             train_off, val_loss = (
                 _mean_loss(self._logits(weights, widths, X)[: len(rows)], y) for X, y in (train, val)
@@ -101,3 +101,15 @@ def _mean_loss(z: Array, y: Array) -> Array:
 def _widths(layers: tuple[Layer, ...]) -> Array:
     """The number of inputs, then the units of each layer, (layers + 1,) int."""
     return np.array([layers[0].weight.shape[1], *(layer.weight.shape[2] for layer in layers)])
+
+
+def to_lanes(rows: Array) -> Array:
+    """(R, P) -> (blocks, P, LANES); the lanes that are left over hold the last replica again."""
+    blocks = -(-len(rows) // LANES)
+    filled = np.concatenate([rows, np.repeat(rows[-1:], blocks * LANES - len(rows), axis=0)])
+    return np.ascontiguousarray(filled.reshape(blocks, LANES, -1).swapaxes(1, 2))
+
+
+def from_lanes(lanes: Array) -> Array:
+    """(blocks, n, LANES) -> (blocks LANES, n)"""
+    return np.ascontiguousarray(lanes.swapaxes(1, 2)).reshape(len(lanes) * LANES, -1)
