@@ -18,8 +18,8 @@ from handnet.command import Whole, command, option, run
 from handnet.contract import Recipe
 from handnet.data import Array
 from handnet.data import Table as Rows
+from handnet.messages import Refusal
 from handnet.scores import grade
-from handnet.study.messages import Refusal
 from handnet.study.screen import Screen
 from handnet.study.units import Problem
 

@@ -13,11 +13,11 @@ import click
 
 import handnet
 from handnet import command as commands
+from handnet import messages
 from handnet.command import Group, Truth, Whole, command, option
 from handnet.endings import GOES_ON
+from handnet.messages import Refusal
 from handnet.report.words import visible
-from handnet.study import messages
-from handnet.study.messages import Refusal
 from handnet.study.options import OPTIONS, overrides, settings_and_table
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 
 import click
 
+from handnet import messages
 from handnet.endings import ANEW, NOTHING, ended, finish
-from handnet.study import messages
+from handnet.messages import Refusal, nearest, through
 from handnet.study.interrupt import stop_at_once
-from handnet.study.messages import Refusal, nearest, through
 
 FOLDER = "where everything is written (mlruns)"
 FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value

@@ -8,10 +8,10 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+from handnet.messages import Refusal, option, redacted
 from handnet.report.words import visible
 from handnet.study.databases import DISK_FAULTS
 from handnet.study.interrupt import Stopped
-from handnet.study.messages import Refusal, option, redacted
 
 # What is true after a command was cut short, by a signal or a failure.
 GOES_ON = "all finished seeds and trials are kept; the same command goes on from here"

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from handnet.data import Array, Dataset, families_of, listed
+from handnet.messages import option
 from handnet.sheets import MISSING, NOT_A_NUMBER, NUMBER, Cells, Sheet, read_sheet, why_no_number
 
 MOST_LEVELS = 20  # of a column of text: each is an input of its own
@@ -114,7 +115,9 @@ def _dataset(
     if missing == "drop":
         kept = _complete_rows(X, y)
         if not kept.all():
-            notes = (f"{(~kept).sum()} of {len(y)} rows have a gap and are left out (MISSING=drop).",)
+            notes = (
+                f"{(~kept).sum()} of {len(y)} rows have a gap and are left out ({option('missing', 'drop')}).",
+            )
         X, y, ids, groups = X[kept], y[kept], ids[kept], None if groups is None else groups[kept]
     _check_varying(X)
     _warn_of_ids(names, X, id)
@@ -145,7 +148,7 @@ def _complete_rows(X: Array, y: Array) -> Array:
     if len(np.unique(y[kept])) < 2:
         raise ValueError(
             f"{(~kept).sum()} rows have a gap, and the {kept.sum()} without one are not of two classes; fill"
-            " the gaps in, or use MISSING=median."
+            f" the gaps in, or use {option('missing', 'median')}."
         )
     return kept
 
@@ -195,7 +198,7 @@ def _ids(sheet: Sheet, id: str) -> Array:
         if cell in first:
             raise ValueError(
                 f"the id {cell!r} stands on {sheet.unit}s {first[cell]} and {number} of column {id!r}; an id"
-                " must name one case (of what has several rows give the column as GROUP=)."
+                f" must name one case (of what has several rows give the column as {option('group', '')})."
             )
         first[cell] = number
     return np.array(list(first))
@@ -248,7 +251,8 @@ def _check_gaps(columns: Mapping[str, Sequence[Cells]]) -> None:
     if counts:
         raise ValueError(
             f"values are missing: {listed(counts)}; fill them in, leave these rows or columns out, or choose:"
-            " MISSING=median fills them in from the train rows, MISSING=drop leaves their rows out."
+            f" {option('missing', 'median')} fills them in from the train rows, {option('missing', 'drop')} leaves"
+            " their rows out."
         )
 
 
@@ -266,7 +270,7 @@ def _check_text(name: str, sheet: Sheet) -> None:
                 more = ", and other cells of the column are" if why == NOT_A_NUMBER else ""
                 raise ValueError(
                     f"{sheet.unit} {sheet.numbers[place]}, column {name!r}: {cell!r} {why}{more}; correct it,"
-                    " empty it (and choose MISSING=), or leave the column out."
+                    f" empty it (and choose {option('missing', '')}), or leave the column out."
                 )
         begins += len(block)
 

@@ -579,7 +579,7 @@ def test_the_page_and_the_data_say_what_the_claims_say(
 @pytest.mark.parametrize("bad", ["9", "many", "-1", "1001"])
 def test_a_number_of_divisions_that_is_none_is_refused(bad: str, capsys: Any) -> None:
     assert main(claims, [f"DIVISIONS={bad}"]) == 2
-    assert capsys.readouterr().err.startswith("handnet: --divisions must be a whole number from 10 to 1000")
+    assert capsys.readouterr().err.startswith("handnet: DIVISIONS must be a whole number from 10 to 1000")
 
 
 def test_what_ctrl_c_says_of_what_is_kept_is_true(tmp_path: Path) -> None:

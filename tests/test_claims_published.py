@@ -28,8 +28,8 @@ from handnet.command import main
 from handnet.contract import Recipe
 from handnet.data import Array
 from handnet.draws import SIMULATION, generator
+from handnet.messages import Refusal
 from handnet.splits import Split
-from handnet.study.messages import Refusal
 from handnet.study.sealed import Ledger
 
 MANY, FEW, CASES = 150, 2, 570
@@ -378,4 +378,4 @@ def test_ctrl_c_ends_with_a_sentence_that_is_true(home: Path) -> None:
 @pytest.mark.parametrize("bad", ["19", "many", "1001"])
 def test_a_number_of_divisions_that_is_none_is_refused(bad: str, capsys: Any) -> None:
     assert main(published, ["MLRUNS=nowhere", f"DIVISIONS={bad}"]) == 2
-    assert capsys.readouterr().err.startswith("handnet: --divisions must be a whole number from 20 to 1000")
+    assert capsys.readouterr().err.startswith("handnet: DIVISIONS must be a whole number from 20 to 1000")

@@ -1,14 +1,17 @@
 """The command line: what may be typed after a verb, what help says, and what is refused."""
 
+import ast
+import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from handnet import messages
 from handnet.command import Group, Truth, Whole, command, main, option, run
-from handnet.study import messages
-from handnet.study.messages import Refusal, through
+from handnet.messages import Refusal, through
 
 
 @pytest.fixture(autouse=True)
@@ -180,6 +183,39 @@ def test_a_command_in_a_message_can_be_typed(door: messages.Door) -> None:
     assert main(toys, words) == 0
     assert (heard["data"], heard["split_seed"], heard["ideal"]) == (given["data"], 9, True)
     assert heard["set"] == ("a.b=1",)
+
+
+def test_from_python_a_message_names_the_function() -> None:
+    assert messages.command("study", name="x", data="my.csv", trials=3) == (
+        'run_study(name="x", data="my.csv", trials=3)'
+    )
+    assert messages.option("mlruns", "") == "home="
+    assert messages.command("ui") == "handnet ui"  # what Python has no function for
+
+
+SOURCES = sorted(Path(messages.__file__).parent.rglob("*.py"))
+ENVIRONMENT = {"KERAS_BACKEND=", "LC_ALL=", "_HANDNET_COMPLETE=", "KEY="}
+VERBS = "study|try|case|ui|report|walk|claims|published|witness|bench|setup|backup|clean|simulate"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_no_message_names_a_command_by_itself(path: Path) -> None:
+    """`messages.command` does, so that it is right from make, from the shell and from Python."""
+    tree = ast.parse(path.read_text())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and ast.get_docstring(node)
+    }
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docs]
+    words = [
+        found[0] for text in texts for found in re.finditer(rf"make ({VERBS})\b|\b[A-Z_]{{2,}}=", str(text))
+    ]
+    if path.stem == "engine":
+        words.remove("make setup")  # of the checkout alone, and says so
+        words.remove("DEVICE=")
+    assert not set(words) - ENVIRONMENT
 
 
 def test_a_shell_is_told_how_a_word_can_go_on(

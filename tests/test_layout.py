@@ -12,12 +12,12 @@ import handnet
 
 ROOT = Path(__file__).parent.parent
 CORE = """
-    data encode dialect sheets tables splits contract draws
+    messages data encode dialect sheets tables splits contract draws
     mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled mlp.engine mlp.keras_model mlp.keras mlp.replicas
     scores bands explain estimator
 """.split()
 HARNESS = """
-    study.messages study.settings study.reading study.interrupt study.databases study.store study.units study.summary study.views
+    study.settings study.reading study.interrupt study.databases study.store study.units study.summary study.views
     study.mlflow_tables study.logged_model study.tracker study.results study.served_model study.search study.sealed study.resplit
     study.comparisons study.analysis study.metrics
     report.words report.series report.tables report.comparison_tables report.verdict report.cases

@@ -140,7 +140,7 @@ def test_rows_with_gaps_are_left_out(tmp_path: Path) -> None:
     assert dropped.digest == read_table(written(kept, tmp_path / "y.csv"), "survived", "1", "id").digest
     assert (
         split(dropped).notes[0]
-        == f"{len(whole) - len(kept)} of 1309 rows have a gap and are left out (MISSING=drop)."
+        == f'{len(whole) - len(kept)} of 1309 rows have a gap and are left out (missing="drop").'
     )
 
 

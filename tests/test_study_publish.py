@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from studies import ROOT, command, free_port
 
 from handnet.cli import main
-from handnet.study.messages import redacted
+from handnet.messages import redacted
 from handnet.study.mlflow_tables import KEY
 from handnet.study.publish import FILES, FROM, Publisher
 from handnet.study.results import Store

@@ -23,9 +23,9 @@ from studies import CHAPTER, SMALL, TINY, cli
 
 import handnet.bands
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
+from handnet.messages import Refusal
 from handnet.scores import grade
 from handnet.study.identity import Commit
-from handnet.study.messages import Refusal
 from handnet.study.reading import read
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, stream_seeds
 from handnet.study.results import Store

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from studies import CHAPTER
 
+from handnet.messages import Refusal
 from handnet.study.identity import default_name
-from handnet.study.messages import Refusal
 from handnet.study.reading import from_stored, read, to_stored
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handnet.messages import Refusal
 from handnet.study import databases
 from handnet.study import store as stores
-from handnet.study.messages import Refusal
 
 ROOT = Path(__file__).parent.parent
 

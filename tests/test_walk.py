@@ -21,10 +21,10 @@ from experiments.walk.page import write_walk
 from handnet import Dataset, Layer, split
 from handnet.command import main
 from handnet.data import Array
+from handnet.messages import Refusal
 from handnet.mlp.history import pack
 from handnet.mlp.network import Trace, backward, forward
 from handnet.splits import Split
-from handnet.study.messages import Refusal
 
 ROOT = Path(__file__).parent.parent
 ROWS = {
@@ -244,9 +244,9 @@ def test_the_command_prints_it_and_writes_a_page_that_is_inert(
     [
         (["ID=205"], "case 205 is in the test part, which is sealed"),
         (["ID=x y"], "no case 'x y' in wisconsin; its ids run from 0 to 568"),
-        (["SEED=-1"], "--seed must be a whole number from 0"),
-        (["SEED=two"], "--seed must be a whole number"),
-        (["SEDE=2"], "did you mean --seed"),
+        (["SEED=-1"], "SEED must be a whole number from 0"),
+        (["SEED=two"], "SEED must be a whole number"),
+        (["SEDE=2"], "did you mean SEED"),
     ],
 )
 def test_what_is_refused(words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

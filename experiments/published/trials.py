@@ -17,7 +17,7 @@ from experiments.published import divisions, readings, results
 from experiments.published.linear import LeastSlack, regression
 from experiments.published.rows import FOLDS, PROTOCOLS, AllRows, Outputs, Protocol, divide, fit_each
 from handnet.data import Array
-from handnet.study.messages import Refusal
+from handnet.messages import Refusal, command, option
 from handnet.study.sealed import Ledger, Opening
 from handnet.study.store import locked
 from handnet.study.units import Problem
@@ -33,7 +33,8 @@ def opened(ledger: Ledger, problem: Problem) -> Opening:
     if opening is None:
         raise Refusal(
             "these protocols divide all rows anew, and the test rows of the default study are still sealed"
-            f" in {ledger.path.parent}: make study opens them; or MLRUNS= names the folder where it did."
+            f" in {ledger.path.parent}: {command('study')} opens them; or {option('mlruns', '')} names the folder"
+            " where it did."
         )
     with locked(ledger.path.parent):
         ledger.redrawn(opening, NAME)

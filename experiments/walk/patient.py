@@ -9,6 +9,7 @@ from experiments.walk.check import Backward, Check, compare, measure
 from handnet.contract import Fit, Layer, Recipe, load_backend
 from handnet.data import Array, Dataset
 from handnet.draws import seeded_plan
+from handnet.messages import Refusal
 from handnet.mlp.history import pack
 from handnet.mlp.network import (
     backward,
@@ -21,7 +22,6 @@ from handnet.mlp.network import (
 )
 from handnet.scores import case_losses
 from handnet.splits import Split
-from handnet.study.messages import Refusal
 
 LARGEST = 10  # slopes listed one by one
 

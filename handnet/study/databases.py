@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from handnet.study.messages import Refusal
+from handnet.messages import Refusal, command, option
 
 DISK_FAULTS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
@@ -23,7 +23,9 @@ def create_database(path: Path, build: Callable[[str], None]) -> str:
     if path.exists():
         if not os.access(path, os.W_OK):
             raise Refusal(
-                f"{path} cannot be written; make it writable, or choose another folder with MLRUNS=.", 1
+                f"{path} cannot be written; make it writable, or choose another folder with"
+                f" {option('mlruns', '')}.",
+                1,
             )
         check_sound(path)
     else:
@@ -72,8 +74,8 @@ def check_schema(path: Path, program: str, current: str, older: Collection[str],
         else ("a newer", f"then set up the {program} it was made with")
     )
     raise Refusal(
-        f"{path} was made by {age} {program} (schema {found}, here {current}); it was left as it is: make"
-        f" backup first, {then}.",
+        f"{path} was made by {age} {program} (schema {found}, here {current}); it was left as it is:"
+        f" {command('backup')} first, {then}.",
         1,
     )
 

@@ -1,4 +1,4 @@
-"""What a study would do with its table, and how long it would take: CHECK=1, which writes nothing."""
+"""What a study would do with its table, and how long it would take; nothing is written."""
 
 import math
 import time
@@ -10,6 +10,7 @@ import numpy as np
 from handnet.contract import TO_THE_BIT, Recipe
 from handnet.data import listed
 from handnet.encode import GAP, LEVEL
+from handnet.messages import option
 from handnet.mlp.replicas import chunks, cores
 from handnet.study.identity import remarks
 from handnet.study.resplit import check_divisions
@@ -118,7 +119,7 @@ def preview(settings: Settings, problem: Problem, opened: bool) -> Iterator[str]
     yield (
         "Test: opened, once, and counted."
         if opened
-        else "Test: it stays sealed, as a small study leaves it; OPEN=1 opens it."
+        else f"Test: it stays sealed, as a small study leaves it; {option('open', True)} opens it."
     )
     start = START + time.process_time()  # what has been read and divided here, a study reads and divides too
     reporting = OPENED_REPORT + PER_CASE * len(problem.parts.test_rows) if opened else REPORT

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handnet.data import Dataset, canonical_hash
+from handnet.messages import Refusal, command, option
 from handnet.splits import split
-from handnet.study.messages import Refusal
 from handnet.study.reading import from_stored, load, read, to_stored
 from handnet.study.results import Store
 from handnet.study.search import versions as search_versions
@@ -62,7 +62,8 @@ class Commit:
         content = json.loads(store.noted("confirmed") or "null")
         if content is None:
             raise Refusal(
-                f"the study {store.tracker.study!r} has not confirmed its winner yet; make study goes on with it."
+                f"the study {store.tracker.study!r} has not confirmed its winner yet; {command('study')} goes"
+                " on with it."
             )
         return Commit(
             from_stored(content["settings"]),
@@ -76,7 +77,7 @@ class Commit:
 def check_name(name: str | None) -> None:
     """Raises Refusal unless a study may have this name."""
     if name is not None and not NAME.fullmatch(name):
-        raise Refusal(f"NAME must be up to 60 letters, digits, '.', '_' or '-', but is {name!r}.")
+        raise Refusal(f"{option('name')} must be up to 60 letters, digits, '.', '_' or '-', but is {name!r}.")
 
 
 def make_problem(settings: Settings, data: Dataset | None = None) -> Problem:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handnet.study.messages import Refusal, option
+from handnet.messages import Refusal, option
 
 if TYPE_CHECKING:
     from handnet.data import Dataset

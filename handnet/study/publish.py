@@ -26,7 +26,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from handnet.data import canonical_hash
-from handnet.study.messages import redacted
+from handnet.messages import command, option, redacted
 from handnet.study.mlflow_tables import KEY, local_path
 from handnet.study.results import Store
 from handnet.study.screen import Screen
@@ -71,8 +71,8 @@ class Publisher:
         """Say so now if the server does not answer, before hours are spent; the study does not need it."""
         if not self._answers():
             self.screen.say(
-                f"{self.server} does not answer; everything is kept here and will be sent by the next make"
-                " study."
+                f"{self.server} does not answer; everything is kept here and will be sent by the next"
+                f" {command('study')}."
             )
 
     def publish(self, done: bool) -> None:
@@ -181,7 +181,8 @@ class Publisher:
             found = self.client.get_experiment(self.client.create_experiment(local.name, tags=tags))
         if found.lifecycle_stage != "active":
             raise Unwelcome(
-                f"its experiment {local.name!r} is deleted; restore it there, or give the study a NAME"
+                f"its experiment {local.name!r} is deleted; restore it there, or give the study another name with"
+                f" {option('name', '')}"
             )
         if urlparse(found.artifact_location).scheme in {"", "file"}:
             raise Unwelcome(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 from handnet.data import DATASETS, Dataset
-from handnet.study.messages import Refusal, nearest
+from handnet.messages import Refusal, nearest, option
 from handnet.tables import read_table
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def load(settings: "Settings", digest: str | None = None) -> Dataset:
     if not given.path:
         return _with_families(DATASETS[given.name](), settings.families)
     expected = (
-        f"; this study was made on a table with the digest {digest[:12]}, and DATA= says where that is"
+        f"; this study was made on a table with the digest {digest[:12]}, and {option('data', '')} says where that is"
         if digest
         else ""
     )
@@ -113,7 +113,7 @@ def moved(settings: "Settings", path: str | None) -> "Settings":
         return settings
     if not settings.data.path:
         raise Refusal(
-            f"this study is about the built-in table {settings.data.name}, so DATA= does not belong here."
+            f"this study is about the built-in table {settings.data.name}, so {option('data', '')} does not belong here."
         )
     return settings.changed(data={"path": str(Path(path).absolute())})
 
@@ -178,7 +178,7 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(
-            f"the settings file {path} does not exist; leave SETTINGS out to use the default study."
+            f"the settings file {path} does not exist; leave {option('settings')} out to use the default study."
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         raise Refusal(f"the settings file {path} cannot be read as TOML: {fault}.") from None

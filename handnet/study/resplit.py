@@ -15,8 +15,8 @@ import numpy as np
 
 from handnet.contract import Layer, Recipe
 from handnet.data import Array, Dataset, Table, canonical_hash
+from handnet.messages import Refusal, option
 from handnet.splits import split
-from handnet.study.messages import Refusal
 from handnet.study.sealed import Opening
 from handnet.study.search import Proposals
 from handnet.study.settings import Settings
@@ -164,7 +164,7 @@ class Resplitter:
         if winner is None:
             raise Refusal(
                 f"searched anew on split {split_seed}, all {self.settings.trials} configurations diverged; "
-                "IDEAL=0 leaves these searches out.",
+                f"{option('ideal', False)} leaves these searches out.",
                 1,
             )
         recipe = self.settings.recipe(**winner.params)
@@ -190,7 +190,7 @@ def check_divisions(settings: Settings, data: Dataset) -> None:
         except ValueError as fault:
             raise Refusal(
                 f"the table cannot be divided anew with split seed {split_seed}: {fault} Nothing was opened;"
-                " SPLITS=0 leaves the fresh divisions out."
+                f" {option('splits', 0)} leaves the fresh divisions out."
             ) from None
 
 

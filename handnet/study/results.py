@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 from zipfile import BadZipFile
 
+from handnet.messages import Refusal, command
 from handnet.study.logged_model import ServedModel
-from handnet.study.messages import Refusal
 from handnet.study.mlflow_tables import Entry
 from handnet.study.tracker import Tracker
 from handnet.study.units import Replicas
@@ -42,13 +42,13 @@ class Store:
         writing = self.tracker.writing
         if key not in self:
             if not writing:
-                raise Refusal(f"{what} are not there; make study makes them again.", 1)
+                raise Refusal(f"{what} are not there; {command('study')} makes them again.", 1)
             return None
         try:
             return parse((self.tracker.folder(self.tracker.runs[key]) / name).read_bytes())
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             if not writing:
-                raise Refusal(f"{what} are damaged; make study makes them again.", 1) from None
+                raise Refusal(f"{what} are damaged; {command('study')} makes them again.", 1) from None
             self.tracker.delete([key])
             return None
 

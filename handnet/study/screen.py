@@ -1,6 +1,5 @@
 """What a person sees in the terminal: progress while it runs, one screen when it is done."""
 
-import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handnet.bands.simulated import Simulated
+from handnet.messages import command, option
 from handnet.report.tables import rows_of
 from handnet.report.words import UNSEEN, in_band, label, number, of_class, percent, short
 
@@ -124,12 +124,12 @@ class Screen:
         for sentence in (facts["verdict"], *facts["statements"]):
             self.print(f"\n{sentence}")
         self.out.print(_opening(facts, openings))
-        self.print(f"Report:   {where}/report.html (also .md and .json)\nMLflow:   make ui")
+        self.print(f"Report:   {where}/report.html (also .md and .json)\nMLflow:   {command('ui')}")
         part = "test" if facts["opening"] else "val"
         worst = [row for row in facts["missed"] if row["role"] == "winner" and row["part"] == part]
         for row in [*worst, *(row for row in facts["watched"] if row["part"])][:1]:
-            name = "" if default else f" NAME={facts['study']}"
-            self.print(f"A case:   make case ID={shlex.quote(row['case']).replace('$', '$$')}{name}")
+            name = {} if default else {"name": facts["study"]}
+            self.print(f"A case:   {command('case', id=row['case'], **name)}")
 
     def simulated(self, rows: Sequence[Simulated]) -> None:
         """How often each band held the truth, and each rule found a difference where there was none."""
@@ -255,7 +255,7 @@ def _opening(facts: Mapping[str, Any], openings: int) -> str:
         )
     return (
         f"\nTest set: this study has not read it ({openings} openings of these rows by others). A study as"
-        " large as study.toml opens it, or OPEN=1."
+        f" large as the default one opens it, or {option('open', True)}."
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from handnet.data import Table, canonical_hash
-from handnet.study.messages import Refusal
+from handnet.messages import Refusal
 from handnet.study.settings import Settings
 from handnet.study.store import append_line, whole_lines
 
@@ -45,7 +45,7 @@ class Opened(NamedTuple):
 
 
 class Ledger:
-    """The append-only file of openings. It outlives `make clean`. Raises Refusal (1) when a line of it is
+    """The append-only file of openings. It outlives `handnet clean`. Raises Refusal (1) when a line of it is
     something else."""
 
     def __init__(self, home: Path) -> None:

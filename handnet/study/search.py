@@ -19,8 +19,8 @@ from scipy.stats import qmc
 
 from handnet.contract import Recipe
 from handnet.draws import sampler_seed
+from handnet.messages import Refusal, option
 from handnet.study.databases import check_schema, checkpoint, create_database
-from handnet.study.messages import Refusal
 from handnet.study.settings import Range, Settings
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -128,7 +128,7 @@ class Search(Proposals):
         elif stored != fingerprint:
             raise Refusal(
                 f"the study {name!r} was made with other settings, data or versions (fingerprint"
-                f" {stored[:8]}, now {fingerprint[:8]}); give this one a name of its own with NAME=."
+                f" {stored[:8]}, now {fingerprint[:8]}); give this one a name of its own with {option('name', '')}."
             )
         return cls(settings, study, database)
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, model_valida
 from handnet.contract import BACKENDS, DEVICES, DTYPES, OPTIMIZERS, Recipe
 from handnet.data import DATASETS
 from handnet.draws import LARGEST_SEED, PLANS
+from handnet.messages import option, options
 from handnet.tables import WAYS
 
 MANY = 100_000
@@ -72,21 +73,22 @@ class DataSettings(Section):
     missing: str
 
     def faults(self) -> Iterator[str]:
-        needed = {"TARGET=": self.target, "POSITIVE=": self.positive}
-        absent = " and ".join(name for name, value in needed.items() if not value)
+        absent = [option(name, "") for name in ("target", "positive") if not getattr(self, name)]
         if self.path and absent:
             yield (
-                f"a table of your own needs {absent} too: DATA=my.csv TARGET=diagnosis POSITIVE=M, and"
-                " ID=patient if it has ids."
+                f"a table of your own needs {' and '.join(absent)} too:"
+                f" {options(data='my.csv', target='diagnosis', positive='M')},"
+                f" and {option('id', 'patient')} if it has ids."
             )
         if self.path and self.missing not in WAYS:
-            yield f"MISSING= must be median or drop, or left out, but is {self.missing!r}."
+            yield f"{option('missing', '')} must be median or drop, or left out, but is {self.missing!r}."
         if not self.path and self.name not in DATASETS:
             yield f"data.name must be one of {', '.join(DATASETS)}, but is {self.name!r}."
         if not self.path and any(self.model_dump(exclude={"name", "path"}).values()):
             yield (
-                f"TARGET=, POSITIVE=, ID=, GROUP= and MISSING= describe a table of your own, but {self.name}"
-                " is built in; name the file with DATA=."
+                f"{option('target', '')}, {option('positive', '')}, {option('id', '')}, {option('group', '')}"
+                f" and {option('missing', '')} describe a table of your own, but {self.name} is built in; name"
+                f" the file with {option('data', '')}."
             )
 
     def identity(self) -> dict[str, str]:

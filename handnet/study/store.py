@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from handnet.messages import Refusal, command, option
 from handnet.study.databases import copy_database, relocate_all, sync
-from handnet.study.messages import Refusal
 
 ENOUGH_SPACE = 200 * 2**20
 
@@ -68,17 +68,21 @@ def backup(home: Path, to: Path) -> None:
     artifacts and on openings. Raises Refusal when there is nothing to copy, or `to` is taken or inside the
     folder."""
     if not (home / "mlflow.db").exists():
-        raise Refusal(f"there is no study in {home} yet, so there is nothing to copy; make study makes one.")
+        raise Refusal(
+            f"there is no study in {home} yet, so there is nothing to copy; {command('study')} makes one."
+        )
     if to.exists() or home.resolve() in (to.resolve(), *to.resolve().parents):
         where = "exists already" if to.exists() else f"lies inside {home}"
-        raise Refusal(f"{to} {where}; choose another folder with TO=.")
+        raise Refusal(f"{to} {where}; choose another folder with {option('to', '')}.")
     temporary = to.with_name(f".{to.name}.new")
     if temporary.exists():
         shutil.rmtree(temporary)
     try:
         temporary.mkdir(parents=True)
     except OSError as fault:
-        raise Refusal(f"{to} cannot be made ({fault.strerror}); choose another folder with TO=.") from None
+        raise Refusal(
+            f"{to} cannot be made ({fault.strerror}); choose another folder with {option('to', '')}."
+        ) from None
     for name in ("optuna.db", "mlflow.db"):
         if (home / name).exists():
             copy_database(home / name, temporary / name)
@@ -126,7 +130,7 @@ def prepare(home: Path) -> None:
             os.fsync(probe.fileno())
     except OSError as fault:
         raise Refusal(
-            f"the folder {home} cannot be written ({fault.strerror}); choose another with MLRUNS=."
+            f"the folder {home} cannot be written ({fault.strerror}); choose another with {option('mlruns', '')}."
         ) from None
     free = shutil.disk_usage(home).free
     if free < ENOUGH_SPACE:

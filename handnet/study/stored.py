@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from handnet.messages import Refusal, command
 from handnet.report.cases import Cases
 from handnet.study.analysis import TrialResult
 from handnet.study.identity import Commit, check_name, is_default, make_fingerprint, make_problem
-from handnet.study.messages import Refusal
 from handnet.study.outcome import Outcome, facts_of, write_report
 from handnet.study.reading import load, moved, read
 from handnet.study.records import Records, read_confirmed, read_resplits
@@ -105,7 +105,7 @@ def read_commit(home: Path, name: str) -> tuple[Store, Commit]:
 
     Raises Refusal when there is none (2), or when the writer takes too long (75)."""
     if not (home / "mlflow.db").exists() or not (home / "optuna.db").exists():
-        raise Refusal(f"there is no study in {home} yet; make study makes one.")
+        raise Refusal(f"there is no study in {home} yet; {command('study')} makes one.")
     for _ in range(READS):
         store = Store(Tracker.open(home, name, create=False))
         commit = Commit.read(store)
@@ -113,5 +113,6 @@ def read_commit(home: Path, name: str) -> tuple[Store, Commit]:
             return store, commit
         time.sleep(0.2)
     raise Refusal(
-        f"the results of {name!r} are being written anew; try again, or let make study finish them.", 75
+        f"the results of {name!r} are being written anew; try again, or let {command('study')} finish them.",
+        75,
     )

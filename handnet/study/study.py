@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from handnet.data import Table
+from handnet.messages import Refusal, command
 from handnet.study.analysis import Analysis
 from handnet.study.identity import (
     Commit,
@@ -26,7 +27,6 @@ from handnet.study.identity import (
 )
 from handnet.study.interrupt import Interrupt
 from handnet.study.logged_model import served_model
-from handnet.study.messages import Refusal
 from handnet.study.outcome import Outcome, facts_of, write_report
 from handnet.study.publish import Publisher
 from handnet.study.records import Records, is_stored, read_resplits
@@ -132,7 +132,7 @@ class Study:
         if winner is None:
             raise Refusal(
                 f"all {self.settings.trials} configurations diverged on some seed, so there is nothing to"
-                " confirm; lower space.learning_rate.high, or look at the runs with make ui.",
+                f" confirm; lower space.learning_rate.high, or look at the runs with {command('ui')}.",
                 1,
             )
         return candidates(self.settings.recipe(**winner.params), self.settings)

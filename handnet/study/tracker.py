@@ -29,10 +29,10 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 from sqlalchemy import Engine, create_engine, select
 
+from handnet.messages import Refusal, command
 from handnet.study import views
 from handnet.study.databases import check_schema, checkpoint, create_database, relocate, sqlite_uri
 from handnet.study.logged_model import ServedModel
-from handnet.study.messages import Refusal
 from handnet.study.mlflow_tables import KEY, Entry, insert_runs, local_path, write_files
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -88,7 +88,7 @@ class Tracker:
         if not create and client.get_experiment_by_name(study) is None:
             raise Refusal(
                 f"there is no study {study!r} in {home} (there are: {', '.join(_studies(client)) or 'none'});"
-                " make study makes it."
+                f" {command('study')} makes it."
             )
         tracker.experiments = {name: tracker._experiment(name) for name in EXPERIMENTS}
         tracker.runs = {
@@ -211,7 +211,9 @@ class Tracker:
         tags |= {KEY: "study"} if kind == "configurations" else {}
         experiment = self.client.get_experiment_by_name(name)
         if experiment is None and not self.writing:
-            raise Refusal(f"the study {self.study!r} has only just begun; make study goes on with it.")
+            raise Refusal(
+                f"the study {self.study!r} has only just begun; {command('study')} goes on with it."
+            )
         if experiment is None:
             return str(self.client.create_experiment(name, place, tags=tags))
         for tag in (tag for tag in tags if self.writing and tag not in experiment.tags):

@@ -17,9 +17,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from handnet.messages import Refusal, command, option
 from handnet.study.databases import relocate_all, sqlite_uri
 from handnet.study.interrupt import Stopped
-from handnet.study.messages import Refusal, command, option
 from handnet.study.store import locked
 
 Message = MutableMapping[str, Any]

@@ -40,8 +40,8 @@ Every single network, with its own curves, is in the experiment `{study} seeds`;
 `{study} rehearsals`."""
 
 REHEARSALS_DESCRIPTION = """Compare the configurations within a row: each row is one fresh division of the whole table. They are the
-frozen configurations of the study `{study}`, made after the test was opened; with IDEAL=1 also the search made anew inside
-each, and the winner with its seed's three streams varied. Nothing was chosen by them. Metric names read
+frozen configurations of the study `{study}`, made after the test was opened; where it was asked for, also the search made anew
+inside each, and the winner with its seed's three streams varied. Nothing was chosen by them. Metric names read
 `configuration/score.seeds.what`."""
 
 SEEDS_DESCRIPTION = """Compare the seeds of one configuration at a time, `tags.first_used_by = 'winner'` in the search field to begin with: this

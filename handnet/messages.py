@@ -76,6 +76,15 @@ def option(name: str, value: Any = None) -> str:
     return f"--{name}" if value in (None, "") or value is True else f"--{name} {text}"
 
 
+def options(**values: Any) -> str:
+    """Several options, as the reader types them.
+
+    >>> options(data="my.csv", target="y")
+    'data="my.csv", target="y"'
+    """
+    return (", " if _door == "python" else " ").join(option(*pair) for pair in values.items())
+
+
 def nearest(word: str, known: Sequence[str]) -> str:
     """'did you mean X?' for the closest known word, or the list of them."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
