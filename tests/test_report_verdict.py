@@ -41,14 +41,14 @@ def divisions(
 
 
 @pytest.mark.parametrize(
-    ("better", "said"),
+    ("better", "words"),
     [
         (0.6, "the network beats logistic regression"),
         (0.0, "is not shown to beat logistic regression, nor to lose to it"),
         (-0.6, "the network loses to logistic regression"),
     ],
 )
-def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, said: str) -> None:
+def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, words: str) -> None:
     """From logits to words: nothing in between is made up."""
     made = divisions(29, better=better)
     y = made[0].y
@@ -58,34 +58,31 @@ def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, sa
         tuple(compare_over_splits("winner", "logistic regression", made)),
         None,
     )
-    found = Analysis({}, [pair], {}, {}, simulate_rules(made, y, 0.85), None, {}, ())
-    text = compared("winner", found)
-    assert said in text
+    text = compared("winner", Analysis({}, [pair], {}, {}, simulate_rules(made, y, 0.85), None, {}, ()))
+    assert words in text
     assert text.count("the network") == 1
 
 
 def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
-    """Another seed in each division: none of them is sound throughout, and all comparisons are still
-    there."""
+    """Another seed in each division: none of them is sound throughout, and all comparisons are still there."""
     hurt = divisions(6, lambda k: k % 4)
-    found = next(compare_over_splits("winner", "logistic regression", hurt))
-    assert (found.difference.band.n, found.difference.band.diverged) == (6, 6)
+    band = next(compare_over_splits("winner", "logistic regression", hurt)).difference.band
+    assert (band.n, band.diverged) == (6, 6)
     means = [
-        np.nanmean(grade(one.logits["winner"], one.y).accuracy)
-        - grade(one.logits["logistic regression"], one.y).accuracy[0]
-        for one in hurt
+        np.nanmean(grade(division.logits["winner"], division.y).accuracy)
+        - grade(division.logits["logistic regression"], division.y).accuracy[0]
+        for division in hurt
     ]
-    assert found.difference.band.centre("mean") == pytest.approx(np.mean(means), abs=1e-12)
+    assert band.centre("mean") == pytest.approx(np.mean(means), abs=1e-12)
 
 
-def worded(p: float, mean: float, found: float = 0.05, splits: int = 29, width: float = 0.01) -> str:
-    """What is said of a winner that differs so much from logistic regression, by a rule that cries wolf so
-    often."""
+def worded(p: float, mean: float, error: float = 0.05, splits: int = 29, width: float = 0.01) -> str:
+    """The sentence on a winner that differs so much from logistic regression, by a rule that errs so often."""
     band = Band(mean - width, mean + width, "nadeau-bengio", "splits", splits, 0.95, (("mean", mean),))
-    one = ComparedOverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
-    rival = ComparedPair("winner", "logistic regression", (one,), None)
-    rules = [Simulated("nadeau-bengio", "x", 0.05, found, 4000, 0.003)]
-    empty = Analysis({}, [rival], {}, {}, rules, None, {}, ())
+    score = ComparedOverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
+    pair = ComparedPair("winner", "logistic regression", (score,), None)
+    rules = [Simulated("nadeau-bengio", "x", 0.05, error, 4000, 0.003)]
+    empty = Analysis({}, [pair], {}, {}, rules, None, {}, ())
     return compared("winner", empty)
 
 
@@ -102,7 +99,7 @@ def test_few_divisions_and_no_spread_word_no_verdict() -> None:
 
 
 def test_a_rule_that_cries_wolf_words_no_verdict() -> None:
-    text = worded(0.01, 0.02, found=0.061)
+    text = worded(0.01, 0.02, error=0.061)
     assert "words no verdict" in text
     assert "beats" not in text
     assert not may_state_verdict("nadeau-bengio", [])

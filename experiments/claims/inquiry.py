@@ -13,7 +13,7 @@ from experiments.claims.claim import Claim, count_verdicts
 from experiments.figures import margins
 from handnet.report.drawing import inline
 from handnet.report.pages import environment, to_json
-from handnet.report.words import found, over
+from handnet.report.words import measured, over
 from handnet.study.screen import Screen
 from handnet.study.store import write_whole
 
@@ -88,7 +88,7 @@ def show(screen: Screen, facts: Mapping[str, Any], page: Path) -> None:
         for part in claim["parts"]:
             verdict = f"  {part['verdict']}" if len(claim["parts"]) > 1 else ""
             power = f"; power {part['power']:.2f}" if part["band"]["kind"] != "exact" else ""
-            band = f"{found(part['band'])}; right if {part['right']} ({over(part['band'])}{power})"
+            band = f"{measured(part['band'])}; right if {part['right']} ({over(part['band'])}{power})"
             grid.add_row(Text(verdict, style="dim"), Text.assemble(part["what"], "\n", (band, "dim")))
     screen.out.print(grid, soft_wrap=False)
     screen.out.print(f"\n{facts['summary']}\nPage:   {page} (and {page.stem}.json)", markup=False)

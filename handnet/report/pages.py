@@ -29,7 +29,17 @@ from handnet.report.tables import (
     graded_parts,
     specificity_table,
 )
-from handnet.report.words import digits, found, interval, number, of_class, over, part_name, percent, visible
+from handnet.report.words import (
+    digits,
+    interval,
+    measured,
+    number,
+    of_class,
+    over,
+    part_name,
+    percent,
+    visible,
+)
 from handnet.study.store import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -189,7 +199,7 @@ def environment(escape: bool, *folders: Path) -> jinja2.Environment:
         "digits": digits,
         "interval": interval,
         "percent": percent,
-        "found": found,
+        "measured": measured,
         "over": over,
         "exact": lambda value: f"{value:.6g}",
         # Names come from the user's table: Markdown gets its own escaping, HTML has Jinja's.

@@ -65,7 +65,7 @@ def in_band(band: Mapping[str, Any] | None) -> str:
     return f"{middle(band)} {interval(band)}" if band else "-"
 
 
-def found(band: Mapping[str, Any]) -> str:
+def measured(band: Mapping[str, Any]) -> str:
     """The middle in its band; what was counted, as it is."""
     return f"{band['low']:,.6g}" if band["kind"] == "exact" else in_band(band)
 
