@@ -1,6 +1,7 @@
 """Every verb: what a slip of the finger meets, and what is left when it is cut short."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -132,3 +133,45 @@ def test_every_verb_says_what_is_left_of_it_when_it_is_cut_short(
         assert re.fullmatch(r"\nStopped: [^\n]+\.\n", said[name]), name
     assert {name for name, words in said.items() if "goes on" in words} == {"study", "try"}
     assert {name for name, words in said.items() if "keeps nothing" in words} == {"simulate"}
+
+
+# What is typed after `make study`, and after `handnet study` in a shell.
+FORMS = [
+    ("TRIALS=64 DESIGN=sobol", "--trials 64 --design sobol"),
+    ("CHECK=1", "--check"),
+    ("OPEN=0 IDEAL=0", "--open 0 --ideal 0"),
+    ("MISSING=", "--missing ''"),
+    ("SPLIT_SEED=7", "--split-seed 7"),
+    ("space.epochs.high=300 split.seed=7", "space.epochs.high=300 --set split.seed=7"),
+    ("TRIALS=3 TRIALS=4", "--trials 4"),
+    ("HELP=0 DEBUG=0", ""),
+    ("SETTINGS=my.toml", "--settings my.toml"),
+    ("""DATA="my table's.csv" POSITIVE='"M" $$x'""", """--data "my table's.csv" --positive '"M" $x'"""),
+]
+
+
+def options_of(words: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What the study is given when these words follow it."""
+    given: dict[str, object] = {}
+    monkeypatch.setattr(cli.program.commands["study"], "callback", lambda **options: given.update(options))
+    assert main(["study", *words]) == 0
+    return given
+
+
+@pytest.mark.parametrize(("typed", "words"), FORMS, ids=[typed for typed, _ in FORMS])
+def test_every_form_of_make_is_an_option(typed: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the Makefile itself, which names the chapter's settings where none are typed."""
+    made = subprocess.run(
+        ["make", "-n", "study", *shlex.split(typed)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    (line,) = (line for line in made.stdout.splitlines() if " -m handnet study " in line)
+    passed = shlex.split(line.partition(" -m handnet study ")[2])
+    chapter = [] if "SETTINGS=" in typed else ["--settings", "experiments/study.toml"]
+    by_make, by_shell = (options_of(each, monkeypatch) for each in (passed, [*chapter, *shlex.split(words)]))
+    assert set(by_make.pop("set")) == set(by_shell.pop("set"))  # make has an order of its own
+    assert by_make == by_shell
+
+
+def test_the_forms_are_in_the_docs() -> None:
+    page = (ROOT / "docs" / "quick-start.md").read_text()
+    assert all(f"`{typed}`" in page and f"`{words}`" in page for typed, words in FORMS[:2] + FORMS[3:6])
