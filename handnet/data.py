@@ -25,7 +25,7 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """A whole unscaled table: a gap is NaN, a text the number of its level.
+    """A whole unscaled table: a gap is NaN, a text the place of its level in `levels`.
 
     The arrays are copied and made read-only. Raises ValueError when the parts do not fit together, a value is
     not finite, an id comes twice or a class is missing.
@@ -38,9 +38,7 @@ class Dataset:
     feature_names: tuple[str, ...]  # (features,)
     families: tuple[str, ...]  # (features,) columns of one family measure one thing
     class_names: tuple[str, str]  # of class 0 and of class 1
-    levels: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # of a column of text: its texts by number
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # column of text -> its texts
     missing: str = ""  # "" where there are no gaps, "median" where they are to be filled
     groups: Array | None = None  # (n,) int: rows of one number stay in one part
     notes: tuple[str, ...] = ()  # what was done to the table when it was read

@@ -7,7 +7,7 @@ import numpy as np
 from handnet.contract import Fit, Layer, Plan, Recipe
 from handnet.data import Array, Table
 from handnet.draws import seeded_plan
-from handnet.mlp.history import History, check_cpu_only, check_shapes, checked_epochs, pack
+from handnet.mlp.history import History, check_cpu_only, checked_epochs, first_layers, pack
 from handnet.mlp.kernels import LANES, evaluate, train_epoch
 from handnet.mlp.network import BETA_1, BETA_2, EPSILON, log_loss, sigmoid
 
@@ -38,15 +38,14 @@ class Compiled:
         Raises ValueError when plan, recipe and rows do not fit together.
         """
         train, val = (Table(self._rows(part.X), np.array(part.y, self.dtype)) for part in (train, val))
-        first = tuple(Layer(*(np.asarray(part, self.dtype) for part in layer)) for layer in plan.start())
-        check_shapes(first, train, recipe)
+        first = first_layers(plan, train, recipe, self.dtype)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return self._train(first, train, val, recipe, plan)
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
         """Logits (R, n) of rows X (n, features): what enters the sigmoid, dropout off."""
-        layers = tuple(Layer(*(np.asarray(part, self.dtype) for part in layer)) for layer in layers)
-        logits = self._logits(to_lanes(pack(layers)), _widths(layers), self._rows(X))
+        weights = to_lanes(np.asarray(pack(layers), self.dtype))
+        logits = self._logits(weights, _widths(layers), self._rows(X))
         return logits[: len(layers[0].weight)]
 
     def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 
 from handnet.contract import EpochDraws, Fit, Layer, Plan, Recipe
 from handnet.data import Array, Table
-from handnet.mlp.history import History, batches, check_cpu_only, check_shapes, checked_epochs, pack, unpack
+from handnet.mlp.history import History, batches, check_cpu_only, checked_epochs, first_layers, pack, unpack
 from handnet.mlp.network import (
     OPTIMIZERS,
     backward,
@@ -38,8 +38,7 @@ class Reference:
         Raises ValueError when plan, recipe and rows do not fit together.
         """
         train, val = self._cast(train), self._cast(val)
-        first = tuple(Layer(*(np.asarray(part, self.dtype) for part in layer)) for layer in plan.start())
-        check_shapes(first, train, recipe)
+        first = first_layers(plan, train, recipe, self.dtype)
         # An overflow is a diverging replica, which diverged_at reports; a warning would say less.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return _train(first, train, val, recipe, plan)

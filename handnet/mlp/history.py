@@ -101,12 +101,17 @@ def check_cpu_only(name: str, engine: str | None, device: str) -> None:
         )
 
 
-def check_shapes(first: tuple[Layer, ...], train: Table, recipe: Recipe) -> None:
-    """Raises ValueError unless the plan's first weights have the recipe's widths and the table's columns."""
+def first_layers(plan: Plan, train: Table, recipe: Recipe, dtype: np.dtype) -> tuple[Layer, ...]:
+    """The first weights of the plan, (R, fan_in, fan_out) and (R, 1, fan_out), in `dtype`.
+
+    Raises ValueError unless they have the recipe's widths and the table's columns.
+    """
+    layers = tuple(Layer(*(np.asarray(part, dtype) for part in layer)) for layer in plan.start())
     expected = list(pairwise((train.X.shape[1], *recipe.hidden, 1)))
-    shapes = [layer.weight.shape[1:] for layer in first]
+    shapes = [layer.weight.shape[1:] for layer in layers]
     if shapes != expected:
         raise ValueError(f"the plan's weights must have shapes {expected} a replica, but have {shapes}.")
+    return layers
 
 
 def pack(layers: tuple[Layer, ...]) -> Array:

@@ -20,7 +20,7 @@ import numpy as np
 from handnet.contract import Fit, Layer, Plan, Recipe
 from handnet.data import Array, Table
 from handnet.mlp.engine import ENGINE_LOCK, find_device, get_keras, precision, start_keras
-from handnet.mlp.history import History, batches, check_shapes, checked_epochs, pack
+from handnet.mlp.history import History, batches, checked_epochs, first_layers, pack
 
 
 def load(dtype: str, engine: str | None, device: str) -> "KerasBackend":
@@ -48,8 +48,7 @@ class KerasBackend:
         train, val: scaled rows (n, features) and labels (n,). Raises ValueError when plan, recipe and rows do
         not fit together.
         """
-        first = tuple(Layer(*(np.asarray(part, self.dtype) for part in layer)) for layer in plan.start())
-        check_shapes(first, train, recipe)
+        first = first_layers(plan, train, recipe, self.dtype)
         history = History(pack(first), recipe)
         replicas, rows = len(first[0].weight), len(train.y)
         with self._configured(), self.network(replicas, train, recipe).reserved() as network:
