@@ -158,12 +158,14 @@ def test_a_gpu_that_tensorflow_has_taken_already_is_refused_in_a_sentence(plant)
 
 def test_what_helps_without_a_gpu_depends_on_the_engine(plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(Stub([]))
-    with pytest.raises(ValueError, match="finds no GPU on this machine; make setup DEVICE=gpu installs"):
+    missing = (
+        r'finds no GPU on this machine; pip install "tensorflow\[and-cuda\]" .*make setup DEVICE=gpu\) adds'
+    )
+    with pytest.raises(ValueError, match=missing):
         engine.find_device("gpu", "tensorflow")
     monkeypatch.setattr(engine, "_jax_has_gpu", lambda: False)
-    with pytest.raises(
-        ValueError, match=r"jax finds no GPU on this machine; JAX needs jax\[cuda12\] .* make setup does not"
-    ):
+    missing = r'jax finds no GPU on this machine; pip install "jax\[cuda12\]" adds what an NVIDIA GPU needs'
+    with pytest.raises(ValueError, match=missing):
         engine.find_device("gpu", "jax")
     assert engine.find_device("auto", "jax") == "cpu"
 
