@@ -34,7 +34,7 @@ def bench(rounds: int, studies: bool, mlruns: str) -> None:
 
 
 def measure(rounds: int, studies: bool, say: Callable[[str], None]) -> "Results":
-    """Measure everything; studies: the whole studies too, which take minutes. say: is told what comes next."""
+    """Measure everything. studies: whole studies too, which take minutes; say: is told what comes next."""
     from experiments.bench import costs
     from experiments.bench.goals import Results
     from experiments.bench.peers import available

@@ -104,7 +104,7 @@ def tracked(problem: Problem, rounds: int) -> list[Goal]:
 
 
 def started() -> list[Goal]:
-    """Starting: how long until a trial is told, and what a command imports that only shows help or refuses."""
+    """Starting: how long until a trial is told, and what a command imports that only helps or refuses."""
     bare, imported = (
         min(_child((*PYTHON, line))[0] for _ in range(3)) for line in ("", "import handnet.study.study")
     )

@@ -109,7 +109,7 @@ def _jax_epoch(train: Table, val: Table, recipe: Recipe) -> Callable[[Any, Any],
 
 
 def _jax_adam(state: Any, X: Any, y: Any, mask: Any, rate: float) -> Any:
-    """One step of Adam in Keras's form. Returns the new state (weights, m, v, t) and the loss of the batch."""
+    """One step of Adam in Keras's form. Returns the new state (weights, m, v, t) and the batch's loss."""
     import jax
     import jax.numpy as jnp
 

@@ -42,7 +42,8 @@ def ruler(clean: Runs, leaky: Runs, ratio: float) -> Claim:
                 ratio,
             ),
         ),
-        f"Scaling by all rows moves the accuracy by {mean_text(change, ratio)} on average; one network's moves by "
+        f"Scaling by all rows moves the accuracy by {mean_text(change, ratio)} on average; one"
+        f" network's moves by "
         f"{mean_text(seed_means(np.abs(leaky.accuracy - clean.accuracy)), ratio)}, up or down.",
         (
             ("the same, over divisions of this table alone", replace(mean_band(change), varied="splits")),
@@ -71,5 +72,6 @@ def memory_test(runs: Runs, ratio: float) -> Claim:
         "The chapter's recipe. A memory test flatters by half a point at least.",
         parts,
         f"Train accuracy {mean_text(seed_means(runs.train_accuracy), ratio)}, the chapter 0.997; held-out"
-        f" {mean_text(seed_means(runs.accuracy), ratio)}: the train rows flatter by {mean_text(flattered, ratio)}.",
+        f" {mean_text(seed_means(runs.accuracy), ratio)}: the train rows flatter by"
+        f" {mean_text(flattered, ratio)}.",
     )

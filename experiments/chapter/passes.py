@@ -53,7 +53,8 @@ def climbs(long: Runs, ratio: float) -> Claim:
         " spare on either side.",
         parts,
         f"From pass 40 to 100 train loss moves by {mean_text(train, ratio)} and validation loss by"
-        f" {mean_text(val, ratio)}; the lowest validation loss of a division comes at pass {middle:.0f} (middle"
+        f" {mean_text(val, ratio)}; the lowest validation loss of a division comes at pass"
+        f" {middle:.0f} (middle"
         f" nine tenths {low:.0f} to {high:.0f} of {long.val_loss.shape[-1]}).",
     )
 
@@ -81,7 +82,8 @@ def dropout_cures(without: Runs, under: Runs, ratio: float) -> Claim:
         "After 100 passes, paired on division and seed. A fix lowers the validation loss by 0.005 and the gap"
         " by 0.01 at least, dropout off in both losses.",
         parts,
-        f"Dropout 0.2 moves the validation loss by {mean_text(loss, ratio)} and the gap by {mean_text(gap, ratio)};"
+        f"Dropout 0.2 moves the validation loss by {mean_text(loss, ratio)} and the gap by"
+        f" {mean_text(gap, ratio)};"
         f" without it the loss is {mean_text(seed_means(final(without.val_loss)), ratio)}.",
         (
             (
@@ -125,7 +127,8 @@ def flunks(first: Runs, pushed: Runs, ratio: float) -> Claim:
         parts,
         f"Pushed, it has {mean_text(seed_means(pushed.train_accuracy), ratio)} of the train rows right and"
         f" {mean_text(seed_means(pushed.accuracy), ratio)} of the held-out ones, the recipe"
-        f" {mean_text(seed_means(first.accuracy), ratio)}; its validation loss is larger by {mean_text(loss, ratio)}.",
+        f" {mean_text(seed_means(first.accuracy), ratio)}; its validation loss is larger by"
+        f" {mean_text(loss, ratio)}.",
         (("validation loss, pushed less the recipe", mean_band(loss, ratio=ratio)),),
     )
 
@@ -146,6 +149,7 @@ def stopping_helps(to_the_end: Runs, stopped: Runs, ratio: float, name: str, sd:
             ),
         ),
         f"Exam log loss {mean_text(seed_means(to_the_end.exam_loss), ratio)} to the end and"
-        f" {mean_text(seed_means(stopped.exam_loss), ratio)} stopped: stopping moves it by {mean_text(change, ratio)}.",
+        f" {mean_text(seed_means(stopped.exam_loss), ratio)} stopped: stopping moves it by"
+        f" {mean_text(change, ratio)}.",
         (("exam accuracy, stopped less not", mean_band(accuracy, ratio=ratio)),),
     )

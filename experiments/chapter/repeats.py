@@ -93,7 +93,8 @@ def starting_dials(alone: Runs, runs: Runs, ratio: float) -> Claim:
                 ratio,
             ),
         ),
-        f"First weights alone move the accuracy on a division by {mean_text(starts, ratio)} (standard deviation),"
+        f"First weights alone move the accuracy on a division by {mean_text(starts, ratio)}"
+        f" (standard deviation),"
         f" all that a seed decides by {mean_text(seeds, ratio)}.",
         (
             (

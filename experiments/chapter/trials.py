@@ -1,5 +1,5 @@
-"""All claims of the chapter in order. The networks that a claim needs are trained when the first claim asks for
-them."""
+"""All claims of the chapter in order. The networks that a claim needs are trained when the first claim asks
+for them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -132,8 +132,8 @@ def _plain(step: float) -> Recipe:
 
 
 def _large(rows: OpenRows) -> tuple[dict[float, Runs], Runs, Runs]:
-    """Plain descent: by step on a fifth of the divisions; then, on the others, the first step that is too large
-    and its half."""
+    """Plain descent: by step on a fifth of the divisions; then, on the others, the first step that is too
+    large, and its half."""
     cut = max(1, round(steps.TUNING * rows.count))
     search = {step: rows.runs(_plain(step), rows.divisions[:cut]) for step in LARGE}
     large, half = (rows.runs(_plain(step), rows.divisions[cut:]) for step in steps.first_too_large(search))
@@ -154,7 +154,7 @@ def _keep(rows: OpenRows) -> Array:
 
 
 def _sweep(rows: OpenRows) -> tuple[steps.Price, Array]:
-    """The price of one adjustment of the chapter's network, and the timing (ROUNDS,) of SEEDS such networks."""
+    """The price of one adjustment of the chapter's network, and timings (ROUNDS,) of SEEDS such networks."""
     train = rows.problem.parts.train
     cost = steps.price((train.X.shape[1], *FIRST.hidden, 1), len(train.y))
     return cost, steps.backward_ratios(_plan(rows, SEEDS).start(), train, ROUNDS)
@@ -177,8 +177,8 @@ def _leaky(rows: OpenRows) -> list[Division]:
 
 
 def _odd(rows: OpenRows, runs: Runs) -> tuple[Array, Array, Array, str]:
-    """Held-out logits (K, n) of the first network of each division, labels (K, n), which cases are high in both
-    families (K, n), and the class of case 203."""
+    """Held-out logits (K, n) of the first network of each division, labels (K, n), which cases are high in
+    both families (K, n), and the class of case 203."""
     data = rows.problem.data
     odd = np.stack([repeats.unusual(*part.train, part.held.X, data.families) for part in rows.divisions])
     label = data.class_names[data.y[list(data.case_ids).index(203)]]

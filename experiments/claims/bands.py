@@ -17,8 +17,8 @@ class Design(NamedTuple):
     """What is expected of a part beforehand.
 
     truth: the value for which its power is computed.
-    sd: the standard deviation from division to division; 20 pilot divisions, which no claim uses, gave it, and
-        it was rounded up.
+    sd: the standard deviation from division to division, as 20 pilot divisions gave it, which no claim uses,
+        rounded up.
     parts: how many parts the claim has.
     """
 

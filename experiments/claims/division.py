@@ -24,7 +24,7 @@ class Division(NamedTuple):
 def train(
     problem: Problem, division: Division, recipe: Recipe, seeds: Sequence[int | Seed]
 ) -> tuple[Fit, Array]:
-    """Train R networks of a recipe, one a seed, in one thread. Returns the fit and the held-out logits (R, n).
+    """Train R networks of a recipe, one a seed, in one thread. Returns the fit and held-out logits (R, n).
 
     The held-out rows are watched; a recipe with patience watches those for choosing alone.
     """

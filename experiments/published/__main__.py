@@ -12,10 +12,11 @@ LEFT = "no page is written before its end; the same command begins anew"
 def published(divisions: int, mlruns: str) -> None:
     """Published results and the ways to divide the table, each tried on its own protocol, with bands.
 
-    What others printed about the Wisconsin table, the four ways in which the chapter may have divided it, and
-    its split seed among 200 others, each with a verdict. All rows are divided anew, so the test of the default
-    study has to be open: make that study first. The ledger then counts all rows as read. A few minutes on two
-    cores.
+    What others printed about the Wisconsin table, the four ways in which the chapter may have divided it,
+    and its split seed among 200 others, each with a verdict.
+
+    All rows are divided anew, so the test of the default study has to be open: make that study first. The
+    ledger then counts all rows as read. A few minutes on two cores.
     """
     from experiments.claims.inquiry import run_inquiry
     from experiments.published.rows import all_rows

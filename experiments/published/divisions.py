@@ -99,7 +99,8 @@ def lucky(what: str, own: Array, others: Array, sign: int) -> Claim:
         " nineteen of twenty others. Power is for a seed better than 99 in 100; an ordinary one is found out"
         " for certain.",
         (share_within(f"share of other split seeds whose {what} is worse", worse, LUCKY, Design(0.99)),),
-        f"Seed 42 has {mean_text(own)}, the others {mean_text(sign * theirs)} in the mean; {np.nanmean(worse):.0%} of"
+        f"Seed 42 has {mean_text(own)}, the others {mean_text(sign * theirs)} in the mean;"
+        f" {np.nanmean(worse):.0%} of"
         f" them are worse. That an exchangeable seed is at least so good has p = {p:.2g} (rank among all"
         f" {1 + len(theirs)}).",
         (

@@ -59,7 +59,7 @@ class SlicedReadings(NamedTuple):
         return counts
 
     def errors(self) -> tuple[int, int]:
-        """Wrong readings of each class, as the rates, the accuracy and the number of readings determine them."""
+        """Wrong readings of each class, determined by the rates, the accuracy and the number of readings."""
         read = int(self.visits().sum())
         wrong = read - round(self.accuracy * read)
         first, second = self.rates

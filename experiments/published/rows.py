@@ -45,7 +45,7 @@ class Outputs(NamedTuple):
         return [np.where(np.isfinite(z), (z > 0) == (y == 1), np.nan) for z, y in pairs]
 
     def pooled(self) -> Array:
-        """(K / FOLDS, R): the accuracy over all cases of a cross-validation, whose folds follow each other."""
+        """(K / FOLDS, R): the accuracy over all cases of a cross-validation; its folds follow each other."""
         correct = self.correct()
         starts = range(0, len(correct), FOLDS)
         return np.stack([np.concatenate(correct[at : at + FOLDS], axis=1).mean(axis=1) for at in starts])
@@ -76,7 +76,7 @@ class AllRows:
 
     @cached_property
     def folds(self) -> list[Division]:
-        """Repeated stratified cross-validation: FOLDS divisions a repetition, one repetition after the other."""
+        """Repeated stratified cross-validation: FOLDS divisions of the first repetition, then of the next."""
         X, y, seeds = self.data.X, self.data.y, range(self.first, self.first + self.repeats)
         repetitions = [StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(X, y) for seed in seeds]
         return [divide(X, y, rows, held) for folds in repetitions for rows, held in folds]

@@ -42,8 +42,8 @@ def opened(ledger: Ledger, problem: Problem) -> Opening:
 
 
 def trials(rows: AllRows) -> list[Callable[[], Claim]]:
-    """Every published result, and every claim about the division, as a function that tries it, in the order of
-    the page."""
+    """Every published result, and every claim about the division, as a function that tries it, in the order
+    of the page."""
     cases, exam = len(rows.data.y), readings.smallest_exam(97.5, 100.0, 98.73)
     held = exam.positives + exam.negatives
     parts = rows.problem.parts

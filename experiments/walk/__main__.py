@@ -17,11 +17,11 @@ def walk(id: str | None, seed: int, mlruns: str) -> int:
     """The network by hand with every number in view, then one patient through all its weights.
 
     First the chapter's network of one hidden unit: every number exact, beside what the chapter prints, and
-    beside every slope the finite difference it must equal. Then the same for one patient of the Wisconsin table
-    through all 641 weights of a network of the chapter's recipe. Seconds; also as a page, walk/walk.html.
+    beside every slope the finite difference it must equal. Then the same for one patient of the Wisconsin
+    table through all 641 weights of a network of the chapter's recipe.
 
-    Train and validation cases only: the test part is sealed. Exit codes: 0 every slope agrees, 1 one does not,
-    2 not understood.
+    It takes seconds, and is also written as a page, walk/walk.html. Train and validation cases only: the test
+    part is sealed. Exit codes: 0 every slope agrees, 1 one does not, 2 not understood.
 
       python -m experiments.walk                     the train case that network is most wrong about
       python -m experiments.walk --id 135            another one

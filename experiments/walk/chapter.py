@@ -1,15 +1,12 @@
-"""The chapter's network of one clerk: every number, how it comes about, and what the chapter prints for
-it."""
+"""The chapter's network of one hidden unit: every number, how it comes about, and what the chapter prints."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import NamedTuple
 
 import numpy as np
 
-from experiments.walk.check import TOLERANCE, Backward, Check, central, compare, measure
+from experiments.walk.check import Backward, Check, central, compare, measure
+from experiments.walk.line import NAMES, RATE, START, Line, Section, X, Y
 from handnet.contract import Layer
 from handnet.data import Array
 from handnet.mlp.history import pack
@@ -24,68 +21,6 @@ from handnet.mlp.network import (
     sgd,
     sigmoid,
 )
-
-X, Y, RATE = 0.5, 1.0, 0.1
-NAMES = ["w1", "b1", "w2", "b2"]
-START = {"w1": 1.0, "b1": 0.3, "w2": 1.5, "b2": 0.2}
-GIVEN = {"x": X, **START, "y": Y}
-NICKNAMES = {
-    "weight": "dial",
-    "bias": "nudge",
-    "unit": "clerk",
-    "layer": "room",
-    "network": "building",
-    "ReLU": "zero-out rule",
-    "sigmoid": "S-curve",
-    "loss": "wrongness",
-    "slope, gradient": "slope",
-    "learning rate": "step size",
-    "scaled": "humbled",
-    "train, validation, test": "study, practice, exam pile",
-}
-
-
-class Line(NamedTuple):
-    """One number of the chapter."""
-
-    name: str  # the chapter's: z1, dL/dw2
-    words: str  # what the field calls it
-    how: str  # how it comes about, with the numbers that go in
-    value: float
-    printed: str = ""  # what the chapter prints; empty: it leaves it out
-    measured: float | None = None  # a slope's finite difference
-    slip: str = ""  # how the chapter came to another figure
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the chapter's figure is the exact one, rounded to the digits it has."""
-        if not self.printed or not math.isfinite(self.value):
-            return not self.printed
-        figure = Decimal(self.printed.lstrip("~"))
-        return abs(Decimal(repr(self.value)) - figure) <= Decimal(
-            (0, (5,), int(figure.as_tuple().exponent) - 1)
-        )
-
-    @property
-    def mark(self) -> str:
-        """What stands beside the chapter's figure: "slip" where the chapter rounded too early, "differs"
-        where nobody knows why."""
-        return "" if self.agrees else "slip" if self.slip else "differs"
-
-    @property
-    def checked(self) -> bool:
-        """Whether a slope agrees with its finite difference; what is no slope does."""
-        return self.measured is None or bool(
-            abs(self.value - self.measured) <= TOLERANCE * abs(self.measured)
-        )
-
-
-class Section(NamedTuple):
-    """Lines that belong together; nickname: what the chapter's story calls them."""
-
-    title: str
-    nickname: str
-    lines: tuple[Line, ...]
 
 
 def _network(**changed: float) -> tuple[Layer, Layer]:
@@ -229,64 +164,33 @@ def _link_lines() -> Section:
 
 def _backward_lines(slope: dict[str, float], wiggle: dict[str, float]) -> Section:
     error, (_, second), (z1, a1) = _score(_logit()) - Y, _network(), _hidden()
-    da = dense_backward_input(second, np.full((1, 1, 1), error))
-    dz, gate = float(relu_backward(np.full((1, 1, 1), z1), da).item()), int(z1 > 0)
+    da = dense_backward_input(second, np.full((1, 1, 1), error)).item()
+    dz, gate = float(relu_backward(np.full((1, 1, 1), z1), np.full((1, 1, 1), da)).item()), int(z1 > 0)
 
     def from_a1(a: float) -> float:
         return _loss_at(float(forward((second,), np.full((1, 1, 1), a))[0].item()))
 
+    def from_z1(z: float) -> float:
+        return from_a1(float(relu(np.array(z))))
+
+    def weight(name: str, how: str, printed: str) -> Line:
+        words = f"slope of a {'weight' if name[0] == 'w' else 'bias'}"
+        return Line(f"dL/d{name}", words, how, slope[name], printed, wiggle[name])
+
+    through_w2, through_gate = (
+        f"error * w2 = {error:.4g} * {START['w2']:g}",
+        f"error * gate = {da:.4g} * {gate}",
+    )
     return Section(
         "Backward: the one error, sent from right to left",
         "the error goes back room by room, and where it lands on a dial it is a slope",
         (
-            Line(
-                "dL/dw2",
-                "slope of a weight",
-                f"error * input a1 = {error:.4g} * {a1:.4g}",
-                slope["w2"],
-                "-0.158",
-                wiggle["w2"],
-            ),
-            Line(
-                "dL/db2",
-                "slope of a bias",
-                f"the error itself = {error:.4g}",
-                slope["b2"],
-                "-0.198",
-                wiggle["b2"],
-            ),
-            Line(
-                "err a1",
-                "error at the activation",
-                f"error * w2 = {error:.4g} * {START['w2']:g}",
-                da.item(),
-                "-0.297",
-                central(from_a1, a1),
-            ),
-            Line(
-                "err z1",
-                "error at the sum",
-                f"error * gate = {da.item():.4g} * {gate}",
-                dz,
-                "-0.297",
-                central(lambda z: from_a1(float(relu(np.array(z)))), z1),
-            ),
-            Line(
-                "dL/dw1",
-                "slope of a weight",
-                f"error * input x = {dz:.4g} * {X:g}",
-                slope["w1"],
-                "-0.148",
-                wiggle["w1"],
-            ),
-            Line(
-                "dL/db1",
-                "slope of a bias",
-                f"the error itself = {dz:.4g}",
-                slope["b1"],
-                "-0.297",
-                wiggle["b1"],
-            ),
+            weight("w2", f"error * input a1 = {error:.4g} * {a1:.4g}", "-0.158"),
+            weight("b2", f"the error itself = {error:.4g}", "-0.198"),
+            Line("err a1", "error at the activation", through_w2, da, "-0.297", central(from_a1, a1)),
+            Line("err z1", "error at the sum", through_gate, dz, "-0.297", central(from_z1, z1)),
+            weight("w1", f"error * input x = {dz:.4g} * {X:g}", "-0.148"),
+            weight("b1", f"the error itself = {dz:.4g}", "-0.297"),
         ),
     )
 

@@ -6,9 +6,9 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.walk import Walk
-from experiments.walk.chapter import GIVEN, NICKNAMES, Section
 from experiments.walk.check import Check
-from experiments.walk.patient import Patient
+from experiments.walk.line import GIVEN, NICKNAMES, Section
+from experiments.walk.patient import Patient, Unit
 from handnet.report.words import digits, number, part_name
 from handnet.study.screen import Quiet
 
@@ -21,13 +21,13 @@ class Lesson:
         self.words = min(max(self.out.width, 80), 100)
         self.out.width = 100  # a table cut short would be a number cut short
 
-    def show(self, found: Walk, page: str) -> None:
+    def show(self, lesson: Walk, page: str) -> None:
         """Every number, then what the checks say."""
         given = ", ".join(f"{name} = {value:g}" for name, value in GIVEN.items())
         self._say(f"The chapter's network: {given}", "bold")
-        for section in found.chapter.sections:
+        for section in lesson.chapter.sections:
             self._section(section)
-        self._patient(found.patient, found.train)
+        self._patient(lesson.patient, lesson.train)
         self._say(
             "\nWhat the chapter calls them: "
             + "; ".join(f"{word} = {its}" for word, its in NICKNAMES.items())
@@ -35,9 +35,9 @@ class Lesson:
             "dim",
         )
         self._say("\nChecked by moving each weight a little and running the network again")
-        for name, check in (("chapter", found.chapter.check), ("patient", found.patient.check)):
+        for name, check in (("chapter", lesson.chapter.check), ("patient", lesson.patient.check)):
             self._verdict(name, check)
-        if not found.agrees:
+        if not lesson.agrees:
             self._say("THE CHECK FAILED: a slope is not what moving its weight gives.", "bold red")
         self.out.print(f"Page: {page}", markup=False)
 
@@ -71,47 +71,46 @@ class Lesson:
 
     def _patient(self, walked: Patient, train: int) -> None:
         case, network = walked.case, walked.network
-        why = (
-            f"of {train} train cases the one this network is most wrong about"
-            if case.chosen
-            else f"{part_name(case.part)} part"
-        )
+        why = f"of {train} train cases the one this network is most wrong about"
+        why = why if case.chosen else f"{part_name(case.part)} part"
         self._say(f"\nOne patient: case #{case.name}, {case.label} ({why})", "bold")
         self._say(
             f"One network, no band: the chapter's recipe, seed {network.seed}; log loss"
             f" {number(network.train_loss)} on train, {number(network.val_loss)} on validation rows.\nTrain"
             " and validation cases only: the test part is sealed.\n"
         )
+        headings = ["measurement", "in its own units", "train mean", "train deviation", "scaled"]
+        columns = walked.columns
         self._grid(
-            ["measurement", "in its own units", "train mean", "train deviation", "scaled"],
-            1,
-            (
-                [one.name, *(f"{value:.6g}" for value in one[1:4]), number(one.scaled)]
-                for one in walked.columns
-            ),
+            headings, 1, ([c.name, *(f"{value:.6g}" for value in c[1:4]), number(c.scaled)] for c in columns)
         )
         for depth, units in enumerate(walked.hidden, 1):
             self._say("")
-            self._grid(
-                [f"hidden {depth}", "sum z", "activation a", "error at a", "error at z", ""],
-                1,
-                (
-                    [unit.name, *(number(value) for value in unit[1:]), "" if unit.z > 0 else "shut"]
-                    for unit in units
-                ),
-            )
+            self._units(depth, units)
         self._say(
             f"\noutput: logit {digits(walked.z)}, score p = {digits(walked.p)}: the network says"
             f" {walked.called}\nlog loss {digits(walked.loss)}, error p - y = {digits(walked.error)}\n"
         )
-        self._grid(
-            ["largest slopes", "input", "error", "input * error", "measured"],
-            1,
-            (
-                [one.name, number(one.entered), number(one.error), digits(one.slope), digits(one.measured)]
-                for one in walked.slopes
-            ),
+        slopes = (
+            [
+                slope.name,
+                number(slope.entered),
+                number(slope.error),
+                digits(slope.slope),
+                digits(slope.measured),
+            ]
+            for slope in walked.slopes
         )
+        self._grid(["largest slopes", "input", "error", "input * error", "measured"], 1, slopes)
+
+    def _units(self, depth: int, units: Sequence[Unit]) -> None:
+        """The units of one hidden layer, each a row."""
+        headings = [f"hidden {depth}", "sum z", "activation a", "error at a", "error at z", ""]
+        rows = (
+            [unit.name, *(number(value) for value in unit[1:]), "" if unit.z > 0 else "shut"]
+            for unit in units
+        )
+        self._grid(headings, 1, rows)
 
     def _verdict(self, name: str, check: Check) -> None:
         self._say(f"  {name}: {check.sentence}", "" if check.agrees else "bold red")
