@@ -34,7 +34,7 @@ class Sheet(NamedTuple):
 
     unit: what a row is called, "line" or "row".
     numbers: (n,) the number of each row in the file.
-    columns: name -> its cells in blocks, each of numbers or of text; text throughout where that was asked for.
+    columns: name -> its cells in blocks, each of numbers or of text; text alone where that was asked for.
     """
 
     unit: str

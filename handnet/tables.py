@@ -70,11 +70,8 @@ def _check_named(sheet: Sheet, named: Mapping[str, str | None]) -> None:
             continue
         if column not in sheet.columns:
             close = difflib.get_close_matches(column, sheet.columns, n=1)
-            hint = (
-                f"did you mean {close[0]!r}?"
-                if close
-                else f"its columns are {listed(map(repr, sheet.columns))}."
-            )
+            known = listed(map(repr, sheet.columns))
+            hint = f"did you mean {close[0]!r}?" if close else f"its columns are {known}."
             raise ValueError(
                 f"there is no column {column!r} for the {what}; {_lookalike(column, sheet.columns) or hint}"
             )
@@ -115,9 +112,8 @@ def _dataset(
     if missing == "drop":
         kept = _complete_rows(X, y)
         if not kept.all():
-            notes = (
-                f"{(~kept).sum()} of {len(y)} rows have a gap and are left out ({option('missing', 'drop')}).",
-            )
+            left_out = f"{(~kept).sum()} of {len(y)} rows have a gap and are left out"
+            notes = (f"{left_out} ({option('missing', 'drop')}).",)
         X, y, ids, groups = X[kept], y[kept], ids[kept], None if groups is None else groups[kept]
     _check_varying(X)
     _warn_of_ids(names, X, id)
@@ -249,10 +245,10 @@ def _check_gaps(columns: Mapping[str, Sequence[Cells]]) -> None:
                 f"{gaps + words.total()} in {name!r}" + (f" (written {written})" if written else "")
             )
     if counts:
+        median, drop = option("missing", "median"), option("missing", "drop")
         raise ValueError(
             f"values are missing: {listed(counts)}; fill them in, leave these rows or columns out, or choose:"
-            f" {option('missing', 'median')} fills them in from the train rows, {option('missing', 'drop')} leaves"
-            " their rows out."
+            f" {median} fills them in from the train rows, {drop} leaves their rows out."
         )
 
 

@@ -62,49 +62,48 @@ def load(settings: "Settings", digest: str | None = None) -> Dataset:
 
     digest: of the content it must still have. Raises Refusal when the file cannot be used or has changed.
     """
-    given = settings.data
-    if not given.path:
-        return _with_families(DATASETS[given.name](), settings.families)
-    expected = (
-        f"; this study was made on a table with the digest {digest[:12]}, and {option('data', '')} says where that is"
-        if digest
-        else ""
-    )
+    table = settings.data
+    if not table.path:
+        return _with_families(DATASETS[table.name](), settings.families)
+    made_on = f"; this study was made on a table with the digest {(digest or '')[:12]}"
+    expected = f"{made_on}, and {option('data', '')} says where that is" if digest else ""
     try:
         data = read_table(
-            given.path,
-            given.target,
-            given.positive,
-            given.id or None,
-            group=given.group or None,
-            missing=given.missing,
+            table.path,
+            table.target,
+            table.positive,
+            table.id or None,
+            group=table.group or None,
+            missing=table.missing,
         )
         data = _with_families(data, settings.families)
     except ValueError as fault:
         raise Refusal(f"{str(fault).removesuffix('.')}{expected}.") from None
     if digest not in (None, data.digest):
-        raise Refusal(f"{given.path}: the table has changed (its digest is {data.digest[:12]}){expected}.")
+        raise Refusal(f"{table.path}: the table has changed (its digest is {data.digest[:12]}){expected}.")
     return data
 
 
 def _with_families(data: Dataset, families: Mapping[str, tuple[str, ...]]) -> Dataset:
-    """The same table with the families the settings name. Raises Refusal for a column it does not have, or
-    has twice."""
+    """The same table with the families the settings name. Raises Refusal for a column that is not in it, or
+    that is named twice."""
     if not families:
         return data
-    listed = [column for columns in families.values() for column in columns]
-    for column in listed:
-        if column not in data.feature_names:
-            raise Refusal(
-                f"families: there is no column {column!r} to measure by in {data.name};"
-                f" {nearest(column, list(data.feature_names))}"
-            )
-        if listed.count(column) > 1:
-            raise Refusal(f"families: the column {column!r} is named twice; a column belongs to one family.")
-    named = {column: family for family, columns in families.items() for column in columns}
-    return dataclasses.replace(
-        data, families=tuple(named.get(*pair) for pair in zip(data.feature_names, data.families, strict=True))
-    )
+    family_of: dict[str, str] = {}
+    for family, columns in families.items():
+        for column in columns:
+            if column not in data.feature_names:
+                raise Refusal(
+                    f"families: there is no column {column!r} to measure by in {data.name};"
+                    f" {nearest(column, data.feature_names)}"
+                )
+            if column in family_of:
+                raise Refusal(
+                    f"families: the column {column!r} is named twice; a column belongs to one family."
+                )
+            family_of[column] = family
+    pairs = zip(data.feature_names, data.families, strict=True)
+    return dataclasses.replace(data, families=tuple(family_of.get(*pair) for pair in pairs))
 
 
 def moved(settings: "Settings", path: str | None) -> "Settings":
@@ -113,7 +112,8 @@ def moved(settings: "Settings", path: str | None) -> "Settings":
         return settings
     if not settings.data.path:
         raise Refusal(
-            f"this study is about the built-in table {settings.data.name}, so {option('data', '')} does not belong here."
+            f"this study is about the built-in table {settings.data.name}, so {option('data', '')} does not"
+            " belong here."
         )
     return settings.changed(data={"path": str(Path(path).absolute())})
 
@@ -178,7 +178,7 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(
-            f"the settings file {path} does not exist; leave {option('settings')} out to use the default study."
+            f"the settings file {path} does not exist; leave {option('settings')} out for the default study."
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         raise Refusal(f"the settings file {path} cannot be read as TOML: {fault}.") from None
@@ -194,7 +194,7 @@ def _lay_over(table: dict[str, Any], upper: Mapping[str, Any]) -> None:
 
 
 def _at(table: dict[str, Any], key: str) -> dict[str, Any]:
-    """The table below a key; an empty one where something else stands in its place, which is refused later."""
+    """The table below a key; an empty one where something else, which is refused later, stands there."""
     below = table.get(key)
     return below if isinstance(below, dict) else {}
 

@@ -85,10 +85,10 @@ class DataSettings(Section):
         if not self.path and self.name not in DATASETS:
             yield f"data.name must be one of {', '.join(DATASETS)}, but is {self.name!r}."
         if not self.path and any(self.model_dump(exclude={"name", "path"}).values()):
+            *names, last = (option(name, "") for name in ("target", "positive", "id", "group", "missing"))
             yield (
-                f"{option('target', '')}, {option('positive', '')}, {option('id', '')}, {option('group', '')}"
-                f" and {option('missing', '')} describe a table of your own, but {self.name} is built in; name"
-                f" the file with {option('data', '')}."
+                f"{', '.join(names)} and {last} describe a table of your own, but {self.name} is built in;"
+                f" name the file with {option('data', '')}."
             )
 
     def identity(self) -> dict[str, str]:
