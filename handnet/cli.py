@@ -155,9 +155,7 @@ def case(mlruns: str, id: str | None, name: str | None, data: str | None) -> Non
       handnet case --id 203 --name wisconsin-1a2b3c4d   of the study of that name
     """
     if id is None:
-        raise Refusal(
-            f"{messages.command('case')} wants the id of a case: {messages.command('case', id=203)}."
-        )
+        raise Refusal(f"which case? Its id is wanted: {messages.command('case', id=203)}.")
     study = _stored(mlruns, name, data)
     facts = study.case(id)
     if facts["part"] is None:

@@ -46,7 +46,8 @@ make() {{
   case " $* " in " study "*SETTINGS=*|" try "*SETTINGS=*);; " study "*|" try "*) set -- "$@" SETTINGS=experiments/study.toml;; esac
   case "$1" in walk|claims|published|witness|bench) "$PYTHON" -m experiments.$1 "${{@:2}}";; *) "$PYTHON" -m handnet "$@";; esac
 }}
-"""  # what the Makefile runs
+handnet() {{ "$PYTHON" -m handnet "$@"; }}
+"""  # what the Makefile runs, and the command that the wheel installs
 
 
 def commands(page: Path) -> str:
