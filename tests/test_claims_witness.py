@@ -4,6 +4,7 @@ right code."""
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from experiments.witness import QUANTITIES, as_printed, by_hand, compare, holm
+from experiments.witness import QUANTITIES, Sample, as_printed, by_hand, compare, holm
 from handnet import Dataset, Recipe, load_backend
 from handnet.draws import generator
 from handnet.splits import Split
@@ -24,6 +25,22 @@ from handnet.study.units import Problem
 @pytest.fixture(scope="module")
 def problem(data: Dataset, parts: Split) -> Problem:
     return Problem(data, parts, load_backend("numpy"), read({"backend.name": "numpy"}).backend)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _trained_once() -> Iterator[None]:
+    """The hundred networks of a recipe are the same in every comparison."""
+    kept: dict[tuple, Sample] = {}
+
+    def once(problem: Problem, recipe: Recipe, seeds: Iterable[int]) -> Sample:
+        key = recipe, tuple(seeds)
+        if key not in kept:
+            kept[key] = by_hand(problem, *key)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("experiments.witness.by_hand", once)
+        yield
 
 
 @pytest.mark.parametrize("wrong", [{}, {"dropout": 0.0}, {"learning_rate": 2e-3}])

@@ -14,6 +14,7 @@ from studies import SMALL, cli, run_id_of, stored
 
 from handnet import Dataset, split
 from handnet.splits import Split
+from handnet.study.units import Problem
 
 
 def test_everything_is_written_exactly_once(finished: Path) -> None:
@@ -36,7 +37,11 @@ def test_everything_is_written_exactly_once(finished: Path) -> None:
     ]
 
 
-def test_a_second_run_changes_nothing(opened: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_second_run_trains_and_changes_nothing(
+    opened: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Problem, "fit", lambda *_: pytest.fail("a network was trained again"))
+
     def state() -> tuple:
         pages = [(p.name, p.stat().st_mtime_ns) for p in sorted((opened / "reports").rglob("*.*"))]
         counts = [
@@ -147,6 +152,7 @@ def test_other_settings_under_the_same_name_are_refused(sealed: Path, capsys: py
     assert digest(sealed) == before
 
 
+@pytest.mark.long
 def test_a_study_in_which_most_trials_diverge_still_ends(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

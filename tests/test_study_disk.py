@@ -233,6 +233,7 @@ def cold(*words: str, **changes: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.long
 def test_without_a_home_or_a_locale_a_report_is_made(grown: Path) -> None:
     found = cold(
         "report", f"MLRUNS={grown}", f"NAME={study_name(grown)}", LC_ALL="C", PYTHONIOENCODING="ascii"
@@ -241,6 +242,7 @@ def test_without_a_home_or_a_locale_a_report_is_made(grown: Path) -> None:
     assert b"another seed" in found.stdout
 
 
+@pytest.mark.long
 def test_a_locale_that_cannot_name_the_folder_is_refused(grown: Path) -> None:
     forced = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     found = cold("report", f"MLRUNS={grown}", f"NAME={study_name(grown)}", **forced)
@@ -248,14 +250,8 @@ def test_a_locale_that_cannot_name_the_folder_is_refused(grown: Path) -> None:
     assert b"cannot be expressed in this locale" in found.stderr
 
 
-@pytest.mark.parametrize(
-    ("shell", "codes"),
-    [
-        ("> /dev/full", (1,)),
-        pytest.param(">&-", (0, 1), marks=pytest.mark.long),
-        pytest.param("| head -1", (0,), marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("shell", "codes"), [("> /dev/full", (1,)), (">&-", (0, 1)), ("| head -1", (0,))])
 def test_nobody_listens(shell: str, codes: tuple[int, ...], grown: Path) -> None:
     line = f'"$0" -m handnet report "MLRUNS={grown}" NAME={study_name(grown)} {shell}'
     found = subprocess.run(

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,11 @@ import pytest
 from canonical import report, runs, trials
 from studies import FEW, ROOT, SMALL, TINY, cli, command
 
-from handnet import Dataset, split
+from handnet import Dataset, Table, split
 from handnet.cli import main
 from handnet.data import DATASETS
 from handnet.draws import generator
-from handnet.splits import Split
+from handnet.splits import SealedTest, Split
 from handnet.study.sealed import Ledger, opening_id
 
 
@@ -94,7 +95,7 @@ def test_sealed_rows_decide_nothing_before_the_opening(
 
 
 def test_a_small_study_leaves_the_test_sealed(
-    sealed: Path, capsys: pytest.CaptureFixture, parts: Split
+    sealed: Path, capsys: pytest.CaptureFixture, parts: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     facts = report(sealed)
     assert facts["opening"] is None
@@ -107,7 +108,15 @@ def test_a_small_study_leaves_the_test_sealed(
     assert "test part" in out
     assert "sealed" in out
     assert "score" not in out.split("sealed")[0]
-    # Opened later, it is the same study, and the ledger says so.
+    # Opened later, it is the same study, and the ledger says so before a row is handed out.
+    hand_out = SealedTest.open
+
+    def after_the_line(test: SealedTest, record: Callable) -> Table:
+        rows = hand_out(test, record)
+        assert '"opened"' in (sealed / "openings.jsonl").read_text()
+        return rows
+
+    monkeypatch.setattr(SealedTest, "open", after_the_line)
     assert cli(sealed, "study", *SMALL, "OPEN=1") == 0
     assert cli(sealed, "case", f"ID={case}", f"NAME={name}") == 0
     assert "called wrong by" in capsys.readouterr().out
@@ -145,7 +154,7 @@ def test_the_same_patients_under_another_scaler_are_the_same_test(tmp_path: Path
 def test_a_study_under_its_own_name_is_found_without_naming_it(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert cli(tmp_path, "study", "TRIALS=1", "SEEDS=2", "CONFIRM=3", "OPEN=1", "SPLITS=0") == 0
+    assert cli(tmp_path, "study", "TRIALS=1", "CONFIRM=3", "OPEN=1", "SPLITS=0") == 0
     hint = re.search(r"make (case ID=\d+)\n", capsys.readouterr().out)[1]
     assert cli(tmp_path, *hint.split()) == 0
     assert cli(tmp_path, "report") == 0
