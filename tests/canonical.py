@@ -75,8 +75,10 @@ def runs(home: Path, proxied: Path | None = None) -> dict[str, dict]:
 
 def models(home: Path) -> Rows:
     """The key of the run each live model belongs to, and whether both are in one experiment."""
-    sql = """SELECT t.value, m.experiment_id = r.experiment_id FROM logged_models m LEFT JOIN runs r ON r.run_uuid = m.source_run_id
-             LEFT JOIN tags t ON t.run_uuid = r.run_uuid AND t.key = 'handnet.key' WHERE m.lifecycle_stage = 'active'"""
+    sql = """SELECT t.value, m.experiment_id = r.experiment_id FROM logged_models m
+             LEFT JOIN runs r ON r.run_uuid = m.source_run_id
+             LEFT JOIN tags t ON t.run_uuid = r.run_uuid AND t.key = 'handnet.key'
+             WHERE m.lifecycle_stage = 'active'"""
     return sorted(query(home / "mlflow.db", sql))
 
 

@@ -1,5 +1,5 @@
-"""Bad input, as data: each row is what is given and what the one sentence must say. tests/test_refusals.py runs
-them."""
+"""Bad input, as data: each row is what is given and what the one sentence must say. tests/test_refusals.py
+runs them."""
 
 import gzip
 from collections.abc import Sequence

@@ -248,7 +248,8 @@ def drawn() -> dict[str, bytes]:
 
 
 BOXES = """picture => [...picture.querySelectorAll('text')].filter(one => one.textContent.trim()).map(one => {
-  const box = one.getBoundingClientRect(); return [one.textContent.trim(), box.left, box.top, box.right, box.bottom]; })"""
+  const box = one.getBoundingClientRect();
+  return [one.textContent.trim(), box.left, box.top, box.right, box.bottom]; })"""
 
 
 @pytest.mark.parametrize("name", list(drawn()))

@@ -1,6 +1,6 @@
 """The README and the docs: their links and file names lead somewhere, and the chapter's nicknames stay in
-their pages. In make test-long every command is run, as the Makefile would run it, only smaller, and so is every
-Python block."""
+their pages. In make test-long every command is run, as the Makefile would run it, only smaller, and so is
+every Python block."""
 
 import os
 import re
@@ -40,11 +40,18 @@ ELSEWHERE = (
     "claims",
     "published",
 )  # too long, or never ending: each has its own tests
+COUNTS = " ".join(f'{verb}) set -- "$@" {words};;' for verb, words in FEWER.items())
 MAKE = f"""set -e
 make() {{
-  case "$1" in {"|".join(ELSEWHERE)}) return;; {" ".join(f'{verb}) set -- "$@" {words};;' for verb, words in FEWER.items())} esac
-  case " $* " in " study "*SETTINGS=*|" try "*SETTINGS=*);; " study "*|" try "*) set -- "$@" SETTINGS=experiments/study.toml;; esac
-  case "$1" in walk|claims|published|witness|bench) "$PYTHON" -m experiments.$1 "${{@:2}}";; *) "$PYTHON" -m handnet "$@";; esac
+  case "$1" in {"|".join(ELSEWHERE)}) return;; {COUNTS} esac
+  case " $* " in
+    " study "*SETTINGS=*|" try "*SETTINGS=*);;
+    " study "*|" try "*) set -- "$@" SETTINGS=experiments/study.toml;;
+  esac
+  case "$1" in
+    walk|claims|published|witness|bench) "$PYTHON" -m experiments.$1 "${{@:2}}";;
+    *) "$PYTHON" -m handnet "$@";;
+  esac
 }}
 handnet() {{ "$PYTHON" -m handnet "$@"; }}
 """  # what the Makefile runs, and the command that the wheel installs
