@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from handnet.draws import counted_plan as counted_plan
     from handnet.draws import seeded_plan as seeded_plan
     from handnet.estimator import HandNetClassifier as HandNetClassifier
+    from handnet.messages import Refusal as Refusal
     from handnet.splits import split as split
+    from handnet.study.api import run_study as run_study
     from handnet.tables import read_csv as read_csv
     from handnet.tables import read_table as read_table
 
@@ -43,6 +45,8 @@ _HOME = {
     "counted_plan": "handnet.draws",
     "Band": "handnet.bands",
     "HandNetClassifier": "handnet.estimator",
+    "run_study": "handnet.study.api",
+    "Refusal": "handnet.messages",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 - a list, made from the table above so that the two cannot differ
 __version__ = "0.1.0"

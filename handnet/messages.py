@@ -9,7 +9,10 @@ from typing import Any, Literal
 
 Door = Literal["make", "shell", "python"]
 FUNCTIONS = {"study": "run_study"}  # the verbs that Python calls by a function
-ARGUMENTS = {"mlruns": "home"}  # options whose name differs from that function's argument
+ARGUMENTS = {
+    "mlruns": "home",
+    "open": "open_test",
+}  # options whose name differs from that function's argument
 _door: Door = "python"
 
 
@@ -39,7 +42,7 @@ def command(verb: str, **options: Any) -> str:
     options: values by the name of their option; a dotted name is a setting.
 
     >>> command("study", name="x", open=True)
-    'run_study(name="x", open=True)'
+    'run_study(name="x", open_test=True)'
     >>> with through("shell"): command("study", name="x", open=True)
     'handnet study --name x --open'
     >>> with through("make"): command("study", name="x", open=True)
@@ -57,7 +60,7 @@ def option(name: str, value: Any = None) -> str:
     """An option as the reader types it, with its value if it has one; "" stands for a value to be filled in.
 
     >>> [option("open"), option("open", True), option("data", ""), option("data", "my.csv")]
-    ['open', 'open=True', 'data=', 'data="my.csv"']
+    ['open_test', 'open_test=True', 'data=', 'data="my.csv"']
     >>> with through("shell"): [option("open", True), option("data", ""), option("split-seed", 7)]
     ['--open', '--data', '--split-seed 7']
     >>> with through("make"): [option("open", True), option("data", ""), option("split-seed", 7)]

@@ -3,8 +3,11 @@
 import os
 import signal
 import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class Stopped(BaseException):
@@ -16,15 +19,17 @@ class Stopped(BaseException):
 
 
 class Interrupt:
-    """While entered, a signal waits for `check`. A second one stops at once."""
+    """While entered, a signal waits for `check`. A second one stops at once.
 
-    def __init__(self) -> None:
-        self.number = 0
+    In a thread that is not the main one, where no signal arrives, it does nothing."""
+
+    def __init__(self, signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM)) -> None:
+        self.number, self.signals = 0, signals
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = {
-            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in self.signals}
         return self
 
     def __exit__(
@@ -43,9 +48,10 @@ class Interrupt:
             raise Stopped(number)
         self.number = number
         # Past print, which may be what was interrupted, and must not be entered twice.
-        os.write(
-            sys.stderr.fileno(), b"\nStopping when the network in hand is stored; once more stops at once.\n"
-        )
+        handle = 2
+        with suppress(OSError, ValueError, AttributeError):  # a notebook's stderr may have no file
+            handle = sys.stderr.fileno()
+        os.write(handle, b"\nStopping when the network in hand is stored; once more stops at once.\n")
 
 
 def stop_at_once() -> None:

@@ -3,7 +3,8 @@ help of a command reads the table of options."""
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,11 +60,14 @@ def overrides(options: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def settings_and_table(chosen: Mapping[str, str], file: str | None) -> "tuple[Settings, Dataset | None]":
-    """The settings of a study, and the user's table if there is one; what is to be remarked about it is said
-    on stderr. A large table is divided anew only where that was asked for.
+def settings_and_table(
+    chosen: Mapping[str, str], file: str | None, say: Callable[[str], None] | None = None
+) -> "tuple[Settings, Dataset | None]":
+    """The settings of a study, and the user's table if there is one. A large table is divided anew only where
+    that was asked for.
 
-    chosen: dotted key -> text. file: a settings file to lay over the defaults. Raises Refusal.
+    chosen: dotted key -> text. file: a settings file to lay over the defaults. say: is told what is to be
+    remarked about the table; stderr unless given. Raises Refusal.
     """
     from handnet.study.reading import load, read
 
@@ -82,5 +86,5 @@ def settings_and_table(chosen: Mapping[str, str], file: str | None) -> "tuple[Se
         )
         settings = settings.changed(rehearsal={"splits": 0})
     for sentence in said:
-        print(f"{settings.data.name}: {sentence}", file=sys.stderr)
+        (say or partial(print, file=sys.stderr))(f"{settings.data.name}: {sentence}")
     return settings, data

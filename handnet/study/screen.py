@@ -63,11 +63,12 @@ class Quiet(Console):
 class Screen:
     """Progress on stderr, results on stdout, so that results can be piped."""
 
-    def __init__(self) -> None:
-        self.out = Quiet(soft_wrap=True, highlight=False)
+    def __init__(self, quiet: bool = False) -> None:
+        """quiet: show nothing at all."""
+        self.out = Quiet(soft_wrap=True, highlight=False, quiet=quiet)
         self.width = max(self.out.width, 80)  # of text
         self.out.width = max(self.out.width, 120)  # of tables: one cut short would cut a number short
-        self.err = Quiet(stderr=True, highlight=False)
+        self.err = Quiet(stderr=True, highlight=False, quiet=quiet)
 
     def say(self, sentence: str) -> None:
         """One line of news."""

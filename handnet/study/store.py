@@ -86,7 +86,7 @@ def backup(home: Path, to: Path) -> None:
     for name in ("optuna.db", "mlflow.db"):
         if (home / name).exists():
             copy_database(home / name, temporary / name)
-    for name in ("artifacts", "reports"):
+    for name in ("artifacts", "reports", "tables"):
         if (home / name).exists():
             shutil.copytree(home / name, temporary / name, ignore=shutil.ignore_patterns(".*.new"))
     if (home / "openings.jsonl").exists():
@@ -97,7 +97,7 @@ def backup(home: Path, to: Path) -> None:
     sync(to.parent)
 
 
-OURS = ("mlflow.db*", "optuna.db*", "artifacts", "reports")
+OURS = ("mlflow.db*", "optuna.db*", "artifacts", "reports", "tables/table-*.parquet")
 # Of the other commands; whoever else keeps something in a folder of that name keeps it.
 PAGES = {
     "walk": ("walk.html",),
@@ -113,7 +113,7 @@ def clean(home: Path) -> None:
     with locked(home):
         for path in (path for pattern in OURS for path in home.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for folder, names in PAGES.items():
+        for folder, names in {**PAGES, "tables": ()}.items():
             for path in (home / folder / one for name in names for one in (name, f".{name}.new")):
                 path.unlink(missing_ok=True)
             with suppress(OSError):  # it is not there, or not empty

@@ -1,0 +1,219 @@
+"""A study by one call, from a script or a notebook: `run_study`, and what it gives."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from handnet.messages import Refusal, nearest
+from handnet.study.interrupt import Interrupt, Stopped
+from handnet.study.options import OPTIONS, settings_and_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from handnet.data import Dataset
+    from handnet.report.tables import Grid
+    from handnet.study.identity import Request
+    from handnet.study.screen import Screen
+
+NOT_INSTALLED = 'a study needs {}, which is not installed; pip install "handnet[study]" adds it.'
+GOES_ON = "Stopped: all finished seeds and trials are kept; the same call goes on from here."
+
+
+class BandRow(NamedTuple):
+    """One interval of the report. role: of the configuration; part: val, test, gap or rehearsal; kind: how it
+    was made; varied: what differs between the values it holds; coverage: how many of such values it holds, as a
+    share; n: how many it is made from; centre: the first of the values in its middle, None where there is
+    none."""
+
+    role: str
+    part: str
+    score: str
+    low: float | None
+    centre: float | None
+    high: float | None
+    kind: str
+    varied: str
+    coverage: float | None
+    n: int
+    diverged: int
+
+
+class BandRows(list[BandRow]):
+    """Rows of bands."""
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row a band, one column a field of BandRow."""
+        import pandas as pd
+
+        return pd.DataFrame(self, columns=list(BandRow._fields))
+
+
+class StudyResult:
+    """What a study found. A notebook shows it as its verdict, its bands and a link to the report.
+
+    facts: the content of report.json (docs/report-json.md); report: the path of report.html; unsent: runs that
+    are not known to be on the server, where one was named."""
+
+    def __init__(self, facts: Mapping[str, Any], folder: Path, unsent: int = 0) -> None:
+        self.facts: dict[str, Any] = json.loads(json.dumps(facts))
+        self.report, self.unsent = folder / "report.html", unsent
+
+    @property
+    def name(self) -> str:
+        """The study's name in its folder."""
+        return str(self.facts["study"])
+
+    @property
+    def verdict(self) -> str:
+        """The verdict, in sentences that carry their bands."""
+        return str(self.facts["verdict"])
+
+    def bands(self) -> BandRows:
+        """Every band of the report: over seeds, over cases, over both, over fresh divisions."""
+        rows = []
+        for band in self.facts["bands"]:
+            centre = next(iter(band["centres"].values()), None)
+            rows.append(
+                BandRow(**{name: band[name] for name in BandRow._fields if name in band}, centre=centre)
+            )
+        return BandRows(rows)
+
+    @property
+    def cases(self) -> "pd.DataFrame":
+        """The cases that some network calls wrong: one row a case and configuration, the winner's first."""
+        import pandas as pd
+
+        return pd.DataFrame(self.facts["missed"])
+
+    def __repr__(self) -> str:
+        return f"StudyResult({self.name!r}, report={str(self.report)!r})\n{self.verdict}"
+
+    def _repr_html_(self) -> str:
+        from handnet.report.tables import band_table, graded_parts
+
+        grids = [band_table(self.facts, part) for part in graded_parts(self.facts)]
+        tables = "".join(_html(grid, folded=place > 0) for place, grid in enumerate(grids))
+        link = escape(os.path.relpath(self.report))  # a notebook serves what lies below it
+        return (
+            f"<p>{escape(self.verdict)}</p>{tables}"
+            f'<p><a href="{link}" target="_blank">The report</a> of the study {escape(self.name)}</p>'
+        )
+
+
+def run_study(
+    data: "pd.DataFrame | Dataset | str | Path | None" = None,
+    *,
+    target: str | None = None,
+    positive: object = None,
+    id: str | None = None,
+    home: str | Path = "mlruns",
+    name: str | None = None,
+    settings: str | Path | None = None,
+    open_test: bool = False,
+    server: str | None = None,
+    progress: "bool | Screen" = True,
+    **options: object,
+) -> StudyResult:
+    """Search, confirm, open the test, report; or go on with a study that was stopped.
+
+    data: a DataFrame, a Dataset, the path of a CSV, TSV or Parquet file, or the name of a built-in table
+    ("wisconsin", which None means too). A DataFrame or Dataset is written once to the folder `home`, as a
+    Parquet file that is named by its content, because `handnet report` and `handnet case` read it again; its
+    index is left out. target, positive, id: the column of the labels, the label that is class 1 and the column
+    of case ids, for a table of your own. home: the folder where everything is written. name: of the study; by
+    default the table's, with a fingerprint where settings differ from the default ones. settings: a file to lay
+    over the default settings. open_test: open the test of a small study too; one as large as the default study
+    opens it by itself. server: the address of an MLflow server that gets a copy. progress: False for silence.
+
+    options: every other option of `handnet study` (trials, seeds, confirm, design, backend, split_seed, splits,
+    group, missing, ...), and any setting by its dotted name, as in ``**{"space.epochs.high": 100}``.
+
+    Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made;
+    KeyboardInterrupt, at the next safe place, after Ctrl-C: the same call goes on from there."""
+    given = {"target": target, "positive": positive, "id": id, **options}
+    try:
+        from handnet.study.screen import Screen
+
+        screen = progress if isinstance(progress, Screen) else Screen(quiet=not progress)
+        if data is not None and not isinstance(data, str | Path):
+            from handnet.study.frames import as_file
+
+            data, given = as_file(data, Path(home), given)
+        request = _request(_chosen(data, given), Path(home), name, settings, open_test, server, screen)
+        return _run(request, screen)
+    except ModuleNotFoundError as fault:
+        package = str(fault.name).partition(".")[0]
+        raise ModuleNotFoundError(NOT_INSTALLED.format(package), name=fault.name) from None
+
+
+def _chosen(data: str | Path | None, given: Mapping[str, object]) -> dict[str, str]:
+    """Dotted key -> text of every setting that was given."""
+    from handnet.data import DATASETS
+
+    chosen = {} if data is None else {"data.name" if str(data) in DATASETS else "data.path": str(data)}
+    for name, value in given.items():
+        option = OPTIONS.get(name.replace("_", "-"))
+        if option is None and "." not in name:
+            arguments = ["home", "name", "settings", "open_test", "server", "progress"]
+            known = [option.replace("-", "_") for option in OPTIONS] + arguments
+            raise Refusal(f"{name} is no argument of run_study: {nearest(name, known)}")
+        if value is not None:
+            chosen[option[0] if option else name] = _typed(value)
+    return chosen
+
+
+def _typed(value: object) -> str:
+    """A value as it would be typed."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(repr(str(item)) if isinstance(item, str) else _typed(item) for item in value)}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _request(
+    chosen: Mapping[str, str],
+    home: Path,
+    name: str | None,
+    settings: str | Path | None,
+    open_test: bool,
+    server: str | None,
+    screen: "Screen",
+) -> "Request":
+    from handnet.study.identity import Request
+    from handnet.study.reading import server_address
+
+    stated, table = settings_and_table(chosen, None if settings is None else str(settings), screen.say)
+    return Request(stated, home, name, open_test, server_address(server or ""), table)
+
+
+def _run(request: "Request", screen: "Screen") -> StudyResult:
+    from handnet.study.screen import Clock
+    from handnet.study.study import Study
+
+    study = Study(request, Clock(time.perf_counter()), screen, Interrupt((signal.SIGINT,)))
+    try:
+        facts = study.run()
+    except Stopped:
+        raise KeyboardInterrupt(GOES_ON) from None
+    unsent = study.publisher.unsent if study.publisher else 0
+    if unsent and study.publisher:
+        screen.say(
+            f"{unsent} runs are not known to be on {study.publisher.server} ({study.publisher.fault})."
+        )
+    return StudyResult(facts, study.folder, unsent)
+
+
+def _html(grid: "Grid", folded: bool) -> str:
+    """A table of the report, with what it says of its coverage above it."""
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in grid.headings)
+    rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in grid.rows)
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return (
+        f"<details{'' if folded else ' open'}><summary>{escape(grid.title)}</summary><p>{escape(grid.before)}</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></details>"
+    )

@@ -1,0 +1,198 @@
+"""A study by one call: from a script, from a thread, stopped and continued, on a table in memory."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from canonical import digest
+from studies import ROOT, cli
+
+import handnet
+from handnet import Dataset, Refusal, run_study, wisconsin
+
+FEW = {"trials": 2, "seeds": 2, "confirm": 3, "splits": 0, "space.epochs.high": 12}
+
+
+def frame() -> pd.DataFrame:
+    """The first columns of the built-in table, with text and gaps."""
+    data = wisconsin()
+    table = pd.DataFrame(data.X[:, :4], columns=list(data.feature_names[:4]))
+    table["side"] = np.where(data.X[:, 4] > 0.09, "left", "right")
+    table.iloc[::50, 0] = np.nan
+    table["patient"] = [f"p{row}" for row in range(len(table))]
+    table["diagnosis"] = np.where(data.y == 1, "M", "B")
+    return table
+
+
+OWN = {"target": "diagnosis", "positive": "M", "id": "patient", "missing": "median"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("api")
+
+
+@pytest.fixture(scope="module")
+def result(home: Path) -> handnet.study.api.StudyResult:
+    return run_study(home=home, open_test=True, progress=False, **FEW)
+
+
+def test_the_result_says_what_the_report_says(result: handnet.study.api.StudyResult) -> None:
+    facts = json.loads(result.report.with_suffix(".json").read_text())
+    assert result.facts == facts
+    assert result.verdict == facts["verdict"]
+    table = result.bands().to_frame()
+    assert len(table) == len(facts["bands"])
+    assert {"kind", "coverage", "n", "varied", "low", "high"} <= set(table.columns)
+    assert set(result.cases["case"]) == {case["case"] for case in facts["missed"]}
+    page = result._repr_html_()
+    assert result.verdict.split(" [")[0] in page
+    assert result.report.name in page
+    assert "covers" in page
+
+
+def test_two_calls_are_one_study(home: Path, result: handnet.study.api.StudyResult) -> None:
+    before = digest(home)
+    again = run_study("wisconsin", home=str(home), open_test=True, progress=False, **FEW)
+    assert again.report == result.report
+    assert digest(home) == before
+    (opened,) = (line for line in (home / "openings.jsonl").read_text().splitlines() if '"opened"' in line)
+    assert result.facts["opening"]["id"] == json.loads(opened)["id"]
+
+
+def test_the_command_makes_the_same_study(home: Path, tmp_path: Path, result: object) -> None:
+    words = ["TRIALS=2", "SEEDS=2", "CONFIRM=3", "SPLITS=0", "space.epochs.high=12", "OPEN=1"]
+    assert cli(tmp_path, "study", *words) == 0
+    assert digest(tmp_path) == digest(home)
+
+
+def test_it_works_in_a_thread_and_leaves_the_handlers_alone(
+    tmp_path: Path, home: Path, result: object
+) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    results: list[object] = []
+    thread = threading.Thread(
+        target=lambda: results.append(run_study(home=tmp_path, open_test=True, progress=False, **FEW))
+    )
+    thread.start()
+    thread.join()
+    assert results
+    assert digest(tmp_path) == digest(home)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_silence_is_silent_and_a_script_sees_progress(
+    home: Path, result: object, capfd: pytest.CaptureFixture
+) -> None:
+    run_study(home=home, open_test=True, progress=False, **FEW)
+    assert capfd.readouterr() == ("", "")
+    run_study(home=home, open_test=True, **FEW)
+    assert "confirm: 3 of 3" in capfd.readouterr().err
+
+
+def test_stopped_and_continued_equals_undisturbed(tmp_path: Path, home: Path, result: object) -> None:
+    call = f"handnet.run_study(home={str(tmp_path / 'home')!r}, open_test=True, **{FEW!r})"
+    script = f"""
+import os, signal, handnet
+from handnet.study.search import Search
+before, tell = signal.getsignal(signal.SIGINT), Search.tell
+def interrupted(*values, **facts):
+    tell(*values, **facts)
+    os.kill(os.getpid(), signal.SIGINT)
+Search.tell = interrupted
+try:
+    {call}
+except KeyboardInterrupt as stop:
+    print(stop, signal.getsignal(signal.SIGINT) is before)
+Search.tell = tell
+print({call}.name)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300
+    )
+    assert "the same call goes on from here. True" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert digest(tmp_path / "home") == digest(home)
+
+
+def test_a_table_in_memory_is_the_study_of_its_content(tmp_path: Path) -> None:
+    from_frame = run_study(frame(), home=tmp_path / "frame", progress=False, **OWN, **FEW)
+    again = run_study(frame(), home=tmp_path / "frame", progress=False, **OWN, **FEW)
+    assert again.name == from_frame.name
+    assert len(list((tmp_path / "frame" / "tables").iterdir())) == 1
+    path = tmp_path / "own.csv"
+    frame().to_csv(path, index=False)
+    from_file = run_study(path, home=tmp_path / "file", progress=False, **OWN, **FEW)
+    assert from_file.facts["fingerprint"] == from_frame.facts["fingerprint"]
+    assert from_file.facts["bands"] == from_frame.facts["bands"]
+    assert cli(tmp_path / "frame", "report", f"NAME={from_frame.name}") == 0
+    assert cli(tmp_path / "frame", "case", f"NAME={from_frame.name}", "ID=p7") == 0
+    changed = frame()
+    changed.iloc[3, 1] += 1
+    assert run_study(changed, home=tmp_path / "frame", progress=False, **OWN, **FEW).name != from_frame.name
+
+
+def test_a_dataset_is_the_study_of_its_content(home: Path, result: handnet.study.api.StudyResult) -> None:
+    same = run_study(wisconsin(), home=home, open_test=True, progress=False, **FEW)
+    assert same.report == result.report
+    data = wisconsin()
+    own = Dataset(
+        "half", data.X[:, :3], data.y, data.case_ids, data.feature_names[:3], ("a", "b", "c"), ("no", "yes"),
+        groups=np.arange(len(data.y)) // 2,
+    )  # fmt: skip
+    from handnet.study.frames import as_file
+    from handnet.tables import read_table
+
+    path, options = as_file(own, home, {})
+    read = read_table(path, options["target"], options["positive"], options["id"], group=options["group"])
+    assert np.array_equal(read.X, own.X)
+    assert np.array_equal(read.y, own.y)
+    assert np.array_equal(read.groups, own.groups)
+    assert read.case_ids.tolist() == own.case_ids.astype(str).tolist()
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        ({"tirals": 2}, "tirals is no argument of run_study: did you mean trials?"),
+        ({"space.epochs.hihg": 2}, "space.epochs.high"),
+        ({"seeds": 1}, "search.seeds must be a whole number from 2"),
+        ({"data": "no.csv", "target": "a", "positive": "b"}, "no.csv"),
+        ({"data": 7}, "data must be a DataFrame"),
+        ({"name": "../up"}, "name must be up to 60 letters"),
+        ({"server": "sqlite:///x"}, "must be the address of an MLflow server"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_in_one_sentence(
+    tmp_path: Path, call: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(Refusal) as refusal:
+        run_study(**{"home": tmp_path / "home", "progress": False, **call})
+    assert sentence in str(refusal.value)
+
+
+def python(code: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_without_the_packages_it_says_what_to_install(tmp_path: Path) -> None:
+    done = python(
+        f"import sys, handnet; sys.modules['optuna'] = None; handnet.run_study(home={str(tmp_path)!r})"
+    )
+    assert done.returncode == 1
+    assert (
+        'a study needs optuna, which is not installed; pip install "handnet[study]" adds it.' in done.stderr
+    )
+
+
+def test_the_import_stays_light() -> None:
+    done = python(
+        "import sys, handnet; dir(handnet); print([n for n in ('numpy', 'mlflow') if n in sys.modules])"
+    )
+    assert done.stdout.strip() == "[]"
