@@ -42,9 +42,8 @@ def ruler(clean: Runs, leaky: Runs, ratio: float) -> Claim:
                 ratio,
             ),
         ),
-        f"Scaling by all rows moves the accuracy by {mean_text(change, ratio)} on average; one"
-        f" network's moves by "
-        f"{mean_text(seed_means(np.abs(leaky.accuracy - clean.accuracy)), ratio)}, up or down.",
+        f"Scaling by all rows moves the accuracy by {mean_text(change, ratio)} on average; one network's"
+        f" moves by {mean_text(seed_means(np.abs(leaky.accuracy - clean.accuracy)), ratio)}, up or down.",
         (
             ("the same, over divisions of this table alone", replace(mean_band(change), varied="splits")),
             ("held-out log loss, the same difference", mean_band(loss, ratio=ratio)),

@@ -164,10 +164,9 @@ def relu_at_the_exit(losses: Array, accuracy: Array) -> Claim:
         "The chapter's recipe with relu at the exit, over seeds, the loss as Keras computes it: it clips what"
         " it takes for a probability to [1e-7, 1 - 1e-7].",
         parts,
-        f"Train accuracy {mean_text(accuracy[:, 0])} before and {mean_text(accuracy[:, 1])} after;"
-        f" the smallest batch"
-        f" loss is {losses.min():.2g}. Under Keras's clip -ln p cannot be negative: a raw 14.7 counts as 1"
-        " and has no slope.",
+        f"Train accuracy {mean_text(accuracy[:, 0])} before and {mean_text(accuracy[:, 1])} after; the"
+        f" smallest batch loss is {losses.min():.2g}. Under Keras's clip -ln p cannot be negative: a raw"
+        " 14.7 counts as 1 and has no slope.",
         (
             (
                 "share of networks better after than before",

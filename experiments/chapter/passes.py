@@ -53,9 +53,8 @@ def climbs(long: Runs, ratio: float) -> Claim:
         " spare on either side.",
         parts,
         f"From pass 40 to 100 train loss moves by {mean_text(train, ratio)} and validation loss by"
-        f" {mean_text(val, ratio)}; the lowest validation loss of a division comes at pass"
-        f" {middle:.0f} (middle"
-        f" nine tenths {low:.0f} to {high:.0f} of {long.val_loss.shape[-1]}).",
+        f" {mean_text(val, ratio)}; the lowest validation loss of a division comes at pass {middle:.0f}"
+        f" (middle nine tenths {low:.0f} to {high:.0f} of {long.val_loss.shape[-1]}).",
     )
 
 
@@ -83,8 +82,8 @@ def dropout_cures(without: Runs, under: Runs, ratio: float) -> Claim:
         " by 0.01 at least, dropout off in both losses.",
         parts,
         f"Dropout 0.2 moves the validation loss by {mean_text(loss, ratio)} and the gap by"
-        f" {mean_text(gap, ratio)};"
-        f" without it the loss is {mean_text(seed_means(final(without.val_loss)), ratio)}.",
+        f" {mean_text(gap, ratio)}; without it the loss is"
+        f" {mean_text(seed_means(final(without.val_loss)), ratio)}.",
         (
             (
                 "held-out accuracy, dropout 0.2 less none",

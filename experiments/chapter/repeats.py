@@ -93,9 +93,8 @@ def starting_dials(alone: Runs, runs: Runs, ratio: float) -> Claim:
                 ratio,
             ),
         ),
-        f"First weights alone move the accuracy on a division by {mean_text(starts, ratio)}"
-        f" (standard deviation),"
-        f" all that a seed decides by {mean_text(seeds, ratio)}.",
+        f"First weights alone move the accuracy on a division by {mean_text(starts, ratio)} (standard"
+        f" deviation), all that a seed decides by {mean_text(seeds, ratio)}.",
         (
             (
                 "standard deviation over seeds, which decide orders and masks too",

@@ -185,7 +185,6 @@ def adam_saves_tuning(adam: Mapping[float, Runs], plain: Mapping[float, Runs], r
         " on the exam half. Also works, and nothing lost without tuning: within a point.",
         parts,
         f"Exam accuracy: Adam as it comes {mean_text(untuned, ratio)}, tuned"
-        f" {mean_text(by_search, ratio)}; plain"
-        f" descent tuned {mean_text(by_hand, ratio)}.",
+        f" {mean_text(by_search, ratio)}; plain descent tuned {mean_text(by_hand, ratio)}.",
         (("plain descent, a middling step less its tuned one", mean_band(middle - by_hand, ratio=ratio)),),
     )

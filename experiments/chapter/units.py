@@ -44,9 +44,8 @@ def whole_pass(keep: Array, dead: Array) -> Claim:
                 Design(3.2, 1.7),
             ),
         ),
-        f"On average {mean_text(silent)} of {keep.shape[2]} units are silent for all"
-        f" {keep.shape[1]} cases of a"
-        " pass; who sits out changes from case to case.",
+        f"On average {mean_text(silent)} of {keep.shape[2]} units are silent for all {keep.shape[1]} cases"
+        " of a pass; who sits out changes from case to case.",
         (("share of units dead after training: 0 on every train row", mean_band(dead)),),
     )
 
@@ -87,7 +86,6 @@ def copying(without: Runs, under: Runs, ratio: float) -> Claim:
         " which no scaling changes; its mean over pairs of live units after 100 passes. More and less mean by"
         " 0.02.",
         parts,
-        f"Two units are alike, by mean |correlation|, to {likeness[0]} before training, to"
-        f" {likeness[1]} after it"
-        f" without dropout, and to {likeness[2]} after it with dropout 0.2.",
+        f"Two units are alike, by mean |correlation|, to {likeness[0]} before training, to {likeness[1]}"
+        f" after it without dropout, and to {likeness[2]} after it with dropout 0.2.",
     )

@@ -100,9 +100,8 @@ def lucky(what: str, own: Array, others: Array, sign: int) -> Claim:
         " for certain.",
         (share_within(f"share of other split seeds whose {what} is worse", worse, LUCKY, Design(0.99)),),
         f"Seed 42 has {mean_text(own)}, the others {mean_text(sign * theirs)} in the mean;"
-        f" {np.nanmean(worse):.0%} of"
-        f" them are worse. That an exchangeable seed is at least so good has p = {p:.2g} (rank among all"
-        f" {1 + len(theirs)}).",
+        f" {np.nanmean(worse):.0%} of them are worse. That an exchangeable seed is at least so good has p"
+        f" = {p:.2g} (rank among all {1 + len(theirs)}).",
         (
             (f"{what} on seed 42, over seeds", mean_band(own)),
             (f"{what} of one network, another split seed", split_bands(others[:, 0]).quantiles),

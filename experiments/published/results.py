@@ -170,8 +170,7 @@ def radial(machine: Outputs, figure: float = 0.8928) -> Claim:
         " within two points of it.",
         (mean_within("accuracy of SVC", accuracy, near(figure), Design(figure, SPREAD), FOLDED),),
         f"The method gives {mean_text(accuracy, FOLDED)} without tuning: the figure tells of a"
-        f" setting (one fixed"
-        " width; how the columns were scaled is not said).",
+        " setting (one fixed width; how the columns were scaled is not said).",
     )
 
 
@@ -183,11 +182,9 @@ def one_small_exam(exam: Exam, network: Outputs, linear: Outputs, ratio: float) 
     return Claim(
         "98.73 %, a network on one division, 2010",
         "sensitivity 97.5%, specificity 100% and accuracy 98.73% (Al-Naima and Al-Timemy 2010)",
-        f"The smallest exam that prints these three has {cases} cases: {exam.detected} of"
-        f" {exam.positives} and"
-        f" {exam.cleared} of {exam.negatives}. Divisions with as many held out: the figure is that"
-        f" of a network if ours come"
-        " within two points of it in the mean.",
+        f"The smallest exam that prints these three has {cases} cases: {exam.detected} of {exam.positives}"
+        f" and {exam.cleared} of {exam.negatives}. Divisions with as many held out: the figure is that of"
+        " a network if ours come within two points of it in the mean.",
         (
             mean_within(
                 f"mean accuracy of networks, {cases} held out",

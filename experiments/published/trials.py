@@ -33,7 +33,8 @@ def opened(ledger: Ledger, problem: Problem) -> Opening:
     if opening is None:
         raise Refusal(
             "these protocols divide all rows anew, and the test rows of the default study are still sealed"
-            f" in {ledger.path.parent}: {command('study')} opens them; or {option('mlruns', '')} names the folder"
+            f" in {ledger.path.parent}: {command('study')} opens them; or {option('mlruns', '')} names the"
+            " folder"
             " where it did."
         )
     with locked(ledger.path.parent):

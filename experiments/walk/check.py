@@ -60,7 +60,7 @@ def measure(layers: tuple[Layer, ...], x: Array, y: float) -> tuple[Array, Array
     moved = weights + STEP * np.concatenate([np.eye(size), -np.eye(size)])
     z, trace = forward(unpack(moved, layers), x)
     up, down = log_loss(z, np.array(y))[:, 0].reshape(2, size)
-    gates = np.concatenate([one.reshape(2, size, -1) > 0 for one in trace.sums], axis=2)
+    gates = np.concatenate([z.reshape(2, size, -1) > 0 for z in trace.sums], axis=2)
     return (up - down) / (2 * STEP), (gates[0] != gates[1]).any(axis=1)
 
 

@@ -105,23 +105,23 @@ def patient(data: Dataset, parts: Split, case: str | None, seed: int, back: Back
     """The walk of one case. case: an id of the train or validation part, or None for the train case the
     network is most wrong about; back: the backward pass that is put to the test. Raises Refusal for an
     unknown case and for a test case."""
-    found = None if case is None else _find(data, parts, case)
+    chosen = None if case is None else _find(data, parts, case)
     network = _train(parts, seed)
-    found = found or _worst(data, parts, network)
-    table = parts.train if found.part == "train" else parts.val
-    inputs = parts.encoder(data.X[[found.row]])[0]
+    chosen = chosen or _worst(data, parts, network)
+    table = parts.train if chosen.part == "train" else parts.val
+    inputs = parts.encoder(data.X[[chosen.row]])[0]
     columns = (
         parts.encoder.names,
         inputs.tolist(),
         parts.mean.tolist(),
         parts.scale.tolist(),
-        table.X[found.place].tolist(),
+        table.X[chosen.place].tolist(),
     )
-    return _through(found, network, tuple(map(Column, *columns)), data.class_names, back)
+    return _through(chosen, network, tuple(map(Column, *columns)), data.class_names, back)
 
 
 def _find(data: Dataset, parts: Split, name: str) -> Case:
-    ids = [str(one) for one in data.case_ids]
+    ids = [str(case) for case in data.case_ids]
     if name not in ids:
         raise Refusal(f"there is no case {name!r} in {data.name}; its ids run from {ids[0]} to {ids[-1]}.")
     row = ids.index(name)
@@ -158,10 +158,10 @@ def _through(
     case: Case, network: Network, columns: tuple[Column, ...], class_names: tuple[str, str], back: Backward
 ) -> Patient:
     layers, y = network.layers, np.array(case.y)
-    z, trace = forward(layers, np.array([[[one.scaled for one in columns]]]))
+    z, trace = forward(layers, np.array([[[column.scaled for column in columns]]]))
     error = log_loss_backward(z, y)
     slopes = back(layers, trace, error)
-    names = _names([one.name for one in columns], layers)
+    names = _names([column.name for column in columns], layers)
     row, (measured, crossing) = pack(slopes)[0], measure(layers, trace.inputs[0], case.y)
     return Patient(
         case,
@@ -183,17 +183,17 @@ def _units(
 ) -> tuple[tuple[Unit, ...], ...]:
     """A bias's slope is the error at its own sum, so the backward pass has left every error there. 0.0 is
     added to turn -0 into 0."""
-    found = []
+    layers_of_units = []
     for depth, z in enumerate(sums):
         da = dense_backward_input(layers[depth + 1], slopes[depth + 1].bias)
-        rows = ((one[0, 0] + 0.0).tolist() for one in (z, relu(z), da, slopes[depth].bias))
-        found.append(
+        rows = ((values[0, 0] + 0.0).tolist() for values in (z, relu(z), da, slopes[depth].bias))
+        layers_of_units.append(
             tuple(
                 Unit(f"{depth + 1}.{place}", *numbers)
                 for place, numbers in enumerate(zip(*rows, strict=True), 1)
             )
         )
-    return tuple(found)
+    return tuple(layers_of_units)
 
 
 def _names(columns: list[str], layers: tuple[Layer, ...]) -> list[str]:
@@ -202,8 +202,8 @@ def _names(columns: list[str], layers: tuple[Layer, ...]) -> list[str]:
     entering = columns
     for depth, layer in enumerate(layers, 1):
         units = [f"{depth}.{place}" for place in range(1, layer.weight.shape[2] + 1)]
-        units = ["output"] if depth == len(layers) else [f"unit {one}" for one in units]
-        names += [f"{one} to {unit}" for one in entering for unit in units] + [
+        units = ["output"] if depth == len(layers) else [f"unit {unit}" for unit in units]
+        names += [f"{name} to {unit}" for name in entering for unit in units] + [
             f"bias of {unit}" for unit in units
         ]
         entering = units
@@ -221,4 +221,4 @@ def _largest(
         errors += [np.tile(dz, x.shape[2]), dz]
     order = np.argsort(-np.abs(row), kind="stable")[:LARGEST]
     numbers = (np.concatenate(entered), np.concatenate(errors), row, measured)
-    return tuple(Slope(names[at], *(float(one[at]) for one in numbers)) for at in order)
+    return tuple(Slope(names[at], *(float(values[at]) for values in numbers)) for at in order)
