@@ -34,8 +34,7 @@ def opened(ledger: Ledger, problem: Problem) -> Opening:
         raise Refusal(
             "these protocols divide all rows anew, and the test rows of the default study are still sealed"
             f" in {ledger.path.parent}: {command('study')} opens them; or {option('mlruns', '')} names the"
-            " folder"
-            " where it did."
+            " folder where it did."
         )
     with locked(ledger.path.parent):
         ledger.redrawn(opening, NAME)
