@@ -138,18 +138,35 @@ def run_study(
     KeyboardInterrupt, at the next safe place, after Ctrl-C: the same call goes on from there."""
     given = {"target": target, "positive": positive, "id": id, **options}
     try:
-        from handnet.study.screen import Screen
-
-        screen = progress if isinstance(progress, Screen) else Screen(quiet=not progress)
-        if data is not None and not isinstance(data, str | Path):
-            from handnet.study.frames import as_file
-
-            data, given = as_file(data, Path(home), given)
-        request = _request(_chosen(data, given), Path(home), name, settings, open_test, server, screen)
+        request, screen = _asked(data, given, Path(home), name, settings, open_test, server, progress)
         return _run(request, screen)
     except ModuleNotFoundError as fault:
         package = str(fault.name).partition(".")[0]
         raise ModuleNotFoundError(NOT_INSTALLED.format(package), name=fault.name) from None
+
+
+def _asked(
+    data: "pd.DataFrame | Dataset | str | Path | None",
+    given: Mapping[str, object],
+    home: Path,
+    name: str | None,
+    settings: str | Path | None,
+    open_test: bool,
+    server: str | None,
+    progress: "bool | Screen",
+) -> "tuple[Request, Screen]":
+    """The study that is asked for, and the screen that tells of it."""
+    from handnet.study.frames import as_file
+    from handnet.study.identity import Request
+    from handnet.study.reading import server_address
+    from handnet.study.screen import Screen
+
+    screen = progress if isinstance(progress, Screen) else Screen(quiet=not progress)
+    if data is not None and not isinstance(data, str | Path):
+        data, given = as_file(data, home, given)
+    file = None if settings is None else str(settings)
+    stated, table = settings_and_table(_chosen(data, given), file, screen.say)
+    return Request(stated, home, name, open_test, server_address(server or ""), table), screen
 
 
 def _chosen(data: str | Path | None, given: Mapping[str, object]) -> dict[str, str]:
@@ -173,22 +190,6 @@ def _typed(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(repr(str(item)) if isinstance(item, str) else _typed(item) for item in value)}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _request(
-    chosen: Mapping[str, str],
-    home: Path,
-    name: str | None,
-    settings: str | Path | None,
-    open_test: bool,
-    server: str | None,
-    screen: "Screen",
-) -> "Request":
-    from handnet.study.identity import Request
-    from handnet.study.reading import server_address
-
-    stated, table = settings_and_table(chosen, None if settings is None else str(settings), screen.say)
-    return Request(stated, home, name, open_test, server_address(server or ""), table)
 
 
 def _run(request: "Request", screen: "Screen") -> StudyResult:

@@ -216,8 +216,7 @@ class Records:
 
 
 def is_stored(store: Store, key: str, one: Confirmed) -> bool:
-    """Whether a graded configuration has its run, with logits that can be read; a damaged run is
-    forgotten."""
+    """Whether a graded configuration has its run, with logits that can be read. A damaged run is deleted."""
     names = [VAL_FILE] * (one.replicas is None) + [TEST_FILE] * (one.test_logits is not None)
     return key in store and all(store.read(key, name, from_npy, "") is not None for name in names)
 
@@ -245,7 +244,7 @@ def read_confirmed(store: Store, settings: Settings, keys: Sequence[str], opened
 
 
 def read_resplit(store: Store, key: str) -> Resplit | None:
-    """The rehearsal with this key, exact to the bit; None when it is not there."""
+    """The fresh division with this key, exact to the bit; None when it is not there."""
     return store.read(key, REHEARSAL_FILE, Resplit.from_npz, f"the results of {key}")
 
 
@@ -255,7 +254,7 @@ def read_streams(store: Store, key: str) -> Array | None:
 
 
 def read_resplits(store: Store, keys: Sequence[str]) -> Resplits | None:
-    """The rehearsals with these keys; None without any."""
+    """The fresh divisions and streams with these keys; None without any key."""
     if not keys:
         return None
     divisions, anew = (

@@ -54,9 +54,7 @@ class Ledger:
     def openings(self) -> list[Opening]:
         """Every distinct opening, in order."""
         found: dict[str, Opening] = {}
-        rehearsed: set[str] = (
-            set()
-        )  # names and digests of the data whose every row was read by some study's rehearsals
+        rehearsed: set[str] = set()  # names and digests of the data of which fresh divisions read every row
         for entry in self._events():
             if entry["event"] == "rehearsed":
                 rehearsed |= _named(entry)
