@@ -1,6 +1,7 @@
 """The command line: what may be typed after a verb, what help says, and what is refused."""
 
 import ast
+import inspect
 import re
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from handnet import messages
+from handnet import messages, run_study
 from handnet.command import Group, Truth, Whole, command, main, option, run
 from handnet.messages import Refusal, through
 
@@ -190,6 +191,7 @@ def test_from_python_a_message_names_the_function() -> None:
         'run_study(name="x", data="my.csv", trials=3)'
     )
     assert messages.option("mlruns", "") == "home="
+    assert set(messages.ARGUMENTS.values()) <= set(inspect.signature(run_study).parameters)
     assert messages.command("ui") == "handnet ui"  # what Python has no function for
 
 
