@@ -1,4 +1,5 @@
-"""Bad input of every kind, through the real command line: one sentence, its exit code, and nothing else touched."""
+"""Bad input of every kind on the real command line: it ends in one sentence and its exit code, and touches
+nothing."""
 
 import shutil
 import socket

@@ -64,7 +64,8 @@ def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, wo
 
 
 def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
-    """Another seed in each division: none of them is sound throughout, and all comparisons are still there."""
+    """Another seed in each division: none of them is sound throughout, and all comparisons are still
+    there."""
     hurt = divisions(6, lambda k: k % 4)
     band = next(compare_over_splits("winner", "logistic regression", hurt)).difference.band
     assert (band.n, band.diverged) == (6, 6)
@@ -77,7 +78,8 @@ def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
 
 
 def worded(p: float, mean: float, error: float = 0.05, splits: int = 29, width: float = 0.01) -> str:
-    """The sentence on a winner that differs so much from logistic regression, by a rule that errs so often."""
+    """The sentence on a winner that differs so much from logistic regression,
+    by a rule that errs so often."""
     band = Band(mean - width, mean + width, "nadeau-bengio", "splits", splits, 0.95, (("mean", mean),))
     score = ComparedOverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
     pair = ComparedPair("winner", "logistic regression", (score,), None)

@@ -143,9 +143,15 @@ def test_a_dataset_is_the_study_of_its_content(home: Path, result: handnet.study
     assert same.report == result.report
     data = wisconsin()
     own = Dataset(
-        "half", data.X[:, :3], data.y, data.case_ids, data.feature_names[:3], ("a", "b", "c"), ("no", "yes"),
+        "half",
+        data.X[:, :3],
+        data.y,
+        data.case_ids,
+        data.feature_names[:3],
+        ("a", "b", "c"),
+        ("no", "yes"),
         groups=np.arange(len(data.y)) // 2,
-    )  # fmt: skip
+    )
     from handnet.study.frames import as_file
     from handnet.tables import read_table
 

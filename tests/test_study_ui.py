@@ -216,7 +216,8 @@ def dangerous() -> set[tuple[str, str]]:
         for method in route.methods
     }
     words = re.compile(
-        r"/(gateway|jobs?|scorers?|webhooks|genai|demo|prompt-optimization|upload-artifact|review-queues|issues)(/|$)"
+        r"/(gateway|jobs?|scorers?|webhooks|genai|demo"
+        r"|prompt-optimization|upload-artifact|review-queues|issues)(/|$)"
     )
     return native | {
         (method, rule.rule)
