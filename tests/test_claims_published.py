@@ -19,9 +19,8 @@ from experiments.claims.claim import Claim, Verdict
 from experiments.claims.inquiry import write_page
 from experiments.published import divisions, readings, results
 from experiments.published.__main__ import published
-from experiments.published.linear import LeastSlack, regression
 from experiments.published.readings import AGARAP, Exam, SlicedReadings, case_count, fewest, smallest_exam
-from experiments.published.rows import FOLDS, PROTOCOLS, AllRows, Outputs, fit_each
+from experiments.published.rows import FOLDS, PROTOCOLS, AllRows, LeastSlack, Outputs, fit_each, regression
 from experiments.published.trials import NAME, inquiry, opened, trials
 from handnet import Dataset, split
 from handnet.command import main

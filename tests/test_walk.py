@@ -17,7 +17,7 @@ from experiments.walk import Walk, walk
 from experiments.walk.__main__ import walk as walk_command
 from experiments.walk.chapter import chapter
 from experiments.walk.check import STEP, compare, measure
-from experiments.walk.page import write_walk
+from experiments.walk.screen import write_walk
 from handnet import Dataset, Layer, split
 from handnet.command import main
 from handnet.data import Array

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from handnet.command import Truth, Whole, command, option, run
 
 if TYPE_CHECKING:
-    from experiments.bench.goals import Results
+    from experiments.bench.race import Results
     from handnet.study.screen import Screen
 
 MET = {True: "met", False: "MISSED", None: ""}
@@ -36,10 +36,10 @@ def bench(rounds: int, studies: bool, mlruns: str) -> None:
 def measure(rounds: int, studies: bool, say: Callable[[str], None]) -> "Results":
     """Measure everything. studies: whole studies too, which take minutes; say: is told what comes next."""
     from experiments.bench import costs
-    from experiments.bench.goals import Results
     from experiments.bench.peers import available
     from experiments.bench.race import (
         RECIPE,
+        Results,
         operations,
         other_networks,
         ours,

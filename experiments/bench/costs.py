@@ -10,8 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.bench.goals import Goal, Timing, median_of
-from experiments.bench.race import ALL, RECIPE
+from experiments.bench.race import ALL, RECIPE, Goal, Timing, median_of
 from handnet.mlp.replicas import train_replicas
 from handnet.study.reading import read
 from handnet.study.records import Records

@@ -7,7 +7,7 @@ reference: the speed of a wrong network does not count."""
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,6 @@ import numpy as np
 from scipy.stats import ks_2samp
 from threadpoolctl import threadpool_limits
 
-from experiments.bench.goals import Goal, Timing, median_of, ratio
 from handnet.contract import EpochDraws, Layer, Recipe, load_backend
 from handnet.data import Array
 from handnet.draws import seeded_plan
@@ -34,6 +33,60 @@ KERAS, MLP, JAX = "Keras model.fit", "MLPClassifier", "JAX vmap, scan, jit"
 OTHER = 1e-4  # below this p (Kolmogorov-Smirnov) a contestant has trained other networks than the reference
 SETTLE = 0.5  # seconds until the threads of the contestant before have stopped waiting for work
 Contestant = Callable[[int], Array]  # how many networks -> the last validation loss of each
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds per network: the median and the ends over the rounds. networks: how many are trained at
+    once."""
+
+    name: str
+    networks: int
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What was to be reached, what was measured, and whether it is reached; None: there is no goal, or it was
+    not tried."""
+
+    what: str
+    goal: str
+    found: str
+    met: bool | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """All of one run.
+
+    absent: peer -> why it did not run. others: contestant -> p, where its networks are not the reference's.
+    """
+
+    machine: Mapping[str, Any]
+    timings: Sequence[Timing]
+    goals: Sequence[Goal]
+    absent: Mapping[str, str]
+    others: Mapping[str, float]
+
+
+def median_of(timings: Sequence[Timing], name: str, networks: int | None = None) -> float | None:
+    """The median of a contestant, of its largest number of networks unless one is given; None without one."""
+    medians = [time.median for time in timings if time.name == name and networks in (None, time.networks)]
+    return medians[-1] if medians else None
+
+
+def ratio(what: str, goal: float, above: float | None, below: float | None, at_least: bool) -> Goal:
+    """The goal that `above` is at least, or at most, so many times `below`, both in milliseconds."""
+    wanted = f"{'at least' if at_least else 'at most'} {goal:,}x"
+    if above is None or below is None:
+        return Goal(what, wanted, "not tried", None)
+    times = above / below
+    digits = 0 if times >= 100 else 1 if times >= 10 else 2
+    measured = f"{times:,.{digits}f}x ({above:,.2f} / {below:.2f} ms)"
+    return Goal(what, wanted, measured, times >= goal if at_least else times <= goal)
 
 
 def race(

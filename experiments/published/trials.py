@@ -14,8 +14,17 @@ from experiments.claims.claim import Claim
 from experiments.claims.division import SEEDS, Division
 from experiments.claims.inquiry import Inquiry
 from experiments.published import divisions, readings, results
-from experiments.published.linear import LeastSlack, regression
-from experiments.published.rows import FOLDS, PROTOCOLS, AllRows, Outputs, Protocol, divide, fit_each
+from experiments.published.rows import (
+    FOLDS,
+    PROTOCOLS,
+    AllRows,
+    LeastSlack,
+    Outputs,
+    Protocol,
+    divide,
+    fit_each,
+    regression,
+)
 from handnet.data import Array
 from handnet.messages import Refusal, command, option
 from handnet.study.sealed import Ledger, Opening

@@ -28,8 +28,7 @@ def walk(id: str | None, seed: int, mlruns: str) -> int:
       python -m experiments.walk --id 135 --seed 3   through the network of another seed
     """
     from experiments.walk import walk as take
-    from experiments.walk.page import write_walk
-    from experiments.walk.screen import Lesson
+    from experiments.walk.screen import Lesson, write_walk
     from handnet.splits import split
     from handnet.study.reading import load, read
 

@@ -1,16 +1,21 @@
-"""What the walk looks like in the terminal, 80 columns wide, and never more than 100."""
+"""What the walk looks like: in the terminal, 80 to 100 columns wide, and as a page without a script."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
 from experiments.walk import Walk
-from experiments.walk.check import Check
+from experiments.walk.check import STEP, TOLERANCE, Check
 from experiments.walk.line import GIVEN, NICKNAMES, Section
 from experiments.walk.patient import Patient, Unit
+from handnet.report.pages import environment
 from handnet.report.words import digits, number, part_name
 from handnet.study.screen import Quiet
+from handnet.study.store import write_whole
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 class Lesson:
@@ -125,3 +130,21 @@ class Lesson:
 
     def _say(self, text: str, style: str = "") -> None:
         self.out.print(Text(text, style), soft_wrap=False, width=self.words)
+
+
+def write_walk(lesson: Walk, folder: Path) -> Path:
+    """Write the walk as walk.html into a folder. Returns the page."""
+    page = (
+        environment(True, TEMPLATES)
+        .get_template("walk.html.j2")
+        .render(
+            title="The network by hand, with every number in view",
+            walk=lesson,
+            nicknames=NICKNAMES,
+            given=GIVEN,
+            step=STEP,
+            tolerance=TOLERANCE,
+        )
+    )
+    write_whole(folder / "walk.html", page.encode())
+    return folder / "walk.html"
