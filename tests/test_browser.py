@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from studies import ROOT, command
-from test_claims import SAMPLED
+from worlds import SAMPLED
 
 from experiments.claims.inquiry import Inquiry, write_page
 from experiments.walk.__main__ import walk
