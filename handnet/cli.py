@@ -3,7 +3,6 @@ them, once its words are understood."""
 
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,8 +20,6 @@ from handnet.report.words import visible
 from handnet.study.options import OPTIONS, overrides, settings_and_table
 
 if TYPE_CHECKING:
-    from handnet.data import Dataset
-    from handnet.study.settings import Settings
     from handnet.study.stored import StoredStudy
     from handnet.study.study import Study
 
@@ -236,28 +233,33 @@ def simulate(studies: int, **_: Any) -> None:
 
 def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
     """Make a study, or only say what it would do."""
-    from handnet.study.reading import server_address
+    from handnet.study.api import prepare_study
 
-    settings, data = settings_and_table({**base, **overrides(options)}, options["settings"])
+    chosen, home = {**base, **overrides(options)}, Path(options["mlruns"])
     # Taken away, so that MLflow does not take it for the study's own store.
-    server = server_address(os.environ.pop("MLFLOW_TRACKING_URI", ""))
+    server = os.environ.pop("MLFLOW_TRACKING_URI", "")
     if options["check"]:
-        return _check(options, settings, data)
-    study = _study(settings, options["mlruns"], options["name"], options["open"], server, data)
+        return _check(options, chosen, server)
+    request = (chosen, options["settings"], home, options["name"], options["open"], server)
+    study = prepare_study(*request, started=STARTED)
     _show(study, study.run())
     study.screen.times(study.clock.seconds)
-    if study.publisher and study.publisher.unsent:
+    publisher = study.publisher
+    if publisher and publisher.unsent:
         raise Refusal(
-            f"the study is done and kept here, but {study.publisher.unsent} of its"
-            f" {len(study.store.tracker.runs)} runs are not known to be on {study.publisher.server} ({study.publisher.fault}); the same command sends"
-            " the rest.",
+            f"the study is done and kept here, but {publisher.unsent} of its {len(study.store.tracker.runs)} runs"
+            f" are not known to be on {publisher.server} ({publisher.fault}); the same command sends the rest.",
             75,
         )
     return 0
 
 
-def _check(options: Mapping[str, Any], settings: "Settings", data: "Dataset | None") -> int:
+def _check(options: Mapping[str, Any], chosen: Mapping[str, str], server: str) -> int:
     """What the study would do. Nothing is written."""
+    from handnet.study.reading import server_address
+
+    settings, data = settings_and_table(chosen, options["settings"])
+    server_address(server)
     from handnet.study.estimate import preview
     from handnet.study.identity import check_name, large_enough, make_problem
 
@@ -268,25 +270,13 @@ def _check(options: Mapping[str, Any], settings: "Settings", data: "Dataset | No
 
 
 def _stored(mlruns: str, name: str | None, table: str | None) -> "StoredStudy":
-    _loading()
+    from handnet.study.api import say_loading
+
+    say_loading()
     from handnet.study.screen import Clock, Screen
     from handnet.study.stored import StoredStudy
 
     return StoredStudy(Path(mlruns), Clock(STARTED), Screen(), name, table)
-
-
-def _study(settings: "Settings", mlruns: str, *request: Any) -> "Study":
-    _loading()
-    from handnet.study.identity import Request
-    from handnet.study.screen import Clock, Screen
-    from handnet.study.study import Study
-
-    return Study(Request(settings, Path(mlruns), *request), Clock(STARTED), Screen())
-
-
-def _loading() -> None:
-    if sys.stderr.isatty():
-        print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
 
 
 def _show(study: "Study | StoredStudy", facts: dict[str, Any]) -> None:

@@ -18,7 +18,6 @@ GOES_ON = "all finished seeds and trials are kept; the same command goes on from
 ANEW = "it keeps nothing before its end; the same command begins anew"
 NOTHING = "nothing was begun"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 KERAS = ("keras", "tensorflow")
 OURS = ("handnet", "experiments")
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from html import escape
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     from handnet.data import Dataset
     from handnet.report.tables import Grid
-    from handnet.study.identity import Request
     from handnet.study.screen import Screen
+    from handnet.study.study import Study
 
 NOT_INSTALLED = 'a study needs {}, which is not installed; pip install "handnet[study]" adds it.'
 GOES_ON = "Stopped: all finished seeds and trials are kept; the same call goes on from here."
@@ -136,45 +137,80 @@ def run_study(
 
     Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made;
     KeyboardInterrupt, at the next safe place, after Ctrl-C: the same call goes on from there."""
-    given = {"target": target, "positive": positive, "id": id, **options}
+    named = {"target": target, "positive": positive, "id": id, **options}
     try:
-        request, screen = _asked(data, given, Path(home), name, settings, open_test, server, progress)
-        return _run(request, screen)
+        chosen = _chosen(*_as_file(data, Path(home), named))
+        screen = _screen(progress)
+        request = (Path(home), name, open_test, server or "")
+        study = prepare_study(chosen, settings, *request, screen, Interrupt((signal.SIGINT,)))
+        return _result(study, screen)
     except ModuleNotFoundError as fault:
         package = str(fault.name).partition(".")[0]
         raise ModuleNotFoundError(NOT_INSTALLED.format(package), name=fault.name) from None
+    except Stopped:
+        raise KeyboardInterrupt(GOES_ON) from None
 
 
-def _asked(
-    data: "pd.DataFrame | Dataset | str | Path | None",
-    given: Mapping[str, object],
+def prepare_study(
+    chosen: Mapping[str, str],
+    settings: str | Path | None,
     home: Path,
     name: str | None,
-    settings: str | Path | None,
     open_test: bool,
-    server: str | None,
-    progress: "bool | Screen",
-) -> "tuple[Request, Screen]":
-    """The study that is asked for, and the screen that tells of it."""
-    from handnet.study.frames import as_file
-    from handnet.study.identity import Request
+    server: str,
+    screen: "Screen | None" = None,
+    interrupt: Interrupt | None = None,
+    started: float | None = None,
+) -> "Study":
+    """A study that is ready to run, and has read nothing but its table.
+
+    chosen: dotted key -> text of every setting that differs from those of the file `settings`, or from the
+    default ones. server: an address, or an empty text. screen: one of its own unless given. interrupt: the
+    signals it obeys; Ctrl-C and SIGTERM unless given. started: time.perf_counter() when the work began. The
+    other arguments are those of `run_study`. Raises Refusal."""
     from handnet.study.reading import server_address
+
+    stated, table = settings_and_table(chosen, settings, screen.say if screen else None)
+    address = server_address(server)
+    if screen is None:
+        say_loading()
+    from handnet.study.identity import Request
+    from handnet.study.screen import Clock, Screen
+    from handnet.study.study import Study
+
+    clock = Clock(time.perf_counter() if started is None else started)
+    return Study(Request(stated, home, name, open_test, address, table), clock, screen or Screen(), interrupt)
+
+
+def say_loading() -> None:
+    """Say on a terminal why nothing is to be seen yet."""
+    if sys.stderr.isatty():
+        print("Loading MLflow, Optuna and scikit-learn ...", end="\r", file=sys.stderr, flush=True)
+
+
+def _screen(progress: "bool | Screen") -> "Screen":
     from handnet.study.screen import Screen
 
-    screen = progress if isinstance(progress, Screen) else Screen(quiet=not progress)
-    if data is not None and not isinstance(data, str | Path):
-        data, given = as_file(data, home, given)
-    file = None if settings is None else str(settings)
-    stated, table = settings_and_table(_chosen(data, given), file, screen.say)
-    return Request(stated, home, name, open_test, server_address(server or ""), table), screen
+    return progress if isinstance(progress, Screen) else Screen(quiet=not progress)
 
 
-def _chosen(data: str | Path | None, given: Mapping[str, object]) -> dict[str, str]:
-    """Dotted key -> text of every setting that was given."""
+def _as_file(
+    data: "pd.DataFrame | Dataset | str | Path | None", home: Path, options: Mapping[str, object]
+) -> tuple[str | Path | None, Mapping[str, object]]:
+    """The path or the name of the table, and the options with those that describe it."""
+    if data is None or isinstance(data, str | Path):
+        return data, options
+    from handnet.study.frames import as_file
+
+    return as_file(data, home, options)
+
+
+def _chosen(data: str | Path | None, options: Mapping[str, object]) -> dict[str, str]:
+    """Dotted key -> text of every setting that is named."""
     from handnet.data import DATASETS
 
     chosen = {} if data is None else {"data.name" if str(data) in DATASETS else "data.path": str(data)}
-    for name, value in given.items():
+    for name, value in options.items():
         option = OPTIONS.get(name.replace("_", "-"))
         if option is None and "." not in name:
             arguments = ["home", "name", "settings", "open_test", "server", "progress"]
@@ -192,15 +228,9 @@ def _typed(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _run(request: "Request", screen: "Screen") -> StudyResult:
-    from handnet.study.screen import Clock
-    from handnet.study.study import Study
-
-    study = Study(request, Clock(time.perf_counter()), screen, Interrupt((signal.SIGINT,)))
-    try:
-        facts = study.run()
-    except Stopped:
-        raise KeyboardInterrupt(GOES_ON) from None
+def _result(study: "Study", screen: "Screen") -> StudyResult:
+    """Run the study."""
+    facts = study.run()
     unsent = study.publisher.unsent if study.publisher else 0
     if unsent and study.publisher:
         screen.say(

@@ -61,7 +61,7 @@ def overrides(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def settings_and_table(
-    chosen: Mapping[str, str], file: str | None, say: Callable[[str], None] | None = None
+    chosen: Mapping[str, str], file: str | Path | None, say: Callable[[str], None] | None = None
 ) -> "tuple[Settings, Dataset | None]":
     """The settings of a study, and the user's table if there is one. A large table is divided anew only where
     that was asked for.
