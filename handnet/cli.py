@@ -20,7 +20,7 @@ from handnet.report.words import visible
 from handnet.study.options import OPTIONS, overrides, settings_and_table
 
 if TYPE_CHECKING:
-    from handnet.study.stored import StoredStudy
+    from handnet.study.outcome import StoredStudy
     from handnet.study.study import Study
 
 STARTED = time.perf_counter()
@@ -184,7 +184,7 @@ def backup(mlruns: str, to: str | None) -> None:
 
     Databases through SQLite's own backup, then artifacts, reports and the ledger.
     """
-    from handnet.study.store import backup as copy
+    from handnet.study.folder import backup as copy
 
     home = Path(mlruns)
     beside = home.resolve().with_name(f"{home.resolve().name}-backup-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -200,7 +200,7 @@ def clean(mlruns: str) -> None:
 
     mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.
     """
-    from handnet.study.store import clean as remove
+    from handnet.study.folder import clean as remove
 
     if not Path(mlruns).exists():
         raise Refusal(f"there is no folder {mlruns}, so there is nothing to remove.")
@@ -273,8 +273,8 @@ def _stored(mlruns: str, name: str | None, table: str | None) -> "StoredStudy":
     from handnet.study.api import say_loading
 
     say_loading()
+    from handnet.study.outcome import StoredStudy
     from handnet.study.screen import Clock, Screen
-    from handnet.study.stored import StoredStudy
 
     return StoredStudy(Path(mlruns), Clock(STARTED), Screen(), name, table)
 

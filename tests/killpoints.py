@@ -76,14 +76,14 @@ def hook(owner: Any, name: str, around: Callable[..., Any]) -> None:
 
 def install() -> None:
     """Set every hook. Raises AttributeError when a function is not where it was."""
-    from handnet.study import databases, mlflow_tables, search, store, stored, study, tracker
+    from handnet.study import databases, folder, mlflow_tables, outcome, search, study, tracker
     from handnet.study.identity import Commit
     from handnet.study.sealed import Ledger
 
     hook(study, "locked", _locked)
     for module in (tracker, search):
         hook(module, "create_database", _create_database)
-    databases.os, store.os = _Replacing(databases.os), _Replacing(store.os)  # type: ignore[assignment]
+    databases.os, folder.os = _Replacing(databases.os), _Replacing(folder.os)  # type: ignore[assignment]
     hook(search.Search, "ask", _ask)
     hook(search.Search, "tell", _tell)
     hook(search.optuna.Study, "enqueue_trial", _enqueue)
@@ -95,7 +95,7 @@ def install() -> None:
     hook(tracker.Tracker, "finish", _finish)
     hook(Ledger, "_append", _append)
     hook(Commit, "write", _commit)
-    hook(stored, "read_commit", _read)
+    hook(outcome, "read_commit", _read)
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from handnet.cli import main
 from handnet.messages import redacted
 from handnet.study.mlflow_tables import KEY
 from handnet.study.publish import FILES, FROM, Publisher
-from handnet.study.results import Store
 from handnet.study.screen import Screen
+from handnet.study.store import Store
 from handnet.study.tracker import Tracker
 
 SMALL = [

@@ -28,8 +28,8 @@ from handnet.scores import grade
 from handnet.study.identity import Commit
 from handnet.study.reading import read
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, stream_seeds
-from handnet.study.results import Store
 from handnet.study.sealed import Ledger
+from handnet.study.store import Store
 from handnet.study.tracker import Tracker
 from handnet.study.units import Problem, Replicas
 

@@ -14,8 +14,8 @@ from experiments.figures import margins
 from handnet.report.drawing import inline
 from handnet.report.pages import environment, to_json
 from handnet.report.words import measured, over
+from handnet.study.folder import write_whole
 from handnet.study.screen import Screen
-from handnet.study.store import write_whole
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 

@@ -27,8 +27,8 @@ from experiments.published.rows import (
 )
 from handnet.data import Array
 from handnet.messages import Refusal, command, option
+from handnet.study.folder import locked
 from handnet.study.sealed import Ledger, Opening
-from handnet.study.store import locked
 from handnet.study.units import Problem
 
 NAME = "published"  # in the ledger

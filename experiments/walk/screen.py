@@ -13,7 +13,7 @@ from experiments.walk.patient import Patient, Unit
 from handnet.report.pages import environment
 from handnet.report.words import digits, number, part_name
 from handnet.study.screen import Quiet
-from handnet.study.store import write_whole
+from handnet.study.folder import write_whole
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 

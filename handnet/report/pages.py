@@ -40,7 +40,7 @@ from handnet.report.words import (
     percent,
     visible,
 )
-from handnet.study.store import write_whole
+from handnet.study.folder import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARKDOWN_SPECIALS = {sign: f"\\{sign}" for sign in "\\`*_[]|#"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from handnet.data import DATASETS, Dataset
 from handnet.messages import Refusal
-from handnet.study.store import write_whole
+from handnet.study.folder import write_whole
 
 FOLDER = "tables"  # below the folder of studies
 TARGET, CASE, GROUP = "class label", "case id", "group"  # columns of a Dataset's file

@@ -10,9 +10,9 @@ from handnet.data import Dataset, canonical_hash
 from handnet.messages import Refusal, command, option
 from handnet.splits import split
 from handnet.study.reading import from_stored, load, read, to_stored
-from handnet.study.results import Store
 from handnet.study.search import versions as search_versions
 from handnet.study.settings import Settings
+from handnet.study.store import Store
 from handnet.study.units import Problem, load_problem
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")

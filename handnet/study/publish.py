@@ -28,8 +28,8 @@ from mlflow.utils.rest_utils import http_request
 from handnet.data import canonical_hash
 from handnet.messages import command, option, redacted
 from handnet.study.mlflow_tables import KEY, local_path
-from handnet.study.results import Store
 from handnet.study.screen import Screen
+from handnet.study.store import Store
 from handnet.study.tracker import list_runs
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would announce each attempt in words of its own

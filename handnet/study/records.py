@@ -18,9 +18,9 @@ from handnet.study.analysis import Analysis
 from handnet.study.metrics import analysis_metrics, network_metrics, quantity_metrics, resplit_metrics
 from handnet.study.mlflow_tables import Entry
 from handnet.study.resplit import Resplit, Resplits
-from handnet.study.results import REPLICA_FILE, Store
 from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
+from handnet.study.store import REPLICA_FILE, Store
 from handnet.study.summary import Quantity, curve_band, curves, gap_quantities, score_quantities
 from handnet.study.units import (
     Baseline,

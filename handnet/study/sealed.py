@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from handnet.data import Table, canonical_hash
 from handnet.messages import Refusal
+from handnet.study.folder import append_line, whole_lines
 from handnet.study.settings import Settings
-from handnet.study.store import append_line, whole_lines
 
 
 @dataclass(frozen=True)

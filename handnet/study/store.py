@@ -1,191 +1,86 @@
-"""The folder a study writes to: who may write, how files appear whole or not at all, backup and clean."""
+"""The store: the exact results of a study, each under its key.
 
-import fcntl
-import os
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+A result is a file beside a run of the tracker, and it is there once that run is FINISHED. Exact values are not
+read from MLflow's metrics, which hold infinity as 1.8e308, while resuming must be exact to the bit."""
 
-from handnet.messages import Refusal, command, option
-from handnet.study.databases import copy_database, relocate_all, sync
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+from zipfile import BadZipFile
 
-ENOUGH_SPACE = 200 * 2**20
+from handnet.messages import Refusal, command
+from handnet.study.logged_model import ServedModel
+from handnet.study.mlflow_tables import Entry
+from handnet.study.tracker import Tracker
+from handnet.study.units import Replicas
 
-
-@contextmanager
-def locked(home: Path) -> Iterator[None]:
-    """Hold the folder's lock: one writer at a time. The lock dies with the process, however it dies.
-
-    Raises Refusal (75) naming the process that holds it, (1) when what stands in the lock's place is no file,
-    (2) when the folder cannot be written or is nearly full."""
-    from filelock import FileLock, Timeout
-
-    prepare(home)
-    path = home / ".lock"
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise Refusal(f"{path} must be a plain file, the lock of the folder; move it aside.", 1)
-    lock = FileLock(path, blocking=False, fallback_to_soft=False, preserve_lock_file=True)
-    try:
-        held = lock.acquire()
-    except Timeout:
-        raise Refusal(
-            f"another study is writing to {home} (process {_holder(path)}); wait for it or stop it.", 75
-        ) from None
-    with held:
-        path.write_text(str(os.getpid()))
-        yield
+REPLICA_FILE = "replica.npz"
+T = TypeVar("T")
 
 
-def _holder(path: Path) -> str:
-    """The process named in a lock that is held. Who has just taken it needs a moment to write its number
-    there."""
-    for _ in range(50):
-        name = path.read_text().strip()
-        if name.isdecimal() and _lives(int(name)):
-            return name
-        time.sleep(0.02)
-    return name or "unknown"
+class Store:
+    """What one study has finished. `tracker.writing` tells a writer, which makes lost results again, from a
+    reader, which refuses."""
 
+    def __init__(self, tracker: Tracker) -> None:
+        self.tracker = tracker
 
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it lives, and is somebody else's
-    return True
+    def __contains__(self, key: str) -> bool:
+        """Whether a result is finished."""
+        return key in self.tracker.runs
 
+    def labels(self, key: str) -> dict[str, str]:
+        """The tags and parameters of a finished result, as text."""
+        data = self.tracker.runs[key].data
+        return {**data.params, **data.tags}
 
-def backup(home: Path, to: Path) -> None:
-    """A copy of everything in the folder, at `to`, complete or not there at all; a study may be writing
-    meanwhile.
+    def read(self, key: str, name: str, parse: Callable[[bytes], T], what: str) -> T | None:
+        """A file of a finished result, parsed. To a writer, None when it is not there or damaged.
 
-    What is finished in one store may be relied on in those copied after it: trials stand on runs, runs on
-    artifacts and on openings. Raises Refusal when there is nothing to copy, or `to` is taken or inside the
-    folder."""
-    if not (home / "mlflow.db").exists():
-        raise Refusal(
-            f"there is no study in {home} yet, so there is nothing to copy; {command('study')} makes one."
-        )
-    if to.exists() or home.resolve() in (to.resolve(), *to.resolve().parents):
-        where = "exists already" if to.exists() else f"lies inside {home}"
-        raise Refusal(f"{to} {where}; choose another folder with {option('to', '')}.")
-    temporary = to.with_name(f".{to.name}.new")
-    if temporary.exists():
-        shutil.rmtree(temporary)
-    try:
-        temporary.mkdir(parents=True)
-    except OSError as fault:
-        raise Refusal(
-            f"{to} cannot be made ({fault.strerror}); choose another folder with {option('to', '')}."
-        ) from None
-    for name in ("optuna.db", "mlflow.db"):
-        if (home / name).exists():
-            copy_database(home / name, temporary / name)
-    for name in ("artifacts", "reports", "tables"):
-        if (home / name).exists():
-            shutil.copytree(home / name, temporary / name, ignore=shutil.ignore_patterns(".*.new"))
-    if (home / "openings.jsonl").exists():
-        shutil.copy2(home / "openings.jsonl", temporary)
-    relocate_all(temporary, to)
-    os.sync()
-    os.replace(temporary, to)
-    sync(to.parent)
+        A power cut may leave a file damaged behind a finished mark. Its content is a pure function of its key,
+        so the result is deleted and a writer makes it again. A reader cannot: it raises Refusal, which names
+        `what` is missing or damaged."""
+        writing = self.tracker.writing
+        if key not in self:
+            if not writing:
+                raise Refusal(f"{what} are not there; {command('study')} makes them again.", 1)
+            return None
+        try:
+            return parse((self.tracker.folder(self.tracker.runs[key]) / name).read_bytes())
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            if not writing:
+                raise Refusal(f"{what} are damaged; {command('study')} makes them again.", 1) from None
+            self.tracker.delete([key])
+            return None
 
+    def replicas(self, config_id: str, seeds: Sequence[int]) -> dict[int, Replicas]:
+        """By seed, the networks of a configuration that are finished, each exact to the bit."""
+        what = f"the results of seed {{}} of configuration {config_id}"
+        stored = {
+            seed: self.read(f"seed/{config_id}/{seed}", REPLICA_FILE, Replicas.from_npz, what.format(seed))
+            for seed in seeds
+        }
+        return {seed: replica for seed, replica in stored.items() if replica is not None}
 
-OURS = ("mlflow.db*", "optuna.db*", "artifacts", "reports", "tables/table-*.parquet")
-# Of the other commands; whoever else keeps something in a folder of that name keeps it.
-PAGES = {
-    "walk": ("walk.html",),
-    "claims": ("claims.html", "claims.json"),
-    "published": ("published.html", "published.json"),
-    "bench": ("bench.json", "bench.svg"),
-}
+    def write(self, entry: Entry, model: ServedModel | None = None) -> None:
+        """Write one result, unless it is finished already."""
+        self.tracker.write(entry, model)
 
+    def write_together(self, entries: Sequence[Entry]) -> None:
+        """Write several results in one transaction. Those that are finished already are left alone."""
+        self.tracker.write_together(entries)
 
-def clean(home: Path) -> None:
-    """Remove what studies and the other commands wrote, by name, and nothing else; the ledger of openings
-    stays."""
-    with locked(home):
-        for path in (path for pattern in OURS for path in home.glob(pattern)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for folder, names in {**PAGES, "tables": ()}.items():
-            for path in (home / folder / one for name in names for one in (name, f".{name}.new")):
-                path.unlink(missing_ok=True)
-            with suppress(OSError):  # it is not there, or not empty
-                (home / folder).rmdir()
-
-
-def prepare(home: Path) -> None:
-    """Create the folder and prove that it can be written. Raises Refusal (2) when it cannot."""
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home) as probe:
-            probe.write(b"x")
-            probe.flush()
-            os.fsync(probe.fileno())
-    except OSError as fault:
-        raise Refusal(
-            f"the folder {home} cannot be written ({fault.strerror}); choose another with {option('mlruns', '')}."
-        ) from None
-    free = shutil.disk_usage(home).free
-    if free < ENOUGH_SPACE:
-        raise Refusal(
-            f"the disk of {home} has {free // 2**20} MiB free, and a study wants 200; make room first.", 1
+    def supersede(self, kind: str, keys: Iterable[str]) -> None:
+        """Delete the finished results of a kind whose key is not among `keys`: newer ones say more."""
+        kept = set(keys)
+        self.tracker.delete(
+            [key for key in self.tracker.runs if key.startswith(f"{kind}/") and key not in kept]
         )
 
+    def note(self, name: str, value: str) -> None:
+        """Remember a text about the study, unless it is what is remembered already."""
+        if self.noted(name) != value:
+            self.tracker.note(name, value)
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, meets the old content or the new, never a part of it."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise Refusal(
-            f"{path.parent} is no folder, and {path.name} belongs there; move it aside.", 1
-        ) from None
-    temporary = path.with_name(
-        f".{path.name}.new"
-    )  # one name: what a crash leaves is overwritten by the next
-    with _alone_in(path.parent):
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    sync(path.parent)
-
-
-def append_line(path: Path, line: str) -> None:
-    """Add one line and force it to the disk. A line cut short by a crash before is dropped first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        file.seek(0)
-        whole = file.read().rfind(b"\n") + 1
-        file.truncate(whole)
-        file.write(line.encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    sync(path.parent)
-
-
-def whole_lines(path: Path) -> list[str]:
-    """The complete lines of a file; none when there is no file."""
-    if not path.exists():
-        return []
-    return path.read_bytes().decode().split("\n")[:-1]
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until nobody else writes a file whole in this folder: a study and those who read it write the same
-    report."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    def noted(self, name: str) -> str | None:
+        """The text that `note` remembered, or None."""
+        return self.tracker.noted(name)

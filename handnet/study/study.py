@@ -14,6 +14,7 @@ import numpy as np
 from handnet.data import Table
 from handnet.messages import Refusal, command
 from handnet.study.analysis import Analysis
+from handnet.study.folder import locked
 from handnet.study.identity import (
     Commit,
     Request,
@@ -31,12 +32,11 @@ from handnet.study.outcome import Outcome, facts_of, write_report
 from handnet.study.publish import Publisher
 from handnet.study.records import Records, is_stored, read_resplits
 from handnet.study.resplit import Resplitter, check_divisions
-from handnet.study.results import Store
 from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Ledger, Opened, held_to_the_opening, opening_id
 from handnet.study.search import Search
 from handnet.study.settings import Settings
-from handnet.study.store import locked
+from handnet.study.store import Store
 from handnet.study.summary import objective
 from handnet.study.tracker import Tracker
 from handnet.study.training import Trainer, label

@@ -11,9 +11,9 @@ from handnet.study.analysis import TrialResult
 from handnet.study.mlflow_tables import Entry
 from handnet.study.records import Records, read_resplit, read_streams
 from handnet.study.resplit import Resplitter
-from handnet.study.results import Store
 from handnet.study.screen import Bar, Clock
 from handnet.study.search import Finished
+from handnet.study.store import Store
 from handnet.study.units import Replicas, concatenate
 
 TOGETHER = 20  # networks written in one transaction

@@ -19,8 +19,8 @@ from typing import Any
 
 from handnet.messages import Refusal, command, option
 from handnet.study.databases import relocate_all, sqlite_uri
+from handnet.study.folder import locked
 from handnet.study.interrupt import Stopped
-from handnet.study.store import locked
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

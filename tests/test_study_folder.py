@@ -13,22 +13,22 @@ from hypothesis import strategies as st
 
 from handnet.messages import Refusal
 from handnet.study import databases
-from handnet.study import store as stores
+from handnet.study import folder as folders
 
 ROOT = Path(__file__).parent.parent
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "file"
-    stores.write_whole(path, b"one")
-    stores.write_whole(path, b"two")
+    folders.write_whole(path, b"one")
+    folders.write_whole(path, b"two")
     assert path.read_bytes() == b"two"
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_several_may_write_one_file(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from handnet.study.store import write_whole\nfor _ in range(100):"
+        "from pathlib import Path; from handnet.study.folder import write_whole\nfor _ in range(100):"
         f" write_whole(Path({str(tmp_path / 'page')!r}), b'x' * 9999)"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(3)]
@@ -49,7 +49,7 @@ def test_a_lock_names_its_holder_even_when_it_has_just_been_taken(tmp_path: Path
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
         assert holder.stdout
         holder.stdout.readline()
-        with pytest.raises(Refusal, match=rf"\(process {holder.pid}\)"), stores.locked(tmp_path):
+        with pytest.raises(Refusal, match=rf"\(process {holder.pid}\)"), folders.locked(tmp_path):
             pass
         holder.kill()
 
@@ -60,7 +60,7 @@ def test_a_lock_that_is_no_plain_file_is_refused_and_left(kind: str, tmp_path: P
     elsewhere.write_text("mine")
     make = {"folder": Path.mkdir, "pipe": os.mkfifo, "link": lambda path: path.symlink_to(elsewhere)}
     make[kind](lock)
-    with pytest.raises(Refusal, match="must be a plain file") as refusal, stores.locked(tmp_path):
+    with pytest.raises(Refusal, match="must be a plain file") as refusal, folders.locked(tmp_path):
         pass
     assert refusal.value.code == 1
     assert lock.exists()
@@ -69,12 +69,12 @@ def test_a_lock_that_is_no_plain_file_is_refused_and_left(kind: str, tmp_path: P
 
 def test_a_folder_is_locked_once_in_a_process_too(tmp_path: Path) -> None:
     with (
-        stores.locked(tmp_path),
+        folders.locked(tmp_path),
         pytest.raises(Refusal, match=rf"\(process {os.getpid()}\)"),
-        stores.locked(tmp_path),
+        folders.locked(tmp_path),
     ):
         pass
-    with stores.locked(tmp_path):
+    with folders.locked(tmp_path):
         assert (tmp_path / ".lock").read_text() == str(os.getpid())
     assert (tmp_path / ".lock").exists()
 
@@ -83,13 +83,13 @@ def test_a_folder_is_locked_once_in_a_process_too(tmp_path: Path) -> None:
 def test_a_line_cut_short_is_dropped(tmp_path: Path, cut: int) -> None:
     path = tmp_path / f"lines{cut}"
     path.unlink(missing_ok=True)
-    stores.append_line(path, "first")
+    folders.append_line(path, "first")
     with path.open("ab") as file:
         file.write(b"second line\n"[:cut])
     whole = ["first"] if cut < 12 else ["first", "second line"]
-    assert stores.whole_lines(path) == whole
-    stores.append_line(path, "third")
-    assert stores.whole_lines(path) == [*whole, "third"]
+    assert folders.whole_lines(path) == whole
+    folders.append_line(path, "third")
+    assert folders.whole_lines(path) == [*whole, "third"]
 
 
 def test_a_database_that_is_held_is_not_called_broken(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_database_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
 def hold(
     home: str, ready: "multiprocessing.synchronize.Event", leave: "multiprocessing.synchronize.Event"
 ) -> None:
-    with stores.locked(Path(home)):
+    with folders.locked(Path(home)):
         ready.set()
         leave.wait(30)
 
@@ -150,10 +150,10 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
     holder = context.Process(target=hold, args=(str(tmp_path), ready, leave))
     holder.start()
     assert ready.wait(30)
-    with pytest.raises(Refusal, match=f"process {holder.pid}") as refusal, stores.locked(tmp_path):
+    with pytest.raises(Refusal, match=f"process {holder.pid}") as refusal, folders.locked(tmp_path):
         pass
     assert refusal.value.code == 75
     holder.kill()
     holder.join()
-    with stores.locked(tmp_path):
+    with folders.locked(tmp_path):
         pass
