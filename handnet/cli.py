@@ -1,5 +1,6 @@
-"""The command `handnet`: each verb is a door to the library. Heavy packages are imported by the verb that needs
-them, once its words are understood."""
+"""The command `handnet`: each verb is a door to the library.
+
+A verb imports the heavy packages it needs once its words are understood."""
 
 import os
 import re
@@ -91,8 +92,8 @@ def study(**options: Any) -> int:
     """Search, confirm, open the test, report; or go on with it.
 
     A study tries configurations, each trained on the same search seeds, and ranks them by mean validation log
-    loss. The best is frozen and trained again on fresh seeds, beside the recipes of the settings file. Then the
-    sealed test is opened, once, and counted. Everything goes to MLflow and into a report. Stop or kill it
+    loss. The best is frozen and trained again on fresh seeds, beside the recipes of the settings file. Then
+    the sealed test is opened, once, and counted. Everything goes to MLflow and into a report. Stop or kill it
     whenever you like: the same command goes on from there, with the same numbers.
 
       handnet study   half a minute on two cores
@@ -103,11 +104,11 @@ def study(**options: Any) -> int:
       handnet study --data my.csv --target diagnosis --positive M --id patient   a table of your own
       handnet study --data my.csv --target diagnosis --positive M --check   what that would do, how long
 
-    With MLFLOW_TRACKING_URI=http://... in the environment that server gets a copy of every finished run, after
-    the search and at the end. If it does not answer, nothing is lost: the same command sends the rest.
+    With MLFLOW_TRACKING_URI=http://... in the environment that server gets a copy of every finished run,
+    after the search and at the end. If it does not answer, nothing is lost: the same command sends the rest.
 
-    Exit codes: 0 done, 1 failed, 2 not understood, 75 another study is writing or a server lacks runs, 130 and
-    143 stopped; make itself turns all but 0 into 2.
+    Exit codes: 0 done, 1 failed, 2 not understood, 75 another study is writing or a server lacks runs, 130
+    and 143 stopped; make itself turns all but 0 into 2.
     """
     return _run(options, {})
 
@@ -117,8 +118,8 @@ def study(**options: Any) -> int:
 def try_out(**options: Any) -> int:
     """The whole path in seconds, small, the test left sealed.
 
-    A study of three configurations, two seeds, five confirmation seeds. Everything that may follow `study` may
-    follow here too.
+    A study of three configurations, two seeds, five confirmation seeds. Everything that may follow `study`
+    may follow here too.
 
       handnet try   the built-in table
       handnet try --data my.csv --target diagnosis --positive M   a table of your own
@@ -210,9 +211,10 @@ def clean(mlruns: str) -> None:
 @command("simulate", group=program)
 @option("--studies", type=Whole(20), default="400", help="simulated studies (400)")
 def simulate(studies: int, **_: Any) -> None:
-    """How often every band holds and every rule cries wolf.
+    """How often every band holds and every rule gives a false positive.
 
-    In simulated studies whose truth is known, at the sizes of the default study: its test cases, confirmation seeds and fresh divisions. Minutes.
+    In simulated studies whose truth is known, at the sizes of the default study: its test cases, confirmation
+    seeds and fresh divisions. It takes minutes.
     """
     from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
     from handnet.study.identity import make_problem
@@ -225,10 +227,10 @@ def simulate(studies: int, **_: Any) -> None:
     positives = round(n * float(train.mean()))
     with screen.progress("simulated studies", studies, 0) as bar:
         sizes = (positives, n - positives, settings.confirm.seeds, splits)
-        found = coverages(*sizes, 0, studies, lambda: bar.advance(1, "bands"))
-    found += false_positives(splits, n / len(train), 0, 10 * studies)
-    found += false_positives_on_cases(n, positives, 0.97, 0, 2 * studies)
-    screen.simulated(found)
+        simulated = coverages(*sizes, 0, studies, lambda: bar.advance(1, "bands"))
+    simulated += false_positives(splits, n / len(train), 0, 10 * studies)
+    simulated += false_positives_on_cases(n, positives, 0.97, 0, 2 * studies)
+    screen.simulated(simulated)
 
 
 def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
@@ -244,11 +246,11 @@ def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
     study = prepare_study(*request, started=STARTED)
     _show(study, study.run())
     study.screen.times(study.clock.seconds)
-    publisher = study.publisher
+    publisher, runs = study.publisher, len(study.store.tracker.runs)
     if publisher and publisher.unsent:
         raise Refusal(
-            f"the study is done and kept here, but {publisher.unsent} of its {len(study.store.tracker.runs)} runs"
-            f" are not known to be on {publisher.server} ({publisher.fault}); the same command sends the rest.",
+            f"the study is done and kept here, but {publisher.unsent} of its {runs} runs are not known to be"
+            f" on {publisher.server} ({publisher.fault}); the same command sends the rest.",
             75,
         )
     return 0

@@ -1,5 +1,4 @@
-"""How a command is read, how it teaches itself and how it ends, whatever it does: `command` makes one, `run`
-runs one."""
+"""How a command is read, how it teaches itself and how it ends: `command` makes one, `run` runs one."""
 
 import inspect
 import io
@@ -199,7 +198,7 @@ def run(program: click.Command, words: Sequence[str] | None = None) -> NoReturn:
 
 
 def _complete(program: click.Command) -> None:
-    """Answers a shell that asks how a word can go on: with the name `handnet` it asks by _HANDNET_COMPLETE."""
+    """Complete a word for a shell, which asks through the variable _HANDNET_COMPLETE."""
     variable = f"_{str(program.name).upper()}_COMPLETE"
     if instruction := os.environ.get(variable):
         from click.shell_completion import shell_complete
@@ -228,9 +227,9 @@ def _as_options(words: Sequence[str], params: Sequence[click.Parameter]) -> list
 def _unknown(word: str, program: click.Command) -> Refusal:
     """Of a word that is no option: the nearest one that is."""
     known = [messages.option(name[2:]) for each in program.params for name in each.opts if name[:2] == "--"]
-    asked = messages.option(word.lstrip("-").split("=")[0]) if word.startswith("-") else word
-    kind = "a setting" if asked.isupper() else "an option"
-    return Refusal(f"{asked} is not {kind} of this command: {nearest(asked, known)}")
+    name = messages.option(word.lstrip("-").split("=")[0]) if word.startswith("-") else word
+    kind = "a setting" if name.isupper() else "an option"
+    return Refusal(f"{name} is not {kind} of this command: {nearest(name, known)}")
 
 
 def _refusal(fault: click.UsageError, program: click.Command) -> Refusal:

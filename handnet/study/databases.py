@@ -1,4 +1,4 @@
-"""SQLite databases: created whole, checked before they are used, copied while in use, told where files lie."""
+"""SQLite databases: created whole, checked before use, copied while in use, relocated with their files."""
 
 import os
 import sqlite3
@@ -51,14 +51,15 @@ def _create(path: Path, build: Callable[[str], None]) -> None:
 
 
 def check_schema(path: Path, program: str, current: str, older: Collection[str], upgrade: str) -> None:
-    """Check that the tables of a database are those `program` makes today: it would upgrade others unasked, or
-    fail.
+    """Check that the tables of a database are those `program` makes today.
+
+    It would upgrade others unasked, or fail.
 
     current: its schema's revision; older: those before; upgrade: the command that raises one. Raises Refusal
     (1) naming both revisions; the file is left as it is."""
     with _connected(path) as db:
         try:
-            found = str(db.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+            version = str(db.execute("SELECT version_num FROM alembic_version").fetchone()[0])
         except (sqlite3.OperationalError, TypeError) as fault:
             if "no such" not in str(fault) and not isinstance(fault, TypeError):
                 raise
@@ -66,15 +67,15 @@ def check_schema(path: Path, program: str, current: str, older: Collection[str],
                 f"{path} holds no tables of {program}; it was left as it is: move it aside and start again.",
                 1,
             ) from None
-    if found == current:
+    if version == current:
         return
     age, then = (
         ("an older", f"then {upgrade}")
-        if found in older
+        if version in older
         else ("a newer", f"then set up the {program} it was made with")
     )
     raise Refusal(
-        f"{path} was made by {age} {program} (schema {found}, here {current}); it was left as it is:"
+        f"{path} was made by {age} {program} (schema {version}, here {current}); it was left as it is:"
         f" {command('backup')} first, {then}.",
         1,
     )

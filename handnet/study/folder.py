@@ -40,8 +40,9 @@ def locked(home: Path) -> Iterator[None]:
 
 
 def _holder(path: Path) -> str:
-    """The process named in a lock that is held. Who has just taken it needs a moment to write its number
-    there."""
+    """The process named in a lock that is held.
+
+    A process that has just taken the lock needs a moment to write its number there."""
     for _ in range(50):
         name = path.read_text().strip()
         if name.isdecimal() and _lives(int(name)):
@@ -61,8 +62,7 @@ def _lives(process: int) -> bool:
 
 
 def backup(home: Path, to: Path) -> None:
-    """A copy of everything in the folder, at `to`, complete or not there at all; a study may be writing
-    meanwhile.
+    """Copy everything in the folder to `to`, completely or not at all, while a study may be writing.
 
     What is finished in one store may be relied on in those copied after it: trials stand on runs, runs on
     artifacts and on openings. Raises Refusal when there is nothing to copy, or `to` is taken or inside the
@@ -108,13 +108,12 @@ PAGES = {
 
 
 def clean(home: Path) -> None:
-    """Remove what studies and the other commands wrote, by name, and nothing else; the ledger of openings
-    stays."""
+    """Remove what studies and the other commands wrote, by name; the ledger of openings stays."""
     with locked(home):
         for path in (path for pattern in OURS for path in home.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         for folder, names in {**PAGES, "tables": ()}.items():
-            for path in (home / folder / one for name in names for one in (name, f".{name}.new")):
+            for path in (home / folder / file for name in names for file in (name, f".{name}.new")):
                 path.unlink(missing_ok=True)
             with suppress(OSError):  # it is not there, or not empty
                 (home / folder).rmdir()
@@ -130,7 +129,8 @@ def prepare(home: Path) -> None:
             os.fsync(probe.fileno())
     except OSError as fault:
         raise Refusal(
-            f"the folder {home} cannot be written ({fault.strerror}); choose another with {option('mlruns', '')}."
+            f"the folder {home} cannot be written ({fault.strerror}); choose another with"
+            f" {option('mlruns', '')}."
         ) from None
     free = shutil.disk_usage(home).free
     if free < ENOUGH_SPACE:
@@ -147,9 +147,8 @@ def write_whole(path: Path, content: bytes) -> None:
         raise Refusal(
             f"{path.parent} is no folder, and {path.name} belongs there; move it aside.", 1
         ) from None
-    temporary = path.with_name(
-        f".{path.name}.new"
-    )  # one name: what a crash leaves is overwritten by the next
+    # One name, so that the next writer overwrites what a crash leaves.
+    temporary = path.with_name(f".{path.name}.new")
     with _alone_in(path.parent):
         with temporary.open("wb") as file:
             file.write(content)
@@ -164,8 +163,8 @@ def append_line(path: Path, line: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
         file.seek(0)
-        whole = file.read().rfind(b"\n") + 1
-        file.truncate(whole)
+        complete = file.read().rfind(b"\n") + 1
+        file.truncate(complete)
         file.write(line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
@@ -181,8 +180,7 @@ def whole_lines(path: Path) -> list[str]:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until nobody else writes a file whole in this folder: a study and those who read it write the same
-    report."""
+    """Hold the folder while a file in it is replaced: a study and its readers write the same report."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,5 +1,4 @@
-"""What makes a study this study: its problem, fingerprint, name and size; and the record of its last
-confirmation."""
+"""What makes a study this study: its problem, fingerprint, name and size; its last confirmation."""
 
 import json
 import re
@@ -81,8 +80,9 @@ def check_name(name: str | None) -> None:
 
 
 def make_problem(settings: Settings, data: Dataset | None = None) -> Problem:
-    """The data (read now unless it is given), its split and the backend. Raises Refusal when the settings do
-    not fit them."""
+    """The data (read now unless it is given), its split and the backend.
+
+    Raises Refusal when the settings do not fit them."""
     data = data or load(settings)
     try:
         parts = split(data, **vars(settings.split))
@@ -95,8 +95,7 @@ def make_problem(settings: Settings, data: Dataset | None = None) -> Problem:
 
 
 def remarks(settings: Settings, problem: Problem) -> tuple[str, ...]:
-    """Sentences to be said before anything is trained: what was done to the table, and whether one batch holds
-    all of it."""
+    """What to say before anything is trained: what was done to the table, and whether one batch holds it."""
     rows, batch = len(problem.parts.train_rows), settings.network.batch_size
     one_step = f"network.batch_size is {batch} and there are {rows} train rows, so an epoch is one step."
     return (*problem.parts.notes, *([one_step] if batch > rows else ()))
@@ -110,8 +109,9 @@ def make_fingerprint(settings: Settings, problem: Problem) -> str:
 
 
 def default_name(settings: Settings, fingerprint: str) -> str:
-    """The data's name for the default settings, whatever they are compared with; the name with the fingerprint
-    for others, which never mix with them."""
+    """The data's name for the default settings, and the name with the fingerprint for any others.
+
+    The recipes a study compares do not count, so studies of other settings never mix with the default one."""
     default = settings.identity() | {"compare": ()} == read({}).identity()
     return settings.data.name if default else f"{settings.data.name}-{fingerprint[:8]}"
 
@@ -122,8 +122,7 @@ def is_default(name: str, fingerprint: str) -> bool:
 
 
 def large_enough(settings: Settings) -> bool:
-    """Whether a study is as large as the default one: only then is its test opened without being asked
-    for."""
+    """Whether a study is as large as the default one: only then is its test opened unasked."""
     default = read({"search.design": settings.search.design})
     return (
         settings.trials >= default.trials

@@ -1,5 +1,6 @@
-"""The winner's networks as a model that anybody can load with mlflow.pyfunc.load_model: code and a weights file,
-no pickle. served_model.py is the code that runs when it is loaded."""
+"""The winner's networks as a model that anybody can load with mlflow.pyfunc.load_model.
+
+It is code and a weights file, no pickle. served_model.py is the code that runs when it is loaded."""
 
 import tempfile
 from dataclasses import dataclass

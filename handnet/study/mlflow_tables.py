@@ -39,7 +39,7 @@ class Entry:
 
 
 def write_files(entry: Entry, status: str, experiment: str, place: str) -> Run:
-    """Write the files of a run below the URI `place` of its experiment. The run is not in the database yet."""
+    """Write the files of a run that is not in the database yet, below the URI `place` of its experiment."""
     run_id, now = uuid.uuid4().hex, int(time.time() * 1000)
     artifacts = f"{place}/{run_id}/artifacts"
     folder = local_path(artifacts)

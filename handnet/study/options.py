@@ -1,5 +1,6 @@
-"""The options of a study: which setting each is, and how they become settings and a table. Light until then: the
-help of a command reads the table of options."""
+"""The options of a study: which setting each is, and how they become settings and a table.
+
+The import is light, because the help of a command reads the table of options."""
 
 import sys
 import warnings
@@ -51,23 +52,24 @@ def overrides(options: Mapping[str, Any]) -> dict[str, str]:
 
     Raises Refusal for an assignment without a value."""
     chosen = {key: options.get(name.replace("-", "_")) for name, (key, *_) in OPTIONS.items()}
-    found = {key: str(value) for key, value in chosen.items() if value is not None}
+    texts = {key: str(value) for key, value in chosen.items() if value is not None}
     for assignment in options.get("set", ()):
         key, equals, value = assignment.partition("=")
         if not equals:
             raise Refusal(f"{option('set')} wants key=value, but got {assignment!r}.")
-        found[key] = value
-    return found
+        texts[key] = value
+    return texts
 
 
 def settings_and_table(
     chosen: Mapping[str, str], file: str | Path | None, say: Callable[[str], None] | None = None
 ) -> "tuple[Settings, Dataset | None]":
-    """The settings of a study, and the user's table if there is one. A large table is divided anew only where
-    that was asked for.
+    """The settings of a study, and the user's table if there is one.
 
-    chosen: dotted key -> text. file: a settings file to lay over the defaults. say: is told what is to be
-    remarked about the table; stderr unless given. Raises Refusal.
+    A large table is divided anew only on request.
+
+    chosen: dotted key -> text. file: a settings file to lay over the defaults. say: is called with each
+    remark about the table, which goes to stderr unless it is given. Raises Refusal.
     """
     from handnet.study.reading import load, read
 
@@ -78,13 +80,13 @@ def settings_and_table(
         warnings.simplefilter("always", UserWarning)
         data = load(settings)
     again = settings.rehearsal
-    said = [str(remark.message) for remark in remarks]
+    sentences = [str(remark.message) for remark in remarks]
     if len(data.y) > MANY and again.splits and "rehearsal.splits" not in chosen:
         makes = option("splits", again.splits)
-        said.append(
+        sentences.append(
             f"more than {MANY} rows, so no fresh divisions and no band over them; {makes} makes them."
         )
         settings = settings.changed(rehearsal={"splits": 0})
-    for sentence in said:
+    for sentence in sentences:
         (say or partial(print, file=sys.stderr))(f"{settings.data.name}: {sentence}")
     return settings, data

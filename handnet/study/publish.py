@@ -1,9 +1,8 @@
 """A copy of the study on an MLflow server, where MLFLOW_TRACKING_URI names one.
 
 The stores in mlruns/ stay the one truth: what is finished here and not there is sent, and a server that dies
-loses nothing. There as here a run is created, filled, and then marked
-FINISHED: that mark is the commit. A run of this folder's without it was cut short, and is deleted before
-anything is sent again."""
+loses nothing. There as here a run is created, filled, and then marked FINISHED: that mark is the commit. A
+run of this folder without it was cut short, and is deleted before anything is sent again."""
 
 import logging
 import os
@@ -33,9 +32,8 @@ from handnet.study.store import Store
 from handnet.study.tracker import list_runs
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would announce each attempt in words of its own
-FILES = (
-    "handnet.files"  # digest of a run's files when they were sent: a report may be added to a finished run
-)
+# Digest of a run's files when they were sent: a report may be added to a finished run.
+FILES = "handnet.files"
 FROM = "handnet.from"  # a run there carries the folder it came from: no other folder's run is ever deleted
 SUPERSEDED = ("confirm", "split", "ideal", "streams")  # kinds of which newer runs replace older ones
 BATCH = 900  # metrics in one request; with its parameters a server takes 1000 entries
@@ -52,8 +50,8 @@ class Publisher:
     unsent: how many runs are not known to be there; fault: why."""
 
     def __init__(self, store: Store, address: str, screen: Screen, check: Callable[[], None]) -> None:
-        """address: http or https, perhaps with user:password, which are handed to MLflow apart and kept
-        nowhere. check: called between two runs; may raise to stop there."""
+        """address: http or https, perhaps with user:password, which go to MLflow alone and are kept nowhere.
+        check: called between two runs; may raise to stop there."""
         self.store, self.tracker, self.screen, self.check = store, store.tracker, screen, check
         self.server = _without_credentials(address)
         self.client = MlflowClient(tracking_uri=self.server)
@@ -76,8 +74,9 @@ class Publisher:
             )
 
     def publish(self, done: bool) -> None:
-        """Send what is finished here and not there. done: the study is finished, so runs there that newer ones
-        replace are removed."""
+        """Send what is finished here and not there.
+
+        done: the study is finished, so runs there that newer ones replace are removed."""
         for _ in range(PASSES):
             if not self._answers():
                 break
@@ -173,23 +172,23 @@ class Publisher:
     def _experiment(self, here: str) -> str:
         """The id there of the experiment of the same name, made if it is not there."""
         local = self.tracker.client.get_experiment(here)
-        found = self.client.get_experiment_by_name(local.name)
-        if found is None:
+        remote = self.client.get_experiment_by_name(local.name)
+        if remote is None:
             tags = {
                 name: value for name, value in local.tags.items() if name == KEY or name.startswith("mlflow.")
             }
-            found = self.client.get_experiment(self.client.create_experiment(local.name, tags=tags))
-        if found.lifecycle_stage != "active":
+            remote = self.client.get_experiment(self.client.create_experiment(local.name, tags=tags))
+        if remote.lifecycle_stage != "active":
             raise Unwelcome(
-                f"its experiment {local.name!r} is deleted; restore it there, or give the study another name with"
-                f" {option('name', '')}"
+                f"its experiment {local.name!r} is deleted; restore it there, or give the study another name"
+                f" with {option('name', '')}"
             )
-        if urlparse(found.artifact_location).scheme in {"", "file"}:
+        if urlparse(remote.artifact_location).scheme in {"", "file"}:
             raise Unwelcome(
                 "it keeps artifacts in a folder that only its own machine has; start it with "
                 "--serve-artifacts and no --default-artifact-root"
             )
-        return str(found.experiment_id)
+        return str(remote.experiment_id)
 
     def _delete(self, runs: list[Run], homes: dict[str, str]) -> None:
         gone = {run.info.run_id for run in runs}
@@ -209,8 +208,7 @@ def _digest(folder: Path) -> str:
 
 
 def _without_credentials(address: str) -> str:
-    """The address alone. User and password go where MLflow looks for them; a URL would end up in its
-    messages."""
+    """The address alone. MLflow finds user and password in its variables; it would print those of a URL."""
     parts = urlsplit(address)
     if parts.username is not None:
         os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)

@@ -1,5 +1,4 @@
-"""What is written about each run, and how it is read back. Pure: nothing here touches a store but to read
-it."""
+"""What is written about each run, and how it is read back. Nothing here writes to a store."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -48,32 +47,32 @@ class Records:
     settings: Settings
     problem: Problem
 
-    def seed(self, one: Replicas, recipe: Recipe, label: str) -> Entry:
+    def seed(self, replica: Replicas, recipe: Recipe, label: str) -> Entry:
         """One network: its scores, its curves, its exact values."""
-        seed, config_id = one.seeds[0], self.problem.config_id(recipe)
-        shapes = {f"loss/{name}": values[0] for name, values in curves(one).items()}
+        seed, config_id = replica.seeds[0], self.problem.config_id(recipe)
+        shapes = {f"loss/{name}": values[0] for name, values in curves(replica).items()}
         return Entry(
             key=f"seed/{config_id}/{seed}",
             name=f"{label}, seed {seed}",
             tags={
                 "config_id": config_id,
                 "first_used_by": label,
-                "diverged": str(not one.sound[0]),
+                "diverged": str(not replica.sound[0]),
                 "device": str(self.problem.identity["device"]),
             },
             params={**_params(recipe), "seed": seed},
-            metrics=network_metrics(one, self.problem),
+            metrics=network_metrics(replica, self.problem),
             curves={name: values for name, values in shapes.items() if np.isfinite(values).all()},
-            files={REPLICA_FILE: one.to_npz()},
+            files={REPLICA_FILE: replica.to_npz()},
         )
 
     def search(self, replicas: Replicas, recipe: Recipe, label: str) -> Entry:
         """A configuration of the search: validation rows only, because the test is sealed."""
         config_id = self.problem.config_id(recipe)
         logits = mask_diverged(replicas, replicas.val_logits)
-        found = score_quantities(logits, self.problem.parts.val.y, "val") + gap_quantities(replicas)
-        one = Confirmed("search", config_id, recipe, replicas, replicas.val_logits, None)
-        return self._configuration(f"search/{config_id}", label, one, found, None, {})
+        scores = score_quantities(logits, self.problem.parts.val.y, "val") + gap_quantities(replicas)
+        trial = Confirmed("search", config_id, recipe, replicas, replicas.val_logits, None)
+        return self._configuration(f"search/{config_id}", label, trial, scores, None, {})
 
     def graded(self, role: str, recipe: Recipe, replicas: Replicas, test: Table | None) -> Confirmed:
         """A frozen configuration on its confirmation seeds, with its logits on the test once that is open."""
@@ -86,40 +85,44 @@ class Records:
         after = rival.logits(test.X) if test else None
         return Confirmed(rival.role, config_id, None, None, rival.logits(self.problem.parts.val.X), after)
 
-    def confirmed(self, key: str, one: Confirmed, analysis: Analysis, test: Table | None) -> Entry:
+    def confirmed(self, key: str, result: Confirmed, analysis: Analysis, test: Table | None) -> Entry:
         """The run of a frozen configuration, with everything the analysis says of it."""
-        more = analysis_metrics(one.role, analysis)
-        return self._configuration(key, one.role, one, analysis.quantities[one.role], test, more)
+        more = analysis_metrics(result.role, analysis)
+        return self._configuration(key, result.role, result, analysis.quantities[result.role], test, more)
 
-    def baseline(self, key: str, one: Confirmed, method: str, analysis: Analysis) -> Entry:
+    def baseline(self, key: str, result: Confirmed, method: str, analysis: Analysis) -> Entry:
         """The run of a method without seeds."""
-        files = {VAL_FILE: to_npy(one.val_logits)}
-        files |= {} if one.test_logits is None else {TEST_FILE: to_npy(one.test_logits)}
+        files = {VAL_FILE: to_npy(result.val_logits)}
+        files |= {} if result.test_logits is None else {TEST_FILE: to_npy(result.test_logits)}
         return Entry(
             key=key,
-            name=one.role,
+            name=result.role,
             tags={
-                "config_id": one.config_id,
-                "role": one.role,
+                "config_id": result.config_id,
+                "role": result.role,
                 "seeds": NO_SEEDS,
                 "device": "cpu",
                 "fingerprint": self.fingerprint,
             },
             params={"method": method},
-            metrics=quantity_metrics(analysis.quantities[one.role]),
+            metrics=quantity_metrics(analysis.quantities[result.role]),
             files=files,
-            datasets=self._datasets(one.test_logits is not None),
+            datasets=self._datasets(result.test_logits is not None),
         )
 
-    def rehearsal(self, key: str, one: Resplit, recipe: Recipe | None = None) -> Entry:
+    def resplit(self, key: str, division: Resplit, recipe: Recipe | None = None) -> Entry:
         """One fresh division. recipe: what the search chose there, where it was made anew."""
         return Entry(
             key=key,
-            name=f"split {one.split_seed}" + (", searched anew" if recipe else ""),
-            tags={"role": "rehearsal", "split_seed": str(one.split_seed), "fingerprint": self.fingerprint},
+            name=f"split {division.split_seed}" + (", searched anew" if recipe else ""),
+            tags={
+                "role": "rehearsal",
+                "split_seed": str(division.split_seed),
+                "fingerprint": self.fingerprint,
+            },
             params=_params(recipe) if recipe else {},
-            metrics=resplit_metrics(one),
-            files={REHEARSAL_FILE: one.to_npz()},
+            metrics=resplit_metrics(division),
+            files={REHEARSAL_FILE: division.to_npz()},
         )
 
     def streams(self, key: str, logits: Array) -> Entry:
@@ -127,29 +130,30 @@ class Records:
         tags = {"role": "rehearsal", "fingerprint": self.fingerprint}
         return Entry(key=key, name="the winner's streams", tags=tags, files={STREAMS_FILE: to_npy(logits)})
 
-    def confirmed_key(self, seal: str | None, one: Confirmed, rehearsals: Sequence[str]) -> str:
-        """Names a confirmed run by all that decides its content. seal: the id of the opening, None while
-        sealed."""
-        seeds = 0 if one.replicas is None else len(one.replicas.seeds)
+    def confirmed_key(self, seal: str | None, result: Confirmed, rehearsals: Sequence[str]) -> str:
+        """Names a confirmed run by all that decides its content.
+
+        seal: the id of the opening, None while the test is sealed."""
+        seeds = 0 if result.replicas is None else len(result.replicas.seeds)
         beside = canonical_hash([self.settings.trials, self.settings.confirm.seeds, list(rehearsals)])[:8]
-        return f"confirm/{one.role}/{one.config_id}/{seeds}/{seal or 'sealed'}/{beside}"
+        return f"confirm/{result.role}/{result.config_id}/{seeds}/{seal or 'sealed'}/{beside}"
 
     def _configuration(
         self,
         key: str,
         name: str,
-        one: Confirmed,
-        found: list[Quantity],
+        result: Confirmed,
+        quantities: list[Quantity],
         test: Table | None,
         more: Mapping[str, float],
     ) -> Entry:
-        assert one.recipe is not None
-        assert one.replicas is not None
-        seeds, diverged = one.replicas.seeds, int((~one.replicas.sound).sum())
-        files = self._files(name, one, test)
+        assert result.recipe is not None
+        assert result.replicas is not None
+        seeds, diverged = result.replicas.seeds, int((~result.replicas.sound).sum())
+        files = self._files(name, result, test)
         shapes: dict[str, Array] = {}
-        if found:
-            for curve, values in curves(one.replicas).items():
+        if quantities:
+            for curve, values in curves(result.replicas).items():
                 ends = zip(("mean", "q025", "q975"), curve_band(values).values(), strict=True)
                 shapes |= {f"curve/{curve}.seeds.{end}": line for end, line in ends}
         backend = {"backend": self.settings.backend.name, "dtype": self.settings.backend.dtype}
@@ -157,15 +161,15 @@ class Records:
             key=key,
             name=name,
             tags={
-                "config_id": one.config_id,
-                "role": one.role,
+                "config_id": result.config_id,
+                "role": result.role,
                 "seeds": f"{seeds[0]}..{seeds[-1]}",
                 "device": str(self.problem.identity["device"]),
                 "fingerprint": self.fingerprint,
             },
-            params=_params(one.recipe) | backend,
+            params=_params(result.recipe) | backend,
             metrics={
-                **quantity_metrics(found),
+                **quantity_metrics(quantities),
                 **more,
                 "seeds/n": float(len(seeds)),
                 "seeds/diverged": float(diverged),
@@ -175,56 +179,55 @@ class Records:
             datasets=self._datasets(test is not None),
         )
 
-    def _files(self, name: str, one: Confirmed, test: Table | None) -> dict[str, bytes]:
+    def _files(self, name: str, result: Confirmed, test: Table | None) -> dict[str, bytes]:
         files = {}
         parts = {"val": self.problem.parts.val} | ({"test": test} if test else {})
         for part, table in parts.items():
-            missed = part_table(one, self.problem, part, table.y)
+            missed = part_table(result, self.problem, part, table.y)
             if missed is not None:
                 files[f"cases_{part}.parquet"] = missed.to_parquet(index=False)
-        if one.test_logits is not None:
-            files[TEST_FILE] = to_npy(one.test_logits)
-        if one.role == "winner" and self.settings.backend.name == "keras":
-            files |= self._keras_file(one)
-        if one.replicas is not None and one.replicas.sound.sum() > 1:
-            files["curves.svg"] = alone(loss_curves(curves(one.replicas), f"{self.name}: {name}"))
+        if result.test_logits is not None:
+            files[TEST_FILE] = to_npy(result.test_logits)
+        if result.role == "winner" and self.settings.backend.name == "keras":
+            files |= self._keras_file(result)
+        if result.replicas is not None and result.replicas.sound.sum() > 1:
+            files["curves.svg"] = alone(loss_curves(curves(result.replicas), f"{self.name}: {name}"))
         return files
 
-    def _keras_file(self, one: Confirmed) -> dict[str, bytes]:
+    def _keras_file(self, result: Confirmed) -> dict[str, bytes]:
         """The seed with the median validation loss as a plain Keras model, for those who want one network."""
         from handnet.mlp.keras import to_keras
 
-        assert one.replicas is not None
-        assert one.recipe is not None
-        loss = grade(mask_diverged(one.replicas, one.val_logits), self.problem.parts.val.y).log_loss
-        place = int(np.argsort(loss)[one.replicas.sound.sum() // 2])
+        assert result.replicas is not None
+        assert result.recipe is not None
+        loss = grade(mask_diverged(result.replicas, result.val_logits), self.problem.parts.val.y).log_loss
+        place = int(np.argsort(loss)[result.replicas.sound.sum() // 2])
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, f"seed_{one.replicas.seeds[place]}.keras")
-            to_keras(one.replicas.fit.layers, place, one.recipe.dropout).save(path)
+            path = Path(folder, f"seed_{result.replicas.seeds[place]}.keras")
+            to_keras(result.replicas.fit.layers, place, result.recipe.dropout).save(path)
             return {path.name: path.read_bytes()}
 
     def _datasets(self, opened: bool) -> list[tuple[str, str, int]]:
-        """(context, digest, rows) of each part a run has seen. The sealed part is named once it is not
-        sealed."""
+        """(context, digest, rows) of each part a run has seen. The test is among them once it is open."""
         parts = self.problem.parts
         seen = {"train": (parts.train_rows, parts.train), "val": (parts.val_rows, parts.val)}
-        found = [
+        datasets = [
             (name, canonical_hash([self.problem.data.digest, rows.tolist()]), len(table.y))
             for name, (rows, table) in seen.items()
         ]
-        return [*found, ("test", parts.test.digest, parts.test.n)] if opened else found
+        return [*datasets, ("test", parts.test.digest, parts.test.n)] if opened else datasets
 
 
-def is_stored(store: Store, key: str, one: Confirmed) -> bool:
+def is_stored(store: Store, key: str, result: Confirmed) -> bool:
     """Whether a graded configuration has its run, with logits that can be read. A damaged run is deleted."""
-    names = [VAL_FILE] * (one.replicas is None) + [TEST_FILE] * (one.test_logits is not None)
+    names = [VAL_FILE] * (result.replicas is None) + [TEST_FILE] * (result.test_logits is not None)
     return key in store and all(store.read(key, name, from_npy, "") is not None for name in names)
 
 
 def read_confirmed(store: Store, settings: Settings, keys: Sequence[str], opened: bool) -> list[Confirmed]:
     """The frozen configurations and baselines with these keys, as the store has them; opened: with their test
     logits. Raises Refusal when some are lost or damaged."""
-    found = []
+    confirmed = []
     for key in keys:
         labels = store.labels(key)
         role = labels["role"]
@@ -232,15 +235,15 @@ def read_confirmed(store: Store, settings: Settings, keys: Sequence[str], opened
         if labels["seeds"] == NO_SEEDS:
             val = store.read(key, VAL_FILE, from_npy, f"the results of {role} on the validation rows")
             assert val is not None  # a reader is refused, a writer has just written it
-            found.append(Confirmed(role, labels["config_id"], None, None, val, test))
+            confirmed.append(Confirmed(role, labels["config_id"], None, None, val, test))
             continue
         first, last = (int(seed) for seed in labels["seeds"].split(".."))
         replicas = concatenate(list(store.replicas(labels["config_id"], range(first, last + 1)).values()))
         recipe = settings.recipe(
             float(labels["learning_rate"]), float(labels["dropout"]), int(labels["epochs"])
         )
-        found.append(Confirmed(role, labels["config_id"], recipe, replicas, replicas.val_logits, test))
-    return found
+        confirmed.append(Confirmed(role, labels["config_id"], recipe, replicas, replicas.val_logits, test))
+    return confirmed
 
 
 def read_resplit(store: Store, key: str) -> Resplit | None:
@@ -258,7 +261,7 @@ def read_resplits(store: Store, keys: Sequence[str]) -> Resplits | None:
     if not keys:
         return None
     divisions, anew = (
-        [one for key in keys if key.startswith(kind) and (one := read_resplit(store, key))]
+        [division for key in keys if key.startswith(kind) and (division := read_resplit(store, key))]
         for kind in ("split/", "ideal/")
     )
     (streams,) = (read_streams(store, key) for key in keys if key.startswith("streams/"))
@@ -268,5 +271,5 @@ def read_resplits(store: Store, keys: Sequence[str]) -> Resplits | None:
 
 def _params(recipe: Recipe) -> dict[str, object]:
     """The searched parameters first, so that they are the first columns."""
-    whole = vars(recipe)
-    return {name: whole[name] for name in (*PARAMS, *whole)}
+    values = vars(recipe)
+    return {name: values[name] for name in (*PARAMS, *values)}

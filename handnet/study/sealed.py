@@ -45,61 +45,61 @@ class Opened(NamedTuple):
 
 
 class Ledger:
-    """The append-only file of openings. It outlives `handnet clean`. Raises Refusal (1) when a line of it is
-    something else."""
+    """The append-only file of openings, which `handnet clean` leaves alone.
+
+    Every method that reads it raises Refusal (1) when one of its lines is no event."""
 
     def __init__(self, home: Path) -> None:
         self.path = home / "openings.jsonl"
 
     def openings(self) -> list[Opening]:
         """Every distinct opening, in order."""
-        found: dict[str, Opening] = {}
+        openings: dict[str, Opening] = {}
         rehearsed: set[str] = set()  # names and digests of the data of which fresh divisions read every row
         for entry in self._events():
             if entry["event"] == "rehearsed":
-                rehearsed |= _named(entry)
-            elif entry["event"] == "opened" and entry["id"] not in found:
-                earlier = list(found.values())
-                # The same table under another name, or another under the same name: rather counted too often
-                # than too seldom.
-                same = [one for one in earlier if {one.data, one.table} & _named(entry)]
-                seen = {case for one in same for case in one.cases}
+                rehearsed |= _names(entry)
+            elif entry["event"] == "opened" and entry["id"] not in openings:
+                earlier = list(openings.values())
+                # The same table under another name, or another under the same name: it is better to count too
+                # many than too few.
+                same = [opening for opening in earlier if {opening.data, opening.table} & _names(entry)]
+                seen = {case for opening in same for case in opening.cases}
                 cases = set(entry["cases"])
                 fields = {
                     name: entry[name]
                     for name in ("id", "test", "study", "fingerprint", "trials", "seeds", "when", "data")
                 }
-                found[entry["id"]] = Opening(
+                openings[entry["id"]] = Opening(
                     **fields,
                     table=entry.get("table", ""),
                     configs=tuple(entry["configs"]),
                     cases=tuple(entry["cases"]),
-                    ordinal=1 + sum(one.test == entry["test"] for one in earlier),
-                    seen_before=len(cases if _named(entry) & rehearsed else seen & cases),
+                    ordinal=1 + sum(opening.test == entry["test"] for opening in earlier),
+                    seen_before=len(cases if _names(entry) & rehearsed else seen & cases),
                 )
-        return list(found.values())
+        return list(openings.values())
 
     def find(self, name: str) -> Opening | None:
         """The opening with this id."""
-        return next((one for one in self.openings() if one.id == name), None)
+        return next((opening for opening in self.openings() if opening.id == name), None)
 
     def of_study(self, fingerprint: str) -> Opening | None:
         """The opening a study with this fingerprint made, if it did."""
-        return next((one for one in self.openings() if one.fingerprint == fingerprint), None)
+        return next((opening for opening in self.openings() if opening.fingerprint == fingerprint), None)
 
     def of_test(self, test: str) -> Opening | None:
         """The first opening of these test rows, by anyone who shares this ledger."""
-        return next((one for one in self.openings() if one.test == test), None)
+        return next((opening for opening in self.openings() if opening.test == test), None)
 
     def total(self, test: str) -> int:
         """How often these test rows were opened, by anyone who shares this ledger."""
-        return sum(one.test == test for one in self.openings())
+        return sum(opening.test == test for opening in self.openings())
 
     def recorder(
         self, study: str, fingerprint: str, configs: Sequence[str], **facts: object
     ) -> Callable[[str], Opening | None]:
-        """What SealedTest.open wants: given the digest of the test rows it writes the opening down and
-        returns it.
+        """The recorder for SealedTest.open: it takes the digest of the test rows and records the opening.
 
         facts: trials and seeds of the study, data (its name), table (its digest) and cases (the ids of the
         test rows)."""
@@ -138,18 +138,21 @@ class Ledger:
     def rehearsals(self, opening: Opening) -> list[int]:
         """How many fresh divisions a study made, each time it made more."""
         return [
-            one["splits"] for one in self._events() if one["event"] == "rehearsed" and one["id"] == opening.id
+            entry["splits"]
+            for entry in self._events()
+            if entry["event"] == "rehearsed" and entry["id"] == opening.id
         ]
 
     def redrawn(self, opening: Opening, by: str) -> None:
-        """Note, before it happens, that a command which is no study redraws the whole table of an opening.
+        """Note, before it happens, that a command other than a study redraws the whole table of an opening.
+
         Once is enough."""
         self._note_once(
             "rehearsed", {"id": f"{by}/{opening.id}", "data": opening.data, "table": opening.table}
         )
 
     def _note_once(self, event: str, entry: dict[str, object]) -> None:
-        if not any(one["event"] == event and one["id"] == entry["id"] for one in self._events()):
+        if not any(noted["event"] == event and noted["id"] == entry["id"] for noted in self._events()):
             self._append(event, entry)
 
     def _events(self) -> Iterator[dict[str, Any]]:
@@ -170,7 +173,7 @@ class Ledger:
         append_line(self.path, json.dumps({"event": event, "when": when, **entry}))
 
 
-def _named(entry: dict[str, Any]) -> set[str]:
+def _names(entry: dict[str, Any]) -> set[str]:
     """What names the data of an event: its name, and its digest where that was written down."""
     return {entry[name] for name in ("data", "table") if entry.get(name)}
 
@@ -190,17 +193,17 @@ def held_to_the_opening(
     opening = ledger.of_study(fingerprint)
     if opening is None:
         return settings
-    for what, asked, held in [
+    for what, requested, held in [
         ("trials", settings.trials, opening.trials),
         ("confirmation seeds", settings.confirm.seeds, opening.seeds),
     ]:
-        if asked > held:
+        if requested > held:
             raise Refusal(
                 f"a study with these settings opened its test set on {opening.when} with {held} {what},"
-                f" so it cannot grow to {asked}, under any name; another setting (search.study_seed=8,"
+                f" so it cannot grow to {requested}, under any name; another setting (search.study_seed=8,"
                 " say) makes another study, and another opening."
             )
-        if asked < held:
+        if requested < held:
             say(f"This study has {held} {what} and its test set is open: that is what is shown.")
     settings = settings.sized(opening.trials, opening.seeds)
     divisions = max(ledger.rehearsals(opening), default=0)

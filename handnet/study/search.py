@@ -29,8 +29,10 @@ PARAMS = ("learning_rate", "dropout", "epochs")
 
 @dataclass(frozen=True)
 class Finished:
-    """A completed trial: its place in the order of completion, its point, its value (infinite when
-    diverged)."""
+    """A completed trial.
+
+    place: in the order of completion, from 0; params: its point; value: infinite when it diverged;
+    diverged: how many of its seeds did."""
 
     place: int
     params: dict[str, Any]
@@ -128,7 +130,8 @@ class Search(Proposals):
         elif stored != fingerprint:
             raise Refusal(
                 f"the study {name!r} was made with other settings, data or versions (fingerprint"
-                f" {stored[:8]}, now {fingerprint[:8]}); give this one a name of its own with {option('name', '')}."
+                f" {stored[:8]}, now {fingerprint[:8]}); give this one a name of its own with"
+                f" {option('name', '')}."
             )
         return cls(settings, study, database)
 
@@ -174,13 +177,13 @@ def sobol_point(settings: Settings, place: int) -> dict[str, Any]:
 
 
 def _scaled(range_: Range, unit: float, name: str) -> float | int:
-    whole = name == "epochs"
-    high = range_.high + whole  # each whole number gets an equal share, the last one too
+    is_integer = name == "epochs"
+    high = range_.high + is_integer  # each whole number gets an equal share, the last one too
     value = (
         range_.low * (high / range_.low) ** unit if range_.log else range_.low + unit * (high - range_.low)
     )
     value = float(np.clip(value, range_.low, range_.high))
-    return int(value) if whole else value
+    return int(value) if is_integer else value
 
 
 def _distributions(settings: Settings) -> dict[str, BaseDistribution]:

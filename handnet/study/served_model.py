@@ -1,5 +1,6 @@
-"""What runs when the winner's model is loaded with mlflow.pyfunc.load_model. Logged as source, with its
-weights."""
+"""What runs when the winner's model is loaded with mlflow.pyfunc.load_model.
+
+MLflow logs this file as source, with the weights beside it."""
 
 from typing import Any
 
@@ -15,8 +16,9 @@ from handnet.encode import Encoder
 
 
 class SeedEnsemble(PythonModel):
-    """The confirmed replicas of one configuration that did not diverge: a probability for each case, never
-    without its band over seeds."""
+    """The confirmed replicas of one configuration that did not diverge.
+
+    It gives a probability for each case, never without its band over seeds."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read scaler and weights."""
@@ -35,8 +37,9 @@ class SeedEnsemble(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Cases with the columns of the table, (n, columns), to mean, q025 and q975 over seeds of the
-        probability of class 1."""
+        """The probability of class 1: its mean, q025 and q975 over seeds, (n, 3).
+
+        model_input: (n, columns) cases with the columns of the table."""
         X = np.column_stack([self._numbers(name, model_input[name]) for name in self.columns])
         X = (self.encode(X) - self.mean) / self.scale
         p = self.backend.predict(self.layers, X).astype(np.float64)
@@ -44,8 +47,9 @@ class SeedEnsemble(PythonModel):
         return pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})
 
     def _numbers(self, name: str, cells: "pd.Series[Any]") -> Array:
-        """(n,) a column as the networks' table has it: of a text the level's number, -1 for one it does not
-        know, NaN for a gap."""
+        """A column as the networks' table has it, (n,): a text is the number of its level.
+
+        An unknown text is -1, a gap NaN."""
         if name not in self.levels:
             return cells.to_numpy(np.float64)
         codes = {text: float(code) for code, text in enumerate(self.levels[name])}

@@ -1,7 +1,7 @@
 """The store: the exact results of a study, each under its key.
 
-A result is a file beside a run of the tracker, and it is there once that run is FINISHED. Exact values are not
-read from MLflow's metrics, which hold infinity as 1.8e308, while resuming must be exact to the bit."""
+A result is a file beside a run of the tracker, and it is there once that run is FINISHED. Exact values are
+not read from MLflow's metrics, which hold infinity as 1.8e308, while resuming must be exact to the bit."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -36,9 +36,9 @@ class Store:
     def read(self, key: str, name: str, parse: Callable[[bytes], T], what: str) -> T | None:
         """A file of a finished result, parsed. To a writer, None when it is not there or damaged.
 
-        A power cut may leave a file damaged behind a finished mark. Its content is a pure function of its key,
-        so the result is deleted and a writer makes it again. A reader cannot: it raises Refusal, which names
-        `what` is missing or damaged."""
+        A power cut may leave a file damaged behind a finished mark. Its content is a pure function of its
+        key, so the result is deleted and a writer makes it again. A reader cannot: it raises Refusal, which
+        says that `what` is missing or damaged."""
         writing = self.tracker.writing
         if key not in self:
             if not writing:

@@ -141,14 +141,17 @@ class Study:
         """Train the frozen configurations on seeds that nothing was chosen on."""
         seeds = self.settings.confirm_seeds
         with self.screen.progress("confirm", len(frozen) * len(seeds), 0) as bar:
-            return [self.trainer.replicas(one.recipe, seeds, one.role, bar) for one in frozen]
+            return [
+                self.trainer.replicas(candidate.recipe, seeds, candidate.role, bar) for candidate in frozen
+            ]
 
     def open(self, frozen: Sequence[Candidate]) -> Opened | None:
         """Open the test for these configurations, if that is allowed; asking again is no new opening."""
         allowed = self.request.open_test or large_enough(self.request.settings)
         if allowed:
             check_divisions(self.settings, self.problem.data)
-        test, configs = self.problem.parts.test, [self.problem.config_id(one.recipe) for one in frozen]
+        test = self.problem.parts.test
+        configs = [self.problem.config_id(candidate.recipe) for candidate in frozen]
         name = opening_id(test.digest, configs, self.fingerprint)
         if self.ledger.find(name) is None and not allowed:
             return None
@@ -191,11 +194,11 @@ class Study:
         opened: Opened | None,
         resplits: Sequence[str],
     ) -> Outcome:
-        """The exact results: what networks and baselines say of the validation rows and, once open, the test."""
+        """The exact results: logits on the validation rows and, once it is open, on the test."""
         test = opened.rows if opened else None
         confirmed = [
-            self.records.graded(one.role, one.recipe, replicas, test)
-            for one, replicas in zip(frozen, networks, strict=True)
+            self.records.graded(candidate.role, candidate.recipe, replicas, test)
+            for candidate, replicas in zip(frozen, networks, strict=True)
         ]
         confirmed += [self.records.graded_baseline(baseline, test) for baseline in self.baselines]
         trials = self.trainer.trials(self.searched.finished()[: self.settings.trials])
@@ -211,12 +214,12 @@ class Study:
         them."""
         opening = outcome.opening
         seal = opening.id if opening else None
-        keys = tuple(self.records.confirmed_key(seal, one, resplits) for one in outcome.confirmed)
+        keys = tuple(self.records.confirmed_key(seal, result, resplits) for result in outcome.confirmed)
         commit = Commit(self.settings, keys, seal, resplits, self.problem.data.digest)
         with self.clock("track"):
-            for key, one in zip(keys, outcome.confirmed, strict=True):
-                if not is_stored(self.store, key, one):
-                    self._write_confirmed(key, one, analysis, outcome.test)
+            for key, result in zip(keys, outcome.confirmed, strict=True):
+                if not is_stored(self.store, key, result):
+                    self._write_confirmed(key, result, analysis, outcome.test)
             commit.write(self.store)
             self.store.supersede("confirm", keys)
             for kind in ("split", "ideal", "streams"):
@@ -225,14 +228,14 @@ class Study:
             self.ledger.graded(opening)
         return commit
 
-    def _write_confirmed(self, key: str, one: Confirmed, analysis: Analysis, test: Table | None) -> None:
-        if one.replicas is None:
-            (method,) = (repr(baseline.model) for baseline in self.baselines if baseline.role == one.role)
-            self.store.write(self.records.baseline(key, one, method, analysis))
+    def _write_confirmed(self, key: str, result: Confirmed, analysis: Analysis, test: Table | None) -> None:
+        if result.replicas is None:
+            (method,) = (repr(baseline.model) for baseline in self.baselines if baseline.role == result.role)
+            self.store.write(self.records.baseline(key, result, method, analysis))
             return
-        served = one.role == "winner" and one.replicas.sound.any()
-        model = served_model(self.problem, one.replicas) if served else None
-        self.store.write(self.records.confirmed(key, one, analysis, test), model)
+        served = result.role == "winner" and result.replicas.sound.any()
+        model = served_model(self.problem, result.replicas) if served else None
+        self.store.write(self.records.confirmed(key, result, analysis, test), model)
 
     def report(self, outcome: Outcome, analysis: Analysis, commit: Commit) -> dict[str, Any]:
         """Write the three pages, and add them to the winner's run. Returns the content of report.json."""

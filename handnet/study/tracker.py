@@ -163,8 +163,9 @@ class Tracker:
                     shutil.rmtree(folder)
 
     def attach(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Add files to a finished run, in folders if their names say so. A file whose content is there already
-        is left alone."""
+        """Add files to a finished run, in folders if their names say so.
+
+        A file whose content is there already is left alone."""
         folder = self.folder(self.runs[key])
         for name, content in files.items():
             if not (folder / name).exists() or (folder / name).read_bytes() != content:
@@ -258,7 +259,11 @@ def pages(home: Path) -> dict[str, str]:
 
 def _studies(client: MlflowClient) -> dict[str, str]:
     """Name and experiment of each study, the newest first."""
-    return {one.name: one.experiment_id for one in client.search_experiments() if KEY in one.tags}
+    return {
+        experiment.name: experiment.experiment_id
+        for experiment in client.search_experiments()
+        if KEY in experiment.tags
+    }
 
 
 def _create_schema(uri: str, home: Path) -> None:

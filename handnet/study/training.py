@@ -89,15 +89,16 @@ class Trainer:
     def _divisions(
         self, wanted: Sequence[tuple[str, int]], make: Callable[[int], tuple[Any, ...]], bar: Bar, news: str
     ) -> None:
-        """Make the divisions with these keys and split seeds that are not stored, several at a time, and write
-        them in order."""
+        """Make the divisions with these keys and split seeds that are not stored.
+
+        Several are made at a time; they are written in order."""
         missing = [(key, seed) for key, seed in wanted if read_resplit(self.store, key) is None]
         bar.advance(len(wanted) - len(missing), "stored")
         made = self.problem.each([partial(make, seed) for _, seed in missing])
         for key, seed in missing:
             with self.clock("rehearse"):
                 division = next(made)
-            self._write(self.records.rehearsal(key, *division))
+            self._write(self.records.resplit(key, *division))
             bar.advance(1, news.format(seed))
 
     def _write(self, entry: Entry) -> None:

@@ -1,8 +1,8 @@
 """MLflow's pages for this machine's browser and nobody else: `show` starts them in a process of their own.
 
-MLflow's server listens where it is told and checks the Host it is given, but takes any port of this machine
-for a friend, and answers far more than pages need: an assistant with a shell, jobs, a gateway that fetches
-addresses. The gate before it lets through what looking at networks takes, from pages that came from here."""
+MLflow's server checks the Host of a request, but trusts any port of this machine, and it answers far more
+than its pages need: an assistant with a shell, jobs, a gateway that fetches addresses. The gate before it
+lets through only what it takes to look at networks, from pages that came from here."""
 
 import os
 import re
@@ -27,8 +27,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-# What may be asked for; a new version's new families stay shut until somebody opens them here. gateway-proxy
-# has nowhere to go, and answers with an empty list, without which the pages complain.
+# What a browser may request; new families of a new version stay shut until they are listed here.
+# gateway-proxy leads nowhere and answers with an empty list, without which the pages complain.
 FAMILIES = (
     "artifacts",
     "datasets",
@@ -78,7 +78,8 @@ class Gate:
     def _objection(self, scope: Message) -> tuple[int, str]:
         """The status and the sentence to refuse a request with; without a sentence it is let through."""
         named = {
-            name: [value for one, value in scope["headers"] if one == name] for name in (b"host", b"origin")
+            name: [value for header, value in scope["headers"] if header == name]
+            for name in (b"host", b"origin")
         }
         if len(named[b"host"]) != 1 or named[b"host"][0] not in self.hosts:
             return (
@@ -124,9 +125,10 @@ def serve(home: Path, port: int) -> None:
 
 
 def show(home: Path, port: int) -> int:
-    """Serve the store of a folder in a process of its own until that ends, or a signal comes; says where each
-    study is. Returns the exit code. Raises Refusal when there is no study or the port is in use, and
-    ModuleNotFoundError without the packages of a study."""
+    """Serve the store of a folder in a process of its own, and print the address of each study.
+
+    It ends with that process or at a signal. Returns the exit code. Raises Refusal when there is no study or
+    the port is in use, and ModuleNotFoundError without the packages of a study."""
     if find_spec("mlflow") is None:
         raise ModuleNotFoundError("No module named 'mlflow'", name="mlflow")
     if not (home / "mlflow.db").exists():
@@ -165,13 +167,13 @@ def _announce(home: Path, port: int, server: "subprocess.Popen[bytes]") -> None:
     """Say where each study is, once the server answers."""
     from handnet.study.tracker import pages  # while the server does the same in its own process
 
-    found = pages(home)
+    addresses = pages(home)
     while server.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
         time.sleep(0.2)
-    for study, page in found.items() if server.poll() is None else ():
+    for study, page in addresses.items() if server.poll() is None else ():
         print(f"  {study}: http://127.0.0.1:{port}{page}", flush=True)
 
 

@@ -1,5 +1,4 @@
-"""What MLflow's pages show first of a study: columns, order and charts, as the views those pages know how to
-share.
+"""What MLflow's pages show first of a study: columns, order and charts, as shared views.
 
 A view is a tag of the experiment; a link that names it opens on it. Its form is that of MLflow's own "share"
 button."""
@@ -28,26 +27,29 @@ GROUPS = (
 NARROW, WIDE = 105, 175  # of a column, in pixels: a metric's name must be readable
 
 
-DESCRIPTION = """Compare `val/log_loss.seeds.mean` with its q025 and q975, never alone. One run per configuration of the study
-`{study}`; `role` says why it was trained: *search* runs were compared on validation rows to choose a winner, the others
-were confirmed on fresh seeds and carry the test.
+DESCRIPTION = """\
+Compare `val/log_loss.seeds.mean` with its q025 and q975, never alone. One run per configuration of the study
+`{study}`; `role` says why it was trained: *search* runs were compared on validation rows to choose a winner,
+the others were confirmed on fresh seeds and carry the test.
 
-Metric names read `part/score.varied.what`: `val/accuracy.seeds.q025` is the lower end of the band over seeds of the
-accuracy on validation rows, `test/accuracy.cases.wilson_low` that of the interval over cases. The winner's run carries the
-report and its figures (*Artifacts*) and the networks as a model.
+Metric names read `part/score.varied.what`: `val/accuracy.seeds.q025` is the lower end of the band over seeds
+of the accuracy on validation rows, `test/accuracy.cases.wilson_low` that of the interval over cases. The
+winner's run carries the report and its figures (*Artifacts*) and the networks as a model.
 
-Every single network, with its own curves, is in the experiment `{study} seeds`; every fresh division of the table in
-`{study} rehearsals`."""
+Every single network, with its own curves, is in the experiment `{study} seeds`; every fresh division of the
+table in `{study} rehearsals`."""
 
-REHEARSALS_DESCRIPTION = """Compare the configurations within a row: each row is one fresh division of the whole table. They are the
-frozen configurations of the study `{study}`, made after the test was opened; where it was asked for, also the search made anew
-inside each, and the winner with its seed's three streams varied. Nothing was chosen by them. Metric names read
-`configuration/score.seeds.what`."""
+REHEARSALS_DESCRIPTION = """\
+Compare the configurations within a row: each row is one fresh division of the whole table. They are the
+frozen configurations of the study `{study}`, made after the test was opened; where it was asked for, also the
+search made anew inside each, and the winner with its seed's three streams varied. Nothing was chosen by them.
+Metric names read `configuration/score.seeds.what`."""
 
-SEEDS_DESCRIPTION = """Compare the seeds of one configuration at a time, `tags.first_used_by = 'winner'` in the search field to begin with: this
-page loads a hundred runs at once, and of all sorted by score these would be the lucky ones. Every network of the study
-`{study}` is here, one run per configuration and seed; grouped by the tag `config_id`, a chart shows the average and the
-range of what is loaded."""
+SEEDS_DESCRIPTION = """\
+Compare the seeds of one configuration at a time, `tags.first_used_by = 'winner'` in the search field to begin
+with: this page loads a hundred runs at once, and of all sorted by score these would be the lucky ones. Every
+network of the study `{study}` is here, one run per configuration and seed; grouped by the tag `config_id`, a
+chart shows the average and the range of what is loaded."""
 
 
 def link(experiment: str) -> str:
@@ -71,9 +73,10 @@ def configurations() -> str:
 
 
 def seeds() -> str:
-    """The winner's networks, one row a seed: a hundred are what MLflow loads at once, and of one
-    configuration they are comparable. Of all seeds, sorted by score, the first hundred would be the lucky
-    ones."""
+    """The winner's networks, one row a seed.
+
+    MLflow loads a hundred runs at once, and those of one configuration are comparable. Of all seeds, sorted
+    by score, the first hundred would be the lucky ones."""
     columns = [
         _tag("first_used_by"),
         _param("seed"),
@@ -125,7 +128,7 @@ def _view(columns: Sequence[str], order: str, charts: Sequence[dict[str, Any]], 
             "datasetsFilter": [],
             "selectedColumns": list(columns),
             "columnOrder": list(columns),
-            "columnWidths": {one: WIDE if one.startswith("metrics") else NARROW for one in columns},
+            "columnWidths": {column: WIDE if column.startswith("metrics") else NARROW for column in columns},
             "runsHiddenMode": "SHOW_ALL",
             "compareRunCharts": list(charts),
             "compareRunSections": sections,
