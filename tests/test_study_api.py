@@ -163,6 +163,21 @@ def test_a_dataset_is_the_study_of_its_content(home: Path, result: handnet.study
     assert read.case_ids.tolist() == own.case_ids.astype(str).tolist()
 
 
+def test_a_dataset_keeps_its_own_families(tmp_path: Path) -> None:
+    data = wisconsin()
+    families = ("a 'b' \\ \"c\"", "d", "a 'b' \\ \"c\"")
+    names = ("size \\", 'an "edge"', "it's")
+    own = Dataset("own", data.X[:, :3], data.y, data.case_ids.astype("U"), names, families, ("no", "yes"))
+    study = run_study(own, home=tmp_path, progress=False, **FEW)
+    from handnet.study.outcome import StoredStudy
+    from handnet.study.screen import Clock, Screen
+
+    stored = StoredStudy(tmp_path, Clock(0.0), Screen(quiet=True), study.name)
+    stored.read()
+    assert stored.problem.data.families == families
+    assert stored.problem.data.digest == own.digest
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [

@@ -27,10 +27,11 @@ GOES_ON = "Stopped: all finished seeds and trials are kept; the same call goes o
 
 
 class BandRow(NamedTuple):
-    """One interval of the report. role: of the configuration; part: val, test, gap or rehearsal; kind: how it
-    was made; varied: what differs between the values it holds; coverage: how many of such values it holds, as a
-    share; n: how many it is made from; centre: the first of the values in its middle, None where there is
-    none."""
+    """One interval of the report.
+
+    role: of the configuration; part: val, test, gap or rehearsal; kind: how it was made; varied: what differs
+    between the values it holds; coverage: the share of such values it holds; n: how many it is made from;
+    centre: the first of the values in its middle, None where there is none."""
 
     role: str
     part: str
@@ -58,8 +59,8 @@ class BandRows(list[BandRow]):
 class StudyResult:
     """What a study found. A notebook shows it as its verdict, its bands and a link to the report.
 
-    facts: the content of report.json (docs/report-json.md); report: the path of report.html; unsent: runs that
-    are not known to be on the server, where one was named."""
+    facts: the content of report.json (docs/report-json.md); report: the path of report.html; unsent: how many
+    runs are not known to be on the server, if there is one."""
 
     def __init__(self, facts: Mapping[str, Any], folder: Path, unsent: int = 0) -> None:
         self.facts: dict[str, Any] = json.loads(json.dumps(facts))
@@ -124,16 +125,20 @@ def run_study(
     """Search, confirm, open the test, report; or go on with a study that was stopped.
 
     data: a DataFrame, a Dataset, the path of a CSV, TSV or Parquet file, or the name of a built-in table
-    ("wisconsin", which None means too). A DataFrame or Dataset is written once to the folder `home`, as a
-    Parquet file that is named by its content, because `handnet report` and `handnet case` read it again; its
-    index is left out. target, positive, id: the column of the labels, the label that is class 1 and the column
-    of case ids, for a table of your own. home: the folder where everything is written. name: of the study; by
-    default the table's, with a fingerprint where settings differ from the default ones. settings: a file to lay
-    over the default settings. open_test: open the test of a small study too; one as large as the default study
-    opens it by itself. server: the address of an MLflow server that gets a copy. progress: False for silence.
-
-    options: every other option of `handnet study` (trials, seeds, confirm, design, backend, split_seed, splits,
-    group, missing, ...), and any setting by its dotted name, as in ``**{"space.epochs.high": 100}``.
+    ("wisconsin", the default). A DataFrame or Dataset is written once to the folder `home`, as a Parquet file
+    that is named by its content, because `handnet report` and `handnet case` read it again; the index of a
+    DataFrame is left out.
+    target, positive, id: the column of the labels, the label that is class 1 and the column of case ids, for
+    a table of your own.
+    home: the folder where everything is written.
+    name: of the study; by default the table's, with a fingerprint where settings differ from the default.
+    settings: a file to lay over the default settings.
+    open_test: open the test of a small study too; one as large as the default study opens it by itself.
+    server: the address of an MLflow server that gets a copy.
+    progress: False for silence.
+    options: every other option of `handnet study` (trials, seeds, confirm, design, backend, split_seed,
+    splits, group, missing, ...), families as a dictionary of lists of columns (a Dataset has its own), and
+    any setting by its dotted name: ``**{"space.epochs.high": 100}``.
 
     Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made;
     KeyboardInterrupt, at the next safe place, after Ctrl-C: the same call goes on from there."""
@@ -212,7 +217,7 @@ def _chosen(data: str | Path | None, options: Mapping[str, object]) -> dict[str,
     chosen = {} if data is None else {"data.name" if str(data) in DATASETS else "data.path": str(data)}
     for name, value in options.items():
         option = OPTIONS.get(name.replace("_", "-"))
-        if option is None and "." not in name:
+        if option is None and "." not in name and name != "families":
             arguments = ["home", "name", "settings", "open_test", "server", "progress"]
             known = [option.replace("-", "_") for option in OPTIONS] + arguments
             raise Refusal(f"{name} is no argument of run_study: {nearest(name, known)}")
@@ -222,9 +227,17 @@ def _chosen(data: str | Path | None, options: Mapping[str, object]) -> dict[str,
 
 
 def _typed(value: object) -> str:
-    """A value as it would be typed."""
+    """A value as it would be typed: a text as it is, all else in TOML."""
+    return value if isinstance(value, str) else _toml(value)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_toml(str(key))} = {_toml(item)}' for key, item in value.items())}}}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(repr(str(item)) if isinstance(item, str) else _typed(item) for item in value)}]"
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -244,7 +257,8 @@ def _html(grid: "Grid", folded: bool) -> str:
     head = "".join(f"<th>{escape(heading)}</th>" for heading in grid.headings)
     rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in grid.rows)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
+    state = "" if folded else " open"
     return (
-        f"<details{'' if folded else ' open'}><summary>{escape(grid.title)}</summary><p>{escape(grid.before)}</p>"
+        f"<details{state}><summary>{escape(grid.title)}</summary><p>{escape(grid.before)}</p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></details>"
     )

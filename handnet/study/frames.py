@@ -1,4 +1,4 @@
-"""A table that is in memory, as a file a study can be about: readers of the study need it again."""
+"""A table in memory, written as a file for a study: whoever reads the study needs it again."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handnet.data import DATASETS, Dataset
+from handnet.data import DATASETS, Dataset, families_of
 from handnet.messages import Refusal
 from handnet.study.folder import write_whole
 
@@ -30,16 +30,23 @@ def as_file(
             "data must be a DataFrame, a Dataset, the path of a file or the name of a built-in table, but is"
             f" of the type {type(table).__name__}."
         )
-    given = [name for name in ("target", "positive", "id", "group") if options.get(name) is not None]
-    if given:
-        raise Refusal(f"a Dataset knows its labels and ids; leave {', '.join(given)} out.")
+    described = [name for name in ("target", "positive", "id", "group") if options.get(name) is not None]
+    if described:
+        raise Refusal(f"a Dataset knows its labels and ids; leave {', '.join(described)} out.")
     for name, make in DATASETS.items():
         if table.name == name and make().digest == table.digest:
             return name, dict(options)
-    described: dict[str, object] = {"target": TARGET, "positive": table.class_names[1], "id": CASE}
-    described |= {"group": GROUP} if table.groups is not None else {}
-    described |= {"missing": table.missing} if table.missing else {}
-    return _written(_frame(table), home), {**options, **described}
+    columns: dict[str, object] = {"target": TARGET, "positive": table.class_names[1], "id": CASE}
+    columns |= {"group": GROUP} if table.groups is not None else {}
+    columns |= {"missing": table.missing} if table.missing else {}
+    if table.families != families_of(table.feature_names) and options.get("families") is None:
+        columns["families"] = {
+            family: [
+                name for name, of in zip(table.feature_names, table.families, strict=True) if of == family
+            ]
+            for family in table.families
+        }
+    return _written(_frame(table), home), {**options, **columns}
 
 
 def _frame(table: Dataset) -> pd.DataFrame:
