@@ -65,8 +65,7 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose options may also be typed as make passes them, NAME=value, and a setting by its dotted
-    name.
+    """A command whose options may also be typed as make passes them: NAME=value, dotted.setting=value.
 
     left: what is true when it is cut short. last: makes the title and the rows of a last section of its help.
     """
@@ -136,8 +135,9 @@ class Group(click.Group):
 
 
 def option(name: str, **attributes: Any) -> Callable[[Any], Any]:
-    """An option of a command, as in ``@option("--seed", type=Whole(0), default="0", help="of the network")``;
-    with ``type=Truth()`` it may stand without a value."""
+    """An option of a command; with ``type=Truth()`` it may stand without a value.
+
+    As in ``@option("--seed", type=Whole(0), default="0", help="of the network")``."""
     if isinstance(attributes.get("type"), Truth):
         attributes = {"is_flag": False, "flag_value": "1", "default": "0", **attributes}
     return click.option(name, cls=Option, **attributes)
@@ -167,8 +167,9 @@ def command(
 
 
 def main(program: click.Command, words: Sequence[str] | None = None) -> int:
-    """Run a command. Returns the exit code: 0 done, 1 failed, 2 not understood, 75 busy, 130 and 143
-    interrupted."""
+    """Run a command.
+
+    Returns the exit code: 0 done, 1 failed, 2 not understood, 75 busy, 130 and 143 interrupted."""
     typed = sys.argv[1:] if words is None else list(words)
     stop_at_once()
     for stream in (sys.stdout, sys.stderr):  # a character the terminal cannot show is no reason to fail

@@ -82,8 +82,9 @@ def check_schema(path: Path, program: str, current: str, older: Collection[str],
 
 
 def relocate_all(home: Path, to: Path | None = None) -> None:
-    """Let the MLflow database of a folder that was moved or copied name the files where they lie now. to: the
-    folder it will be in, if it moves once more."""
+    """Make the MLflow database of a moved or copied folder name the files where they lie now.
+
+    to: the folder it will be in, if it moves once more."""
     new = ((to or home) / "artifacts").absolute().as_uri()
     with _connected(home / "mlflow.db") as db:
         places = [str(place) for (place,) in db.execute("SELECT artifact_location FROM experiments")]
@@ -94,8 +95,7 @@ def relocate_all(home: Path, to: Path | None = None) -> None:
 
 
 def relocate(path: Path, old: str, new: str) -> None:
-    """Let an MLflow database name the files below the URI `old` where they lie now, below `new`, in one
-    transaction."""
+    """Make an MLflow database name the files below the URI `old` as lying below `new`, in one transaction."""
     columns = {
         "experiments": "artifact_location",
         "runs": "artifact_uri",
@@ -160,9 +160,9 @@ def check_sound(path: Path) -> None:
 
 
 def sqlite_uri(path: Path) -> str:
-    """The address of a database. SQLAlchemy decodes it as a browser would: unquoted, a%20b would be another
-    folder. Raises Refusal when the locale cannot express the path, which a decoded address would then
-    miss."""
+    """The address of a database, quoted because SQLAlchemy decodes it as a browser would.
+
+    Raises Refusal when the locale cannot express the path, which a decoded address would then miss."""
     exact = os.fsencode(path.absolute())
     if unquote(quote(exact)).encode(sys.getfilesystemencoding(), "replace") != exact:
         raise Refusal(

@@ -19,9 +19,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 @dataclass(frozen=True)
 class Request:
-    """A study that is asked for. name: of the study, from the data and settings unless given; open_test: open
-    the test of a small study too; server: the address of an MLflow server that is to have a copy; data: the
-    table, if it was read already."""
+    """A study to be made.
+
+    name: of the study; None: made from data and settings; open_test: open the test of a small study too;
+    server: the address of an MLflow server that gets a copy; data: the table, if it was read already."""
 
     settings: Settings
     home: Path

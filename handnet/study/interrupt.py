@@ -55,8 +55,10 @@ class Interrupt:
 
 
 def stop_at_once() -> None:
-    """Outside the safe places. Not by a KeyboardInterrupt: Python ends by signal when one has passed through
-    an `exec` that some library makes while it is imported, although it was caught."""
+    """Let a signal raise Stopped at once, outside the safe places.
+
+    It raises no KeyboardInterrupt: when one has passed through an `exec` that a library makes while it is
+    imported, Python ends by signal although it was caught."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _raise)

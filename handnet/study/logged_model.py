@@ -20,8 +20,10 @@ from handnet.study.units import Problem, Replicas, to_npz
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model to be attached to a run. weights: an .npz file; example: a few unscaled cases, one column a
-    column of the table; prediction: what the model gives for them."""
+    """A model to be attached to a run.
+
+    weights: an .npz file; example: (5, columns) unscaled cases, with the columns of the table; prediction:
+    (5, 3) what the model gives for them."""
 
     name: str
     weights: bytes

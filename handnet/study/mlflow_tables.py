@@ -1,5 +1,6 @@
-"""Runs written into MLflow's own tables, many in one transaction: through MLflow's client each run takes five
-transactions and ten times as long.
+"""Runs written into MLflow's own tables, many in one transaction.
+
+Through MLflow's client each run takes five transactions and ten times as long.
 
 The files of a run are written first. The rows that vouch for them come last."""
 
@@ -25,8 +26,10 @@ KEY = "handnet.key"  # the tag that holds a run's key, and marks it as one of th
 
 @dataclass(frozen=True)
 class Entry:
-    """The content of one run. key: names the run by everything that decides its content; curves: name ->
-    (epochs,); files: name -> content; datasets: (context, digest, rows) of each part the run has seen."""
+    """The content of one run.
+
+    key: names the run by everything that decides its content; curves: name -> (epochs,); files: name ->
+    content; datasets: (context, digest, rows) of each part the run has seen."""
 
     key: str
     name: str

@@ -33,8 +33,9 @@ READS = 5  # times a state is read that a writer is replacing
 
 @dataclass(frozen=True)
 class Outcome:
-    """The exact results of a confirmed study, the winner's first. opened is None while the test is sealed,
-    resplits without fresh divisions."""
+    """The exact results of a confirmed study, the winner's first.
+
+    opened: None while the test is sealed; resplits: None without fresh divisions."""
 
     confirmed: Sequence[Confirmed]
     trials: Sequence[TrialResult]
@@ -121,8 +122,9 @@ class StoredStudy:
         self.commit: Commit
 
     def read(self) -> dict[str, Any]:
-        """The facts of the study, computed from its stores; the report is written anew. Raises Refusal when
-        something it needs is missing or damaged."""
+        """Write the report anew. Returns the facts of the study, computed from its stores.
+
+        Raises Refusal when something it needs is missing or damaged."""
         while True:
             search = self._open()
             outcome = self._outcome(search.finished()[: self.records.settings.trials])
@@ -182,8 +184,9 @@ class StoredStudy:
 
 
 def read_commit(home: Path, name: str) -> tuple[Store, Commit]:
-    """The store of a study and its last complete confirmation. A writer may be replacing it: then it is read
-    again.
+    """The store of a study and its last complete confirmation.
+
+    While a writer replaces that confirmation, it is read again.
 
     Raises Refusal when there is none (2), or when the writer takes too long (75)."""
     if not (home / "mlflow.db").exists() or not (home / "optuna.db").exists():

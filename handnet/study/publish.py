@@ -50,7 +50,9 @@ class Publisher:
     unsent: how many runs are not known to be there; fault: why."""
 
     def __init__(self, store: Store, address: str, screen: Screen, check: Callable[[], None]) -> None:
-        """address: http or https, perhaps with user:password, which go to MLflow alone and are kept nowhere.
+        """Prepare to send; nothing is sent yet.
+
+        address: http or https, perhaps with user:password, which go to MLflow alone and are kept nowhere.
         check: called between two runs; may raise to stop there."""
         self.store, self.tracker, self.screen, self.check = store, store.tracker, screen, check
         self.server = _without_credentials(address)

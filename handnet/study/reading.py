@@ -1,5 +1,6 @@
-"""From the defaults, a settings file and what was typed to Settings, or to one sentence that names every
-fault. pydantic is imported once there is something to check: help and misspelt words do without."""
+"""From the defaults, a settings file and the command line to Settings, or to one sentence of all faults.
+
+pydantic is imported once there is something to check: help and misspelt words do without."""
 
 import dataclasses
 import json
@@ -33,11 +34,11 @@ WANTED = {
 
 
 def read(overrides: Mapping[str, str], path: Path | None = None) -> "Settings":
-    """The default settings, with the TOML file at `path` over them, and `overrides` (dotted key -> text, as
-    typed) over both. A file holds only what differs; a list in it replaces the one below.
+    """The default settings, with the TOML file at `path` over them and `overrides` over both.
 
-    Raises Refusal naming every fault at once: unknown keys with the nearest known one, wrong types, values
-    out of range.
+    overrides: dotted key -> text, as typed. A file holds only what differs; a list in it replaces the default
+    one. Raises Refusal naming every fault at once: unknown keys with the nearest known one, wrong types,
+    values out of range.
     """
     table = _toml(DEFAULTS)
     if path:
@@ -57,8 +58,9 @@ def read(overrides: Mapping[str, str], path: Path | None = None) -> "Settings":
 
 
 def load(settings: "Settings", digest: str | None = None) -> Dataset:
-    """The table a study is about: the built-in one, or the user's file, with the remarks of `read_table` as
-    warnings.
+    """The table a study is about: the built-in one, or the user's file.
+
+    The remarks of `read_table` are warnings.
 
     digest: of the content it must still have. Raises Refusal when the file cannot be used or has changed.
     """
@@ -85,8 +87,9 @@ def load(settings: "Settings", digest: str | None = None) -> Dataset:
 
 
 def _with_families(data: Dataset, families: Mapping[str, tuple[str, ...]]) -> Dataset:
-    """The same table with the families the settings name. Raises Refusal for a column that is not in it, or
-    that is named twice."""
+    """The same table with the families the settings name.
+
+    Raises Refusal for a column that is not in it, or that is named twice."""
     if not families:
         return data
     family_of: dict[str, str] = {}
@@ -119,8 +122,7 @@ def moved(settings: "Settings", path: str | None) -> "Settings":
 
 
 def _located(settings: "Settings") -> "Settings":
-    """With the path of a user's table made absolute, and its name taken from it as far as a name may hold
-    it."""
+    """The settings with the path of a user's table made absolute, and the table's name made from it."""
     if not settings.data.path:
         return settings
     path = Path(settings.data.path).absolute()
@@ -129,8 +131,9 @@ def _located(settings: "Settings") -> "Settings":
 
 
 def server_address(text: str) -> str | None:
-    """The address of an MLflow server, from the environment; None when there is none. Raises Refusal, which
-    does not repeat what may hold a password."""
+    """The address of an MLflow server, from the environment; None when there is none.
+
+    Raises Refusal, which does not repeat what may hold a password."""
     if not text.strip():
         return None
     scheme = text.strip().partition(":")[0]
@@ -155,8 +158,7 @@ def to_stored(settings: "Settings") -> str:
 
 
 def from_stored(text: str) -> "Settings":
-    """Settings from the JSON text that `to_stored` made. Raises Refusal when this version cannot read
-    them."""
+    """Settings from the JSON that `to_stored` made. Raises Refusal when this version cannot read them."""
     settings, faults = _validated(json.loads(text))
     if settings is None:
         raise Refusal(f"the study was stored by another version of the harness: {' '.join(faults)}")
@@ -200,8 +202,9 @@ def _at(table: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _place(table: dict[str, Any], dotted: str, text: str) -> None:
-    """Put what was typed where the key says, read as TOML where it is a number, a truth value or a list. What
-    describes the data is text all the same, a label 1 or a column "2024"."""
+    """Put typed text where the key says, read as TOML where it is a number, a truth value or a list.
+
+    What describes the data stays text: a label 1, a column "2024"."""
     *sections, key = dotted.split(".")
     for section in sections:
         table = _at(table, section)

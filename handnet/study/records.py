@@ -225,8 +225,9 @@ def is_stored(store: Store, key: str, result: Confirmed) -> bool:
 
 
 def read_confirmed(store: Store, settings: Settings, keys: Sequence[str], opened: bool) -> list[Confirmed]:
-    """The frozen configurations and baselines with these keys, as the store has them; opened: with their test
-    logits. Raises Refusal when some are lost or damaged."""
+    """The frozen configurations and baselines with these keys, as the store has them.
+
+    opened: with their test logits. Raises Refusal when some are lost or damaged."""
     confirmed = []
     for key in keys:
         labels = store.labels(key)

@@ -18,9 +18,11 @@ from handnet.study.settings import Settings
 
 @dataclass(frozen=True)
 class Opening:
-    """One opening of one test set. ordinal counts the distinct openings of these very rows, from 1;
-    seen_before is how many of these cases were in a test opened earlier, these very rows or others of the
-    same data; all of them when an earlier study rehearsed on fresh divisions of that data."""
+    """One opening of one test set.
+
+    ordinal: which of the distinct openings of these very rows, from 1; seen_before: how many of these cases
+    were in a test opened earlier, of these very rows or others of the same data; all of them when an earlier
+    study made fresh divisions of that data."""
 
     id: str
     test: str
@@ -127,8 +129,9 @@ class Ledger:
         self._note_once("graded", {"id": opening.id})
 
     def rehearsed(self, opening: Opening, splits: int) -> None:
-        """Note, before it happens, that a study redraws the whole table, and how often: from then on every
-        row has been in a test. A larger number later is another line, a smaller one is none."""
+        """Note, before it happens, that a study divides the whole table anew, and how often.
+
+        From then on every row has been in a test. A larger number later adds a line, a smaller one none."""
         if splits > max(self.rehearsals(opening), default=0):
             self._append(
                 "rehearsed",

@@ -81,8 +81,10 @@ class Proposals:
         self.study.tell(trial, value)
 
     def importances(self) -> dict[str, float]:
-        """Share of the objective's variance by parameter (fANOVA, Hutter et al. 2014); empty when too few
-        trials differ. Of a TPE search it describes where the search went as much as the space."""
+        """Share of the objective's variance by parameter (fANOVA, Hutter et al. 2014).
+
+        Empty when too few trials differ. Of a TPE search it describes where the search went as much as the
+        space."""
         values = {trial.value for trial in self.finished() if np.isfinite(trial.value)}
         if len(values) < 4:
             return {}

@@ -1,5 +1,6 @@
-"""The numbers of a study, as types that refuse what cannot be one. handnet/study/reading.py makes them from
-TOML and the command line, and words the refusals."""
+"""The numbers of a study, as types that refuse what cannot be one.
+
+handnet/study/reading.py makes them from TOML and the command line, and words the refusals."""
 
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -283,8 +284,7 @@ class Settings(Section):
         return Recipe(learning_rate, dropout, epochs, network.batch_size, network.hidden, network.optimizer)
 
     def identity(self) -> dict[str, Any]:
-        """What makes this study this one. Trials, confirmation seeds and fresh divisions may grow, so their
-        counts are left out."""
+        """What makes this study this one; trials, seeds and divisions, which may grow, are left out."""
         counts = {"search": {"trials"}, "confirm": {"seeds"}, "rehearsal": {"splits", "ideal"}}
         left_out = counts | {"report": True} | ({} if self.families else {"families": True})
         return self.model_dump(exclude=left_out) | {"data": self.data.identity()}

@@ -18,8 +18,9 @@ T = TypeVar("T")
 
 
 class Store:
-    """What one study has finished. `tracker.writing` tells a writer, which makes lost results again, from a
-    reader, which refuses."""
+    """What one study has finished.
+
+    `tracker.writing` tells a writer, which makes lost results again, from a reader, which refuses."""
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker

@@ -171,6 +171,7 @@ class Study:
 
     def resplit(self, frozen: Sequence[Candidate], opened: Opened | None) -> tuple[str, ...]:
         """Train the frozen configurations on fresh divisions of the whole table, once the test is open.
+
         Returns the keys of the results."""
         splits = self.settings.split_seeds
         if opened is None or not splits:
@@ -210,8 +211,7 @@ class Study:
             return outcome.analysis(self.records, self.screen)
 
     def track(self, outcome: Outcome, analysis: Analysis, resplits: tuple[str, ...]) -> Commit:
-        """Write the runs of the confirmed configurations that are not there, and then the commit that names
-        them."""
+        """Write the missing runs of the confirmed configurations, and then the commit that names them all."""
         opening = outcome.opening
         seal = opening.id if opening else None
         keys = tuple(self.records.confirmed_key(seal, result, resplits) for result in outcome.confirmed)

@@ -61,10 +61,10 @@ HOME = {"seed": "seeds", "search": "configurations", "confirm": "configurations"
 
 @dataclass
 class Tracker:
-    """The three experiments of a study in the folder's MLflow database; made by `open`. One writer at a time,
-    under the folder's lock.
+    """The three experiments of a study in the folder's MLflow database; made by `open`.
 
-    experiments: name in EXPERIMENTS -> id; runs: key -> finished run."""
+    One writer at a time, under the folder's lock. experiments: name in EXPERIMENTS -> id; runs: key ->
+    finished run."""
 
     home: Path
     study: str
@@ -152,8 +152,9 @@ class Tracker:
                 self.client.delete_logged_model(model.model_id)
 
     def _remove_unclaimed(self) -> None:
-        """Remove the files of runs whose rows were never written. Any row claims its run's files, whatever
-        study it belongs to."""
+        """Remove the files of runs whose rows were never written.
+
+        Any row claims its run's files, whatever study it belongs to."""
         with self.engine.connect() as connection:
             claimed: set[str] = set(connection.scalars(select(SqlRun.run_uuid)))
         for name in EXPERIMENTS:

@@ -71,8 +71,9 @@ class Trainer:
         ]
 
     def resplits(self, resplitter: Resplitter, test: Table, bar: Bar, anew: bool) -> None:
-        """The winner's streams, and the frozen configurations on each fresh division; anew: also the search
-        made anew on each. The bar counts them all."""
+        """Train the winner's streams, and the frozen configurations on each fresh division.
+
+        anew: also search anew on each. The bar counts them all."""
         key, splits = resplitter.streams_key(), self.settings.split_seeds
         if read_streams(self.store, key) is None:
             with self.clock("rehearse"):
