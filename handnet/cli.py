@@ -55,7 +55,7 @@ def run(words: Sequence[str] | None = None) -> NoReturn:
 
 def makes_a_study(function: Callable[..., int]) -> Callable[..., int]:
     """The options of a verb that makes a study."""
-    every = [
+    decorators = [
         option("--name", metavar="NAME", help="of the study; default: the data's, or data-fingerprint"),
         *(
             option(f"--{name}", metavar=takes, type=TYPES.get(takes), default=None, help=means)
@@ -68,8 +68,8 @@ def makes_a_study(function: Callable[..., int]) -> Callable[..., int]:
             "--set", multiple=True, metavar="KEY=VALUE", help="any setting below; may be typed without --set"
         ),
     ]
-    for each in reversed(every):
-        function = each(function)
+    for decorator in reversed(decorators):
+        function = decorator(function)
     return function
 
 

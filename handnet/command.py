@@ -209,7 +209,7 @@ def _complete(program: click.Command) -> None:
 
 def _as_options(words: Sequence[str], params: Sequence[click.Parameter]) -> list[str]:
     """Make's NAME=value as --name=value, and a dotted setting as --set: both may be typed after a verb."""
-    takes = {name for each in params if isinstance(each, Option) and not each.alone for name in each.opts}
+    takes = {name for param in params if isinstance(param, Option) and not param.alone for name in param.opts}
     options: list[str] = []
     for before, word in zip(["", *words], words, strict=False):
         variable = re.fullmatch(r"([A-Za-z][A-Za-z_]*)=(.*)", word, re.DOTALL)
@@ -227,7 +227,7 @@ def _as_options(words: Sequence[str], params: Sequence[click.Parameter]) -> list
 
 def _unknown(word: str, program: click.Command) -> Refusal:
     """Of a word that is no option: the nearest one that is."""
-    known = [messages.option(name[2:]) for each in program.params for name in each.opts if name[:2] == "--"]
+    known = [messages.option(name[2:]) for param in program.params for name in param.opts if name[:2] == "--"]
     name = messages.option(word.lstrip("-").split("=")[0]) if word.startswith("-") else word
     kind = "a setting" if name.isupper() else "an option"
     return Refusal(f"{name} is not {kind} of this command: {nearest(name, known)}")

@@ -54,12 +54,12 @@ class Trainer:
 
     def _write_networks(self, networks: list[Replicas], recipe: Recipe, label: str, bar: Bar | None) -> None:
         for start in range(0, len(networks), TOGETHER):
-            some = networks[start : start + TOGETHER]
+            batch = networks[start : start + TOGETHER]
             self.check()
             with self.clock("track"):
-                self.store.write_together([self.records.seed(network, recipe, label) for network in some])
+                self.store.write_together([self.records.seed(network, recipe, label) for network in batch])
             if bar:
-                bar.advance(len(some), f"{label} on fresh seeds")
+                bar.advance(len(batch), f"{label} on fresh seeds")
         self.note_seconds()
 
     def trials(self, trials: Iterable[Finished]) -> list[TrialResult]:
