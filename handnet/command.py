@@ -251,6 +251,6 @@ def _named(param: click.Parameter | None) -> str:
 def _example(line: str) -> tuple[str, str]:
     """A line of a help text, `  handnet study --seeds 3   what it does`, as the reader types it."""
     typed, _, does = line.strip().partition("   ")
-    _, verb, options = re.fullmatch(r"(handnet|python -m) (\S+)(.*)", typed).groups()  # type: ignore[union-attr]
+    _, verb, options = re.split(r"\A(?:handnet|python -m) (\S+)", typed)
     pairs = re.findall(r"(?:--)?([\w.-]+)(?:[= ]([^-\s]\S*))?", options)
     return messages.command(verb, **{name: value or True for name, value in pairs}), does.strip()

@@ -125,17 +125,13 @@ def run_study(
     """Search, confirm, open the test, report; or go on with a study that was stopped.
 
     data: a DataFrame, a Dataset, the path of a CSV, TSV or Parquet file, or the name of a built-in table
-    ("wisconsin", the default). A DataFrame or Dataset is written once to the folder `home`, as a Parquet file
-    that is named by its content, because `handnet report` and `handnet case` read it again; the index of a
-    DataFrame is left out.
-    target, positive, id: the column of the labels, the label that is class 1 and the column of case ids, for
-    a table of your own.
-    home: the folder where everything is written.
+    ("wisconsin", the default). A DataFrame, without its index, or a Dataset is written once to `home`, as a
+    Parquet file named by its content, because `handnet report` and `handnet case` read it again.
+    target, positive, id: of your own table, the column of labels, the label of class 1, the column of ids.
+    home: the folder where everything is written. settings: a file to lay over the default settings.
     name: of the study; by default the table's, with a fingerprint where settings differ from the default.
-    settings: a file to lay over the default settings.
     open_test: open the test of a small study too; one as large as the default study opens it by itself.
-    server: the address of an MLflow server that gets a copy.
-    progress: False for silence.
+    server: the address of an MLflow server that gets a copy. progress: False for silence.
     options: every other option of `handnet study` (trials, seeds, confirm, design, backend, split_seed,
     splits, group, missing, ...), families as a dictionary of lists of columns (a Dataset has its own), and
     any setting by its dotted name: ``**{"space.epochs.high": 100}``.
@@ -144,11 +140,9 @@ def run_study(
     KeyboardInterrupt, at the next safe place, after Ctrl-C: the same call goes on from there."""
     named = {"target": target, "positive": positive, "id": id, **options}
     try:
-        chosen = _chosen(*_as_file(data, Path(home), named))
-        screen = _screen(progress)
-        request = (Path(home), name, open_test, server or "")
-        study = prepare_study(chosen, settings, *request, screen, Interrupt((signal.SIGINT,)))
-        return _result(study, screen)
+        chosen, screen = _chosen(*_as_file(data, Path(home), named)), _screen(progress)
+        request = (chosen, settings, Path(home), name, open_test, server or "")
+        return _result(prepare_study(*request, screen, Interrupt((signal.SIGINT,))), screen)
     except ModuleNotFoundError as fault:
         package = str(fault.name).partition(".")[0]
         raise ModuleNotFoundError(NOT_INSTALLED.format(package), name=fault.name) from None

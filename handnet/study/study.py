@@ -81,7 +81,8 @@ class Study:
     @contextmanager
     def _stores(self) -> Iterator[None]:
         """Hold the folder's lock, with the stores open and what a killed writer left behind removed."""
-        self.problem, self.fingerprint, self.name  # noqa: B018 - what cannot be made is refused before the lock
+        # What cannot be made is refused before the lock.
+        self.problem, self.fingerprint, self.name  # noqa: B018
         with locked(self.home), self.interrupt:
             with self.clock("start-up"):
                 settings = held_to_the_opening(
