@@ -341,8 +341,8 @@ def test_another_process_writes(begun: Path, tmp_path: Path, capsys: pytest.Capt
         (["study", "DATA=none.csv", "TARGET=y", "POSITIVE=M"], "none.csv: the table cannot be read"),
         (["study", "SETTINGS=none.toml"], "does not exist"),
         (["report", "MLRUNS=/proc/none"], "there is no study"),
-        (["case", "MLRUNS=/proc/none"], "make case wants the id"),
-        (["sudy"], "invalid choice: 'sudy'"),
+        (["case", "MLRUNS=/proc/none"], "which case? Its id is wanted: make case ID=203"),
+        (["sudy"], "sudy is no verb of handnet: did you mean study?"),
     ],
 )
 def test_a_cold_start_says_one_sentence(words: list[str], says: str) -> None:
