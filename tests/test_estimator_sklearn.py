@@ -1,0 +1,136 @@
+"""HandNetClassifier among scikit-learn's own checks and tools, and its page of the docs."""
+
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from studies import ROOT
+from test_estimator import QUICK
+
+from handnet import Dataset, HandNetClassifier
+from handnet.splits import Split
+
+
+@pytest.fixture(scope="module")
+def fitted(parts: Split) -> HandNetClassifier:
+    return HandNetClassifier(**QUICK).fit(*parts.train)
+
+
+# scikit-learn's own checks
+
+CHECKS = """
+import json, sys, warnings
+from sklearn.utils.estimator_checks import check_estimator
+from handnet import HandNetClassifier
+warnings.simplefilter("error")
+results = check_estimator(HandNetClassifier(**json.loads(sys.argv[1])), on_fail=None)
+print(json.dumps([(result["check_name"], result["status"], repr(result["exception"])) for result in results]))
+"""
+
+
+@pytest.mark.parametrize("parameters", [{}, {"backend": "numpy", "dtype": "float64"}], ids=str)
+def test_it_passes_every_check_of_scikit_learn(parameters: dict[str, str]) -> None:
+    """In a process of its own, because one check is skipped unless SciPy was imported with array interfaces
+    on."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHECKS, json.dumps(parameters)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"SCIPY_ARRAY_API": "1"},
+        check=True,
+    )
+    results = json.loads(done.stdout)
+    assert [result for result in results if result[1] != "passed"] == []
+    assert Counter(status for _, status, _ in results)["passed"] >= 50
+    assert {
+        "check_classifiers_train",
+        "check_classifier_not_supporting_multiclass",
+        "check_estimators_pickle",
+        "check_methods_subset_invariance",
+        "check_array_api_input",
+    } <= {name for name, *_ in results}
+
+
+# scikit-learn's tools
+
+
+def test_a_pipeline_scales_on_train_rows_and_cross_validates(data: Dataset) -> None:
+    model, folds = make_pipeline(StandardScaler(), HandNetClassifier(**QUICK)), StratifiedKFold(3)
+    by_hand = []
+    for train, test in folds.split(data.X, data.y):
+        mean, deviation = data.X[train].mean(axis=0), data.X[train].std(axis=0)
+        ours = HandNetClassifier(**QUICK).fit((data.X[train] - mean) / deviation, data.y[train])
+        by_hand.append(ours.score((data.X[test] - mean) / deviation, data.y[test]))
+    scores = cross_val_score(model, data.X, data.y, cv=folds)
+    assert scores.tolist() == by_hand
+    assert min(scores) > 0.93
+    assert min(cross_val_score(model, data.X, data.y, cv=folds, scoring="roc_auc")) > 0.97
+
+
+def test_a_grid_search_tunes_it(data: Dataset) -> None:
+    names = [name.replace(" ", "_") for name in data.feature_names]
+    X = pd.DataFrame(data.X, columns=names)
+    grid = {
+        "handnetclassifier__hidden": [(1,), (16, 8)],
+        "handnetclassifier__learning_rate": np.array([1e-6, 5e-3]),
+    }
+    search = GridSearchCV(
+        make_pipeline(StandardScaler().set_output(transform="pandas"), HandNetClassifier(**QUICK)), grid, cv=3
+    )
+    search.fit(X, np.where(data.y, "malignant", "benign"))
+    assert search.best_params_["handnetclassifier__learning_rate"] == 5e-3
+    assert search.best_score_ > 0.93
+    best = search.best_estimator_[-1]
+    assert best.feature_names_in_.tolist() == names
+    assert best.classes_.tolist() == ["benign", "malignant"]
+
+
+def test_it_can_be_calibrated(parts: Split, fitted: HandNetClassifier) -> None:
+    """Platt's calibration is a rising function of the decision; in folds it refits."""
+    platt = CalibratedClassifierCV(FrozenEstimator(fitted)).fit(*parts.val)
+    order = np.argsort(fitted.decision_function(parts.val.X))
+    calibrated = platt.predict_proba(parts.val.X)[order, 1]
+    assert (np.diff(calibrated) >= 0).all()
+    assert calibrated.mean() == pytest.approx(parts.val.y.mean(), abs=0.01)
+    folded = CalibratedClassifierCV(HandNetClassifier(**QUICK), cv=3).fit(*parts.train)
+    assert folded.score(*parts.val) > 0.9
+
+
+def test_clone_and_pickle(parts: Split, fitted: HandNetClassifier) -> None:
+    blank = clone(fitted)
+    assert blank.get_params() == fitted.get_params()
+    assert not hasattr(blank, "layers_")
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(again.predict_proba(parts.val.X), fitted.predict_proba(parts.val.X))
+    assert np.array_equal(blank.fit(*parts.train).replica_proba_, fitted.replica_proba_)
+    assert all(type(part) is np.ndarray for layer in fitted.layers_ for part in layer)
+
+
+# Its page
+
+
+def test_the_page_runs_as_it_stands_and_prints_lines_of_the_form_shown() -> None:
+    page = (ROOT / "docs" / "classifier.md").read_text()
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    printed = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    promised = re.findall(r"^ *print.*#\s*(.*)$", code, re.MULTILINE)
+    # The digits are the machine's own; the form is ours.
+    assert [re.sub(r"\d", "0", line) for line in printed.splitlines()] == [
+        re.sub(r"\d", "0", line) for line in promised
+    ]
