@@ -56,7 +56,7 @@ def run(words: Sequence[str] | None = None) -> NoReturn:
 def makes_a_study(function: Callable[..., int]) -> Callable[..., int]:
     """The options of a verb that makes a study."""
     decorators = [
-        option("--name", metavar="NAME", help="of the study; default: the data's, or data-fingerprint"),
+        named,
         *(
             option(f"--{name}", metavar=takes, type=TYPES.get(takes), default=None, help=means)
             for name, (_, takes, means) in OPTIONS.items()

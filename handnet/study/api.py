@@ -212,7 +212,7 @@ def _chosen(data: str | Path | None, options: Mapping[str, object]) -> dict[str,
     for name, value in options.items():
         option = OPTIONS.get(name.replace("_", "-"))
         if option is None and "." not in name and name != "families":
-            arguments = ["home", "name", "settings", "open_test", "server", "progress"]
+            arguments = ["home", "name", "settings", "open_test", "server", "progress", "families"]
             known = [option.replace("-", "_") for option in OPTIONS] + arguments
             raise Refusal(f"{name} is no argument of run_study: {nearest(name, known)}")
         if value is not None:

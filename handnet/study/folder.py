@@ -13,6 +13,14 @@ from handnet.messages import Refusal, command, option
 from handnet.study.databases import copy_database, relocate_all, sync
 
 ENOUGH_SPACE = 200 * 2**20
+OURS = ("mlflow.db*", "optuna.db*", "artifacts", "reports", "tables/table-*.parquet")
+# Of the other commands; whoever else keeps something in a folder of that name keeps it.
+PAGES = {
+    "walk": ("walk.html",),
+    "claims": ("claims.html", "claims.json"),
+    "published": ("published.html", "published.json"),
+    "bench": ("bench.json", "bench.svg"),
+}
 
 
 @contextmanager
@@ -95,16 +103,6 @@ def backup(home: Path, to: Path) -> None:
     os.sync()
     os.replace(temporary, to)
     sync(to.parent)
-
-
-OURS = ("mlflow.db*", "optuna.db*", "artifacts", "reports", "tables/table-*.parquet")
-# Of the other commands; whoever else keeps something in a folder of that name keeps it.
-PAGES = {
-    "walk": ("walk.html",),
-    "claims": ("claims.html", "claims.json"),
-    "published": ("published.html", "published.json"),
-    "bench": ("bench.json", "bench.svg"),
-}
 
 
 def clean(home: Path) -> None:
