@@ -3,14 +3,13 @@
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from canonical import report, runs, trials
-from studies import FEW, ROOT, SMALL, TINY, cli, command
+from studies import FEW, SMALL, TINY, cli
 
 from handnet import Dataset, Table, split
 from handnet.cli import main
@@ -182,9 +181,8 @@ def test_cleaning_takes_what_studies_wrote_and_nothing_else(tiny: Path, tmp_path
     assert main(["clean", "--mlruns", str(tmp_path)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"thesis.tex", "openings.jsonl", ".lock", "claims"}
     assert [path.name for path in (tmp_path / "claims").iterdir()] == ["mine.txt"]
-    # The same opening, so nothing is opened anew. In a new process: MLflow keeps a deleted database open in
-    # this one.
-    subprocess.run(command(tmp_path, "study", *TINY), cwd=ROOT, check=True, capture_output=True)
+    # The same opening, so nothing is opened anew.
+    assert cli(tmp_path, "study", *TINY) == 0
     assert (tmp_path / "openings.jsonl").read_bytes() == ledger
     assert report(tmp_path)["opening"]["ordinal"] == 1
 
