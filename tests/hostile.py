@@ -1,4 +1,4 @@
-"""Names that would be markup if they could, and the facts of a report in which a name stands wherever it may."""
+"""Names that would be markup if they could, and the facts of a report that has a name wherever it can."""
 
 from collections.abc import Sequence
 

@@ -262,7 +262,7 @@ def test_a_replica_leaves_as_a_plain_model_and_says_the_same(
         "import keras, numpy as np; m = keras.models.load_model('one.keras', safe_mode=True);"
         " np.save('p.npy', m.predict(np.load('X.npy'), verbose=0))"
     )
-    # On a GPU that process would multiply in TF32, which moves p by 1e-4; precision is the user's to set there.
+    # On a GPU that process would multiply in TF32, which moves p by 1e-4. The user sets its precision.
     env = os.environ | {"JAX_DEFAULT_MATMUL_PRECISION": "highest"}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, env=env)
     ours = TestKeras.backend.predict(fit.layers, parts.val.X)[1]

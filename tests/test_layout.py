@@ -94,7 +94,8 @@ HARNESS_ONLY = set(
 FILE_CALLS = set(
     """open read_text read_bytes write_text write_bytes mkdir unlink touch rmdir rename symlink_to hardlink_to
     read_csv read_table read_parquet read_json read_excel to_csv to_parquet to_json to_excel
-    save savez savez_compressed savetxt loadtxt genfromtxt fromfile tofile memmap open_memmap np.load""".split()
+    save savez savez_compressed savetxt loadtxt genfromtxt fromfile tofile memmap open_memmap
+    np.load""".split()
 )
 # Tables are read from files, the engines of Keras are started through the environment, cores are counted.
 CORE_MAY = {
@@ -107,7 +108,7 @@ CORE_MAY = {
 
 
 def effects(source: str) -> set[str]:
-    """The imports, calls and names of `os` in a source text by which it could touch a file, a store or a clock."""
+    """The imports, calls and names of `os` by which a source text could touch a file, a store or a clock."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

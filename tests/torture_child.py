@@ -1,4 +1,4 @@
-"""The children of make torture, a study that nobody disturbed, and what must be on the disk after each kill."""
+"""The children of make torture, an undisturbed study, and what must be on the disk after each kill."""
 
 import json
 import os

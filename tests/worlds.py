@@ -1,5 +1,4 @@
-"""Worlds made up so that a claim of the chapter is true in them, or false; and the problem that claims are tried
-on."""
+"""Worlds made up so that a claim of the chapter is true or false in them, and the problem it is tried on."""
 
 import numpy as np
 
