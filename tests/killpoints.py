@@ -5,9 +5,9 @@
 is the command line with every function wrapped that ends or begins such a moment. Where HANDNET_MILESTONES
 names a file, each moment appends one line to it, "process name key", which outlives the process.
 HANDNET_KILL_AT="finished seed:2" makes the process kill itself (SIGKILL: nothing is tidied up) right after
-the second such line whose name and key begin with "finished seed". A function that is renamed in the product has
-no hook any more: `install` raises AttributeError then, and tests/test_torture.py sees that every moment is
-reached."""
+the second such line whose name and key begin with "finished seed". A function that is renamed in the product
+has no hook any more: `install` raises AttributeError then, and tests/test_torture.py sees that every moment
+is reached."""
 
 import functools
 import os
