@@ -140,7 +140,7 @@ def report(mlruns: str, name: str | None, data: str | None) -> None:
 
 
 @command("case", STORED, program)
-@option("--id", metavar="ID", help="the case's id: for wisconsin its row number, from 0")
+@option("--id", bare=True, metavar="ID", help="the case's id: for wisconsin its row number, from 0")
 @named
 @moved
 def case(mlruns: str, id: str | None, name: str | None, data: str | None) -> None:
@@ -179,7 +179,9 @@ def ui(mlruns: str, port: int) -> int:
 
 
 @command("backup", "a copy is there whole or not at all; the same command makes one", program)
-@option("--to", type=click.Path(), metavar="FOLDER", help="the copy; default: beside it, with the time")
+@option(
+    "--to", bare=True, type=click.Path(), metavar="FOLDER", help="the copy; default: beside it, with the time"
+)
 def backup(mlruns: str, to: str | None) -> None:
     """A copy of all studies, taken while one may be writing.
 

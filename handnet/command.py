@@ -6,17 +6,19 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from handnet import messages
 from handnet.endings import ANEW, NOTHING, ended, finish
-from handnet.messages import Refusal, nearest, through
+from handnet.messages import FOLDER, Refusal, nearest, stored_in, through
 from handnet.study.interrupt import stop_at_once
 
-FOLDER = "where everything is written (mlruns)"
 FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
+WRITTEN = f"where everything is written ({FOLDER})"
+HELP = ("-h", "--help")
 Section = Callable[[], tuple[str, Sequence[tuple[str, str]]]]
 
 
@@ -50,7 +52,14 @@ class Whole(click.ParamType[Any]):
 
 
 class Option(click.Option):
-    """An option that the help names as the reader types it."""
+    """An option that the help names as the reader types it.
+
+    bare: a word that stands alone was meant for it.
+    """
+
+    def __init__(self, *arguments: Any, bare: bool = False, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.bare = bare
 
     @property
     def alone(self) -> bool:
@@ -83,14 +92,23 @@ class Command(click.Command):
             rest = super().parse_args(ctx, _as_options(args, self.params))
         except click.UsageError as fault:
             raise _refusal(fault, self) from None
+        if rest and "--" in args:
+            raise Refusal("-- ends the options, and nothing may follow it here; leave it out.")
         if rest:
             raise _unknown(rest[0], self)
         return rest
 
     def invoke(self, ctx: click.Context) -> int:
         """Does it. Returns the exit code."""
-        debug = ctx.params.pop("debug")
-        return ended(lambda: super(Command, self).invoke(ctx), self.left, debug)
+        debug, folder = ctx.params.pop("debug"), Path(ctx.params["mlruns"])
+
+        def work() -> int | None:
+            if folder.is_file():
+                raise Refusal(f"{messages.option('mlruns')} wants a folder, but {folder} is a file.")
+            return super(Command, self).invoke(ctx)
+
+        with stored_in(str(folder)):
+            return ended(work, self.left, debug)
 
     def format_usage(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As the reader types it."""
@@ -118,8 +136,12 @@ class Group(click.Group):
     """Several commands under one name, listed in the order they were made."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
-        super().__init__(*arguments, **attributes)
+        super().__init__(*arguments, context_settings={"help_option_names": HELP}, **attributes)
         self.subcommand_metavar = "VERB ..."
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`help` and `help VERB` show the help too."""
+        return super().parse_args(ctx, [*args[1:2], HELP[-1]] if args[:1] == ["help"] else args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The verbs."""
@@ -129,7 +151,7 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command of that name. Raises Refusal when there is none."""
-        if args[0] not in self.commands:
+        if args[0] not in self.commands and not ctx.resilient_parsing:  # which completion is
             raise Refusal(f"{args[0]} is no verb of {self.name}: {nearest(args[0], list(self.commands))}")
         return super().resolve_command(ctx, args)
 
@@ -155,10 +177,10 @@ def command(
     def make(function: Callable[..., int | None]) -> Command:
         made = click.command(name, Command, left=left, last=last)(function)
         made.params += [
-            Option(["--mlruns"], default="mlruns", type=click.Path(), metavar="FOLDER", help=FOLDER),
+            Option(["--mlruns"], default=FOLDER, type=click.Path(), metavar="FOLDER", help=WRITTEN),
             Option(["--debug"], is_flag=True, help="show a traceback when something fails"),
         ]
-        made = click.help_option("-h", "--help", cls=Option, help="show this and stop")(made)
+        made = click.help_option(*HELP, cls=Option, help="show this and stop")(made)
         if group:
             group.add_command(made, name.rpartition(".")[2])
         return made
@@ -227,6 +249,9 @@ def _as_options(words: Sequence[str], params: Sequence[click.Parameter]) -> list
 
 def _unknown(word: str, program: click.Command) -> Refusal:
     """Of a word that is no option: the nearest one that is."""
+    for param in program.params:
+        if isinstance(param, Option) and param.bare and not word.startswith("-"):
+            return Refusal(f"{word} stands alone; say what it is: {messages.option(str(param.name), word)}.")
     known = [messages.option(name[2:]) for param in program.params for name in param.opts if name[:2] == "--"]
     name = messages.option(word.lstrip("-").split("=")[0]) if word.startswith("-") else word
     kind = "a setting" if name.isupper() else "an option"

@@ -13,7 +13,9 @@ ARGUMENTS = {
     "mlruns": "home",
     "open": "open_test",
 }  # options whose name differs from that function's argument
+FOLDER = "mlruns"  # where commands look when no folder is named
 _door: Door = "python"
+_folder = FOLDER
 
 
 class Refusal(Exception):
@@ -35,8 +37,19 @@ def through(door: Door) -> Iterator[None]:
         _door = before
 
 
+@contextmanager
+def stored_in(folder: str) -> Iterator[None]:
+    """While entered, messages name commands for the studies of that folder."""
+    global _folder  # noqa: PLW0603 - a process works in one folder at a time
+    before, _folder = _folder, folder
+    try:
+        yield
+    finally:
+        _folder = before
+
+
 def command(verb: str, **options: Any) -> str:
-    """A command as the reader types it.
+    """A command as the reader types it, for the folder that `stored_in` has named.
 
     verb: a verb of handnet ("study"), or the module of an experiment ("experiments.walk").
     options: values by the name of their option; a dotted name is a setting.
@@ -47,7 +60,11 @@ def command(verb: str, **options: Any) -> str:
     'handnet study --name x --open'
     >>> with through("make"): command("study", name="x", open=True)
     'make study NAME=x OPEN=1'
+    >>> with stored_in("elsewhere"): command("study", name="x")
+    'run_study(name="x", home="elsewhere")'
     """
+    if _folder != FOLDER:
+        options.setdefault("mlruns", _folder)
     if _door == "python" and verb in FUNCTIONS:
         return f"{FUNCTIONS[verb]}({', '.join(option(*pair) for pair in options.items())})"
     with through("make" if _door == "make" else "shell"):

@@ -90,10 +90,7 @@ def _lookalike(word: str, known: Iterable[str]) -> str | None:
     """What to say when a known word looks the same and is spelt with other characters of Unicode."""
     for name in known:
         if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", word):
-            return (
-                f"{name!r} looks the same, but accents are written in another way there; copy the name from"
-                " the file."
-            )
+            return f"{name!r} looks the same, but its accents differ; copy the name from the file."
     return None
 
 
@@ -105,7 +102,7 @@ def _dataset(
     groups = None if group is None else _groups(sheet, group)
     for column in (target, id, group):
         sheet.columns.pop(column or "", None)
-    texts = _check_columns(sheet, missing)
+    texts = _check_columns(sheet, missing, id is None)
     names = tuple(sheet.columns)
     X, levels = _matrix(sheet, texts)
     notes: tuple[str, ...] = ()
@@ -206,12 +203,13 @@ def _groups(sheet: Sheet, group: str) -> Array:
     return np.unique(cells, return_inverse=True)[1]
 
 
-def _check_columns(sheet: Sheet, missing: str) -> set[str]:
-    """The columns of text; all others are numbers. A fault of one kind is named for every column that has
-    it."""
+def _check_columns(sheet: Sheet, missing: str, nameless: bool) -> set[str]:
+    """The columns of text; all others are numbers. A fault of one kind is named for every column with it.
+
+    nameless: no column names the cases."""
     if not missing:
         _check_gaps(sheet.columns)
-    texts, many = set(), []
+    texts, many, advice = set(), [], ""
     for name, blocks in sheet.columns.items():
         if all(not isinstance(block, list) for block in blocks):
             continue
@@ -220,10 +218,12 @@ def _check_columns(sheet: Sheet, missing: str) -> set[str]:
         levels = Counter(cell for cell in _texts(blocks) if cell.lower() not in MISSING)
         if len(levels) > MOST_LEVELS or 2 * len(levels) > len(sheet.numbers):
             many.append(f"{name!r} ({len(levels)} levels, first {next(iter(levels))!r})")
+            if nameless and not advice and len(levels) == len(sheet.numbers):
+                advice = f"if it names the cases, say so with {option('id', name)}; otherwise "
     if many:
         raise ValueError(
-            f"these columns hold text of more than {MOST_LEVELS} levels, or of nearly as many as there are"
-            f" rows: {listed(many)}; leave them out, join levels, or write them as numbers."
+            f"these columns hold text of more than {MOST_LEVELS} levels, or of more than half as many as"
+            f" there are rows: {listed(many)}; {advice}leave them out, join levels, or write them as numbers."
         )
     return texts
 

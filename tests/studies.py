@@ -60,6 +60,7 @@ def refused(capsys: pytest.CaptureFixture, says: list[str], *words: str, code: i
     assert err.count("\n") == 1, err
     assert not [part for part in says if part not in err], err
     assert "Traceback" not in err
+    assert "?." not in err
 
 
 def study_name(home: Path) -> str:

@@ -45,6 +45,13 @@ def walk(**options: object) -> int | None:
     return 1 if heard["data"] == "one" else None
 
 
+@command("stop", group=toys)
+@option("--case", bare=True)
+def stop(**_: object) -> None:
+    """Stop a toy."""
+    raise Refusal(f"it stands; {messages.command('walk', data='x')} sets it going.")
+
+
 FAULTS = {
     "refused": Refusal("the toy is asleep.", 75),
     "no extra": ModuleNotFoundError("No module named 'optuna'", name="optuna"),
@@ -89,6 +96,9 @@ def test_what_make_passes_is_an_option(typed: list[str], name: str, value: objec
         (["walk", "--dat", "x"], 2, "--dat is not an option of this command: did you mean --data?"),
         (["walk", "DAAT=x"], 2, "--daat is not an option of this command: did you mean --data?"),
         (["walk", "203"], 2, "203 is not an option of this command: known are --set,"),
+        (["walk", "--", "--data", "x"], 2, "-- ends the options, and nothing may follow it here"),
+        (["stop", "P019"], 2, "P019 stands alone; say what it is: --case P019."),
+        (["walk", "--mlruns", __file__], 2, f"--mlruns wants a folder, but {__file__} is a file."),
         (["walk", "--data"], 2, "--data wants a value."),
         (["walk", "--ideal=x"], 2, "--ideal: expected 0 or 1, but got 'x'."),
         (
@@ -155,6 +165,30 @@ def test_from_make_it_is_said_in_makes_words(
     assert "--" not in shown
 
 
+@pytest.mark.parametrize(
+    ("door", "says"),
+    [
+        ("make", "make walk DATA=x MLRUNS='my folder'"),
+        ("shell", "handnet walk --data x --mlruns 'my folder'"),
+    ],
+)
+def test_a_command_in_a_message_is_for_the_folder_in_use(
+    door: str, says: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANDNET_DOOR", door)
+    assert main(toys, ["stop", "--mlruns", "my folder"]) == 2
+    assert says in capsys.readouterr().err
+    assert main(toys, ["stop"]) == 2
+    assert "my folder" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("typed", [["--help"], ["-h"], ["help"], ["help", "walk"]])
+def test_help_is_shown_however_it_is_asked_for(typed: list[str], capsys: pytest.CaptureFixture) -> None:
+    assert main(toys, typed) == 0
+    shown = capsys.readouterr().out
+    assert ("Usage: handnet walk" if "walk" in typed else "Usage: toys") in shown
+
+
 @pytest.mark.parametrize("typed", [["--help"], ["-h"], ["HELP=1"], ["help=1", "DATA=refused"]])
 def test_help_teaches(typed: list[str], capsys: pytest.CaptureFixture) -> None:
     heard.clear()
@@ -193,6 +227,9 @@ def test_from_python_a_message_names_the_function() -> None:
     assert messages.option("mlruns", "") == "home="
     assert set(messages.ARGUMENTS.values()) <= set(inspect.signature(run_study).parameters)
     assert messages.command("ui") == "handnet ui"  # what Python has no function for
+    with messages.stored_in("elsewhere"):
+        assert messages.command("study", name="x") == 'run_study(name="x", home="elsewhere")'
+        assert messages.command("ui") == "handnet ui --mlruns elsewhere"
 
 
 SOURCES = sorted(Path(messages.__file__).parent.rglob("*.py"))
@@ -220,19 +257,20 @@ def test_no_message_names_a_command_by_itself(path: Path) -> None:
     assert not set(words) - ENVIRONMENT
 
 
+@pytest.mark.parametrize(("verb", "answer"), [("walk", "plain,--split-seed"), ("frob", "")])
 def test_a_shell_is_told_how_a_word_can_go_on(
-    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+    verb: str, answer: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {
         "_TOYS_COMPLETE": "bash_complete",
-        "COMP_WORDS": "toys walk --sp",
+        "COMP_WORDS": f"toys {verb} --sp",
         "COMP_CWORD": "2",
     }.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as end:
         run(toys)
     assert end.value.code == 0
-    assert capsys.readouterr().out == "plain,--split-seed\n"
+    assert capsys.readouterr().out.strip() == answer
 
 
 def test_nothing_heavy_is_imported_to_read_a_command() -> None:

@@ -68,7 +68,7 @@ def test_an_ill_folder_is_refused_and_left_as_it_is(
     before = contents(copy)
     refused(
         capsys,
-        list(ill.says),
+        [says.format(home=copy) for says in ill.says],
         verb,
         f"MLRUNS={copy}",
         *words,

@@ -114,7 +114,7 @@ def test_damaged_results_are_made_again(sealed: Path, capsys: pytest.CaptureFixt
     for path in (paths[0], paths[-1]):
         path.write_bytes(path.read_bytes()[:2000])
     assert cli(sealed, "report", f"NAME={name}") == 1
-    assert "are damaged; make study makes them again" in capsys.readouterr().err
+    assert f"are damaged; make study MLRUNS={sealed} makes them again" in capsys.readouterr().err
     assert cli(sealed, "study", *SMALL) == 0
     assert digest(sealed) == before
 

@@ -109,13 +109,17 @@ def test_what_cannot_be_written_is_refused_at_once(
 
 @pytest.mark.parametrize(
     ("place", "says"),
-    [("a-file", "File exists"), ("a-file/below", "Not a directory"), ("/proc/none/m", "No such file")],
+    [
+        ("a-file", "a-file is a file"),
+        ("a-file/below", "cannot be written (Not a directory)"),
+        ("/proc/none/m", "cannot be written (No such file"),
+    ],
 )
 def test_a_folder_that_cannot_be_made_is_refused(
     place: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     (tmp_path / "a-file").write_text("mine")
-    refused(capsys, ["cannot be written", says, "MLRUNS="], "study", f"MLRUNS={tmp_path / place}", *GROWN)
+    refused(capsys, [says, "MLRUNS"], "study", f"MLRUNS={tmp_path / place}", *GROWN)
     assert contents(tmp_path) == {"a-file": b"mine"}
 
 

@@ -257,7 +257,7 @@ def test_a_damaged_rehearsal_is_made_again(opened: Path, capsys: pytest.CaptureF
     path.write_bytes(path.read_bytes()[:500])
     name = next((opened / "reports").iterdir()).name
     assert cli(opened, "report", f"NAME={name}") == 1
-    assert "are damaged; make study makes them again" in capsys.readouterr().err
+    assert f"are damaged; make study MLRUNS={opened} makes them again" in capsys.readouterr().err
     assert cli(opened, "study", *OPEN) == 0
     assert digest(opened) == before
 

@@ -80,7 +80,8 @@ def load(settings: "Settings", digest: str | None = None) -> Dataset:
         )
         data = _with_families(data, settings.families)
     except ValueError as fault:
-        raise Refusal(f"{str(fault).removesuffix('.')}{expected}.") from None
+        end = "" if str(fault).endswith("?") and not expected else "."
+        raise Refusal(f"{str(fault).removesuffix('.')}{expected}{end}") from None
     if digest not in (None, data.digest):
         raise Refusal(f"{table.path}: the table has changed (its digest is {data.digest[:12]}){expected}.")
     return data

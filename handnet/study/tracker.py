@@ -29,7 +29,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
 from sqlalchemy import Engine, create_engine, select
 
-from handnet.messages import Refusal, command
+from handnet.messages import Refusal, command, option
 from handnet.study import views
 from handnet.study.databases import check_schema, checkpoint, create_database, relocate, sqlite_uri
 from handnet.study.logged_model import ServedModel
@@ -86,9 +86,11 @@ class Tracker:
         client, engine = MlflowClient(tracking_uri=uri), create_engine(uri, connect_args={"timeout": 20})
         tracker = cls(home, study, create, client, engine, {}, {})
         if not create and client.get_experiment_by_name(study) is None:
+            names = list(_studies(client))
+            another = f"choose with {option('name', names[0] if len(names) == 1 else '')}"
+            then = another if names else f"{command('study')} makes one"
             raise Refusal(
-                f"there is no study {study!r} in {home} (there are: {', '.join(_studies(client)) or 'none'});"
-                f" {command('study')} makes it."
+                f"there is no study {study!r} in {home} (there are: {', '.join(names) or 'none'}); {then}."
             )
         tracker.experiments = {name: tracker._experiment(name) for name in EXPERIMENTS}
         tracker.runs = {
