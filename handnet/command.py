@@ -44,11 +44,14 @@ class Whole(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, _ctx: click.Context | None) -> int:
         """The number. Raises Refusal for any other text."""
-        if not str(value).isdecimal() or not self.least <= int(value) <= self.most:
+        text = str(value)
+        digits = text.lstrip("0") or "0"  # those Python must read, which are not too many
+        if not text.isdecimal() or len(digits) > 20 or not self.least <= int(digits) <= self.most:
+            got = repr(value if len(text) <= 200 else f"{text[:60]}...")
             raise Refusal(
-                f"{_named(param)} must be a whole number from {self.least} to {self.most}, but is {value!r}."
+                f"{_named(param)} must be a whole number from {self.least} to {self.most}, but is {got}."
             )
-        return int(value)
+        return int(digits)
 
 
 class Option(click.Option):

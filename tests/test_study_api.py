@@ -1,10 +1,12 @@
 """A study by one call: from a script, from a thread, stopped and continued, on a table in memory."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +198,111 @@ def test_what_cannot_be_made_is_refused_in_one_sentence(
     with pytest.raises(Refusal) as refusal:
         run_study(**{"home": tmp_path / "home", "progress": False, **call})
     assert sentence in str(refusal.value)
+
+
+class FakeStudy:
+    """Stands in for a study: `run` is what a test wants to happen meanwhile."""
+
+    publisher, folder = None, Path("reports")
+
+    def __init__(self, run: Callable[[], object]) -> None:
+        self.meanwhile = run
+
+    def run(self) -> dict[str, object]:
+        self.meanwhile()
+        return {}
+
+
+def run_instead(monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) -> None:
+    monkeypatch.setattr("handnet.study.api.prepare_study", lambda *_: FakeStudy(run))
+
+
+def test_the_environment_is_given_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from handnet.study.publish import _without_credentials
+
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLFLOW_RUN_CONTEXT", "mine")
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7")
+    before, during = dict(os.environ), {}
+
+    def run() -> None:
+        during.update(os.environ)
+        _without_credentials("http://me:secret@127.0.0.1:5000")
+        os.environ["KERAS_BACKEND"] = "jax"
+
+    run_instead(monkeypatch, run)
+    for _ in range(2):
+        run_study(home=tmp_path, progress=False)
+        assert dict(os.environ) == before
+        assert "MLFLOW_RUN_CONTEXT" not in during
+        assert during["MLFLOW_ENABLE_ASYNC_LOGGING"] == "false"
+        assert during["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "7"
+        assert during["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "20"
+    run_instead(monkeypatch, lambda: os.environ.update(MLFLOW_TRACKING_PASSWORD="secret") or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run_study(home=tmp_path, progress=False)
+    assert dict(os.environ) == before
+
+
+def test_autologging_is_off_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import mlflow
+    from sklearn.linear_model import LogisticRegression
+
+    data = wisconsin()
+    uri = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'own.db'}")
+    mlflow.sklearn.autolog(log_models=False, log_datasets=False, silent=True)
+    try:
+        with mlflow.start_run() as active:
+            run_instead(monkeypatch, lambda: LogisticRegression().fit(data.X[:, :1], data.y))
+            run_study(home=tmp_path, progress=False)
+            assert not mlflow.get_run(active.info.run_id).data.params
+            LogisticRegression().fit(data.X[:, :1], data.y)
+            assert mlflow.get_run(active.info.run_id).data.params
+    finally:
+        mlflow.sklearn.autolog(disable=True)
+        mlflow.set_tracking_uri(uri)
+
+
+def test_ctrl_c_at_the_very_end_is_not_lost(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    interrupts = []
+
+    def prepare(*request: object) -> FakeStudy:
+        interrupts.append(request[-1])
+        return FakeStudy(lambda: interrupts[0]._note(signal.SIGINT, None))
+
+    monkeypatch.setattr("handnet.study.api.prepare_study", prepare)
+    with pytest.raises(KeyboardInterrupt, match="all of it is kept"):
+        run_study(home=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize(("step", "next_step"), [("analyse", "track"), ("track", "report")])
+def test_ctrl_c_is_obeyed_before_the_last_steps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: str, next_step: str
+) -> None:
+    from handnet.study.study import Study
+
+    steps = ("search", "publish", "freeze", "confirm", "open", "resplit", "grade", "analyse", "track")
+    for name in (*steps, "report"):
+        monkeypatch.setattr(Study, name, lambda *_, **__: None)
+    monkeypatch.setattr(Study, "_stores", lambda study: study.interrupt)
+    monkeypatch.setattr(Study, step, lambda study, *_: study.interrupt._note(signal.SIGINT, None))
+    monkeypatch.setattr(Study, next_step, lambda *_: pytest.fail("it went on"))
+    with pytest.raises(KeyboardInterrupt, match="goes on from here"):
+        run_study(home=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "0x" + "f" * 5000])
+def test_a_number_of_thousands_of_digits_is_refused(tmp_path: Path, digits: str) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(f"[search]\nseeds = {digits}\n")
+    for call in ({"settings": file}, {"seeds": digits}, {"space.epochs.high": digits}):
+        with pytest.raises(Refusal) as refusal:
+            run_study(home=tmp_path, progress=False, **call)
+        assert len(str(refusal.value)) < 500
+    assert cli(tmp_path, "study", f"SEEDS={digits}") == 2
 
 
 def python(code: str) -> subprocess.CompletedProcess:

@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 NOT_INSTALLED = 'a study needs {}, which is not installed; pip install "handnet[study]" adds it.'
 GOES_ON = "Stopped: all finished seeds and trials are kept; the same call goes on from here."
+DONE = "Stopped at the end of the study: all of it is kept; the same call gives its result."
 
 
 class BandRow(NamedTuple):
@@ -136,18 +138,16 @@ def run_study(
     splits, group, missing, ...), families as a dictionary of lists of columns (a Dataset has its own), and
     any setting by its dotted name: ``**{"space.epochs.high": 100}``.
 
+    While it runs, MLflow's autologging is off and its environment variables are the study's, in the whole
+    process; both are restored.
+
     Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made;
     KeyboardInterrupt, at the next safe place, after Ctrl-C: the same call goes on from there."""
     named = {"target": target, "positive": positive, "id": id, **options}
-    try:
+    with _this_process() as interrupt:
         chosen, screen = _chosen(*_as_file(data, Path(home), named)), _screen(progress)
         request = (chosen, settings, Path(home), name, open_test, server or "")
-        return _result(prepare_study(*request, screen, Interrupt((signal.SIGINT,))), screen)
-    except ModuleNotFoundError as fault:
-        package = str(fault.name).partition(".")[0]
-        raise ModuleNotFoundError(NOT_INSTALLED.format(package), name=fault.name) from None
-    except Stopped:
-        raise KeyboardInterrupt(GOES_ON) from None
+        return _result(prepare_study(*request, screen, interrupt), screen)
 
 
 def prepare_study(
@@ -179,6 +179,27 @@ def prepare_study(
 
     clock = Clock(time.perf_counter() if started is None else started)
     return Study(Request(stated, home, name, open_test, address, table), clock, screen or Screen(), interrupt)
+
+
+@contextmanager
+def _this_process() -> Iterator[Interrupt]:
+    """Lend the process to a study, with Ctrl-C caught, and say in Python's terms why the study ended."""
+    from handnet.study.environment import lent_environment
+
+    interrupt = Interrupt((signal.SIGINT,))
+    try:
+        with lent_environment():
+            from handnet.study.tracker import without_autologging
+
+            with without_autologging():
+                yield interrupt
+    except ModuleNotFoundError as fault:
+        package = str(fault.name).partition(".")[0]
+        raise ModuleNotFoundError(NOT_INSTALLED.format(package), name=fault.name) from None
+    except Stopped:
+        raise KeyboardInterrupt(GOES_ON) from None
+    if interrupt.number:
+        raise KeyboardInterrupt(DONE)
 
 
 def say_loading() -> None:

@@ -13,10 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlparse, urlsplit
 
-# Before the import. Nobody waits in silence for minutes: what could not be sent is sent by the next command.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+from handnet.study.environment import mlflow_variables
+
+os.environ.update(mlflow_variables())
 
 from mlflow.entities import LoggedModel, LoggedModelOutput, Param, Run
 from mlflow.exceptions import MlflowException

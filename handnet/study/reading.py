@@ -183,7 +183,7 @@ def _toml(path: Path) -> dict[str, Any]:
         raise Refusal(
             f"the settings file {path} does not exist; leave {option('settings')} out for the default study."
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+    except (OSError, ValueError) as fault:  # no UTF-8, no TOML, or a number of more digits than Python reads
         raise Refusal(f"the settings file {path} cannot be read as TOML: {fault}.") from None
 
 
@@ -214,7 +214,7 @@ def _place(table: dict[str, Any], dotted: str, text: str) -> None:
         return
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # no TOML, or a number of more digits than Python reads
         value = {"True": True, "False": False}.get(text, text)
     if isinstance(table.get(key), bool) and value in (0, 1):
         value = bool(value)
@@ -247,7 +247,16 @@ def _sentence(error: "ErrorDetails") -> str:
         return f"{key} is missing."
     if error["type"] == "extra_forbidden":
         return f"{key} is not a setting: {nearest(str(place[-1]), _keys(above))}"
-    return f"{key} must be {reason or WANTED[error['type']]}, but is {error['input']!r}."
+    return f"{key} must be {reason or WANTED[error['type']]}, but is {_shown(error['input'])}."
+
+
+def _shown(value: object) -> str:
+    """The value in a sentence, cut where it is longer than one."""
+    try:
+        text = repr(value)
+    except ValueError:  # a hexadecimal number may have more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= 200 else f"{text[:60]}..."
 
 
 def _keys(place: Sequence[int | str]) -> list[str]:

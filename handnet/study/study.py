@@ -73,7 +73,9 @@ class Study:
             resplits = self.resplit(frozen, opened)
             outcome = self.grade(frozen, networks, opened, resplits)
             analysis = self.analyse(outcome)
+            self.interrupt.check()
             commit = self.track(outcome, analysis, resplits)
+            self.interrupt.check()
             facts = self.report(outcome, analysis, commit)
             self.publish(done=True)
         return facts

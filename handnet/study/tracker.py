@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlparse
 
-# Before the import. Medical data is nobody else's business, and our own progress is the only one shown.
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
-os.environ["MLFLOW_ENABLE_ASYNC_LOGGING"] = "false"  # FINISHED must not overtake what it vouches for
+from handnet.study.environment import mlflow_variables
+
+os.environ.update(mlflow_variables())
 os.environ.pop("MLFLOW_RUN_CONTEXT", None)  # tags from outside: what is logged is named here
 
 import mlflow
@@ -27,6 +26,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Run, V
 from mlflow.store.tracking.dbmodels.models import SqlRun
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient
+from mlflow.utils.autologging_utils import disable_autologging
 from sqlalchemy import Engine, create_engine, select
 
 from handnet.messages import Refusal, command, option
@@ -35,6 +35,7 @@ from handnet.study.databases import check_schema, checkpoint, create_database, r
 from handnet.study.logged_model import ServedModel
 from handnet.study.mlflow_tables import KEY, Entry, insert_runs, local_path, write_files
 
+without_autologging = disable_autologging  # a context; what a study fits is no part of its caller's run
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 # The command line says once what these raise.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
