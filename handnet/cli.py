@@ -96,7 +96,7 @@ def study(**options: Any) -> int:
     the sealed test is opened, once, and counted. Everything goes to MLflow and into a report. Stop or kill it
     whenever you like: the same command goes on from there, with the same numbers.
 
-      handnet study   half a minute on two cores
+      handnet study   about a minute on two cores
       handnet study --design sobol --trials 64   points fixed beforehand
       handnet study space.epochs.high=300   any setting; another study
       handnet study --trials 60   grow it, until its test is open
@@ -192,22 +192,26 @@ def backup(mlruns: str, to: str | None) -> None:
     home = Path(mlruns)
     beside = home.resolve().with_name(f"{home.resolve().name}-backup-{time.strftime('%Y%m%d-%H%M%S')}")
     copy(home, Path(to or beside))
-    print(
-        f"Copied {home} to {to or beside}; {messages.command('report', mlruns=to or str(beside))} reads it."
-    )
+    studies = [path.name for path in (Path(to or beside) / "reports").glob("*")]
+    name = studies[0] if len(studies) == 1 else "NAME"
+    reader = messages.command("report", mlruns=to or str(beside), name=name)
+    print(f"Copied {home} to {to or beside}; {reader} reads {'it' if name != 'NAME' else 'a study'}.")
 
 
 @command("clean", "what is still there goes with the same command; the ledger of openings stays", program)
 def clean(mlruns: str) -> None:
     """Remove studies and reports; the ledger of openings stays.
 
-    mlflow.db, optuna.db, artifacts/ and reports/ go, by name. openings.jsonl stays: what was seen was seen.
+    mlflow.db, optuna.db, artifacts/, reports/, the tables kept for DataFrames in tables/, and the pages of
+    the experiments in walk/, claims/, published/ and bench/ go, by name. openings.jsonl stays: what was seen
+    was seen. So does every other file.
     """
     from handnet.study.folder import clean as remove
 
     if not Path(mlruns).exists():
         raise Refusal(f"there is no folder {mlruns}, so there is nothing to remove.")
-    remove(Path(mlruns))
+    removed = ", ".join(remove(Path(mlruns)))
+    print(f"Removed from {mlruns}: {removed}." if removed else f"{mlruns} holds nothing to remove.")
 
 
 @command("simulate", group=program)

@@ -170,6 +170,17 @@ def test_a_corrupted_copy_is_sound_or_refused(
 # Copies
 
 
+def test_the_commands_that_are_printed_read_the_copy(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    to, name = tmp_path / "to", study_name(tiny)
+    assert main(["backup", f"MLRUNS={tiny}", f"TO={to}"]) == 0
+    reader = f"MLRUNS={to} NAME={name}"
+    assert f"; make report {reader} reads it." in capsys.readouterr().out
+    assert main(["report", *reader.split()]) == 0
+    assert f"MLflow:   make ui MLRUNS={to}\n" in capsys.readouterr().out
+
+
 @pytest.mark.long
 def test_a_backup_is_whole_while_a_study_writes(
     begun: Path, grown: Path, tmp_path: Path, capsys: pytest.CaptureFixture

@@ -165,7 +165,9 @@ def test_a_study_under_its_own_name_is_found_without_naming_it(
     )
 
 
-def test_cleaning_takes_what_studies_wrote_and_nothing_else(tiny: Path, tmp_path: Path) -> None:
+def test_cleaning_takes_what_studies_wrote_and_nothing_else(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     shutil.copytree(tiny, tmp_path, dirs_exist_ok=True)
     for name in (
         "thesis.tex",
@@ -178,7 +180,12 @@ def test_cleaning_takes_what_studies_wrote_and_nothing_else(tiny: Path, tmp_path
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("mine, or a page of ours")
     ledger = (tmp_path / "openings.jsonl").read_bytes()
+    capsys.readouterr()
     assert main(["clean", "--mlruns", str(tmp_path)]) == 0
+    removed = "artifacts, bench, claims, mlflow.db, optuna.db, reports, walk"
+    assert capsys.readouterr().out == f"Removed from {tmp_path}: {removed}.\n"
+    assert main(["clean", "--mlruns", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path} holds nothing to remove.\n"
     assert {path.name for path in tmp_path.iterdir()} == {"thesis.tex", "openings.jsonl", ".lock", "claims"}
     assert [path.name for path in (tmp_path / "claims").iterdir()] == ["mine.txt"]
     # The same opening, so nothing is opened anew.

@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from handnet.messages import Refusal, nearest
+from handnet.messages import Refusal, nearest, stored_in
 from handnet.study.interrupt import Interrupt, Stopped
 from handnet.study.options import OPTIONS, settings_and_table
 
@@ -144,7 +144,7 @@ def run_study(
     Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made;
     KeyboardInterrupt, at the next safe place, after Ctrl-C: the same call goes on from there."""
     named = {"target": target, "positive": positive, "id": id, **options}
-    with _this_process() as interrupt:
+    with stored_in(str(home)), _this_process() as interrupt:
         chosen, screen = _chosen(*_as_file(data, Path(home), named)), _screen(progress)
         request = (chosen, settings, Path(home), name, open_test, server or "")
         return _result(prepare_study(*request, screen, interrupt), screen)

@@ -105,16 +105,25 @@ def backup(home: Path, to: Path) -> None:
     sync(to.parent)
 
 
-def clean(home: Path) -> None:
-    """Remove what studies and the other commands wrote, by name; the ledger of openings stays."""
+def clean(home: Path) -> list[str]:
+    """Remove what studies and the other commands wrote, by name; the ledger of openings stays.
+
+    Returns the files and folders right inside `home` that were removed, or lost something."""
+    pages = (
+        f"{folder}/{mark}"
+        for folder, names in PAGES.items()
+        for name in names
+        for mark in (name, f".{name}.new")
+    )
+    removed = set()
     with locked(home):
-        for path in (path for pattern in OURS for path in home.glob(pattern)):
+        for path in (path for pattern in (*OURS, *pages) for path in home.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for folder, names in {**PAGES, "tables": ()}.items():
-            for path in (home / folder / file for name in names for file in (name, f".{name}.new")):
-                path.unlink(missing_ok=True)
+            removed.add(path.relative_to(home).parts[0])
+        for folder in (*PAGES, "tables"):
             with suppress(OSError):  # it is not there, or not empty
                 (home / folder).rmdir()
+    return sorted(name for name in removed if ".db-" not in name)  # SQLite's -wal and -shm are no news
 
 
 def prepare(home: Path) -> None:
