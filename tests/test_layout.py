@@ -23,7 +23,7 @@ HARNESS = """
     report.words report.series report.tables report.comparison_tables report.verdict report.cases
     report.drawing report.figures report.facts report.pages
     study.records study.screen study.publish study.identity study.estimate study.training study.outcome
-    study.study study.ui study.options study.frames study.api endings command cli __main__
+    study.study study.ui study.options study.frames study.arguments study.api endings command cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]

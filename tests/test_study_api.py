@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from canonical import digest
 from studies import ROOT, cli
@@ -190,6 +191,20 @@ def test_a_dataset_keeps_its_own_families(tmp_path: Path) -> None:
         ({"data": 7}, "data must be a DataFrame"),
         ({"name": "../up"}, "name must be up to 60 letters"),
         ({"server": "sqlite:///x"}, "must be the address of an MLflow server"),
+        ({"server": "ftp://x"}, "server must be the address"),
+        ({"data": "wisconsn"}, "no built-in table of the name 'wisconsn': did you mean wisconsin?"),
+        (
+            {"settings": {"search": {}}},
+            "settings must be the path of a settings file, but is of the type dict",
+        ),
+        ({"data": frame()}, 'run_study(frame, target="diagnosis", positive="M")'),
+        ({"data": frame(), "target": "diagnosis"}, "a DataFrame needs the name of its column of labels"),
+        ({"data": frame(), "target": frame().diagnosis, "positive": "M"}, "but is of the type Series."),
+        ({"data": frame().assign(z=1j), **OWN}, "the DataFrame cannot be written as a table"),
+        ({"data": frame(), **OWN, "seeds": 1}, "search.seeds must be a whole number from 2"),
+        ({"data": frame(), **OWN, "target": "diagnose"}, "did you mean 'diagnosis'?"),
+        ({"data": frame(), **OWN, "name": "../up"}, "name must be up to 60 letters"),
+        ({"data": frame(), **OWN, "home": "/proc/none"}, "the folder /proc/none cannot be written"),
     ],
 )
 def test_what_cannot_be_made_is_refused_in_one_sentence(
@@ -198,12 +213,60 @@ def test_what_cannot_be_made_is_refused_in_one_sentence(
     with pytest.raises(Refusal) as refusal:
         run_study(**{"home": tmp_path / "home", "progress": False, **call})
     assert sentence in str(refusal.value)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_file_that_was_there_before_stays_when_a_call_is_refused(tmp_path: Path) -> None:
+    from handnet.study.frames import as_file
+
+    path, _ = as_file(frame(), tmp_path, OWN)
+    with pytest.raises(Refusal):
+        run_study(frame(), home=tmp_path, progress=False, **{**OWN, "target": "diagnose"})
+    assert Path(path).exists()
+
+
+def test_a_table_in_memory_is_named_by_its_content_alone(tmp_path: Path) -> None:
+    from handnet.study.frames import as_file
+
+    table = frame()
+    described = table.copy()
+    described.attrs["source"] = "clinic"
+    other_text = table.astype({"side": pd.ArrowDtype(pa.large_string())})
+    short_text = table.astype({"side": pd.ArrowDtype(pa.string())})
+    names = {as_file(same, tmp_path, {})[0] for same in (table, described, other_text, short_text)}
+    assert len(names) == 1
+    assert as_file(table.rename(columns={"side": "edge"}), tmp_path, {})[0] not in names
+    assert as_file(table.iloc[::-1], tmp_path, {})[0] not in names
+    assert as_file(table.assign(side=1), tmp_path, {})[0] not in names
+
+
+def test_numbers_and_arrays_of_numpy_are_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    chosen: dict[str, str] = {}
+    monkeypatch.setattr(
+        "handnet.study.api.prepare_study", lambda texts, *_: chosen.update(texts) or FakeStudy(lambda: None)
+    )
+    values = {"trials": np.int64(3), "network.hidden": np.array([8, 4]), "split_seed": np.array(5)}
+    families = {"size": np.array(["a", "b"])}
+    run_study(
+        "own.csv",
+        target="y",
+        positive=np.bool_(True),
+        home=tmp_path,
+        progress=False,
+        families=families,
+        **values,
+    )
+    assert chosen["search.trials"] == "3"
+    assert chosen["network.hidden"] == "[8, 4]"
+    assert chosen["split.seed"] == "5"
+    assert chosen["data.positive"] == "true"
+    assert chosen["families"] == '{"size" = ["a", "b"]}'
 
 
 class FakeStudy:
     """Stands in for a study: `run` is what a test wants to happen meanwhile."""
 
-    publisher, folder = None, Path("reports")
+    name, publisher, folder = "fake", None, Path("reports")
 
     def __init__(self, run: Callable[[], object]) -> None:
         self.meanwhile = run

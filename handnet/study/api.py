@@ -11,9 +11,10 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from handnet.messages import Refusal, nearest, stored_in
+from handnet.messages import stored_in
+from handnet.study.arguments import check_arguments, table_file, to_settings
 from handnet.study.interrupt import Interrupt, Stopped
-from handnet.study.options import OPTIONS, settings_and_table
+from handnet.study.options import settings_and_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,9 +146,13 @@ def run_study(
     KeyboardInterrupt, at the next safe place, after Ctrl-C: the same call goes on from there."""
     named = {"target": target, "positive": positive, "id": id, **options}
     with stored_in(str(home)), _this_process() as interrupt:
-        chosen, screen = _chosen(*_as_file(data, Path(home), named)), _screen(progress)
-        request = (chosen, settings, Path(home), name, open_test, server or "")
-        return _result(prepare_study(*request, screen, interrupt), screen)
+        check_arguments(data, named, settings, server)
+        with table_file(data, Path(home), named, settings) as (path, described):
+            screen = _screen(progress)
+            request = (to_settings(path, described), settings, Path(home), name, open_test, server or "")
+            study = prepare_study(*request, screen, interrupt)
+            study.name  # noqa: B018 - made from all that may still be refused
+        return _result(study, screen)
 
 
 def prepare_study(
@@ -212,48 +217,6 @@ def _screen(progress: "bool | Screen") -> "Screen":
     from handnet.study.screen import Screen
 
     return progress if isinstance(progress, Screen) else Screen(quiet=not progress)
-
-
-def _as_file(
-    data: "pd.DataFrame | Dataset | str | Path | None", home: Path, options: Mapping[str, object]
-) -> tuple[str | Path | None, Mapping[str, object]]:
-    """The path or the name of the table, and the options with those that describe it."""
-    if data is None or isinstance(data, str | Path):
-        return data, options
-    from handnet.study.frames import as_file
-
-    return as_file(data, home, options)
-
-
-def _chosen(data: str | Path | None, options: Mapping[str, object]) -> dict[str, str]:
-    """Dotted key -> text of every setting that is named."""
-    from handnet.data import DATASETS
-
-    chosen = {} if data is None else {"data.name" if str(data) in DATASETS else "data.path": str(data)}
-    for name, value in options.items():
-        option = OPTIONS.get(name.replace("_", "-"))
-        if option is None and "." not in name and name != "families":
-            arguments = ["home", "name", "settings", "open_test", "server", "progress", "families"]
-            known = [option.replace("-", "_") for option in OPTIONS] + arguments
-            raise Refusal(f"{name} is no argument of run_study: {nearest(name, known)}")
-        if value is not None:
-            chosen[option[0] if option else name] = _typed(value)
-    return chosen
-
-
-def _typed(value: object) -> str:
-    """A value as it would be typed: a text as it is, all else in TOML."""
-    return value if isinstance(value, str) else _toml(value)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_toml(str(key))} = {_toml(item)}' for key, item in value.items())}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _result(study: "Study", screen: "Screen") -> StudyResult:

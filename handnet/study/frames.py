@@ -1,30 +1,55 @@
 """A table in memory, written as a file for a study: whoever reads the study needs it again."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from handnet.data import DATASETS, Dataset, families_of
 from handnet.messages import Refusal
-from handnet.study.folder import write_whole
+from handnet.study.folder import prepare, write_whole
 
+Check = Callable[[str, Mapping[str, object]], object]
 FOLDER = "tables"  # below the folder of studies
 TARGET, CASE, GROUP = "class label", "case id", "group"  # columns of a Dataset's file
 
 
+@contextmanager
+def written(
+    table: pd.DataFrame | Dataset, home: Path, options: Mapping[str, object], check: Check
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """What `as_file` gives. A file it has just written is removed when a Refusal leaves the block."""
+    before = set((home / FOLDER).glob("*.parquet"))
+    path, described = as_file(table, home, options, check)
+    try:
+        yield path, described
+    except Refusal:
+        if Path(path).parent == home / FOLDER and Path(path) not in before:
+            Path(path).unlink(missing_ok=True)
+            with suppress(OSError):  # not empty
+                (home / FOLDER).rmdir()
+        raise
+
+
 def as_file(
-    table: pd.DataFrame | Dataset, home: Path, options: Mapping[str, object]
+    table: pd.DataFrame | Dataset,
+    home: Path,
+    options: Mapping[str, object],
+    check: Check = lambda _path, _options: None,
 ) -> tuple[str, dict[str, object]]:
     """Write a table to `home` once, as a Parquet file named by its content. A built-in Dataset needs none.
 
-    options: those of a study, by name. Returns the path (or the name of the built-in table) and the options
+    options: those of a study, by name. check: called with what is returned, before anything is written; may
+    raise Refusal. Returns the path (or the name of the built-in table) and the options
     that describe it. Raises Refusal for anything but a DataFrame or a Dataset."""
     if isinstance(table, pd.DataFrame):
-        return _written(table, home), dict(options)
+        return _write(table, home, options, check)
     if not isinstance(table, Dataset):
         raise Refusal(
             "data must be a DataFrame, a Dataset, the path of a file or the name of a built-in table, but is"
@@ -46,7 +71,7 @@ def as_file(
             ]
             for family in table.families
         }
-    return _written(_frame(table), home), {**options, **columns}
+    return _write(_frame(table), home, {**options, **columns}, check)
 
 
 def _frame(table: Dataset) -> pd.DataFrame:
@@ -64,16 +89,35 @@ def _frame(table: Dataset) -> pd.DataFrame:
     return frame
 
 
-def _written(frame: pd.DataFrame, home: Path) -> str:
+def _write(
+    frame: pd.DataFrame, home: Path, options: Mapping[str, object], check: Check
+) -> tuple[str, dict[str, object]]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
     content = BytesIO()
     try:
-        frame.set_axis([str(name) for name in frame.columns], axis=1).to_parquet(content, index=False)
-    except (TypeError, ValueError) as fault:  # pyarrow's errors are ValueErrors
+        named = frame.set_axis([str(name) for name in frame.columns], axis=1)
+        table = pa.Table.from_pandas(named, preserve_index=False).replace_schema_metadata(None)
+        parquet.write_table(table, content)
+        path = home / FOLDER / f"table-{_content_hash(table)[:12]}.parquet"
+    except (TypeError, ValueError, OverflowError, pa.ArrowException) as fault:
         raise Refusal(
             f"the DataFrame cannot be written as a table: {' '.join(str(fault).split())[:200]}"
         ) from None
-    name = sha256(content.getvalue()).hexdigest()[:12]
-    path = home / FOLDER / f"table-{name}.parquet"
+    check(str(path), options)
     if not path.exists():
+        prepare(home)
         write_whole(path, content.getvalue())
-    return str(path)
+    return str(path), dict(options)
+
+
+def _content_hash(table: Any) -> str:
+    """SHA-256 of the names, types and values of a table of Arrow: no version of a library is in it.
+
+    Arrow has several types of text, and pandas chooses between them by its version."""
+    digest = sha256()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind = re.sub("large_|_view", "", str(column.type))
+        digest.update(repr((name, kind, column.to_pylist())).encode())
+    return digest.hexdigest()

@@ -131,9 +131,10 @@ def _located(settings: "Settings") -> "Settings":
     return settings.changed(data={"path": str(path), "name": name})
 
 
-def server_address(text: str) -> str | None:
-    """The address of an MLflow server, from the environment; None when there is none.
+def server_address(text: str, source: str = "MLFLOW_TRACKING_URI") -> str | None:
+    """The address of an MLflow server; None when there is none.
 
+    source: the variable or the argument that holds it.
     Raises Refusal, which does not repeat what may hold a password."""
     if not text.strip():
         return None
@@ -146,9 +147,10 @@ def server_address(text: str) -> str | None:
         sound = False
     if not sound:
         raise Refusal(
-            "MLFLOW_TRACKING_URI must be the address of an MLflow server, as in http://127.0.0.1:5000, but"
+            f"{source} must be the address of an MLflow server, as in http://127.0.0.1:5000, but"
             f" is {scheme + ':...' if re.fullmatch('[a-z][a-z0-9+.-]*', scheme) else 'none'}; a study is kept"
-            " in mlruns/ in any case: unset it to keep it there alone."
+            f" in mlruns/ in any case: {'unset it' if source.isupper() else 'leave it out'} to keep it there"
+            " alone."
         )
     return text.strip()
 

@@ -1,0 +1,107 @@
+"""The arguments of run_study: checked, and made into a file and settings.
+
+The import is light, because `handnet.run_study` is looked up before it is called."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from handnet.messages import Refusal, nearest
+from handnet.study.options import OPTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from handnet.data import Dataset
+
+
+def check_arguments(
+    data: object, options: Mapping[str, object], settings: object, server: str | None
+) -> None:
+    """Refuse what is not of the kind an argument takes."""
+    from handnet.data import DATASETS
+    from handnet.study.reading import server_address
+
+    if isinstance(data, str) and data not in DATASETS and not Path(data).suffix and not Path(data).exists():
+        raise Refusal(
+            f"there is no file and no built-in table of the name {data!r}: {nearest(data, list(DATASETS))}"
+        )
+    for name in ("target", "positive", "id", "group"):
+        value = _plain(options.get(name))
+        if hasattr(value, "__len__") and not isinstance(value, str):
+            wanted = "a label" if name == "positive" else "the name of a column"
+            raise Refusal(f"{name} must be {wanted}, but is of the type {type(options[name]).__name__}.")
+    if settings is not None and not isinstance(settings, str | Path):
+        raise Refusal(
+            f"settings must be the path of a settings file, but is of the type {type(settings).__name__};"
+            ' give single settings by their dotted names: run_study(**{"space.epochs.high": 100}).'
+        )
+    server_address(server or "", "server")
+
+
+@contextmanager
+def table_file(
+    data: "pd.DataFrame | Dataset | str | Path | None",
+    home: Path,
+    options: Mapping[str, object],
+    settings: str | Path | None,
+) -> Iterator[tuple[str | Path | None, Mapping[str, object]]]:
+    """The path or the name of the table, and the options with those that describe it.
+
+    A table in memory is written once its settings are read, and not kept if the request is refused."""
+    if data is None or isinstance(data, str | Path):
+        yield data, options
+        return
+    from handnet.study.frames import written
+    from handnet.study.reading import read
+
+    def check(path: str, described: Mapping[str, object]) -> None:
+        chosen = to_settings(path, described)
+        if not settings and not {"data.target", "data.positive"} <= chosen.keys():
+            raise Refusal(
+                "a DataFrame needs the name of its column of labels and the label that is class 1:"
+                ' run_study(frame, target="diagnosis", positive="M").'
+            )
+        read(chosen, Path(settings) if settings else None)
+
+    with written(data, home, options, check) as file:
+        yield file
+
+
+def to_settings(data: str | Path | None, options: Mapping[str, object]) -> dict[str, str]:
+    """Dotted key -> text of every setting that is named."""
+    from handnet.data import DATASETS
+
+    chosen = {} if data is None else {"data.name" if str(data) in DATASETS else "data.path": str(data)}
+    for name, value in options.items():
+        option = OPTIONS.get(name.replace("_", "-"))
+        if option is None and "." not in name and name != "families":
+            arguments = ["home", "name", "settings", "open_test", "server", "progress", "families"]
+            known = [option.replace("-", "_") for option in OPTIONS] + arguments
+            raise Refusal(f"{name} is no argument of run_study: {nearest(name, known)}")
+        if value is not None:
+            chosen[option[0] if option else name] = _typed(value)
+    return chosen
+
+
+def _typed(value: object) -> str:
+    """A value as it would be typed: a text as it is, all else in TOML."""
+    return value if isinstance(value, str) else _toml(value)
+
+
+def _plain(value: Any) -> Any:
+    """A scalar or an array of NumPy as Python's own."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _toml(value: object) -> str:
+    value = _plain(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_toml(str(key))} = {_toml(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value).lower() if isinstance(value, bool) else str(value)
