@@ -139,8 +139,7 @@ def run_study(
     splits, group, missing, ...), families as a dictionary of lists of columns (a Dataset has its own), and
     any setting by its dotted name: ``**{"space.epochs.high": 100}``.
 
-    While it runs, MLflow's autologging is off and its environment variables are the study's, in the whole
-    process; both are restored.
+    In the whole process, MLflow's autologging is off and its variables are the study's, until it returns.
 
     Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made;
     KeyboardInterrupt, at the next safe place, after Ctrl-C: the same call goes on from there."""
@@ -148,11 +147,10 @@ def run_study(
     with stored_in(str(home)), _this_process() as interrupt:
         check_arguments(data, named, settings, server)
         with table_file(data, Path(home), named, settings) as (path, described):
-            screen = _screen(progress)
             request = (to_settings(path, described), settings, Path(home), name, open_test, server or "")
-            study = prepare_study(*request, screen, interrupt)
+            study = prepare_study(*request, _screen(progress), interrupt)
             study.name  # noqa: B018 - made from all that may still be refused
-        return _result(study, screen)
+        return _result(study)
 
 
 def prepare_study(
@@ -219,12 +217,12 @@ def _screen(progress: "bool | Screen") -> "Screen":
     return progress if isinstance(progress, Screen) else Screen(quiet=not progress)
 
 
-def _result(study: "Study", screen: "Screen") -> StudyResult:
+def _result(study: "Study") -> StudyResult:
     """Run the study."""
     facts = study.run()
     unsent = study.publisher.unsent if study.publisher else 0
     if unsent and study.publisher:
-        screen.say(
+        study.screen.say(
             f"{unsent} runs are not known to be on {study.publisher.server} ({study.publisher.fault})."
         )
     return StudyResult(facts, study.folder, unsent)
