@@ -48,7 +48,8 @@ def finish(code: int) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     try:
-        sys.stdout.flush()
+        if sys.stdout:  # None when the reader's shell has closed it
+            sys.stdout.flush()
     except OSError as fault:
         if not code:
             _say(f"the output could not be written ({fault.strerror}); the rest is done and kept.", 1)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -154,8 +155,8 @@ def test_a_study_under_its_own_name_is_found_without_naming_it(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     assert cli(tmp_path, "study", "TRIALS=1", "CONFIRM=3", "OPEN=1", "SPLITS=0") == 0
-    hint = re.search(r"make (case ID=\d+)\n", capsys.readouterr().out)[1]
-    assert cli(tmp_path, *hint.split()) == 0
+    hint = re.search(r"make (case ID=\d+ MLRUNS=\S+)\n", capsys.readouterr().out)[1]
+    assert main(shlex.split(hint)) == 0
     assert cli(tmp_path, "report") == 0
     facts = report(tmp_path)
     assert (facts["study"], facts["settings"]["trials"], facts["settings"]["confirmation_seeds"]) == (
