@@ -146,7 +146,7 @@ class Group(click.Group):
         """`help` and `help VERB` show the help too."""
         return super().parse_args(ctx, [*args[1:2], HELP[-1]] if args[:1] == ["help"] else args)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """The verbs."""
         return list(self.commands)
 

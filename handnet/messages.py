@@ -9,10 +9,8 @@ from typing import Any, Literal
 
 Door = Literal["make", "shell", "python"]
 FUNCTIONS = {"study": "run_study"}  # the verbs that Python calls by a function
-ARGUMENTS = {
-    "mlruns": "home",
-    "open": "open_test",
-}  # options whose name differs from that function's argument
+# Options whose name differs from that function's argument.
+ARGUMENTS = {"mlruns": "home", "open": "open_test"}
 FOLDER = "mlruns"  # where commands look when no folder is named
 _door: Door = "python"
 _folder = FOLDER
