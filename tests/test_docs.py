@@ -160,7 +160,6 @@ def test_the_fields_words_are_the_codes() -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a reader is who has made a study and has a table."""
     place = tmp_path_factory.mktemp("reader")
-    own_table(place / "my.csv")
     (place / "experiments").mkdir()
     shutil.copy(ROOT / "experiments" / "study.toml", place / "experiments")
     typed(place, "make study")
@@ -184,6 +183,7 @@ def typed(folder: Path, script: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.stem)
 def test_commands_do_what_they_are_shown_for(page: Path, folder: Path) -> None:
+    own_table(folder / "my.csv")  # another page may have written its own there
     typed(folder, commands(page))
 
 
@@ -193,6 +193,7 @@ def test_commands_do_what_they_are_shown_for(page: Path, folder: Path) -> None:
 )
 def test_python_blocks_run(page: Path, folder: Path) -> None:
     """Those of classifier.md, one after the other, in test_estimator.py."""
+    own_table(folder / "my.csv")
     for number, block in enumerate(blocks(page)):
         (folder / f"block_{number}.py").write_text(block)
         typed(folder, f'"$PYTHON" block_{number}.py')
