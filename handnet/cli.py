@@ -252,13 +252,6 @@ def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
     study = prepare_study(*request, started=STARTED)
     _show(study, study.run())
     study.screen.times(study.clock.seconds)
-    publisher, runs = study.publisher, len(study.store.tracker.runs)
-    if publisher and publisher.unsent:
-        raise Refusal(
-            f"the study is done and kept here, but {publisher.unsent} of its {runs} runs are not known to be"
-            f" on {publisher.server} ({publisher.fault}); the same command sends the rest.",
-            75,
-        )
     return 0
 
 

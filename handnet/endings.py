@@ -10,7 +10,6 @@ from typing import NoReturn
 
 from handnet.messages import Refusal, option, redacted
 from handnet.report.words import visible
-from handnet.study.databases import DISK_FAULTS
 from handnet.study.interrupt import Stopped
 
 # What is true after a command was cut short, by a signal or a failure.
@@ -79,8 +78,6 @@ def _sentence(fault: Exception, left: str) -> tuple[str, int]:
 def _disk(fault: BaseException | None) -> str | None:
     """What the disk said, if it is behind a failure: full, read-only or failing."""
     while fault:
-        if getattr(fault, "sqlite_errorcode", 0) & 0xFF in DISK_FAULTS:
-            return str(fault)
         if isinstance(fault, OSError) and fault.errno in FULL:
             return f"{fault.strerror}: {fault.filename}" if fault.filename else fault.strerror
         fault = fault.__cause__ or fault.__context__

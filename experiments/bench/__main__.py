@@ -61,7 +61,7 @@ def measure(rounds: int, studies: bool, say: Callable[[str], None]) -> "Results"
     goals = [*speed_goals(timings, floor)]
     parts = {
         "ten thousand networks": lambda: costs.wide(timings),
-        "tracking": lambda: costs.tracked(problem, rounds),
+        "storing": lambda: costs.stored(problem, rounds),
         "starting": costs.started,
         "Optuna": costs.searched,
         **({"two whole studies": costs.whole_studies} if studies else {}),

@@ -219,13 +219,7 @@ def _screen(progress: "bool | Screen") -> "Screen":
 
 def _result(study: "Study") -> StudyResult:
     """Run the study."""
-    facts = study.run()
-    unsent = study.publisher.unsent if study.publisher else 0
-    if unsent and study.publisher:
-        study.screen.say(
-            f"{unsent} runs are not known to be on {study.publisher.server} ({study.publisher.fault})."
-        )
-    return StudyResult(facts, study.folder, unsent)
+    return StudyResult(study.run(), study.folder)
 
 
 def _html(grid: "Grid", folded: bool) -> str:

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from handnet.messages import Refusal, command, option
-from handnet.study.databases import copy_database, relocate_all, sync
 
 ENOUGH_SPACE = 200 * 2**20
-OURS = ("mlflow.db*", "optuna.db*", "artifacts", "reports", "tables/table-*.parquet")
+OURS = ("studies", "tracking", "reports", "tables/table-*.parquet")
+OLDER = ("mlflow.db", "optuna.db")  # where studies were kept before they had files of their own
 # Of the other commands; whoever else keeps something in a folder of that name keeps it.
 PAGES = {
     "walk": ("walk.html",),
@@ -70,12 +70,14 @@ def _lives(process: int) -> bool:
 
 
 def backup(home: Path, to: Path) -> None:
-    """Copy everything in the folder to `to`, completely or not at all, while a study may be writing.
+    """Copy all studies of the folder to `to`, completely or not at all, while one may be written.
 
-    What is finished in one store may be relied on in those copied after it: trials stand on runs, runs on
-    artifacts and on openings. Raises Refusal when there is nothing to copy, or `to` is taken or inside the
-    folder."""
-    if not (home / "mlflow.db").exists():
+    Every file appears whole, and what a file relies on is there before it. So the records of a study, its
+    trials and its confirmation, are copied before the results they name, and the ledger of openings last. The
+    tracking of MLflow is left out, because it is made from the studies. Raises Refusal when there is nothing
+    to copy, or `to` is taken or inside the folder."""
+    check_layout(home)
+    if not (home / "studies").exists():
         raise Refusal(
             f"there is no study in {home} yet, so there is nothing to copy; {command('study')} makes one."
         )
@@ -91,18 +93,23 @@ def backup(home: Path, to: Path) -> None:
         raise Refusal(
             f"{to} cannot be made ({fault.strerror}); choose another folder with {option('to', '')}."
         ) from None
-    for name in ("optuna.db", "mlflow.db"):
-        if (home / name).exists():
-            copy_database(home / name, temporary / name)
-    for name in ("artifacts", "reports", "tables"):
-        if (home / name).exists():
-            shutil.copytree(home / name, temporary / name, ignore=shutil.ignore_patterns(".*.new"))
-    if (home / "openings.jsonl").exists():
-        shutil.copy2(home / "openings.jsonl", temporary)
-    relocate_all(temporary, to)
+    records = [path for end in ("json", "jsonl") for path in home.glob(f"studies/*/*.{end}")]
+    results = [path for name in ("studies", "tables", "reports") for path in (home / name).rglob("*")]
+    for path in (*records, *results, home / "openings.jsonl"):
+        copy = temporary / path.relative_to(home)
+        if not path.name.startswith(".") and not copy.exists():
+            _copy(path, copy)
     os.sync()
     os.replace(temporary, to)
     sync(to.parent)
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Copy a file that may be replaced or removed meanwhile, and may not be there."""
+    with suppress(FileNotFoundError):
+        if path.is_file():
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, to)
 
 
 def clean(home: Path) -> list[str]:
@@ -117,13 +124,30 @@ def clean(home: Path) -> list[str]:
     )
     removed = set()
     with locked(home):
-        for path in (path for pattern in (*OURS, *pages) for path in home.glob(pattern)):
+        for path in (path for pattern in (*OURS, *pages, *_older(home)) for path in home.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
             removed.add(path.relative_to(home).parts[0])
         for folder in (*PAGES, "tables"):
             with suppress(OSError):  # it is not there, or not empty
                 (home / folder).rmdir()
     return sorted(name for name in removed if ".db-" not in name)  # SQLite's -wal and -shm are no news
+
+
+def _older(home: Path) -> tuple[str, ...]:
+    """What an older layout kept in the folder; nothing where it is not one."""
+    return ("mlflow.db*", "optuna.db*", "artifacts") if any((home / name).exists() for name in OLDER) else ()
+
+
+def check_layout(home: Path) -> None:
+    """Raises Refusal (1) when the folder holds studies of an older layout."""
+    for name in OLDER:
+        if (home / name).exists():
+            raise Refusal(
+                f"{home} holds studies of an older handnet, kept in {name}, which this one does not read;"
+                f" choose another folder with {option('mlruns', '')}, or {command('clean')} removes them and"
+                " keeps the ledger of openings.",
+                1,
+            )
 
 
 def prepare(home: Path) -> None:
@@ -146,8 +170,10 @@ def prepare(home: Path) -> None:
         )
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, meets the old content or the new, never a part of it."""
+def write_whole(path: Path, content: bytes, forced: bool = True) -> None:
+    """Write a file so that a reader, or a crash, meets the old content or the new, never a part of it.
+
+    forced: to the disk, so that it outlives a power cut too."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -159,10 +185,12 @@ def write_whole(path: Path, content: bytes) -> None:
     with _alone_in(path.parent):
         with temporary.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if forced:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
-    sync(path.parent)
+    if forced:
+        sync(path.parent)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -192,5 +220,14 @@ def _alone_in(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
+
+
+def sync(path: Path) -> None:
+    """Force a file, or the names in a folder, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
     finally:
         os.close(handle)

@@ -1,9 +1,9 @@
 """What makes a study this study: its problem, fingerprint, name and size; its last confirmation."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from handnet.data import Dataset, canonical_hash
 from handnet.messages import Refusal, command, option
@@ -32,44 +32,56 @@ class Request:
     data: Dataset | None = None
 
 
+class Frozen(NamedTuple):
+    """A configuration of a confirmation.
+
+    role: the winner, a recipe of the settings, or a method without seeds; params: of the recipe, None for
+    such a method."""
+
+    role: str
+    config_id: str
+    params: dict[str, Any] | None
+
+
 @dataclass(frozen=True)
 class Commit:
-    """A completed confirmation, written in one piece after its runs: readers go by nothing else.
+    """A completed confirmation, written in one piece after its results: readers go by nothing else.
 
-    settings: those it was made with; keys: of its runs, the winner's first; opening: the id of the opening,
-    None while the test is sealed; rehearsals: the keys of its fresh divisions; data: digest of the table."""
+    settings: those it was made with; frozen: its configurations, the winner first; opening: the id of the
+    opening, None while the test is sealed; resplits: the keys of its fresh divisions; data: digest of the
+    table."""
 
     settings: Settings
-    keys: tuple[str, ...]
+    frozen: tuple[Frozen, ...]
     opening: str | None
-    rehearsals: tuple[str, ...]
+    resplits: tuple[str, ...]
     data: str
 
     def write(self, store: Store) -> None:
         """Make it the last confirmation of the study."""
         content = {
             "settings": to_stored(self.settings),
-            "keys": self.keys,
+            "frozen": [frozen._asdict() for frozen in self.frozen],
             "opening": self.opening,
-            "rehearsals": self.rehearsals,
+            "resplits": list(self.resplits),
             "data": self.data,
         }
-        store.note("confirmed", json.dumps(content))
+        store.note("commit", content)
 
     @staticmethod
     def read(store: Store) -> "Commit":
         """The last confirmation of the study. Raises Refusal before there is one."""
-        content = json.loads(store.noted("confirmed") or "null")
+        content = store.noted("commit")
         if content is None:
             raise Refusal(
-                f"the study {store.tracker.study!r} has not confirmed its winner yet; {command('study')} goes"
-                " on with it."
+                f"the study {store.name!r} has not confirmed its winner yet; {command('study')} goes on with"
+                " it."
             )
         return Commit(
             from_stored(content["settings"]),
-            tuple(content["keys"]),
+            tuple(Frozen(**frozen) for frozen in content["frozen"]),
             content["opening"],
-            tuple(content.get("rehearsals", ())),
+            tuple(content["resplits"]),
             content["data"],
         )
 

@@ -2,33 +2,29 @@
 
 StoredStudy reads such a study from its stores: it trains nothing and opens nothing."""
 
-import json
+import errno
 import platform
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from handnet.data import Table
-from handnet.messages import Refusal, command
+from handnet.messages import Refusal
 from handnet.report import pages
 from handnet.report.cases import Cases
 from handnet.report.facts import Findings, document
-from handnet.study import tracker
 from handnet.study.analysis import Analysis, TrialResult, analyse
-from handnet.study.identity import Commit, check_name, is_default, make_fingerprint, make_problem
+from handnet.study.identity import Commit, Frozen, check_name, is_default, make_fingerprint, make_problem
 from handnet.study.reading import load, moved, read
-from handnet.study.records import Records, read_confirmed, read_resplits
+from handnet.study.records import Records
 from handnet.study.resplit import Resplit, Resplits
 from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Ledger, Opened, Opening
-from handnet.study.search import Finished, Proposals, Search, versions
-from handnet.study.store import Store
-from handnet.study.tracker import Tracker
-from handnet.study.units import Confirmed, Problem, concatenate, kernel
-
-READS = 5  # times a state is read that a writer is replacing
+from handnet.study.search import PARAMS, Search, versions
+from handnet.study.store import Finished, Store, check_study
+from handnet.study.units import Confirmed, Problem, concatenate, kernel, read_logits, to_npz
 
 
 @dataclass(frozen=True)
@@ -72,9 +68,9 @@ class Outcome:
 
 
 def facts_of(
-    records: Records, outcome: Outcome, analysis: Analysis, search: Proposals, ledger: Ledger, seconds: str
+    records: Records, outcome: Outcome, analysis: Analysis, ledger: Ledger, seconds: Mapping[str, float]
 ) -> dict[str, Any]:
-    """The content of report.json. seconds: by activity, as JSON."""
+    """The content of report.json. seconds: by activity."""
     opening = outcome.opening
     return document(
         Findings(
@@ -85,13 +81,13 @@ def facts_of(
             outcome.confirmed,
             outcome.trials,
             analysis,
-            search.importances(),
+            Search(records.settings, [result.trial for result in outcome.trials]).importances(),
             opening,
             ledger.rehearsals(opening) if opening else [],
             outcome.test,
             outcome.divisions,
             _versions(),
-            json.loads(seconds),
+            seconds,
         )
     )
 
@@ -102,7 +98,8 @@ def write_report(content: Mapping[str, Any], folder: Path) -> dict[str, bytes]:
 
 
 def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **versions(), "mlflow": tracker.VERSION, "blas": kernel()}
+    mlflow = metadata.version("mlflow")
+    return {"python": platform.python_version(), **versions(), "mlflow": mlflow, "blas": kernel()}
 
 
 class StoredStudy:
@@ -122,25 +119,32 @@ class StoredStudy:
         self.commit: Commit
 
     def read(self) -> dict[str, Any]:
-        """Write the report anew. Returns the facts of the study, computed from its stores.
+        """Write the report anew. Returns the facts of the study, computed from its store.
 
-        Raises Refusal when something it needs is missing or damaged."""
+        Where the pages cannot be written, a sentence says so. Raises Refusal when something it needs is
+        missing or damaged."""
         while True:
-            search = self._open()
-            outcome = self._outcome(search.finished()[: self.records.settings.trials])
+            outcome = self.load()
             with self.clock("report"):
                 analysis = outcome.analysis(self.records, self.screen)
-                seconds = self.store.noted("seconds") or "{}"
-                facts = facts_of(self.records, outcome, analysis, search, self.ledger, seconds)
-                write_report(facts, self.folder)
+                seconds = self.store.noted("seconds") or {}
+                facts = facts_of(self.records, outcome, analysis, self.ledger, seconds)
+                self._write(facts)
             if Commit.read(self.store) == self.commit:
                 return facts
             # A writer confirmed anew meanwhile, and our page of before may have replaced the one it wrote.
 
+    def _write(self, facts: Mapping[str, Any]) -> None:
+        try:
+            write_report(facts, self.folder)
+        except OSError as fault:
+            if fault.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                raise
+            self.screen.say(f"{self.folder} cannot be written, so the pages there stay as they are.")
+
     def case(self, name: str) -> dict[str, Any]:
         """What is to be said of the case with this id; its "part" is None when there is none."""
-        self._open()
-        outcome = self._outcome([])
+        outcome = self.load(trials=False)
         return Cases(self.problem, outcome.confirmed, outcome.test, outcome.divisions).watched(name)
 
     @property
@@ -153,21 +157,33 @@ class StoredStudy:
         """Whether it is the study that a command means which names none."""
         return is_default(self.name, self.records.fingerprint)
 
-    def _open(self) -> Search:
-        self.store, self.commit = read_commit(self.home, self.name)
+    def load(self, trials: bool = True) -> Outcome:
+        """All results of the last confirmation that was completed. trials: with those of the search.
+
+        While a writer replaces that confirmation, it is read again. Raises Refusal when there is none (2), or
+        when something it needs is missing or damaged (1)."""
+        check_study(self.home, self.name)
+        self.store = Store(self.home, self.name)
+        self.commit = Commit.read(self.store)
+        while True:
+            try:
+                return self._load(trials)
+            except Refusal:
+                if (commit := Commit.read(self.store)) == self.commit:
+                    raise
+                self.commit = commit
+
+    def _load(self, trials: bool) -> Outcome:
         settings = moved(self.commit.settings, self.table)
         problem = make_problem(settings, load(settings, self.commit.data))
         self.records = Records(self.name, make_fingerprint(settings, problem), settings, problem)
-        return Search.open(self.home, self.name, settings, self.records.fingerprint, create=False)
-
-    def _outcome(self, finished: Sequence[Finished]) -> Outcome:
-        """All results of the last confirmation that was completed, with those of these trials."""
-        commit = self.commit
+        self.store.check(self.records.fingerprint)
+        finished = self.store.trials()[: settings.trials] if trials else []
         return Outcome(
-            read_confirmed(self.store, self.records.settings, commit.keys, commit.opening is not None),
+            read_confirmed(self.store, self.records, self.commit),
             [self._trial(trial) for trial in finished],
             self._opened(),
-            read_resplits(self.store, commit.rehearsals),
+            read_resplits(self.store, self.commit.resplits),
         )
 
     def _opened(self) -> Opened | None:
@@ -179,25 +195,63 @@ class StoredStudy:
         return Opened(opening, self.problem.parts.test.open(lambda rows: rows == digest))
 
     def _trial(self, trial: Finished) -> TrialResult:
-        replicas = self.store.replicas(trial.config_id, self.records.settings.search_seeds)
-        return TrialResult(trial, concatenate(list(replicas.values())))
+        blocks = self.problem.blocks(self.records.settings.search_seeds)
+        return TrialResult(trial, concatenate(self.store.replicas(trial.config_id, blocks)))
 
 
-def read_commit(home: Path, name: str) -> tuple[Store, Commit]:
-    """The store of a study and its last complete confirmation.
+def read_confirmed(store: Store, records: Records, commit: Commit) -> list[Confirmed]:
+    """The frozen configurations and the methods without seeds, as the store has them.
 
-    While a writer replaces that confirmation, it is read again.
+    Raises Refusal when some are lost or damaged."""
+    confirmed, blocks = [], records.problem.blocks(records.settings.confirm_seeds)
+    for role, config_id, params in commit.frozen:
+        replicas, recipe, val, test = None, None, None, None
+        if params:
+            recipe = records.settings.recipe(**params)
+            replicas = concatenate(store.replicas(config_id, blocks))
+            val = replicas.val_logits
+        else:
+            what = f"the results of {role} on the validation rows"
+            val = store.read(f"val/{config_id}", read_logits, what)
+        if commit.opening:
+            test = store.read(
+                f"test/{commit.opening}/{config_id}", read_logits, f"the results of {role} on the test"
+            )
+        assert val is not None  # a reader is refused
+        confirmed.append(Confirmed(role, config_id, recipe, replicas, val, test))
+    return confirmed
 
-    Raises Refusal when there is none (2), or when the writer takes too long (75)."""
-    if not (home / "mlflow.db").exists() or not (home / "optuna.db").exists():
-        raise Refusal(f"there is no study in {home} yet; {command('study')} makes one.")
-    for _ in range(READS):
-        store = Store(Tracker.open(home, name, create=False))
-        commit = Commit.read(store)
-        if all(key in store for key in (*commit.keys, *commit.rehearsals)):
-            return store, commit
-        time.sleep(0.2)
-    raise Refusal(
-        f"the results of {name!r} are being written anew; try again, or let {command('study')} finish them.",
-        75,
+
+def write_confirmed(store: Store, result: Confirmed, opening: Opening | None) -> Frozen:
+    """Store what a graded configuration gave on the test, and a method without seeds on the validation rows.
+
+    A damaged file is written anew. Returns what the commit says of it."""
+    logits = {} if result.replicas else {f"val/{result.config_id}": result.val_logits}
+    if opening and result.test_logits is not None:
+        logits[f"test/{opening.id}/{result.config_id}"] = result.test_logits
+    for key, values in logits.items():
+        if store.read(key, read_logits, "") is None:
+            store.write(key, to_npz(logits=values))
+    params = {name: getattr(result.recipe, name) for name in PARAMS} if result.recipe else None
+    return Frozen(result.role, result.config_id, params)
+
+
+def read_resplits(store: Store, keys: Sequence[str]) -> Resplits | None:
+    """The fresh divisions and streams with these keys; None without any key. Raises Refusal when one is
+    lost."""
+    if not keys:
+        return None
+    divisions, anew = (
+        [
+            division
+            for key in keys
+            if key.startswith(kind)
+            and (division := store.read(key, Resplit.from_npz, f"the results of {key}"))
+        ]
+        for kind in ("split/", "ideal/")
     )
+    (streams,) = (
+        store.read(key, read_logits, f"the results of {key}") for key in keys if key.startswith("streams/")
+    )
+    assert streams is not None
+    return Resplits(tuple(divisions), streams).joined(anew)

@@ -155,14 +155,14 @@ def server_address(text: str, source: str = "MLFLOW_TRACKING_URI") -> str | None
     return text.strip()
 
 
-def to_stored(settings: "Settings") -> str:
-    """All settings as JSON."""
-    return json.dumps(settings.model_dump())
+def to_stored(settings: "Settings") -> dict[str, Any]:
+    """All settings as what JSON can hold."""
+    return settings.model_dump(mode="json")
 
 
-def from_stored(text: str) -> "Settings":
-    """Settings from the JSON that `to_stored` made. Raises Refusal when this version cannot read them."""
-    settings, faults = _validated(json.loads(text))
+def from_stored(content: dict[str, Any]) -> "Settings":
+    """The settings that `to_stored` gave. Raises Refusal when this version cannot read them."""
+    settings, faults = _validated(content)
     if settings is None:
         raise Refusal(f"the study was stored by another version of the harness: {' '.join(faults)}")
     return settings

@@ -16,21 +16,11 @@ from handnet.scores import grade
 from handnet.study.analysis import Analysis
 from handnet.study.metrics import analysis_metrics, network_metrics, quantity_metrics, resplit_metrics
 from handnet.study.mlflow_tables import Entry
-from handnet.study.resplit import Resplit, Resplits
+from handnet.study.resplit import Resplit
 from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
-from handnet.study.store import REPLICA_FILE, Store
 from handnet.study.summary import Quantity, curve_band, curves, gap_quantities, score_quantities
-from handnet.study.units import (
-    Baseline,
-    Confirmed,
-    Problem,
-    Replicas,
-    concatenate,
-    from_npy,
-    mask_diverged,
-    to_npy,
-)
+from handnet.study.units import Baseline, Confirmed, Problem, Replicas, mask_diverged, to_npz
 
 VAL_FILE, TEST_FILE = "val_logits.npy", "test_logits.npy"
 REHEARSAL_FILE = "rehearsal.npz"
@@ -63,7 +53,7 @@ class Records:
             params={**_params(recipe), "seed": seed},
             metrics=network_metrics(replica, self.problem),
             curves={name: values for name, values in shapes.items() if np.isfinite(values).all()},
-            files={REPLICA_FILE: replica.to_npz()},
+            files={},
         )
 
     def search(self, replicas: Replicas, recipe: Recipe, label: str) -> Entry:
@@ -92,8 +82,8 @@ class Records:
 
     def baseline(self, key: str, result: Confirmed, method: str, analysis: Analysis) -> Entry:
         """The run of a method without seeds."""
-        files = {VAL_FILE: to_npy(result.val_logits)}
-        files |= {} if result.test_logits is None else {TEST_FILE: to_npy(result.test_logits)}
+        files = {VAL_FILE: to_npz(logits=result.val_logits)}
+        files |= {} if result.test_logits is None else {TEST_FILE: to_npz(logits=result.test_logits)}
         return Entry(
             key=key,
             name=result.role,
@@ -128,7 +118,9 @@ class Records:
     def streams(self, key: str, logits: Array) -> Entry:
         """The winner with its seed's three streams varied one by one."""
         tags = {"role": "rehearsal", "fingerprint": self.fingerprint}
-        return Entry(key=key, name="the winner's streams", tags=tags, files={STREAMS_FILE: to_npy(logits)})
+        return Entry(
+            key=key, name="the winner's streams", tags=tags, files={STREAMS_FILE: to_npz(logits=logits)}
+        )
 
     def confirmed_key(self, seal: str | None, result: Confirmed, rehearsals: Sequence[str]) -> str:
         """Names a confirmed run by all that decides its content.
@@ -187,7 +179,7 @@ class Records:
             if missed is not None:
                 files[f"cases_{part}.parquet"] = missed.to_parquet(index=False)
         if result.test_logits is not None:
-            files[TEST_FILE] = to_npy(result.test_logits)
+            files[TEST_FILE] = to_npz(logits=result.test_logits)
         if result.role == "winner" and self.settings.backend.name == "keras":
             files |= self._keras_file(result)
         if result.replicas is not None and result.replicas.sound.sum() > 1:
@@ -216,58 +208,6 @@ class Records:
             for name, (rows, table) in seen.items()
         ]
         return [*datasets, ("test", parts.test.digest, parts.test.n)] if opened else datasets
-
-
-def is_stored(store: Store, key: str, result: Confirmed) -> bool:
-    """Whether a graded configuration has its run, with logits that can be read. A damaged run is deleted."""
-    names = [VAL_FILE] * (result.replicas is None) + [TEST_FILE] * (result.test_logits is not None)
-    return key in store and all(store.read(key, name, from_npy, "") is not None for name in names)
-
-
-def read_confirmed(store: Store, settings: Settings, keys: Sequence[str], opened: bool) -> list[Confirmed]:
-    """The frozen configurations and baselines with these keys, as the store has them.
-
-    opened: with their test logits. Raises Refusal when some are lost or damaged."""
-    confirmed = []
-    for key in keys:
-        labels = store.labels(key)
-        role = labels["role"]
-        test = store.read(key, TEST_FILE, from_npy, f"the results of {role} on the test") if opened else None
-        if labels["seeds"] == NO_SEEDS:
-            val = store.read(key, VAL_FILE, from_npy, f"the results of {role} on the validation rows")
-            assert val is not None  # a reader is refused, a writer has just written it
-            confirmed.append(Confirmed(role, labels["config_id"], None, None, val, test))
-            continue
-        first, last = (int(seed) for seed in labels["seeds"].split(".."))
-        replicas = concatenate(list(store.replicas(labels["config_id"], range(first, last + 1)).values()))
-        recipe = settings.recipe(
-            float(labels["learning_rate"]), float(labels["dropout"]), int(labels["epochs"])
-        )
-        confirmed.append(Confirmed(role, labels["config_id"], recipe, replicas, replicas.val_logits, test))
-    return confirmed
-
-
-def read_resplit(store: Store, key: str) -> Resplit | None:
-    """The fresh division with this key, exact to the bit; None when it is not there."""
-    return store.read(key, REHEARSAL_FILE, Resplit.from_npz, f"the results of {key}")
-
-
-def read_streams(store: Store, key: str) -> Array | None:
-    """The logits of the winner's streams; None when they are not there."""
-    return store.read(key, STREAMS_FILE, from_npy, f"the results of {key}")
-
-
-def read_resplits(store: Store, keys: Sequence[str]) -> Resplits | None:
-    """The fresh divisions and streams with these keys; None without any key."""
-    if not keys:
-        return None
-    divisions, anew = (
-        [division for key in keys if key.startswith(kind) and (division := read_resplit(store, key))]
-        for kind in ("split/", "ideal/")
-    )
-    (streams,) = (read_streams(store, key) for key in keys if key.startswith("streams/"))
-    assert streams is not None
-    return Resplits(tuple(divisions), streams).joined(anew)
 
 
 def _params(recipe: Recipe) -> dict[str, object]:

@@ -6,26 +6,27 @@ chosen by them.
 """
 
 import dataclasses
-import io
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from handnet.contract import Layer, Recipe
+from handnet.contract import Layer
 from handnet.data import Array, Dataset, Table, canonical_hash
 from handnet.messages import Refusal, option
 from handnet.splits import split
 from handnet.study.sealed import Opening
-from handnet.study.search import Proposals
+from handnet.study.search import PARAMS, Search
 from handnet.study.settings import Settings
+from handnet.study.store import Finished
 from handnet.study.summary import objective
 from handnet.study.units import (
     Candidate,
     Problem,
     Replicas,
     baselines,
+    from_npz,
     layer_parts,
     layers_of,
     mask_diverged,
@@ -63,7 +64,7 @@ class Resplit:
     """What every configuration gave on the test rows of one fresh division.
 
     y: (n,); logits: role -> (R, n), one row for a method without a seed, NaN for a replica that diverged;
-    ratio: n_test / n_train; winner: None for a search made anew.
+    ratio: n_test / n_train; winner: None for a search made anew; chosen: the point such a search chose.
     """
 
     split_seed: int
@@ -71,21 +72,24 @@ class Resplit:
     ratio: float
     logits: Mapping[str, Array]
     winner: Trained | None = None
+    chosen: Mapping[str, float] | None = None
 
     def to_npz(self) -> bytes:
         """As an .npz file, exact to the bit. Roles are stored as content, because users name them."""
         parts = {f"logits_{place}": logits for place, logits in enumerate(self.logits.values())}
         head = {"split_seed": np.array(self.split_seed), "y": self.y, "ratio": np.array(self.ratio)}
         winner = self.winner.parts() if self.winner else {}
-        return to_npz(**head, roles=np.array(list(self.logits)), **parts, **winner)
+        chosen = {"chosen": np.array([self.chosen[name] for name in PARAMS])} if self.chosen else {}
+        return to_npz(**head, roles=np.array(list(self.logits)), **parts, **winner, **chosen)
 
     @staticmethod
     def from_npz(content: bytes) -> "Resplit":
         """What `to_npz` wrote. Raises ValueError or KeyError when it is something else."""
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            logits = {str(role): file[f"logits_{place}"] for place, role in enumerate(file["roles"])}
-            winner = Trained.from_parts(file) if "train_rows" in file else None
-            return Resplit(int(file["split_seed"]), file["y"], float(file["ratio"]), logits, winner)
+        parts = from_npz(content)
+        logits = {str(role): parts[f"logits_{place}"] for place, role in enumerate(parts["roles"])}
+        winner = Trained.from_parts(parts) if "train_rows" in parts else None
+        chosen = dict(zip(PARAMS, parts["chosen"].tolist(), strict=True)) if "chosen" in parts else None
+        return Resplit(int(parts["split_seed"]), parts["y"], float(parts["ratio"]), logits, winner, chosen)
 
 
 @dataclass(frozen=True)
@@ -147,19 +151,20 @@ class Resplitter:
         winner = Trained(sound.fit.layers, parts.train_rows, parts.mean, parts.scale)
         return Resplit(split_seed, test.y, _ratio(problem, test), logits, winner)
 
-    def anew_on(self, split_seed: int, check: Callable[[], None]) -> tuple[Resplit, Recipe]:
+    def anew_on(self, split_seed: int, check: Callable[[], None]) -> Resplit:
         """The whole search repeated on one division, its winner graded on the division's test.
 
         This is IdealEst of Bouthillier et al. 2021, which pays for the choice too. check: called before each
         trial. Raises Refusal when every configuration diverged.
         """
         problem, test = self._divided(split_seed)
-        search = Proposals(self.settings)
-        for _ in range(self.settings.trials):
+        search, y = Search(self.settings), problem.parts.val.y
+        for place in range(self.settings.trials):
             check()
-            trial, recipe = search.ask()
+            recipe = search.propose(place)
             replicas = problem.fit(recipe, self.settings.search_seeds)
-            search.tell(trial, objective(replicas, problem.parts.val.y), config_id="", diverged=0)
+            params = {name: getattr(recipe, name) for name in PARAMS}
+            search.tell(Finished(place, params, objective(replicas, y), "", int((~replicas.sound).sum())))
         winner = search.winner(self.settings.trials)
         if winner is None:
             raise Refusal(
@@ -169,7 +174,7 @@ class Resplitter:
             )
         recipe = self.settings.recipe(**winner.params)
         logits = {SEARCHED_ANEW: _logits(problem, problem.fit(recipe, self.settings.rehearsal_seeds), test)}
-        return Resplit(split_seed, test.y, _ratio(problem, test), logits), recipe
+        return Resplit(split_seed, test.y, _ratio(problem, test), logits, chosen=winner.params)
 
     def streams(self, test: Table) -> Array:
         """(levels^3, n) logits of the winner on the study's test rows, one row for each of `stream_seeds`."""

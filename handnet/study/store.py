@@ -1,87 +1,203 @@
-"""The store: the exact results of a study, each under its key.
+"""The store: the exact results of one study, as files below studies/<name>.
 
-A result is a file beside a run of the tracker, and it is there once that run is FINISHED. Exact values are
-not read from MLflow's metrics, which hold infinity as 1.8e308, while resuming must be exact to the bit."""
+A result is there once its file has been renamed into place: that is the commit, and to go on nothing else is
+read. Its content is a pure function of its key, so a file that a power cut damaged is removed and made again.
+Trials, the record of the last confirmation and the ledger of openings are forced to the disk."""
 
+import json
+import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
-from handnet.messages import Refusal, command
-from handnet.study.logged_model import ServedModel
-from handnet.study.mlflow_tables import Entry
-from handnet.study.tracker import Tracker
+from handnet.messages import Refusal, command, option
+from handnet.study.folder import append_line, check_layout, whole_lines, write_whole
 from handnet.study.units import Replicas
 
-REPLICA_FILE = "replica.npz"
+STUDIES = "studies"
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A completed trial.
+
+    place: in the order of completion, from 0; params: its point; value: infinite when it diverged;
+    diverged: how many of its seeds did."""
+
+    place: int
+    params: dict[str, Any]
+    value: float
+    config_id: str
+    diverged: int
+
+    def to_json(self) -> str:
+        """As one line; a float is written so that it is read back exactly."""
+        return json.dumps({**asdict(self), "value": self.value if math.isfinite(self.value) else None})
+
+    @staticmethod
+    def from_json(line: str) -> "Finished":
+        """What `to_json` wrote. Raises ValueError or TypeError when it is something else."""
+        fields = json.loads(line)
+        return Finished(**{**fields, "value": math.inf if fields["value"] is None else fields["value"]})
 
 
 class Store:
     """What one study has finished.
 
-    `tracker.writing` tells a writer, which makes lost results again, from a reader, which refuses."""
+    A key is a path below the study's folder: network/<config_id>/<first>-<last>, split/<content>/<seed>,
+    ideal/<content>/<seed>, streams/<content>, val/<config_id>, test/<opening>/<config_id>.
 
-    def __init__(self, tracker: Tracker) -> None:
-        self.tracker = tracker
+    writing: tells the only writer, which makes lost results again, from a reader, which refuses."""
+
+    def __init__(self, home: Path, name: str, writing: bool = False) -> None:
+        check_layout(home)
+        self.name, self.writing = name, writing
+        self.folder = home / STUDIES / name
+
+    def begin(self, fingerprint: str) -> bool:
+        """Make this the store of the study with this fingerprint. Returns whether an earlier writer was
+        interrupted.
+
+        Raises Refusal when it is another study's."""
+        if self.noted("study") is None:
+            self.note("study", {"name": self.name, "fingerprint": fingerprint})
+        self.check(fingerprint)
+        for leftover in self.folder.rglob(".*.new"):
+            leftover.unlink()
+        interrupted = self._running.exists()
+        self._running.touch()
+        return interrupted
+
+    def check(self, fingerprint: str) -> None:
+        """Raises Refusal unless this is the store of the study with this fingerprint."""
+        stored = self.noted("study")["fingerprint"]
+        if stored != fingerprint:
+            raise Refusal(
+                f"the study {self.name!r} was made with other settings, data or versions (fingerprint"
+                f" {stored[:8]}, now {fingerprint[:8]}); give this one a name of its own with"
+                f" {option('name', '')}."
+            )
+
+    def end(self) -> None:
+        """Note that the writer has done all it was asked to do."""
+        self._running.unlink(missing_ok=True)
+
+    @property
+    def _running(self) -> Path:
+        return self.folder / ".running"
 
     def __contains__(self, key: str) -> bool:
         """Whether a result is finished."""
-        return key in self.tracker.runs
+        return self._path(key).exists()
 
-    def labels(self, key: str) -> dict[str, str]:
-        """The tags and parameters of a finished result, as text."""
-        data = self.tracker.runs[key].data
-        return {**data.params, **data.tags}
+    def read(self, key: str, parse: Callable[[bytes], T], what: str) -> T | None:
+        """A finished result, parsed. To a writer, None when it is not there or damaged.
 
-    def read(self, key: str, name: str, parse: Callable[[bytes], T], what: str) -> T | None:
-        """A file of a finished result, parsed. To a writer, None when it is not there or damaged.
-
-        A power cut may leave a file damaged behind a finished mark. Its content is a pure function of its
-        key, so the result is deleted and a writer makes it again. A reader cannot: it raises Refusal, which
-        says that `what` is missing or damaged."""
-        writing = self.tracker.writing
-        if key not in self:
-            if not writing:
-                raise Refusal(f"{what} are not there; {command('study')} makes them again.", 1)
-            return None
+        A damaged file is removed, and a writer makes it again. A reader cannot: it raises Refusal, which says
+        that `what` is missing or damaged."""
+        path = self._path(key)
         try:
-            return parse((self.tracker.folder(self.tracker.runs[key]) / name).read_bytes())
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-            if not writing:
-                raise Refusal(f"{what} are damaged; {command('study')} makes them again.", 1) from None
-            self.tracker.delete([key])
+            return parse(path.read_bytes())
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as fault:
+            state = "not there" if isinstance(fault, FileNotFoundError) else "damaged"
+            if not self.writing:
+                raise Refusal(f"{what} are {state}; {command('study')} makes them again.", 1) from None
+            path.unlink(missing_ok=True)
             return None
 
-    def replicas(self, config_id: str, seeds: Sequence[int]) -> dict[int, Replicas]:
-        """By seed, the networks of a configuration that are finished, each exact to the bit."""
-        what = f"the results of seed {{}} of configuration {config_id}"
-        stored = {
-            seed: self.read(f"seed/{config_id}/{seed}", REPLICA_FILE, Replicas.from_npz, what.format(seed))
-            for seed in seeds
-        }
-        return {seed: replica for seed, replica in stored.items() if replica is not None}
-
-    def write(self, entry: Entry, model: ServedModel | None = None) -> None:
+    def write(self, key: str, content: bytes) -> None:
         """Write one result, unless it is finished already."""
-        self.tracker.write(entry, model)
+        if key not in self:
+            write_whole(self._path(key), content, forced=False)
 
-    def write_together(self, entries: Sequence[Entry]) -> None:
-        """Write several results in one transaction. Those that are finished already are left alone."""
-        self.tracker.write_together(entries)
+    def replicas(self, config_id: str, blocks: Iterable[Sequence[int]]) -> list[Replicas]:
+        """The networks of a configuration by block of seeds, exact to the bit; those that are finished."""
+        read = (self.read(network_key(config_id, block), *_replicas(config_id, block)) for block in blocks)
+        return [replicas for replicas in read if replicas is not None]
 
     def supersede(self, kind: str, keys: Iterable[str]) -> None:
-        """Delete the finished results of a kind whose key is not among `keys`: newer ones say more."""
-        kept = set(keys)
-        self.tracker.delete(
-            [key for key in self.tracker.runs if key.startswith(f"{kind}/") and key not in kept]
-        )
+        """Remove the finished results of a kind whose key is not among `keys`: newer ones say more."""
+        kept = {self._path(key) for key in keys}
+        for path in (self.folder / kind).rglob("*.npz"):
+            if path not in kept:
+                path.unlink()
+                with suppress(OSError):  # not empty
+                    path.parent.rmdir()
 
-    def note(self, name: str, value: str) -> None:
-        """Remember a text about the study, unless it is what is remembered already."""
+    def tell(self, trial: Finished) -> None:
+        """Add a completed trial. The results it came from must be stored already."""
+        append_line(self.folder / "trials.jsonl", trial.to_json())
+
+    def trials(self) -> list[Finished]:
+        """Completed trials, in order. Raises Refusal (1) when the file holds something else."""
+        path, trials = self.folder / "trials.jsonl", []
+        for number, line in enumerate(whole_lines(path), 1):
+            try:
+                trials.append(Finished.from_json(line))
+            except (ValueError, TypeError, KeyError):
+                raise _damaged(f"{path}, line {number} is no trial") from None
+        if [trial.place for trial in trials] != list(range(len(trials))):
+            raise _damaged(f"{path} does not hold trials one after the other")
+        return trials
+
+    def note(self, name: str, value: Any) -> None:
+        """Remember something about the study, unless it is what is remembered already."""
         if self.noted(name) != value:
-            self.tracker.note(name, value)
+            write_whole(self.folder / f"{name}.json", json.dumps(value, indent=1).encode() + b"\n")
 
-    def noted(self, name: str) -> str | None:
-        """The text that `note` remembered, or None."""
-        return self.tracker.noted(name)
+    def noted(self, name: str) -> Any:
+        """What `note` remembered, or None. Raises Refusal (1) when the file holds something else."""
+        path = self.folder / f"{name}.json"
+        try:
+            return json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            raise _damaged(f"{path} is not what was written there") from None
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.npz"
+
+
+def network_key(config_id: str, block: Sequence[int]) -> str:
+    """The key of a configuration's networks of one block of seeds."""
+    return f"network/{config_id}/{block[0]}-{block[-1]}"
+
+
+def _replicas(config_id: str, block: Sequence[int]) -> tuple[Callable[[bytes], Replicas], str]:
+    """How the networks of a block are parsed, and what they are called."""
+
+    def parse(content: bytes) -> Replicas:
+        replicas = Replicas.from_npz(content)
+        if list(replicas.seeds) != list(block):
+            raise ValueError("the networks of other seeds")
+        return replicas
+
+    return parse, f"the results of seeds {block[0]} to {block[-1]} of configuration {config_id}"
+
+
+def _damaged(what: str) -> Refusal:
+    return Refusal(f"{what}; restore the study from a backup, or move its folder aside and start again.", 1)
+
+
+def studies(home: Path) -> list[str]:
+    """The names of the studies in a folder, the newest first."""
+    begun = sorted((home / STUDIES).glob("*/study.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.parent.name for path in begun]
+
+
+def check_study(home: Path, name: str) -> None:
+    """Raises Refusal when there is no study of this name in the folder, which says what there is."""
+    names = studies(home)
+    if name in names:
+        return
+    if not names:
+        raise Refusal(f"there is no study in {home} yet; {command('study')} makes one.")
+    another = option("name", names[0] if len(names) == 1 else "")
+    raise Refusal(
+        f"there is no study {name!r} in {home} (there are: {', '.join(names)}); choose with {another}."
+    )

@@ -1,6 +1,6 @@
 """The coordinator: the order in which a study happens. Every step may be killed and repeated.
 
-search -> freeze -> confirm on fresh seeds -> open the test -> fresh divisions -> analyse -> track -> report
+search -> freeze -> confirm on fresh seeds -> open the test -> fresh divisions -> commit -> analyse -> report
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from handnet.data import Table
+from handnet.contract import Recipe
 from handnet.messages import Refusal, command
 from handnet.study.analysis import Analysis
 from handnet.study.folder import locked
@@ -27,20 +27,17 @@ from handnet.study.identity import (
     remarks,
 )
 from handnet.study.interrupt import Interrupt
-from handnet.study.logged_model import served_model
-from handnet.study.outcome import Outcome, facts_of, write_report
-from handnet.study.publish import Publisher
-from handnet.study.records import Records, is_stored, read_resplits
+from handnet.study.outcome import Outcome, facts_of, read_resplits, write_confirmed, write_report
+from handnet.study.records import Records
 from handnet.study.resplit import Resplitter, check_divisions
 from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Ledger, Opened, held_to_the_opening, opening_id
-from handnet.study.search import Search
+from handnet.study.search import PARAMS, Search
 from handnet.study.settings import Settings
-from handnet.study.store import Store
+from handnet.study.store import Finished, Store
 from handnet.study.summary import objective
-from handnet.study.tracker import Tracker
 from handnet.study.training import Trainer, label
-from handnet.study.units import Baseline, Candidate, Confirmed, Problem, Replicas, baselines, candidates
+from handnet.study.units import Baseline, Candidate, Problem, Replicas, baselines, candidates
 
 
 class Study:
@@ -54,7 +51,6 @@ class Study:
         check_name(request.name)
         self.request, self.home, self.clock, self.screen = request, request.home, clock, screen
         self.interrupt, self.ledger = interrupt or Interrupt(), Ledger(request.home)
-        self.publisher: Publisher | None = None
         self.records: Records  # these four are made under the lock
         self.store: Store
         self.searched: Search
@@ -64,25 +60,21 @@ class Study:
         """Do what is not done yet, from the search to the report. Returns the content of report.json.
 
         Raises Refusal when the study cannot be made, and Stopped after a signal."""
-        with self._stores():
+        with self._store():
             self.search()
-            self.publish(done=False)
             frozen = self.freeze()
             networks = self.confirm(frozen)
             opened = self.open(frozen)
             resplits = self.resplit(frozen, opened)
             outcome = self.grade(frozen, networks, opened, resplits)
+            self.commit(outcome, resplits)
             analysis = self.analyse(outcome)
             self.interrupt.check()
-            commit = self.track(outcome, analysis, resplits)
-            self.interrupt.check()
-            facts = self.report(outcome, analysis, commit)
-            self.publish(done=True)
-        return facts
+            return self.report(outcome, analysis)
 
     @contextmanager
-    def _stores(self) -> Iterator[None]:
-        """Hold the folder's lock, with the stores open and what a killed writer left behind removed."""
+    def _store(self) -> Iterator[None]:
+        """Hold the folder's lock, with the store open and what a killed writer left behind removed."""
         # What cannot be made is refused before the lock.
         self.problem, self.fingerprint, self.name  # noqa: B018
         with locked(self.home), self.interrupt:
@@ -91,43 +83,43 @@ class Study:
                     self.ledger, self.fingerprint, self.request.settings, self.screen.say
                 )
                 self.records = Records(self.name, self.fingerprint, settings, self.problem)
-                self.store = Store(Tracker.open(self.home, self.name))
-                self.searched = Search.open(self.home, self.name, settings, self.fingerprint)
-                self.trainer = Trainer(self.records, self.store, self.clock, self.interrupt.check)
-                if self.request.server:
-                    self.publisher = Publisher(
-                        self.store, self.request.server, self.screen, self.interrupt.check
-                    )
-                    self.publisher.probe()
-                if self.searched.remove_leftovers() + self.store.tracker.remove_leftovers():
+                self.store = Store(self.home, self.name, writing=True)
+                if self.store.begin(self.fingerprint):
                     self.screen.say(
                         "Going on with a study that was interrupted; all it had finished is kept."
                     )
+                self.searched = Search(settings, self.store.trials())
+                self.trainer = Trainer(self.records, self.store, self.clock, self.interrupt.check)
             for remark in remarks(settings, self.problem):
                 self.screen.say(remark)
             yield
-            self.store.tracker.close()
-            self.searched.close()
+            self.store.end()
 
     def search(self) -> None:
         """Try configurations until the study has as many trials as its settings say."""
         settings, search = self.settings, self.searched
-        finished = search.finished()
-        best = min((trial.value for trial in finished), default=np.inf)
-        with self.screen.progress("search", settings.trials, len(finished)) as bar:
-            for place in range(len(finished), settings.trials):
+        done = len(search.finished)
+        best = min((trial.value for trial in search.finished), default=np.inf)
+        with self.screen.progress("search", settings.trials, done) as bar:
+            while (place := len(search.finished)) < settings.trials:
                 self.interrupt.check()
                 with self.clock("search"):
-                    trial, recipe = search.ask()
-                replicas = self.trainer.replicas(recipe, settings.search_seeds, label(place))
-                value = objective(replicas, self.problem.parts.val.y)
-                with self.clock("track"):
-                    self.store.write(self.records.search(replicas, recipe, label(place)))
-                with self.clock("search"):
-                    diverged = int((~replicas.sound).sum())
-                    search.tell(trial, value, config_id=self.problem.config_id(recipe), diverged=diverged)
-                best = min(best, value)
-                bar.advance(1, f"best mean val log loss {best:.4f} over {settings.search.seeds} seeds")
+                    recipes = [(place, search.propose(place)) for place in search.block(place)]
+                for place, recipe in recipes:
+                    replicas = self.trainer.replicas(recipe, settings.search_seeds, label(place))
+                    trial = self._tell(place, recipe, replicas)
+                    best = min(best, trial.value)
+                    bar.advance(1, f"best mean val log loss {best:.4f} over {settings.search.seeds} seeds")
+
+    def _tell(self, place: int, recipe: Recipe, replicas: Replicas) -> Finished:
+        """Store the trial at a place, whose networks are stored already."""
+        value, diverged = objective(replicas, self.problem.parts.val.y), int((~replicas.sound).sum())
+        params = {name: getattr(recipe, name) for name in PARAMS}
+        trial = Finished(place, params, value, self.problem.config_id(recipe), diverged)
+        with self.clock("store"):
+            self.store.tell(trial)
+        self.searched.tell(trial)
+        return trial
 
     def freeze(self) -> list[Candidate]:
         """The configurations to confirm, the search's winner first. Raises Refusal when all diverged."""
@@ -205,56 +197,33 @@ class Study:
             for candidate, replicas in zip(frozen, networks, strict=True)
         ]
         confirmed += [self.records.graded_baseline(baseline, test) for baseline in self.baselines]
-        trials = self.trainer.trials(self.searched.finished()[: self.settings.trials])
+        trials = self.trainer.trials(self.searched.finished[: self.settings.trials])
         return Outcome(confirmed, trials, opened, read_resplits(self.store, resplits))
+
+    def commit(self, outcome: Outcome, resplits: tuple[str, ...]) -> None:
+        """Store the confirmed configurations, and then the commit that names them all."""
+        opening = outcome.opening
+        with self.clock("store"):
+            frozen = tuple(write_confirmed(self.store, result, opening) for result in outcome.confirmed)
+            seal = opening.id if opening else None
+            Commit(self.settings, frozen, seal, resplits, self.problem.data.digest).write(self.store)
+            for kind in ("split", "ideal", "streams"):
+                self.store.supersede(kind, resplits)
+        if opening:
+            self.ledger.graded(opening)
 
     def analyse(self, outcome: Outcome) -> Analysis:
         """All that the report and the tracker say of the results."""
         with self.clock("report"):
             return outcome.analysis(self.records, self.screen)
 
-    def track(self, outcome: Outcome, analysis: Analysis, resplits: tuple[str, ...]) -> Commit:
-        """Write the missing runs of the confirmed configurations, and then the commit that names them all."""
-        opening = outcome.opening
-        seal = opening.id if opening else None
-        keys = tuple(self.records.confirmed_key(seal, result, resplits) for result in outcome.confirmed)
-        commit = Commit(self.settings, keys, seal, resplits, self.problem.data.digest)
-        with self.clock("track"):
-            for key, result in zip(keys, outcome.confirmed, strict=True):
-                if not is_stored(self.store, key, result):
-                    self._write_confirmed(key, result, analysis, outcome.test)
-            commit.write(self.store)
-            self.store.supersede("confirm", keys)
-            for kind in ("split", "ideal", "streams"):
-                self.store.supersede(kind, resplits)
-        if opening:
-            self.ledger.graded(opening)
-        return commit
-
-    def _write_confirmed(self, key: str, result: Confirmed, analysis: Analysis, test: Table | None) -> None:
-        if result.replicas is None:
-            (method,) = (repr(baseline.model) for baseline in self.baselines if baseline.role == result.role)
-            self.store.write(self.records.baseline(key, result, method, analysis))
-            return
-        served = result.role == "winner" and result.replicas.sound.any()
-        model = served_model(self.problem, result.replicas) if served else None
-        self.store.write(self.records.confirmed(key, result, analysis, test), model)
-
-    def report(self, outcome: Outcome, analysis: Analysis, commit: Commit) -> dict[str, Any]:
-        """Write the three pages, and add them to the winner's run. Returns the content of report.json."""
+    def report(self, outcome: Outcome, analysis: Analysis) -> dict[str, Any]:
+        """Write the three pages. Returns the content of report.json."""
         with self.clock("report"):
-            seconds = self.store.noted("seconds") or "{}"
-            facts = facts_of(self.records, outcome, analysis, self.searched, self.ledger, seconds)
-            files = write_report(facts, self.folder)
-        with self.clock("track"):
-            self.store.tracker.attach(commit.keys[0], files)
+            seconds = self.store.noted("seconds") or {}
+            facts = facts_of(self.records, outcome, analysis, self.ledger, seconds)
+            write_report(facts, self.folder)
         return facts
-
-    def publish(self, done: bool) -> None:
-        """Send what is finished to the server, if there is one. done: the study is."""
-        if self.publisher:
-            with self.clock("publish"):
-                self.publisher.publish(done)
 
     @cached_property
     def problem(self) -> Problem:

@@ -22,7 +22,8 @@ from handnet.splits import Split
 from handnet.study.settings import BackendSettings, Settings
 
 BASELINE = "logistic regression"  # what a network has to beat
-STACK = 50  # seeds that Keras trains together
+BLOCK = 64  # seeds that are trained and stored together
+STACK = 50  # by Keras
 T = TypeVar("T")
 
 
@@ -65,8 +66,7 @@ class Replicas:
     @staticmethod
     def from_npz(content: bytes) -> "Replicas":
         """What `to_npz` wrote. Raises ValueError or KeyError when it is something else."""
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            parts = dict(file)
+        parts = from_npz(content)
         fit = Fit(layers_of(parts), *(parts[name] for name in Fit._fields[1:]))
         return Replicas(tuple(int(seed) for seed in parts["seeds"]), fit, parts["val_logits"])
 
@@ -93,16 +93,15 @@ def to_npz(**parts: Array) -> bytes:
     return buffer.getvalue()
 
 
-def to_npy(array: Array) -> bytes:
-    """One array as an .npy file."""
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
+def from_npz(content: bytes) -> dict[str, Array]:
+    """What `to_npz` wrote."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return dict(file)
 
 
-def from_npy(content: bytes) -> Array:
-    """What `to_npy` wrote."""
-    return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
+def read_logits(content: bytes) -> Array:
+    """The logits of a file that holds nothing else."""
+    return np.asarray(from_npz(content)["logits"])
 
 
 def concatenate(replicas: Sequence[Replicas]) -> Replicas:
@@ -216,17 +215,15 @@ class Problem:
         """16 hex digits that name a configuration: equal ids, equal results, whatever the git commit."""
         return canonical_hash({"recipe": vars(recipe), **self.identity})[:16]
 
-    def stacks(self, seeds: Sequence[int], missing: Sequence[int]) -> list[list[int]]:
-        """The seeds to train together so that the missing ones are made.
+    def blocks(self, seeds: Sequence[int]) -> list[Sequence[int]]:
+        """The seeds in fixed blocks, which are trained and stored together.
 
-        Only the missing ones are trained where a replica does not depend on its neighbours. Keras keeps that
-        law within a tolerance, so it trains whole fixed stacks again, and a continued study equals an
+        A replica does not depend on its neighbours where law 2 is kept to the bit. Keras keeps that law within
+        a tolerance, but a block that is made again is the same block, so a continued study equals an
         uninterrupted one.
         """
-        if self.spec.name in TO_THE_BIT:
-            return [list(missing)] if missing else []
-        fixed = [list(seeds[low : low + STACK]) for low in range(0, len(seeds), STACK)]
-        return [stack for stack in fixed if set(stack) & set(missing)]
+        size = BLOCK if self.spec.name in TO_THE_BIT else STACK
+        return [seeds[low : low + size] for low in range(0, len(seeds), size)]
 
     def fit(self, recipe: Recipe, seeds: Sequence[int | tuple[int, int, int]]) -> Replicas:
         """Train one network per seed."""
