@@ -20,8 +20,8 @@ from handnet.study.comparisons import (
     variance,
 )
 from handnet.study.resplit import SEARCHED_ANEW, Resplits, stream_seeds
-from handnet.study.store import Finished
 from handnet.study.settings import Settings
+from handnet.study.store import Finished
 from handnet.study.summary import RESAMPLING_SEED, Overfit, Quantity, bootstraps, finite, overfit, quantities
 from handnet.study.units import Confirmed, Problem, Replicas
 

@@ -3,7 +3,6 @@
 pydantic is imported once there is something to check: help and misspelt words do without."""
 
 import dataclasses
-import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
