@@ -218,7 +218,7 @@ class Problem:
     def blocks(self, seeds: Sequence[int]) -> list[Sequence[int]]:
         """The seeds in fixed blocks, which are trained and stored together.
 
-        a tolerance, but a block that is made again is the same block, so a study that goes on equals an
+        A replica does not depend on its neighbours where law 2 is kept to the bit. Keras keeps it within
         a tolerance, but a block that is made again is the same block, so a continued study equals an
         uninterrupted one.
         """
