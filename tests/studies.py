@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from canonical import query, runs
+from canonical import commit, networks, query, results, tracked
 
 from handnet.cli import main
 
@@ -74,31 +74,20 @@ def free_port() -> int:
 
 
 def stored(home: Path, role: str) -> tuple[np.ndarray, np.ndarray]:
-    """Validation and test logits of a configuration, read from the files alone."""
-    db = home / "mlflow.db"
-    key = next(key for key in runs(home) if key.startswith(f"confirm/{role}/"))
-    config = key.split("/")[2]
-
-    def folder(name: str) -> Path:
-        (row,) = query(
-            db,
-            "SELECT r.artifact_uri FROM runs r JOIN tags t ON t.run_uuid=r.run_uuid WHERE t.key='handnet.key'"
-            " AND t.value=? AND r.lifecycle_stage='active'",
-            name,
-        )
-        return Path(row[0].removeprefix("file://"))
-
-    val = [
-        np.load(folder(f"seed/{config}/{seed}") / "replica.npz")["val_logits"][0]
-        for seed in range(1000, 1003)
-    ]
-    return np.array(val), np.load(folder(key) / "test_logits.npy")
+    """Validation and test logits of a confirmed configuration, read from the files alone."""
+    last = commit(home)
+    (config,) = [one["config_id"] for one in last["frozen"] if one["role"] == role]
+    test = results(home)[f"test/{last['opening']}/{config}"]["logits"]
+    confirm, alone = last["settings"]["confirm"], networks(home)
+    seeds = range(confirm["first_seed"], confirm["first_seed"] + confirm["seeds"])
+    return np.array([alone[config, seed]["val_logits"] for seed in seeds]), test
 
 
 def run_id_of(home: Path, key: str) -> str:
+    """The id of the tracked run with this key."""
     return str(
         query(
-            home / "mlflow.db",
+            tracked(home),
             "SELECT r.run_uuid FROM runs r JOIN tags t ON t.run_uuid=r.run_uuid WHERE t.key='handnet.key' AND"
             " t.value=? AND r.lifecycle_stage='active'",
             key,
