@@ -4,7 +4,6 @@ studies."""
 import inspect
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from html import escape
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from canonical import digest, query, runs
+from canonical import digest
 from scipy import stats
 from scipy.special import expit
 from sklearn import metrics
@@ -24,13 +23,11 @@ from studies import CHAPTER, SMALL, TINY, cli
 import handnet.bands
 from handnet import Dataset, Recipe, load_backend, seeded_plan, split
 from handnet.messages import Refusal
-from handnet.scores import grade
 from handnet.study.identity import Commit
 from handnet.study.reading import read
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, stream_seeds
 from handnet.study.sealed import Ledger
 from handnet.study.store import Store
-from handnet.study.tracker import Tracker
 from handnet.study.units import Problem, Replicas
 
 OPEN = [*SMALL, "OPEN=1"]
@@ -43,15 +40,10 @@ def facts(home: Path) -> dict:
 
 
 def places(home: Path) -> dict[str, Path]:
-    """The file of every rehearsal that counts, also in a folder that was copied."""
-    sql = """SELECT r.artifact_uri, t.value FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid
-             WHERE t.key = 'handnet.key' AND r.lifecycle_stage = 'active'"""
-    found = query(home / "mlflow.db", sql)
-    return {
-        key: home / "artifacts" / uri.partition("/artifacts/")[2] / "rehearsal.npz"
-        for uri, key in found
-        if key.startswith(("split/", "ideal/"))
-    }
+    """The file of every fresh division, also in a folder that was copied."""
+    (folder,) = (home / "studies").iterdir()
+    files = [path for kind in ("split", "ideal") for path in sorted(folder.glob(f"{kind}/*/*.npz"))]
+    return {str(path.relative_to(folder).with_suffix("")): path for path in files}
 
 
 def stored(home: Path) -> dict[str, Resplit]:
@@ -60,7 +52,8 @@ def stored(home: Path) -> dict[str, Resplit]:
 
 
 def test_a_sealed_study_rehearses_nothing(unopened: Path) -> None:
-    assert not [key for key in runs(unopened) if key.startswith(("split/", "ideal/", "streams/"))]
+    assert not places(unopened)
+    assert not list((unopened / "studies").glob("*/streams"))
     found = facts(unopened)
     assert not [band for band in found["bands"] if band["part"] == "rehearsal"]
     assert not any("fresh divisions" in line for line in found["statements"])
@@ -138,12 +131,11 @@ def test_the_split_band_takes_one_network_a_split(finished: Path) -> None:
 
 def test_the_search_made_anew_chooses_on_its_own_rows(finished: Path, data: Dataset) -> None:
     """Its winner is the one whose mean validation loss on that division is least, of what it tried there."""
-    found = {key: dict(run["params"]) for key, run in runs(finished).items() if key.startswith("ideal/")}
-    assert len(found) == 3
-    (key,) = (key for key in found if key.endswith("/100002"))
-    recipe = Recipe(
-        float(found[key]["learning_rate"]), float(found[key]["dropout"]), int(found[key]["epochs"])
-    )
+    anew = {key: one for key, one in stored(finished).items() if key.startswith("ideal/")}
+    assert len(anew) == 3
+    (key,) = (key for key in anew if key.endswith("/100002"))
+    point = anew[key].chosen
+    recipe = Recipe(point["learning_rate"], point["dropout"], int(point["epochs"]))
     parts, backend = split(data, seed=100002), load_backend("compiled")
     fit = backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [100000, 100001]))
     logits = backend.logits(fit.layers, parts.test.open(lambda _: True).X)
@@ -217,21 +209,36 @@ def test_a_name_that_would_pass_for_another_is_refused(name: str, tmp_path: Path
 
 
 def test_a_reader_never_takes_half_a_state(opened: Path, capsys: pytest.CaptureFixture) -> None:
-    """A run that the commit names and somebody deleted: refused, not left out of the bands."""
-    study = next((opened / "reports").iterdir()).name
-    commit = Commit.read(Store(Tracker.open(opened, study, create=False)))
-    sql = "SELECT run_uuid FROM tags WHERE key = 'handnet.key' AND value = ?"
-    ((run,),) = query(opened / "mlflow.db", sql, commit.rehearsals[1])
-    db = sqlite3.connect(opened / "mlflow.db")
-    try:
-        db.execute("UPDATE runs SET lifecycle_stage = 'deleted' WHERE run_uuid = ?", (run,))
-        db.commit()
-        assert cli(opened, "report", f"NAME={study}") == 75
-        assert "are being written anew; try again" in capsys.readouterr().err
-    finally:
-        db.execute("UPDATE runs SET lifecycle_stage = 'active' WHERE run_uuid = ?", (run,))
-        db.commit()
-        db.close()
+    """A result that the commit names and somebody deleted: refused, not left out of the bands."""
+    (study,) = (opened / "studies").iterdir()
+    commit = Commit.read(Store(opened, study.name))
+    for lost in (
+        commit.resplits[0],
+        commit.resplits[1],
+        f"test/{commit.opening}/{commit.frozen[0].config_id}",
+    ):
+        path = study / f"{lost}.npz"
+        content = path.read_bytes()
+        path.unlink()
+        assert cli(opened, "report", f"NAME={study.name}") == 1
+        assert "are not there; make study" in capsys.readouterr().err
+        path.write_bytes(content)
+    assert cli(opened, "report", f"NAME={study.name}") == 0
+
+
+def test_a_reader_follows_a_writer_that_confirms_anew(opened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The results of the commit it read are replaced before it reads them: it reads the next commit."""
+    (study,) = (opened / "studies").iterdir()
+    plain, states = Commit.read, []
+
+    def read_and_replace(store: Store) -> Commit:
+        commit = plain(store)
+        states.append(commit)
+        return replace(commit, resplits=("streams/gone", "split/gone/1")) if len(states) == 1 else commit
+
+    monkeypatch.setattr(Commit, "read", staticmethod(read_and_replace))
+    assert cli(opened, "report", f"NAME={study.name}") == 0
+    assert len(states) > 2
 
 
 def test_a_study_whose_winner_diverges_on_every_fresh_seed_still_ends(
@@ -273,34 +280,6 @@ def test_no_rehearsals_where_none_are_wanted(
     assert {one["what"] for one in found["rules"]} == {"mcnemar", "delong"}
 
 
-def test_the_tracker_carries_every_band_of_the_report(finished: Path) -> None:
-    by_role = {
-        dict(run["tags"])["role"]: run for key, run in runs(finished).items() if key.startswith("confirm/")
-    }
-    for band in facts(finished)["bands"]:
-        if band["role"] == SEARCHED_ANEW:
-            continue
-        held = {name: float.fromhex(value) for name, _, value, _ in by_role[band["role"]]["metrics"]}
-        group = {
-            name: value
-            for name, value in held.items()
-            if name.startswith(f"{band['part']}/{band['score']}.{band['varied']}.")
-        }
-        assert {band["low"], band["high"]} <= set(group.values()), (band, group)
-    winner = {name for name, *_ in by_role["winner"]["metrics"]}
-    assert {
-        "test/accuracy.seeds_x_cases.low",
-        "rehearsal/accuracy.splits.q025",
-        "versus logistic regression/accuracy.splits.p",
-        "variance/accuracy.split_seed.split.sd",
-        "variance/accuracy.streams.init.sd",
-        "selection/log_loss.cases.corrected",
-        "gap/gap_accuracy.seeds.median",
-        "test/calibration_error.seeds.median",
-        "test/false_negatives.seeds.median",
-    } <= winner
-
-
 def test_the_streams_are_every_combination_of_their_seeds() -> None:
     settings = read({"rehearsal.levels": "3"})
     seeds = stream_seeds(settings)
@@ -336,13 +315,3 @@ def test_no_public_function_gives_a_bare_score_over_seeds() -> None:
             assert inspect.signature(one).return_annotation not in {float, int} or name in confidences, (
                 f"{path.stem}.{name}"
             )
-
-
-def test_the_report_grades_what_is_stored(finished: Path) -> None:
-    """Sensitivity of the winner in every division, as the tracker has it, is that of the stored logits."""
-    for key, one in stored(finished).items():
-        held = {name: float.fromhex(value) for name, _, value, _ in runs(finished)[key]["metrics"]}
-        for role, logits in one.logits.items():
-            if len(logits) > 1:
-                expected = float(np.median(grade(logits, one.y).sensitivity))
-                assert held[f"{role}/sensitivity.seeds.median"] == expected

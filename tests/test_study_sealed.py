@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from canonical import report, runs, trials
+from canonical import report
 from studies import FEW, SMALL, TINY, cli
 
 from handnet import Dataset, Table, split
@@ -67,21 +67,20 @@ def test_sealed_rows_decide_nothing_before_the_opening(
     monkeypatch.setitem(DATASETS, "wisconsin", lambda: replace(data, X=X))
     other = tmp_path / "other"
     assert cli(other, "study", *SMALL) == 0
-    assert trials(other) == trials(unopened)
-    one, two = runs(unopened), runs(other)
     # The digest of the data is part of every id; nothing else may differ.
-    kinds = [
-        sorted((key.split("/")[0], run["metrics"], run["params"]) for key, run in found.items())
-        for found in (one, two)
+    points = [
+        [{**json.loads(line), "config_id": ""} for line in path.read_text().splitlines()]
+        for home in (unopened, other)
+        for path in (home / "studies").glob("*/trials.jsonl")
     ]
-    assert kinds[0] == kinds[1]
-    for kind in ("replica.npz", "cases_val.parquet", "val_logits.npy"):
-        files = [
-            sorted(run["files"][kind] for run in found.values() if kind in run["files"])
-            for found in (one, two)
+    assert points[0] == points[1]
+    for kind, count in (("network", 4 + 3), ("val", 2)):
+        results = [
+            sorted(path.read_bytes() for path in (home / "studies").glob(f"*/{kind}/**/*.npz"))
+            for home in (unopened, other)
         ]
-        assert files[0] == files[1]
-        assert files[0]
+        assert results[0] == results[1]
+        assert len(results[0]) == count
     facts = [
         {
             key: value
@@ -100,7 +99,7 @@ def test_a_small_study_leaves_the_test_sealed(
     facts = report(sealed)
     assert facts["opening"] is None
     assert not any(band["part"] == "test" for band in facts["bands"])
-    assert not any("test" in name for run in runs(sealed).values() for name in run["files"])
+    assert not list((sealed / "studies").glob("*/test"))
     name = next((sealed / "reports").iterdir()).name
     case = int(parts.test_rows[0])
     assert cli(sealed, "case", f"ID={case}", f"NAME={name}") == 0
@@ -120,9 +119,7 @@ def test_a_small_study_leaves_the_test_sealed(
     assert cli(sealed, "study", *SMALL, "OPEN=1") == 0
     assert cli(sealed, "case", f"ID={case}", f"NAME={name}") == 0
     assert "called wrong by" in capsys.readouterr().out
-    confirmed = [key for key in runs(sealed) if key.startswith("confirm/")]
-    assert len(confirmed) == 5
-    assert not any(key.endswith("/sealed") for key in confirmed)
+    assert len(list((sealed / "studies").glob("*/test/*/*.npz"))) == 5
 
 
 def test_other_openings_are_counted(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -183,7 +180,7 @@ def test_cleaning_takes_what_studies_wrote_and_nothing_else(
     ledger = (tmp_path / "openings.jsonl").read_bytes()
     capsys.readouterr()
     assert main(["clean", "--mlruns", str(tmp_path)]) == 0
-    removed = "artifacts, bench, claims, mlflow.db, optuna.db, reports, walk"
+    removed = "bench, claims, reports, studies, walk"
     assert capsys.readouterr().out == f"Removed from {tmp_path}: {removed}.\n"
     assert main(["clean", "--mlruns", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path} holds nothing to remove.\n"

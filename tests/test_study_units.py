@@ -45,13 +45,17 @@ def test_a_configuration_is_named_by_all_that_decides_its_results(problem: Probl
     assert problem.config_id(Recipe(hidden=[16, 8])) == problem.config_id(Recipe())
 
 
-def test_a_compiled_backend_gets_whole_stacks_again(problem: Problem) -> None:
-    seeds = list(range(120))
-    assert problem.stacks(seeds, [7, 60]) == [[7, 60]]
-    assert problem.stacks(seeds, []) == []
-    compiled = replace(problem, spec=read({"backend.name": "keras"}).backend)
-    assert compiled.stacks(seeds, [7]) == [seeds[:50]]
-    assert compiled.stacks(seeds, [60, 119]) == [seeds[50:100], seeds[100:]]
+def test_blocks_of_seeds_are_fixed_and_hold_every_seed_once(problem: Problem) -> None:
+    keras = replace(problem, spec=read({"backend.name": "keras"}).backend)
+    for one in (problem, keras):
+        for count in (2, 10, 100, 129):
+            blocks = one.blocks(range(1000, 1000 + count))
+            assert [seed for block in blocks for seed in block] == list(range(1000, 1000 + count))
+            longer = one.blocks(range(1000, 1000 + 2 * count))
+            assert [list(block) for block in longer[: len(blocks) - 1]] == [
+                list(block) for block in blocks[:-1]
+            ]
+    assert [len(block) for block in keras.blocks(range(120))] == [50, 50, 20]
 
 
 def test_a_diverged_seed_does_not_spoil_the_model(problem: Problem) -> None:
