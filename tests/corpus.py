@@ -452,104 +452,38 @@ HOSTILE = [
 
 
 class Ill(NamedTuple):
-    """A folder with a finished study in which something is wrong, and what a command must say of it. do: SQL
-    on a database, bytes for a file, a number of bytes to cut it to, or None to remove what the pattern
-    names."""
+    """A folder with a finished study in which something is wrong, and what a command must say of it.
+
+    do: bytes for a file, a number of bytes to cut it to, or None to remove what the pattern names."""
 
     what: str
     pattern: str
-    do: str | bytes | int | None
+    do: bytes | int | None
     says: Sequence[str]
     verb: str = "study"
     code: int = 1
 
 
-OLDER = "UPDATE alembic_version SET version_num = '{}'"
+NETWORK, TEST, VAL = (f"studies/*/{kind}/*.npz" for kind in ("network/*", "test/*", "val"))
+AGAIN = "make study MLRUNS={home} makes them again"
 FOLDERS = [
     *(
-        Ill(f"{name} {what}", name, do, [name, "is not a sound database", says, "left as it is"], verb)
-        for name in ("mlflow.db", "optuna.db")
-        for what, do, says, verb in [
-            ("empty", b"", "it is empty", "study"),
-            ("of text", b"my notes\n" * 999, "not a database", "report"),
-            ("cut short", 70_000, "", "study"),
-            ("cut to its first bytes", 99, "", "report"),
+        Ill(f"{what} {state}", pattern, do, [says, state.split()[0], AGAIN], "report")
+        for what, pattern, says in [
+            ("a network", NETWORK, "the results of seeds"),
+            ("the test", TEST, "on the test"),
+            ("a baseline", VAL, "on the validation rows"),
         ]
+        for state, do in [("not there", None), ("damaged", 90), ("damaged to nothing", b"")]
     ),
-    Ill(
-        "an older MLflow",
-        "mlflow.db",
-        OLDER.format("451aebb31d03"),
-        [
-            "made by an older MLflow (schema 451aebb31d03",
-            "make backup MLRUNS={home} first",
-            "mlflow db upgrade",
-        ],
-    ),
-    Ill(
-        "a newer MLflow",
-        "mlflow.db",
-        OLDER.format("ffffffffffff"),
-        ["made by a newer MLflow (schema ffffffffffff", "make backup MLRUNS={home} first"],
-        "report",
-    ),
-    Ill(
-        "an older Optuna",
-        "optuna.db",
-        OLDER.format("v2.6.0.a"),
-        [
-            "made by an older Optuna (schema v2.6.0.a",
-            "make backup MLRUNS={home} first",
-            "optuna storage upgrade",
-        ],
-    ),
-    Ill(
-        "a newer Optuna",
-        "optuna.db",
-        OLDER.format("v9.0.0"),
-        ["made by a newer Optuna (schema v9.0.0", "make backup MLRUNS={home} first"],
-        "report",
-    ),
-    Ill(
-        "another program's database",
-        "mlflow.db",
-        "DROP TABLE alembic_version",
-        ["holds no tables of MLflow", "left as it is"],
-    ),
-    Ill(
-        "a network lost",
-        "artifacts/*/*/artifacts/replica.npz",
-        None,
-        ["the results of seed", "make study MLRUNS={home} makes them again"],
-        "report",
-    ),
-    Ill(
-        "a network cut short",
-        "artifacts/*/*/artifacts/replica.npz",
-        2000,
-        ["the results of seed", "damaged", "make study"],
-        "report",
-    ),
-    Ill(
-        "the test lost",
-        "artifacts/*/*/artifacts/test_logits.npy",
-        None,
-        ["on the test", "make study MLRUNS={home} makes them again"],
-        "report",
-    ),
-    Ill(
-        "the test cut short",
-        "artifacts/*/*/artifacts/test_logits.npy",
-        90,
-        ["on the test", "make study MLRUNS={home} makes them again"],
-        "report",
-    ),
-    Ill(
-        "a baseline lost",
-        "artifacts/*/*/artifacts/val_logits.npy",
-        None,
-        ["on the validation rows", "make study MLRUNS={home} makes them again"],
-        "report",
+    *(
+        Ill(f"{name} {what}", f"studies/*/{name}", do, [name, "restore the study from a backup"], verb)
+        for name, verbs in [
+            ("study.json", ("study", "report")),
+            ("trials.jsonl", ("study", "report")),
+            ("commit.json", ("report", "case ID=1")),
+        ]
+        for what, do, verb in [("of text", b"my notes\n", verbs[0]), ("of another shape", b"[1]\n", verbs[1])]
     ),
     Ill(
         "a ledger that is none",
@@ -558,10 +492,10 @@ FOLDERS = [
         ["openings.jsonl", "line 1", "no opening"],
         "report",
     ),
-    Ill("no trials", "optuna.db", None, ["there is no study", "make study"], "report", 2),
-    Ill("no databases", "*.db", None, ["there is no study", "make study"], "report", 2),
-    Ill("no databases to look at", "*.db", None, ["there is no study", "make study"], "ui", 2),
-    Ill("no databases to copy", "*.db", None, ["there is no study", "nothing to copy"], "backup", 2),
+    Ill("no trials", "studies/*/trials.jsonl", None, ["the trials of", AGAIN], "report"),
+    Ill("no studies", "studies", None, ["there is no study", "make study"], "report", 2),
+    Ill("no studies to look at", "studies", None, ["there is no study", "make study"], "ui", 2),
+    Ill("no studies to copy", "studies", None, ["there is no study", "nothing to copy"], "backup", 2),
     Ill(
         "the study of another name",
         "none",

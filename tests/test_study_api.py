@@ -341,16 +341,16 @@ def test_ctrl_c_at_the_very_end_is_not_lost(monkeypatch: pytest.MonkeyPatch, tmp
         run_study(home=tmp_path, progress=False)
 
 
-@pytest.mark.parametrize(("step", "next_step"), [("analyse", "track"), ("track", "report")])
+@pytest.mark.parametrize(("step", "next_step"), [("analyse", "report")])
 def test_ctrl_c_is_obeyed_before_the_last_steps(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: str, next_step: str
 ) -> None:
     from handnet.study.study import Study
 
-    steps = ("search", "publish", "freeze", "confirm", "open", "resplit", "grade", "analyse", "track")
+    steps = ("search", "freeze", "confirm", "open", "resplit", "grade", "commit", "analyse")
     for name in (*steps, "report"):
         monkeypatch.setattr(Study, name, lambda *_, **__: None)
-    monkeypatch.setattr(Study, "_stores", lambda study: study.interrupt)
+    monkeypatch.setattr(Study, "_store", lambda study: study.interrupt)
     monkeypatch.setattr(Study, step, lambda study, *_: study.interrupt._note(signal.SIGINT, None))
     monkeypatch.setattr(Study, next_step, lambda *_: pytest.fail("it went on"))
     with pytest.raises(KeyboardInterrupt, match="goes on from here"):

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from canonical import query, report, runs
+from canonical import report
 from corpus import HOSTILE
 from others import ALL, Other, read, titanic, written
 from scipy.special import expit
-from studies import CHAPTER, TINY, contents, events, refused
+from studies import CHAPTER, TINY, contents, events, refused, stored
 
 from handnet import Dataset, split
 from handnet.cli import main
@@ -67,17 +67,13 @@ def test_sealed_rows_decide_nothing(studied: tuple[Other, Path, Path], tmp_path:
     if other.name != "titanic":  # what follows depends on these alone; one whole study shows it
         return
     assert main(["study", f"MLRUNS={tmp_path / 'mlruns'}", f"DATA={changed}", *other.words, *TINY]) == 0
-    one, two = runs(home), runs(tmp_path / "mlruns")
-    for what in ("metrics", "params"):
-        kinds = [sorted((key.split("/")[0], run[what]) for key, run in found.items()) for found in (one, two)]
-        assert kinds[0] == kinds[1]
-    for kind in ("replica.npz", "cases_val.parquet", "val_logits.npy"):
-        files = [
-            sorted(run["files"][kind] for run in found.values() if kind in run["files"])
-            for found in (one, two)
+    for kind, count in (("network", 2 + 3), ("val", 2)):
+        results = [
+            sorted(path.read_bytes() for path in (folder / "studies").glob(f"*/{kind}/**/*.npz"))
+            for folder in (home, tmp_path / "mlruns")
         ]
-        assert files[0] == files[1]
-        assert files[0]
+        assert results[0] == results[1]
+        assert len(results[0]) == count
     models = [next(folder.rglob("MLmodel")).parent / "artifacts" for folder in (home, tmp_path / "mlruns")]
     kept = [{path.name: path.read_bytes() for path in model.iterdir()} for model in models]
     assert kept[0] == kept[1]
@@ -97,7 +93,9 @@ def test_check_says_what_the_study_does_and_writes_nothing(
         main(["study", "CHECK=1", f"MLRUNS={tmp_path / 'mlruns'}", f"DATA={path}", *other.words, *TINY]) == 0
     )
     out = capsys.readouterr().out
-    facts, seeds = report(home), sum(key.startswith("seed/") for key in runs(home))
+    facts = report(home)
+    files = (home / "studies").glob("*/network/*/*.npz")
+    seeds = sum(len(np.load(path)["seeds"]) for path in files)
     assert not list(tmp_path.iterdir())
     assert "Search: 4 networks (2 configurations x 2 seeds)" in out
     assert "Confirm: 6 networks (3 x 2 fresh seeds)" in out
@@ -152,16 +150,8 @@ def test_the_winners_model_takes_the_columns_of_the_file(
     )
     assert done.returncode == 0, done.stderr
     served, rows = np.loadtxt(out, delimiter=",", skiprows=1), split(read(other, path)).val_rows
-    (winner,) = [key.split("/")[2] for key in runs(home) if key.startswith("confirm/winner/")]
-    logits = [np.load(file)["val_logits"][0] for file in seeds(home, winner)]
-    assert np.abs(served[rows, 0] - expit(np.array(logits, dtype=float)).mean(axis=0)).max() < 1e-6
-
-
-def seeds(home: Path, config: str) -> list[Path]:
-    """The files of a configuration's two confirmed networks."""
-    sql = "SELECT r.artifact_uri FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid WHERE t.value IN (?, ?)"
-    found = query(home / "mlflow.db", sql, *(f"seed/{config}/{seed}" for seed in (1000, 1001)))
-    return [Path(uri.removeprefix("file://")) / "replica.npz" for (uri,) in found]
+    logits = stored(home, "winner")[0]
+    assert np.abs(served[rows, 0] - expit(logits.astype(float)).mean(axis=0)).max() < 1e-6
 
 
 def test_a_large_table_is_divided_anew_only_where_that_is_asked(

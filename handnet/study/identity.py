@@ -77,13 +77,16 @@ class Commit:
                 f"the study {store.name!r} has not confirmed its winner yet; {command('study')} goes on with"
                 " it."
             )
-        return Commit(
-            from_stored(content["settings"]),
-            tuple(Frozen(**frozen) for frozen in content["frozen"]),
-            content["opening"],
-            tuple(content["resplits"]),
-            content["data"],
-        )
+        try:
+            return Commit(
+                from_stored(content["settings"]),
+                tuple(Frozen(**frozen) for frozen in content["frozen"]),
+                content["opening"],
+                tuple(content["resplits"]),
+                content["data"],
+            )
+        except (KeyError, TypeError):
+            raise store.damaged("commit.json is not what was written there") from None
 
 
 def check_name(name: str | None) -> None:

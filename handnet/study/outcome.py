@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from handnet.data import Table
-from handnet.messages import Refusal
+from handnet.messages import Refusal, command
 from handnet.report import pages
 from handnet.report.cases import Cases
 from handnet.report.facts import Findings, document
@@ -178,10 +178,12 @@ class StoredStudy:
         problem = make_problem(settings, load(settings, self.commit.data))
         self.records = Records(self.name, make_fingerprint(settings, problem), settings, problem)
         self.store.check(self.records.fingerprint)
-        finished = self.store.trials()[: settings.trials] if trials else []
+        finished = self.store.trials()[: settings.trials]
+        if len(finished) < settings.trials:
+            raise Refusal(f"the trials of {self.name} are not there; {command('study')} makes them again.", 1)
         return Outcome(
             read_confirmed(self.store, self.records, self.commit),
-            [self._trial(trial) for trial in finished],
+            [self._trial(trial) for trial in finished] if trials else [],
             self._opened(),
             read_resplits(self.store, self.commit.resplits),
         )

@@ -66,6 +66,7 @@ class Store:
         if self.noted("study") is None:
             self.note("study", {"name": self.name, "fingerprint": fingerprint})
         self.check(fingerprint)
+        self.trials()
         for leftover in self.folder.rglob(".*.new"):
             leftover.unlink()
         interrupted = self._running.exists()
@@ -74,7 +75,10 @@ class Store:
 
     def check(self, fingerprint: str) -> None:
         """Raises Refusal unless this is the store of the study with this fingerprint."""
-        stored = self.noted("study")["fingerprint"]
+        study = self.noted("study")
+        stored = study.get("fingerprint") if isinstance(study, dict) else None
+        if not isinstance(stored, str):
+            raise self.damaged("study.json is not what was written there")
         if stored != fingerprint:
             raise Refusal(
                 f"the study {self.name!r} was made with other settings, data or versions (fingerprint"
@@ -134,19 +138,22 @@ class Store:
 
     def trials(self) -> list[Finished]:
         """Completed trials, in order. Raises Refusal (1) when the file holds something else."""
-        path, trials = self.folder / "trials.jsonl", []
-        for number, line in enumerate(whole_lines(path), 1):
+        trials: list[Finished] = []
+        for number, line in enumerate(whole_lines(self.folder / "trials.jsonl"), 1):
             try:
                 trials.append(Finished.from_json(line))
-            except (ValueError, TypeError, KeyError):
-                raise _damaged(f"{path}, line {number} is no trial") from None
-        if [trial.place for trial in trials] != list(range(len(trials))):
-            raise _damaged(f"{path} does not hold trials one after the other")
+                assert trials[-1].place == number - 1
+            except (ValueError, TypeError, KeyError, AssertionError):
+                raise self.damaged(f"trials.jsonl, line {number} is not trial {number}") from None
         return trials
 
     def note(self, name: str, value: Any) -> None:
         """Remember something about the study, unless it is what is remembered already."""
-        if self.noted(name) != value:
+        try:
+            known = self.noted(name) == value
+        except Refusal:  # damaged, so it is written anew
+            known = False
+        if not known:
             write_whole(self.folder / f"{name}.json", json.dumps(value, indent=1).encode() + b"\n")
 
     def noted(self, name: str) -> Any:
@@ -157,7 +164,15 @@ class Store:
         except FileNotFoundError:
             return None
         except ValueError:
-            raise _damaged(f"{path} is not what was written there") from None
+            raise self.damaged(f"{path.name} is not what was written there") from None
+
+    def damaged(self, what: str) -> Refusal:
+        """The refusal to use a record that somebody or something changed."""
+        return Refusal(
+            f"{self.folder}/{what}; restore the study from a backup, or move its folder aside and start"
+            " again.",
+            1,
+        )
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"
@@ -178,10 +193,6 @@ def _replicas(config_id: str, block: Sequence[int]) -> tuple[Callable[[bytes], R
         return replicas
 
     return parse, f"the results of seeds {block[0]} to {block[-1]} of configuration {config_id}"
-
-
-def _damaged(what: str) -> Refusal:
-    return Refusal(f"{what}; restore the study from a backup, or move its folder aside and start again.", 1)
 
 
 def studies(home: Path) -> list[str]:
