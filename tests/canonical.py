@@ -36,8 +36,10 @@ def trials(home: Path) -> list[dict[str, Any]]:
 
 
 def commit(home: Path) -> dict[str, Any]:
-    """The last confirmation."""
-    return json.loads((study_folder(home) / "commit.json").read_text())
+    """The last confirmation. Whether searches anew were asked for once more does not count: they are kept."""
+    content = json.loads((study_folder(home) / "commit.json").read_text())
+    del content["settings"]["rehearsal"]["ideal"]
+    return content
 
 
 def ledger(home: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Whole studies through the real command line, on the real data, with real stores."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from canonical import digest, models, query, report, runs, trials
+from canonical import digest, ledger, models, networks, report, results, runs, trials
 from scipy.special import expit
 from studies import SMALL, cli, run_id_of, stored
 
@@ -18,23 +17,19 @@ from handnet.study.units import Problem
 
 
 def test_everything_is_written_exactly_once(finished: Path) -> None:
-    found = runs(finished)
-    kinds = [key.split("/")[0] for key in found]
+    kinds = [key.split("/")[0] for key in results(finished)]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
-        "seed": 4 * 2 + 3 * 3,
-        "search": 4,
-        "confirm": 5,
+        "network": 4 + 3,  # one block of seeds for each configuration
+        "val": 2,
+        "test": 5,
         "split": 3,
         "ideal": 3,
         "streams": 1,
     }
-    assert {run["status"] for run in found.values()} == {"FINISHED"}
-    assert len(trials(finished)) == 4
-    assert [json.loads(line)["event"] for line in (finished / "openings.jsonl").read_text().splitlines()] == [
-        "opened",
-        "rehearsed",
-        "graded",
-    ]
+    assert len(networks(finished)) == 4 * 2 + 3 * 3
+    assert [trial["place"] for trial in trials(finished)] == [0, 1, 2, 3]
+    assert [event["event"] for event in ledger(finished)] == ["opened", "rehearsed", "graded"]
+    assert not [path for path in finished.rglob(".*") if path.name != ".lock"]
 
 
 def test_a_second_run_trains_and_changes_nothing(
@@ -44,16 +39,8 @@ def test_a_second_run_trains_and_changes_nothing(
 
     def state() -> tuple:
         pages = [(p.name, p.stat().st_mtime_ns) for p in sorted((opened / "reports").rglob("*.*"))]
-        counts = [
-            query(opened / db, f"SELECT count(*) FROM {table}")
-            for db, table in [
-                ("mlflow.db", "runs"),
-                ("mlflow.db", "metrics"),
-                ("mlflow.db", "tags"),
-                ("optuna.db", "trials"),
-            ]
-        ]
-        return digest(opened), pages, counts
+        results = [(p.name, p.stat().st_mtime_ns) for p in sorted((opened / "studies").rglob("*.npz"))]
+        return digest(opened), pages, results
 
     before = state()
     assert cli(opened, "study", *SMALL, "OPEN=1") == 0
@@ -68,24 +55,18 @@ def test_the_one_model_belongs_to_the_winner(finished: Path) -> None:
     assert same_experiment
 
 
-def test_files_that_no_run_names_are_removed(sealed: Path) -> None:
-    """A process may be killed between the files of a network and the row that vouches for them."""
-    (seeds,) = (sealed / "artifacts").glob("*-seeds")
-    claimed = {path.name for path in seeds.iterdir()}
-    assert len(claimed) == 4 * 2 + 3 * 3
-    left = seeds / ("0" * 32) / "artifacts"
-    left.mkdir(parents=True)
-    (left / "replica.npz").write_bytes(b"half of it")
-    (seeds / "models").mkdir()  # of a study that is called so: its folder is the same
+def test_what_a_killed_writer_left_is_removed(sealed: Path, capsys: pytest.CaptureFixture) -> None:
+    (study,) = (sealed / "studies").iterdir()
     before = digest(sealed)
+    (study / "network" / "0123456789abcdef").mkdir()
+    (study / "network" / "0123456789abcdef" / ".0-7.npz.new").write_bytes(b"half of it")
+    (study / ".running").touch()
     assert cli(sealed, "study", *SMALL) == 0
-    assert {path.name for path in seeds.iterdir()} == claimed | {"models"}
+    assert "Going on with a study that was interrupted" in capsys.readouterr().err
     assert digest(sealed) == before
-    name = seeds.name.removesuffix("-seeds")
-    assert cli(sealed, "study", *SMALL, f"NAME={seeds.name}") == 0
-    whole = set(seeds.rglob("*"))
-    assert cli(sealed, "study", *SMALL, f"NAME={name}") == 0
-    assert set(seeds.rglob("*")) == whole
+    assert not list(study.rglob(".*"))
+    assert cli(sealed, "study", *SMALL) == 0
+    assert "interrupted" not in capsys.readouterr().err
 
 
 def test_the_report_and_its_figures_lie_beside_the_winner(finished: Path) -> None:
@@ -110,7 +91,7 @@ def test_the_report_and_its_figures_lie_beside_the_winner(finished: Path) -> Non
 def test_damaged_results_are_made_again(sealed: Path, capsys: pytest.CaptureFixture) -> None:
     before = digest(sealed)
     name = next((sealed / "reports").iterdir()).name
-    paths = sorted((sealed / "artifacts").rglob("replica.npz"))
+    paths = sorted((sealed / "studies").glob("*/network/*/*.npz"))
     for path in (paths[0], paths[-1]):
         path.write_bytes(path.read_bytes()[:2000])
     assert cli(sealed, "report", f"NAME={name}") == 1
@@ -163,8 +144,6 @@ def test_a_study_in_which_most_trials_diverge_still_ends(
     values = [row["value"] for row in facts["search"]["trials"]]
     assert 4 <= values.count(None) < 8
     assert all(row["diverged"] > 0 for row in facts["search"]["trials"] if row["value"] is None)
-    states = query(tmp_path / "optuna.db", "SELECT DISTINCT state FROM trials")
-    assert states == [("COMPLETE",)]
     assert cli(tmp_path / "all", "study", *words, "space.learning_rate.low=8") == 1
     assert "diverged on some seed, so there is nothing to confirm" in capsys.readouterr().err
 
