@@ -1,26 +1,31 @@
 """The pages of make ui, as started by the real verb: this machine's browser gets them, and nobody else
 anything."""
 
+import asyncio
+import fcntl
 import http.client
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
+import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.server import app as flask_app
 from mlflow.server.assistant.api import assistant_router
 from mlflow.server.gateway_api import gateway_router
 from mlflow.server.job_api import job_api_router
 from studies import ROOT, command, free_port
 
-from handnet.study.mlflow_tables import Entry
-from handnet.study.tracker import Tracker
+from handnet.study.mlflow_plugin.handnet_pages import Gate
 
 SEARCH = "/ajax-api/2.0/mlflow/experiments/search"
 SECRET = "the content of a file that is no artifact"
@@ -33,10 +38,9 @@ class Answer(NamedTuple):
 
 
 class Pages(NamedTuple):
-    """A running `experiments ui`, and the ids of one run in it."""
+    """Where `handnet ui` answers, and the ids of one run in it."""
 
     port: int
-    process: subprocess.Popen
     run_id: str
     experiment: str
 
@@ -61,52 +65,91 @@ class Pages(NamedTuple):
         return found
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
-    home = tmp_path_factory.mktemp("ui")
-    tracker = Tracker.open(home, "study")
-    tracker.write(
-        Entry("seed/c/1", "trial 01, seed 1", {"config_id": "c"}, files={"notes.txt": b"an artifact"})
-    )
-    tracker.close()
-    (home / "secret.txt").write_text(SECRET)
-    port = free_port()
-    # What a careless shell may hold must not open what the verb shuts.
+def until(holds: Callable[[], bool], seconds: float, why: str) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, why
+        time.sleep(0.1)
+
+
+def start(home: Path, port: int, **options: object) -> subprocess.Popen:
+    """The real verb, in an environment that must not open what the verb shuts."""
     careless = {
         "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",
         "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": "*",
         "MLFLOW_SERVER_ALLOWED_HOSTS": "*",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "true",
+        "MLFLOW_ENABLE_AI_GATEWAY": "true",
+        "MLFLOW_SERVE_ARTIFACTS": "true",
         "MLFLOW_HOST": "0.0.0.0",
+        "MLFLOW_APP_NAME": "basic-auth",
+        "MLFLOW_STATIC_PREFIX": "/elsewhere",
         "MLFLOW_DEPLOYMENTS_TARGET": "http://127.0.0.1:1",
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "_MLFLOW_SERVER_FILE_STORE": "sqlite:////nowhere/mlflow.db",
         "UVICORN_HOST": "0.0.0.0",
+        "UVICORN_ROOT_PATH": "/elsewhere",
+        "UVICORN_PROXY_HEADERS": "true",
+        "FORWARDED_ALLOW_IPS": "*",
+        "prometheus_multiproc_dir": str(home / "prometheus"),
     }
-    # Tests run in the background may have been told, with all their children, to ignore Ctrl-C.
-    process = subprocess.Popen(
+    return subprocess.Popen(
         command(home, "ui", f"PORT={port}"),
         cwd=ROOT,
         env=os.environ | careless,
         text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=as_from_a_terminal,  # noqa: PLW1509
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
     )
-    one = Pages(port, process, tracker.runs["seed/c/1"].info.run_id, tracker.experiments["seeds"])
-    until = time.monotonic() + 90
-    while True:
-        try:
-            assert one.ask("GET", "/health").status == 200
-            break
-        except OSError:
-            assert process.poll() is None, process.stdout.read()
-            assert time.monotonic() < until
-            time.sleep(0.1)
+
+
+def as_from_a_terminal() -> None:
+    """Tests run in the background may have been told, with all their children, to ignore some signals."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    if os.isatty(0) and os.getsid(0) == os.getpid():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # its closing is then told
+
+
+def answers(port: int) -> bool:
+    try:
+        return Pages(port, "", "").ask("GET", "/health").status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one study of one run in MLflow."""
+    home = tmp_path_factory.mktemp("ui")
+    client = MlflowClient(f"sqlite:///{home}/mlflow.db")
+    place = (home / "artifacts" / "study").as_uri()
+    experiment = client.create_experiment("study", place, {"handnet.key": "study"})
+    client.log_text(client.create_run(experiment).info.run_id, "an artifact", "notes.txt")
+    (home / "secret.txt").write_text(SECRET)
+    return home
+
+
+@pytest.fixture(scope="module")
+def pages(home: Path) -> Iterator[Pages]:
+    """The server over that folder. Whatever the tests ask of it, it prints nothing but where it is."""
+    (run,) = MlflowClient(f"sqlite:///{home}/mlflow.db").search_runs(["1"])
+    one = Pages(free_port(), run.info.run_id, run.info.experiment_id)
+    process = start(home, one.port)
+    until(lambda: answers(one.port), 90, "the server does not answer")
+    session = session_of(process.pid)
     yield one
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert "MLflow's pages are closed." in out
-    assert "Traceback" not in out
+    here = f"http://127.0.0.1:{one.port}"
+    assert re.fullmatch(
+        rf"MLflow is starting on {here} \(this machine only; Ctrl-C stops it\)\.\n"
+        rf"  study: {here}/#/experiments/1/\S*\n\nMLflow's pages are closed\.\n",
+        out,
+    ), out
+    assert err == ""
+    assert not members(session)
 
 
 def test_its_own_pages_are_answered(pages: Pages) -> None:
@@ -118,7 +161,7 @@ def test_its_own_pages_are_answered(pages: Pages) -> None:
             assert page.headers["x-content-type-options"] == "nosniff"
             found = pages.ask("POST", SEARCH, {"max_results": 9}, Host=here, Origin=origin)
             assert found.status == 200
-            assert {one["name"] for one in json.loads(found.body)["experiments"]} >= {"study", "study seeds"}
+            assert {one["name"] for one in json.loads(found.body)["experiments"]} >= {"study"}
     file = pages.ask("GET", f"/get-artifact?run_id={pages.run_id}&path=notes.txt")
     assert (file.status, file.body) == (200, "an artifact")
     assert pages.ask("GET", "/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=api").body.split() == [
@@ -174,6 +217,16 @@ def test_a_forged_host_or_origin_is_refused(pages: Pages, method: str) -> None:
                 if answer.status == 403:
                     assert answer.headers["x-frame-options"] == "DENY"
                     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_websocket_is_closed_unopened() -> None:
+    said: list[dict] = []
+
+    async def send(message: dict) -> None:
+        said.append(message)
+
+    asyncio.run(Gate(None)({"type": "websocket"}, None, send))
+    assert [(one["type"], one["code"]) for one in said] == [("websocket.close", 1008)]
 
 
 def test_no_path_leads_out_of_the_artifacts(pages: Pages) -> None:
@@ -255,3 +308,73 @@ def test_only_the_loopback_listens(pages: Pages) -> None:
         if line.split()[3] == "0A"
     ]
     assert [one for one in listening if one.endswith(f":{pages.port:04X}")] == [f"0100007F:{pages.port:04X}"]
+
+
+# Its end
+
+
+def running() -> dict[int, tuple[int, int]]:
+    """The parent and the session of every process that has not ended."""
+    found = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, parent, _, session, *_ = file.read_text().rpartition(")")[2].split()
+            if state != "Z":
+                found[int(file.parent.name)] = int(parent), int(session)
+    return found
+
+
+def session_of(ui: int) -> int | None:
+    """The session of the server that a `handnet ui` has started, if it has."""
+    return next((session for parent, session in running().values() if parent == ui != session), None)
+
+
+def members(session: int | None) -> list[int]:
+    return [process for process, (_, its) in running().items() if its == session]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_server_ends_with_its_parent_however_that_ends(home: Path, number: int) -> None:
+    port = free_port()
+    with start(home, port) as process:
+        until(lambda: answers(port), 90, "the server does not answer")
+        session = session_of(process.pid)
+        assert len(members(session)) == 2, "mlflow server and uvicorn"
+        process.send_signal(number)
+        until(lambda: not members(session), 20, f"of the server {members(session)} live on")
+        assert process.wait() == (0 if number == signal.SIGTERM else -number)
+
+
+def test_a_server_that_dies_is_told_in_a_sentence(home: Path) -> None:
+    port = free_port()
+    with start(home, port) as process:
+        until(lambda: answers(port), 90, "the server does not answer")
+        for one in members(session_of(process.pid)):
+            os.kill(one, signal.SIGKILL)
+        assert process.wait(30) == 1
+        assert (
+            process.stderr.read()
+            == "handnet: MLflow's server has ended by itself; what it said stands above.\n"
+        )
+
+
+def test_a_parent_killed_while_the_server_starts_leaves_nothing(home: Path) -> None:
+    with start(home, free_port()) as process:
+        until(lambda: session_of(process.pid) is not None, 60, "no server was started")
+        session = session_of(process.pid)
+        process.kill()
+        until(lambda: not members(session), 60, f"of the server {members(session)} live on")
+
+
+def test_a_closed_terminal_ends_the_server(home: Path) -> None:
+    port = free_port()
+    ours, terminal = pty.openpty()
+    with start(
+        home, port, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+    ) as process:
+        os.close(terminal)
+        until(lambda: answers(port), 90, "the server does not answer")
+        session = session_of(process.pid)
+        assert len(members(session)) == 2
+        os.close(ours)
+        until(lambda: not members(session), 20, f"of the server {members(session)} live on")
