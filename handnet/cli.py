@@ -185,7 +185,8 @@ def ui(mlruns: str, port: int) -> int:
 def backup(mlruns: str, to: str | None) -> None:
     """A copy of all studies, taken while one may be writing.
 
-    Databases through SQLite's own backup, then artifacts, reports and the ledger.
+    The studies, the tables of DataFrames, the reports and the ledger. What MLflow shows is left out, because
+    it is made from the studies.
     """
     from handnet.study.folder import backup as copy
 
@@ -202,9 +203,9 @@ def backup(mlruns: str, to: str | None) -> None:
 def clean(mlruns: str) -> None:
     """Remove studies and reports; the ledger of openings stays.
 
-    mlflow.db, optuna.db, artifacts/, reports/, the tables kept for DataFrames in tables/, and the pages of
-    the experiments in walk/, claims/, published/ and bench/ go, by name. openings.jsonl stays: what was seen
-    was seen. So does every other file.
+    studies/, tracking/, reports/, the tables kept for DataFrames in tables/, and the pages of the experiments
+    in walk/, claims/, published/ and bench/ go, by name, and what an older release kept there. openings.jsonl
+    stays: what was seen was seen. So does every other file.
     """
     from handnet.study.folder import clean as remove
 

@@ -1,9 +1,14 @@
 """The design of a search."""
 
 import numpy as np
+import optuna
+import pytest
 
+from handnet import Recipe
+from handnet.draws import sampler_seed
 from handnet.study.reading import read
-from handnet.study.search import PARAMS, sobol_point
+from handnet.study.search import PARAMS, Search, sobol_point
+from handnet.study.store import Finished
 
 
 def test_the_sobol_design_fills_the_space() -> None:
@@ -36,3 +41,51 @@ def test_a_logarithmic_axis_is_logarithmic_for_epochs_too() -> None:
     )
     epochs = [sobol_point(settings, place)["epochs"] for place in range(32)]
     assert 12 <= sum(value <= 100 for value in epochs) <= 20
+
+
+def made_up(place: int, recipe: Recipe) -> Finished:
+    """A trial with a value that depends on its point, every seventh one diverged."""
+    value = abs(np.log10(recipe.learning_rate) + 2) + recipe.dropout + recipe.epochs / 1000
+    params = {name: getattr(recipe, name) for name in PARAMS}
+    return Finished(
+        place, params, np.inf if place % 7 == 6 else float(value), f"c{place}", int(place % 7 == 6)
+    )
+
+
+@pytest.mark.parametrize("design", ["tpe", "sobol"])
+def test_a_search_that_goes_on_proposes_what_it_would_have_proposed(design: str) -> None:
+    settings = read({"search.design": design, f"search.trials.{design}": "32"})
+    whole, told = Search(settings), []
+    while len(told) < 32:
+        block = [(place, whole.propose(place)) for place in whole.block(len(told))]
+        for place, recipe in block:
+            told.append(made_up(place, recipe))
+            whole.tell(told[-1])
+    for place in (1, 9, 10, 17, 31):
+        again = Search(settings, [Finished.from_json(trial.to_json()) for trial in told[:place]])
+        assert vars(again.propose(place)) == vars(settings.recipe(**told[place].params)), place
+
+
+def test_proposals_are_those_of_plain_optuna_asked_and_told_one_by_one() -> None:
+    settings = read({"search.trials.tpe": "24"})
+    study, search = optuna.create_study(), Search(settings)
+    while (start := len(search.finished)) < 24:
+        for place in search.block(start):
+            search.propose(place)
+        for place in search.block(start):
+            study.sampler = optuna.samplers.TPESampler(
+                seed=sampler_seed(settings.search.study_seed, place),
+                n_startup_trials=10,
+                multivariate=True,
+                constant_liar=False,
+            )
+            trial = study.ask()
+            recipe = settings.recipe(
+                trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
+                trial.suggest_float("dropout", 0, 0.5),
+                trial.suggest_int("epochs", 10, 150),
+            )
+            finished = made_up(place, recipe)
+            assert vars(Search(settings, search.finished).propose(place)) == vars(recipe)
+            study.tell(trial, finished.value)
+            search.tell(finished)
