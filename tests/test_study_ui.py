@@ -87,6 +87,7 @@ def start(home: Path, port: int, **options: object) -> subprocess.Popen:
         "MLFLOW_DEPLOYMENTS_TARGET": "http://127.0.0.1:1",
         "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
         "_MLFLOW_SERVER_FILE_STORE": "sqlite:////nowhere/mlflow.db",
+        "FLASK_DEBUG": "1",
         "UVICORN_HOST": "0.0.0.0",
         "UVICORN_ROOT_PATH": "/elsewhere",
         "UVICORN_PROXY_HEADERS": "true",
@@ -152,7 +153,7 @@ def pages(home: Path) -> Iterator[Pages]:
     assert not members(session)
 
 
-def test_its_own_pages_are_answered(pages: Pages) -> None:
+def test_its_own_pages_are_answered(pages: Pages, home: Path) -> None:
     for host in ("127.0.0.1", "localhost"):
         here = f"{host}:{pages.port}"
         for origin in (None, f"http://{here}"):
@@ -162,6 +163,7 @@ def test_its_own_pages_are_answered(pages: Pages) -> None:
             found = pages.ask("POST", SEARCH, {"max_results": 9}, Host=here, Origin=origin)
             assert found.status == 200
             assert {one["name"] for one in json.loads(found.body)["experiments"]} >= {"study"}
+    assert not (home / "prometheus").exists()
     file = pages.ask("GET", f"/get-artifact?run_id={pages.run_id}&path=notes.txt")
     assert (file.status, file.body) == (200, "an artifact")
     assert pages.ask("GET", "/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=api").body.split() == [
@@ -333,7 +335,7 @@ def members(session: int | None) -> list[int]:
     return [process for process, (_, its) in running().items() if its == session]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_the_server_ends_with_its_parent_however_that_ends(home: Path, number: int) -> None:
     port = free_port()
     with start(home, port) as process:
@@ -345,6 +347,7 @@ def test_the_server_ends_with_its_parent_however_that_ends(home: Path, number: i
         assert process.wait() == (0 if number == signal.SIGTERM else -number)
 
 
+@pytest.mark.long
 def test_a_server_that_dies_is_told_in_a_sentence(home: Path) -> None:
     port = free_port()
     with start(home, port) as process:

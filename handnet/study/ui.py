@@ -18,7 +18,7 @@ from handnet.study.interrupt import Stopped
 # The application that the server loads by its entry point, with the gate before MLflow's own.
 PLUGIN = Path(__file__).parent / "mlflow_plugin"
 # Nothing of these from outside may loosen what is set here.
-OUTSIDE = ("MLFLOW_", "_MLFLOW_", "UVICORN_", "OTEL_", "prometheus_")
+OUTSIDE = ("MLFLOW_", "_MLFLOW_", "UVICORN_", "FLASK_", "OTEL_", "prometheus_")
 VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
