@@ -207,6 +207,7 @@ def facts_with(name: str) -> dict:
             "arithmetic": 1,
         },
         "versions": {"python": "3"},
+        "machines": [name],
         "seconds": {},
     }
 

@@ -90,7 +90,7 @@ def document(problem: Problem, opened: Table, wrong: dict[int, list[int]]) -> di
         "o", problem.parts.test.digest, "s", "f", (), 2, 5, "2026-01-01T00:00:00Z", "d", "t", (), 1, 0
     )
     findings = facts.Findings(
-        "planted", "f", SETTINGS, problem, confirmed, tried, found, {}, opening, [], opened, (), {}, {}
+        "planted", "f", SETTINGS, problem, confirmed, tried, found, {}, opening, [], opened, (), {}, ["m"], {}
     )
     whole = facts.document(findings)
     records = Records("planted", "f", SETTINGS, problem)

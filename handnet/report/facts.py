@@ -42,7 +42,7 @@ class Findings:
 
     confirmed: the winner first; test: the opened rows, None while they are sealed, as opening is; divisions:
     the fresh ones; rehearsed: how many there were at each look; importances: of the searched parameters;
-    versions: by package; seconds: by activity.
+    versions: by package; machines: those that worked on it, in turn; seconds: by activity.
     """
 
     study: str
@@ -58,6 +58,7 @@ class Findings:
     test: Table | None
     divisions: Sequence[Resplit]
     versions: Mapping[str, str]
+    machines: Sequence[str]
     seconds: Mapping[str, float]
 
 
@@ -94,6 +95,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "settings": _settings(settings, analysis),
         "identity": problem.identity,
         "versions": dict(findings.versions),
+        "machines": list(findings.machines),
         "seconds": dict(findings.seconds),
     }
     return facts | {"verdict": paragraph(facts, compared("winner", analysis))}

@@ -24,7 +24,7 @@ from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Ledger, Opened, Opening
 from handnet.study.search import PARAMS, Search, versions
 from handnet.study.store import Finished, Store, check_study
-from handnet.study.units import Confirmed, Problem, concatenate, kernel, read_logits, to_npz
+from handnet.study.units import Confirmed, Problem, concatenate, read_logits, to_npz
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class Outcome:
 
 
 def facts_of(
-    records: Records, outcome: Outcome, analysis: Analysis, ledger: Ledger, seconds: Mapping[str, float]
+    records: Records, outcome: Outcome, analysis: Analysis, ledger: Ledger, store: Store
 ) -> dict[str, Any]:
-    """The content of report.json. seconds: by activity."""
+    """The content of report.json."""
     opening = outcome.opening
     return document(
         Findings(
@@ -87,7 +87,8 @@ def facts_of(
             outcome.test,
             outcome.divisions,
             _versions(),
-            seconds,
+            store.machines,
+            store.noted("seconds") or {},
         )
     )
 
@@ -98,8 +99,7 @@ def write_report(content: Mapping[str, Any], folder: Path) -> dict[str, bytes]:
 
 
 def _versions() -> dict[str, str]:
-    mlflow = metadata.version("mlflow")
-    return {"python": platform.python_version(), **versions(), "mlflow": mlflow, "blas": kernel()}
+    return {"python": platform.python_version(), **versions(), "mlflow": metadata.version("mlflow")}
 
 
 class StoredStudy:
@@ -127,8 +127,7 @@ class StoredStudy:
             outcome = self.load()
             with self.clock("report"):
                 analysis = outcome.analysis(self.records, self.screen)
-                seconds = self.store.noted("seconds") or {}
-                facts = facts_of(self.records, outcome, analysis, self.ledger, seconds)
+                facts = facts_of(self.records, outcome, analysis, self.ledger, self.store)
                 self._write(facts)
             if Commit.read(self.store) == self.commit:
                 return facts

@@ -58,15 +58,17 @@ class Store:
         self.name, self.writing = name, writing
         self.folder = home / STUDIES / name
 
-    def begin(self, fingerprint: str) -> bool:
-        """Make this the store of the study with this fingerprint. Returns whether an earlier writer was
-        interrupted.
+    def begin(self, fingerprint: str, machine: str) -> bool:
+        """Make this the store of the study with this fingerprint, on which this machine works from now on.
 
-        Raises Refusal when it is another study's."""
+        Returns whether an earlier writer was interrupted. Raises Refusal when it is another study's, or when
+        its records are damaged."""
         if self.noted("study") is None:
-            self.note("study", {"name": self.name, "fingerprint": fingerprint})
+            self.note("study", {"name": self.name, "fingerprint": fingerprint, "machines": []})
         self.check(fingerprint)
         self.trials()
+        if machine not in self.machines:
+            self.note("study", {**self.noted("study"), "machines": [*self.machines, machine]})
         for leftover in self.folder.rglob(".*.new"):
             leftover.unlink()
         interrupted = self._running.exists()
@@ -85,6 +87,11 @@ class Store:
                 f" {stored[:8]}, now {fingerprint[:8]}); give this one a name of its own with"
                 f" {option('name', '')}."
             )
+
+    @property
+    def machines(self) -> list[str]:
+        """The machines that worked on the study, in the order in which they began."""
+        return list(self.noted("study").get("machines", ()))
 
     def end(self) -> None:
         """Note that the writer has done all it was asked to do."""

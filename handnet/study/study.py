@@ -37,7 +37,7 @@ from handnet.study.settings import Settings
 from handnet.study.store import Finished, Store
 from handnet.study.summary import objective
 from handnet.study.training import Trainer, label
-from handnet.study.units import Baseline, Candidate, Problem, Replicas, baselines, candidates
+from handnet.study.units import Baseline, Candidate, Problem, Replicas, baselines, candidates, machine
 
 
 class Study:
@@ -84,7 +84,7 @@ class Study:
                 )
                 self.records = Records(self.name, self.fingerprint, settings, self.problem)
                 self.store = Store(self.home, self.name, writing=True)
-                if self.store.begin(self.fingerprint):
+                if self.store.begin(self.fingerprint, machine()):
                     self.screen.say(
                         "Going on with a study that was interrupted; all it had finished is kept."
                     )
@@ -220,8 +220,7 @@ class Study:
     def report(self, outcome: Outcome, analysis: Analysis) -> dict[str, Any]:
         """Write the three pages. Returns the content of report.json."""
         with self.clock("report"):
-            seconds = self.store.noted("seconds") or {}
-            facts = facts_of(self.records, outcome, analysis, self.ledger, seconds)
+            facts = facts_of(self.records, outcome, analysis, self.ledger, self.store)
             write_report(facts, self.folder)
         return facts
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
+from llvmlite.binding import get_host_cpu_name
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info
@@ -241,11 +242,13 @@ def load_problem(settings: Settings, data: Dataset, parts: Split) -> Problem:
     return Problem(data, parts, load_backend(spec.name, spec.dtype, spec.engine or None, spec.device), spec)
 
 
-def kernel() -> str:
-    """The CPU kernels NumPy multiplies with: another kernel may differ in the last bit."""
+def machine() -> str:
+    """The processor, and the kernels that NumPy and SciPy multiply with.
+
+    A study says where it was made; what decides its bits is the probe in its fingerprint."""
     kernels = {
         f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     }
-    return ", ".join(sorted(kernels)) or "unknown"
+    return ", ".join([get_host_cpu_name(), *sorted(kernels)])
