@@ -5,13 +5,15 @@ this process.
 """
 
 import io
+import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from llvmlite.binding import get_host_cpu_name
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info
@@ -251,4 +253,14 @@ def machine() -> str:
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     }
-    return ", ".join([get_host_cpu_name(), *sorted(kernels)])
+    return ", ".join([_processor(), *sorted(kernels)])
+
+
+def _processor() -> str:
+    """Its name, as the system gives it."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
