@@ -84,7 +84,8 @@ def backup(home: Path, to: Path) -> None:
     if to.exists() or home.resolve() in (to.resolve(), *to.resolve().parents):
         where = "exists already" if to.exists() else f"lies inside {home}"
         raise Refusal(f"{to} {where}; choose another folder with {option('to', '')}.")
-    temporary = to.with_name(f".{to.name}.new")
+    # One name, whatever `to` is called, so that the next backup removes what a killed one leaves.
+    temporary = to.with_name(f".{home.resolve().name}-backup.new")
     if temporary.exists():
         shutil.rmtree(temporary)
     try:
