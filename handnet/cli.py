@@ -62,6 +62,8 @@ def makes_a_study(function: Callable[..., int]) -> Callable[..., int]:
             for name, (_, takes, means) in OPTIONS.items()
         ),
         option("--open", type=Truth(), help="open the test of a small study too"),
+        option("--executor", metavar="NAME", default="threads", help="what trains: threads or processes"),
+        option("--workers", type=Whole(0, 1000), default="0", help="how many of them; 0: one on each core"),
         option("--check", type=Truth(), help="say what would be done, and how long it takes; write nothing"),
         option("--settings", type=click.Path(), metavar="FILE", help="laid over the defaults below"),
         option(
@@ -250,7 +252,8 @@ def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
     if options["check"]:
         return _check(options, chosen, server)
     request = (chosen, options["settings"], home, options["name"], options["open"], server)
-    study = prepare_study(*request, started=STARTED)
+    where = {name: options[name] for name in ("executor", "workers")}
+    study = prepare_study(*request, started=STARTED, **where)
     _show(study, study.run())
     study.screen.times(study.clock.seconds)
     return 0

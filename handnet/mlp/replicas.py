@@ -33,14 +33,40 @@ def train_replicas(
     train, val: scaled tables (n, features). A backend that keeps law 2 to the bit trains them in chunks, on
     `threads` threads, all cores by default. Raises ValueError as the plan and the backend do.
     """
-    plan = PLANS[draws](recipe, train, seeds)
-    parts = chunks(len(seeds), threads or cores()) if backend.name in TO_THE_BIT else [slice(None)]
-    if len(parts) == 1:
-        with threadpool_limits(1, "blas"):  # of nets this small the products are faster on one thread
-            return backend.fit(train, val, recipe, plan)
-    plans = [PLANS[draws](recipe, train, seeds[part]) for part in parts]
-    jobs = [partial(backend.fit, train, val, recipe, plan) for plan in plans]
-    return joined(list(concurrently(jobs, threads)))
+    jobs = _jobs(backend, train, val, recipe, seeds, draws, threads or cores())
+    return joined(list(concurrently(jobs, min(threads or cores(), len(jobs)))))
+
+
+def train_here(
+    backend: Backend,
+    train: Table,
+    val: Table,
+    recipe: Recipe,
+    seeds: Sequence[int | tuple[int, int, int]],
+    draws: str,
+) -> Fit:
+    """The networks of `train_replicas`, trained in this thread.
+
+    train, val: scaled tables (n, features). The caller sees to it that NumPy's products use one thread, which
+    holds for all threads of a process. Raises ValueError as the plan and the backend do.
+    """
+    return joined([job() for job in _jobs(backend, train, val, recipe, seeds, draws, 1)])
+
+
+def _jobs(
+    backend: Backend,
+    train: Table,
+    val: Table,
+    recipe: Recipe,
+    seeds: Sequence[int | tuple[int, int, int]],
+    draws: str,
+    threads: int,
+) -> list[Callable[[], Fit]]:
+    """A fit for each chunk of the seeds."""
+    plan = PLANS[draws](recipe, train, seeds)  # checks the seeds, all together
+    parts = chunks(len(seeds), threads) if backend.name in TO_THE_BIT else [slice(None)]
+    plans = [PLANS[draws](recipe, train, seeds[part]) for part in parts] if len(parts) > 1 else [plan]
+    return [partial(backend.fit, train, val, recipe, plan) for plan in plans]
 
 
 def cores() -> int:
@@ -62,7 +88,7 @@ def concurrently(jobs: Iterable[Callable[[], T]], threads: int | None = None) ->
     When a job raises, so does this, and the jobs that have not begun are dropped.
     """
     threads = threads or cores()
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"):  # of nets this small the products are faster on one thread
         if threads == 1:
             yield from (job() for job in jobs)
             return
@@ -72,6 +98,8 @@ def concurrently(jobs: Iterable[Callable[[], T]], threads: int | None = None) ->
 
 def joined(fits: Sequence[Fit]) -> Fit:
     """The replicas of several fits as one fit, in their order; every array keeps its other axes."""
+    if len(fits) == 1:
+        return fits[0]
     depths = zip(*(fit.layers for fit in fits), strict=True)
     layers = tuple(Layer(*map(np.concatenate, zip(*layer, strict=True))) for layer in depths)
     return Fit(layers, *map(np.concatenate, zip(*(fit[1:] for fit in fits), strict=True)))

@@ -122,6 +122,8 @@ def run_study(
     settings: str | Path | None = None,
     open_test: bool = False,
     server: str | None = None,
+    executor: str = "threads",
+    workers: int = 0,
     progress: "bool | Screen" = True,
     **options: object,
 ) -> StudyResult:
@@ -135,6 +137,8 @@ def run_study(
     name: of the study; by default the table's, with a fingerprint where settings differ from the default.
     open_test: open the test of a small study too; one as large as the default study opens it by itself.
     server: the address of an MLflow server that gets a copy. progress: False for silence.
+    executor: "threads" of this process, or "processes", for which a script needs its main guard; workers: how
+    many, 0 for one on each core. No result depends on them.
     options: every other option of `handnet study` (trials, seeds, confirm, design, backend, split_seed,
     splits, group, missing, ...), families as a dictionary of lists of columns (a Dataset has its own), and
     any setting by its dotted name: ``**{"space.epochs.high": 100}``.
@@ -148,7 +152,8 @@ def run_study(
         check_arguments(data, named, settings, server)
         with table_file(data, Path(home), named, settings) as (path, described):
             request = (to_settings(path, described), settings, Path(home), name, open_test, server or "")
-            study = prepare_study(*request, _screen(progress), interrupt)
+            screen = _screen(progress)
+            study = prepare_study(*request, screen, interrupt, executor=executor, workers=workers)
             study.name  # noqa: B018 - made from all that may still be refused
         return _result(study)
 
@@ -163,6 +168,8 @@ def prepare_study(
     screen: "Screen | None" = None,
     interrupt: Interrupt | None = None,
     started: float | None = None,
+    executor: str = "threads",
+    workers: int = 0,
 ) -> "Study":
     """A study that is ready to run, and has read nothing but its table.
 
@@ -181,7 +188,8 @@ def prepare_study(
     from handnet.study.study import Study
 
     clock = Clock(time.perf_counter() if started is None else started)
-    return Study(Request(stated, home, name, open_test, address, table), clock, screen or Screen(), interrupt)
+    request = Request(stated, home, name, open_test, address, table, executor, workers)
+    return Study(request, clock, screen or Screen(), interrupt)
 
 
 @contextmanager

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from handnet.data import Dataset
 
+# Of run_study, beside those that are settings.
+ARGUMENTS = "home name settings open_test server executor workers progress families".split()
+
 
 def check_arguments(
     data: object, options: Mapping[str, object], settings: object, server: str | None
@@ -78,8 +81,7 @@ def to_settings(data: str | Path | None, options: Mapping[str, object]) -> dict[
     for name, value in options.items():
         option = OPTIONS.get(name.replace("_", "-"))
         if option is None and "." not in name and name != "families":
-            arguments = ["home", "name", "settings", "open_test", "server", "progress", "families"]
-            known = [option.replace("-", "_") for option in OPTIONS] + arguments
+            known = [option.replace("-", "_") for option in OPTIONS] + ARGUMENTS
             raise Refusal(f"{name} is no argument of run_study: {nearest(name, known)}")
         if value is not None:
             chosen[option[0] if option else name] = _typed(value)

@@ -1,9 +1,13 @@
 """What makes a study this study: its problem, fingerprint, name and size; its last confirmation."""
 
+import platform
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from threadpoolctl import threadpool_info
 
 from handnet.data import Dataset, canonical_hash
 from handnet.messages import Refusal, command, option
@@ -22,7 +26,8 @@ class Request:
     """A study to be made.
 
     name: of the study; None: made from data and settings; open_test: open the test of a small study too;
-    server: the address of an MLflow server that gets a copy; data: the table, if it was read already."""
+    server: the address of an MLflow server that gets a copy; data: the table, if it was read already;
+    executor, workers: where it is trained and on how many at once, which no result depends on."""
 
     settings: Settings
     home: Path
@@ -30,6 +35,8 @@ class Request:
     open_test: bool = False
     server: str | None = None
     data: Dataset | None = None
+    executor: str = "threads"
+    workers: int = 0
 
 
 class Frozen(NamedTuple):
@@ -145,3 +152,25 @@ def large_enough(settings: Settings) -> bool:
         and settings.search.seeds >= default.search.seeds
         and settings.confirm.seeds >= default.confirm.seeds
     )
+
+
+def machine() -> str:
+    """The processor, and the kernels that NumPy and SciPy multiply with.
+
+    A study says where it was made; what decides its bits is the probe in its fingerprint."""
+    kernels = {
+        f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    }
+    return ", ".join([_processor(), *sorted(kernels)])
+
+
+def _processor() -> str:
+    """Its name, as the system gives it."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

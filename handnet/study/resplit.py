@@ -7,7 +7,7 @@ chosen by them.
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from handnet.contract import Layer
 from handnet.data import Array, Dataset, Table, canonical_hash
 from handnet.messages import Refusal, option
 from handnet.splits import split
+from handnet.study.executor import Call, abandoned, held
 from handnet.study.sealed import Opening
 from handnet.study.search import PARAMS, Search
 from handnet.study.settings import Settings
@@ -25,10 +26,12 @@ from handnet.study.units import (
     Candidate,
     Problem,
     Replicas,
+    Unit,
     baselines,
     from_npz,
     layer_parts,
     layers_of,
+    load_problem,
     mask_diverged,
     to_npz,
 )
@@ -114,7 +117,7 @@ class Resplits:
 
 @dataclass(frozen=True)
 class Resplitter:
-    """Makes the fresh divisions of one study, whose test is open: `opening` is the record of it."""
+    """The fresh divisions of one study, whose test is open: `opening` is the record of it."""
 
     settings: Settings
     problem: Problem
@@ -138,53 +141,69 @@ class Resplitter:
         config_id = self.problem.config_id(self.frozen[0].recipe)
         return f"streams/{_hashed(config_id, stream_seeds(self.settings))}"
 
-    def frozen_on(self, split_seed: int) -> Resplit:
-        """The frozen configurations and the baselines on one division; FixHOptEst, Bouthillier 2021."""
-        problem, test = self._divided(split_seed)
-        seeds = self.settings.rehearsal_seeds
-        fits = {candidate.role: problem.fit(candidate.recipe, seeds) for candidate in self.frozen}
-        logits = {role: _logits(problem, replicas, test) for role, replicas in fits.items()}
-        logits |= {
-            baseline.role: baseline.logits(test.X)[None] for baseline in baselines(problem.parts.train)
-        }
-        parts, sound = problem.parts, fits["winner"].pick(fits["winner"].sound)
-        winner = Trained(sound.fit.layers, parts.train_rows, parts.mean, parts.scale)
-        return Resplit(split_seed, test.y, _ratio(problem, test), logits, winner)
+    def frozen_calls(self) -> Iterator[tuple[str, str, Call]]:
+        """For each division the key of the frozen configurations on it, a name, and what makes them."""
+        for seed in self.settings.split_seeds:
+            call = frozen_on, self.problem.data.digest, self.settings, tuple(self.frozen), seed
+            yield self.split_key(seed), f"split {seed}", call
 
-    def anew_on(self, split_seed: int, check: Callable[[], None]) -> Resplit:
-        """The whole search repeated on one division, its winner graded on the division's test.
+    def anew_calls(self) -> Iterator[tuple[str, str, Call]]:
+        """For each division the key of the search made anew on it, a name, and what makes it."""
+        for seed in self.settings.split_seeds:
+            call = search_on, self.problem.data.digest, self.settings, seed
+            yield self.anew_key(seed), f"split {seed}, searched anew", call
 
-        This is IdealEst of Bouthillier et al. 2021, which pays for the choice too. check: called before each
-        trial. Raises Refusal when every configuration diverged.
-        """
-        problem, test = self._divided(split_seed)
-        search, y = Search(self.settings), problem.parts.val.y
-        for place in range(self.settings.trials):
-            check()
-            recipe = search.propose(place)
-            replicas = problem.fit(recipe, self.settings.search_seeds)
-            params = {name: getattr(recipe, name) for name in PARAMS}
-            search.tell(Finished(place, params, objective(replicas, y), "", int((~replicas.sound).sum())))
-        winner = search.winner(self.settings.trials)
-        if winner is None:
-            raise Refusal(
-                f"searched anew on split {split_seed}, all {self.settings.trials} configurations diverged; "
-                f"{option('ideal', False)} leaves these searches out.",
-                1,
-            )
-        recipe = self.settings.recipe(**winner.params)
-        logits = {SEARCHED_ANEW: _logits(problem, problem.fit(recipe, self.settings.rehearsal_seeds), test)}
-        return Resplit(split_seed, test.y, _ratio(problem, test), logits, chosen=winner.params)
+    def stream_units(self) -> list[Unit]:
+        """The winner with each of `stream_seeds`."""
+        blocks = self.problem.blocks(stream_seeds(self.settings))
+        return [self.problem.unit(self.frozen[0].recipe, block) for block in blocks]
 
-    def streams(self, test: Table) -> Array:
-        """(levels^3, n) logits of the winner on the study's test rows, one row for each of `stream_seeds`."""
-        recipe = self.frozen[0].recipe
-        return _logits(self.problem, self.problem.fit(recipe, stream_seeds(self.settings)), test)
+    def streams(self, replicas: Replicas, test: Table) -> Array:
+        """(levels^3, n) logits on the study's test rows. replicas: of `stream_units`, in their order."""
+        return _logits(self.problem, replicas, test)
 
-    def _divided(self, split_seed: int) -> tuple[Problem, Table]:
-        """The problem on a fresh division, and the division's test rows."""
-        parts = split(self.problem.data, **{**vars(self.settings.split), "seed": split_seed})
-        return dataclasses.replace(self.problem, parts=parts), parts.test.open(lambda _: self.opening)
+
+def frozen_on(data: str, settings: Settings, frozen: Sequence[Candidate], split_seed: int) -> Resplit:
+    """The frozen configurations and the baselines on one division; FixHOptEst, Bouthillier 2021.
+
+    data: the digest of the whole table, which the worker holds."""
+    problem, test = _divided(data, settings, split_seed)
+    seeds = settings.rehearsal_seeds
+    fits = {candidate.role: problem.fit(candidate.recipe, seeds) for candidate in frozen}
+    logits = {role: _logits(problem, replicas, test) for role, replicas in fits.items()}
+    logits |= {baseline.role: baseline.logits(test.X)[None] for baseline in baselines(problem.parts.train)}
+    parts, sound = problem.parts, fits["winner"].pick(fits["winner"].sound)
+    winner = Trained(sound.fit.layers, parts.train_rows, parts.mean, parts.scale)
+    return Resplit(split_seed, test.y, _ratio(problem, test), logits, winner)
+
+
+def search_on(data: str, settings: Settings, split_seed: int) -> Resplit | None:
+    """The whole search repeated on one division, its winner graded on the division's test.
+
+    This is IdealEst of Bouthillier et al. 2021, which pays for the choice too. None when every configuration
+    diverged. data: the digest of the whole table, which the worker holds."""
+    problem, test = _divided(data, settings, split_seed)
+    search, y = Search(settings), problem.parts.val.y
+    for place in range(settings.trials):
+        if abandoned():
+            return None
+        recipe = search.propose(place)
+        replicas = problem.fit(recipe, settings.search_seeds)
+        params = {name: getattr(recipe, name) for name in PARAMS}
+        search.tell(Finished(place, params, objective(replicas, y), "", int((~replicas.sound).sum())))
+    winner = search.winner(settings.trials)
+    if winner is None:
+        return None
+    replicas = problem.fit(settings.recipe(**winner.params), settings.rehearsal_seeds)
+    logits = {SEARCHED_ANEW: _logits(problem, replicas, test)}
+    return Resplit(split_seed, test.y, _ratio(problem, test), logits, chosen=winner.params)
+
+
+def _divided(data: str, settings: Settings, split_seed: int) -> tuple[Problem, Table]:
+    """The problem on a fresh division, and the division's test rows."""
+    table: Dataset = held(data)  # since the ledger says that all rows are divided anew
+    parts = split(table, **{**vars(settings.split), "seed": split_seed})
+    return load_problem(settings, table, parts), parts.test.open(lambda rows: rows)
 
 
 def check_divisions(settings: Settings, data: Dataset) -> None:

@@ -34,14 +34,19 @@ class Search:
         self._study, self._seen = new_study(), 0
 
     def block(self, place: int) -> range:
-        """The places from `place` on whose proposals are known together, before any of them is told.
+        """The places from `place` to the end of its block, whose proposals are known together.
 
-        Those are all points of a Sobol design, and of TPE the random start-up trials, and afterwards one at a
-        time."""
-        startup, trials = self.settings.search.tpe.startup_trials, self.settings.trials
-        if self.settings.search.design == "sobol":
-            return range(place, trials)
-        return range(place, min(max(startup, place + 1), trials))
+        A block holds all points of a Sobol design; of TPE the random start-up trials, and then `search.block`
+        trials at a time."""
+        settings = self.settings
+        size = settings.search.block
+        end = settings.trials if settings.search.design == "sobol" else self.block_start(place) + size
+        return range(place, min(max(end, settings.search.tpe.startup_trials), settings.trials))
+
+    def block_start(self, place: int) -> int:
+        """The place at which the block of a TPE trial starts: 0 in the start-up."""
+        after = place - self.settings.search.tpe.startup_trials
+        return place - after % self.settings.search.block if after >= 0 else 0
 
     def propose(self, place: int) -> Recipe:
         """The configuration at a place: a pure function of the settings and of the trials before its block.
@@ -50,7 +55,7 @@ class Search:
         search = self.settings.search
         if search.design == "sobol":
             return self.settings.recipe(**sobol_point(self.settings, place))
-        before = place if place >= search.tpe.startup_trials else 0
+        before = self.block_start(place)
         self._study.add_trials([self._trial(trial) for trial in self.finished[self._seen : before]])
         self._seen = max(self._seen, before)
         self._study.sampler = TPESampler(

@@ -1,6 +1,4 @@
-"""The numbers of a study, as types that refuse what cannot be one.
-
-handnet/study/reading.py makes them from TOML and the command line, and words the refusals."""
+"""The numbers of a study, as types that refuse what cannot be one; reading.py makes them from texts."""
 
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -144,6 +142,7 @@ class SearchSettings(Section):
     seeds: Seeds
     first_seed: Seed
     study_seed: Seed
+    block: Annotated[int, _between(1, 64)]
     trials: TrialSettings
     tpe: TpeSettings
 

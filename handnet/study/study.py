@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from handnet.contract import Recipe
+from handnet.contract import TO_THE_BIT, Recipe
 from handnet.messages import Refusal, command
 from handnet.study.analysis import Analysis
+from handnet.study.executor import make_workers
 from handnet.study.folder import locked
 from handnet.study.identity import (
     Commit,
@@ -22,6 +23,7 @@ from handnet.study.identity import (
     default_name,
     is_default,
     large_enough,
+    machine,
     make_fingerprint,
     make_problem,
     remarks,
@@ -36,8 +38,8 @@ from handnet.study.search import PARAMS, Search
 from handnet.study.settings import Settings
 from handnet.study.store import Finished, Store
 from handnet.study.summary import objective
-from handnet.study.training import Trainer, label
-from handnet.study.units import Baseline, Candidate, Problem, Replicas, baselines, candidates, machine
+from handnet.study.training import Job, Trainer, label
+from handnet.study.units import Baseline, Candidate, Problem, Replicas, baselines, candidates
 
 
 class Study:
@@ -77,7 +79,9 @@ class Study:
         """Hold the folder's lock, with the store open and what a killed writer left behind removed."""
         # What cannot be made is refused before the lock.
         self.problem, self.fingerprint, self.name  # noqa: B018
-        with locked(self.home), self.interrupt:
+        together = self.problem.spec.name in TO_THE_BIT
+        workers = make_workers(self.request.executor, self.request.workers, together)
+        with locked(self.home), self.interrupt, workers:
             with self.clock("start-up"):
                 settings = held_to_the_opening(
                     self.ledger, self.fingerprint, self.request.settings, self.screen.say
@@ -89,7 +93,7 @@ class Study:
                         "Going on with a study that was interrupted; all it had finished is kept."
                     )
                 self.searched = Search(settings, self.store.trials())
-                self.trainer = Trainer(self.records, self.store, self.clock, self.interrupt.check)
+                self.trainer = Trainer(self.records, self.store, workers, self.clock, self.interrupt.check)
             for remark in remarks(settings, self.problem):
                 self.screen.say(remark)
             yield
@@ -103,11 +107,15 @@ class Study:
         with self.screen.progress("search", settings.trials, done) as bar:
             while (place := len(search.finished)) < settings.trials:
                 self.interrupt.check()
+                block = search.block(place)
                 with self.clock("search"):
-                    recipes = [(place, search.propose(place)) for place in search.block(place)]
-                for place, recipe in recipes:
-                    replicas = self.trainer.replicas(recipe, settings.search_seeds, label(place))
-                    trial = self._tell(place, recipe, replicas)
+                    recipes = [search.propose(place) for place in block]
+                jobs = [
+                    Job(recipe, settings.search_seeds, label(place))
+                    for place, recipe in zip(block, recipes, strict=True)
+                ]
+                for place, job, replicas in zip(block, jobs, self.trainer.networks(jobs), strict=True):
+                    trial = self._tell(place, job.recipe, replicas)
                     best = min(best, trial.value)
                     bar.advance(1, f"best mean val log loss {best:.4f} over {settings.search.seeds} seeds")
 
@@ -136,9 +144,8 @@ class Study:
         """Train the frozen configurations on seeds that nothing was chosen on."""
         seeds = self.settings.confirm_seeds
         with self.screen.progress("confirm", len(frozen) * len(seeds), 0) as bar:
-            return [
-                self.trainer.replicas(candidate.recipe, seeds, candidate.role, bar) for candidate in frozen
-            ]
+            jobs = [Job(candidate.recipe, seeds, candidate.role) for candidate in frozen]
+            return list(self.trainer.networks(jobs, bar))
 
     def open(self, frozen: Sequence[Candidate]) -> Opened | None:
         """Open the test for these configurations, if that is allowed; asking again is no new opening."""

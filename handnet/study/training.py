@@ -1,16 +1,26 @@
 """What a study trains. What is stored already is read; what is missing is trained and stored."""
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from handnet.contract import Recipe
 from handnet.data import Table
+from handnet.messages import Refusal, option
 from handnet.study.analysis import TrialResult
+from handnet.study.executor import Workers, in_order
 from handnet.study.records import Records
 from handnet.study.resplit import Resplit, Resplitter
 from handnet.study.screen import Bar, Clock
 from handnet.study.store import Finished, Store, network_key
-from handnet.study.units import Replicas, concatenate, read_logits, to_npz
+from handnet.study.units import Replicas, Unit, concatenate, read_logits, to_npz, train
+
+
+class Job(NamedTuple):
+    """A configuration to be trained on some seeds, and what it is called on the screen."""
+
+    recipe: Recipe
+    seeds: Sequence[int]
+    label: str
 
 
 class Trainer:
@@ -20,80 +30,94 @@ class Trainer:
     """
 
     def __init__(
-        self, records: Records, store: Store, clock: Clock, check: Callable[[], None] = lambda: None
+        self,
+        records: Records,
+        store: Store,
+        workers: Workers,
+        clock: Clock,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        self.records, self.store, self.clock, self.check = records, store, clock, check
+        self.records, self.store, self.workers = records, store, workers
+        self.clock, self.check = clock, check
         self.settings, self.problem = records.settings, records.problem
         self.earlier: dict[str, float] = store.noted("seconds") or {}
-        self.known: dict[tuple[str, tuple[int, ...]], Replicas] = {}  # read or trained by this command
+        self.known: dict[str, Replicas] = {}  # by key: the blocks that this command has read or trained
+        workers.hold(*self.problem.rows)
 
-    def replicas(self, recipe: Recipe, seeds: Sequence[int], label: str, bar: Bar | None = None) -> Replicas:
-        """The networks of a recipe on these seeds. The bar, if any, counts networks."""
-        config_id = self.problem.config_id(recipe)
-        if (config_id, tuple(seeds)) not in self.known:
-            blocks = self.problem.blocks(seeds)
-            parts = [self._block(config_id, recipe, block, label, bar) for block in blocks]
-            self.known[config_id, tuple(seeds)] = concatenate(parts)
+    def networks(self, jobs: Iterable[Job], bar: Bar | None = None) -> Iterator[Replicas]:
+        """The networks of each job, in order. The bar, if any, counts networks.
+
+        All blocks of seeds that are not stored go to the workers; each is stored when its turn comes."""
+        planned = [(job, self._units(job)) for job in jobs]
+        missing = {
+            key: unit for _, units in planned for key, unit in units.items() if not self._read(key, unit)
+        }
+        made = in_order(self.workers, ((train, unit) for unit in missing.values()))
+        for job, units in planned:
+            for key, unit in units.items():
+                if key not in self.known:
+                    self._store(key, made)
+                if bar:
+                    bar.advance(
+                        len(unit.seeds), f"{job.label} on fresh seeds" if key in missing else job.label
+                    )
             self.note_seconds()
-        return self.known[config_id, tuple(seeds)]
+            yield concatenate([self.known[key] for key in units])
 
-    def _block(
-        self, config_id: str, recipe: Recipe, block: Sequence[int], label: str, bar: Bar | None
-    ) -> Replicas:
-        with self.clock("store"):
-            stored = self.store.replicas(config_id, [block])
-        if bar:
-            bar.advance(len(block) if stored else 0, label)
-        if stored:
-            return stored[0]
-        self.check()
+    def _units(self, job: Job) -> dict[str, Unit]:
+        """The units of a job, by the keys of their results."""
+        config_id, blocks = self.problem.config_id(job.recipe), self.problem.blocks(job.seeds)
+        return {network_key(config_id, block): self.problem.unit(job.recipe, block) for block in blocks}
+
+    def _read(self, key: str, unit: Unit) -> bool:
+        """Read the networks of a unit if they are stored. Returns whether they are known."""
+        if key not in self.known:
+            with self.clock("store"):
+                stored = self.store.replicas(self.problem.config_id(unit.recipe), [unit.seeds])
+            self.known.update(zip([key], stored, strict=False))
+        return key in self.known
+
+    def _store(self, key: str, made: Iterator[Replicas]) -> None:
+        """Store the next networks."""
         with self.clock("train"):
-            replicas = self.problem.fit(recipe, block)
+            self.known[key] = next(made)
         with self.clock("store"):
-            self.store.write(network_key(config_id, block), replicas.to_npz())
-        if bar:
-            bar.advance(len(block), f"{label} on fresh seeds")
-        return replicas
+            self.store.write(key, self.known[key].to_npz())
+        self.check()
 
-    def trials(self, trials: Iterable[Finished]) -> list[TrialResult]:
+    def trials(self, trials: Sequence[Finished]) -> list[TrialResult]:
         """Each trial with the exact results its value came from."""
         seeds = self.settings.search_seeds
-        return [
-            TrialResult(trial, self.replicas(self.settings.recipe(**trial.params), seeds, label(trial.place)))
-            for trial in trials
-        ]
+        jobs = [Job(self.settings.recipe(**trial.params), seeds, label(trial.place)) for trial in trials]
+        return [TrialResult(*pair) for pair in zip(trials, self.networks(jobs), strict=True)]
 
     def resplits(self, resplitter: Resplitter, test: Table, bar: Bar, anew: bool) -> None:
         """Train the winner's streams, and the frozen configurations on each fresh division.
 
         anew: also search anew on each. The bar counts them all."""
-        key, splits = resplitter.streams_key(), self.settings.split_seeds
-        if self.store.read(key, read_logits, "") is None:
+        self.workers.hold(self.problem.data.digest, self.problem.data)
+        wanted = [*resplitter.frozen_calls(), *(resplitter.anew_calls() if anew else ())]
+        missing = [one for one in wanted if self.store.read(one[0], Resplit.from_npz, "") is None]
+        units, key = resplitter.stream_units(), resplitter.streams_key()
+        if self.store.read(key, read_logits, "") is not None:
+            units = []
+        calls = [*((train, unit) for unit in units), *(call for _, _, call in missing)]
+        made = in_order(self.workers, calls, self.check)
+        if units:
             with self.clock("rehearse"):
-                logits = resplitter.streams(test)
+                logits = resplitter.streams(concatenate([next(made) for _ in units]), test)
             self._write(key, to_npz(logits=logits))
-        bar.advance(1, "the winner's streams")
-        frozen = [(resplitter.split_key(seed), seed) for seed in splits]
-        self._divisions(frozen, resplitter.frozen_on, bar, "split {}")
-        if anew:
-            searched = [(resplitter.anew_key(seed), seed) for seed in splits]
-            make = partial(resplitter.anew_on, check=self.check)
-            self._divisions(searched, make, bar, "split {}, searched anew")
-
-    def _divisions(
-        self, wanted: Sequence[tuple[str, int]], make: Callable[[int], Resplit], bar: Bar, news: str
-    ) -> None:
-        """Make the divisions with these keys and split seeds that are not stored.
-
-        Several are made at a time; they are written in order."""
-        missing = [(key, seed) for key, seed in wanted if self.store.read(key, Resplit.from_npz, "") is None]
-        bar.advance(len(wanted) - len(missing), "stored")
-        made = self.problem.each([partial(make, seed) for _, seed in missing])
-        for key, seed in missing:
+        bar.advance(1 + len(wanted) - len(missing), "the winner's streams")
+        for key, news, _ in missing:
             with self.clock("rehearse"):
-                division = next(made)
+                division: Resplit | None = next(made)
+            if division is None:
+                leave_out = option("ideal", False)
+                raise Refusal(
+                    f"{news}: every configuration diverged; {leave_out} leaves these searches out.", 1
+                )
             self._write(key, division.to_npz())
-            bar.advance(1, news.format(seed))
+            bar.advance(1, news)
 
     def _write(self, key: str, content: bytes) -> None:
         self.check()

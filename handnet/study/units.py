@@ -1,32 +1,31 @@
-"""What is fitted, where fits run, and what they give.
+"""What is trained, on what, and what it gives.
 
-A unit of work is (configuration, seed), and its result a pure function of both. Fits run on this machine, in
-this process.
+The result of a network is a pure function of its configuration and its seed. A unit of work is a
+configuration with a block of seeds; it names the rows it is trained on by their digest and holds no row.
 """
 
 import io
-import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any, TypeVar
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_info
 
 from handnet.contract import ARITHMETIC, TO_THE_BIT, Backend, Fit, Layer, Recipe, load_backend
-from handnet.data import Array, Dataset, Table, canonical_hash
-from handnet.mlp.replicas import concurrently, joined, train_replicas
+from handnet.data import Array, Dataset, Table, canonical_hash, digest
+from handnet.mlp.replicas import concurrently, joined, train_here
 from handnet.splits import Split
+from handnet.study.executor import held
 from handnet.study.settings import BackendSettings, Settings
 
 BASELINE = "logistic regression"  # what a network has to beat
-BLOCK = 64  # seeds that are trained and stored together
-STACK = 50  # by Keras
+# Seeds trained and stored together: few in the first blocks, so that even ten seeds keep two cores busy, and
+# more in those that follow, because each of 32 networks takes a fifth less time than each of 8.
+FEW, FEW_UNTIL, MANY = 8, 64, 32
+STACK = 50  # in Keras
 T = TypeVar("T")
 
 
@@ -115,6 +114,37 @@ def concatenate(replicas: Sequence[Replicas]) -> Replicas:
     return Replicas(seeds, joined([part.fit for part in ordered]), val_logits)
 
 
+class Rows(NamedTuple):
+    """The rows that units are trained on: none of a sealed test."""
+
+    train: Table  # (n, inputs), scaled
+    val: Table
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A configuration with a block of seeds.
+
+    spec: the backend; seeds: (R,), each an integer or a triple of one seed for each stream; rows: the digest
+    of the Rows, which the worker holds."""
+
+    spec: BackendSettings
+    recipe: Recipe
+    seeds: tuple[Any, ...]
+    rows: str
+
+
+def train(unit: Unit) -> Replicas:
+    """Train the networks of a unit, one per seed: a pure function of the unit, for a worker."""
+    return train_on(held(unit.rows), load_from(unit.spec), unit.recipe, unit.seeds, unit.spec.draws)
+
+
+def train_on(rows: Rows, backend: Backend, recipe: Recipe, seeds: Sequence[Any], draws: str) -> Replicas:
+    """Train one network per seed in this thread."""
+    fit = train_here(backend, *rows, recipe, seeds, draws)
+    return Replicas(tuple(seeds), fit, backend.logits(fit.layers, rows.val.X))
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A frozen configuration, and the role in which it is confirmed."""
@@ -181,10 +211,7 @@ class Confirmed:
         return self.replicas is not None and bool(self.replicas.sound.sum() > 1)
 
     def logits(self, part: str) -> Array | None:
-        """(R, n) logits on "val" or "test", NaN for a replica that diverged; of a baseline (1, n).
-
-        None while the part is sealed.
-        """
+        """(R, n) logits on "val" or "test", NaN for a replica that diverged; None while it is sealed."""
         logits = self.val_logits if part == "val" else self.test_logits
         if logits is None or self.replicas is None:
             return None if logits is None else logits[None]
@@ -218,20 +245,32 @@ class Problem:
         """16 hex digits that name a configuration: equal ids, equal results, whatever the git commit."""
         return canonical_hash({"recipe": vars(recipe), **self.identity})[:16]
 
-    def blocks(self, seeds: Sequence[int]) -> list[Sequence[int]]:
+    @cached_property
+    def rows(self) -> tuple[str, Rows]:
+        """What networks are trained on, and its digest."""
+        rows = Rows(self.parts.train, self.parts.val)
+        return digest(*rows.train, *rows.val), rows
+
+    def blocks(self, seeds: Sequence[T]) -> list[Sequence[T]]:
         """The seeds in fixed blocks, which are trained and stored together.
 
-        A replica does not depend on its neighbours where law 2 is kept to the bit. Keras keeps it within
-        a tolerance, but a block that is made again is the same block, so a continued study equals an
-        uninterrupted one.
+        Where a replica does not depend on its neighbours, any blocks give the same networks. Keras keeps that
+        law within a tolerance, but a block that is made again is the same block, so a continued study equals
+        an uninterrupted one.
         """
-        size = BLOCK if self.spec.name in TO_THE_BIT else STACK
-        return [seeds[low : low + size] for low in range(0, len(seeds), size)]
+        if self.spec.name not in TO_THE_BIT:
+            return [seeds[low : low + STACK] for low in range(0, len(seeds), STACK)]
+        starts = [*range(0, FEW_UNTIL, FEW), *range(FEW_UNTIL, len(seeds), MANY)]
+        ends = [*starts[1:], len(seeds)]
+        return [seeds[low:high] for low, high in zip(starts, ends, strict=True) if low < len(seeds)]
 
-    def fit(self, recipe: Recipe, seeds: Sequence[int | tuple[int, int, int]]) -> Replicas:
-        """Train one network per seed."""
-        fit = train_replicas(self.backend, self.parts.train, self.parts.val, recipe, seeds, self.spec.draws)
-        return Replicas(tuple(seeds), fit, self.backend.logits(fit.layers, self.parts.val.X))
+    def unit(self, recipe: Recipe, block: Sequence[Any]) -> Unit:
+        """A configuration with a block of seeds."""
+        return Unit(self.spec, recipe, tuple(block), self.rows[0])
+
+    def fit(self, recipe: Recipe, seeds: Sequence[Any]) -> Replicas:
+        """Train one network per seed, in this thread."""
+        return train_on(self.rows[1], self.backend, recipe, seeds, self.spec.draws)
 
     def each(self, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
         """The results of jobs that fit on problems like this one, in order; in parallel where allowed."""
@@ -240,27 +279,10 @@ class Problem:
 
 def load_problem(settings: Settings, data: Dataset, parts: Split) -> Problem:
     """The data, their split and the backend of the settings. Raises ValueError when that refuses."""
-    spec = settings.backend
-    return Problem(data, parts, load_backend(spec.name, spec.dtype, spec.engine or None, spec.device), spec)
+    return Problem(data, parts, load_from(settings.backend), settings.backend)
 
 
-def machine() -> str:
-    """The processor, and the kernels that NumPy and SciPy multiply with.
-
-    A study says where it was made; what decides its bits is the probe in its fingerprint."""
-    kernels = {
-        f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
-        for pool in threadpool_info()
-        if pool["user_api"] == "blas"
-    }
-    return ", ".join([_processor(), *sorted(kernels)])
-
-
-def _processor() -> str:
-    """Its name, as the system gives it."""
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        for line in lines:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+@lru_cache
+def load_from(spec: BackendSettings) -> Backend:
+    """The backend of the settings. Raises ValueError when that refuses."""
+    return load_backend(spec.name, spec.dtype, spec.engine or None, spec.device)
