@@ -252,8 +252,7 @@ def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
     if options["check"]:
         return _check(options, chosen, server)
     request = (chosen, options["settings"], home, options["name"], options["open"], server)
-    where = {name: options[name] for name in ("executor", "workers")}
-    study = prepare_study(*request, started=STARTED, **where)
+    study = prepare_study(*request, options["executor"], options["workers"], started=STARTED)
     _show(study, study.run())
     study.screen.times(study.clock.seconds)
     return 0

@@ -130,30 +130,25 @@ def run_study(
     """Search, confirm, open the test, report; or go on with a study that was stopped.
 
     data: a DataFrame, a Dataset, the path of a CSV, TSV or Parquet file, or the name of a built-in table
-    ("wisconsin", the default). A DataFrame, without its index, or a Dataset is written once to `home`, as a
-    Parquet file named by its content, because `handnet report` and `handnet case` read it again.
+    ("wisconsin", the default). A DataFrame, without its index, or a Dataset is written once to `home`, for
+    `handnet report` and `handnet case` to read.
     target, positive, id: of your own table, the column of labels, the label of class 1, the column of ids.
-    home: the folder where everything is written. settings: a file to lay over the default settings.
-    name: of the study; by default the table's, with a fingerprint where settings differ from the default.
-    open_test: open the test of a small study too; one as large as the default study opens it by itself.
-    server: the address of an MLflow server that gets a copy. progress: False for silence.
-    executor: "threads" of this process, or "processes", for which a script needs its main guard; workers: how
-    many, 0 for one on each core. No result depends on them.
-    options: every other option of `handnet study` (trials, seeds, confirm, design, backend, split_seed,
-    splits, group, missing, ...), families as a dictionary of lists of columns (a Dataset has its own), and
-    any setting by its dotted name: ``**{"space.epochs.high": 100}``.
-
+    home: the folder where everything is written; settings: a file to lay over the default settings; name: by
+    default the table's, with a fingerprint where settings differ from the default; open_test: open the test
+    of a small study too; server: the address of an MLflow server that gets a copy; progress: False for
+    silence; executor, workers: "threads", or "processes", for which a script needs its main guard, and how
+    many, 0 for one on each core. No result depends on these two.
+    options: every other option of `handnet study` (trials, split_seed, ...), families as a dictionary of
+    lists of columns (a Dataset has its own), and any setting by its name: ``**{"space.epochs.high": 100}``.
     In the whole process, MLflow's autologging is off and its variables are the study's, until it returns.
-
-    Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made;
-    KeyboardInterrupt, at the next safe place, after Ctrl-C: the same call goes on from there."""
+    Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made, and
+    KeyboardInterrupt at the next safe place after Ctrl-C: the same call goes on from there."""
     named = {"target": target, "positive": positive, "id": id, **options}
     with stored_in(str(home)), _this_process() as interrupt:
         check_arguments(data, named, settings, server)
         with table_file(data, Path(home), named, settings) as (path, described):
-            request = (to_settings(path, described), settings, Path(home), name, open_test, server or "")
-            screen = _screen(progress)
-            study = prepare_study(*request, screen, interrupt, executor=executor, workers=workers)
+            asked = (to_settings(path, described), settings, Path(home), name, open_test, server or "")
+            study = prepare_study(*asked, executor, workers, _screen(progress), interrupt)
             study.name  # noqa: B018 - made from all that may still be refused
         return _result(study)
 
@@ -165,11 +160,11 @@ def prepare_study(
     name: str | None,
     open_test: bool,
     server: str,
+    executor: str,
+    workers: int,
     screen: "Screen | None" = None,
     interrupt: Interrupt | None = None,
     started: float | None = None,
-    executor: str = "threads",
-    workers: int = 0,
 ) -> "Study":
     """A study that is ready to run, and has read nothing but its table.
 
