@@ -19,12 +19,12 @@ CORE = """
 HARNESS = """
     study.settings study.reading study.interrupt study.environment study.databases study.folder
     study.executor study.units study.summary study.views study.mlflow_tables study.logged_model
-    study.tracker study.store study.served_model study.search study.sealed study.resplit study.comparisons study.analysis
-    study.metrics report.words report.series report.tables report.comparison_tables report.verdict
-    report.cases report.drawing report.figures report.facts report.pages study.records study.screen
-    study.publish study.identity study.estimate study.training study.outcome study.study
-    study.mlflow_plugin.handnet_pages study.ui study.options study.frames study.arguments study.api
-    endings command cli __main__
+    study.tracker study.store study.served_model study.search study.sealed study.resplit study.comparisons
+    study.analysis study.metrics report.words report.series report.tables report.comparison_tables
+    report.verdict report.cases report.drawing report.figures report.facts report.pages study.records
+    study.screen study.publish study.identity study.estimate study.training study.outcome study.study
+    study.mlflow_plugin.handnet_pages study.ui study.options study.frames study.arguments study.api endings
+    command cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]

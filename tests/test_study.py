@@ -13,7 +13,7 @@ from studies import SMALL, cli, run_id_of, stored
 
 from handnet import Dataset, split
 from handnet.splits import Split
-from handnet.study.units import Problem
+from handnet.study import units
 
 
 def test_everything_is_written_exactly_once(finished: Path) -> None:
@@ -35,7 +35,7 @@ def test_everything_is_written_exactly_once(finished: Path) -> None:
 def test_a_second_run_trains_and_changes_nothing(
     opened: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Problem, "fit", lambda *_: pytest.fail("a network was trained again"))
+    monkeypatch.setattr(units, "train_on", lambda *_: pytest.fail("a network was trained again"))
 
     def state() -> tuple:
         pages = [(p.name, p.stat().st_mtime_ns) for p in sorted((opened / "reports").rglob("*.*"))]

@@ -21,14 +21,15 @@ from sklearn.preprocessing import StandardScaler
 from studies import CHAPTER, SMALL, TINY, cli
 
 import handnet.bands
-from handnet import Dataset, Recipe, load_backend, seeded_plan, split
+from handnet import Backend, Dataset, Recipe, load_backend, seeded_plan, split
 from handnet.messages import Refusal
+from handnet.study import units
 from handnet.study.identity import Commit
 from handnet.study.reading import read
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, stream_seeds
 from handnet.study.sealed import Ledger
 from handnet.study.store import Store
-from handnet.study.units import Problem, Replicas
+from handnet.study.units import Replicas
 
 OPEN = [*SMALL, "OPEN=1"]
 STREAMS = ["rehearsal.seeds=2", "rehearsal.levels=2"]
@@ -244,14 +245,14 @@ def test_a_reader_follows_a_writer_that_confirms_anew(opened: Path, monkeypatch:
 def test_a_study_whose_winner_diverges_on_every_fresh_seed_still_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Problem.fit
+    whole = units.train_on
 
-    def broken(self: Problem, recipe: Recipe, seeds: list) -> Replicas:
-        found = whole(self, recipe, seeds)
+    def broken(rows: units.Rows, backend: Backend, recipe: Recipe, seeds: list, draws: str) -> Replicas:
+        found = whole(rows, backend, recipe, seeds, draws)
         lost = np.array([1 if isinstance(seed, int) and 1000 <= seed < 2000 else -1 for seed in seeds])
         return replace(found, fit=found.fit._replace(diverged_at=lost))
 
-    monkeypatch.setattr(Problem, "fit", broken)
+    monkeypatch.setattr(units, "train_on", broken)
     assert cli(tmp_path, "study", *TINY, "OPEN=1", "SPLITS=2", *STREAMS) == 0
     found = facts(tmp_path)
     assert found["search"]["winner_on_fresh_seeds"]["diverged"] == 2

@@ -61,7 +61,8 @@ class Trainer:
                     bar.advance(
                         len(unit.seeds), f"{job.label} on fresh seeds" if key in missing else job.label
                     )
-            self.note_seconds()
+            if missing.keys() & units.keys():
+                self.note_seconds()
             yield concatenate([self.known[key] for key in units])
 
     def _units(self, job: Job) -> dict[str, Unit]:
