@@ -1,16 +1,18 @@
 """make torture KILLS=300: the real command line killed, stopped by signals, started twice and read while it
 writes.
 
-The children are the real `handnet.cli.run` on real SQLite files: most are forked from this process, which
-has imported what they import and nothing else; some are new interpreters. The hooks of `killpoints.py` stand
+The children are the real `handnet.cli.run` on real files: most are forked from this process, which has
+imported what they import and nothing else; some are new interpreters. The hooks of `killpoints.py` stand
 around some functions, and nothing is replaced. The children are killed (SIGKILL) by themselves at the moments
-named there, and from outside at random ones. After every kill a copy of what is on the disk is examined, so
-that the next child meets what the kill left; at the end of a round the study is let finish and must equal, by
-the digest of its canonical export, one that was never disturbed.
+named there, and from outside at random ones. A child that dies just before a rename or a line may instead
+leave a part of it, as one does that dies in the middle of a write. After every kill what is on the disk is
+examined, so that the next child meets what the kill left; at the end of a round the study is let finish and
+must equal, by the digest of its canonical export, one that was never disturbed.
 
 What counts is the death of the process: what it wrote is with the operating system, which lives on. A power
-cut is not staged here: databases, ledger and report are forced to the disk, the files of a run are not, so
-that one may be damaged behind a finished mark. Then `Store.read` notices and the run is made again."""
+cut is not staged here: trials, commit, ledger and report are forced to the disk, the results are not, so that
+one may be damaged under its final name. Then `Store.read` notices, and it is made again
+(`tests/test_study_disk.py`)."""
 
 import itertools
 import os
@@ -20,7 +22,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from killpoints import install
@@ -28,7 +30,6 @@ from torture_child import (
     COLD,
     DESIGNS,
     MANY,
-    NOT_THERE,
     OPEN,
     OUTSIDE,
     PATIENCE,
@@ -38,8 +39,6 @@ from torture_child import (
     Twin,
     conclude,
     examine,
-    live,
-    moments,
     undisturbed,
     until,
 )
@@ -47,73 +46,66 @@ from torture_reading import read_meanwhile
 
 from handnet.mlp.compiled import warm_up
 
+ANYWHERE = ""
+TORN = 0.5  # share of the kills before a write that leave a part of it
+
 # Killed (P1, P2)
 
 
-def killed(home: Path, twin: Twin, kills: int, tally: Tally, dice: random.Random) -> None:
-    """One study from an empty folder, killed up to `kills` times and then let finish."""
-    for place, name in enumerate(plan(twin, kills - kills // OUTSIDE, tally), start=1):
-        ways = (_at_point, _from_outside) if place % (OUTSIDE - 1) == 0 else (_at_point,)
-        for way in ways:
-            if not way(home, twin, name, tally, dice, cold=(tally.kills + 1) % COLD == 0):
-                return conclude(home, twin, tally)  # it was done before it could be killed there
-            examine(home, twin, tally)
-    return conclude(home, twin, tally)
+def killed(home: Path, twin: Twin, names: Sequence[str], tally: Tally, dice: random.Random) -> None:
+    """One study from an empty folder, killed at each of the points, and then let finish."""
+    for name in names:
+        way, cold = _from_outside if name == ANYWHERE else _at_point, (tally.kills + 1) % COLD == 0
+        if not way(home, twin, name, tally, dice, cold):
+            break  # it was done before it could be killed there
+        examine(home, twin, tally)
+    conclude(home, twin, tally)
 
 
-def plan(twin: Twin, kills: int, tally: Tally) -> list[str]:
-    """Points for one study, the least tried names and then points first, in the order in which they are
-    reached."""
-    design, counts = twin.words[-1], Counter(tally.named)
-    chosen: list[str] = []
-    for _ in range(min(kills, len(twin.points))):
-        names = Counter[str]()
-        for label, times in counts.items():
-            names[label.split()[1]] += times
-        least = min(
-            (name for name in twin.points if name not in chosen),
-            key=lambda name: (
-                names[name.split()[0]],
-                sum(counts[f"{one} {name}"] for one in DESIGNS),
-                counts[f"{design} {name}"],
-            ),
-        )
-        chosen.append(least)
-        counts[f"{design} {least}"] += 1
-    return sorted(chosen, key=twin.points.index)
+def plan(twin: Twin) -> list[str]:
+    """Every point, in the order in which they are reached, twice where it is reached several times."""
+    return [name for name in twin.points for _ in range(min(2, twin.times[name]))]
 
 
 def _at_point(home: Path, twin: Twin, name: str, tally: Tally, dice: random.Random, cold: bool) -> bool:
     """Whether the child died at the point, and its last acknowledged line says so."""
-    place, _, file = name.partition(" ")
-    path = (home / "reports" / twin.name if place == "replacing" else home) / file
-    before = path.is_file() and path.read_bytes()
-    if name.startswith("inside"):
-        begun = name.replace("inside", "building")
-        child = Child(home, *twin.words, cold=cold)
-        child.strike(signal.SIGKILL, begun, dice.uniform(0, 0.9 if "mlflow" in name else 0.1))
-        died = child.wait() == -signal.SIGKILL and child.last() == begun
-    else:
-        child = Child(home, *twin.words, kill_at=f"{name}:1", cold=cold)
-        died = child.wait() == -signal.SIGKILL and child.last() == name
-    if died and place in NOT_THERE and (path.is_file() and path.read_bytes()) != before:
-        tally.fault("torn", f"{path} is there before it is whole")
+    pages = {path: path.read_bytes() for path in (home / "reports").glob("*/report.*")}
+    child = Child(home, *twin.words, kill_at=f"{name}:1", cold=cold)
+    died = child.wait() == -signal.SIGKILL and child.last() == name
+    place, _, key = child.moments()[-1].partition(" ") if died else ("", "", "")
+    if place == "renaming" and (home / "studies" / twin.name / f"{key}.npz").exists():
+        tally.fault("torn", f"{home}: {key} is there before it is whole")
+    path = home / "reports" / twin.name / key
+    if place == "replacing" and path.exists() and path.read_bytes() != pages.get(path):
+        tally.fault("torn", f"{path} has changed before it is whole")
+    if dice.random() < TORN:
+        tear(home, twin, place, dice)
     tally.named[f"{twin.words[-1]} {name}"] += died
     return died
+
+
+def tear(home: Path, twin: Twin, place: str, dice: random.Random) -> None:
+    """Leave a part of the file or line that was about to be there, as a kill amid a write does."""
+    for path in home.rglob(".*.new"):
+        os.truncate(path, dice.randrange(path.stat().st_size + 1))
+    growing = {"telling": home / "studies" / twin.name / "trials.jsonl", "recording": home / "openings.jsonl"}
+    if place in growing:
+        with growing[place].open("ab") as file:
+            file.write(b'{"place": 3, "params": {"learning_rate": 0.0'[: dice.randrange(1, 40)])
 
 
 def _from_outside(home: Path, twin: Twin, _: str, tally: Tally, dice: random.Random, cold: bool) -> bool:
     """Whether the child died of a SIGKILL at a random moment."""
     child = Child(home, *twin.words, cold=cold)
-    child.strike(signal.SIGKILL, "locked", dice.uniform(0, reach(home)))
+    child.strike(signal.SIGKILL, "locked", moment(dice))
     died = child.wait() == -signal.SIGKILL
     tally.outside[f"{twin.words[-1]} {child.last()}"] += died
     return died
 
 
-def reach(home: Path) -> float:
-    """Seconds within which something of the next step happens: the steps after the opening are long."""
-    return 4.0 if any(moment == "recorded opened" for _, moment in moments(home)) else 0.7
+def moment(dice: random.Random) -> float:
+    """Seconds after the lock: of a step at the beginning, of all steps, or of the report too."""
+    return dice.uniform(0, dice.choice((0.1, 0.4, 2.0)))
 
 
 # Stopped by Ctrl-C and SIGTERM
@@ -125,7 +117,7 @@ def stopped(home: Path, twin: Twin, times: int, tally: Tally, dice: random.Rando
     for number in range(times):
         sent, code = ((signal.SIGINT, 130), (signal.SIGTERM, 143))[number % 2]
         child = Child(home, *twin.words, cold=number % COLD == COLD - 1)
-        child.strike(sent, "locked", dice.uniform(0, reach(home)))
+        child.strike(sent, "locked", moment(dice))
         twice = number % 3 == 2
         if twice:
             child.strike(sent, "locked", 0.05)
@@ -135,9 +127,8 @@ def stopped(home: Path, twin: Twin, times: int, tally: Tally, dice: random.Rando
         found += 1
         if came != code or "goes on from here" not in child.said() or "Traceback" in child.said():
             tally.fault("stopped", f"exit code {came} for {code}: {child.said()[-800:]}")
-        unfinished = [key for key, status in live(home) if status != "FINISHED"]
-        if unfinished and not twice:
-            tally.fault("stopped", f"{unfinished} were left half done")
+        if not twice and (left := list(home.rglob(".*.new"))):
+            tally.fault("stopped", f"{left} were left half written")
         examine(home, twin, tally)
     conclude(home, twin, tally)
     return found
@@ -177,12 +168,13 @@ def torture(kills: int, seed: int, scratch: Path) -> Tally:
     """Everything, as often as `kills` says. Prints what was found."""
     tally, dice, rounds = Tally(), random.Random(seed), max(1, kills // ROUND)
     twins = [undisturbed(scratch / design, (*OPEN, f"DESIGN={design}"), tally) for design in DESIGNS]
-    wanted = {name.split()[0] for twin in twins for name in twin.points}
+    wanted = {name for twin in twins for name in twin.points}
     turns = zip(range(2 * rounds + 4), itertools.cycle(twins), strict=False)
     for number, twin in turns:
         if tally.kills >= kills and not wanted - tally.proven:
             break
-        killed(scratch / f"killed-{number}", twin, min(ROUND, -(-kills // len(twins))), tally, dice)
+        killed(scratch / f"points-{number}", twin, plan(twin), tally, dice)
+        killed(scratch / f"killed-{number}", twin, [ANYWHERE] * (ROUND // OUTSIDE), tally, dice)
     for name in sorted(wanted - tally.proven):
         tally.fault("not proven", f"no child died at {name}")
     show_kills(tally)
@@ -230,7 +222,7 @@ def show_kills(tally: Tally) -> None:
 
 
 def show_verdict(tally: Tally) -> None:
-    for kind in ("lost", "doubled", "incomplete", "damaged", "torn"):
+    for kind in ("lost", "doubled", "other", "torn", "order", "left over"):
         print(f"{kind} {tally.faults[kind]}")
     for design, times in tally.rounds.items():
         print(f"{design}: {tally.equal[design]} of {times} studies equal the undisturbed one")

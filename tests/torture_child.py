@@ -4,21 +4,20 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # no thread is lost at a fork where there is none
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from canonical import digest, models, query, runs, trials
-from killpoints import JOURNAL, KILL_AT
+from canonical import arrays, digest, hashed, ledger, lines
+from killpoints import JOURNAL, KILL_AT, point
 
 from handnet import cli
 
@@ -33,29 +32,28 @@ WORDS = (
     "SPLITS=2",
     "rehearsal.seeds=2",
     "rehearsal.levels=2",
+    "IDEAL=1",
     f"SETTINGS={ROOT / 'experiments' / 'study.toml'}",
 )
 OPEN = (*WORDS, "OPEN=1")
 DESIGNS = ("tpe", "sobol")
-ROUND = 15  # kills a study has to bear
-OUTSIDE, COLD = 4, 9  # every fourth kill comes from outside, every ninth child is a new interpreter
-MANY = 100  # kills from which on MLflow's own pages read along
-NOT_THERE = ("inside", "building", "built", "replacing")  # moments before a file is there
+ROUND = 50  # about as many kills has a study to bear
+OUTSIDE, COLD = 4, 9  # up to a quarter as many come from outside; every ninth child is a new interpreter
+MANY = 100  # kills from which on readers are there from the first moment, and MLflow's own pages too
 ORDER = (
-    ("told", "recorded opened"),
-    ("recorded opened", "inserting streams"),
-    ("recorded rehearsed", "inserting streams"),
-    ("finished confirm", "committed"),
-    ("committed", "recorded graded"),
-    ("committed", "replacing report.json"),
+    ("renamed study.json", "renaming network"),
+    ("renamed network", "telling trial"),
+    ("told trial", "recording opened"),
+    ("recorded opened", "renaming test"),
+    ("recorded rehearsed", "renaming streams"),
+    ("renamed test", "renaming commit.json"),
+    ("renamed commit.json", "superseding split"),
+    ("renamed commit.json", "recording graded"),
+    ("renamed commit.json", "replacing report.json"),
 )
+ONCE = ("renamed", "told", "recorded")  # moments that come once for each key, however often a study is killed
 THREE = (("report",), ("case", "ID=203"), ("report",))  # commands that read
 PATIENCE = 180.0  # seconds after which a child counts as hung
-LIVE = (
-    "SELECT t.value, r.status FROM runs r JOIN tags t USING (run_uuid) WHERE t.key = 'handnet.key' AND"
-    " r.lifecycle_stage = 'active'"
-)
-UNTOLD = "SELECT count(*) FROM trials WHERE state IN ('RUNNING', 'WAITING')"
 
 
 class Child:
@@ -146,13 +144,6 @@ def moments(home: Path) -> list[tuple[int, str]]:
     return [(int(pid), moment.strip()) for pid, moment in lines]
 
 
-def point(moment: str) -> str:
-    """A moment without what tells one trial or run from the next: "finished seed" of "finished
-    seed/80121/7"."""
-    name, _, key = moment.partition(" ")
-    return name if name in ("enqueued", "asked", "telling", "told") else f"{name} {key.split('/')[0]}".strip()
-
-
 @dataclass
 class Tally:
     """What was done and what was found wrong."""
@@ -169,95 +160,108 @@ class Tally:
 
     @property
     def proven(self) -> set[str]:
-        """The names of moments that a child died at."""
-        return {label.split()[1] for label, times in self.named.items() if times}
+        """The moments that a child died at."""
+        return {label.split(" ", 1)[1] for label, times in self.named.items() if times}
 
-    def fault(self, kind: str, what: str) -> None:
+    def fault(self, kind: str, what: object) -> None:
         self.faults[kind] += 1
         print(f"WRONG, {kind}: {what}", flush=True)
-
-    @contextmanager
-    def noting(self, home: Path) -> Iterator[None]:
-        """What cannot be read, or stands twice, is a fault of the study, not of who reads it."""
-        try:
-            yield
-        except (sqlite3.DatabaseError, AssertionError) as fault:
-            self.fault("doubled" if isinstance(fault, AssertionError) else "damaged", f"{home}: {fault}")
 
 
 @dataclass(frozen=True)
 class Twin:
-    """A study that nobody disturbed."""
+    """A study that nobody disturbed.
+
+    store: its files by key; times: how often each point was reached, in the order of the first time."""
 
     name: str
     words: tuple[str, ...]
     digest: str
-    runs: dict[str, dict]
-    trials: list[tuple]
-    ledger: list[dict]
-    points: tuple[str, ...]  # in the order in which they are first reached
+    store: dict[str, Any]
+    trials: list[dict[str, Any]]
+    ledger: list[dict[str, Any]]
+    times: dict[str, int]
+
+    @property
+    def points(self) -> list[str]:
+        return list(self.times)
 
 
 def undisturbed(home: Path, words: tuple[str, ...], tally: Tally) -> Twin:
     child = Child(home, *words)
     if child.wait() != 0:
         raise SystemExit(f"the undisturbed study failed:\n{child.said()}")
-    points = dict.fromkeys(point(moment) for moment in child.moments())
+    times = Counter(point(moment) for moment in child.moments())
+    points = list(times)
     for earlier, later in ORDER:
-        if list(points).index(earlier) > list(points).index(later):
+        if points.index(earlier) > points.index(later):
             tally.fault("order", f"{later!r} comes before {earlier!r}")
-    births = [name.replace("building", "inside") for name in points if name.startswith("building")]
-    (name,) = [folder.name for folder in (home / "reports").iterdir()]
-    return Twin(name, words, digest(home), runs(home), trials(home), ledger(home), (*births, *points))
-
-
-def live(home: Path) -> list[tuple]:
-    """(key, status) of every run of ours."""
-    path = home / "mlflow.db"
-    return query(path, LIVE) if path.exists() else []  # looking for a database must not make one
-
-
-def ledger(home: Path) -> list[dict]:
-    path = home / "openings.jsonl"
-    lines = path.read_text().split("\n")[:-1] if path.exists() else []
-    return [{name: fact for name, fact in json.loads(line).items() if name != "when"} for line in lines]
+    (name,) = [folder.name for folder in (home / "studies").iterdir()]
+    trials = lines(home / "studies" / name / "trials.jsonl")
+    return Twin(name, words, digest(home), store(home, name, tally), trials, ledger(home), times)
 
 
 # What is on the disk
 
 
+def store(home: Path, name: str, tally: Tally) -> dict[str, Any]:
+    """Every file of the store by key, but clocks and trials. One that is not whole is a fault."""
+    folder, found = home / "studies" / name, {}
+    for path in (*folder.rglob("*.npz"), *folder.glob("*.json")):
+        key = str(path.relative_to(folder)).removesuffix(".npz")
+        if path.name.startswith(".") or key == "seconds.json":
+            continue
+        try:
+            found[key] = hashed(arrays(path)) if path.suffix == ".npz" else json.loads(path.read_text())
+        except FileNotFoundError:
+            pass  # a writer has removed it meanwhile
+        except Exception as fault:  # whatever reads it, and whatever that raises
+            tally.fault("torn", f"{path}: {fault!r}")
+    return found
+
+
 def examine(home: Path, twin: Twin, tally: Tally) -> None:
-    """After a kill: everything acknowledged is there, once and whole, and nothing else counts as finished."""
-    said = [moment.partition(" ")[::2] for _, moment in moments(home)]
-    with tally.noting(home), tempfile.TemporaryDirectory() as folder:
-        for path in (*home.glob("*.db"), *home.glob("*.db-wal")):
-            shutil.copy(path, folder)
-        _examine_runs(Path(folder), twin, {key for name, key in said if name == "finished"}, tally)
-        _examine_trials(Path(folder), twin, {key for name, key in said if name == "told"}, tally)
-    written, events = ledger(home), [key for name, key in said if name == "recorded"]
-    if written != twin.ledger[: len(written)] or [line["event"] for line in written][: len(events)] != events:
-        tally.fault("lost", f"of the ledger {events}, {written} is stored")
+    """After a kill: every file is whole, and what the undisturbed study has; all that was acknowledged is
+    there; and nothing is there before what it relies on."""
+    said, found = [moment for _, moment in moments(home)], store(home, twin.name, tally)
+    told = lines(home / "studies" / twin.name / "trials.jsonl")
+    for key in (key for key, content in found.items() if content != twin.store.get(key)):
+        tally.fault("other", f"{home}: {key} is not what the undisturbed study has there")
+    for key in {moment.split(" ", 1)[1] for moment in said if moment.startswith("renamed")} - {*found}:
+        if key != "seconds.json":
+            tally.fault("lost", f"{home}: {key}")
+    if told != twin.trials[: len(told)] or len(told) < sum(one.startswith("told") for one in said):
+        tally.fault("lost", f"{home}: of {said.count('told')} trials {told} is stored")
+    for trial in told:
+        networks = {key for key in twin.store if key.startswith(f"network/{trial['config_id']}/0-")}
+        if not networks or networks - {*found}:
+            tally.fault("order", f"{home}: the networks of trial {trial} are not there")
+    _examine_opening(home, twin, [one.split()[1] for one in said if one.startswith("recorded")], found, tally)
+    _examine_pages(home, tally)
 
 
-def _examine_runs(copy: Path, twin: Twin, acknowledged: set[str], tally: Tally) -> None:
-    finished = Counter(key for key, status in live(copy) if status == "FINISHED")
-    for key in acknowledged - set(finished):
-        tally.fault("lost", key)
-    for key in (key for key, times in finished.items() if times > 1):
-        tally.fault("doubled", key)
-    for key, run in runs(copy).items() if (copy / "mlflow.db").exists() else ():
-        if run["status"] == "FINISHED" and run != twin.runs.get(key):
-            wrong = [part for part in run if run[part] != twin.runs.get(key, {}).get(part)]
-            tally.fault("incomplete", f"{key}: {wrong}")
+def _examine_opening(home: Path, twin: Twin, said: list[str], found: dict[str, Any], tally: Tally) -> None:
+    """The ledger is before what it counts, and all results are before the commit that names them."""
+    written = ledger(home)
+    events = [line["event"] for line in written]
+    if written != twin.ledger[: len(written)] or events[: len(said)] != said:
+        tally.fault("lost", f"{home}: of the ledger {said}, {written} is stored")
+    kinds = {key.split("/")[0] for key in found}
+    needs = {"opened": {"test"}, "rehearsed": {"streams", "split", "ideal"}}
+    for event, kept in needs.items():
+        if event not in events and kinds & kept:
+            tally.fault("order", f"{home}: {kinds & kept} without {event} in the ledger")
+    if "commit.json" in found and {*twin.store} - {*found}:
+        tally.fault("order", f"{home}: a commit before { ({*twin.store} - {*found}) }")
+    if "graded" in events and "commit.json" not in found:
+        tally.fault("order", f"{home}: graded without a commit")
 
 
-def _examine_trials(copy: Path, twin: Twin, told: set[str], tally: Tally) -> None:
-    found = trials(copy) if (copy / "optuna.db").exists() else []
-    if len(found) < len(told) or found != twin.trials[: len(found)]:
-        tally.fault("lost", f"{len(told)} trials were told, and {len(found)} are stored, or other ones")
-    for path in copy.glob("*.db"):
-        if query(path, "PRAGMA integrity_check") != [("ok",)]:
-            tally.fault("damaged", path.name)
+def _examine_pages(home: Path, tally: Tally) -> None:
+    for page in (home / "reports").glob("*/report.*"):
+        text = page.read_text()
+        if not text.endswith({"json": "}\n", "html": "</html>\n", "md": "\n"}[page.suffix[1:]]):
+            tally.fault("torn", page)
 
 
 def conclude(home: Path, twin: Twin, tally: Tally) -> None:
@@ -267,27 +271,15 @@ def conclude(home: Path, twin: Twin, tally: Tally) -> None:
     if code := child.wait():
         tally.fault("failed", f"exit code {code}: {child.said()[-500:]}")
         return
+    faults = tally.faults.total()
     examine(home, twin, tally)
-    with tally.noting(home):
-        faults = tally.faults.total()
-        _examine_end(home, twin, tally)
-        if digest(home) != twin.digest:
-            tally.fault("unequal", f"{home} differs from the undisturbed study")
-        if tally.faults.total() == faults:
-            tally.equal[design] += 1
-            shutil.rmtree(home)
-
-
-def _examine_end(home: Path, twin: Twin, tally: Tally) -> None:
-    untold = query(home / "optuna.db", UNTOLD)[0][0]
-    if left := untold + sum(status != "FINISHED" for _, status in live(home)):
-        tally.fault("left over", f"{left} runs or trials that are neither finished nor dropped")
-    if len(models(home)) != 1:
-        tally.fault("doubled", f"{len(models(home))} models")
-    page = home / "reports" / twin.name / "report.html"
-    if [path.read_bytes() for path in (home / "artifacts").rglob("report/report.html")] != [
-        page.read_bytes()
-    ]:
-        tally.fault("torn", "the report beside the winner's run is not the report")
-    if list(home.rglob("*.new*")) or not page.read_text().rstrip().endswith("</html>"):
-        tally.fault("torn", f"{page}, or {[path.name for path in home.rglob('*.new*')]}")
+    acknowledged = Counter(moment for _, moment in moments(home) if moment.startswith(ONCE))
+    for moment in (one for one, times in acknowledged.items() if times > 1 and "seconds" not in one):
+        tally.fault("doubled", f"{home}: {moment}")
+    if left := [path for path in home.rglob(".*") if path.name != ".lock"]:
+        tally.fault("left over", left)
+    if {*store(home, twin.name, tally)} != {*twin.store} or digest(home) != twin.digest:
+        tally.fault("unequal", f"{home} differs from the undisturbed study")
+    if tally.faults.total() == faults:
+        tally.equal[design] += 1
+        shutil.rmtree(home)

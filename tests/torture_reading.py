@@ -10,20 +10,22 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from canonical import digest
-from torture_child import PATIENCE, THREE, WORDS, Child, Tally, Twin, journal, live, until
+from canonical import digest, tracked
+from torture_child import PATIENCE, THREE, WORDS, Child, Tally, Twin, journal, store, until
 
 
 def read_meanwhile(home: Path, twin: Twin, whole: bool, tally: Tally) -> Counter[int]:
-    """A study made sealed, then opened, rehearsed and confirmed anew, while three commands and SQLite read
-    it; the whole of it: from its first moment, and by MLflow's own pages too. Returns how often the commands
-    left with which exit code."""
+    """A study made sealed, then opened, rehearsed and confirmed anew, while three commands and this process
+    read it; the whole of it: from its first moment, and by MLflow's own pages too.
+
+    Returns how often the commands left with which exit code."""
     codes: Counter[int] = Counter()
     _read(home, (*WORDS, twin.words[-1]), twin.name, THREE if whole else (), None, codes, tally)
     journal(home).unlink()  # what was confirmed while sealed gives way to what follows
     sleeper = Child(home, "report", f"NAME={twin.name}")
     sleeper.strike(signal.SIGSTOP, "read", 0)  # it has read what there is, and wakes when that has changed
-    pages = Pages(home) if whole else None
+    # MLflow's pages show what is tracked, so a study that is not tracked has none.
+    pages = Pages(home) if whole and tracked(home).exists() else None
     _read(home, twin.words, twin.name, THREE, pages, codes, tally)
     os.kill(sleeper.pid, signal.SIGCONT)
     codes[_answered(sleeper, tally)] += 1
@@ -51,7 +53,7 @@ def _read(
             if readers[place].ended():
                 codes[_answered(readers[place], tally)] += 1
                 readers[place] = Child(home, *command, f"NAME={name}")
-        live(home)
+        store(home, name, tally)
         if pages:
             pages.ask(tally)
         time.sleep(0.02)
@@ -64,9 +66,7 @@ def _read(
 def _answered(reader: Child, tally: Tally) -> int:
     """The exit code: done, or one sentence that says why not yet."""
     code, said = reader.wait(), reader.said()
-    if "Traceback" in said or (
-        code and (code not in (2, 75) or said.count("\n") != 1 or "make study" not in said)
-    ):
+    if "Traceback" in said or (code and (code != 2 or said.count("\n") != 1 or "make study" not in said)):
         tally.fault("reader", f"exit code {code}: {said[-500:]}")
     return code
 
