@@ -1,5 +1,7 @@
 """The design of a search."""
 
+from dataclasses import replace
+
 import numpy as np
 import optuna
 import pytest
@@ -52,16 +54,15 @@ def made_up(place: int, recipe: Recipe) -> Finished:
     )
 
 
-@pytest.mark.parametrize("design", ["tpe", "sobol"])
-def test_a_search_that_goes_on_proposes_what_it_would_have_proposed(design: str) -> None:
-    settings = read({"search.design": design, f"search.trials.{design}": "32"})
+@pytest.mark.parametrize(("design", "block"), [("tpe", 1), ("tpe", 4), ("sobol", 1)])
+def test_a_search_that_goes_on_proposes_what_it_would_have_proposed(design: str, block: int) -> None:
+    settings = read({"search.design": design, f"search.trials.{design}": "32", "search.block": str(block)})
     whole, told = Search(settings), []
     while len(told) < 32:
-        block = [(place, whole.propose(place)) for place in whole.block(len(told))]
-        for place, recipe in block:
+        for place, recipe in [(place, whole.propose(place)) for place in whole.block(len(told))]:
             told.append(made_up(place, recipe))
             whole.tell(told[-1])
-    for place in (1, 9, 10, 17, 31):
+    for place in (1, 9, 10, 11, 16, 17, 31):
         again = Search(settings, [Finished.from_json(trial.to_json()) for trial in told[:place]])
         assert vars(again.propose(place)) == vars(settings.recipe(**told[place].params)), place
 
@@ -89,3 +90,24 @@ def test_proposals_are_those_of_plain_optuna_asked_and_told_one_by_one() -> None
             assert vars(Search(settings, search.finished).propose(place)) == vars(recipe)
             study.tell(trial, finished.value)
             search.tell(finished)
+
+
+def test_proposals_of_a_block_see_the_trials_before_it_and_no_others() -> None:
+    settings = read({"search.trials.tpe": "21", "search.block": "4"})
+    search, told = Search(settings), []
+    sizes = []
+    while len(told) < 21:
+        start = len(told)
+        proposed = {place: vars(search.propose(place)) for place in search.block(start)}
+        sizes.append(len(proposed))
+        for place, recipe in proposed.items():
+            # With other values in the block the proposal is the same, with others before it it is not.
+            if start:
+                others = [replace(trial, value=9.0 + trial.place) for trial in told[start:]]
+                again = Search(settings, [*told[:start], *others])
+                assert vars(again.propose(place)) == recipe
+                moved = [replace(trial, value=-trial.value) for trial in told[:start]]
+                assert vars(Search(settings, [*moved, *others]).propose(place)) != recipe
+            told.append(made_up(place, Recipe(**recipe)))
+            search.tell(told[-1])
+    assert sizes == [10, 4, 4, 3]
