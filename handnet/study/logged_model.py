@@ -6,12 +6,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.entities import Run
-from mlflow.models import Model
-from mlflow.tracking import MlflowClient
+from mlflow import MlflowClient, pyfunc
+from mlflow.entities import LoggedModelOutput
+from mlflow.models import infer_signature
 
 from handnet.bands.seeds import HIGH, LOW
 from handnet.encode import train_levels
@@ -30,36 +29,25 @@ class ServedModel:
     example: pd.DataFrame
     prediction: pd.DataFrame
 
-    def log(self, client: MlflowClient, run: Run) -> None:
-        """Attach the model to a run. MLflow's own settings (address, active experiment) stay as they were."""
-        before = mlflow.get_tracking_uri() if mlflow.tracking.is_tracking_uri_set() else None
-        model = client.create_logged_model(
-            run.info.experiment_id, self.name, run.info.run_id, params=run.data.params
-        )
-        mlflow.set_tracking_uri(client.tracking_uri)
-        try:
-            self._fill(model.model_id, run.info.run_id)
-        finally:
-            mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None unsets it
-
-    def _fill(self, model_id: str, run_id: str) -> None:
+    def log(self, client: MlflowClient, experiment: str, run: str) -> None:
+        """Attach the model to a run of an experiment."""
         root = Path(__file__).parent
         with tempfile.TemporaryDirectory() as folder:
-            weights = Path(folder, "weights.npz")
+            weights, saved = Path(folder, "weights.npz"), Path(folder, "model")
             weights.write_bytes(self.weights)
-            Model.log(
-                artifact_path=None,
-                name=self.name,
-                model_id=model_id,
-                flavor=mlflow.pyfunc,
-                run_id=run_id,
+            pyfunc.save_model(
+                saved,
                 python_model=str(root / "served_model.py"),
                 artifacts={"weights": str(weights)},
                 code_paths=[str(root.parent)],
-                signature=mlflow.models.infer_signature(self.example, self.prediction),
+                signature=infer_signature(self.example, self.prediction),
                 input_example=self.example,
                 pip_requirements=["mlflow", "numpy", "scipy", "scikit-learn", "pandas"],
             )
+            model = client.create_logged_model(experiment, self.name, run)
+            client.log_model_artifacts(model.model_id, str(saved))
+        client.finalize_logged_model(model.model_id, "READY")
+        client.log_outputs(run, [LoggedModelOutput(model.model_id, 0)])
 
 
 def served_model(problem: Problem, replicas: Replicas) -> ServedModel:

@@ -1,22 +1,26 @@
 """Every number MLflow shows of a run, by name: part/score.varied.what, as in val/log_loss.seeds.q025.
 
-MLflow groups its charts by what stands before the slash; the rest says which band of which score it is.
-"""
+MLflow groups its charts by what stands before the slash; the rest says which band of which score it is. A run
+carries the few numbers that runs are compared by, and a table of all the others."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from handnet.bands import Band, seed_bands
 from handnet.bands.cases import case_bands
 from handnet.scores import gap, grade
-from handnet.study.analysis import Analysis
-from handnet.study.comparisons import ComparedPair
 from handnet.study.resplit import Resplit
 from handnet.study.summary import Quantity
 from handnet.study.units import Problem, Replicas, mask_diverged
 
+MOST = 40  # names of metrics a run has: more than that nobody finds on MLflow's pages
+# The scores that runs are compared by, with the middle that is shown of each: the search minimises a mean.
+MAIN = {"log_loss": "mean", "accuracy": "median", "gap": "median"}
 ENDS = {"quantiles": ("q025", "q975"), "min-max": ("min", "max")}
+LEFT_OUT = ("min-max", "clopper-pearson")  # kinds of bands beside better known ones of the same spread
 
 
 def network_metrics(network: Replicas, problem: Problem) -> dict[str, float]:
@@ -27,98 +31,69 @@ def network_metrics(network: Replicas, problem: Problem) -> dict[str, float]:
     return {name: value for name, value in flat.items() if np.isfinite(value)}
 
 
-def quantity_metrics(quantities: Iterable[Quantity]) -> dict[str, float]:
-    """The bands of a configuration."""
+def main_metrics(quantities: Iterable[Quantity]) -> dict[str, float]:
+    """The bands that configurations are compared by: of the main scores, over each thing that varied.
+
+    Over fresh divisions it is the accuracy alone."""
     flat: dict[str, float] = {}
     for quantity in quantities:
-        for band in quantity.bands:
-            # Of two bands over seeds the quantiles come first: the plain name of the coverage is theirs.
-            flat = band_metrics(f"{quantity.part}/{quantity.name}", band) | flat
+        if quantity.name in MAIN and (quantity.part, quantity.name) != ("rehearsal", "log_loss"):
+            crossed = len({band.varied for band in quantity.bands}) > 1
+            for band in quantity.bands:
+                if band.kind not in LEFT_OUT:
+                    middle = not (crossed and band.varied == "cases")  # that of the seeds is the same
+                    flat |= band_metrics(f"{quantity.part}/{quantity.name}", band, middle)
     return flat
 
 
-def band_metrics(stem: str, band: Band) -> dict[str, float]:
-    """Centres, ends, n and coverage of one band, named after `stem`."""
+def band_metrics(stem: str, band: Band, middle: bool = True) -> dict[str, float]:
+    """The ends of a band and, if asked for, the middle, named after `stem`, as in val/log_loss."""
+    centres, kind = dict(band.centres), band.kind.replace(" ", "_")
+    shown = MAIN.get(stem.rpartition("/")[2], "median")
+    name = next((name for name in (shown, "mean", "share") if name in centres), "")
     stem = f"{stem}.{band.varied}"
-    kind = band.kind.split(",")[0].replace(" ", "_")
-    only_kind = band.varied == "seeds_x_cases"  # so its ends need not name it
-    low, high = ENDS.get(band.kind, ("low", "high") if only_kind else (f"{kind}_low", f"{kind}_high"))
-    flat = {f"{stem}.{name.replace(' ', '_')}": value for name, value in band.centres}
-    flat |= {f"{stem}.{low}": band.low, f"{stem}.{high}": band.high, f"{stem}.n": float(band.n)}
-    if band.kind in ENDS:
-        flat[f"{stem}.coverage"] = band.coverage
-    if band.simulated is not None:
-        flat[f"{stem}.simulated_coverage"] = band.simulated
-    return flat
+    flat = {f"{stem}.{name}": centres[name]} if middle and name else {}
+    # Seeds and cases at once vary in one way only, which the ends need not name.
+    ends = ENDS.get(band.kind, ("low", "high") if band.varied == "seeds_x_cases" else (f"{kind}_low", f"{kind}_high"))
+    return flat | {f"{stem}.{end}": value for end, value in zip(ends, (band.low, band.high), strict=True)}
+
+
+def band_rows(quantities: Iterable[Quantity]) -> list[dict[str, Any]]:
+    """Every band of a configuration as a row of a table, its middles in columns of their names."""
+    rows = []
+    for quantity in quantities:
+        for band in quantity.bands:
+            row = {"part": quantity.part, "score": quantity.name, **asdict(band)}
+            rows.append(row | dict(row.pop("centres")))
+    return rows
 
 
 def resplit_metrics(resplit: Resplit) -> dict[str, float]:
-    """The scores of every configuration on one fresh division; over cases where there is no seed."""
+    """The accuracy of each configuration on one fresh division, of as many as a run has names for."""
     flat: dict[str, float] = {}
+    for role, bands in _resplit_bands(resplit).items():
+        more = band_metrics(f"{role}/accuracy", bands["accuracy"]) if "accuracy" in bands else {}
+        flat |= more if len(flat) + len(more) <= MOST else {}
+    return flat
+
+
+def resplit_rows(resplit: Resplit) -> list[dict[str, Any]]:
+    """Every score of every configuration on one fresh division, as rows of a table."""
+    return [
+        {"configuration": role, **row}
+        for role, bands in _resplit_bands(resplit).items()
+        for row in band_rows(Quantity(name, "test", (band,)) for name, band in bands.items())
+    ]
+
+
+def _resplit_bands(resplit: Resplit) -> dict[str, dict[str, Band]]:
+    """By configuration and score, the band over seeds; over cases where there is no seed."""
+    bands: dict[str, dict[str, Band]] = {}
     for role, logits in resplit.logits.items():
-        for name, values in grade(logits, resplit.y)._asdict().items():
-            if np.isfinite(values).sum() > 1:
-                flat |= band_metrics(f"{role}/{name}", seed_bands(values).quantiles)
-            elif len(values) == 1:
-                flat |= band_metrics(f"{role}/{name}", case_bands(logits, resplit.y)[name])
-    return flat
-
-
-def analysis_metrics(role: str, analysis: Analysis) -> dict[str, float]:
-    """What the run of a configuration carries beside its bands: comparisons, variances, selection."""
-    flat: dict[str, float] = {}
-    for pair in analysis.pairs:
-        if pair.ours == role:
-            flat |= _pair(pair)
-    flat |= _variance(role, analysis)
-    return flat | _selection(analysis) if role == "winner" else flat
-
-
-def _pair(pair: ComparedPair) -> dict[str, float]:
-    """A configuration against another one."""
-    flat: dict[str, float] = {}
-    for score in pair.over_splits:
-        stem, band, wins = (
-            f"versus {pair.theirs}/{score.score}.splits",
-            score.difference.band,
-            score.wins.band,
-        )
-        flat |= {
-            f"{stem}.mean": band.centre("mean"),
-            f"{stem}.nadeau-bengio_low": band.low,
-            f"{stem}.nadeau-bengio_high": band.high,
-            f"{stem}.p": score.difference.p,
-            f"{stem}.wins": wins.centre("share"),
-            f"{stem}.wins_low": wins.low,
-            f"{stem}.wins_high": wins.high,
-            f"{stem}.n": float(band.n),
-        }
-        if score.rope:
-            flat |= {f"{stem}.rope_{name}": chance for name, chance in score.rope._asdict().items()}
-    if pair.on_test:
-        stem, band = f"versus {pair.theirs}/test_accuracy.seeds_x_cases", pair.on_test.difference
-        flat |= {f"{stem}.mean": band.centre("mean"), f"{stem}.low": band.low, f"{stem}.high": band.high}
-    return flat
-
-
-def _variance(role: str, analysis: Analysis) -> dict[str, float]:
-    """The components of a configuration's variance, as deviations and as shares."""
-    tables = {f"{name}.split_seed": table for name, table in analysis.variances.get(role, {}).items()}
-    if role == "winner":
-        tables |= {f"{name}.streams": table for name, table in analysis.streams.items()}
-    flat: dict[str, float] = {}
-    for name, table in tables.items():
-        for component in table:
-            stem = f"variance/{name}.{component.source.replace(' ', '_')}"
-            flat |= {f"{stem}.sd": component.deviation, f"{stem}.share": component.share}
-    return flat
-
-
-def _selection(analysis: Analysis) -> dict[str, float]:
-    """What choosing cost the winner."""
-    bias = analysis.optimism
-    if bias is None:
-        return {}
-    stem = "selection/log_loss.cases"
-    ends = {f"{stem}.bbc_low": bias.band.low, f"{stem}.bbc_high": bias.band.high}
-    return {f"{stem}.naive": bias.naive, f"{stem}.corrected": bias.corrected, **ends}
+        scores = grade(logits, resplit.y)._asdict()
+        if len(logits) == 1:
+            bands[role] = case_bands(logits, resplit.y)
+        else:
+            enough = {name: values for name, values in scores.items() if np.isfinite(values).sum() > 1}
+            bands[role] = {name: seed_bands(values).quantiles for name, values in enough.items()}
+    return bands

@@ -1,291 +1,304 @@
-"""MLflow: the experiments of a study, their runs and the logged model.
+"""The tracker: where a person looks at the runs of a study. It is MLflow, by its public client alone.
 
-There is one run for each configuration, and in two sibling experiments one for each network and one for each
-fresh division of the table. A run is created, filled and then marked FINISHED: that mark is the commit. A run
-with our key and without the mark was interrupted; the next writer removes it."""
+A run is created, filled and then marked FINISHED: that mark is the commit. A run with our key and without the
+mark was cut short, and is deleted before it is made again. All that is tracked is computed from the store, so
+a tracker may be lost, and loses nothing."""
 
 import logging
 import os
-import re
 import shutil
+import sqlite3
+import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import unquote, urlparse
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import quote, unquote, urlparse, urlsplit
 
+from handnet.data import Array
+from handnet.messages import Refusal, option
 from handnet.study.environment import mlflow_variables
+from handnet.study.summary import curve_epochs
 
-os.environ.update(mlflow_variables())
-os.environ.pop("MLFLOW_RUN_CONTEXT", None)  # tags from outside: what is logged is named here
+if TYPE_CHECKING:
+    from mlflow.entities import Experiment, Run
 
-import mlflow
-from alembic.script import ScriptDirectory
-from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModel, Run, ViewType
-from mlflow.store.tracking.dbmodels.models import SqlRun
-from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from mlflow.tracking import MlflowClient
-from mlflow.utils.autologging_utils import disable_autologging
-from sqlalchemy import Engine, create_engine, select
+    from handnet.study.logged_model import ServedModel
 
-from handnet.messages import Refusal, command, option
-from handnet.study import views
-from handnet.study.databases import check_schema, checkpoint, create_database, relocate, sqlite_uri
-from handnet.study.logged_model import ServedModel
-from handnet.study.mlflow_tables import KEY, Entry, insert_runs, local_path, write_files
-
-without_autologging = disable_autologging  # a context; what a study fits is no part of its caller's run
-logging.getLogger("mlflow").setLevel(logging.WARNING)
-# The command line says once what these raise.
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-VERSION = mlflow.__version__
+KEY = "handnet.key"  # the tag that holds a run's key, and marks it as one of this program
+ORIGIN = "handnet.origin"  # the folder a run comes from: no other folder's run is ever deleted
 PAGE = 1000  # runs in one answer
-CUSTOM = {"mlflow.experimentKind": "custom_model_development"}  # the pages open on runs, not on chat traces
+BATCH = 900  # points in one request; with its parameters and tags a server takes 1000 entries
 
 
-class Experiment(NamedTuple):
-    """One experiment of a study: what follows the study's name in its own, and what its page shows first."""
+@dataclass(frozen=True)
+class Entry:
+    """The content of one run.
 
-    suffix: str
-    description: str
-    view: Callable[[], str]
+    key: names the run by everything that decides its content; curves: name -> (epochs,); files: name, with
+    folders if it says so, -> content; datasets: (context, digest, rows) of each part the run has seen."""
+
+    key: str
+    name: str
+    tags: Mapping[str, str]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Array] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    datasets: Sequence[tuple[str, str, int]] = ()
+    model: "ServedModel | None" = None
 
 
-EXPERIMENTS = {
-    "configurations": Experiment("", views.DESCRIPTION, views.configurations),
-    "seeds": Experiment(" seeds", views.SEEDS_DESCRIPTION, views.seeds),
-    "rehearsals": Experiment(" rehearsals", views.REHEARSALS_DESCRIPTION, views.rehearsals),
-}
-HOME = {"seed": "seeds", "search": "configurations", "confirm": "configurations"}  # by the key's first word
+class Tracker(Protocol):
+    """Where runs are shown. Calling again with the same key changes nothing.
+
+    Every method may raise any Exception when the tracker cannot be reached or used: the same calls, made
+    again on a new tracker, go on from there."""
+
+    def experiment(
+        self, name: str, description: str, tags: Mapping[str, str], keys: Collection[str] | None = None
+    ) -> str:
+        """The id of an experiment, made if it is not there, without the runs of ours that were cut short.
+
+        keys: those of its runs that are still wanted; other runs of ours are deleted."""
+        ...
+
+    def run(self, experiment: str, key: str, name: str) -> str | None:
+        """The id of a new run; None when a finished run with this key is there."""
+        ...
+
+    def log(self, run: str, entry: Entry) -> None:
+        """Fill a run."""
+        ...
+
+    def finish(self, run: str) -> None:
+        """Mark a run as complete."""
+        ...
 
 
-@dataclass
-class Tracker:
-    """The three experiments of a study in the folder's MLflow database; made by `open`.
+class Unwelcome(Exception):
+    """The tracker answers, and cannot take a study. The sentence says why."""
 
-    One writer at a time, under the folder's lock. experiments: name in EXPERIMENTS -> id; runs: key ->
-    finished run."""
 
-    home: Path
-    study: str
-    writing: bool
-    client: MlflowClient
-    engine: Engine
-    experiments: dict[str, str]
-    runs: dict[str, Run]
+class Begun(NamedTuple):
+    """A run that is being filled. started: milliseconds since 1970."""
 
-    @classmethod
-    def open(cls, home: Path, study: str, create: bool = True) -> "Tracker":
-        """Open the experiments of a study. create: make what is not there, and write.
+    experiment: str
+    key: str
+    started: int
 
-        Raises Refusal when there is no such study to read, or the database cannot be used."""
-        database = home / "mlflow.db"
-        uri = create_database(database, lambda uri: _create_schema(uri, home))
-        current, *older = _revisions()
-        check_schema(database, "MLflow", current, older, f"mlflow db upgrade {uri}")
-        client, engine = MlflowClient(tracking_uri=uri), create_engine(uri, connect_args={"timeout": 20})
-        tracker = cls(home, study, create, client, engine, {}, {})
-        if not create and client.get_experiment_by_name(study) is None:
-            names = list(_studies(client))
-            another = f"choose with {option('name', names[0] if len(names) == 1 else '')}"
-            then = another if names else f"{command('study')} makes one"
-            raise Refusal(
-                f"there is no study {study!r} in {home} (there are: {', '.join(names) or 'none'}); {then}."
+
+class Mlflow:
+    """The runs of one folder's studies on one MLflow tracking URI.
+
+    runs: experiment -> key -> id of the finished run with that key; of ours alone the id is known."""
+
+    def __init__(self, uri: str, origin: str, files: Path | None = None) -> None:
+        """origin: names the folder the runs come from; files: where artifacts lie, None for a server."""
+        os.environ.update(mlflow_variables())
+        os.environ.pop("MLFLOW_RUN_CONTEXT", None)  # tags from outside: what is logged is named here
+        from mlflow import MlflowClient, entities
+
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would announce each attempt
+        self.client, self.entities = MlflowClient(tracking_uri=uri), entities
+        self.origin, self.files = origin, files
+        self.runs: dict[str, dict[str, str | None]] = {}
+        self.begun: dict[str, Begun] = {}
+
+    def experiment(
+        self, name: str, description: str, tags: Mapping[str, str], keys: Collection[str] | None = None
+    ) -> str:
+        """See Tracker. Raises Unwelcome when the experiment is deleted or its artifacts cannot be sent."""
+        place = (self.files / name.replace(" ", "-")).as_uri() if self.files else None
+        tags = {**tags, "mlflow.note.content": description}
+        found = self.client.get_experiment_by_name(name)
+        if found is None:
+            found = self.client.get_experiment(self.client.create_experiment(name, place, tags))
+            self.runs[found.experiment_id] = {}
+        self._check(found)
+        experiment = str(found.experiment_id)
+        for tag in tags.keys() - found.tags.keys():
+            self.client.set_experiment_tag(experiment, tag, tags[tag])
+        if experiment not in self.runs:
+            self._read(experiment)
+        runs = self.runs[experiment]
+        stale = [key for key, run in runs.items() if keys is not None and run and key not in keys]
+        self._delete(experiment, {run for key in stale if (run := runs.pop(key))})
+        return experiment
+
+    def run(self, experiment: str, key: str, name: str) -> str | None:
+        """See Tracker."""
+        if key in self.runs[experiment]:
+            return None
+        now = int(time.time() * 1000)
+        run = self.client.create_run(experiment, now, {KEY: key, ORIGIN: self.origin}, name).info.run_id
+        self.begun[run] = Begun(experiment, key, now)
+        return str(run)
+
+    def log(self, run: str, entry: Entry) -> None:
+        """See Tracker."""
+        client, entities = self.client, self.entities
+        points = [*self._points(entry, self.begun[run].started)]
+        params = [entities.Param(name, str(value)) for name, value in entry.params.items()]
+        tags = [entities.RunTag(name, value) for name, value in entry.tags.items()]
+        client.log_batch(run, points[:BATCH], params, tags)
+        for low in range(BATCH, len(points), BATCH):
+            client.log_batch(run, points[low : low + BATCH])
+        if entry.files:
+            with tempfile.TemporaryDirectory() as folder:
+                for name, content in entry.files.items():
+                    path = Path(folder, name)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(content)
+                client.log_artifacts(run, folder)
+        if entry.datasets:
+            client.log_inputs(run, [self._dataset(*part) for part in entry.datasets])
+        if entry.model:
+            entry.model.log(client, self.begun[run].experiment, run)
+
+    def finish(self, run: str) -> None:
+        """See Tracker."""
+        self.client.set_terminated(run)
+        experiment, key, _ = self.begun.pop(run)
+        self.runs[experiment][key] = run
+
+    def _points(self, entry: Entry, now: int) -> Iterator[Any]:
+        """Every metric and every point of a curve, all of one time, so that one sent twice is one point."""
+        for name, value in entry.metrics.items():
+            yield self.entities.Metric(name, value, now, 0)
+        for name, values in entry.curves.items():
+            for epoch in curve_epochs(len(values)):
+                yield self.entities.Metric(name, float(values[epoch - 1]), now, int(epoch))
+
+    def _dataset(self, name: str, digest: str, rows: int) -> Any:
+        context = name.rpartition(" ")[2]
+        profile = f'{{"num_rows": {rows}}}'
+        data = self.entities.Dataset(name, digest[:36], "code", '{"tags": {}}', profile=profile)
+        return self.entities.DatasetInput(data, [self.entities.InputTag("mlflow.data.context", context)])
+
+    def _check(self, found: "Experiment") -> None:
+        if found.lifecycle_stage != "active":
+            raise Unwelcome(
+                f"its experiment {found.name!r} is deleted; restore it there, or give the study another name"
+                f" with {option('name', '')}"
             )
-        tracker.experiments = {name: tracker._experiment(name) for name in EXPERIMENTS}
-        tracker.runs = {
-            run.data.tags[KEY]: run for run in tracker._our_runs() if run.info.status == "FINISHED"
-        }
-        return tracker
+        if self.files is None and urlparse(found.artifact_location).scheme in {"", "file"}:
+            raise Unwelcome(
+                "it keeps artifacts in a folder that only its own machine has; start it with "
+                "--serve-artifacts and no --default-artifact-root"
+            )
 
-    def write(self, entry: Entry, model: ServedModel | None = None) -> None:
-        """Write one finished run, unless a run with its key is finished already."""
-        if not entry.datasets and model is None:
-            self.write_together([entry])
-        elif entry.key not in self.runs:
-            run_id = self.insert([entry], "RUNNING")[0].info.run_id
-            if entry.datasets:
-                self.client.log_inputs(run_id, [_dataset(self.study, *part) for part in entry.datasets])
-            if model:
-                model.log(self.client, self.client.get_run(run_id))
-            self.finish(entry.key, run_id)
+    def _read(self, experiment: str) -> None:
+        """Learn which runs are there, and delete those of ours that were cut short."""
+        runs: dict[str, str | None] = {}
+        cut: set[str] = set()
+        for run in self._all(experiment):
+            tags, run_id = run.data.tags, str(run.info.run_id)
+            ours = tags.get(ORIGIN) == self.origin
+            if run.info.status == "FINISHED":
+                runs[tags[KEY]] = run_id if ours else runs.get(tags[KEY])
+            elif ours:
+                cut.add(run_id)
+        self._delete(experiment, cut)
+        self.runs[experiment] = runs
 
-    def write_together(self, entries: Sequence[Entry]) -> None:
-        """Write several finished runs in one transaction. Those that are finished already are left alone."""
-        entries = [entry for entry in entries if entry.key not in self.runs]
-        runs = self.insert(entries, "FINISHED")
-        self.runs |= {entry.key: run for entry, run in zip(entries, runs, strict=True)}
+    def _all(self, experiment: str) -> Iterator["Run"]:
+        """Every live run of this program in an experiment."""
+        token: str | None = ""
+        while token is not None:
+            page = self.client.search_runs([experiment], max_results=PAGE, page_token=token or None)
+            yield from (run for run in page if KEY in run.data.tags)
+            token = page.token or None
 
-    def insert(self, entries: Sequence[Entry], status: str) -> list[Run]:
-        """Write the files of these runs, and then all their rows in one transaction."""
-        homes = [self._home_of(entry.key) for entry in entries]
-        runs = [
-            write_files(entry, status, self.experiments[home], self._place(self._name(home)))
-            for entry, home in zip(entries, homes, strict=True)
-        ]
-        insert_runs(self.engine, entries, runs)
-        return runs
-
-    def finish(self, key: str, run_id: str) -> None:
-        """Mark a run FINISHED."""
-        self.client.set_terminated(run_id)
-        self.runs[key] = self.client.get_run(run_id)
-
-    def delete(self, keys: Sequence[str]) -> None:
-        """Delete finished runs, and their models."""
-        for key in keys:
-            self.client.delete_run(self.runs.pop(key).info.run_id)
-        if keys:
-            self._remove_orphans()
-
-    def remove_leftovers(self) -> int:
-        """Delete our runs that were never finished, and models whose run is gone. Returns how many runs."""
-        leftovers = [run for run in self._our_runs() if run.info.status != "FINISHED"]
-        for run in leftovers:
-            self.client.delete_run(run.info.run_id)
-        self._remove_orphans()
-        self._remove_unclaimed()
-        return len(leftovers)
-
-    def _remove_orphans(self) -> None:
-        kept = {run.info.run_id for run in self.runs.values()}
-        for model in self.client.search_logged_models([self.experiments["configurations"]]):
-            if model.source_run_id not in kept:
+    def _delete(self, experiment: str, runs: set[str]) -> None:
+        """Delete runs, and their models."""
+        for model in self.client.search_logged_models([experiment]) if runs else ():
+            if model.source_run_id in runs:
                 self.client.delete_logged_model(model.model_id)
-
-    def _remove_unclaimed(self) -> None:
-        """Remove the files of runs whose rows were never written.
-
-        Any row claims its run's files, whatever study it belongs to."""
-        with self.engine.connect() as connection:
-            claimed: set[str] = set(connection.scalars(select(SqlRun.run_uuid)))
-        for name in EXPERIMENTS:
-            for folder in local_path(self._place(self._name(name))).glob("*"):
-                is_run = re.fullmatch("[0-9a-f]{32}", folder.name) and not folder.is_symlink()
-                if is_run and folder.is_dir() and folder.name not in claimed:
-                    shutil.rmtree(folder)
-
-    def attach(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Add files to a finished run, in folders if their names say so.
-
-        A file whose content is there already is left alone."""
-        folder = self.folder(self.runs[key])
-        for name, content in files.items():
-            if not (folder / name).exists() or (folder / name).read_bytes() != content:
-                self.attach_file(key, name, content)
-
-    def attach_file(self, key: str, name: str, content: bytes) -> None:
-        """Add one file to a finished run."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, Path(name).name)
-            path.write_bytes(content)
-            parent = str(Path(name).parent) if "/" in name else None
-            self.client.log_artifact(self.runs[key].info.run_id, str(path), parent)
-
-    def folder(self, run: Run) -> Path:
-        """Where the files of a run lie, wherever this folder was when MLflow wrote their place down."""
-        return self.home / "artifacts" / Path(*Path(unquote(urlparse(run.info.artifact_uri).path)).parts[-3:])
-
-    def models(self) -> dict[str, LoggedModel]:
-        """The logged models by the id of their run."""
-        models = self.client.search_logged_models([self.experiments["configurations"]])
-        return {model.source_run_id: model for model in models if model.source_run_id}
-
-    def note(self, name: str, value: str) -> None:
-        """Keep a text about the study, as a tag of its experiment."""
-        self.client.set_experiment_tag(self.experiments["configurations"], f"handnet.{name}", value)
-
-    def noted(self, name: str) -> str | None:
-        """The text that `note` kept, or None."""
-        tags: dict[str, str] = self.client.get_experiment(self.experiments["configurations"]).tags
-        return tags.get(f"handnet.{name}")
-
-    def close(self) -> None:
-        """Leave the database as one file."""
-        self.engine.dispose()
-        checkpoint(self.home / "mlflow.db")
-
-    def _experiment(self, kind: str) -> str:
-        """The id of an experiment, which is made if it is not there."""
-        name, place = self._name(kind), self._place(self._name(kind))
-        tags = CUSTOM | {
-            "mlflow.note.content": EXPERIMENTS[kind].description.format(study=self.study),
-            views.TAG: EXPERIMENTS[kind].view(),
-        }
-        tags |= {KEY: "study"} if kind == "configurations" else {}
-        experiment = self.client.get_experiment_by_name(name)
-        if experiment is None and not self.writing:
-            raise Refusal(
-                f"the study {self.study!r} has only just begun; {command('study')} goes on with it."
-            )
-        if experiment is None:
-            return str(self.client.create_experiment(name, place, tags=tags))
-        for tag in (tag for tag in tags if self.writing and tag not in experiment.tags):
-            self.client.set_experiment_tag(experiment.experiment_id, tag, tags[tag])
-        if self.writing and experiment.artifact_location != place:  # the folder was moved or copied
-            relocate(self.home / "mlflow.db", str(experiment.artifact_location), place)
-        return str(experiment.experiment_id)
-
-    def _name(self, kind: str) -> str:
-        """The name of an experiment."""
-        return self.study + EXPERIMENTS[kind].suffix
-
-    def _place(self, name: str) -> str:
-        """Where the files of an experiment lie, as a URI."""
-        return (self.home / "artifacts" / name.replace(" ", "-")).absolute().as_uri()
-
-    def _home_of(self, key: str) -> str:
-        """The experiment a run belongs to."""
-        return HOME.get(key.split("/", maxsplit=1)[0], "rehearsals")
-
-    def _our_runs(self) -> Iterator[Run]:
-        for experiment in self.experiments.values():
-            yield from list_runs(self.client, [experiment])
+        for run in runs:
+            self.client.delete_run(run)
 
 
-def list_runs(client: MlflowClient, experiments: Sequence[str]) -> Iterator[Run]:
-    """Every live run of this program in these experiments."""
-    token = None
-    while True:
-        page = client.search_runs(list(experiments), "", ViewType.ACTIVE_ONLY, PAGE, page_token=token)
-        yield from (run for run in page if KEY in run.data.tags)
-        token = page.token
-        if not token:
-            return
+class Target(NamedTuple):
+    """A tracker that is not open yet. name: what a person calls it; home: of the folder's own, else None."""
+
+    name: str
+    origin: str
+    home: Path | None = None
+
+    def open(self) -> Tracker:
+        """Open it, which imports MLflow."""
+        return local(self.home, self.origin) if self.home else Mlflow(self.name, self.origin)
 
 
-def pages(home: Path) -> dict[str, str]:
-    """The address, behind the host, of each study of a folder on MLflow's server, the newest study first."""
-    client = MlflowClient(tracking_uri=sqlite_uri(home / "mlflow.db"))
-    return {name: views.link(experiment) for name, experiment in _studies(client).items()}
+def server(address: str, origin: str) -> Target:
+    """An MLflow server. address: http or https, perhaps with user:password.
+
+    MLflow finds these in its variables, which are all that keeps them; it would print those of a URL."""
+    parts = urlsplit(address)
+    if parts.username is not None:
+        os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password or "")
+    return Target(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/"), origin)
 
 
-def _studies(client: MlflowClient) -> dict[str, str]:
-    """Name and experiment of each study, the newest first."""
-    return {
-        experiment.name: experiment.experiment_id
-        for experiment in client.search_experiments()
-        if KEY in experiment.tags
-    }
+def local(home: Path, origin: str) -> Mlflow:
+    """The folder's own database, made if it is not there.
+
+    It is made anew when the folder was moved or copied, because MLflow writes down where artifacts lie, and
+    when it cannot be opened."""
+    folder = tracked_in(home)
+    if is_here(folder):
+        try:
+            return _opened(folder, origin)
+        except Exception:  # damaged, or of another MLflow: it holds nothing that the store has not
+            logging.getLogger(__name__).debug("%s is made anew", folder, exc_info=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    _create(folder)
+    return _opened(folder, origin)
 
 
-def _create_schema(uri: str, home: Path) -> None:
-    SqlAlchemyStore(uri, (home / "artifacts").absolute().as_uri()).engine.dispose()
+def tracked_in(home: Path) -> Path:
+    """The folder of all that is tracked."""
+    return home.resolve() / "tracking"
 
 
-def _revisions() -> list[str]:
-    """The revisions of MLflow's schema, the newest first."""
-    scripts = ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
-    return [script.revision for script in scripts.walk_revisions()]
+def is_here(folder: Path) -> bool:
+    """Whether a folder's database is there and was made where it lies now."""
+    place = folder / "place"
+    return (folder / "mlflow.db").exists() and place.exists() and place.read_bytes() == os.fsencode(folder)
 
 
-def _dataset(study: str, context: str, digest: str, rows: int) -> DatasetInput:
-    data = Dataset(
-        name=f"{study} {context}",
-        digest=digest[:36],
-        source_type="code",
-        source='{"tags": {}}',
-        profile=f'{{"num_rows": {rows}}}',
-    )
-    return DatasetInput(data, [InputTag("mlflow.data.context", context)])
+def _opened(folder: Path, origin: str) -> Mlflow:
+    tracker = Mlflow(sqlite_uri(folder / "mlflow.db"), origin, folder / "artifacts")
+    tracker.client.search_experiments(max_results=1)
+    return tracker
+
+
+def _create(folder: Path) -> None:
+    """Make the database under another name: a process killed meanwhile leaves no half of one."""
+    new = folder.with_name(".tracking.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    _opened(new, "")
+    with closing(sqlite3.connect(new / "mlflow.db")) as database:
+        database.execute("PRAGMA journal_mode=WAL")  # kept in the file: a commit costs less
+    (new / "place").write_bytes(os.fsencode(folder))
+    os.replace(new, folder)
+
+
+def sqlite_uri(path: Path) -> str:
+    """The address of a database, quoted because SQLAlchemy decodes it as a browser would.
+
+    Raises Refusal when the locale cannot express the path, which a decoded address would then miss."""
+    exact = os.fsencode(path.absolute())
+    if unquote(quote(exact)).encode(sys.getfilesystemencoding(), "replace") != exact:
+        raise Refusal(
+            f"the name of the folder {path.parent} cannot be expressed in this locale "
+            f"({sys.getfilesystemencoding()}); set LC_ALL=C.UTF-8."
+        )
+    return f"sqlite:///{quote(exact)}"

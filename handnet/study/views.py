@@ -4,7 +4,7 @@ A view is a tag of the experiment; a link that names it opens on it. Its form is
 button."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 NAME = "handnet"
@@ -12,18 +12,7 @@ TAG = f"mlflow.sharedViewState.{NAME}"
 LOSS = "val/log_loss.seeds"
 OPENED = "Compare"
 # Groups of charts MLflow makes by itself, one chart a metric: closed until somebody asks.
-GROUPS = (
-    "val",
-    "gap",
-    "test",
-    "rehearsal",
-    "selection",
-    "variance",
-    "versus chapter",
-    "versus chapter second",
-    "versus logistic regression",
-    "versus majority class",
-)
+GROUPS = ("val", "gap", "test", "rehearsal", "curve", "loss", "seeds")
 NARROW, WIDE = 105, 175  # of a column, in pixels: a metric's name must be readable
 
 
@@ -33,23 +22,25 @@ Compare `val/log_loss.seeds.mean` with its q025 and q975, never alone. One run p
 the others were confirmed on fresh seeds and carry the test.
 
 Metric names read `part/score.varied.what`: `val/accuracy.seeds.q025` is the lower end of the band over seeds
-of the accuracy on validation rows, `test/accuracy.cases.wilson_low` that of the interval over cases. The
-winner's run carries the report and its figures (*Artifacts*) and the networks as a model.
+of the accuracy on validation rows, `test/accuracy.cases.wilson_low` that of the interval over cases. Under
+*Artifacts*, `bands.csv` has every band of every score and `networks.csv` every network, one row a seed. The
+winner's run has the cases that its networks call wrong, the report with its figures, and the networks as a
+model.
 
-Every single network, with its own curves, is in the experiment `{study} seeds`; every fresh division of the
-table in `{study} rehearsals`."""
+Single networks with their curves are in the experiment `{study} seeds`, fresh divisions of the table in
+`{study} rehearsals`."""
 
 REHEARSALS_DESCRIPTION = """\
-Compare the configurations within a row: each row is one fresh division of the whole table. They are the
-frozen configurations of the study `{study}`, made after the test was opened; where it was asked for, also the
-search made anew inside each, and the winner with its seed's three streams varied. Nothing was chosen by them.
-Metric names read `configuration/score.seeds.what`."""
+Compare the configurations within a row: each row is one fresh division of the whole table, made after the
+test was opened. The configurations are those of the study `{study}`; *searched anew*, where it was asked for,
+is what the search chose on that division. Nothing was chosen by them. Metric names read
+`configuration/accuracy.seeds.what`; `scores.csv` under *Artifacts* has the other scores."""
 
 SEEDS_DESCRIPTION = """\
-Compare the seeds of one configuration at a time, `tags.first_used_by = 'winner'` in the search field to begin
-with: this page loads a hundred runs at once, and of all sorted by score these would be the lucky ones. Every
-network of the study `{study}` is here, one run per configuration and seed; grouped by the tag `config_id`, a
-chart shows the average and the range of what is loaded."""
+Compare the seeds of one configuration at a time, `tags.role = 'winner'` in the search field to begin with.
+These are the first networks of each confirmed configuration of the study `{study}`, one run a seed, with
+their curves; grouped by the tag `config_id`, a chart shows their average and range. `networks.csv` in the
+configuration's own run, in the experiment `{study}`, has every network."""
 
 
 def link(experiment: str) -> str:
@@ -73,15 +64,8 @@ def configurations() -> str:
 
 
 def seeds() -> str:
-    """The winner's networks, one row a seed.
-
-    MLflow loads a hundred runs at once, and those of one configuration are comparable. Of all seeds, sorted
-    by score, the first hundred would be the lucky ones."""
-    columns = [
-        _tag("first_used_by"),
-        _param("seed"),
-        *map(_metric, ("val/log_loss", "val/accuracy", "gap/gap")),
-    ]
+    """The winner's networks, one row a seed, in the order they were tracked in."""
+    columns = [_tag("role"), _param("seed"), *map(_metric, ("val/log_loss", "val/accuracy", "gap/gap"))]
     curve = _chart(
         "LINE",
         metricKey="loss/val_loss",
@@ -93,23 +77,13 @@ def seeds() -> str:
         range={},
     )
     charts = [curve, _chart("SCATTER", xaxis=_axis("gap/gap"), yaxis=_axis("val/log_loss"))]
-    return _view(columns, "attributes.start_time", charts, "tags.first_used_by = 'winner'")
+    return _view(columns, "attributes.start_time", charts, "tags.role = 'winner'")
 
 
-def rehearsals() -> str:
-    """One row a fresh division of the table."""
-    columns = [
-        _tag("split_seed"),
-        *(
-            _metric(f"{role}/accuracy.{what}")
-            for role, what in (
-                ("winner", "seeds.median"),
-                ("chapter", "seeds.median"),
-                ("logistic regression", "cases.share"),
-            )
-        ),
-    ]
-    return _view(columns, "attributes.start_time", [])
+def rehearsals(metrics: Iterable[str]) -> str:
+    """One row a fresh division of the table. metrics: the names of those its run has."""
+    middles = [name for name in metrics if name.endswith((".median", ".share"))]
+    return _view([_tag("split_seed"), *map(_metric, middles)], "attributes.start_time", [])
 
 
 def _view(columns: Sequence[str], order: str, charts: Sequence[dict[str, Any]], only: str = "") -> str:
