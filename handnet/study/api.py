@@ -144,13 +144,17 @@ def run_study(
     Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made, and
     KeyboardInterrupt at the next safe place after Ctrl-C: the same call goes on from there."""
     named = {"target": target, "positive": positive, "id": id, **options}
+    from handnet.study.environment import without_autologging
+
     with stored_in(str(home)), _this_process() as interrupt:
         check_arguments(data, named, settings, server)
         with table_file(data, Path(home), named, settings) as (path, described):
             asked = (to_settings(path, described), settings, Path(home), name, open_test, server or "")
             study = prepare_study(*asked, executor, workers, _screen(progress), interrupt)
-            study.name  # noqa: B018 - made from all that may still be refused
-        return _result(study)
+            with without_autologging():
+                study.name  # noqa: B018 - made from all that may still be refused
+        with without_autologging():  # of what is imported by now
+            return _result(study)
 
 
 def prepare_study(
@@ -195,10 +199,7 @@ def _this_process() -> Iterator[Interrupt]:
     interrupt = Interrupt((signal.SIGINT,))
     try:
         with lent_environment():
-            from handnet.study.tracker import without_autologging
-
-            with without_autologging():
-                yield interrupt
+            yield interrupt
     except ModuleNotFoundError as fault:
         package = str(fault.name).partition(".")[0]
         raise ModuleNotFoundError(NOT_INSTALLED.format(package), name=fault.name) from None

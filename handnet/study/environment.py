@@ -1,6 +1,7 @@
-"""The environment variables a study sets for MLflow, and how a caller's process gets its own back."""
+"""What a study changes of its process for MLflow's sake, and how a caller gets it back."""
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -10,9 +11,15 @@ FIXED = {
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",  # FINISHED must not overtake what it vouches for
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-# Nobody waits in silence for minutes: what could not be sent is sent by the next command.
-DEFAULTS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
-# What begins so is set here, by handnet/study/publish.py (credentials) or by handnet/mlp/engine.py.
+# A request is tried three times within seconds, and nobody waits for minutes: `handnet track` sends the rest.
+DEFAULTS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+# What begins so is set here, by handnet/study/tracker.py (credentials) or by handnet/mlp/engine.py.
+FITS = ("fit", "fit_transform", "fit_predict")
 PREFIXES = ("MLFLOW_", "KERAS_BACKEND", "TF_", "XLA_")
 
 
@@ -33,6 +40,40 @@ def lent_environment() -> Iterator[None]:
         for name in _ours().keys() - before.keys():
             del os.environ[name]
         os.environ.update(before)
+
+
+@contextmanager
+def without_autologging() -> Iterator[None]:
+    """While entered, models are fitted by their own methods; afterwards by those that were there before.
+
+    Where a caller has switched MLflow's autologging on, it has wrapped these methods, and would log what a
+    study fits in the caller's own run."""
+    wrapped = [
+        (owner, name, vars(owner)[name]) for owner in _estimators() for name in FITS if name in vars(owner)
+    ]
+    wrapped = [part for part in wrapped if _module_of(part[2]).startswith("mlflow.")]
+    for owner, name, method in wrapped:
+        setattr(owner, name, method.__wrapped__)
+    try:
+        yield
+    finally:
+        for owner, name, method in wrapped:
+            setattr(owner, name, method)
+
+
+def _estimators() -> Iterator[type]:
+    """Every class with a method that autologging may have wrapped, of what is imported already."""
+    keras, sklearn = sys.modules.get("keras"), sys.modules.get("sklearn.base")
+    found = [getattr(keras, "Model", None), getattr(sklearn, "BaseEstimator", None)]
+    while found:
+        if (owner := found.pop()) is not None:
+            yield owner
+            found += owner.__subclasses__()
+
+
+def _module_of(method: object) -> str:
+    """The module a method was written in, whatever it says of itself."""
+    return str(getattr(method, "__globals__", {}).get("__name__", ""))
 
 
 def _ours() -> dict[str, str]:

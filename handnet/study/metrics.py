@@ -3,7 +3,7 @@
 MLflow groups its charts by what stands before the slash; the rest says which band of which score it is. A run
 carries the few numbers that runs are compared by, and a table of all the others."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from handnet.bands import Band, seed_bands
 from handnet.bands.cases import case_bands
+from handnet.data import Array
 from handnet.scores import gap, grade
 from handnet.study.resplit import Resplit
 from handnet.study.summary import Quantity
@@ -54,7 +55,9 @@ def band_metrics(stem: str, band: Band, middle: bool = True) -> dict[str, float]
     stem = f"{stem}.{band.varied}"
     flat = {f"{stem}.{name}": centres[name]} if middle and name else {}
     # Seeds and cases at once vary in one way only, which the ends need not name.
-    ends = ENDS.get(band.kind, ("low", "high") if band.varied == "seeds_x_cases" else (f"{kind}_low", f"{kind}_high"))
+    ends = ENDS.get(
+        band.kind, ("low", "high") if band.varied == "seeds_x_cases" else (f"{kind}_low", f"{kind}_high")
+    )
     return flat | {f"{stem}.{end}": value for end, value in zip(ends, (band.low, band.high), strict=True)}
 
 
@@ -69,31 +72,34 @@ def band_rows(quantities: Iterable[Quantity]) -> list[dict[str, Any]]:
 
 
 def resplit_metrics(resplit: Resplit) -> dict[str, float]:
-    """The accuracy of each configuration on one fresh division, of as many as a run has names for."""
+    """The accuracy of each configuration on one fresh division, of as many as a run has names for.
+
+    Its band is over seeds; over cases where there is no seed."""
     flat: dict[str, float] = {}
-    for role, bands in _resplit_bands(resplit).items():
-        more = band_metrics(f"{role}/accuracy", bands["accuracy"]) if "accuracy" in bands else {}
+    for role, logits in resplit.logits.items():
+        values = grade(logits, resplit.y).accuracy
+        if len(values) == 1:
+            band = case_bands(logits, resplit.y)["accuracy"]
+        elif np.isfinite(values).sum() > 1:
+            band = seed_bands(values).quantiles
+        else:
+            continue
+        more = band_metrics(f"{role}/accuracy", band)
         flat |= more if len(flat) + len(more) <= MOST else {}
     return flat
 
 
-def resplit_rows(resplit: Resplit) -> list[dict[str, Any]]:
-    """Every score of every configuration on one fresh division, as rows of a table."""
+def resplit_rows(resplit: Resplit, seeds: range) -> list[dict[str, Any]]:
+    """Every score of every network on one fresh division, as rows of a table.
+
+    seeds: of the networks of each configuration; a method without a seed has one row."""
     return [
-        {"configuration": role, **row}
-        for role, bands in _resplit_bands(resplit).items()
-        for row in band_rows(Quantity(name, "test", (band,)) for name, band in bands.items())
+        {"configuration": role, "seed": seeds[place] if len(logits) > 1 else "", **values}
+        for role, logits in resplit.logits.items()
+        for place, values in enumerate(_rows(grade(logits, resplit.y)._asdict()))
     ]
 
 
-def _resplit_bands(resplit: Resplit) -> dict[str, dict[str, Band]]:
-    """By configuration and score, the band over seeds; over cases where there is no seed."""
-    bands: dict[str, dict[str, Band]] = {}
-    for role, logits in resplit.logits.items():
-        scores = grade(logits, resplit.y)._asdict()
-        if len(logits) == 1:
-            bands[role] = case_bands(logits, resplit.y)
-        else:
-            enough = {name: values for name, values in scores.items() if np.isfinite(values).sum() > 1}
-            bands[role] = {name: seed_bands(values).quantiles for name, values in enough.items()}
-    return bands
+def _rows(columns: Mapping[str, Array]) -> Iterator[dict[str, float]]:
+    for values in zip(*columns.values(), strict=True):
+        yield {name: float(value) for name, value in zip(columns, values, strict=True)}

@@ -17,12 +17,13 @@ from handnet.report.cases import Cases
 from handnet.report.facts import Findings, document
 from handnet.study.analysis import Analysis, TrialResult, analyse
 from handnet.study.identity import Commit, Frozen, check_name, is_default, make_fingerprint, make_problem
-from handnet.study.reading import load, moved, read
+from handnet.study.reading import from_stored, load, moved, read
 from handnet.study.records import Records
 from handnet.study.resplit import Resplit, Resplits
 from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Ledger, Opened, Opening
 from handnet.study.search import PARAMS, Search, versions
+from handnet.study.settings import Settings
 from handnet.study.store import Finished, Store, check_study
 from handnet.study.units import Confirmed, Problem, concatenate, read_logits, to_npz
 
@@ -172,11 +173,26 @@ class StoredStudy:
                     raise
                 self.commit = commit
 
-    def _load(self, trials: bool) -> Outcome:
-        settings = moved(self.commit.settings, self.table)
-        problem = make_problem(settings, load(settings, self.commit.data))
+    def load_so_far(self) -> Outcome:
+        """All results; of a study that has confirmed nothing yet, its trials."""
+        check_study(self.home, self.name)
+        self.store = Store(self.home, self.name)
+        if self.store.noted("commit"):
+            return self.load()
+        begun = self.store.noted("study")
+        self._describe(from_stored(begun["settings"]), begun["data"])
+        return Outcome([], [self._trial(trial) for trial in self.store.trials()], None, None)
+
+    def _describe(self, stored: Settings, data: str) -> Settings:
+        """Read the table and check that all fits the store. data: the table's digest."""
+        settings = moved(stored, self.table)
+        problem = make_problem(settings, load(settings, data))
         self.records = Records(self.name, make_fingerprint(settings, problem), settings, problem)
         self.store.check(self.records.fingerprint)
+        return settings
+
+    def _load(self, trials: bool) -> Outcome:
+        settings = self._describe(self.commit.settings, self.commit.data)
         finished = self.store.trials()[: settings.trials]
         if len(finished) < settings.trials:
             raise Refusal(f"the trials of {self.name} are not there; {command('study')} makes them again.", 1)

@@ -1,31 +1,35 @@
-"""What is written about each run, and how it is read back. Nothing here writes to a store."""
+"""The content of each run: what a person sees of a configuration, a network or a fresh division.
 
+Nothing here writes to a store or a tracker."""
+
+import csv
+import io
+import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from handnet.contract import Recipe
-from handnet.data import Array, Table, canonical_hash
+from handnet.data import Table, canonical_hash
 from handnet.report.cases import part_table
 from handnet.report.drawing import alone
 from handnet.report.figures import loss_curves
-from handnet.scores import grade
+from handnet.scores import gap, grade
 from handnet.study.analysis import Analysis
-from handnet.study.metrics import analysis_metrics, network_metrics, quantity_metrics, resplit_metrics
-from handnet.study.mlflow_tables import Entry
+from handnet.study.metrics import band_rows, main_metrics, network_metrics, resplit_metrics, resplit_rows
 from handnet.study.resplit import Resplit
 from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
-from handnet.study.summary import Quantity, curve_band, curves, gap_quantities, score_quantities
-from handnet.study.units import Baseline, Confirmed, Problem, Replicas, mask_diverged, to_npz
+from handnet.study.summary import CURVES, Quantity, curve_band, curves, gap_quantities, score_quantities
+from handnet.study.tracker import Entry
+from handnet.study.units import Baseline, Confirmed, Problem, Replicas, mask_diverged
 
-VAL_FILE, TEST_FILE = "val_logits.npy", "test_logits.npy"
-REHEARSAL_FILE = "rehearsal.npz"
-STREAMS_FILE = "streams.npy"
-NO_SEEDS = "none"
+SHOWN_CURVES = {"val_loss": ("mean", "q025", "q975"), "train_loss_off": ("mean",)}  # of a configuration
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a text that begins so is a formula to a spreadsheet
 
 
 @dataclass(frozen=True)
@@ -36,33 +40,6 @@ class Records:
     fingerprint: str
     settings: Settings
     problem: Problem
-
-    def seed(self, replica: Replicas, recipe: Recipe, label: str) -> Entry:
-        """One network: its scores, its curves, its exact values."""
-        seed, config_id = replica.seeds[0], self.problem.config_id(recipe)
-        shapes = {f"loss/{name}": values[0] for name, values in curves(replica).items()}
-        return Entry(
-            key=f"seed/{config_id}/{seed}",
-            name=f"{label}, seed {seed}",
-            tags={
-                "config_id": config_id,
-                "first_used_by": label,
-                "diverged": str(not replica.sound[0]),
-                "device": str(self.problem.identity["device"]),
-            },
-            params={**_params(recipe), "seed": seed},
-            metrics=network_metrics(replica, self.problem),
-            curves={name: values for name, values in shapes.items() if np.isfinite(values).all()},
-            files={},
-        )
-
-    def search(self, replicas: Replicas, recipe: Recipe, label: str) -> Entry:
-        """A configuration of the search: validation rows only, because the test is sealed."""
-        config_id = self.problem.config_id(recipe)
-        logits = mask_diverged(replicas, replicas.val_logits)
-        scores = score_quantities(logits, self.problem.parts.val.y, "val") + gap_quantities(replicas)
-        trial = Confirmed("search", config_id, recipe, replicas, replicas.val_logits, None)
-        return self._configuration(f"search/{config_id}", label, trial, scores, None, {})
 
     def graded(self, role: str, recipe: Recipe, replicas: Replicas, test: Table | None) -> Confirmed:
         """A frozen configuration on its confirmation seeds, with its logits on the test once that is open."""
@@ -75,116 +52,136 @@ class Records:
         after = rival.logits(test.X) if test else None
         return Confirmed(rival.role, config_id, None, None, rival.logits(self.problem.parts.val.X), after)
 
-    def confirmed(self, key: str, result: Confirmed, analysis: Analysis, test: Table | None) -> Entry:
-        """The run of a frozen configuration, with everything the analysis says of it."""
-        more = analysis_metrics(result.role, analysis)
-        return self._configuration(key, result.role, result, analysis.quantities[result.role], test, more)
+    def search(self, key: str, name: str, replicas: Replicas, recipe: Recipe) -> Entry:
+        """A configuration of the search: validation rows only, because the test is sealed."""
+        logits = mask_diverged(replicas, replicas.val_logits)
+        bands = score_quantities(logits, self.problem.parts.val.y, "val") + gap_quantities(replicas)
+        config_id = self.problem.config_id(recipe)
+        trial = Confirmed("search", config_id, recipe, replicas, replicas.val_logits, None)
+        return self._configuration(key, name, trial, bands, None)
 
-    def baseline(self, key: str, result: Confirmed, method: str, analysis: Analysis) -> Entry:
-        """The run of a method without seeds."""
-        files = {VAL_FILE: to_npz(logits=result.val_logits)}
-        files |= {} if result.test_logits is None else {TEST_FILE: to_npz(logits=result.test_logits)}
-        return Entry(
-            key=key,
-            name=result.role,
-            tags={
-                "config_id": result.config_id,
-                "role": result.role,
-                "seeds": NO_SEEDS,
-                "device": "cpu",
-                "fingerprint": self.fingerprint,
-            },
-            params={"method": method},
-            metrics=quantity_metrics(analysis.quantities[result.role]),
-            files=files,
-            datasets=self._datasets(result.test_logits is not None),
-        )
+    def confirmed(
+        self, key: str, name: str, result: Confirmed, analysis: Analysis, test: Table | None
+    ) -> Entry:
+        """A frozen configuration, or a method without seeds, with all of its bands."""
+        return self._configuration(key, name, result, analysis.quantities[result.role], test)
 
-    def resplit(self, key: str, division: Resplit, recipe: Recipe | None = None) -> Entry:
-        """One fresh division. recipe: what the search chose there, where it was made anew."""
-        return Entry(
-            key=key,
-            name=f"split {division.split_seed}" + (", searched anew" if recipe else ""),
-            tags={
-                "role": "rehearsal",
-                "split_seed": str(division.split_seed),
-                "fingerprint": self.fingerprint,
-            },
-            params=_params(recipe) if recipe else {},
-            metrics=resplit_metrics(division),
-            files={REHEARSAL_FILE: division.to_npz()},
-        )
-
-    def streams(self, key: str, logits: Array) -> Entry:
-        """The winner with its seed's three streams varied one by one."""
-        tags = {"role": "rehearsal", "fingerprint": self.fingerprint}
-        return Entry(
-            key=key, name="the winner's streams", tags=tags, files={STREAMS_FILE: to_npz(logits=logits)}
-        )
-
-    def confirmed_key(self, seal: str | None, result: Confirmed, rehearsals: Sequence[str]) -> str:
-        """Names a confirmed run by all that decides its content.
-
-        seal: the id of the opening, None while the test is sealed."""
-        seeds = 0 if result.replicas is None else len(result.replicas.seeds)
-        beside = canonical_hash([self.settings.trials, self.settings.confirm.seeds, list(rehearsals)])[:8]
-        return f"confirm/{result.role}/{result.config_id}/{seeds}/{seal or 'sealed'}/{beside}"
-
-    def _configuration(
+    def winner(
         self,
         key: str,
         name: str,
         result: Confirmed,
-        quantities: list[Quantity],
+        analysis: Analysis,
         test: Table | None,
-        more: Mapping[str, float],
+        report: Mapping[str, bytes],
     ) -> Entry:
-        assert result.recipe is not None
+        """The winner: besides its bands the cases it calls wrong, the report, and its networks as a model."""
+        from handnet.study.logged_model import served_model
+
+        entry = self.confirmed(key, name, result, analysis, test)
         assert result.replicas is not None
-        seeds, diverged = result.replicas.seeds, int((~result.replicas.sound).sum())
-        files = self._files(name, result, test)
-        shapes: dict[str, Array] = {}
-        if quantities:
-            for curve, values in curves(result.replicas).items():
-                ends = zip(("mean", "q025", "q975"), curve_band(values).values(), strict=True)
-                shapes |= {f"curve/{curve}.seeds.{end}": line for end, line in ends}
-        backend = {"backend": self.settings.backend.name, "dtype": self.settings.backend.dtype}
+        model = served_model(self.problem, result.replicas) if result.replicas.sound.any() else None
+        files = {**entry.files, **self._missed(result, test), **report}
+        if self.settings.backend.name == "keras":
+            files |= self._keras_file(result)
+        return Entry(**{**vars(entry), "files": files, "model": model})
+
+    def seed(self, key: str, name: str, replicas: Replicas, place: int, recipe: Recipe, role: str) -> Entry:
+        """One network, that at a place: its scores, its gaps, its curves."""
+        network = replicas.one(place)
+        shapes = {f"loss/{curve}": curves(network)[curve][0] for curve in SHOWN_CURVES}
         return Entry(
             key=key,
             name=name,
             tags={
-                "config_id": result.config_id,
-                "role": result.role,
-                "seeds": f"{seeds[0]}..{seeds[-1]}",
-                "device": str(self.problem.identity["device"]),
-                "fingerprint": self.fingerprint,
+                "config_id": self.problem.config_id(recipe),
+                "role": role,
+                "seed": str(network.seeds[0]),
+                "diverged": str(not network.sound[0]),
             },
-            params=_params(result.recipe) | backend,
-            metrics={
-                **quantity_metrics(quantities),
-                **more,
-                "seeds/n": float(len(seeds)),
-                "seeds/diverged": float(diverged),
-            },
-            curves=shapes,
-            files=files,
-            datasets=self._datasets(test is not None),
+            metrics=network_metrics(network, self.problem),
+            curves={curve: values for curve, values in shapes.items() if np.isfinite(values).all()},
         )
 
-    def _files(self, name: str, result: Confirmed, test: Table | None) -> dict[str, bytes]:
-        files = {}
-        parts = {"val": self.problem.parts.val} | ({"test": test} if test else {})
-        for part, table in parts.items():
-            missed = part_table(result, self.problem, part, table.y)
-            if missed is not None:
-                files[f"cases_{part}.parquet"] = missed.to_parquet(index=False)
-        if result.test_logits is not None:
-            files[TEST_FILE] = to_npz(logits=result.test_logits)
-        if result.role == "winner" and self.settings.backend.name == "keras":
-            files |= self._keras_file(result)
-        if result.replicas is not None and result.replicas.sound.sum() > 1:
-            files["curves.svg"] = alone(loss_curves(curves(result.replicas), f"{self.name}: {name}"))
-        return files
+    def resplit(self, key: str, name: str, division: Resplit) -> Entry:
+        """One fresh division."""
+        return Entry(
+            key=key,
+            name=name,
+            tags={"role": "rehearsal", "split_seed": str(division.split_seed)},
+            metrics=resplit_metrics(division),
+            files={"scores.csv": table(resplit_rows(division, self.settings.rehearsal_seeds))},
+        )
+
+    def _configuration(
+        self, key: str, name: str, result: Confirmed, bands: list[Quantity], test: Table | None
+    ) -> Entry:
+        tags = {"config_id": result.config_id, "role": result.role, "fingerprint": self.fingerprint}
+        metrics, files = main_metrics(bands), {"bands.csv": table(band_rows(bands))}
+        seen = {} if result.role == "search" else self._parts(test)
+        replicas = result.replicas
+        if replicas is None or result.recipe is None:
+            return Entry(key, name, tags, metrics=metrics, files=files, datasets=self._datasets(seen))
+        seeds, diverged = replicas.seeds, int((~replicas.sound).sum())
+        device = str(self.problem.identity["device"])
+        backend = {"backend": self.settings.backend.name, "dtype": self.settings.backend.dtype}
+        shapes = {}
+        if seen and result.has_seed_bands:
+            files["curves.svg"] = alone(loss_curves(curves(replicas), f"{self.name}: {name}"))
+            ends = {curve: _band_curves(curves(replicas)[curve]) for curve in SHOWN_CURVES}
+            shapes = {
+                f"curve/{curve}.seeds.{end}": ends[curve][end]
+                for curve, shown in SHOWN_CURVES.items()
+                for end in shown
+            }
+        return Entry(
+            key=key,
+            name=name,
+            tags={**tags, "seeds": f"{seeds[0]}..{seeds[-1]}", "device": device},
+            params=_params(result.recipe) | backend,
+            metrics={**metrics, "seeds/n": float(len(seeds)), "seeds/diverged": float(diverged)},
+            curves=shapes,
+            files=files | {"networks.csv": table(self.networks(result, test))},
+            datasets=self._datasets(seen),
+        )
+
+    def networks(self, result: Confirmed, test: Table | None) -> list[dict[str, Any]]:
+        """Every network of a configuration as a row of a table.
+
+        Losses and gaps are those at the epoch whose weights it returned. A network that diverged has no
+        scores and no missed cases, and names the epoch, from 1."""
+        assert result.replicas is not None
+        fit = result.replicas.fit
+        last = np.where(fit.best_epoch < 0, fit.val_loss.shape[1] - 1, fit.best_epoch)
+        columns = {name: getattr(fit, name)[np.arange(len(last)), last] for name in CURVES}
+        columns |= gap(fit)._asdict()
+        missed = {}
+        for part, rows in self._parts(test).items():
+            logits, ids = result.logits(part), self._ids(part)
+            assert logits is not None
+            columns |= {f"{part}/{name}": values for name, values in grade(logits, rows.y)._asdict().items()}
+            wrong = (logits > 0) != (rows.y == 1)
+            missed[f"{part}/missed"] = [json.dumps([str(case) for case in ids[row]]) for row in wrong]
+        return [
+            {
+                "seed": seed,
+                "diverged_at": int(fit.diverged_at[place]) + 1 if not sound else "",
+                **{name: float(values[place]) for name, values in columns.items()},
+                **{name: texts[place] if sound else "" for name, texts in missed.items()},
+            }
+            for place, (seed, sound) in enumerate(
+                zip(result.replicas.seeds, result.replicas.sound, strict=True)
+            )
+        ]
+
+    def _missed(self, result: Confirmed, test: Table | None) -> dict[str, bytes]:
+        """The cases that some network calls wrong, the most often missed first."""
+        found = {}
+        for part, rows in self._parts(test).items():
+            cases = part_table(result, self.problem, part, rows.y)
+            if cases is not None:
+                found[f"cases_{part}.csv"] = table(cases[cases.misses > 0].to_dict("records"))
+        return found
 
     def _keras_file(self, result: Confirmed) -> dict[str, bytes]:
         """The seed with the median validation loss as a plain Keras model, for those who want one network."""
@@ -199,15 +196,48 @@ class Records:
             to_keras(result.replicas.fit.layers, place, result.recipe.dropout).save(path)
             return {path.name: path.read_bytes()}
 
-    def _datasets(self, opened: bool) -> list[tuple[str, str, int]]:
-        """(context, digest, rows) of each part a run has seen. The test is among them once it is open."""
+    def _parts(self, test: Table | None) -> dict[str, Table]:
+        return {"val": self.problem.parts.val} | ({"test": test} if test else {})
+
+    def _ids(self, part: str) -> Any:
+        """(n,) the ids of the cases of a part."""
         parts = self.problem.parts
-        seen = {"train": (parts.train_rows, parts.train), "val": (parts.val_rows, parts.val)}
-        datasets = [
-            (name, canonical_hash([self.problem.data.digest, rows.tolist()]), len(table.y))
-            for name, (rows, table) in seen.items()
-        ]
-        return [*datasets, ("test", parts.test.digest, parts.test.n)] if opened else datasets
+        return self.problem.data.case_ids[parts.val_rows if part == "val" else parts.test_rows]
+
+    def _datasets(self, seen: Iterable[str]) -> list[tuple[str, str, str, int]]:
+        """(name, context, digest, rows) of each part a run has seen, the test once it is open."""
+        parts = self.problem.parts
+        rows = {"train": parts.train_rows, "val": parts.val_rows}
+        digests = {part: canonical_hash([self.problem.data.digest, rows[part].tolist()]) for part in rows}
+        digests["test"] = parts.test.digest
+        sizes = {part: len(rows[part]) for part in rows} | {"test": parts.test.n}
+        contexts = ["train", *seen] if seen else []
+        return [(f"{self.name} {part}", part, digests[part], sizes[part]) for part in contexts]
+
+
+def table(rows: Iterable[Mapping[Any, Any]]) -> bytes:
+    """Rows as a CSV file with a column for every name, as MLflow's pages and spreadsheets show it.
+
+    A number is written so that it is read back exactly. A text that a spreadsheet would run as a formula gets
+    a quote before it."""
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float | np.floating):
+        return "" if np.isnan(value) else repr(float(value))
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
+
+
+def _band_curves(values: Any) -> dict[str, Any]:
+    """Mean, q025 and q975 over seeds of curves (R, epochs); each (epochs,)."""
+    return dict(zip(("mean", "q025", "q975"), curve_band(values).values(), strict=True))
 
 
 def _params(recipe: Recipe) -> dict[str, object]:

@@ -137,10 +137,15 @@ class TpeSettings(Section):
     constant_liar: bool
 
 
-class SearchSettings(Section):
-    design: Annotated[str, _one_of(tuple(TrialSettings.model_fields))]
+class SeedSettings(Section):
+    """Seeds one after the other."""
+
     seeds: Seeds
     first_seed: Seed
+
+
+class SearchSettings(SeedSettings):
+    design: Annotated[str, _one_of(tuple(TrialSettings.model_fields))]
     study_seed: Seed
     block: Annotated[int, _between(1, 64)]
     trials: TrialSettings
@@ -184,18 +189,11 @@ class SpaceSettings(Section):
                 yield f"space.epochs must have whole ends, but has {low} and {high}."
 
 
-class ConfirmSettings(Section):
-    seeds: Seeds
-    first_seed: Seed
-
-
-class RehearsalSettings(Section):
+class RehearsalSettings(SeedSettings):
     splits: Annotated[
         int, _between(0, MANY), _that(lambda count: count != 1, "0 or at least 2 (one split is no band)")
     ]
     first_split: Seed
-    seeds: Seeds
-    first_seed: Seed
     levels: Annotated[int, _between(2, 40)]
     ideal: bool
 
@@ -215,6 +213,10 @@ class CompareSettings(Section):
             yield f"compare {self.name!r}: {fault}"
 
 
+class TrackSettings(Section):
+    networks: Annotated[str, _one_of(("first", "every"))]
+
+
 class ReportSettings(Section):
     """watch: the ids of cases the report has a line about."""
 
@@ -230,10 +232,11 @@ class Settings(Section):
     backend: BackendSettings
     search: SearchSettings
     space: SpaceSettings
-    confirm: ConfirmSettings
+    confirm: SeedSettings
     rehearsal: RehearsalSettings
     compare: Annotated[tuple[CompareSettings, ...], Strict(False)]
     report: ReportSettings
+    track: TrackSettings
     families: dict[str, Texts]
 
     def faults(self) -> Iterator[str]:
@@ -285,7 +288,7 @@ class Settings(Section):
     def identity(self) -> dict[str, Any]:
         """What makes this study this one; trials, seeds and divisions, which may grow, are left out."""
         counts = {"search": {"trials"}, "confirm": {"seeds"}, "rehearsal": {"splits", "ideal"}}
-        left_out = counts | {"report": True} | ({} if self.families else {"families": True})
+        left_out = counts | {"report": True, "track": True} | ({} if self.families else {"families": True})
         return self.model_dump(exclude=left_out) | {"data": self.data.identity()}
 
     def sized(self, trials: int, confirm_seeds: int) -> Self:

@@ -58,13 +58,13 @@ class Store:
         self.name, self.writing = name, writing
         self.folder = home / STUDIES / name
 
-    def begin(self, fingerprint: str, machine: str) -> bool:
+    def begin(self, fingerprint: str, machine: str, **begun_with: Any) -> bool:
         """Make this the store of the study with this fingerprint, on which this machine works from now on.
 
-        Returns whether an earlier writer was interrupted. Raises Refusal when it is another study's, or when
-        its records are damaged."""
+        begun_with: what else is remembered of its beginning. Returns whether an earlier writer was
+        interrupted. Raises Refusal when it is another study's, or when its records are damaged."""
         if self.noted("study") is None:
-            self.note("study", {"name": self.name, "fingerprint": fingerprint, "machines": []})
+            self.note("study", {"name": self.name, "fingerprint": fingerprint, "machines": [], **begun_with})
         self.check(fingerprint)
         self.trials()
         if machine not in self.machines:

@@ -30,6 +30,7 @@ from handnet.study.identity import (
 )
 from handnet.study.interrupt import Interrupt
 from handnet.study.outcome import Outcome, facts_of, read_resplits, write_confirmed, write_report
+from handnet.study.reading import to_stored
 from handnet.study.records import Records
 from handnet.study.resplit import Resplitter, check_divisions
 from handnet.study.screen import Clock, Screen
@@ -38,6 +39,7 @@ from handnet.study.search import PARAMS, Search
 from handnet.study.settings import Settings
 from handnet.study.store import Finished, Store
 from handnet.study.summary import objective
+from handnet.study.tracking import Tracking, targets
 from handnet.study.training import Job, Trainer, label
 from handnet.study.units import Baseline, Candidate, Problem, Replicas, baselines, candidates
 
@@ -53,10 +55,11 @@ class Study:
         check_name(request.name)
         self.request, self.home, self.clock, self.screen = request, request.home, clock, screen
         self.interrupt, self.ledger = interrupt or Interrupt(), Ledger(request.home)
-        self.records: Records  # these four are made under the lock
+        self.records: Records  # these five are made under the lock
         self.store: Store
         self.searched: Search
         self.trainer: Trainer
+        self.tracking: Tracking
 
     def run(self) -> dict[str, Any]:
         """Do what is not done yet, from the search to the report. Returns the content of report.json.
@@ -88,15 +91,21 @@ class Study:
                 )
                 self.records = Records(self.name, self.fingerprint, settings, self.problem)
                 self.store = Store(self.home, self.name, writing=True)
-                if self.store.begin(self.fingerprint, machine()):
+                begun_with = {"settings": to_stored(settings), "data": self.problem.data.digest}
+                if self.store.begin(self.fingerprint, machine(), **begun_with):
                     self.screen.say(
                         "Going on with a study that was interrupted; all it had finished is kept."
                     )
                 self.searched = Search(settings, self.store.trials())
                 self.trainer = Trainer(self.records, self.store, workers, self.clock, self.interrupt.check)
+                there = targets(self.store, self.request.server)
+                self.tracking = Tracking(self.records, there, self.screen, self.interrupt.check)
             for remark in remarks(settings, self.problem):
                 self.screen.say(remark)
-            yield
+            try:
+                yield
+            finally:
+                self.tracking.close()
             self.store.end()
 
     def search(self) -> None:
@@ -127,6 +136,7 @@ class Study:
         with self.clock("store"):
             self.store.tell(trial)
         self.searched.tell(trial)
+        self.tracking.searched(place, recipe, replicas)
         return trial
 
     def freeze(self) -> list[Candidate]:
@@ -225,10 +235,12 @@ class Study:
             return outcome.analysis(self.records, self.screen)
 
     def report(self, outcome: Outcome, analysis: Analysis) -> dict[str, Any]:
-        """Write the three pages. Returns the content of report.json."""
+        """Write the three pages and track what is not tracked yet. Returns the content of report.json."""
         with self.clock("report"):
             facts = facts_of(self.records, outcome, analysis, self.ledger, self.store)
-            write_report(facts, self.folder)
+            files = write_report(facts, self.folder)
+        with self.clock("track"):
+            self.tracking.finish(self.store, outcome, analysis, files)
         return facts
 
     @cached_property

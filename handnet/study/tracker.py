@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote, urlparse, urlsplit
 
 from handnet.data import Array
 from handnet.messages import Refusal, option
+from handnet.study import views
 from handnet.study.environment import mlflow_variables
 from handnet.study.summary import curve_epochs
 
@@ -31,15 +32,15 @@ if TYPE_CHECKING:
 KEY = "handnet.key"  # the tag that holds a run's key, and marks it as one of this program
 ORIGIN = "handnet.origin"  # the folder a run comes from: no other folder's run is ever deleted
 PAGE = 1000  # runs in one answer
-BATCH = 900  # points in one request; with its parameters and tags a server takes 1000 entries
+BATCH = 900  # points in one request; with its parameters a server takes 1000 entries
 
 
 @dataclass(frozen=True)
 class Entry:
     """The content of one run.
 
-    key: names the run by everything that decides its content; curves: name -> (epochs,); files: name, with
-    folders if it says so, -> content; datasets: (context, digest, rows) of each part the run has seen."""
+    key: names the run by everything that decides its content; curves: name -> (epochs,); files: path below
+    the run's artifacts -> content; datasets: (name, context, digest, rows) of each part it has seen."""
 
     key: str
     name: str
@@ -48,7 +49,7 @@ class Entry:
     metrics: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, Array] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
-    datasets: Sequence[tuple[str, str, int]] = ()
+    datasets: Sequence[tuple[str, str, str, int]] = ()
     model: "ServedModel | None" = None
 
 
@@ -60,18 +61,19 @@ class Tracker(Protocol):
 
     def experiment(
         self, name: str, description: str, tags: Mapping[str, str], keys: Collection[str] | None = None
-    ) -> str:
-        """The id of an experiment, made if it is not there, without the runs of ours that were cut short.
+    ) -> tuple[str, Collection[str]]:
+        """An experiment, made if it is not there: its id, and the keys of the finished runs in it.
 
-        keys: those of its runs that are still wanted; other runs of ours are deleted."""
+        Runs of ours that were cut short are deleted; keys: those of the runs that are still wanted, so that
+        other runs of ours are deleted too."""
         ...
 
-    def run(self, experiment: str, key: str, name: str) -> str | None:
-        """The id of a new run; None when a finished run with this key is there."""
+    def run(self, experiment: str, entry: Entry) -> str | None:
+        """The id of a new run with the key, name and tags of an entry; None when it is there already."""
         ...
 
     def log(self, run: str, entry: Entry) -> None:
-        """Fill a run."""
+        """Fill a run with all the rest of its entry."""
         ...
 
     def finish(self, run: str) -> None:
@@ -111,7 +113,7 @@ class Mlflow:
 
     def experiment(
         self, name: str, description: str, tags: Mapping[str, str], keys: Collection[str] | None = None
-    ) -> str:
+    ) -> tuple[str, Collection[str]]:
         """See Tracker. Raises Unwelcome when the experiment is deleted or its artifacts cannot be sent."""
         place = (self.files / name.replace(" ", "-")).as_uri() if self.files else None
         tags = {**tags, "mlflow.note.content": description}
@@ -128,15 +130,15 @@ class Mlflow:
         runs = self.runs[experiment]
         stale = [key for key, run in runs.items() if keys is not None and run and key not in keys]
         self._delete(experiment, {run for key in stale if (run := runs.pop(key))})
-        return experiment
+        return experiment, runs.keys()
 
-    def run(self, experiment: str, key: str, name: str) -> str | None:
-        """See Tracker."""
-        if key in self.runs[experiment]:
+    def run(self, experiment: str, entry: Entry) -> str | None:
+        """See Tracker. The tags go with it: alone they would cost as much as the run."""
+        if entry.key in self.runs[experiment]:
             return None
-        now = int(time.time() * 1000)
-        run = self.client.create_run(experiment, now, {KEY: key, ORIGIN: self.origin}, name).info.run_id
-        self.begun[run] = Begun(experiment, key, now)
+        now, tags = int(time.time() * 1000), {**entry.tags, KEY: entry.key, ORIGIN: self.origin}
+        run = self.client.create_run(experiment, now, tags, entry.name).info.run_id
+        self.begun[run] = Begun(experiment, entry.key, now)
         return str(run)
 
     def log(self, run: str, entry: Entry) -> None:
@@ -144,10 +146,8 @@ class Mlflow:
         client, entities = self.client, self.entities
         points = [*self._points(entry, self.begun[run].started)]
         params = [entities.Param(name, str(value)) for name, value in entry.params.items()]
-        tags = [entities.RunTag(name, value) for name, value in entry.tags.items()]
-        client.log_batch(run, points[:BATCH], params, tags)
-        for low in range(BATCH, len(points), BATCH):
-            client.log_batch(run, points[low : low + BATCH])
+        for low in range(0, max(len(points), 1), BATCH):
+            client.log_batch(run, points[low : low + BATCH], () if low else params)
         if entry.files:
             with tempfile.TemporaryDirectory() as folder:
                 for name, content in entry.files.items():
@@ -174,8 +174,7 @@ class Mlflow:
             for epoch in curve_epochs(len(values)):
                 yield self.entities.Metric(name, float(values[epoch - 1]), now, int(epoch))
 
-    def _dataset(self, name: str, digest: str, rows: int) -> Any:
-        context = name.rpartition(" ")[2]
+    def _dataset(self, name: str, context: str, digest: str, rows: int) -> Any:
         profile = f'{{"num_rows": {rows}}}'
         data = self.entities.Dataset(name, digest[:36], "code", '{"tags": {}}', profile=profile)
         return self.entities.DatasetInput(data, [self.entities.InputTag("mlflow.data.context", context)])
@@ -221,6 +220,14 @@ class Mlflow:
                 self.client.delete_logged_model(model.model_id)
         for run in runs:
             self.client.delete_run(run)
+
+
+def pages(home: Path) -> dict[str, str]:
+    """The address, behind the host, of each study of a folder on MLflow's server, the newest study first."""
+    from mlflow import MlflowClient
+
+    found = MlflowClient(tracking_uri=sqlite_uri(tracked_in(home) / "mlflow.db")).search_experiments()
+    return {one.name: views.link(one.experiment_id) for one in found if KEY in one.tags}
 
 
 class Target(NamedTuple):

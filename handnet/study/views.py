@@ -65,7 +65,7 @@ def configurations() -> str:
 
 def seeds() -> str:
     """The winner's networks, one row a seed, in the order they were tracked in."""
-    columns = [_tag("role"), _param("seed"), *map(_metric, ("val/log_loss", "val/accuracy", "gap/gap"))]
+    columns = [_tag("role"), _tag("seed"), *map(_metric, ("val/log_loss", "val/accuracy", "gap/gap"))]
     curve = _chart(
         "LINE",
         metricKey="loss/val_loss",

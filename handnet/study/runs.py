@@ -1,0 +1,106 @@
+"""Every run that a study is to have on a tracker.
+
+Its own experiment has one a configuration. Its two siblings have one for each of the first networks of what
+was confirmed, and one for each fresh division of the table."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from handnet.contract import Recipe
+from handnet.data import canonical_hash
+from handnet.study import views
+from handnet.study.analysis import Analysis
+from handnet.study.metrics import resplit_metrics
+from handnet.study.outcome import Outcome
+from handnet.study.records import Records
+from handnet.study.tracker import KEY, Entry
+from handnet.study.training import label
+from handnet.study.units import Confirmed, Replicas
+
+FIRST = 20  # networks of a confirmed configuration that have a run of their own
+CUSTOM = {"mlflow.experimentKind": "custom_model_development"}  # the pages open on runs, not on chat traces
+
+
+class Experiment(NamedTuple):
+    """One experiment of a study."""
+
+    name: str
+    description: str
+    tags: Mapping[str, str]
+
+
+class Pending(NamedTuple):
+    """A run that is to be. build: of its key and name the content."""
+
+    experiment: Experiment
+    key: str
+    name: str
+    build: Callable[[str, str], Entry]
+
+
+class Runs:
+    """The runs of one study. A key names a run by all that decides its content."""
+
+    def __init__(self, records: Records) -> None:
+        self.records, self.settings = records, records.settings
+        self.configurations = self._experiment("", views.DESCRIPTION, views.configurations(), {KEY: "study"})
+        self.seeds = self._experiment(" seeds", views.SEEDS_DESCRIPTION, views.seeds())
+
+    def searched(self, place: int, recipe: Recipe, replicas: Replicas) -> Pending:
+        """The run of a trial."""
+        config_id, seeds = self.records.problem.config_id(recipe), replicas.seeds
+        build = partial(self.records.search, replicas=replicas, recipe=recipe)
+        key = f"search/{config_id}/{seeds[0]}-{seeds[-1]}"
+        return Pending(self.configurations, key, label(place), build)
+
+    def of_study(
+        self, outcome: Outcome, analysis: Analysis | None, report: Mapping[str, bytes]
+    ) -> Iterator[Pending]:
+        """Every run of a study. analysis: None where nothing is confirmed yet; report: its files, by name."""
+        for trial in outcome.trials:
+            recipe = self.settings.recipe(**trial.trial.params)
+            yield self.searched(trial.trial.place, recipe, trial.replicas)
+        content = self._content(outcome)
+        for result in outcome.confirmed:
+            assert analysis is not None
+            build = partial(self.records.confirmed, result=result, analysis=analysis, test=outcome.test)
+            if result.role == "winner":
+                build = partial(self.records.winner, **build.keywords, report=report)
+            key = f"confirm/{result.role}/{result.config_id}/{content}"
+            yield Pending(self.configurations, key, result.role, build)
+            yield from self._networks(result)
+        for division in outcome.divisions:
+            if division is outcome.divisions[0]:
+                view = views.rehearsals(resplit_metrics(division))
+                experiment = self._experiment(" rehearsals", views.REHEARSALS_DESCRIPTION, view)
+            key, name = f"split/{content}/{division.split_seed}", f"split {division.split_seed}"
+            yield Pending(experiment, key, name, partial(self.records.resplit, division=division))
+
+    def _networks(self, result: Confirmed) -> Iterator[Pending]:
+        """The runs of single networks of a confirmed configuration."""
+        replicas, recipe = result.replicas, result.recipe
+        if replicas is None or recipe is None:
+            return
+        count = len(replicas.seeds) if self.settings.track.networks == "every" else FIRST
+        for place, seed in enumerate(replicas.seeds[:count]):
+            build = partial(
+                self.records.seed, replicas=replicas, place=place, recipe=recipe, role=result.role
+            )
+            yield Pending(self.seeds, f"seed/{result.config_id}/{seed}", f"{result.role}, seed {seed}", build)
+
+    def _content(self, outcome: Outcome) -> str:
+        """16 hex digits that name all a confirmed run is computed from."""
+        settings, opening = self.settings, outcome.opening
+        frozen = [[result.role, result.config_id] for result in outcome.confirmed]
+        divisions = [[division.split_seed, *division.logits] for division in outcome.divisions]
+        counts = [settings.trials, settings.confirm.seeds, list(settings.rehearsal_seeds)]
+        seal, watched = opening.id if opening else None, settings.report.model_dump()
+        return canonical_hash([self.records.fingerprint, frozen, divisions, counts, seal, watched])[:16]
+
+    def _experiment(
+        self, suffix: str, description: str, view: str, tags: Mapping[str, str] | None = None
+    ) -> Experiment:
+        study = self.records.name
+        tags = {**CUSTOM, views.TAG: view, **(tags or {})}
+        return Experiment(study + suffix, description.format(study=study), tags)
