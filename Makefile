@@ -22,7 +22,7 @@ chapter = $(if $(filter command line,$(origin SETTINGS)),,SETTINGS=experiments/s
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --extra study --extra keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case walk report ui witness claims published simulate test test-long bench torture check audit lock backup clean
+.PHONY: help setup try study case walk report ui witness claims published simulate test test-long bench torture check audit lock track backup clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
@@ -82,6 +82,9 @@ audit: $(READY) ## known vulnerabilities of what the lock pins; fails when it kn
 lock: $(READY) ## resolve the dependencies anew into requirements.lock and requirements-gpu.lock
 	@$(RESOLVE) --upgrade -o requirements.lock
 	@$(RESOLVE) --group gpu --constraint requirements.lock -o requirements-gpu.lock
+
+track: $(READY) ## the runs of a study in MLflow, made anew from what is stored (TO=http://... on a server)
+	@$(PY) -m handnet track $(typed)
 
 backup: $(READY) ## a copy of all studies, even while one is writing (TO=folder)
 	@$(PY) -m handnet backup $(typed)

@@ -3,7 +3,6 @@
 A verb imports the heavy packages it needs once its words are understood."""
 
 import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from handnet.command import Group, Truth, Whole, command, option
 from handnet.endings import GOES_ON
 from handnet.messages import Refusal
 from handnet.report.words import visible
-from handnet.study.options import OPTIONS, overrides, settings_and_table
+from handnet.study.options import OPTIONS, overrides, settings_and_table, settings_section
 
 if TYPE_CHECKING:
     from handnet.study.outcome import StoredStudy
@@ -75,19 +74,6 @@ def makes_a_study(function: Callable[..., int]) -> Callable[..., int]:
     return function
 
 
-def settings_section() -> tuple[str, list[tuple[str, str]]]:
-    """Every setting with its default and what default.toml says of it, for the help of a study."""
-    from importlib.resources import files
-
-    rows, table = [], ""
-    for line in files("handnet.study").joinpath("default.toml").read_text(encoding="utf-8").splitlines():
-        if header := re.match(r"\[(.*)\]", line):
-            table = header[1]
-        elif (entry := re.match(r"(\w+) = ([^#]*?) *(?:# (.*))?$", line)) and table:
-            rows.append((f"{table}.{entry[1]}", "; ".join(filter(None, entry.groups()[1:]))))
-    return "Settings, their defaults", rows
-
-
 @command("study", GOES_ON, program, settings_section)
 @makes_a_study
 def study(**options: Any) -> int:
@@ -106,8 +92,8 @@ def study(**options: Any) -> int:
       handnet study --data my.csv --target diagnosis --positive M --id patient   a table of your own
       handnet study --data my.csv --target diagnosis --positive M --check   what that would do, how long
 
-    With MLFLOW_TRACKING_URI=http://... in the environment that server gets a copy of every finished run,
-    after the search and at the end. If it does not answer, nothing is lost: the same command sends the rest.
+    With MLFLOW_TRACKING_URI=http://... in the environment that server gets every run too. If it does not
+    answer, nothing is lost: `track` sends what it lacks.
 
     Exit codes: 0 done, 1 failed, 2 not understood, 75 another study is writing or a server lacks runs, 130
     and 143 stopped; make itself turns all but 0 into 2.
@@ -180,6 +166,33 @@ def ui(mlruns: str, port: int) -> int:
     return show(Path(mlruns), port)
 
 
+@command("track", GOES_ON, program)
+@option("--to", bare=True, metavar="URI", help="an MLflow server; default: the folder's own database")
+@option("--optuna", metavar="URI", help="a storage or journal file for Optuna's dashboard, and nothing else")
+@named
+@moved
+def track(mlruns: str, to: str | None, optuna: str | None, name: str | None, data: str | None) -> None:
+    """The runs of a study in MLflow, made anew from what is stored.
+
+    In the folder's own database, or on a server; what is there already stays. Of a study that has confirmed
+    nothing yet, the runs of its search.
+
+      handnet track --to http://127.0.0.1:5000   on a server, which may be MLFLOW_TRACKING_URI too
+      handnet track --optuna sqlite:///optuna.db   the trials alone, for optuna-dashboard
+    """
+    from handnet.study.reading import server_address
+
+    address = server_address(to or os.environ.pop("MLFLOW_TRACKING_URI", ""), messages.option("to"))
+    from handnet.study import retrack
+    from handnet.study.screen import Screen
+    from handnet.study.tracking import check_complete
+
+    if optuna:
+        print(retrack.write_trials(Path(mlruns), name, optuna))
+    else:
+        check_complete(retrack.track(Path(mlruns), name, address, Screen(), data))
+
+
 @command("backup", "a copy is there whole or not at all; the same command makes one", program)
 @option(
     "--to", bare=True, type=click.Path(), metavar="FOLDER", help="the copy; default: beside it, with the time"
@@ -225,26 +238,16 @@ def simulate(studies: int, **_: Any) -> None:
     In simulated studies whose truth is known, at the sizes of the default study: its test cases, confirmation
     seeds and fresh divisions. It takes minutes.
     """
-    from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
-    from handnet.study.identity import make_problem
-    from handnet.study.reading import read
+    from handnet.study.estimate import simulate as simulated
     from handnet.study.screen import Screen
 
-    settings, screen = read({}), Screen()
-    parts, splits = make_problem(settings).parts, settings.rehearsal.splits
-    n, train = parts.test.n, parts.train.y
-    positives = round(n * float(train.mean()))
-    with screen.progress("simulated studies", studies, 0) as bar:
-        sizes = (positives, n - positives, settings.confirm.seeds, splits)
-        simulated = coverages(*sizes, 0, studies, lambda: bar.advance(1, "bands"))
-    simulated += false_positives(splits, n / len(train), 0, 10 * studies)
-    simulated += false_positives_on_cases(n, positives, 0.97, 0, 2 * studies)
-    screen.simulated(simulated)
+    simulated(studies, Screen())
 
 
 def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
     """Make a study, or only say what it would do."""
     from handnet.study.api import prepare_study
+    from handnet.study.tracking import check_complete
 
     chosen, home = {**base, **overrides(options)}, Path(options["mlruns"])
     # Taken away, so that MLflow does not take it for the study's own store.
@@ -255,6 +258,7 @@ def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
     study = prepare_study(*request, options["executor"], options["workers"], started=STARTED)
     _show(study, study.run())
     study.screen.times(study.clock.seconds)
+    check_complete(study.tracking.status)
     return 0
 
 

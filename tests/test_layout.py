@@ -18,25 +18,23 @@ CORE = """
 """.split()
 HARNESS = """
     study.settings study.reading study.interrupt study.environment study.databases study.folder
-    study.executor study.units study.summary study.views study.mlflow_tables study.logged_model
+    study.executor study.units study.summary study.views study.logged_model
     study.tracker study.store study.served_model study.search study.sealed study.resplit study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.comparison_tables
     report.verdict report.cases report.drawing report.figures report.facts report.pages study.records
-    study.screen study.publish study.identity study.estimate study.training study.outcome study.study
-    study.mlflow_plugin.handnet_pages study.ui study.options study.frames study.arguments study.api endings
-    command cli __main__
+    study.screen study.identity study.estimate study.training study.outcome study.runs study.tracking
+    study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
+    study.arguments study.api endings command cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
 HOME = {
     "optuna": {"study/search.py"},
-    # Three files write the study's own database, publish.py the copy on a server. The other two run in
-    # processes of their own: the first when a logged model is loaded, the second behind make ui.
+    # The last two run in processes of their own: when a logged model is loaded, and behind make ui.
     "mlflow": {
         "study/tracker.py",
-        "study/mlflow_tables.py",
+        "study/retrack.py",
         "study/logged_model.py",
-        "study/publish.py",
         "study/served_model.py",
         "study/mlflow_plugin/handnet_pages.py",
     },

@@ -144,17 +144,13 @@ def run_study(
     Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made, and
     KeyboardInterrupt at the next safe place after Ctrl-C: the same call goes on from there."""
     named = {"target": target, "positive": positive, "id": id, **options}
-    from handnet.study.environment import without_autologging
-
     with stored_in(str(home)), _this_process() as interrupt:
         check_arguments(data, named, settings, server)
         with table_file(data, Path(home), named, settings) as (path, described):
             asked = (to_settings(path, described), settings, Path(home), name, open_test, server or "")
             study = prepare_study(*asked, executor, workers, _screen(progress), interrupt)
-            with without_autologging():
-                study.name  # noqa: B018 - made from all that may still be refused
-        with without_autologging():  # of what is imported by now
-            return _result(study)
+            study.name  # noqa: B018 - made from all that may still be refused
+        return _result(study)
 
 
 def prepare_study(
@@ -194,11 +190,11 @@ def prepare_study(
 @contextmanager
 def _this_process() -> Iterator[Interrupt]:
     """Lend the process to a study, with Ctrl-C caught, and say in Python's terms why the study ended."""
-    from handnet.study.environment import lent_environment
+    from handnet.study.environment import lent_environment, without_autologging
 
     interrupt = Interrupt((signal.SIGINT,))
     try:
-        with lent_environment():
+        with lent_environment(), without_autologging():
             yield interrupt
     except ModuleNotFoundError as fault:
         package = str(fault.name).partition(".")[0]
@@ -223,7 +219,14 @@ def _screen(progress: "bool | Screen") -> "Screen":
 
 def _result(study: "Study") -> StudyResult:
     """Run the study."""
-    return StudyResult(study.run(), study.folder)
+    from handnet.study.environment import without_autologging
+
+    with without_autologging():  # of what has been imported for it since
+        facts = study.run()
+    lacking = study.tracking.status
+    for one in lacking:
+        study.screen.say(one.sentence)
+    return StudyResult(facts, study.folder, sum(one.missing for one in lacking))
 
 
 def _html(grid: "Grid", folded: bool) -> str:

@@ -1,4 +1,6 @@
-"""What a study would do with its table, and how long it would take; nothing is written."""
+"""What a study would do with its table, how long it would take, and how often its bands would hold.
+
+Nothing is written."""
 
 import math
 import time
@@ -7,13 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
 from handnet.contract import TO_THE_BIT, Recipe
 from handnet.data import listed
 from handnet.encode import GAP, LEVEL
 from handnet.messages import option
 from handnet.mlp.replicas import chunks, cores
-from handnet.study.identity import remarks
+from handnet.study.identity import make_problem, remarks
+from handnet.study.reading import read
 from handnet.study.resplit import check_divisions
+from handnet.study.screen import Screen
 from handnet.study.settings import Range, Settings
 from handnet.study.units import Problem
 
@@ -171,3 +176,19 @@ def _span(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def simulate(studies: int, screen: Screen) -> None:
+    """Show how often every band holds and every rule gives a false positive, at the default study's sizes.
+
+    studies: how many are simulated."""
+    settings = read({})
+    parts, splits = make_problem(settings).parts, settings.rehearsal.splits
+    n, train = parts.test.n, parts.train.y
+    positives = round(n * float(train.mean()))
+    with screen.progress("simulated studies", studies, 0) as bar:
+        sizes = (positives, n - positives, settings.confirm.seeds, splits)
+        simulated = coverages(*sizes, 0, studies, lambda: bar.advance(1, "bands"))
+    simulated += false_positives(splits, n / len(train), 0, 10 * studies)
+    simulated += false_positives_on_cases(n, positives, 0.97, 0, 2 * studies)
+    screen.simulated(simulated)

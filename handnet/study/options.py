@@ -2,6 +2,7 @@
 
 The import is light, because the help of a command reads the table of options."""
 
+import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -90,3 +91,16 @@ def settings_and_table(
     for sentence in sentences:
         (say or partial(print, file=sys.stderr))(f"{settings.data.name}: {sentence}")
     return settings, data
+
+
+def settings_section() -> tuple[str, list[tuple[str, str]]]:
+    """Every setting with its default and what default.toml says of it, for the help of a study."""
+    from importlib.resources import files
+
+    rows, table = [], ""
+    for line in files("handnet.study").joinpath("default.toml").read_text(encoding="utf-8").splitlines():
+        if header := re.match(r"\[(.*)\]", line):
+            table = header[1]
+        elif (entry := re.match(r"(\w+) = ([^#]*?) *(?:# (.*))?$", line)) and table:
+            rows.append((f"{table}.{entry[1]}", "; ".join(filter(None, entry.groups()[1:]))))
+    return "Settings, their defaults", rows

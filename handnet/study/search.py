@@ -5,22 +5,27 @@ from the study's seed and the place alone, and sees the trials before its block:
 continued proposes exactly what it would have proposed, on any number of workers. A configuration that
 diverged has the value infinity."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import TPESampler
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from scipy.stats import qmc
 
 from handnet.contract import Recipe
 from handnet.draws import sampler_seed
+from handnet.messages import Refusal
 from handnet.study.settings import Range, Settings
 from handnet.study.store import Finished
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+OURS = "handnet"  # the attribute that marks a study of this program in a storage
 PARAMS = ("learning_rate", "dropout", "epochs")
 
 
@@ -90,15 +95,50 @@ class Search:
         sound = [trial for trial in self.finished[:trials] if np.isfinite(trial.value)]
         return min(sound, key=lambda trial: trial.value, default=None)
 
+    def copy_to(self, storage: str | BaseStorage, name: str) -> None:
+        """Add the trials to a storage, as a study of this name."""
+        study = optuna.create_study(study_name=name, storage=storage)
+        study.set_user_attr(OURS, True)
+        study.add_trials([self._trial(trial) for trial in self.finished])
+
     def _trial(self, trial: Finished) -> optuna.trial.FrozenTrial:
         return optuna.trial.create_trial(
-            params=trial.params, distributions=distributions(self.settings), value=trial.value
+            params=trial.params,
+            distributions=distributions(self.settings),
+            value=trial.value,
+            user_attrs={"config_id": trial.config_id, "diverged": trial.diverged},
         )
 
 
 def new_study() -> optuna.Study:
     """A study in memory that drops no trial before its end."""
     return optuna.create_study(pruner=optuna.pruners.NopPruner())
+
+
+def write_journal(path: str, searches: Mapping[str, Search]) -> None:
+    """Write the trials of studies, by name, into a journal file of Optuna's, whole or not at all."""
+    new = Path(path).with_name(f".{Path(path).name}.new")
+    new.unlink(missing_ok=True)
+    storage = JournalStorage(JournalFileBackend(str(new)))
+    for name, search in searches.items():
+        search.copy_to(storage, name)
+    new.replace(path)
+
+
+def write_storage(uri: str, searches: Mapping[str, Search]) -> None:
+    """Write the trials of studies, by name, into a storage of Optuna's.
+
+    Raises Refusal when there is a study of that name which is not one of ours."""
+    for name, search in searches.items():
+        if name in optuna.get_all_study_names(uri):
+            if OURS not in optuna.load_study(study_name=name, storage=uri).user_attrs:
+                raise Refusal(f"{uri} holds another study {name!r}; write to a storage of its own.")
+            optuna.delete_study(study_name=name, storage=uri)
+        try:
+            search.copy_to(uri, name)
+        except BaseException:
+            optuna.delete_study(study_name=name, storage=uri)
+            raise
 
 
 def versions() -> dict[str, str]:

@@ -218,9 +218,7 @@ class TrackSettings(Section):
 
 
 class ReportSettings(Section):
-    """watch: the ids of cases the report has a line about."""
-
-    watch: Texts
+    watch: Texts  # the ids of cases the report has a line about
 
 
 class Settings(Section):

@@ -20,7 +20,6 @@ from urllib.parse import quote, unquote, urlparse, urlsplit
 
 from handnet.data import Array
 from handnet.messages import Refusal, option
-from handnet.study import views
 from handnet.study.environment import mlflow_variables
 from handnet.study.summary import curve_epochs
 
@@ -94,9 +93,7 @@ class Begun(NamedTuple):
 
 
 class Mlflow:
-    """The runs of one folder's studies on one MLflow tracking URI.
-
-    runs: experiment -> key -> id of the finished run with that key; of ours alone the id is known."""
+    """MLflow. runs: experiment -> key -> id of the finished run with that key, None where it is not ours."""
 
     def __init__(self, uri: str, origin: str, files: Path | None = None) -> None:
         """origin: names the folder the runs come from; files: where artifacts lie, None for a server."""
@@ -220,14 +217,6 @@ class Mlflow:
                 self.client.delete_logged_model(model.model_id)
         for run in runs:
             self.client.delete_run(run)
-
-
-def pages(home: Path) -> dict[str, str]:
-    """The address, behind the host, of each study of a folder on MLflow's server, the newest study first."""
-    from mlflow import MlflowClient
-
-    found = MlflowClient(tracking_uri=sqlite_uri(tracked_in(home) / "mlflow.db")).search_experiments()
-    return {one.name: views.link(one.experiment_id) for one in found if KEY in one.tags}
 
 
 class Target(NamedTuple):

@@ -1,8 +1,8 @@
 """A study gets to its trackers: beside training, never ahead of the store, and anew from the store alone."""
 
-import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -14,13 +14,15 @@ from handnet.contract import Recipe
 from handnet.data import canonical_hash
 from handnet.messages import Refusal, command, redacted
 from handnet.study.analysis import Analysis
-from handnet.study.folder import locked, write_whole
-from handnet.study.outcome import Outcome, StoredStudy, facts_of, write_report
+from handnet.study.folder import write_whole
+from handnet.study.outcome import Outcome
+from handnet.study.reading import from_stored
 from handnet.study.records import Records
 from handnet.study.runs import Experiment, Pending, Runs
-from handnet.study.screen import Clock, Screen
+from handnet.study.screen import Screen
+from handnet.study.search import Search, write_journal
 from handnet.study.store import Store, studies
-from handnet.study.tracker import Entry, Target, Tracker, Unwelcome, is_here, server, tracked_in
+from handnet.study.tracker import Entry, Target, Tracker, Unwelcome, server, tracked_in
 from handnet.study.units import Replicas
 
 PASSES = 3  # times what is missing is sent, while some of it arrives
@@ -28,22 +30,30 @@ WAIT = 2.0  # seconds a stopped study waits for the request in hand
 
 
 class Status(NamedTuple):
-    """What is known of a study on one tracker.
+    """What a tracker lacks of a study.
 
     missing: how many of its `runs` are not known to be there; fault: why."""
 
+    study: str
     tracker: str
     runs: int
     missing: int
     fault: str
 
-    def sentence(self, study: str) -> str:
+    @property
+    def sentence(self) -> str:
         """What is missing, and the command that sends it."""
         to = {"to": self.tracker} if "://" in self.tracker else {}
         return (
             f"{self.missing} of {self.runs} runs are not known to be on {self.tracker} ({self.fault});"
-            f" {command('track', name=study, **to)} sends them."
+            f" {command('track', name=self.study, **to)} sends them."
         )
+
+
+def check_complete(lacking: Sequence[Status]) -> None:
+    """Raises Refusal (75) when trackers lack runs."""
+    if lacking:
+        raise Refusal(f"all results are stored, but {' '.join(one.sentence for one in lacking)}", 75)
 
 
 class Destination:
@@ -146,7 +156,7 @@ class Tracking:
         """How far the study is on each tracker that lacks some of it."""
         counted = [(one, len(self.pending.keys() - one.there)) for one in self.destinations]
         return [
-            Status(one.target.name, len(self.pending), missing, one.fault or "stopped")
+            Status(self.records.name, one.target.name, len(self.pending), missing, one.fault or "stopped")
             for one, missing in counted
             if missing
         ]
@@ -197,8 +207,9 @@ class Tracking:
         """Remember in what state of the store the folder's own tracker has all of it."""
         own = [one for one in self.destinations if one.target.home]
         if own and not own[0].fault:
-            path = _noted_in(own[0].target.home or Path(), store.name)
-            write_whole(path, _state(store).encode())
+            path = noted_in(own[0].target.home or Path(), store.name)
+            write_whole(path, state_of(store).encode())
+            _write_journal(path.parents[2])
 
 
 def targets(store: Store, to: str | None, own: bool = True) -> list[Target]:
@@ -213,53 +224,21 @@ def targets(store: Store, to: str | None, own: bool = True) -> list[Target]:
     return [*here, *([server(to, origin)] if to else [])]
 
 
-def track(
-    home: Path, name: str | None, to: str | None, screen: Screen, table: str | None = None
-) -> list[Status]:
-    """Track a study anew, from its store alone; to: on that server instead of in the folder's own database.
-
-    Of a study that has not confirmed its winner yet these are the runs of its search. Returns the trackers
-    that lack some of its runs. Raises Refusal when there is no such study, or its store is damaged."""
-    study = StoredStudy(home, Clock(time.perf_counter()), screen, name, table)
-    with locked(home):
-        outcome, analysis, report = study.load_so_far(), None, dict[str, bytes]()
-        if outcome.confirmed:
-            analysis = outcome.analysis(study.records, screen)
-            facts = facts_of(study.records, outcome, analysis, study.ledger, study.store)
-            report = write_report(facts, study.folder)
-        tracking = Tracking(study.records, targets(study.store, to, own=not to), screen, lambda: None)
-        try:
-            tracking.finish(study.store, outcome, analysis, report)
-        finally:
-            tracking.close()
-    return tracking.status
+def _write_journal(home: Path) -> None:
+    """Write the trials of all studies of a folder into the journal that Optuna's dashboard reads."""
+    searches = {}
+    for store in (Store(home, name) for name in studies(home)):
+        with suppress(Refusal):  # another study that is damaged
+            settings = from_stored(store.noted("study")["settings"])
+            searches[store.name] = Search(settings, store.trials())
+    write_journal(str(tracked_in(home) / "optuna.journal"), searches)
 
 
-def present(home: Path) -> list[str]:
-    """Make the folder's own database hold all of its studies; at once where it does.
-
-    Returns a sentence for each study that could not be brought there. While a study is writing it is left to
-    that."""
-    said = []
-    here = is_here(tracked_in(home))
-    for name in studies(home):
-        noted, store = _noted_in(home, name), Store(home, name)
-        if here and noted.exists() and noted.read_text() == _state(store):
-            continue
-        try:
-            said += [status.sentence(name) for status in track(home, name, None, Screen(quiet=True))]
-        except Refusal as refusal:
-            if refusal.code == 75:
-                return said
-            said.append(f"{name} is not tracked: {refusal}")
-    return said
-
-
-def _noted_in(home: Path, name: str) -> Path:
+def noted_in(home: Path, name: str) -> Path:
     return tracked_in(home) / "complete" / name
 
 
-def _state(store: Store) -> str:
+def state_of(store: Store) -> str:
     """Names all that a study has in its store, as far as that is tracked."""
     files = [store.folder / name for name in ("trials.jsonl", "commit.json")]
     return sha256(b"".join(path.read_bytes() for path in files if path.exists())).hexdigest()

@@ -11,8 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from handnet.messages import Refusal, command, option
-from handnet.study.databases import relocate_all, sqlite_uri
-from handnet.study.folder import locked
+from handnet.study.folder import check_layout
 from handnet.study.interrupt import Stopped
 
 # The application that the server loads by its entry point, with the gate before MLflow's own.
@@ -37,12 +36,14 @@ def show(home: Path, port: int) -> int:
     ModuleNotFoundError without the packages of a study."""
     if find_spec("mlflow") is None:
         raise ModuleNotFoundError("No module named 'mlflow'", name="mlflow")
-    if not (home / "mlflow.db").exists():
+    check_layout(home)
+    if not (home / "studies").exists():
         raise Refusal(f"there is no study in {home} yet; {command('study')} makes one.")
     _check_free(port)
-    # Unless a study is writing, which does it itself, or nothing can be written.
-    with suppress(Refusal), locked(home):
-        relocate_all(home)
+    from handnet.study.retrack import present
+
+    for sentence in present(home):
+        print(sentence, file=sys.stderr)
     print(f"MLflow is starting on http://127.0.0.1:{port} (this machine only; Ctrl-C stops it).", flush=True)
     with _started(home, port) as server:
         try:
@@ -70,7 +71,9 @@ def _check_free(port: int) -> None:
 def _started(home: Path, port: int) -> "subprocess.Popen[str]":
     """The server of a folder's database, which ends when nobody holds its input open any more."""
     hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
-    store = sqlite_uri(home / "mlflow.db")
+    from handnet.study.tracker import sqlite_uri, tracked_in
+
+    store = sqlite_uri(tracked_in(home) / "mlflow.db")
     options = {
         "app-name": "handnet",
         "host": "127.0.0.1",
@@ -78,7 +81,7 @@ def _started(home: Path, port: int) -> "subprocess.Popen[str]":
         "workers": 1,
         "backend-store-uri": store,
         "registry-store-uri": store,
-        "default-artifact-root": (home / "artifacts").absolute().as_uri(),
+        "default-artifact-root": (tracked_in(home) / "artifacts").as_uri(),
         "allowed-hosts": ",".join(hosts),
         "cors-allowed-origins": ",".join(f"http://{host}" for host in hosts),
         "x-frame-options": "DENY",
@@ -108,7 +111,7 @@ def _variables() -> dict[str, str]:
 
 def _announce(home: Path, port: int, server: "subprocess.Popen[str]") -> None:
     """Say where each study is, once the server answers."""
-    from handnet.study.tracker import pages  # while the server does the same in its own process
+    from handnet.study.retrack import pages  # while the server does the same in its own process
 
     addresses = pages(home)
     while server.poll() is None:
