@@ -166,7 +166,7 @@ def ui(mlruns: str, port: int) -> int:
     return show(Path(mlruns), port)
 
 
-@command("track", GOES_ON, program)
+@command("track", "everything stored is kept; the same command tracks the rest", program)
 @option("--to", bare=True, metavar="URI", help="an MLflow server; default: the folder's own database")
 @option("--optuna", metavar="URI", help="a storage or journal file for Optuna's dashboard, and nothing else")
 @named
@@ -247,7 +247,6 @@ def simulate(studies: int, **_: Any) -> None:
 def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
     """Make a study, or only say what it would do."""
     from handnet.study.api import prepare_study
-    from handnet.study.tracking import check_complete
 
     chosen, home = {**base, **overrides(options)}, Path(options["mlruns"])
     # Taken away, so that MLflow does not take it for the study's own store.
@@ -258,6 +257,8 @@ def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
     study = prepare_study(*request, options["executor"], options["workers"], started=STARTED)
     _show(study, study.run())
     study.screen.times(study.clock.seconds)
+    from handnet.study.tracking import check_complete
+
     check_complete(study.tracking.status)
     return 0
 

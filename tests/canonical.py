@@ -35,6 +35,13 @@ def trials(home: Path) -> list[dict[str, Any]]:
     return lines(study_folder(home) / "trials.jsonl")
 
 
+def study(home: Path) -> dict[str, Any]:
+    """What is known of the study as a whole, but for the wish for searches anew, as in `commit`."""
+    content = json.loads((study_folder(home) / "study.json").read_text())
+    del content["settings"]["rehearsal"]["ideal"]
+    return content
+
+
 def commit(home: Path) -> dict[str, Any]:
     """The last confirmation. Whether searches anew were asked for once more does not count: they are kept."""
     content = json.loads((study_folder(home) / "commit.json").read_text())
@@ -116,7 +123,7 @@ def report(home: Path) -> dict:
 def digest(home: Path) -> str:
     """One hash of a whole study: its store, its ledger, its report, and its runs where they are tracked."""
     whole = {
-        "study": json.loads((study_folder(home) / "study.json").read_text()),
+        "study": study(home),
         "trials": trials(home),
         "commit": commit(home),
         "results": named(home),
@@ -167,7 +174,7 @@ def runs(home: Path, proxied: Path | None = None) -> dict[str, dict]:
             "tags": sorted(
                 row
                 for row in query(db, "SELECT key, value FROM tags WHERE run_uuid=?", run)
-                if row[0] != "mlflow.user"
+                if row[0] not in ("mlflow.user", "handnet.origin")
             ),
             "files": {
                 p.name: hashlib.sha256(p.read_bytes()).hexdigest()

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -269,7 +270,7 @@ class FakeStudy:
     name, publisher, folder = "fake", None, Path("reports")
 
     def __init__(self, run: Callable[[], object]) -> None:
-        self.meanwhile = run
+        self.meanwhile, self.tracking = run, SimpleNamespace(status=[])
 
     def run(self) -> dict[str, object]:
         self.meanwhile()
@@ -281,7 +282,7 @@ def run_instead(monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) -> N
 
 
 def test_the_environment_is_given_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from handnet.study.publish import _without_credentials
+    from handnet.study.tracker import server
 
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
         monkeypatch.delenv(name, raising=False)
@@ -292,7 +293,8 @@ def test_the_environment_is_given_back(monkeypatch: pytest.MonkeyPatch, tmp_path
 
     def run() -> None:
         during.update(os.environ)
-        _without_credentials("http://me:secret@127.0.0.1:5000")
+        assert "secret" not in repr(server("http://me:secret@127.0.0.1:5000", ""))
+        assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "secret"
         os.environ["KERAS_BACKEND"] = "jax"
 
     run_instead(monkeypatch, run)
@@ -302,7 +304,7 @@ def test_the_environment_is_given_back(monkeypatch: pytest.MonkeyPatch, tmp_path
         assert "MLFLOW_RUN_CONTEXT" not in during
         assert during["MLFLOW_ENABLE_ASYNC_LOGGING"] == "false"
         assert during["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "7"
-        assert during["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "20"
+        assert during["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "10"
     run_instead(monkeypatch, lambda: os.environ.update(MLFLOW_TRACKING_PASSWORD="secret") or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run_study(home=tmp_path, progress=False)

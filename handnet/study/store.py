@@ -58,17 +58,17 @@ class Store:
         self.name, self.writing = name, writing
         self.folder = home / STUDIES / name
 
-    def begin(self, fingerprint: str, machine: str, **begun_with: Any) -> bool:
+    def begin(self, fingerprint: str, machine: str, **made_with: Any) -> bool:
         """Make this the store of the study with this fingerprint, on which this machine works from now on.
 
-        begun_with: what else is remembered of its beginning. Returns whether an earlier writer was
+        made_with: what else is remembered of it. Returns whether an earlier writer was
         interrupted. Raises Refusal when it is another study's, or when its records are damaged."""
         if self.noted("study") is None:
-            self.note("study", {"name": self.name, "fingerprint": fingerprint, "machines": [], **begun_with})
+            self.note("study", {"name": self.name, "fingerprint": fingerprint, "machines": []})
         self.check(fingerprint)
         self.trials()
-        if machine not in self.machines:
-            self.note("study", {**self.noted("study"), "machines": [*self.machines, machine]})
+        machines = [*self.machines, *([] if machine in self.machines else [machine])]
+        self.note("study", {**self.noted("study"), "machines": machines, **made_with})
         for leftover in self.folder.rglob(".*.new"):
             leftover.unlink()
         interrupted = self._running.exists()

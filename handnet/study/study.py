@@ -91,8 +91,8 @@ class Study:
                 )
                 self.records = Records(self.name, self.fingerprint, settings, self.problem)
                 self.store = Store(self.home, self.name, writing=True)
-                begun_with = {"settings": to_stored(settings), "data": self.problem.data.digest}
-                if self.store.begin(self.fingerprint, machine(), **begun_with):
+                made_with = {"settings": to_stored(settings), "data": self.problem.data.digest}
+                if self.store.begin(self.fingerprint, machine(), **made_with):
                     self.screen.say(
                         "Going on with a study that was interrupted; all it had finished is kept."
                     )

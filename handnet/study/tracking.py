@@ -7,7 +7,7 @@ from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import NamedTuple
 
 from handnet.contract import Recipe
@@ -26,6 +26,7 @@ from handnet.study.tracker import Entry, Target, Tracker, Unwelcome, server, tra
 from handnet.study.units import Replicas
 
 PASSES = 3  # times what is missing is sent, while some of it arrives
+ALONE = Lock()  # one run at a time, also where a stopped study has one in hand and the next one begins
 WAIT = 2.0  # seconds a stopped study waits for the request in hand
 
 
@@ -175,7 +176,9 @@ class Tracking:
     def _work(self) -> None:
         while not self._stopped.is_set():
             try:
-                self._jobs.get()()
+                job = self._jobs.get()
+                with ALONE:
+                    job()
             except Exception as fault:  # of our own: it is raised where somebody waits
                 self._faults.append(fault)
 
