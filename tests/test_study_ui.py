@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import termios
@@ -23,8 +24,10 @@ from mlflow.server import app as flask_app
 from mlflow.server.assistant.api import assistant_router
 from mlflow.server.gateway_api import gateway_router
 from mlflow.server.job_api import job_api_router
-from studies import ROOT, command, free_port
+from studies import ROOT, command, free_port, study_name
 
+from handnet.cli import main
+from handnet.study.folder import locked
 from handnet.study.mlflow_plugin.handnet_pages import Gate
 
 SEARCH = "/ajax-api/2.0/mlflow/experiments/search"
@@ -120,13 +123,9 @@ def answers(port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one study of one run in MLflow."""
-    home = tmp_path_factory.mktemp("ui")
-    client = MlflowClient(f"sqlite:///{home}/mlflow.db")
-    place = (home / "artifacts" / "study").as_uri()
-    experiment = client.create_experiment("study", place, {"handnet.key": "study"})
-    client.log_text(client.create_run(experiment).info.run_id, "an artifact", "notes.txt")
+def home(begun: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of a study, whose tracking is made anew where it lies now."""
+    home = Path(shutil.copytree(begun, tmp_path_factory.mktemp("ui") / "home"))
     (home / "secret.txt").write_text(SECRET)
     return home
 
@@ -134,19 +133,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pages(home: Path) -> Iterator[Pages]:
     """The server over that folder. Whatever the tests ask of it, it prints nothing but where it is."""
-    (run,) = MlflowClient(f"sqlite:///{home}/mlflow.db").search_runs(["1"])
-    one = Pages(free_port(), run.info.run_id, run.info.experiment_id)
-    process = start(home, one.port)
-    until(lambda: answers(one.port), 90, "the server does not answer")
+    port, name = free_port(), study_name(home)
+    process = start(home, port)
+    until(lambda: answers(port), 90, "the server does not answer")
     session = session_of(process.pid)
-    yield one
+    client = MlflowClient(f"sqlite:///{home}/tracking/mlflow.db")
+    experiment = client.get_experiment_by_name(name).experiment_id
+    run = next(run for run in client.search_runs([experiment]) if run.info.run_name == "winner")
+    yield Pages(port, run.info.run_id, experiment)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0
-    here = f"http://127.0.0.1:{one.port}"
+    here = f"http://127.0.0.1:{port}"
     assert re.fullmatch(
         rf"MLflow is starting on {here} \(this machine only; Ctrl-C stops it\)\.\n"
-        rf"  study: {here}/#/experiments/1/\S*\n\nMLflow's pages are closed\.\n",
+        rf"  {name}: {here}/#/experiments/{experiment}/\S*\n\nMLflow's pages are closed\.\n",
         out,
     ), out
     assert err == ""
@@ -162,10 +163,11 @@ def test_its_own_pages_are_answered(pages: Pages, home: Path) -> None:
             assert page.headers["x-content-type-options"] == "nosniff"
             found = pages.ask("POST", SEARCH, {"max_results": 9}, Host=here, Origin=origin)
             assert found.status == 200
-            assert {one["name"] for one in json.loads(found.body)["experiments"]} >= {"study"}
+            assert {one["name"] for one in json.loads(found.body)["experiments"]} >= {study_name(home)}
     assert not (home / "prometheus").exists()
-    file = pages.ask("GET", f"/get-artifact?run_id={pages.run_id}&path=notes.txt")
-    assert (file.status, file.body) == (200, "an artifact")
+    file = pages.ask("GET", f"/get-artifact?run_id={pages.run_id}&path=networks.csv")
+    (stored,) = home.glob(f"tracking/artifacts/*/{pages.run_id}/artifacts/networks.csv")
+    assert (file.status, file.body) == (200, stored.read_text())
     assert pages.ask("GET", "/ajax-api/2.0/mlflow/gateway-proxy?gateway_path=api").body.split() == [
         '{"endpoints":[]}'
     ]
@@ -209,7 +211,7 @@ FORGED_ORIGINS = [
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
 def test_a_forged_host_or_origin_is_refused(pages: Pages, method: str) -> None:
-    for path in (SEARCH, f"/get-artifact?run_id={pages.run_id}&path=notes.txt", "/", "/health"):
+    for path in (SEARCH, f"/get-artifact?run_id={pages.run_id}&path=networks.csv", "/", "/health"):
         for name, values in (("Host", FORGED_HOSTS), ("Origin", FORGED_ORIGINS)):
             for value in values:
                 forged = value and value.format(port=pages.port, other=pages.port + 1)
@@ -229,6 +231,18 @@ def test_a_websocket_is_closed_unopened() -> None:
 
     asyncio.run(Gate(None)({"type": "websocket"}, None, send))
     assert [(one["type"], one["code"]) for one in said] == [("websocket.close", 1008)]
+
+
+def test_studies_that_nobody_may_track_now_are_told_in_a_sentence(
+    begun: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(begun, home, ignore=shutil.ignore_patterns("tracking"))
+    with locked(home):
+        assert main(["ui", f"MLRUNS={home}", f"PORT={free_port()}"]) == 75
+    said = f"handnet: MLflow has no study of {home} yet; make track MLRUNS={home} brings one there.\n"
+    assert capsys.readouterr().err == said
+    assert not (home / "tracking").exists()
 
 
 def test_no_path_leads_out_of_the_artifacts(pages: Pages) -> None:

@@ -40,11 +40,8 @@ def show(home: Path, port: int) -> int:
     if not (home / "studies").exists():
         raise Refusal(f"there is no study in {home} yet; {command('study')} makes one.")
     _check_free(port)
-    from handnet.study.retrack import present
-
-    for sentence in present(home):
-        print(sentence, file=sys.stderr)
     print(f"MLflow is starting on http://127.0.0.1:{port} (this machine only; Ctrl-C stops it).", flush=True)
+    _bring_up_to_date(home)
     with _started(home, port) as server:
         try:
             _announce(home, port, server)
@@ -68,11 +65,22 @@ def _check_free(port: int) -> None:
             raise Refusal(f"port {port} is in use; choose another with {option('port', port + 1)}.") from None
 
 
+def _bring_up_to_date(home: Path) -> None:
+    """Make MLflow's database anew where it is missing, behind its studies, or was moved."""
+    from handnet.study.retrack import present
+    from handnet.study.tracker import is_here, tracked_in
+
+    for sentence in present(home):
+        print(sentence, file=sys.stderr)
+    if not is_here(tracked_in(home)):
+        raise Refusal(f"MLflow has no study of {home} yet; {command('track')} brings one there.", 75)
+
+
 def _started(home: Path, port: int) -> "subprocess.Popen[str]":
     """The server of a folder's database, which ends when nobody holds its input open any more."""
-    hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
     from handnet.study.tracker import sqlite_uri, tracked_in
 
+    hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
     store = sqlite_uri(tracked_in(home) / "mlflow.db")
     options = {
         "app-name": "handnet",
