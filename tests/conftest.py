@@ -41,7 +41,7 @@ LONG = (
     "test_study_sealed",
     "test_study_resplit",
     "test_browser",
-    "test_study_tracker",
+    "test_study_tracking",
 )
 
 

@@ -1,5 +1,7 @@
 """The command line as the tests call it, and what a folder of studies holds."""
 
+import csv
+import io
 import json
 import socket
 import sys
@@ -81,6 +83,17 @@ def stored(home: Path, role: str) -> tuple[np.ndarray, np.ndarray]:
     confirm, alone = last["settings"]["confirm"], networks(home)
     seeds = range(confirm["first_seed"], confirm["first_seed"] + confirm["seeds"])
     return np.array([alone[config, seed]["val_logits"] for seed in seeds]), test
+
+
+def artifact(home: Path, key: str, name: str) -> bytes:
+    """A file of the tracked run with this key."""
+    (path,) = (home / "tracking/artifacts").glob(f"*/{run_id_of(home, key)}/artifacts/{name}")
+    return path.read_bytes()
+
+
+def rows_of(table: bytes) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    return list(csv.DictReader(io.StringIO(table.decode())))
 
 
 def run_id_of(home: Path, key: str) -> str:

@@ -18,8 +18,8 @@ CORE = """
 """.split()
 HARNESS = """
     study.settings study.reading study.interrupt study.environment study.databases study.folder
-    study.executor study.units study.summary study.views study.logged_model
-    study.tracker study.store study.served_model study.search study.sealed study.resplit study.comparisons
+    study.executor study.units study.summary study.views study.logged_model study.tracker study.store
+    study.targets study.served_model study.search study.sealed study.resplit study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.comparison_tables
     report.verdict report.cases report.drawing report.figures report.facts report.pages study.records
     study.screen study.identity study.estimate study.training study.outcome study.runs study.tracking

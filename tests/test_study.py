@@ -71,7 +71,7 @@ def test_what_a_killed_writer_left_is_removed(sealed: Path, capsys: pytest.Captu
 
 def test_the_report_and_its_figures_lie_beside_the_winner(finished: Path) -> None:
     key = next(key for key in runs(finished) if key.startswith("confirm/winner/"))
-    (attached,) = (finished / "artifacts").rglob(f"{run_id_of(finished, key)}/artifacts/report")
+    (attached,) = (finished / "tracking/artifacts").rglob(f"{run_id_of(finished, key)}/artifacts/report")
     for page in (finished / "reports").rglob("report.*"):
         assert (attached / page.name).read_bytes() == page.read_bytes()
     pictures = {one.name: one.read_text() for one in attached.glob("*.svg")}
@@ -85,7 +85,7 @@ def test_the_report_and_its_figures_lie_beside_the_winner(finished: Path) -> Non
     assert not any(
         "currentColor" in text for text in pictures.values()
     )  # there is no page whose colours they could take
-    assert len(list((finished / "artifacts").rglob("report.html"))) == 1
+    assert len(list((finished / "tracking/artifacts").rglob("report.html"))) == 1
 
 
 def test_damaged_results_are_made_again(sealed: Path, capsys: pytest.CaptureFixture) -> None:

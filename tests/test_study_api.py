@@ -282,7 +282,7 @@ def run_instead(monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) -> N
 
 
 def test_the_environment_is_given_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from handnet.study.tracker import server
+    from handnet.study.targets import server
 
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
         monkeypatch.delenv(name, raising=False)

@@ -18,7 +18,7 @@ DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
-# What begins so is set here, by handnet/study/tracker.py (credentials) or by handnet/mlp/engine.py.
+# What begins so is set here, by handnet/study/targets.py (credentials) or by handnet/mlp/engine.py.
 FITS = ("fit", "fit_transform", "fit_predict")
 PREFIXES = ("MLFLOW_", "KERAS_BACKEND", "TF_", "XLA_")
 

@@ -11,8 +11,9 @@ from handnet.study.reading import from_stored
 from handnet.study.screen import Clock, Screen
 from handnet.study.search import Search, write_journal, write_storage
 from handnet.study.store import Store, check_study, studies
-from handnet.study.tracker import KEY, is_here, sqlite_uri, tracked_in
-from handnet.study.tracking import Status, Tracking, noted_in, state_of, targets
+from handnet.study.targets import database_uri, is_here, targets, tracked_in
+from handnet.study.tracker import KEY
+from handnet.study.tracking import Status, Tracking, noted_in, state_of
 
 
 def track(
@@ -75,5 +76,5 @@ def pages(home: Path) -> dict[str, str]:
     """The address, behind the host, of each study of a folder on MLflow's server, the newest study first."""
     from mlflow import MlflowClient
 
-    found = MlflowClient(tracking_uri=sqlite_uri(tracked_in(home) / "mlflow.db")).search_experiments()
+    found = MlflowClient(tracking_uri=database_uri(tracked_in(home))).search_experiments()
     return {one.name: views.link(one.experiment_id) for one in found if KEY in one.tags}

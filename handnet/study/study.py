@@ -39,7 +39,8 @@ from handnet.study.search import PARAMS, Search
 from handnet.study.settings import Settings
 from handnet.study.store import Finished, Store
 from handnet.study.summary import objective
-from handnet.study.tracking import Tracking, targets
+from handnet.study.targets import targets
+from handnet.study.tracking import Tracking
 from handnet.study.training import Job, Trainer, label
 from handnet.study.units import Baseline, Candidate, Problem, Replicas, baselines, candidates
 

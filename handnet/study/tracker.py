@@ -6,20 +6,16 @@ a tracker may be lost, and loses nothing."""
 
 import logging
 import os
-import shutil
-import sqlite3
-import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-from urllib.parse import quote, unquote, urlparse, urlsplit
+from urllib.parse import urlparse
 
 from handnet.data import Array
-from handnet.messages import Refusal, option
+from handnet.messages import option
 from handnet.study.environment import mlflow_variables
 from handnet.study.summary import curve_epochs
 
@@ -217,84 +213,3 @@ class Mlflow:
                 self.client.delete_logged_model(model.model_id)
         for run in runs:
             self.client.delete_run(run)
-
-
-class Target(NamedTuple):
-    """A tracker that is not open yet. name: what a person calls it; home: of the folder's own, else None."""
-
-    name: str
-    origin: str
-    home: Path | None = None
-
-    def open(self) -> Tracker:
-        """Open it, which imports MLflow."""
-        return local(self.home, self.origin) if self.home else Mlflow(self.name, self.origin)
-
-
-def server(address: str, origin: str) -> Target:
-    """An MLflow server. address: http or https, perhaps with user:password.
-
-    MLflow finds these in its variables, which are all that keeps them; it would print those of a URL."""
-    parts = urlsplit(address)
-    if parts.username is not None:
-        os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(parts.username)
-        os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(parts.password or "")
-    return Target(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/"), origin)
-
-
-def local(home: Path, origin: str) -> Mlflow:
-    """The folder's own database, made if it is not there.
-
-    It is made anew when the folder was moved or copied, because MLflow writes down where artifacts lie, and
-    when it cannot be opened."""
-    folder = tracked_in(home)
-    if is_here(folder):
-        try:
-            return _opened(folder, origin)
-        except Exception:  # damaged, or of another MLflow: it holds nothing that the store has not
-            logging.getLogger(__name__).debug("%s is made anew", folder, exc_info=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    _create(folder)
-    return _opened(folder, origin)
-
-
-def tracked_in(home: Path) -> Path:
-    """The folder of all that is tracked."""
-    return home.resolve() / "tracking"
-
-
-def is_here(folder: Path) -> bool:
-    """Whether a folder's database is there and was made where it lies now."""
-    place = folder / "place"
-    return (folder / "mlflow.db").exists() and place.exists() and place.read_bytes() == os.fsencode(folder)
-
-
-def _opened(folder: Path, origin: str) -> Mlflow:
-    tracker = Mlflow(sqlite_uri(folder / "mlflow.db"), origin, folder / "artifacts")
-    tracker.client.search_experiments(max_results=1)
-    return tracker
-
-
-def _create(folder: Path) -> None:
-    """Make the database under another name: a process killed meanwhile leaves no half of one."""
-    new = folder.with_name(".tracking.new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    _opened(new, "")
-    with closing(sqlite3.connect(new / "mlflow.db")) as database:
-        database.execute("PRAGMA journal_mode=WAL")  # kept in the file: a commit costs less
-    (new / "place").write_bytes(os.fsencode(folder))
-    os.replace(new, folder)
-
-
-def sqlite_uri(path: Path) -> str:
-    """The address of a database, quoted because SQLAlchemy decodes it as a browser would.
-
-    Raises Refusal when the locale cannot express the path, which a decoded address would then miss."""
-    exact = os.fsencode(path.absolute())
-    if unquote(quote(exact)).encode(sys.getfilesystemencoding(), "replace") != exact:
-        raise Refusal(
-            f"the name of the folder {path.parent} cannot be expressed in this locale "
-            f"({sys.getfilesystemencoding()}); set LC_ALL=C.UTF-8."
-        )
-    return f"sqlite:///{quote(exact)}"

@@ -1,6 +1,5 @@
 """A study gets to its trackers: beside training, never ahead of the store, and anew from the store alone."""
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
@@ -11,7 +10,6 @@ from threading import Event, Lock, Thread
 from typing import NamedTuple
 
 from handnet.contract import Recipe
-from handnet.data import canonical_hash
 from handnet.messages import Refusal, command, redacted
 from handnet.study.analysis import Analysis
 from handnet.study.folder import write_whole
@@ -22,7 +20,8 @@ from handnet.study.runs import Experiment, Pending, Runs
 from handnet.study.screen import Screen
 from handnet.study.search import Search, write_journal
 from handnet.study.store import Store, studies
-from handnet.study.tracker import Entry, Target, Tracker, Unwelcome, server, tracked_in
+from handnet.study.targets import Target, tracked_in
+from handnet.study.tracker import Entry, Tracker, Unwelcome
 from handnet.study.units import Replicas
 
 PASSES = 3  # times what is missing is sent, while some of it arrives
@@ -108,6 +107,8 @@ class Destination:
 
     def _failed(self, fault: Exception) -> None:
         sentence = " ".join(str(fault).split()) or type(fault).__name__
+        if "Max retries exceeded" in sentence:  # of MLflow's long sentence only this is news
+            sentence = "it does not answer"
         self.fault = sentence if isinstance(fault, Unwelcome) else redacted(sentence[:200])
         self._tracker, self._experiments = None, {}  # what is there is asked anew
 
@@ -213,18 +214,6 @@ class Tracking:
             path = noted_in(own[0].target.home or Path(), store.name)
             write_whole(path, state_of(store).encode())
             _write_journal(path.parents[2])
-
-
-def targets(store: Store, to: str | None, own: bool = True) -> list[Target]:
-    """Where a study is tracked. to: the address of a server; own: in its folder's database too."""
-    home = store.folder.parent.parent
-    made = store.noted("origin")
-    if made is None:
-        made = uuid.uuid4().hex
-        store.note("origin", made)
-    origin = canonical_hash([made, str(home.resolve())])[:16]
-    here = [Target(str(tracked_in(home) / "mlflow.db"), origin, home)] if own else []
-    return [*here, *([server(to, origin)] if to else [])]
 
 
 def _write_journal(home: Path) -> None:

@@ -68,7 +68,7 @@ def _check_free(port: int) -> None:
 def _bring_up_to_date(home: Path) -> None:
     """Make MLflow's database anew where it is missing, behind its studies, or was moved."""
     from handnet.study.retrack import present
-    from handnet.study.tracker import is_here, tracked_in
+    from handnet.study.targets import is_here, tracked_in
 
     for sentence in present(home):
         print(sentence, file=sys.stderr)
@@ -78,7 +78,7 @@ def _bring_up_to_date(home: Path) -> None:
 
 def _started(home: Path, port: int) -> "subprocess.Popen[str]":
     """The server of a folder's database, which ends when nobody holds its input open any more."""
-    from handnet.study.tracker import sqlite_uri, tracked_in
+    from handnet.study.targets import sqlite_uri, tracked_in
 
     hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
     store = sqlite_uri(tracked_in(home) / "mlflow.db")
