@@ -80,7 +80,7 @@ def check_count(field: str, value: Any) -> int:
 
 
 # Raised whenever the results of a fit change; part of every configuration's identity.
-ARITHMETIC = 1
+ARITHMETIC = 2
 
 DTYPES = ("float32", "float64")
 DEVICES = ("auto", "cpu", "gpu")

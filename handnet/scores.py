@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
 from scipy.stats import rankdata
 
 from handnet.contract import Fit
 from handnet.data import Array
+from handnet.mlp.network import log_loss, sigmoid
 
 
 class Scores(NamedTuple):
@@ -41,7 +41,7 @@ def grade(logits: Array, y: Array) -> Scores:
     finite = np.asarray(np.isfinite(z).all(axis=1))
     z = np.where(finite[:, None], z, 0)
     correct: Array = np.equal(z > 0, positive)
-    brier = np.square(expit(z) - positive).mean(axis=1)
+    brier = np.square(sigmoid(z) - positive).mean(axis=1)
     scores = Scores(
         log_loss=case_losses(z, positive).mean(axis=1),
         accuracy=correct.mean(axis=1),
@@ -56,8 +56,7 @@ def grade(logits: Array, y: Array) -> Scores:
 
 def case_losses(logits: Array, y: Array) -> Array:
     """The negative log likelihood (R, n) of each case, in nats. logits: (R, n); y: (n,) of 0 and 1."""
-    z = np.asarray(logits, dtype=np.float64)
-    return np.asarray(np.logaddexp(0, z) - y * z)
+    return log_loss(logits, y)
 
 
 def _auc(z: Array, positive: Array) -> Array:

@@ -13,8 +13,8 @@ import handnet
 ROOT = Path(__file__).parent.parent
 CORE = """
     messages data encode dialect sheets tables splits contract draws
-    mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled mlp.engine mlp.keras_model mlp.keras mlp.replicas
-    scores bands explain estimator
+    mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
+    mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands explain estimator
 """.split()
 HARNESS = """
     study.settings study.reading study.interrupt study.environment study.databases study.folder

@@ -9,7 +9,7 @@ from handnet.data import Array, Table
 from handnet.draws import seeded_plan
 from handnet.mlp.history import History, check_cpu_only, checked_epochs, first_layers, pack
 from handnet.mlp.kernels import LANES, evaluate, train_epoch
-from handnet.mlp.network import BETA_1, BETA_2, EPSILON, log_loss, sigmoid
+from handnet.mlp.network import BETA_1, BETA_2, EPSILON, sigmoid
 
 
 def warm_up() -> None:
@@ -37,30 +37,27 @@ class Compiled:
 
         Raises ValueError when plan, recipe and rows do not fit together.
         """
-        train, val = (Table(self._rows(part.X), np.array(part.y, self.dtype)) for part in (train, val))
+        train, val = self._cast(train), self._cast(val)
         first = first_layers(plan, train, recipe, self.dtype)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return self._train(first, train, val, recipe, plan)
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
         """Logits (R, n) of rows X (n, features): what enters the sigmoid, dropout off."""
+        X = np.array(X, self.dtype, order="C")
         weights = to_lanes(np.asarray(pack(layers), self.dtype))
-        logits = self._logits(weights, _widths(layers), self._rows(X))
-        return logits[: len(layers[0].weight)]
+        logits = np.empty((len(weights), len(X), LANES), self.dtype)
+        no_labels = np.zeros(len(X) * LANES, self.dtype)
+        evaluate((X, no_labels), weights, _widths(layers), logits, np.zeros((len(weights), LANES)))
+        return from_lanes(logits)[: len(layers[0].weight)]
 
     def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
         """Probability of class 1, (R, n), of rows X (n, features)."""
         return sigmoid(self.logits(layers, X))
 
-    def _rows(self, X: Array) -> Array:
-        """A copy of rows (n, features) as the kernels read them."""
-        return np.array(X, self.dtype, order="C")
-
-    def _logits(self, weights: Array, widths: Array, X: Array) -> Array:
-        """Logits (blocks LANES, n) of rows X (n, features). weights: (blocks, P, LANES)."""
-        lanes = np.empty((len(weights), len(X), LANES), self.dtype)
-        evaluate(weights, X, widths, lanes)
-        return from_lanes(lanes)
+    def _cast(self, table: Table) -> Table:
+        """A copy of a table (n, features) as the kernels read it."""
+        return Table(np.array(table.X, self.dtype, order="C"), np.array(table.y, self.dtype, order="C"))
 
     def _train(self, first: tuple[Layer, ...], train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
         rows, n = pack(first), len(train.y)
@@ -69,32 +66,33 @@ class Compiled:
         adam = np.array([1 - BETA_1, 1 - BETA_2, EPSILON], self.dtype)
         keep_scale = self.dtype.type(1) / self.dtype.type(1 - recipe.dropout)
         batch_size = min(recipe.batch_size, n)
-        logits = np.empty((len(weights), n, LANES), self.dtype)  # of each visit, dropout on
         no_masks = np.empty((0, 0, 0), np.bool_)
+        rates = self._rates(recipe, n)
+        parts = [(part.X, np.repeat(part.y, LANES)) for part in (train, val)]  # with a label in each lane
+        logits = np.empty((len(weights), max(n, len(val.y)), LANES), self.dtype)
         for epoch, draw in enumerate(checked_epochs(plan, recipe, (len(rows), n))):
             order = np.array(draw.order, np.uint64, order="C")
             keep = np.array(draw.keep[0], order="C") if recipe.dropout else no_masks
             data = (weights, averages), (train.X, train.y), (order, keep)
-            rates = (self._rates(recipe, epoch, n), adam)
-            train_epoch(*data, widths, batch_size, keep_scale, rates, logits)
-            train_loss = _mean_loss(from_lanes(logits)[: len(rows)], train.y[order])
-            train_off, val_loss = (
-                _mean_loss(self._logits(weights, widths, X)[: len(rows)], y) for X, y in (train, val)
-            )
-            history.record(epoch, train_loss, train_off, val_loss, from_lanes(weights)[: len(rows)])
+            losses = np.zeros((3, len(weights), LANES))
+            train_epoch(*data, widths, batch_size, keep_scale, (rates[epoch], adam), losses[0])
+            for part, total in zip(parts, losses[1:], strict=True):
+                evaluate(part, weights, widths, logits, total)
+            train_loss, train_off, val_loss = losses.reshape(3, -1)[:, : len(rows)]
+            means = train_loss / n, train_off / n, val_loss / len(val.y)
+            history.record(epoch, *means, from_lanes(weights)[: len(rows)])
         return history.fit(like=first)
 
-    def _rates(self, recipe: Recipe, epoch: int, n: int) -> Array:
-        """The learning rate (steps,) of each step of an epoch of n rows, with Adam's corrections."""
-        steps = -(-n // recipe.batch_size)
-        t = np.arange(epoch * steps + 1, (epoch + 1) * steps + 1)
-        corrected = np.sqrt(1 - BETA_2**t) / (1 - BETA_1**t) if recipe.optimizer == "adam" else np.ones(steps)
-        return (recipe.learning_rate * corrected).astype(self.dtype)
-
-
-def _mean_loss(z: Array, y: Array) -> Array:
-    """The mean loss of logits z (R, n), (R,) in float64. y: (n,) or (R, n)."""
-    return log_loss(z, y).mean(axis=1, dtype=np.float64)
+    def _rates(self, recipe: Recipe, n: int) -> Array:
+        """The learning rate (epochs, steps) of each step on n rows, with Adam's corrections."""
+        shape = recipe.epochs, -(-n // recipe.batch_size)
+        rates = np.full(shape, recipe.learning_rate)
+        if recipe.optimizer == "adam":  # powers by repeated multiplication, as in `network.adam`
+            power_1, power_2 = (
+                np.multiply.accumulate(np.full(rates.size, beta)).reshape(shape) for beta in (BETA_1, BETA_2)
+            )
+            rates = rates * np.sqrt(1 - power_2) / (1 - power_1)
+        return rates.astype(self.dtype)
 
 
 def _widths(layers: tuple[Layer, ...]) -> Array:

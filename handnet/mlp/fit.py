@@ -62,30 +62,27 @@ def _train(first: tuple[Layer, ...], train: Table, val: Table, recipe: Recipe, p
     state: Any = start(weights)
     history = History(weights, recipe)
     for epoch, draw in enumerate(checked_epochs(plan, recipe, (len(weights), len(train.y)))):
-        loss = np.zeros(len(weights))
+        logits = np.empty(draw.order.shape, weights.dtype)  # of the visits, dropout on
         for batch in batches(len(train.y), recipe.batch_size):
             layers = unpack(weights, first)
-            batch_loss, slope = _slope(layers, train, draw, batch, recipe.dropout)
+            logits[:, batch], slope = _slope(layers, train, draw, batch, recipe.dropout)
             weights, state = step(weights, slope, state, recipe.learning_rate)
-            loss += batch_loss
         layers = unpack(weights, first)
-        losses_off = _mean_loss(layers, train), _mean_loss(layers, val)
-        history.record(epoch, loss / len(train.y), *losses_off, weights)
+        train_loss = log_loss(logits, train.y[draw.order]).mean(axis=1)
+        train_off, val_loss = (
+            log_loss(forward(layers, part.X)[0], part.y).mean(axis=1) for part in (train, val)
+        )
+        history.record(epoch, train_loss, train_off, val_loss, weights)
     return history.fit(like=first)
 
 
 def _slope(
     layers: tuple[Layer, ...], train: Table, draw: EpochDraws, batch: slice, rate: float
 ) -> tuple[Array, Array]:
-    """The summed loss (R,), in float64, of one batch, and the slope (R, P) of its mean loss."""
+    """The logits (R, batch) of one batch, and the slope (R, P) of its mean loss."""
     rows = draw.order[:, batch]
     x, y = train.X[rows], train.y[rows]
     scale = dropout_scale(draw.keep[0][:, batch], rate, x.dtype) if rate else None
     z, trace = forward(layers, x, scale)
     error = log_loss_backward(z, y) / rows.shape[1]  # of the mean over the batch, each replica its own
-    return log_loss(z, y).sum(axis=1, dtype=np.float64), pack(backward(layers, trace, error, scale))
-
-
-def _mean_loss(layers: tuple[Layer, ...], table: Table) -> Array:
-    """The mean loss on a table (n, features), (R,) in float64, dropout off."""
-    return log_loss(forward(layers, table.X)[0], table.y).mean(axis=1, dtype=np.float64)
+    return z, pack(backward(layers, trace, error, scale))

@@ -12,6 +12,7 @@ import numpy as np
 
 from handnet.contract import Layer
 from handnet.data import Array
+from handnet.mlp.elementary import exp, log1p
 
 
 def dense(x: Array, layer: Layer) -> Array:
@@ -55,12 +56,13 @@ def dropout_scale(keep: Array, rate: float, dtype: np.dtype) -> Array:
 
 
 def log_loss(z: Array, y: Array) -> Array:
-    """The loss ln(1 + e^z) - y z of each row, in nats. z, y: (R, batch), logits and labels.
+    """The loss ln(1 + e^z) - y z of each row, in nats and float64. z, y: (R, batch), logits and labels.
 
     It is -ln p for y = 1 and -ln(1 - p) for y = 0. Here e is raised to negative numbers only, so that no z
     overflows.
     """
-    return np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))
+    z = np.asarray(z, np.float64)
+    return np.asarray(np.maximum(z, 0) - y * z + log1p(exp(-np.abs(z))))
 
 
 def log_loss_backward(z: Array, y: Array) -> Array:
@@ -69,8 +71,12 @@ def log_loss_backward(z: Array, y: Array) -> Array:
 
 
 def sigmoid(z: Array) -> Array:
-    """p = 1 / (1 + e^-z), of z's shape (R, n), z clipped to [-80, 80]: a float32 holds e^80 and not e^89."""
-    return 1 / (1 + np.exp(-np.clip(z, -80, 80)))
+    """p = 1 / (1 + e^-z), of z's shape (R, n) and type, z clipped to [-80, 80].
+
+    It is computed in float64 and rounded once. A float32 holds e^80 and not e^89.
+    """
+    p = 1 / (1 + exp(-np.clip(z, -80, 80)))
+    return np.asarray(p, np.result_type(z, np.float32))
 
 
 class Trace(NamedTuple):
@@ -118,16 +124,19 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
 class AdamState(NamedTuple):
-    """Adam's two running averages and the number of steps taken."""
+    """Adam's two running averages, and the powers of its two rates."""
 
     m: Array  # (R, P) of the slope: its recent direction
     v: Array  # (R, P) of the squared slope: its recent size
-    t: int
+    power_1: (
+        float  # b1^t after t steps, by multiplication: a power function is not the same on every processor
+    )
+    power_2: float  # b2^t
 
 
 def adam_start(weights: Array) -> AdamState:
     """Both averages of weights (R, P) start at zero."""
-    return AdamState(np.zeros_like(weights), np.zeros_like(weights), 0)
+    return AdamState(np.zeros_like(weights), np.zeros_like(weights), 1.0, 1.0)
 
 
 def adam(weights: Array, slope: Array, state: AdamState, learning_rate: float) -> tuple[Array, AdamState]:
@@ -140,11 +149,11 @@ def adam(weights: Array, slope: Array, state: AdamState, learning_rate: float) -
     1e-7, so keras.optimizers.Adam is the exact counterpart. Algorithm 1 of the paper puts it beside the
     corrected sqrt(v), which moves a probability of this network by up to 0.14 in ten epochs.
     """
-    t = state.t + 1
-    alpha = learning_rate * np.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
+    power_1, power_2 = state.power_1 * BETA_1, state.power_2 * BETA_2
+    alpha = learning_rate * np.sqrt(1 - power_2) / (1 - power_1)
     m = _towards(state.m, slope.copy(), 1 - BETA_1)
     v = _towards(state.v, slope * slope, 1 - BETA_2)
-    return weights - float(alpha) * m / (np.sqrt(v) + EPSILON), AdamState(m, v, t)
+    return weights - float(alpha) * m / (np.sqrt(v) + EPSILON), AdamState(m, v, power_1, power_2)
 
 
 def _towards(average: Array, value: Array, share: float) -> Array:

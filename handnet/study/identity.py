@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_info
 
 from handnet.data import Dataset, canonical_hash
 from handnet.messages import Refusal, command, option
+from handnet.probe import arithmetic_digest
 from handnet.splits import split
 from handnet.study.reading import from_stored, load, read, to_stored
 from handnet.study.search import versions as search_versions
@@ -125,9 +126,15 @@ def remarks(settings: Settings, problem: Problem) -> tuple[str, ...]:
 
 
 def make_fingerprint(settings: Settings, problem: Problem) -> str:
-    """SHA-256 of all that decides a study's results: settings, data, split, backend and versions."""
+    """SHA-256 of all that decides a study's results: settings, data, split, backend, versions, and the
+    arithmetic of this machine."""
     return canonical_hash(
-        {"settings": settings.identity(), "bench": problem.identity, "versions": dict(search_versions())}
+        {
+            "settings": settings.identity(),
+            "bench": problem.identity,
+            "versions": dict(search_versions()),
+            "probe": arithmetic_digest(problem.backend),
+        }
     )
 
 

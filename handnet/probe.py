@@ -1,0 +1,48 @@
+"""A small fit whose digest tells one processor's arithmetic from another's.
+
+Machines with equal digests give equal networks, losses and scores, to the bit. The compiled backend should
+have the same digest everywhere. That of the numpy backend depends on the BLAS, which adds the terms of a
+product of matrices in an order of its own on each kind of processor.
+"""
+
+import hashlib
+
+import numpy as np
+
+from handnet.contract import TO_THE_BIT, Backend, Recipe
+from handnet.data import Array, Table
+from handnet.draws import SIMULATION, generator
+from handnet.mlp.replicas import train_replicas
+from handnet.scores import grade
+
+RECIPE = Recipe(learning_rate=1e-2, epochs=10)
+TRAIN, VAL, COLUMNS, REPLICAS = (
+    85,
+    43,
+    30,
+    10,
+)  # the last batch is shorter, and so is the last group of replicas
+
+
+def probe(backend: Backend) -> dict[str, Array]:
+    """What a small fit on made-up rows gives: the arrays of the Fit, and logits, probabilities and scores on
+    the validation rows. The first axis of each, (R, ...), is of 10 replicas."""
+    numbers = generator(0, SIMULATION).random((TRAIN + VAL, COLUMNS)) * 4 - 2
+    labels = (numbers[:, :3].sum(axis=1) > 0).astype(int)
+    train, val = Table(numbers[:TRAIN], labels[:TRAIN]), Table(numbers[TRAIN:], labels[TRAIN:])
+    fit = train_replicas(backend, train, val, RECIPE, range(REPLICAS), threads=1)
+    logits = backend.logits(fit.layers, val.X)
+    weights = {
+        f"{name}_{at}": part for at, layer in enumerate(fit.layers) for name, part in layer._asdict().items()
+    }
+    histories = {name: getattr(fit, name) for name in fit._fields[1:]}
+    outputs = {"logits": logits, "probabilities": backend.predict(fit.layers, val.X)}
+    return weights | histories | outputs | grade(logits, val.y)._asdict()
+
+
+def arithmetic_digest(backend: Backend) -> str | None:
+    """SHA-256 of the arrays (R, ...) of `probe`; None for a backend that keeps law 2 within a tolerance."""
+    if backend.name not in TO_THE_BIT:
+        return None
+    parts = (np.ascontiguousarray(part).tobytes() for part in probe(backend).values())
+    return hashlib.sha256(b"".join(parts)).hexdigest()
