@@ -273,7 +273,8 @@ def _check(options: Mapping[str, Any], chosen: Mapping[str, str], server: str) -
     from handnet.study.identity import check_name, large_enough, make_problem
 
     check_name(options["name"])
-    for line in preview(settings, make_problem(settings, data), options["open"] or large_enough(settings)):
+    opened = options["open"] or large_enough(settings)
+    for line in preview(settings, make_problem(settings, data), opened, options["workers"]):
         print(visible(line))
     return 0
 

@@ -35,7 +35,7 @@ def bench(rounds: int, studies: bool, mlruns: str) -> None:
 
 def measure(rounds: int, studies: bool, say: Callable[[str], None]) -> "Results":
     """Measure everything. studies: whole studies too, which take minutes; say: is told what comes next."""
-    from experiments.bench import costs
+    from experiments.bench import costs, scale
     from experiments.bench.peers import available
     from experiments.bench.race import (
         RECIPE,
@@ -64,7 +64,7 @@ def measure(rounds: int, studies: bool, say: Callable[[str], None]) -> "Results"
         "storing": lambda: costs.stored(problem, rounds),
         "starting": costs.started,
         "Optuna": costs.searched,
-        **({"two whole studies": costs.whole_studies} if studies else {}),
+        **({"two whole studies": costs.whole_studies, "many cores": scale.scaled} if studies else {}),
     }
     for title, part in parts.items():
         say(title)

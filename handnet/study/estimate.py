@@ -2,33 +2,46 @@
 
 Nothing is written."""
 
+import heapq
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
 from handnet.contract import TO_THE_BIT, Recipe
 from handnet.data import listed
 from handnet.encode import GAP, LEVEL
 from handnet.messages import option
-from handnet.mlp.replicas import chunks, cores
+from handnet.mlp.replicas import cores
+from handnet.splits import split
+from handnet.study.executor import AHEAD
 from handnet.study.identity import make_problem, remarks
 from handnet.study.reading import read
 from handnet.study.resplit import check_divisions
 from handnet.study.screen import Screen
+from handnet.study.search import Search
 from handnet.study.settings import Range, Settings
-from handnet.study.units import Problem
+from handnet.study.units import Problem, baselines
 
-LONG_ENOUGH = 0.5  # seconds of fitting from which a speed is measured
-# Seconds on two cores ("seconds" in a report), 2026.
-PER_NETWORK = 0.005  # to track one network
-PER_RUN = 0.1  # to track a run beside the networks, its figures and case tables drawn
+LONG_ENOUGH = 0.2  # seconds of fitting from which a speed is measured
+# Seconds of the one process that proposes, stores and writes, measured in 2026.
+PROPOSE, STORE, TELL = 0.002, 0.001, 0.0005  # a configuration; a file of results; a trial
 START = 6.0  # to load all packages
-REPORT, OPENED_REPORT = 4.0, 13.0  # statistics and pictures of a report, sealed and opened
+REPORT, OPENED_REPORT = 4.0, 9.0  # statistics and pictures of a report, sealed and opened
 PER_CASE = 0.01  # more for each case of the opened test, measured at 20 000 cases
+
+
+class Batch(NamedTuple):
+    """Work that is known together: seconds of each unit on a worker; of the coordinator, before the units and
+    after each result."""
+
+    units: Sequence[float]
+    before: float = 0.0
+    after: float = STORE
 
 
 class Work(NamedTuple):
@@ -36,40 +49,85 @@ class Work(NamedTuple):
 
     stage: str
     networks: int
-    per_fit: int  # of the networks, how many are trained in one fit
-    side_by_side: bool  # whether several fits run at once
-    epochs: float  # of each network, on average
-    runs: int  # that are tracked beside one for each network
     how: str
+    batches: Sequence[Batch]
 
 
-def work(settings: Settings, opened: bool) -> list[Work]:
-    """What each stage trains. opened: whether the test is opened, which fresh divisions wait for."""
-    mean, fixed = _mean(settings.space.epochs), [other.epochs for other in settings.compare]
-    frozen, trials = 1 + len(fixed), settings.trials
-    seeds, fresh = settings.search.seeds, settings.confirm.seeds
-    of_frozen = (mean + sum(fixed)) / frozen
-    confirmed = f"{frozen} x {fresh} fresh seeds"
-    stages = [
-        Work(
-            "search", trials * seeds, seeds, False, mean, trials, f"{trials} configurations x {seeds} seeds"
-        ),
-        Work("confirm", frozen * fresh, fresh, False, of_frozen, frozen + 2, confirmed),
-    ]
-    again = settings.rehearsal
+class Prices(NamedTuple):
+    """What was measured: seconds of an epoch by the number of networks in a unit; of dividing the table."""
+
+    epoch: Mapping[int, float]
+    division: float
+
+    def unit(self, networks: int, epochs: float) -> float:
+        """Seconds of so many networks, trained together."""
+        return self.epoch[networks] * epochs
+
+
+def elapsed(batches: Iterable[Batch], workers: int, ahead: int) -> float:
+    """The seconds of batches, one after the other, on so many workers: a simulation of `in_order`.
+
+    ahead: how many units are in flight at once."""
+    free, now = [0.0] * workers, 0.0
+    for batch in batches:
+        now += batch.before
+        taken: list[float] = []  # when the coordinator has each result
+        for place, seconds in enumerate(batch.units):
+            submitted = taken[place - ahead] if place >= ahead else now
+            end = max(submitted, heapq.heappop(free)) + seconds
+            heapq.heappush(free, end)
+            taken.append(max(end, taken[-1] if taken else now) + batch.after)
+        now = taken[-1] if taken else now
+    return now
+
+
+def work(
+    settings: Settings, problem: Problem, opened: bool, prices: Prices, tried: Sequence[float] = ()
+) -> list[Work]:
+    """What each stage trains. opened: whether the test is opened, which fresh divisions wait for.
+
+    tried: the epochs of each configuration of the search, the winner's last, where they are known."""
+    tried = tried or [_mean(settings.space.epochs)] * (settings.trials + 1)
+    frozen = [tried[-1], *(float(other.epochs) for other in settings.compare)]
+    stages = [_search(settings, problem, prices, tried), _confirm(settings, problem, prices, frozen)]
+    again, trials = settings.rehearsal, settings.trials
     if not opened or not again.splits:
         return stages
-    splits, levels = again.splits, again.levels
-    divisions = f"{splits} fresh divisions x {frozen} x {again.seeds} seeds"
-    streams = f"{levels} first weights x {levels} orders x {levels} masks"
-    stages += [
-        Work("rehearse", splits * frozen * again.seeds, again.seeds, True, of_frozen, splits, divisions),
-        Work("streams", levels**3, levels**3, False, mean, 1, streams),
-    ]
+    fit = prices.epoch[again.seeds]
+    divisions = [prices.division + fit * sum(frozen)] * again.splits
+    cubes = problem.blocks(range(again.levels**3))
+    streams = [prices.unit(len(block), frozen[0]) for block in cubes]
+    networks = again.splits * len(frozen) * again.seeds
+    how = f"{again.splits} fresh divisions x {len(frozen)} x {again.seeds} seeds"
+    stages.append(Work("rehearse", networks, how, [Batch(divisions)]))
+    how = f"{again.levels} first weights x {again.levels} orders x {again.levels} masks"
+    stages.append(Work("streams", again.levels**3, how, [Batch(streams)]))
     if again.ideal:
-        networks = splits * trials * seeds
-        stages.append(Work("search anew", networks, seeds, True, mean, splits, f"{splits} x the search"))
+        one = prices.epoch[settings.search.seeds] * sum(tried[:-1]) + trials * PROPOSE + fit * tried[-1]
+        networks = again.splits * trials * settings.search.seeds
+        batch = Batch([prices.division + one] * again.splits)
+        stages.append(Work("search anew", networks, f"{again.splits} x the search", [batch]))
     return stages
+
+
+def _search(settings: Settings, problem: Problem, prices: Prices, tried: Sequence[float]) -> Work:
+    search, trials, seeds = Search(settings), settings.trials, settings.search.seeds
+    sizes = [len(block) for block in problem.blocks(range(seeds))]
+    batches: list[Batch] = []
+    place = 0
+    while place < trials:
+        block = search.block(place)
+        units = [prices.unit(size, tried[place]) for place in block for size in sizes]
+        batches.append(Batch(units, PROPOSE * len(block), STORE + TELL / len(sizes)))
+        place = block.stop
+    return Work("search", trials * seeds, f"{trials} configurations x {seeds} seeds", batches)
+
+
+def _confirm(settings: Settings, problem: Problem, prices: Prices, frozen: Sequence[float]) -> Work:
+    fresh = settings.confirm.seeds
+    sizes = [len(block) for block in problem.blocks(range(fresh))]
+    units = [prices.unit(size, epochs) for epochs in frozen for size in sizes]
+    return Work("confirm", len(frozen) * fresh, f"{len(frozen)} x {fresh} fresh seeds", [Batch(units)])
 
 
 def _mean(space: Range) -> float:
@@ -79,8 +137,21 @@ def _mean(space: Range) -> float:
     return (space.low + space.high) / 2
 
 
+def measured(settings: Settings, problem: Problem) -> Prices:
+    """What the units of a study cost here, on one thread."""
+    search, again = settings.search.seeds, settings.rehearsal
+    counts = {search, settings.confirm.seeds, again.levels**3}
+    sizes = {len(block) for count in counts for block in problem.blocks(range(count))} | {search, again.seeds}
+    with threadpool_limits(1, "blas"):
+        epochs = {size: seconds_per_epoch(settings, problem, size) for size in sorted(sizes)}
+    started = time.perf_counter()
+    split(problem.data, **vars(settings.split))
+    baselines(problem.parts.train)
+    return Prices(epochs, time.perf_counter() - started)
+
+
 def seconds_per_epoch(settings: Settings, problem: Problem, networks: int) -> float:
-    """The time of one epoch of so many networks in one fit: the first fit compiles, the last counts."""
+    """The time of one epoch of so many networks in one unit: the first fit compiles, the last counts."""
     epochs, spent = 1, 0.0
     problem.fit(_recipe(settings, 1), range(networks))
     while spent < LONG_ENOUGH:
@@ -95,30 +166,17 @@ def _recipe(settings: Settings, epochs: int) -> Recipe:
     return settings.recipe(1e-3, (settings.space.dropout.low + settings.space.dropout.high) / 2, epochs)
 
 
-def training_seconds(stages: Sequence[Work], settings: Settings, problem: Problem) -> dict[str, float]:
-    """The training time of each stage, measured on fits of its size, at most that of a confirmation."""
-    sizes = {stage.stage: min(stage.per_fit, settings.confirm.seeds) for stage in stages}
-    measured = {size: seconds_per_epoch(settings, problem, size) for size in sorted(set(sizes.values()))}
-    seconds = {}
-    for stage in stages:
-        size = sizes[stage.stage]
-        seconds[stage.stage] = stage.networks / size * stage.epochs * measured[size]
-        if stage.side_by_side and settings.backend.name in TO_THE_BIT:
-            # A fit of few networks leaves cores to the next one.
-            seconds[stage.stage] *= len(chunks(size, cores())) / cores()
-    return seconds
+def preview(settings: Settings, problem: Problem, opened: bool, workers: int) -> Iterator[str]:
+    """The study in lines, the last but one its time.
 
-
-def preview(settings: Settings, problem: Problem, opened: bool) -> Iterator[str]:
-    """The study in lines, the last but one its time. opened: whether it would open its test.
-
+    opened: whether it would open its test; workers: how many train, 0 for one on each core.
     Raises Refusal where the table cannot be divided as the study would.
     """
     if opened:
         check_divisions(settings, problem.data)
     yield from _table(settings, problem)
     yield _network(settings, len(problem.parts.encoder.names))
-    stages = work(settings, opened)
+    stages = work(settings, problem, opened, measured(settings, problem))
     for stage in stages:
         yield f"{stage.stage.capitalize()}: {stage.networks} networks ({stage.how})."
     yield (
@@ -128,7 +186,12 @@ def preview(settings: Settings, problem: Problem, opened: bool) -> Iterator[str]
     )
     start = START + time.process_time()  # what has been read and divided here, a study reads and divides too
     reporting = OPENED_REPORT + PER_CASE * len(problem.parts.test_rows) if opened else REPORT
-    yield _time(stages, training_seconds(stages, settings, problem), {"start": start, "report": reporting})
+    together = settings.backend.name in TO_THE_BIT
+    count = (workers or cores()) if together else 1
+    train = {stage.stage: elapsed(stage.batches, count, AHEAD * count if together else 1) for stage in stages}
+    seconds = {**train, "start": start, "report": reporting}
+    shown = ", ".join(f"{name} {_span(value)}" for name, value in seconds.items())
+    yield f"Time: about {_span(sum(seconds.values()))} on this machine ({shown})."
     yield "Checked: nothing was written."
 
 
@@ -160,15 +223,6 @@ def _network(settings: Settings, inputs: int) -> str:
         f"Network: {'-'.join(map(str, shape))}, {weights} weights and biases; backend"
         f" {settings.backend.name}, {settings.backend.dtype}."
     )
-
-
-def _time(stages: Sequence[Work], train: Mapping[str, float], more: Mapping[str, float]) -> str:
-    """How long the study takes, and what of it each stage. train, more: seconds by stage."""
-    runs = sum(stage.runs for stage in stages)
-    tracked = sum(stage.networks for stage in stages if stage.stage in ("search", "confirm"))
-    seconds = {**train, "tracking": runs * PER_RUN + tracked * PER_NETWORK, **more}
-    shown = ", ".join(f"{name} {_span(value)}" for name, value in seconds.items())
-    return f"Time: about {_span(sum(seconds.values()))} on this machine ({shown})."
 
 
 def _span(seconds: float) -> str:
