@@ -22,6 +22,7 @@ from handnet.study.executor import AHEAD
 from handnet.study.identity import make_problem, remarks
 from handnet.study.reading import read
 from handnet.study.resplit import check_divisions
+from handnet.study.runs import FIRST
 from handnet.study.screen import Screen
 from handnet.study.search import Search
 from handnet.study.settings import Range, Settings
@@ -30,6 +31,7 @@ from handnet.study.units import Problem, baselines
 LONG_ENOUGH = 0.2  # seconds of fitting from which a speed is measured
 # Seconds of the one process that proposes, stores and writes, measured in 2026.
 PROPOSE, STORE, TELL = 0.002, 0.001, 0.0005  # a configuration; a file of results; a trial
+PER_RUN = 0.02  # to track a run: one for each configuration, division and network with curves of its own
 START = 6.0  # to load all packages
 REPORT, OPENED_REPORT = 4.0, 9.0  # statistics and pictures of a report, sealed and opened
 PER_CASE = 0.01  # more for each case of the opened test, measured at 20 000 cases
@@ -189,10 +191,17 @@ def preview(settings: Settings, problem: Problem, opened: bool, workers: int) ->
     together = settings.backend.name in TO_THE_BIT
     count = (workers or cores()) if together else 1
     train = {stage.stage: elapsed(stage.batches, count, AHEAD * count if together else 1) for stage in stages}
-    seconds = {**train, "start": start, "report": reporting}
+    seconds = {**train, "tracking": PER_RUN * _runs(settings, opened), "start": start, "report": reporting}
     shown = ", ".join(f"{name} {_span(value)}" for name, value in seconds.items())
     yield f"Time: about {_span(sum(seconds.values()))} on this machine ({shown})."
     yield "Checked: nothing was written."
+
+
+def _runs(settings: Settings, opened: bool) -> int:
+    """How many runs are tracked, about."""
+    frozen, again = 1 + len(settings.compare), settings.rehearsal
+    divisions = again.splits * (1 + again.ideal) if opened else 0
+    return settings.trials + frozen * min(settings.confirm.seeds, FIRST) + divisions
 
 
 def _table(settings: Settings, problem: Problem) -> Iterator[str]:
