@@ -22,7 +22,7 @@ HARNESS = """
     study.targets study.served_model study.search study.sealed study.resplit study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.comparison_tables
     report.verdict report.cases report.drawing report.figures report.facts report.pages study.records
-    study.screen study.identity study.estimate study.training study.outcome study.runs study.tracking
+    study.screen study.identity study.training study.outcome study.runs study.estimate study.tracking
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
     study.arguments study.api endings command cli __main__
 """.split()
