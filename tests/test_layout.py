@@ -17,7 +17,7 @@ CORE = """
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands explain estimator
 """.split()
 HARNESS = """
-    study.settings study.reading study.interrupt study.environment study.databases study.folder
+    study.settings study.reading study.interrupt study.environment study.folder
     study.executor study.units study.summary study.views study.logged_model study.tracker study.store
     study.targets study.served_model study.search study.sealed study.resplit study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.comparison_tables

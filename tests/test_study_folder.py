@@ -1,8 +1,7 @@
-"""Files that appear whole or not at all, locks, databases."""
+"""Files that appear whole or not at all, and locks."""
 
 import multiprocessing
 import os
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handnet.messages import Refusal
-from handnet.study import databases
 from handnet.study import folder as folders
 
 ROOT = Path(__file__).parent.parent
@@ -90,50 +88,6 @@ def test_a_line_cut_short_is_dropped(tmp_path: Path, cut: int) -> None:
     assert folders.whole_lines(path) == whole
     folders.append_line(path, "third")
     assert folders.whole_lines(path) == [*whole, "third"]
-
-
-def test_a_database_that_is_held_is_not_called_broken(tmp_path: Path) -> None:
-    path = tmp_path / "x.db"
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("CREATE TABLE t (x)")
-    holder.execute("BEGIN EXCLUSIVE")
-    try:
-        with pytest.raises(Refusal, match="held by another program; try again") as refusal:
-            databases.check_sound(path)
-        assert refusal.value.code == 75
-    finally:
-        holder.close()
-
-
-def test_the_log_of_a_deleted_database_does_not_come_back(tmp_path: Path) -> None:
-    path = tmp_path / "x.db"
-    code = (
-        f"import sqlite3, os; d = sqlite3.connect({str(path)!r}); d.execute('PRAGMA journal_mode=WAL');"
-        " d.execute('CREATE TABLE old (a)'); d.commit(); os._exit(0)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-    assert path.with_name("x.db-wal").stat().st_size
-    path.unlink()
-
-    def build(uri: str) -> None:
-        db = sqlite3.connect(uri.removeprefix("sqlite:///"))
-        db.execute("CREATE TABLE fresh (a)")
-        db.commit()
-        db.close()
-
-    databases.create_database(path, build)
-    db = sqlite3.connect(path)
-    assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("fresh",)]
-    db.close()
-
-
-def test_a_database_that_is_none_is_left_as_it_is(tmp_path: Path) -> None:
-    for content in (b"", b"not a database at all, just text" * 99):
-        path = tmp_path / "x.db"
-        path.write_bytes(content)
-        with pytest.raises(Refusal, match="is not a sound database"):
-            databases.create_database(path, lambda _: None)
-        assert path.read_bytes() == content
 
 
 def hold(
