@@ -1,6 +1,7 @@
 """Whole studies through the real command line, on the real data, with real stores."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from canonical import digest, ledger, models, networks, report, results, runs, trials
 from scipy.special import expit
-from studies import SMALL, cli, run_id_of, stored
+from studies import SMALL, TINY, cli, run_id_of, stored, study_name
 
 from handnet import Dataset, split
 from handnet.splits import Split
@@ -182,3 +183,31 @@ def test_the_split_is_the_one_the_report_names(finished: Path, data: Dataset) ->
         "val": 114,
         "test": 114,
     }
+
+
+def test_a_study_of_another_arithmetic_is_read_and_not_continued(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is stored is exact wherever it is read; what is trained elsewhere would differ in last bits."""
+    home = Path(shutil.copytree(tiny, tmp_path / "home"))
+    name, before = study_name(home), digest(home)
+    monkeypatch.setattr("handnet.study.study.arithmetic_digest", lambda _: "0123456789abcdef")
+    assert cli(home, "report", f"NAME={name}") == 0
+    assert digest(home) == before
+    capsys.readouterr()
+    assert cli(home, "study", *TINY, "OPEN=1", f"NAME={name}") == 2
+    err = capsys.readouterr().err
+    assert "was begun on a processor of other arithmetic (probe " in err
+    assert "here 01234567)" in err
+    assert digest(home) == before
+
+
+def test_the_report_names_every_machine_a_study_was_made_on(
+    sealed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = report(sealed)["machines"]
+    monkeypatch.setattr("handnet.study.study.machine", lambda: "another, openblas 1")
+    assert cli(sealed, "study", *SMALL) == 0
+    assert report(sealed)["machines"] == [first, "another, openblas 1"]
+    page = next((sealed / "reports").rglob("report.md")).read_text()
+    assert "machines, in turn, whose arithmetic agrees: " in page

@@ -11,7 +11,6 @@ from threadpoolctl import threadpool_info
 
 from handnet.data import Dataset, canonical_hash
 from handnet.messages import Refusal, command, option
-from handnet.probe import arithmetic_digest
 from handnet.splits import split
 from handnet.study.reading import from_stored, load, read, to_stored
 from handnet.study.search import versions as search_versions
@@ -125,17 +124,12 @@ def remarks(settings: Settings, problem: Problem) -> tuple[str, ...]:
     return (*problem.parts.notes, *([one_step] if batch > rows else ()))
 
 
-def make_fingerprint(settings: Settings, problem: Problem) -> str:
-    """SHA-256 of all that decides a study's results: settings, data, split, backend, versions, and the
-    arithmetic of this machine."""
-    return canonical_hash(
-        {
-            "settings": settings.identity(),
-            "bench": problem.identity,
-            "versions": dict(search_versions()),
-            "probe": arithmetic_digest(problem.backend),
-        }
-    )
+def make_fingerprint(settings: Settings, problem: Problem, probe: str | None) -> str:
+    """SHA-256 of all that decides a study's results: settings, data, split, backend, versions, arithmetic.
+
+    probe: the digest of the arithmetic, `arithmetic_digest` of the machine the study is made on."""
+    parts = {"settings": settings.identity(), "bench": problem.identity, "versions": search_versions()}
+    return canonical_hash(parts | {"probe": probe})
 
 
 def default_name(settings: Settings, fingerprint: str) -> str:

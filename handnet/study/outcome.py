@@ -179,7 +179,7 @@ class StoredStudy:
         self.store = Store(self.home, self.name)
         if self.store.noted("commit"):
             return self.load()
-        begun = self.store.noted("study")
+        begun = self.store.begun
         self._describe(from_stored(begun["settings"]), begun["data"])
         return Outcome([], [self._trial(trial) for trial in self.store.trials()], None, None)
 
@@ -187,8 +187,9 @@ class StoredStudy:
         """Read the table and check that all fits the store. data: the table's digest."""
         settings = moved(stored, self.table)
         problem = make_problem(settings, load(settings, data))
-        self.records = Records(self.name, make_fingerprint(settings, problem), settings, problem)
-        self.store.check(self.records.fingerprint)
+        probe = self.store.begun.get("probe")  # not this machine's: what is stored can be read on any
+        self.records = Records(self.name, make_fingerprint(settings, problem, probe), settings, problem)
+        self.store.check(self.records.fingerprint, probe)
         return settings
 
     def _load(self, trials: bool) -> Outcome:

@@ -61,26 +61,38 @@ class Store:
     def begin(self, fingerprint: str, machine: str, **made_with: Any) -> bool:
         """Make this the store of the study with this fingerprint, on which this machine works from now on.
 
-        made_with: what else is remembered of it. Returns whether an earlier writer was
-        interrupted. Raises Refusal when it is another study's, or when its records are damaged."""
+        made_with: what else is remembered of it, the probe of its arithmetic among it. Returns whether an
+        earlier writer was interrupted. Raises Refusal when it is another study's, or when its records are
+        damaged."""
         if self.noted("study") is None:
-            self.note("study", {"name": self.name, "fingerprint": fingerprint, "machines": []})
-        self.check(fingerprint)
+            self.note("study", {"name": self.name, "fingerprint": fingerprint, "machines": [], **made_with})
+        self.check(fingerprint, made_with.get("probe"))
         self.trials()
         machines = [*self.machines, *([] if machine in self.machines else [machine])]
-        self.note("study", {**self.noted("study"), "machines": machines, **made_with})
+        self.note("study", {**self.begun, "machines": machines, **made_with})
         for leftover in self.folder.rglob(".*.new"):
             leftover.unlink()
         interrupted = self._running.exists()
         self._running.touch()
         return interrupted
 
-    def check(self, fingerprint: str) -> None:
-        """Raises Refusal unless this is the store of the study with this fingerprint."""
+    @property
+    def begun(self) -> dict[str, Any]:
+        """What is remembered of the study since it began. Raises Refusal (1) when that is damaged."""
         study = self.noted("study")
-        stored = study.get("fingerprint") if isinstance(study, dict) else None
-        if not isinstance(stored, str):
+        if not isinstance(study, dict) or not isinstance(study.get("fingerprint"), str):
             raise self.damaged("study.json is not what was written there")
+        return study
+
+    def check(self, fingerprint: str, probe: str | None) -> None:
+        """Raises Refusal unless this is the store of the study with this fingerprint and probe."""
+        stored, of_study = self.begun["fingerprint"], self.begun.get("probe")
+        if probe != of_study:
+            raise Refusal(
+                f"the study {self.name!r} was begun on a processor of other arithmetic (probe"
+                f" {str(of_study)[:8]}, here {str(probe)[:8]}), so its networks would differ here in the last"
+                f" bits; go on with it there, or give this one a name of its own with {option('name', '')}."
+            )
         if stored != fingerprint:
             raise Refusal(
                 f"the study {self.name!r} was made with other settings, data or versions (fingerprint"
@@ -91,7 +103,7 @@ class Store:
     @property
     def machines(self) -> list[str]:
         """The machines that worked on the study, in the order in which they began."""
-        return list(self.noted("study").get("machines", ()))
+        return list(self.begun.get("machines", ()))
 
     def end(self) -> None:
         """Note that the writer has done all it was asked to do."""

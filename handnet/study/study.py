@@ -13,6 +13,7 @@ import numpy as np
 
 from handnet.contract import TO_THE_BIT, Recipe
 from handnet.messages import Refusal, command
+from handnet.probe import arithmetic_digest
 from handnet.study.analysis import Analysis
 from handnet.study.executor import make_workers
 from handnet.study.folder import locked
@@ -92,7 +93,11 @@ class Study:
                 )
                 self.records = Records(self.name, self.fingerprint, settings, self.problem)
                 self.store = Store(self.home, self.name, writing=True)
-                made_with = {"settings": to_stored(settings), "data": self.problem.data.digest}
+                made_with = {
+                    "settings": to_stored(settings),
+                    "data": self.problem.data.digest,
+                    "probe": self.probe,
+                }
                 if self.store.begin(self.fingerprint, machine(), **made_with):
                     self.screen.say(
                         "Going on with a study that was interrupted; all it had finished is kept."
@@ -250,9 +255,14 @@ class Study:
         return make_problem(self.request.settings, self.request.data)
 
     @cached_property
+    def probe(self) -> str | None:
+        """The digest of this machine's arithmetic."""
+        return arithmetic_digest(self.problem.backend)
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all that decides the results."""
-        return make_fingerprint(self.request.settings, self.problem)
+        return make_fingerprint(self.request.settings, self.problem, self.probe)
 
     @cached_property
     def name(self) -> str:
