@@ -17,6 +17,8 @@ from handnet.cli import main
 from handnet.data import DATASETS
 from handnet.draws import generator
 from handnet.splits import SealedTest, Split
+from handnet.study.identity import large_enough
+from handnet.study.reading import read
 from handnet.study.sealed import Ledger, opening_id
 
 
@@ -196,3 +198,11 @@ def test_after_the_opening_nothing_grows(opened: Path, capsys: pytest.CaptureFix
     for growth in ("TRIALS=5", "CONFIRM=4"):
         assert cli(opened, "study", *SMALL, growth) == 2
         assert "so it cannot grow" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "opens"), [("200", True), ("100", True), ("99", False)])
+def test_a_study_of_the_default_size_or_a_hundred_seeds_opens_its_test_unasked(
+    words: str, opens: bool
+) -> None:
+    assert large_enough(read({"confirm.seeds": words})) is opens
+    assert not large_enough(read({"confirm.seeds": words, "search.trials.tpe": "39"}))

@@ -18,6 +18,7 @@ from handnet.study.settings import Settings
 from handnet.study.store import Store
 from handnet.study.units import Problem, load_problem
 
+ENOUGH = 100  # confirmation seeds
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
@@ -146,12 +147,13 @@ def is_default(name: str, fingerprint: str) -> bool:
 
 
 def large_enough(settings: Settings) -> bool:
-    """Whether a study is as large as the default one: only then is its test opened unasked."""
+    """Whether a study is as large as the default one, or confirms on ENOUGH seeds: only then is its test
+    opened unasked."""
     default = read({"search.design": settings.search.design})
     return (
         settings.trials >= default.trials
         and settings.search.seeds >= default.search.seeds
-        and settings.confirm.seeds >= default.confirm.seeds
+        and settings.confirm.seeds >= min(ENOUGH, default.confirm.seeds)
     )
 
 
