@@ -149,7 +149,10 @@ def case(mlruns: str, id: str | None, name: str | None, data: str | None) -> Non
         raise Refusal(f"there is no case {id!r} in {data}; its ids run from {ids[0]} to {ids[-1]}.")
     from handnet.report.pages import write_case
 
-    study.screen.case(facts, str(write_case(facts, study.name, study.folder)))
+    page = None
+    with study.writing_pages():
+        page = write_case(facts, study.name, study.folder)
+    study.screen.case(facts, page)
 
 
 @command("ui", "everything stored is kept; the same command opens the pages", program)

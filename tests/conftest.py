@@ -1,3 +1,4 @@
+import fcntl
 import os
 import shutil
 import signal
@@ -12,7 +13,6 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # no test study goes to somebody's server
 
 import pytest
-from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from studies import FEW, SMALL, TINY, cli
 
@@ -111,7 +111,8 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Make:
 
     def made(name: str, make: Callable[[Path], object]) -> Path:
         home, done = base / name, base / f"{name}.done"
-        with FileLock(base / f"{name}.lock"):
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             if not done.exists():
                 shutil.rmtree(home, ignore_errors=True)
                 make(home)

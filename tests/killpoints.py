@@ -13,6 +13,7 @@ import functools
 import os
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -23,22 +24,34 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 JOURNAL, KILL_AT = "HANDNET_MILESTONES", "HANDNET_KILL_AT"
-STORE = ("study.json", "network", "streams", "split", "ideal", "val", "test", "commit.json", "seconds.json")
+STORE = (
+    *("study.json", "network", "streams", "split", "ideal", "val", "test"),
+    *("commit.json", "seconds.json", "origin.json"),
+)
 EVENTS = ("opened", "rehearsed", "graded")
 MOMENTS = (
     "locked",  # the folder's lock is held
-    *(f"renaming {kind}" for kind in STORE),  # a file of the store is complete, under a temporary name
-    *(f"renamed {kind}" for kind in STORE),  # and in its place
+    # A file of the store, or MLflow's database, is complete under a temporary name; and it is in its place.
+    *(f"renaming {kind}" for kind in (*STORE, "tracking")),
+    *(f"renamed {kind}" for kind in (*STORE, "tracking")),
     "telling trial",  # a trial's line is about to be written, its networks are stored
     "told trial",  # and is on the disk
     *(f"recording {event}" for event in EVENTS),  # an event is about to be written to the ledger of openings
     *(f"recorded {event}" for event in EVENTS),  # and is on the disk
     *(f"superseding {kind}" for kind in ("split", "ideal", "streams")),  # what no commit names is removed
-    # A page is complete, the old one still there; a backup is complete, under a temporary name.
-    *(f"replacing {what}" for what in ("report.json", "report.md", "report.html", "case", "copy")),
+    # A page is complete, the old one still there; so is the note of what is tracked, and a backup.
+    *(
+        f"replacing {what}"
+        for what in ("report.json", "report.md", "report.html", "case", "complete", "copy")
+    ),
+    "creating tracking",  # MLflow's database is about to be made
+    "created run",  # a run is in the database, and empty
+    "filled run",  # all of it is there, but the mark
+    "finished run",  # it is marked FINISHED
     "read commit.json",  # a reader knows which confirmation it reads
 )
 _times: Counter[str] = Counter()
+_one_at_a_time = threading.Lock()  # a study is tracked from a thread of its own
 
 
 def point(moment: str) -> str:
@@ -54,14 +67,15 @@ def reached(moment: str) -> None:
     journal = os.environ.get(JOURNAL)
     if journal is None:
         return
-    handle = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    os.write(handle, f"{os.getpid()} {moment}\n".encode())
-    os.close(handle)
-    wanted, _, time = os.environ.get(KILL_AT, "").rpartition(":")
-    if wanted and moment.startswith(wanted):
-        _times[wanted] += 1
-        if str(_times[wanted]) == time:
-            os.kill(os.getpid(), signal.SIGKILL)
+    with _one_at_a_time:
+        handle = os.open(journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.write(handle, f"{os.getpid()} {moment}\n".encode())
+        os.close(handle)
+        wanted, _, time = os.environ.get(KILL_AT, "").rpartition(":")
+        if wanted and moment.startswith(wanted):
+            _times[wanted] += 1
+            if str(_times[wanted]) == time:
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 def hook(owner: Any, name: str, around: Callable[..., Any]) -> None:
@@ -77,19 +91,20 @@ def hook(owner: Any, name: str, around: Callable[..., Any]) -> None:
 
 def install() -> None:
     """Set every hook. Raises AttributeError when a function is not where it was."""
-    from handnet.study import folder, study
+    from handnet.study import folder, study, targets, tracker
     from handnet.study.identity import Commit
     from handnet.study.sealed import Ledger
     from handnet.study.store import Store
 
     hook(study, "locked", _locked)
-    folder.os = _Replacing(folder.os)  # type: ignore[assignment]
+    folder.os = targets.os = _Replacing(os)  # type: ignore[assignment]
     hook(Store, "tell", _tell)
     hook(Store, "supersede", _supersede)
     hook(Ledger, "_append", _append)
     hook(Commit, "read", _read)
-    # The moments of MLflow's tracking (its database made and renamed, a run created, filled, finished) have
-    # their hooks here, and their names in MOMENTS.
+    hook(targets, "_create", _create)
+    hook(tracker.Mlflow, "run", _run)
+    hook(tracker.Mlflow, "finish", _finish)
 
 
 @contextmanager
@@ -100,7 +115,7 @@ def _locked(plain: Callable[[Path], AbstractContextManager[None]], home: Path) -
 
 
 class _Replacing:
-    """The module os, with a moment before a file replaces another, and in the store one after it."""
+    """The module os, with moments before and after a file or folder is put in its place."""
 
     def __init__(self, plain: ModuleType) -> None:
         self.plain = plain
@@ -109,11 +124,14 @@ class _Replacing:
         return getattr(self.plain, name)
 
     def replace(self, temporary: Path, path: Path) -> None:
-        key, name = _key(path), "copy" if temporary.is_dir() else path.name.partition("-")[0]
-        reached(f"renaming {key}" if key else f"replacing {name}")
-        self.plain.replace(temporary, path)
-        if key:
+        if key := "tracking" if path.name == "tracking" else _key(path):
+            reached(f"renaming {key}")
+            self.plain.replace(temporary, path)
             reached(f"renamed {key}")
+        else:
+            whole = {"complete": path.parent.name == "complete", "copy": temporary.is_dir()}
+            reached(f"replacing {next((what for what in whole if whole[what]), path.name.partition('-')[0])}")
+            self.plain.replace(temporary, path)
 
 
 def _key(path: Path) -> str:
@@ -143,6 +161,25 @@ def _read(plain: Callable[..., Any], store: Any) -> Any:
     commit = plain(store)
     reached("read commit.json")
     return commit
+
+
+def _create(plain: Callable[..., None], folder: Path) -> None:
+    reached("creating tracking")
+    plain(folder)
+
+
+def _run(plain: Callable[..., Any], tracker: Any, experiment: str, entry: Any) -> Any:
+    begun = plain(tracker, experiment, entry)
+    if begun:
+        reached(f"created run/{entry.key}")
+    return begun
+
+
+def _finish(plain: Callable[..., None], tracker: Any, run: str) -> None:
+    key = tracker.begun[run].key
+    reached(f"filled run/{key}")
+    plain(tracker, run)
+    reached(f"finished run/{key}")
 
 
 if __name__ == "__main__":

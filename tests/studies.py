@@ -40,7 +40,8 @@ def command(home: Path, *words: str) -> list[str]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, to the byte."""
-    passing = (".lock", "-wal", "-shm")  # who writes, and what SQLite keeps beside an open database
+    # Who writes and that somebody does, and what SQLite keeps beside an open database.
+    passing = (".lock", ".running", "-wal", "-shm")
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")

@@ -86,7 +86,7 @@ def test_a_file_imports_only_what_stands_above_it(path: Path) -> None:
 # What the core leaves to the harness: packages and modules for stores, screens, files, processes and clocks,
 # and calls that read or write a file, whatever they belong to.
 HARNESS_ONLY = set(
-    """optuna mlflow matplotlib jinja2 rich click pydantic filelock sqlalchemy sqlite3 starlette logging
+    """optuna mlflow matplotlib jinja2 rich click pydantic sqlalchemy sqlite3 starlette logging
     time datetime calendar sched timeit pathlib io tempfile shutil glob fileinput mmap
     subprocess multiprocessing socket urllib http requests signal""".split()
 )

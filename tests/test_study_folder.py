@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and locks."""
+"""Files that appear whole or not at all, the lock, and folders of an older layout."""
 
 import multiprocessing
 import os
@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from studies import TINY, contents, refused
 
+from handnet.cli import main
 from handnet.messages import Refusal
 from handnet.study import folder as folders
 
@@ -40,9 +42,9 @@ def test_a_lock_names_its_holder_even_when_it_has_just_been_taken(tmp_path: Path
     gone.wait()
     lock.write_text(str(gone.pid))  # left by one that was killed
     code = (
-        f"import fcntl, os, time; file = open({str(lock)!r}, 'r+'); fcntl.flock(file, fcntl.LOCK_EX);"
-        " print(flush=True); time.sleep(.3); file.truncate(0); file.write(str(os.getpid())); file.flush();"
-        " time.sleep(60)"
+        f"import fcntl, os, time; folder = os.open({str(tmp_path)!r}, os.O_RDONLY);"
+        " fcntl.flock(folder, fcntl.LOCK_EX); print(flush=True); time.sleep(.3);"
+        f" open({str(lock)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
         assert holder.stdout
@@ -111,3 +113,50 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
     holder.join()
     with folders.locked(tmp_path):
         pass
+
+
+def test_deleting_the_file_of_the_lock_lets_nobody_in(tmp_path: Path) -> None:
+    home, link = tmp_path / "home", tmp_path / "link"
+    home.mkdir()
+    link.symlink_to(home)
+    with folders.locked(home):
+        (home / ".lock").unlink()
+        for path in (home, link):  # under another name, too
+            with pytest.raises(Refusal, match="another study is writing"), folders.locked(path):
+                pass
+        (home / ".lock").write_text("by hand")
+        with pytest.raises(Refusal, match="another study is writing"), folders.locked(home):
+            pass
+
+
+# An older layout
+
+
+@pytest.fixture(params=folders.OLDER)
+def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder as an older handnet left it."""
+    home = tmp_path / "home"
+    for name in (
+        request.param,
+        "artifacts/1/a.npz",
+        "reports/wisconsin/report.html",
+        "openings.jsonl",
+        "mine",
+    ):
+        folders.write_whole(home / name, b"as it was\n" if name != "openings.jsonl" else b"")
+    return home
+
+
+@pytest.mark.parametrize("verb", [["study", *TINY], ["report"], ["case", "ID=203"], ["backup"]])
+def test_an_older_layout_is_refused_and_left(
+    verb: list[str], older: Path, capsys: pytest.CaptureFixture
+) -> None:
+    before = contents(older)
+    says = ["holds studies of an older handnet", "choose another folder with MLRUNS", "make clean MLRUNS="]
+    refused(capsys, says, *verb, f"MLRUNS={older}", code=1)
+    assert contents(older) == before
+
+
+def test_an_older_layout_is_cleaned_and_the_ledger_kept(older: Path) -> None:
+    assert main(["clean", f"MLRUNS={older}"]) == 0
+    assert set(contents(older)) == {"mine", "openings.jsonl"}

@@ -20,7 +20,7 @@ DIVISIONS = ["SPLITS=2", "rehearsal.seeds=2", "rehearsal.levels=2", "IDEAL=1", "
 
 @pytest.mark.long
 def test_whatever_happens_to_the_process_a_study_ends_as_if_nothing_had() -> None:
-    done = subprocess.run([*TORTURE, "KILLS=60"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*TORTURE, "KILLS=40"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -23,28 +23,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from killpoints import install
-from torture_child import (
-    COLD,
-    DESIGNS,
-    MANY,
-    OPEN,
-    OUTSIDE,
-    PATIENCE,
-    ROUND,
-    Child,
-    Tally,
-    Twin,
-    conclude,
-    examine,
-    undisturbed,
-    until,
-)
+from torture_child import COLD, DESIGNS, MANY, OPEN, OUTSIDE, PATIENCE, ROUND, Child, until
+from torture_disk import Tally, Twin, conclude, examine, undisturbed
 from torture_reading import read_meanwhile
 
 from handnet.mlp.compiled import warm_up
+from handnet.study.environment import mlflow_variables
 
 ANYWHERE = ""
 TORN = 0.5  # share of the kills before a write that leave a part of it
@@ -53,12 +41,15 @@ TORN = 0.5  # share of the kills before a write that leave a part of it
 
 
 def killed(home: Path, twin: Twin, names: Sequence[str], tally: Tally, dice: random.Random) -> None:
-    """One study from an empty folder, killed at each of the points, and then let finish."""
+    """A study from an empty folder, killed at each of the points, and then let finish.
+
+    When it is done before it could be killed at one, another is begun."""
     for name in names:
         way, cold = _from_outside if name == ANYWHERE else _at_point, (tally.kills + 1) % COLD == 0
-        if not way(home, twin, name, tally, dice, cold):
-            break  # it was done before it could be killed there
-        examine(home, twin, tally)
+        if way(home, twin, name, tally, dice, cold):
+            examine(home, twin, tally)
+        elif not conclude(home, twin, tally):
+            return
     conclude(home, twin, tally)
 
 
@@ -86,7 +77,7 @@ def _at_point(home: Path, twin: Twin, name: str, tally: Tally, dice: random.Rand
 
 def tear(home: Path, twin: Twin, place: str, dice: random.Random) -> None:
     """Leave a part of the file or line that was about to be there, as a kill amid a write does."""
-    for path in home.rglob(".*.new"):
+    for path in (path for path in home.rglob(".*.new") if path.is_file()):
         os.truncate(path, dice.randrange(path.stat().st_size + 1))
     growing = {"telling": home / "studies" / twin.name / "trials.jsonl", "recording": home / "openings.jsonl"}
     if place in growing:
@@ -252,6 +243,8 @@ def command(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    os.environ.update(mlflow_variables())
     install()  # imports what children need, too
+    import_module("mlflow.store.tracking.sqlalchemy_store")
     warm_up()  # here, so that no child has to load the compiled code
     raise SystemExit(command(sys.argv[1:]))

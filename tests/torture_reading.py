@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from canonical import digest, tracked
-from torture_child import PATIENCE, THREE, WORDS, Child, Tally, Twin, journal, store, until
+from torture_child import PATIENCE, THREE, WORDS, Child, journal, until
+from torture_disk import Tally, Twin, store
 
 
 def read_meanwhile(home: Path, twin: Twin, whole: bool, tally: Tally) -> Counter[int]:

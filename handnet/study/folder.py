@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from handnet.messages import Refusal, command, option
@@ -27,22 +27,20 @@ PAGES = {
 def locked(home: Path) -> Iterator[None]:
     """Hold the folder's lock: one writer at a time. The lock dies with the process, however it dies.
 
-    Raises Refusal (75) naming the process that holds it, (1) when what stands in the lock's place is no file,
-    (2) when the folder cannot be written or is nearly full."""
-    from filelock import FileLock, Timeout
-
+    It is the folder itself that is locked, so that no file can be deleted to get past the lock; the file
+    .lock says who holds it. Raises Refusal (75) naming the process that holds it, (1) when what stands in the
+    place of .lock is no file, (2) when the folder cannot be written or is nearly full."""
     prepare(home)
     path = home / ".lock"
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise Refusal(f"{path} must be a plain file, the lock of the folder; move it aside.", 1)
-    lock = FileLock(path, blocking=False, fallback_to_soft=False, preserve_lock_file=True)
-    try:
-        held = lock.acquire()
-    except Timeout:
-        raise Refusal(
-            f"another study is writing to {home} (process {_holder(path)}); wait for it or stop it.", 75
-        ) from None
-    with held:
+    with ExitStack() as held:
+        try:
+            held.enter_context(_alone_in(home, wait=False))
+        except BlockingIOError:
+            raise Refusal(
+                f"another study is writing to {home} (process {_holder(path)}); wait for it or stop it.", 75
+            ) from None
         path.write_text(str(os.getpid()))
         yield
 
@@ -52,7 +50,7 @@ def _holder(path: Path) -> str:
 
     A process that has just taken the lock needs a moment to write its number there."""
     for _ in range(50):
-        name = path.read_text().strip()
+        name = path.read_text().strip() if path.exists() else ""
         if name.isdecimal() and _lives(int(name)):
             return name
         time.sleep(0.02)
@@ -208,18 +206,22 @@ def append_line(path: Path, line: str) -> None:
 
 
 def whole_lines(path: Path) -> list[str]:
-    """The complete lines of a file; none when there is no file."""
+    """The complete lines of a file; none when there is no file.
+
+    A byte that is no text is given as \\xNN, which no line of JSON holds."""
     if not path.exists():
         return []
-    return path.read_bytes().decode().split("\n")[:-1]
+    return path.read_bytes().decode(errors="backslashreplace").split("\n")[:-1]
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder while a file in it is replaced: a study and its readers write the same report."""
+def _alone_in(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Hold the folder while something in it is written: a study and its readers write the same report.
+
+    Raises BlockingIOError when somebody holds it and this one is not to wait."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
         os.close(handle)

@@ -4,7 +4,8 @@ StoredStudy reads such a study from its stores: it trains nothing and opens noth
 
 import errno
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -89,7 +90,7 @@ def facts_of(
             outcome.divisions,
             _versions(),
             store.machines,
-            store.noted("seconds") or {},
+            store.seconds(),
         )
     )
 
@@ -129,14 +130,17 @@ class StoredStudy:
             with self.clock("report"):
                 analysis = outcome.analysis(self.records, self.screen)
                 facts = facts_of(self.records, outcome, analysis, self.ledger, self.store)
-                self._write(facts)
+                with self.writing_pages():
+                    write_report(facts, self.folder)
             if Commit.read(self.store) == self.commit:
                 return facts
             # A writer confirmed anew meanwhile, and our page of before may have replaced the one it wrote.
 
-    def _write(self, facts: Mapping[str, Any]) -> None:
+    @contextmanager
+    def writing_pages(self) -> Iterator[None]:
+        """Pages are written while entered. Where the medium is read-only, a sentence says so instead."""
         try:
-            write_report(facts, self.folder)
+            yield
         except OSError as fault:
             if fault.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
                 raise

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -140,8 +141,8 @@ class Screen:
             grid.add_row(row.what, row.setting, *shares, str(row.studies))
         self.out.print(grid)
 
-    def case(self, facts: Mapping[str, Any], page: str) -> None:
-        """One case: what each configuration says of it, its story, what carried it."""
+    def case(self, facts: Mapping[str, Any], page: Path | None) -> None:
+        """One case: what each configuration says of it, its story, what carried it, and its page, if any."""
         self.print(f"Case #{facts['case']} is {of_class(facts['class'])} and is in the {facts['part']} part.")
         if not facts["scores"]:
             self.print("That part is sealed: scores are shown after the opening.")
@@ -158,7 +159,8 @@ class Screen:
         if facts["story"]:
             self.print(f"\n{facts['story']['sentence']}\n")
             self.out.print(_credit_table(facts["story"]))
-        self.print(f"Page:   {page}")
+        if page:
+            self.print(f"Page:   {page}")
 
     def times(self, seconds: Mapping[str, float]) -> None:
         """The time split of this command."""

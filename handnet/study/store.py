@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
 from handnet.messages import Refusal, command, option
 from handnet.study.folder import append_line, check_layout, whole_lines, write_whole
@@ -65,7 +64,8 @@ class Store:
         earlier writer was interrupted. Raises Refusal when it is another study's, or when its records are
         damaged."""
         if self.noted("study") is None:
-            self.note("study", {"name": self.name, "fingerprint": fingerprint, "machines": [], **made_with})
+            made = {"name": self.name, "fingerprint": fingerprint, "machines": [machine], **made_with}
+            self.note("study", made)
         self.check(fingerprint, made_with.get("probe"))
         self.trials()
         machines = [*self.machines, *([] if machine in self.machines else [machine])]
@@ -125,7 +125,7 @@ class Store:
         path = self._path(key)
         try:
             return parse(path.read_bytes())
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as fault:
+        except (OSError, ValueError, KeyError) as fault:
             state = "not there" if isinstance(fault, FileNotFoundError) else "damaged"
             if not self.writing:
                 raise Refusal(f"{what} are {state}; {command('study')} makes them again.", 1) from None
@@ -185,6 +185,14 @@ class Store:
         except ValueError:
             raise self.damaged(f"{path.name} is not what was written there") from None
 
+    def seconds(self) -> dict[str, float]:
+        """By activity, over all commands that worked on the study.
+
+        No result depends on them, so they count from 0 again when they are lost."""
+        with suppress(Refusal, TypeError):
+            return dict(self.noted("seconds") or {})
+        return {}
+
     def damaged(self, what: str) -> Refusal:
         """The refusal to use a record that somebody or something changed."""
         return Refusal(
@@ -221,7 +229,9 @@ def studies(home: Path) -> list[str]:
 
 
 def check_study(home: Path, name: str) -> None:
-    """Raises Refusal when there is no study of this name in the folder, which says what there is."""
+    """Raises Refusal when there is no study of this name in the folder, which says what there is, or when the
+    layout is an older one."""
+    check_layout(home)
     names = studies(home)
     if name in names:
         return

@@ -40,7 +40,7 @@ class Trainer:
         self.records, self.store, self.workers = records, store, workers
         self.clock, self.check = clock, check
         self.settings, self.problem = records.settings, records.problem
-        self.earlier: dict[str, float] = store.noted("seconds") or {}
+        self.earlier = store.seconds()
         self.known: dict[str, Replicas] = {}  # by key: the blocks that this command has read or trained
         workers.hold(*self.problem.rows)
 

@@ -96,9 +96,16 @@ def to_npz(**parts: Array) -> bytes:
 
 
 def from_npz(content: bytes) -> dict[str, Array]:
-    """What `to_npz` wrote."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        return dict(file)
+    """What `to_npz` wrote. Raises ValueError when it is something else."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            parts = dict(file)
+    except Exception as fault:  # a damaged file makes zipfile and NumPy raise anything
+        raise ValueError(f"no .npz file: {fault}") from None
+    # One bit may hide an array in the directory of the file, which ends with how many there are.
+    if len(parts) != int.from_bytes(content[-12:-10], "little"):
+        raise ValueError("an array is missing")
+    return parts
 
 
 def read_logits(content: bytes) -> Array:
