@@ -331,6 +331,30 @@ def test_autologging_is_off_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_p
         mlflow.set_tracking_uri(uri)
 
 
+def test_the_runs_of_a_caller_get_nothing_of_a_study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A real study inside a run of its caller's, who logs everything by himself, and goes on doing so."""
+    import mlflow
+    from sklearn.linear_model import LogisticRegression
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'own.db'}")
+    before = LogisticRegression.fit
+    mlflow.sklearn.autolog(log_models=False, log_datasets=False, silent=True)
+    wrapped = LogisticRegression.fit
+    assert wrapped is not before
+    try:
+        with mlflow.start_run() as active:
+            mlflow.log_metric("mine", 1.0)
+            run_study(home=tmp_path / "home", progress=False, **FEW)
+            data = mlflow.get_run(active.info.run_id).data
+            assert (data.params, data.metrics) == ({}, {"mine": 1.0})
+            assert len(mlflow.search_runs(search_all_experiments=True)) == 1
+            assert LogisticRegression.fit is wrapped
+            LogisticRegression().fit(wisconsin().X[:, :1], wisconsin().y)
+            assert mlflow.get_run(active.info.run_id).data.params
+    finally:
+        mlflow.sklearn.autolog(disable=True)
+
+
 def test_ctrl_c_at_the_very_end_is_not_lost(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     interrupts = []
 
