@@ -104,13 +104,7 @@ def test_damaged_results_are_made_again(sealed: Path, capsys: pytest.CaptureFixt
 def test_a_seed_run_holds_its_curves_and_its_gap(finished: Path) -> None:
     key, run = next((key, run) for key, run in runs(finished).items() if key.startswith("seed/"))
     names = {name for name, *_ in run["metrics"]}
-    assert {
-        "loss/train_loss_off",
-        "loss/val_loss",
-        "gap/gap",
-        "gap/gap_keras",
-        "val/accuracy",
-    } <= names
+    assert {"loss/train_loss_off", "loss/val_loss", "gap/gap", "gap/gap_keras", "val/accuracy"} <= names
     assert dict(run["tags"])["config_id"] == key.split("/")[1]
 
 
