@@ -147,7 +147,9 @@ def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return home
 
 
-@pytest.mark.parametrize("verb", [["study", *TINY], ["report"], ["case", "ID=203"], ["backup"]])
+@pytest.mark.parametrize(
+    "verb", [["study", *TINY], ["report"], ["case", "ID=203"], ["backup"], ["ui"], ["track"]]
+)
 def test_an_older_layout_is_refused_and_left(
     verb: list[str], older: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -43,13 +43,15 @@ TORN = 0.5  # share of the kills before a write that leave a part of it
 def killed(home: Path, twin: Twin, names: Sequence[str], tally: Tally, dice: random.Random) -> None:
     """A study from an empty folder, killed at each of the points, and then let finish.
 
-    When it is done before it could be killed at one, another is begun."""
+    When it is done before it could be killed at one, another is begun, and killed there."""
     for name in names:
-        way, cold = _from_outside if name == ANYWHERE else _at_point, (tally.kills + 1) % COLD == 0
-        if way(home, twin, name, tally, dice, cold):
-            examine(home, twin, tally)
-        elif not conclude(home, twin, tally):
-            return
+        way = _from_outside if name == ANYWHERE else _at_point
+        for _ in range(2):
+            if way(home, twin, name, tally, dice, (tally.kills + 1) % COLD == 0):
+                examine(home, twin, tally)
+                break
+            if not conclude(home, twin, tally):
+                return
     conclude(home, twin, tally)
 
 
