@@ -1,5 +1,6 @@
 """Whole studies through the real command line, on the real data, with real stores."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -203,3 +204,16 @@ def test_the_report_names_every_machine_a_study_was_made_on(
     assert report(sealed)["machines"] == [first, "another, openblas 1"]
     page = next((sealed / "reports").rglob("report.md")).read_text()
     assert "machines, in turn, whose arithmetic agrees: " in page
+
+
+def test_a_value_that_its_networks_do_not_give_is_refused(
+    sealed: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (path,) = (sealed / "studies").glob("*/trials.jsonl")
+    lines = path.read_text().splitlines()
+    lines[2] = json.dumps({**json.loads(lines[2]), "value": 0.01})
+    path.write_text("\n".join(lines) + "\n")
+    for words in (["report", f"NAME={study_name(sealed)}"], ["study", *SMALL]):
+        assert cli(sealed, *words) == 1
+        assert "trials.jsonl, line 3 is not what its networks give; restore" in capsys.readouterr().err
+    assert not list(sealed.rglob(".running"))  # a study that was refused was not interrupted

@@ -2,8 +2,11 @@
 
 import multiprocessing
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -132,19 +135,76 @@ def test_deleting_the_file_of_the_lock_lets_nobody_in(tmp_path: Path) -> None:
 # An older layout
 
 
-@pytest.fixture(params=folders.OLDER)
+def kept(home: Path, name: str, key: str) -> None:
+    """A database as MLflow or Optuna make it, with a tag or attribute of this name."""
+    for path in ("artifacts/1/a.npz", "reports/wisconsin/report.html", "openings.jsonl", "mine"):
+        folders.write_whole(home / path, b"as it was\n" if path != "openings.jsonl" else b"")
+    with closing(sqlite3.connect(home / name)) as database, database:
+        for table in ("experiment_tags", "study_user_attributes"):
+            database.execute(f"CREATE TABLE {table} (key TEXT)")
+            database.execute(f"INSERT INTO {table} VALUES (?)", [key])
+
+
+@pytest.fixture(params=[("mlflow.db", "handnet.key"), ("optuna.db", "fingerprint")], ids=lambda one: one[0])
 def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder as an older handnet left it."""
-    home = tmp_path / "home"
-    for name in (
-        request.param,
-        "artifacts/1/a.npz",
-        "reports/wisconsin/report.html",
-        "openings.jsonl",
-        "mine",
-    ):
-        folders.write_whole(home / name, b"as it was\n" if name != "openings.jsonl" else b"")
-    return home
+    kept(tmp_path / "home", *request.param)
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize("name", ["mlflow.db", "optuna.db"])
+def test_a_database_of_somebody_else_is_no_older_layout(name: str, tmp_path: Path) -> None:
+    """MLflow and Optuna call theirs so by themselves."""
+    kept(tmp_path, name, "team")
+    before = contents(tmp_path)
+    folders.check_layout(tmp_path)
+    assert folders.clean(tmp_path) == ["reports"]
+    assert contents(tmp_path) == {path: text for path, text in before.items() if "reports" not in path}
+
+
+def test_what_stands_in_the_place_of_a_folder_is_named_or_left(tmp_path: Path) -> None:
+    (tmp_path / "studies").write_text("mine")
+    with pytest.raises(Refusal, match="studies is no folder"):
+        folders.check_layout(tmp_path)
+    (tmp_path / "studies").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "page").write_text("mine")
+    (tmp_path / "reports").symlink_to(tmp_path / "elsewhere")
+    assert folders.clean(tmp_path) == ["reports"]
+    assert (tmp_path / "elsewhere" / "page").read_text() == "mine"
+
+
+def test_two_backups_at_once_do_not_meet(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = folders._copied
+
+    def second_one(home: Path, to: Path) -> bool:
+        with pytest.raises(Refusal, match="another backup of"):
+            folders.backup(tiny, tmp_path / "second")
+        return copy(home, to)
+
+    monkeypatch.setattr(folders, "_copied", second_one)
+    folders.backup(tiny, tmp_path / "first")
+    assert (tmp_path / "first" / "studies").exists()
+    assert not (tmp_path / "second").exists()
+
+
+def test_a_backup_begins_anew_when_a_study_is_confirmed_meanwhile(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Path(shutil.copytree(tiny, tmp_path / "home"))
+    (commit,) = home.glob("studies/*/commit.json")
+    plain, copied = folders._copy, []
+
+    def confirm_anew(path: Path, to: Path) -> None:
+        plain(path, to)
+        copied.append(path)
+        if len(copied) == 5:
+            commit.write_text(commit.read_text() + "\n")
+
+    monkeypatch.setattr(folders, "_copy", confirm_anew)
+    folders.backup(home, tmp_path / "to")
+    assert copied.count(commit) == 2
+    assert (tmp_path / "to" / commit.relative_to(home)).read_bytes() == commit.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -160,5 +220,8 @@ def test_an_older_layout_is_refused_and_left(
 
 
 def test_an_older_layout_is_cleaned_and_the_ledger_kept(older: Path) -> None:
+    """Artifacts go with MLflow's database, which alone says whose they are."""
+    of_mlflow = (older / "mlflow.db").exists()
     assert main(["clean", f"MLRUNS={older}"]) == 0
-    assert set(contents(older)) == {"mine", "openings.jsonl"}
+    assert set(contents(older)) - {"artifacts/1/a.npz"} == {"mine", "openings.jsonl"}
+    assert (older / "artifacts").exists() != of_mlflow

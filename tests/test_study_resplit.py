@@ -161,9 +161,10 @@ def test_what_was_rehearsed_is_kept_and_only_grows(
     before = digest(opened)
     assert cli(opened, "study", *OPEN) == 0  # without IDEAL=1: it is there already
     assert digest(opened) == before
-    assert cli(opened, "study", *OPEN, "SPLITS=2") == 0
-    assert "has been rehearsed on 3 fresh divisions: that is what is shown" in capsys.readouterr().err
-    assert digest(opened) == before
+    for fewer in ("SPLITS=2", "SPLITS=0"):
+        assert cli(opened, "study", *OPEN, fewer) == 0
+        assert "has been rehearsed on 3 fresh divisions: that is what is shown" in capsys.readouterr().err
+        assert digest(opened) == before
     found = facts(raised)
     assert found["opening"]["rehearsed"] == [3, 4]
     assert {

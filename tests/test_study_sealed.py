@@ -182,7 +182,7 @@ def test_cleaning_takes_what_studies_wrote_and_nothing_else(
     ledger = (tmp_path / "openings.jsonl").read_bytes()
     capsys.readouterr()
     assert main(["clean", "--mlruns", str(tmp_path)]) == 0
-    removed = "bench, claims, reports, studies, walk"
+    removed = "bench, claims, reports, studies, tracking, walk"
     assert capsys.readouterr().out == f"Removed from {tmp_path}: {removed}.\n"
     assert main(["clean", "--mlruns", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path} holds nothing to remove.\n"

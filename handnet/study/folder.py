@@ -3,17 +3,22 @@
 import fcntl
 import os
 import shutil
+import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 from handnet.messages import Refusal, command, option
 
 ENOUGH_SPACE = 200 * 2**20
 OURS = ("studies", "tracking", "reports", "tables/table-*.parquet")
-OLDER = ("mlflow.db", "optuna.db")  # where studies were kept before they had files of their own
+# Where studies were kept before they had files of their own, and what tells such a database from another's.
+OLDER = {
+    "mlflow.db": "SELECT 1 FROM experiment_tags WHERE key = 'handnet.key'",
+    "optuna.db": "SELECT 1 FROM study_user_attributes WHERE key = 'fingerprint'",
+}
 # Of the other commands; whoever else keeps something in a folder of that name keeps it.
 PAGES = {
     "walk": ("walk.html",),
@@ -84,23 +89,35 @@ def backup(home: Path, to: Path) -> None:
         raise Refusal(f"{to} {where}; choose another folder with {option('to', '')}.")
     # One name, whatever `to` is called, so that the next backup removes what a killed one leaves.
     temporary = to.with_name(f".{home.resolve().name}-backup.new")
-    if temporary.exists():
-        shutil.rmtree(temporary)
     try:
-        temporary.mkdir(parents=True)
+        temporary.mkdir(parents=True, exist_ok=True)
+        with _alone_in(temporary, wait=False):
+            while not _copied(home, temporary):
+                pass
+            os.sync()
+            os.replace(temporary, to)
+    except BlockingIOError:
+        raise Refusal(f"another backup of {home} is being made beside {to}; wait for it.", 75) from None
     except OSError as fault:
         raise Refusal(
             f"{to} cannot be made ({fault.strerror}); choose another folder with {option('to', '')}."
         ) from None
+    sync(to.parent)
+
+
+def _copied(home: Path, to: Path) -> bool:
+    """Copy all studies to a folder, emptied before. Returns whether no study was confirmed anew meanwhile,
+    which removes results that its commit of before names."""
+    for path in to.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     records = [path for end in ("json", "jsonl") for path in home.glob(f"studies/*/*.{end}")]
     results = [path for name in ("studies", "tables", "reports") for path in (home / name).rglob("*")]
     for path in (*records, *results, home / "openings.jsonl"):
-        copy = temporary / path.relative_to(home)
+        copy = to / path.relative_to(home)
         if not path.name.startswith(".") and not copy.exists():
             _copy(path, copy)
-    os.sync()
-    os.replace(temporary, to)
-    sync(to.parent)
+    commits = list(to.glob("studies/*/commit.json"))
+    return all((home / path.relative_to(to)).read_bytes() == path.read_bytes() for path in commits)
 
 
 def _copy(path: Path, to: Path) -> None:
@@ -124,7 +141,7 @@ def clean(home: Path) -> list[str]:
     removed = set()
     with locked(home):
         for path in (path for pattern in (*OURS, *pages, *_older(home)) for path in home.glob(pattern)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
             removed.add(path.relative_to(home).parts[0])
         for folder in (*PAGES, "tables"):
             with suppress(OSError):  # it is not there, or not empty
@@ -134,13 +151,27 @@ def clean(home: Path) -> list[str]:
 
 def _older(home: Path) -> tuple[str, ...]:
     """What an older layout kept in the folder; nothing where it is not one."""
-    return ("mlflow.db*", "optuna.db*", "artifacts") if any((home / name).exists() for name in OLDER) else ()
+    kept = {"mlflow.db": ("mlflow.db*", "artifacts"), "optuna.db": ("optuna.db*",)}
+    return tuple(pattern for name in OLDER if _holds_studies(home / name) for pattern in kept[name])
+
+
+def _holds_studies(path: Path) -> bool:
+    """Whether a database of that name is ours: MLflow and Optuna call theirs so by themselves."""
+    if not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute(OLDER[path.name]).fetchone() is not None
+    except sqlite3.Error:
+        return False
 
 
 def check_layout(home: Path) -> None:
-    """Raises Refusal (1) when the folder holds studies of an older layout."""
+    """Raises Refusal (1) when the folder holds studies of an older layout, or something in their place."""
+    if (home / "studies").exists() and not (home / "studies").is_dir():
+        raise Refusal(f"{home / 'studies'} is no folder, and studies belong there; move it aside.", 1)
     for name in OLDER:
-        if (home / name).exists():
+        if _holds_studies(home / name):
             raise Refusal(
                 f"{home} holds studies of an older handnet, kept in {name}, which this one does not read;"
                 f" choose another folder with {option('mlruns', '')}, or {command('clean')} removes them and"

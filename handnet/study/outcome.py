@@ -4,14 +4,14 @@ StoredStudy reads such a study from its stores: it trains nothing and opens noth
 
 import errno
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from handnet.data import Table
+from handnet.data import Array, Table
 from handnet.messages import Refusal, command
 from handnet.report import pages
 from handnet.report.cases import Cases
@@ -26,6 +26,7 @@ from handnet.study.sealed import Ledger, Opened, Opening
 from handnet.study.search import PARAMS, Search, versions
 from handnet.study.settings import Settings
 from handnet.study.store import Finished, Store, check_study
+from handnet.study.summary import objective
 from handnet.study.units import Confirmed, Problem, concatenate, read_logits, to_npz
 
 
@@ -218,7 +219,16 @@ class StoredStudy:
 
     def _trial(self, trial: Finished) -> TrialResult:
         blocks = self.problem.blocks(self.records.settings.search_seeds)
-        return TrialResult(trial, concatenate(self.store.replicas(trial.config_id, blocks)))
+        result = TrialResult(trial, concatenate(self.store.replicas(trial.config_id, blocks)))
+        check_trials(self.store, [result], self.problem.parts.val.y)
+        return result
+
+
+def check_trials(store: Store, trials: Iterable[TrialResult], y_val: Array) -> None:
+    """Raises Refusal (1) unless each trial has the value that its networks give."""
+    for result in trials:
+        if objective(result.replicas, y_val) != result.trial.value:
+            raise store.damaged(f"trials.jsonl, line {result.trial.place + 1} is not what its networks give")
 
 
 def read_confirmed(store: Store, records: Records, commit: Commit) -> list[Confirmed]:

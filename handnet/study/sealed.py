@@ -210,7 +210,7 @@ def held_to_the_opening(
             say(f"This study has {held} {what} and its test set is open: that is what is shown.")
     settings = settings.sized(opening.trials, opening.seeds)
     divisions = max(ledger.rehearsals(opening), default=0)
-    if not 0 < settings.rehearsal.splits < divisions:
+    if settings.rehearsal.splits >= divisions:
         return settings
     say(f"This study has been rehearsed on {divisions} fresh divisions: that is what is shown.")
     return settings.changed(rehearsal={"splits": divisions})

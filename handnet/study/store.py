@@ -145,11 +145,10 @@ class Store:
     def supersede(self, kind: str, keys: Iterable[str]) -> None:
         """Remove the finished results of a kind whose key is not among `keys`: newer ones say more."""
         kept = {self._path(key) for key in keys}
-        for path in (self.folder / kind).rglob("*.npz"):
-            if path not in kept:
-                path.unlink()
-                with suppress(OSError):  # not empty
-                    path.parent.rmdir()
+        for path in [path for path in (self.folder / kind).rglob("*.npz") if path not in kept]:
+            path.unlink()
+            with suppress(OSError):  # not empty
+                path.parent.rmdir()
 
     def tell(self, trial: Finished) -> None:
         """Add a completed trial. The results it came from must be stored already."""
@@ -157,13 +156,16 @@ class Store:
 
     def trials(self) -> list[Finished]:
         """Completed trials, in order. Raises Refusal (1) when the file holds something else."""
+        try:
+            lines = whole_lines(self.folder / "trials.jsonl")
+        except IsADirectoryError:
+            raise self.damaged("trials.jsonl is no file") from None
         trials: list[Finished] = []
-        for number, line in enumerate(whole_lines(self.folder / "trials.jsonl"), 1):
-            try:
+        for number, line in enumerate(lines, 1):
+            with suppress(ValueError, TypeError, KeyError):
                 trials.append(Finished.from_json(line))
-                assert trials[-1].place == number - 1
-            except (ValueError, TypeError, KeyError, AssertionError):
-                raise self.damaged(f"trials.jsonl, line {number} is not trial {number}") from None
+            if len(trials) < number or trials[-1].place != number - 1:
+                raise self.damaged(f"trials.jsonl, line {number} is not trial {number}")
         return trials
 
     def note(self, name: str, value: Any) -> None:
@@ -182,7 +184,7 @@ class Store:
             return json.loads(path.read_bytes())
         except FileNotFoundError:
             return None
-        except ValueError:
+        except (ValueError, IsADirectoryError):
             raise self.damaged(f"{path.name} is not what was written there") from None
 
     def seconds(self) -> dict[str, float]:

@@ -30,7 +30,14 @@ from handnet.study.identity import (
     remarks,
 )
 from handnet.study.interrupt import Interrupt
-from handnet.study.outcome import Outcome, facts_of, read_resplits, write_confirmed, write_report
+from handnet.study.outcome import (
+    Outcome,
+    check_trials,
+    facts_of,
+    read_resplits,
+    write_confirmed,
+    write_report,
+)
 from handnet.study.reading import to_stored
 from handnet.study.records import Records
 from handnet.study.resplit import Resplitter, check_divisions
@@ -43,7 +50,7 @@ from handnet.study.summary import objective
 from handnet.study.targets import targets
 from handnet.study.tracking import Tracking
 from handnet.study.training import Job, Trainer, label
-from handnet.study.units import Baseline, Candidate, Problem, Replicas, baselines, candidates
+from handnet.study.units import Candidate, Problem, Replicas, baselines, candidates
 
 
 class Study:
@@ -110,6 +117,9 @@ class Study:
                 self.screen.say(remark)
             try:
                 yield
+            except Refusal:
+                self.store.end()  # it was not interrupted
+                raise
             finally:
                 self.tracking.close()
             self.store.end()
@@ -219,8 +229,11 @@ class Study:
             self.records.graded(candidate.role, candidate.recipe, replicas, test)
             for candidate, replicas in zip(frozen, networks, strict=True)
         ]
-        confirmed += [self.records.graded_baseline(baseline, test) for baseline in self.baselines]
+        confirmed += [
+            self.records.graded_baseline(baseline, test) for baseline in baselines(self.problem.parts.train)
+        ]
         trials = self.trainer.trials(self.searched.finished[: self.settings.trials])
+        check_trials(self.store, trials, self.problem.parts.val.y)
         return Outcome(confirmed, trials, opened, read_resplits(self.store, resplits))
 
     def commit(self, outcome: Outcome, resplits: tuple[str, ...]) -> None:
@@ -268,11 +281,6 @@ class Study:
     def name(self) -> str:
         """The study's name."""
         return self.request.name or default_name(self.request.settings, self.fingerprint)
-
-    @cached_property
-    def baselines(self) -> list[Baseline]:
-        """Methods without seeds, which a network has to beat."""
-        return baselines(self.problem.parts.train)
 
     @property
     def settings(self) -> Settings:
