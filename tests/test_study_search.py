@@ -1,10 +1,15 @@
 """The design of a search."""
 
+import os
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import optuna
 import pytest
+from studies import ROOT
 
 from handnet import Recipe
 from handnet.draws import sampler_seed
@@ -81,15 +86,50 @@ def test_proposals_are_those_of_plain_optuna_asked_and_told_one_by_one() -> None
                 constant_liar=False,
             )
             trial = study.ask()
-            recipe = settings.recipe(
-                trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
-                trial.suggest_float("dropout", 0, 0.5),
-                trial.suggest_int("epochs", 10, 150),
-            )
+            point = {
+                "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
+                "dropout": trial.suggest_float("dropout", 0, 0.5),
+                "epochs": trial.suggest_int("epochs", 10, 150),
+            }
+            digits = {
+                name: float(np.format_float_positional(x, 6, fractional=False)) for name, x in point.items()
+            }
+            recipe = settings.recipe(**{**digits, "epochs": point["epochs"]})
             finished = made_up(place, recipe)
             assert vars(Search(settings, search.finished).propose(place)) == vars(recipe)
-            study.tell(trial, finished.value)
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            told = optuna.trial.create_trial(
+                params=finished.params, distributions=trial.distributions, value=finished.value
+            )
+            study.add_trial(told)
             search.tell(finished)
+
+
+POINTS = """
+from handnet.study.reading import read
+from handnet.study.search import sobol_point
+
+settings = read({"search.design": "sobol"})
+for place in range(64):
+    print(sobol_point(settings, place))
+"""
+
+
+def test_points_are_the_same_on_a_processor_whose_logarithms_differ_in_the_last_bits() -> None:
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", POINTS],
+            cwd=ROOT,
+            env=os.environ | more,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for more in ({}, {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4"})
+    ]
+    assert said[0].count("learning_rate") == 64
+    assert said[0] == said[1]
+    assert max(len(digits) for digits in re.findall(r"0\.0*(\d+)", said[0])) == 6
 
 
 def test_proposals_of_a_block_see_the_trials_before_it_and_no_others() -> None:

@@ -27,6 +27,7 @@ from handnet.study.store import Finished
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 OURS = "handnet"  # the attribute that marks a study of this program in a storage
 PARAMS = ("learning_rate", "dropout", "epochs")
+DIGITS = 6
 
 
 class Search:
@@ -71,7 +72,7 @@ class Search:
         )
         trial = self._study.ask(distributions(self.settings))
         self._study.tell(trial, state=TrialState.FAIL)  # its result comes as a trial of the store
-        return self.settings.recipe(**{name: trial.params[name] for name in PARAMS})
+        return self.settings.recipe(**short(self.settings, trial.params))
 
     def tell(self, trial: Finished) -> None:
         """Add the trial at the next place."""
@@ -154,10 +155,23 @@ def sobol_point(settings: Settings, place: int) -> dict[str, Any]:
     """Point number `place` of the scrambled Sobol design: a pure function of settings and place."""
     design = qmc.Sobol(len(PARAMS), scramble=True, rng=sampler_seed(settings.search.study_seed, 0))
     unit = design.fast_forward(place).random(1)[0] if place else design.random(1)[0]
-    return {
+    point = {
         name: _scaled(getattr(settings.space, name), float(u), name)
         for name, u in zip(PARAMS, unit, strict=True)
     }
+    return short(settings, point)
+
+
+def short(settings: Settings, point: Mapping[str, float]) -> dict[str, Any]:
+    """A point whose numbers have DIGITS digits, which a person can copy.
+
+    Processors whose logarithms differ in the last bits give the same point of a Sobol design, and of TPE
+    mostly: it compares candidates, and a last bit may decide between two."""
+    numbers: dict[str, Any] = {}
+    for name in PARAMS:
+        axis: Range = getattr(settings.space, name)
+        numbers[name] = min(max(float(f"{point[name]:.{DIGITS}g}"), axis.low), axis.high)
+    return numbers | {"epochs": int(point["epochs"])}
 
 
 def _scaled(range_: Range, unit: float, name: str) -> float | int:
