@@ -277,7 +277,8 @@ def _check(options: Mapping[str, Any], chosen: Mapping[str, str], server: str) -
 
     check_name(options["name"])
     opened = options["open"] or large_enough(settings)
-    for line in preview(settings, make_problem(settings, data), opened, options["workers"]):
+    workers = options["executor"], options["workers"]
+    for line in preview(settings, make_problem(settings, data), opened, *workers):
         print(visible(line))
     return 0
 

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from canonical import digest
 from studies import ROOT, SMALL, TINY, cli, command
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from handnet import Dataset
 from handnet.messages import Refusal
 from handnet.splits import Split
-from handnet.study.executor import Processes, Threads, held, in_order, make_workers
+from handnet.study.executor import KINDS, Processes, Threads, held, in_order, make_workers
 
 
 def times_held(key: str, factor: int) -> Any:
@@ -85,17 +86,120 @@ def test_a_dead_worker_is_one_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "count", "together", "says"),
+    ("kind", "count", "backend", "says"),
     [
-        ("cluster", 0, True, "must be one of threads, processes, but is 'cluster'"),
-        ("threads", -1, True, "must be a whole number from 0 to 1000, but is -1"),
-        ("threads", "two", True, "but is 'two'"),
-        ("processes", 0, False, "Keras trains one stack of networks after another in this process"),
+        ("cluster", 0, "compiled", "must be one of threads, processes, but is 'cluster'"),
+        ("threads", -1, "compiled", "must be a whole number from 0 to 1000, but is -1"),
+        ("threads", "two", "compiled", "but is 'two'"),
+        ("processes", 0, "keras", "Keras trains one stack of networks after another in this process"),
     ],
 )
-def test_other_workers_are_refused(kind: str, count: Any, together: bool, says: str) -> None:
+def test_other_workers_are_refused(kind: str, count: Any, backend: str, says: str) -> None:
     with pytest.raises(Refusal, match=says):
-        make_workers(kind, count, together)
+        make_workers(kind, count, backend)
+
+
+@pytest.mark.parametrize(
+    "words", [["EXECUTOR=cluster"], ["EXECUTOR=processes", "BACKEND=keras"]], ids=" ".join
+)
+def test_a_check_refuses_the_workers_that_the_study_refuses(
+    tmp_path: Path, capsys: pytest.CaptureFixture, words: list[str]
+) -> None:
+    if words[-1] == "BACKEND=keras":
+        pytest.importorskip("keras")
+    said = set()
+    for more in ([], ["CHECK=1"]):
+        assert cli(tmp_path / "mlruns", "study", *TINY, *words, *more) == 2
+        said.add(capsys.readouterr().err.splitlines()[-1])
+    (sentence,) = said
+    assert "EXECUTOR" in sentence.upper()
+    assert not (tmp_path / "mlruns").exists()
+
+
+def blas() -> list[int]:
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_workers_that_are_not_entered_leave_the_process_as_it_was(kind: str) -> None:
+    """As where the folder is locked."""
+    with threadpool_limits(2, "blas"):
+        before, files = blas(), os.listdir("/dev/fd")
+        made = make_workers(kind, 2, "compiled")
+        assert (blas(), os.listdir("/dev/fd")) == (before, files)
+        with made:
+            assert set(blas()) == ({1} if kind == "threads" else {2})
+        assert (blas(), os.listdir("/dev/fd")) == (before, files)
+
+
+def test_who_is_stopped_does_not_wait_for_compiled_code() -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def job() -> None:
+        begun.set()
+        gate.wait(20)
+
+    def stop() -> None:
+        if begun.is_set():
+            raise InterruptedError
+
+    start = time.monotonic()
+    with pytest.raises(InterruptedError), Threads(1, 1) as workers:
+        next(in_order(workers, [(job,)], stop))
+    gate.set()
+    assert time.monotonic() - start < 10
+
+
+# Processes that die at their start
+
+ROWS = """
+import os, signal, sys
+if __name__ == "__mp_main__":
+    os.kill(os.getpid(), signal.SIGKILL)
+from handnet.messages import Refusal
+from handnet.study.executor import Processes, in_order
+try:
+    with Processes(2, 8) as workers:
+        workers.hold("rows", bytes(2**20))  # more than a pipe buffers
+        list(in_order(workers, [(pow, 2, 2)] * 9))
+except Refusal as refusal:
+    sys.exit(f"refused: {refusal}")
+"""
+UNGUARDED = """
+import handnet
+handnet.run_study(executor="processes", workers=2, trials=2, seeds=2, confirm=2, splits=0, progress=False)
+"""
+
+
+def script(folder: Path, text: str, *, piped: bool = False) -> list[str]:
+    """What a script says as it fails, which must be soon."""
+    (folder / "script.py").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-" if piped else "script.py"],
+        input=text if piped else "",
+        env={"PYTHONPATH": str(ROOT)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    return done.stderr.splitlines()
+
+
+def test_a_process_that_is_killed_at_its_start_is_one_sentence(tmp_path: Path) -> None:
+    (said,) = script(tmp_path, ROWS)
+    assert said.startswith("refused: a worker process died at its start")
+
+
+@pytest.mark.parametrize("piped", [False, True], ids=["a file", "standard input"])
+def test_a_script_without_a_main_guard_is_refused_by_its_name(tmp_path: Path, piped: bool) -> None:
+    said = script(tmp_path, UNGUARDED, piped=piped)
+    assert [line for line in said if line.startswith("Traceback")] == ["Traceback (most recent call last):"]
+    assert said[-1].startswith("handnet.messages.Refusal: ")
+    assert ("a file" if piped else '`if __name__ == "__main__":`') in said[-1]
+    assert "another study is writing" not in "".join(said)
 
 
 # Whole studies
@@ -170,6 +274,32 @@ def test_workers_end_with_their_study_however_that_ends(tmp_path: Path, number: 
         process.send_signal(number)
         process.wait()
     assert ended(pids)
+
+
+@pytest.mark.parametrize("executor", KINDS)
+def test_ctrl_c_ends_a_study_in_the_midst_of_a_long_unit(tmp_path: Path, executor: str) -> None:
+    """It would take minutes."""
+    (tmp_path / "wide.toml").write_text("[network]\nhidden = [256, 128]\n")
+    words = ["TRIALS=2", "SEEDS=100", "space.epochs.low=4000", "space.epochs.high=5000", "SPLITS=0"]
+    words += [f"SETTINGS={tmp_path / 'wide.toml'}", f"EXECUTOR={executor}"]
+    process = subprocess.Popen(
+        command(tmp_path / "mlruns", "study", *words),
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    while not list(tmp_path.rglob("study.json")):
+        time.sleep(0.05)
+        assert process.poll() is None
+    time.sleep(2)  # until it trains
+    process.send_signal(signal.SIGINT)
+    try:
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert said.splitlines()[-1].startswith("Stopped: ")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")

@@ -1,6 +1,8 @@
-"""Many cores, by simulation: the coordinator and its workers, with what everything costs here.
+"""Many cores, by simulation: the coordinator and its workers.
 
-It is tried first where that is possible: it must give the seconds of real studies on one and two workers.
+What a unit of training costs is measured here; what the coordinator costs are the rounded figures of the
+estimate, and the tracker, which works beside the training, is left out. The simulation is set beside real
+studies where that is possible, on one and two workers. This part alone: python -m experiments.bench.scale
 """
 
 import json
@@ -28,7 +30,7 @@ from handnet.study.units import Problem
 CHAPTER = Path("experiments/study.toml")
 REAL, MANY = (1, 2), 64  # workers
 ROWS, COLUMNS = 100_000, 200  # of the large table
-NEAR, ROUNDS = 0.2, 3
+NEAR, ROUNDS = 0.2, 2
 
 
 class Run(NamedTuple):
@@ -93,7 +95,7 @@ def simulated(stages: Sequence[Work], workers: int, begin: Batch) -> float:
 
 
 def tried(settings: Settings, problem: Problem) -> tuple[list[Goal], Run, Prices]:
-    """The simulation beside real studies. What is else busy on a machine only slows it: the least of a few
+    """The simulation beside real studies. What is else busy on a machine only slows it: the least of the
     rounds counts, of what a unit costs as of a study."""
     rounds = [
         (measured(settings, problem), {workers: run(workers) for workers in REAL}) for _ in range(ROUNDS)
@@ -131,3 +133,8 @@ def scaled() -> list[Goal]:
         text = f"{shown}; and {real.alone + more:.0f} of start and report on one core"
         goals.append(Goal(f"{title}, simulated s of training by cores", "reported", text, None))
     return goals
+
+
+if __name__ == "__main__":
+    for goal in scaled():
+        print(f"{goal.what}: {goal.found} {'' if goal.met is None else 'met' if goal.met else 'MISSED'}")

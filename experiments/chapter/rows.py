@@ -16,6 +16,7 @@ from experiments.claims.division import SEEDS, Division, train
 from handnet.contract import Fit, Layer, Recipe
 from handnet.data import Array, Dataset, Table
 from handnet.draws import Seed, seeded_plan
+from handnet.mlp.replicas import concurrently
 from handnet.scores import case_losses
 from handnet.splits import Split, split
 from handnet.study.units import Problem
@@ -108,7 +109,7 @@ class OpenRows:
             partial(_trained, self.problem, recipe, rows, _seeds(FIRST_NETWORK + SEEDS * place, starts_alone))
             for place, rows in enumerate(divisions or self.divisions)
         ]
-        return Runs(*(np.stack(column) for column in zip(*self.problem.each(jobs), strict=True)))
+        return Runs(*(np.stack(column) for column in zip(*concurrently(jobs), strict=True)))
 
     def sample(self, recipe: Recipe) -> Sample:
         """Train a recipe over divisions and over seeds. The seeds are trained in places of SEEDS on one

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from experiments.claims.division import SEEDS, Division, train
 from handnet.contract import Recipe
 from handnet.data import Array, Dataset, Table
+from handnet.mlp.replicas import concurrently
 from handnet.scores import grade
 from handnet.splits import Order, split
 from handnet.study.sealed import Opening
@@ -118,7 +119,7 @@ class AllRows:
             partial(_trained, self.problem, recipe or Recipe(), rows, FIRST_NETWORK + SEEDS * place)
             for place, rows in enumerate(divisions)
         ]
-        return Outputs(list(self.problem.each(jobs)), [rows.held.y for rows in divisions])
+        return Outputs(list(concurrently(jobs)), [rows.held.y for rows in divisions])
 
     def network_and_regression(self, divisions: Sequence[Division]) -> tuple[Outputs, Outputs]:
         """Networks and logistic regression on each division."""

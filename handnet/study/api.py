@@ -1,6 +1,7 @@
 """A study by one call, from a script or a notebook: `run_study`, and what it gives."""
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -187,9 +188,19 @@ def prepare_study(
     return Study(request, clock, screen or Screen(), interrupt)
 
 
+def _check_guarded() -> None:
+    """End a process that has just been started and only imports the script that started it.
+
+    It has come to a study because no main guard kept it away. Raises SystemExit."""
+    imported = sys.modules["__mp_main__"].__name__ == "__mp_main__"
+    if imported and multiprocessing.parent_process() is None:
+        sys.exit('run_study: a script that starts processes needs `if __name__ == "__main__":` above it.')
+
+
 @contextmanager
 def _this_process() -> Iterator[Interrupt]:
     """Lend the process to a study, with Ctrl-C caught, and say in Python's terms why the study ended."""
+    _check_guarded()
     from handnet.study.environment import lent_environment, without_autologging
 
     interrupt = Interrupt((signal.SIGINT,))

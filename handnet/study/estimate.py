@@ -12,13 +12,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
-from handnet.contract import TO_THE_BIT, Recipe
+from handnet.contract import Recipe
 from handnet.data import listed
 from handnet.encode import GAP, LEVEL
 from handnet.messages import option
-from handnet.mlp.replicas import cores
 from handnet.splits import split
-from handnet.study.executor import AHEAD
+from handnet.study.executor import make_workers
 from handnet.study.identity import make_problem, remarks
 from handnet.study.reading import read
 from handnet.study.resplit import check_divisions
@@ -29,12 +28,13 @@ from handnet.study.settings import Range, Settings
 from handnet.study.units import Problem, baselines
 
 LONG_ENOUGH = 0.2  # seconds of fitting from which a speed is measured
-# Seconds of the one process that proposes, stores and writes, measured in 2026.
+# Seconds of the one process that proposes, stores and writes: rounded from a few runs on one machine in 2026,
+# and not measured where a study is estimated.
 PROPOSE, STORE, TELL = 0.002, 0.001, 0.0005  # a configuration; a file of results; a trial
 PER_RUN = 0.02  # to track a run: one for each configuration, division and network with curves of its own
 START = 6.0  # to load all packages
 REPORT, OPENED_REPORT = 4.0, 9.0  # statistics and pictures of a report, sealed and opened
-PER_CASE = 0.01  # more for each case of the opened test, measured at 20 000 cases
+PER_CASE = 0.01  # more for each case of the opened test: from one run with 20 000 cases
 
 
 class Batch(NamedTuple):
@@ -56,7 +56,7 @@ class Work(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """What was measured: seconds of an epoch by the number of networks in a unit; of dividing the table."""
+    """What is timed for an estimate: seconds of an epoch by the networks in a unit; of dividing the table."""
 
     epoch: Mapping[int, float]
     division: float
@@ -168,12 +168,13 @@ def _recipe(settings: Settings, epochs: int) -> Recipe:
     return settings.recipe(1e-3, (settings.space.dropout.low + settings.space.dropout.high) / 2, epochs)
 
 
-def preview(settings: Settings, problem: Problem, opened: bool, workers: int) -> Iterator[str]:
+def preview(settings: Settings, problem: Problem, opened: bool, executor: str, workers: int) -> Iterator[str]:
     """The study in lines, the last but one its time.
 
-    opened: whether it would open its test; workers: how many train, 0 for one on each core.
-    Raises Refusal where the table cannot be divided as the study would.
+    opened: whether it would open its test; executor, workers: where it would train.
+    Raises Refusal where the study would: of workers, or of a table that cannot be divided.
     """
+    made = make_workers(executor, workers, settings.backend.name)
     if opened:
         check_divisions(settings, problem.data)
     yield from _table(settings, problem)
@@ -188,9 +189,7 @@ def preview(settings: Settings, problem: Problem, opened: bool, workers: int) ->
     )
     start = START + time.process_time()  # what has been read and divided here, a study reads and divides too
     reporting = OPENED_REPORT + PER_CASE * len(problem.parts.test_rows) if opened else REPORT
-    together = settings.backend.name in TO_THE_BIT
-    count = (workers or cores()) if together else 1
-    train = {stage.stage: elapsed(stage.batches, count, AHEAD * count if together else 1) for stage in stages}
+    train = {stage.stage: elapsed(stage.batches, made.count, made.ahead) for stage in stages}
     seconds = {**train, "tracking": PER_RUN * _runs(settings, opened), "start": start, "report": reporting}
     shown = ", ".join(f"{name} {_span(value)}" for name, value in seconds.items())
     yield f"Time: about {_span(sum(seconds.values()))} on this machine ({shown})."

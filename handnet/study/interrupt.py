@@ -51,7 +51,7 @@ class Interrupt:
         handle = 2
         with suppress(OSError, ValueError, AttributeError):  # a notebook's stderr may have no file
             handle = sys.stderr.fileno()
-        os.write(handle, b"\nStopping when the network in hand is stored; once more stops at once.\n")
+        os.write(handle, b"\nStopping; all that is stored is kept. Once more stops at once.\n")
 
 
 def stop_at_once() -> None:

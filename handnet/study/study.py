@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from handnet.contract import TO_THE_BIT, Recipe
+from handnet.contract import Recipe
 from handnet.messages import Refusal, command
 from handnet.probe import arithmetic_digest
 from handnet.study.analysis import Analysis
@@ -91,8 +91,7 @@ class Study:
         """Hold the folder's lock, with the store open and what a killed writer left behind removed."""
         # What cannot be made is refused before the lock.
         self.problem, self.fingerprint, self.name  # noqa: B018
-        together = self.problem.spec.name in TO_THE_BIT
-        workers = make_workers(self.request.executor, self.request.workers, together)
+        workers = make_workers(self.request.executor, self.request.workers, self.problem.spec.name)
         with locked(self.home), self.interrupt, workers:
             with self.clock("start-up"):
                 settings = held_to_the_opening(

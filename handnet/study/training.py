@@ -52,7 +52,7 @@ class Trainer:
         missing = {
             key: unit for _, units in planned for key, unit in units.items() if not self._read(key, unit)
         }
-        made = in_order(self.workers, ((train, unit) for unit in missing.values()))
+        made = in_order(self.workers, ((train, unit) for unit in missing.values()), self.check)
         for job, units in planned:
             for key, unit in units.items():
                 if key not in self.known:

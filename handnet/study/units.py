@@ -5,7 +5,7 @@ configuration with a block of seeds; it names the rows it is trained on by their
 """
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from handnet.contract import ARITHMETIC, TO_THE_BIT, Backend, Fit, Layer, Recipe, load_backend
 from handnet.data import Array, Dataset, Table, canonical_hash, digest
-from handnet.mlp.replicas import concurrently, joined, train_here
+from handnet.mlp.replicas import joined, train_here
 from handnet.splits import Split
 from handnet.study.executor import held
 from handnet.study.settings import BackendSettings, Settings
@@ -278,10 +278,6 @@ class Problem:
     def fit(self, recipe: Recipe, seeds: Sequence[Any]) -> Replicas:
         """Train one network per seed, in this thread."""
         return train_on(self.rows[1], self.backend, recipe, seeds, self.spec.draws)
-
-    def each(self, jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
-        """The results of jobs that fit on problems like this one, in order; in parallel where allowed."""
-        return concurrently(jobs, None if self.spec.name in TO_THE_BIT else 1)
 
 
 def load_problem(settings: Settings, data: Dataset, parts: Split) -> Problem:
