@@ -177,20 +177,21 @@ def ui(mlruns: str, port: int) -> int:
 def track(mlruns: str, to: str | None, optuna: str | None, name: str | None, data: str | None) -> None:
     """The runs of a study in MLflow, made anew from what is stored.
 
-    In the folder's own database, or on a server; what is there already stays. Of a study that has confirmed
-    nothing yet, the runs of its search.
+    In the folder's own database, or on a server that --to names; what is there already stays. Of a study that
+    has confirmed nothing yet, the runs of its search. MLFLOW_TRACKING_URI is heeded by `study` alone.
 
-      handnet track --to http://127.0.0.1:5000   on a server, which may be MLFLOW_TRACKING_URI too
+      handnet track --to http://127.0.0.1:5000   on a server
       handnet track --optuna sqlite:///optuna.db   the trials alone, for optuna-dashboard
     """
     from handnet.study.reading import server_address
 
-    address = server_address(to or os.environ.pop("MLFLOW_TRACKING_URI", ""), messages.option("to"))
+    os.environ.pop("MLFLOW_TRACKING_URI", None)  # or MLflow would take it for this study's
+    address = server_address(to or "", messages.option("to"))
     from handnet.study import retrack
     from handnet.study.screen import Screen
     from handnet.study.tracking import check_complete
 
-    if optuna:
+    if optuna is not None:
         print(retrack.write_trials(Path(mlruns), name, optuna))
     else:
         check_complete(retrack.track(Path(mlruns), name, address, Screen(), data))

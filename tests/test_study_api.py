@@ -1,6 +1,7 @@
 """A study by one call: from a script, from a thread, stopped and continued, on a table in memory."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -316,8 +317,7 @@ def test_autologging_is_off_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_p
     from sklearn.linear_model import LogisticRegression
 
     data = wisconsin()
-    uri = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'own.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'own.db'}")
     mlflow.sklearn.autolog(log_models=False, log_datasets=False, silent=True)
     try:
         with mlflow.start_run() as active:
@@ -328,7 +328,6 @@ def test_autologging_is_off_while_it_runs(monkeypatch: pytest.MonkeyPatch, tmp_p
             assert mlflow.get_run(active.info.run_id).data.params
     finally:
         mlflow.sklearn.autolog(disable=True)
-        mlflow.set_tracking_uri(uri)
 
 
 def test_the_runs_of_a_caller_get_nothing_of_a_study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -341,6 +340,7 @@ def test_the_runs_of_a_caller_get_nothing_of_a_study(monkeypatch: pytest.MonkeyP
     mlflow.sklearn.autolog(log_models=False, log_datasets=False, silent=True)
     wrapped = LogisticRegression.fit
     assert wrapped is not before
+    levels = {name: logging.getLogger(name).level for name in ("mlflow", "urllib3")}
     try:
         with mlflow.start_run() as active:
             mlflow.log_metric("mine", 1.0)
@@ -349,6 +349,7 @@ def test_the_runs_of_a_caller_get_nothing_of_a_study(monkeypatch: pytest.MonkeyP
             assert (data.params, data.metrics) == ({}, {"mine": 1.0})
             assert len(mlflow.search_runs(search_all_experiments=True)) == 1
             assert LogisticRegression.fit is wrapped
+            assert {name: logging.getLogger(name).level for name in levels} == levels
             LogisticRegression().fit(wisconsin().X[:, :1], wisconsin().y)
             assert mlflow.get_run(active.info.run_id).data.params
     finally:

@@ -4,13 +4,17 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -21,10 +25,13 @@ from studies import FEW, ROOT, cli, command, free_port, study_name
 
 from handnet.cli import main
 from handnet.messages import redacted
+from handnet.study import retrack
+from handnet.study.folder import clean
 from handnet.study.retrack import present
+from handnet.study.screen import Screen
 from handnet.study.store import Store
-from handnet.study.targets import targets
-from handnet.study.tracker import KEY, ORIGIN
+from handnet.study.targets import local, targets
+from handnet.study.tracker import KEY, ORIGIN, PROBE, Entry, Unwelcome
 
 SMALL = [
     "TRIALS=2",
@@ -374,6 +381,162 @@ def test_optuna_reads_the_trials(finished: Path, tmp_path: Path) -> None:
     optuna.create_study(study_name=name, storage=other)
     assert main(["track", "--mlruns", str(finished), f"NAME={name}", f"OPTUNA={other}"]) == 2
     assert optuna.load_study(study_name=name, storage=other).trials == []
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["", "notes", "line", "folder", "nowhere/file", "foo://x", "redis://x", "sqlite://", "postgresql://h/x"],
+)
+def test_what_cannot_be_an_optuna_storage_is_refused_and_left_alone(
+    where: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("notes").write_text("first\nsecond\n")
+    Path("line").write_text("one line")
+    Path("folder").mkdir()
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    words = ["track", "--mlruns", str(finished), "--name", study_name(finished), f"--optuna={where}"]
+    assert main(words) in {1, 2}
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+def test_another_programs_database_gets_no_trials(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Neither as a database nor, without sqlite:///, as a journal."""
+    import optuna
+
+    others = Path(shutil.copy(tracked(finished), tmp_path / "mlflow.db")), tmp_path / "optuna.db"
+    optuna.create_study(study_name="mine", storage=f"sqlite:///{others[1]}")
+    journal = tmp_path / "journal"
+    for where in (f"sqlite:///{others[0]}", str(others[1]), str(journal)):
+        before = [path.read_bytes() for path in others]
+        done = main(["track", f"--mlruns={finished}", f"--name={study_name(finished)}", f"--optuna={where}"])
+        assert done == (0 if where == str(journal) else 2)
+        assert [path.read_bytes() for path in others] == before
+    backend = optuna.storages.journal.JournalFileBackend(str(journal))
+    optuna.create_study(study_name="mine", storage=optuna.storages.JournalStorage(backend))
+    before = journal.read_bytes()
+    words = ["track", f"--mlruns={finished}", f"--name={study_name(finished)}", f"--optuna={journal}"]
+    assert main(words) == 2
+    assert "is no journal of this program's" in capsys.readouterr().err
+    assert journal.read_bytes() == before
+
+
+def test_a_folder_of_somebody_elses_is_left_alone(
+    begun: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    place, elsewhere = tmp_path / "copy/tracking", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    def folder() -> None:
+        place.mkdir()
+        (place / "mlflow.db").write_text("mine")
+
+    for make in (folder, lambda: place.write_text("mine"), lambda: place.symlink_to(elsewhere)):
+        copy = Path(shutil.copytree(begun, place.parent, ignore=shutil.ignore_patterns("tracking")))
+        make()
+        with pytest.raises(Unwelcome, match="move it aside"):
+            local(copy, "")
+        assert "tracking" not in clean(copy)
+        assert [path.name for path in copy.iterdir() if path.name != ".lock"] == ["tracking"]
+        assert place.is_symlink() or "mine" in [
+            path.read_text() for path in (place, place / "mlflow.db") if path.is_file()
+        ]
+        shutil.move(copy, tmp_path / uuid.uuid4().hex)
+    copy = Path(shutil.copytree(begun, place.parent, ignore=shutil.ignore_patterns("tracking")))
+    place.write_text("mine")
+    assert track(copy) == 75
+    said = capsys.readouterr().err
+    assert f"{place} is not a folder that handnet has made; move it aside" in said
+    assert place.read_text() == "mine"
+
+
+@pytest.mark.long
+def test_a_database_that_is_locked_is_kept_and_one_of_another_mlflow_is_not(
+    begun: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(begun, tmp_path / "copy"))
+    (copy / "tracking/place").write_bytes(os.fsencode(copy.resolve() / "tracking"))
+    ids = query(tracked(copy), ACTIVE)
+    with closing(sqlite3.connect(tracked(copy), isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+        database.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Exception, match="locked"):
+            local(copy, "")
+        database.execute("ROLLBACK")
+        assert query(tracked(copy), ACTIVE) == ids
+        database.execute("UPDATE alembic_version SET version_num = 'of another'")
+    assert not list(copy.glob(".tracking-*"))
+    assert track(copy) == 0
+    assert runs(copy) == runs(begun)
+    assert query(tracked(copy), ACTIVE) != ids
+
+
+def test_a_name_that_is_quoted_leaves_no_other_folder(begun: Path, tmp_path: Path) -> None:
+    home = tmp_path / "a=b%41 ü" / "home"
+    shutil.copytree(begun, home, ignore=shutil.ignore_patterns("tracking"))
+    assert present(home) == []
+    assert runs(home) == runs(begun)
+    assert [path.name for path in tmp_path.iterdir()] == ["a=b%41 ü"]
+    assert [path.name for path in home.parent.iterdir()] == ["home"]
+
+
+def test_trials_behind_the_last_commit_are_tracked_and_older_divisions_are_not(
+    begun: Path, tmp_path: Path
+) -> None:
+    """A study that grew and was killed; an experiment that has no wanted run any more."""
+    copy = Path(shutil.copytree(begun, tmp_path / "copy"))
+    name, before = study_name(copy), set(runs(copy))
+    commit = copy / "studies" / name / "commit.json"
+    kept = commit.read_bytes()
+    assert cli(copy, "study", *FEW, "TRIALS=2", f"NAME={name}") == 0
+    grown = {key for key in runs(copy) if key.startswith("search/")}
+    commit.write_bytes(kept)
+    tracker = local(copy, targets(Store(copy, name), None)[0].origin)
+    old, _ = tracker.experiment(f"{name} rehearsals", "", {})
+    tracker.finish(tracker.run(old, Entry("split/x/1", "split 1", {})))
+    assert track(copy) == 0
+    assert set(runs(copy)) == before | grown
+    assert len(grown) == 2
+
+
+def test_the_variable_is_not_heeded_by_track(
+    begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copytree(begun, tmp_path / "copy", ignore=shutil.ignore_patterns("tracking")))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
+    assert track(copy) == 0
+    assert runs(copy) == runs(begun)
+
+
+def test_a_server_that_never_answers_delays_a_study_by_seconds(begun: Path, tmp_path: Path) -> None:
+    """It takes connections and says nothing."""
+    copy = Path(shutil.copytree(begun, tmp_path / "copy"))
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        to = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        began = time.monotonic()
+        (status,) = retrack.track(copy, study_name(copy), to, Screen(quiet=True))
+        assert time.monotonic() - began < 3 * PROBE
+    assert "does not answer in time" in status.sentence
+
+
+def test_a_journal_that_cannot_be_written_decides_nothing(
+    begun: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    copy = Path(shutil.copytree(begun, tmp_path / "copy"))
+    assert track(copy) == 0
+    journal = copy / "tracking/optuna.journal"
+    journal.unlink()
+    (journal / "x").mkdir(parents=True)
+    capsys.readouterr()
+    assert track(copy) == 0
+    assert "optuna.journal" in "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize(

@@ -136,12 +136,12 @@ def run_study(
     target, positive, id: of your own table, the column of labels, the label of class 1, the column of ids.
     home: the folder where everything is written; settings: a file to lay over the default settings; name: by
     default the table's, with a fingerprint where settings differ from the default; open_test: open the test
-    of a small study too; server: the address of an MLflow server that gets a copy; progress: False for
+    of a small study too; server: the address of an MLflow server that gets every run too; progress: False for
     silence; executor, workers: "threads", or "processes", for which a script needs its main guard, and how
     many, 0 for one on each core. No result depends on these two.
     options: every other option of `handnet study` (trials, split_seed, ...), families as a dictionary of
     lists of columns (a Dataset has its own), and any setting by its name: ``**{"space.epochs.high": 100}``.
-    In the whole process, MLflow's autologging is off and its variables are the study's, until it returns.
+    In the whole process MLflow's autologging is off, its variables and loggers the study's, until it returns.
     Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made, and
     KeyboardInterrupt at the next safe place after Ctrl-C: the same call goes on from there."""
     named = {"target": target, "positive": positive, "id": id, **options}

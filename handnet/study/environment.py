@@ -1,5 +1,6 @@
 """What a study changes of its process for MLflow's sake, and how a caller gets it back."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,8 @@ DEFAULTS = {
 }
 # What begins so is set here, by handnet/study/targets.py (credentials) or by handnet/mlp/engine.py.
 FITS = ("fit", "fit_transform", "fit_predict")
+QUIET = {"mlflow": logging.WARNING, "urllib3": logging.ERROR}  # the latter would announce each attempt
+LEVELS: dict[str, int] = {}  # of the loggers, before they were made quiet
 PREFIXES = ("MLFLOW_", "KERAS_BACKEND", "TF_", "XLA_")
 
 
@@ -30,8 +33,9 @@ def mlflow_variables() -> dict[str, str]:
 
 @contextmanager
 def lent_environment() -> Iterator[None]:
-    """While entered, the variables are the study's. Afterwards each of them is as it was."""
+    """While entered, the variables and the loggers are the study's. Afterwards each of them is as it was."""
     before = _ours()
+    LEVELS.clear()
     os.environ.update(mlflow_variables())
     os.environ.pop("MLFLOW_RUN_CONTEXT", None)
     try:
@@ -40,11 +44,24 @@ def lent_environment() -> Iterator[None]:
         for name in _ours().keys() - before.keys():
             del os.environ[name]
         os.environ.update(before)
+        while LEVELS:
+            name, level = LEVELS.popitem()
+            logging.getLogger(name).setLevel(level)
+
+
+def quieten() -> None:
+    """Let MLflow, once it is imported, and what it asks servers with say what is amiss alone."""
+    for name, level in QUIET.items():
+        LEVELS.setdefault(name, logging.getLogger(name).level)
+        logging.getLogger(name).setLevel(level)
 
 
 @contextmanager
 def without_autologging() -> Iterator[None]:
     """While entered, models are fitted by their own methods; afterwards by those that were there before.
+
+    This holds for every thread of the process: what a caller's other threads fit meanwhile is not logged
+    either. Two threads that enter it at the same time would undo each other.
 
     Where a caller has switched MLflow's autologging on, it has wrapped these methods, and would log what a
     study fits in the caller's own run."""

@@ -13,7 +13,8 @@ from pathlib import Path
 from handnet.messages import Refusal, command, option
 
 ENOUGH_SPACE = 200 * 2**20
-OURS = ("studies", "tracking", "reports", "tables/table-*.parquet")
+TRACKING_ASIDE = ".tracking-" + "[0-9a-f]" * 32  # one that is being made, or was left by a kill
+OURS = ("studies", "tracking", TRACKING_ASIDE, "reports", "tables/table-*.parquet")
 # Where studies were kept before they had files of their own, and what tells such a database from another's.
 OLDER = {
     "mlflow.db": "SELECT 1 FROM experiment_tags WHERE key = 'handnet.key'",
@@ -141,12 +142,21 @@ def clean(home: Path) -> list[str]:
     removed = set()
     with locked(home):
         for path in (path for pattern in (*OURS, *pages, *_older(home)) for path in home.glob(pattern)):
+            if path.name == "tracking" and is_others(path):
+                continue
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
             removed.add(path.relative_to(home).parts[0])
         for folder in (*PAGES, "tables"):
             with suppress(OSError):  # it is not there, or not empty
                 (home / folder).rmdir()
     return sorted(name for name in removed if ".db-" not in name)  # SQLite's -wal and -shm are no news
+
+
+def is_others(tracking: Path) -> bool:
+    """Whether something that this program has not made stands in the place of what is tracked."""
+    if tracking.is_dir() and not tracking.is_symlink():
+        return not (tracking / "place").is_file() and any(tracking.iterdir())
+    return tracking.is_symlink() or tracking.exists()
 
 
 def _older(home: Path) -> tuple[str, ...]:

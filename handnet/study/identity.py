@@ -27,7 +27,7 @@ class Request:
     """A study to be made.
 
     name: of the study; None: made from data and settings; open_test: open the test of a small study too;
-    server: the address of an MLflow server that gets a copy; data: the table, if it was read already;
+    server: the address of an MLflow server that gets every run too; data: the table, if it was read already;
     executor, workers: where it is trained and on how many at once, which no result depends on."""
 
     settings: Settings

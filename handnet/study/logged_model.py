@@ -5,6 +5,7 @@ It is code and a weights file, no pickle. served_model.py is the code that runs 
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from mlflow.models import infer_signature
 from handnet.bands.seeds import HIGH, LOW
 from handnet.encode import train_levels
 from handnet.study.units import Problem, Replicas, to_npz
+
+SAVING = Lock()  # it changes the whole process
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,16 @@ class ServedModel:
         with tempfile.TemporaryDirectory() as folder:
             weights, saved = Path(folder, "weights.npz"), Path(folder, "model")
             weights.write_bytes(self.weights)
-            pyfunc.save_model(
-                saved,
-                python_model=str(root / "served_model.py"),
-                artifacts={"weights": str(weights)},
-                code_paths=[str(root.parent)],
-                signature=infer_signature(self.example, self.prediction),
-                input_example=self.example,
-                pip_requirements=["mlflow", "numpy", "scipy", "scikit-learn", "pandas"],
-            )
+            with SAVING:
+                pyfunc.save_model(
+                    saved,
+                    python_model=str(root / "served_model.py"),
+                    artifacts={"weights": str(weights)},
+                    code_paths=[str(root.parent)],
+                    signature=infer_signature(self.example, self.prediction),
+                    input_example=self.example,
+                    pip_requirements=["mlflow", "numpy", "scipy", "scikit-learn", "pandas"],
+                )
             model = client.create_logged_model(experiment, self.name, run)
             client.log_model_artifacts(model.model_id, str(saved))
         client.finalize_logged_model(model.model_id, "READY")

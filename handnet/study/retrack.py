@@ -3,15 +3,15 @@
 import time
 from pathlib import Path
 
-from handnet.messages import Refusal
+from handnet.messages import Refusal, option
 from handnet.study import views
 from handnet.study.folder import locked
 from handnet.study.outcome import StoredStudy, facts_of, write_report
 from handnet.study.reading import from_stored
 from handnet.study.screen import Clock, Screen
-from handnet.study.search import Search, write_journal, write_storage
+from handnet.study.search import Search, write_trials_to
 from handnet.study.store import Store, check_study, studies
-from handnet.study.targets import database_uri, is_here, targets, tracked_in
+from handnet.study.targets import database_uri, has_table, is_here, targets, tracked_in
 from handnet.study.tracker import KEY
 from handnet.study.tracking import Status, Tracking, noted_in, state_of
 
@@ -62,14 +62,28 @@ def write_trials(home: Path, name: str | None, where: str) -> str:
     """Write the trials of a study into a storage of Optuna's, for its dashboard. Returns a sentence.
 
     where: a database as sqlite:///optuna.db, or the path of a journal file. Raises Refusal when it holds
-    something else."""
+    something else or cannot be written."""
     study = StoredStudy(home, Clock(time.perf_counter()), Screen(), name)
     check_study(home, study.name)
     store = Store(home, study.name)
+    if where.startswith("sqlite"):
+        _check_database(where)
     settings, trials = from_stored(store.noted("study")["settings"]), store.trials()
-    write = write_storage if "://" in where else write_journal
-    write(where, {study.name: Search(settings, trials)})
+    write_trials_to(where, {study.name: Search(settings, trials)})
     return f"Wrote {len(trials)} trials of {study.name}; optuna-dashboard {where} shows them."
+
+
+def _check_database(uri: str) -> None:
+    """Raises Refusal when a database is in no file, or is another program's, which this would spoil."""
+    file = uri.partition(":///")[2].partition("?")[0]
+    if file in {"", ":memory:"}:
+        raise Refusal(f"{uri} names no file; expected one, as in {option('optuna', 'sqlite:///optuna.db')}.")
+    if (
+        Path(file).exists()
+        and Path(file).stat().st_size
+        and not has_table(Path(file), "study_user_attributes")
+    ):
+        raise Refusal(f"{file} is not a database of Optuna's; write to one of its own.")
 
 
 def pages(home: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ from handnet.study.tracker import KEY, Entry
 from handnet.study.training import label
 from handnet.study.units import Confirmed, Replicas
 
+SUFFIXES = ("", " seeds", " rehearsals")  # of the names of a study's experiments
 FIRST = 20  # networks of a confirmed configuration that have a run of their own
 CUSTOM = {"mlflow.experimentKind": "custom_model_development"}  # the pages open on runs, not on chat traces
 
@@ -44,8 +45,11 @@ class Runs:
 
     def __init__(self, records: Records) -> None:
         self.records, self.settings = records, records.settings
-        self.configurations = self._experiment("", views.DESCRIPTION, views.configurations(), {KEY: "study"})
-        self.seeds = self._experiment(" seeds", views.SEEDS_DESCRIPTION, views.seeds())
+        self.names = [records.name + suffix for suffix in SUFFIXES]
+        self.configurations = self._experiment(
+            SUFFIXES[0], views.DESCRIPTION, views.configurations(), {KEY: "study"}
+        )
+        self.seeds = self._experiment(SUFFIXES[1], views.SEEDS_DESCRIPTION, views.seeds())
 
     def searched(self, place: int, recipe: Recipe, replicas: Replicas) -> Pending:
         """The run of a trial."""
@@ -73,7 +77,7 @@ class Runs:
         for division in outcome.divisions:
             if division is outcome.divisions[0]:
                 view = views.rehearsals(resplit_metrics(division))
-                experiment = self._experiment(" rehearsals", views.REHEARSALS_DESCRIPTION, view)
+                experiment = self._experiment(SUFFIXES[2], views.REHEARSALS_DESCRIPTION, view)
             key, name = f"split/{content}/{division.split_seed}", f"split {division.split_seed}"
             yield Pending(experiment, key, name, partial(self.records.resplit, division=division))
 

@@ -20,7 +20,7 @@ from scipy.stats import qmc
 
 from handnet.contract import Recipe
 from handnet.draws import sampler_seed
-from handnet.messages import Refusal
+from handnet.messages import Refusal, option, redacted
 from handnet.study.settings import Range, Settings
 from handnet.study.store import Finished
 
@@ -116,6 +116,28 @@ def new_study() -> optuna.Study:
     return optuna.create_study(pruner=optuna.pruners.NopPruner())
 
 
+def write_trials_to(where: str, searches: Mapping[str, Search]) -> None:
+    """Write the trials of studies, by name, into a storage of Optuna's.
+
+    where: an address such as sqlite:///optuna.db, or the path of a journal file. Raises Refusal when
+    something else is there, or it cannot be written."""
+    try:
+        if "://" in where:
+            _write_storage(where, searches)
+        else:
+            _check_journal(Path(where))
+            write_journal(where, searches)
+    except Refusal:
+        raise
+    except Exception as fault:  # of a driver, a database or a disk: each has its own
+        why = " ".join(redacted(str(fault)).split())[:200]
+        raise Refusal(
+            f"{redacted(where)} cannot be written ({type(fault).__name__}: {why}); name a file, or a database"
+            f" as {option('optuna', 'sqlite:///optuna.db')}.",
+            1,
+        ) from None
+
+
 def write_journal(path: str, searches: Mapping[str, Search]) -> None:
     """Write the trials of studies, by name, into a journal file of Optuna's, whole or not at all."""
     new = Path(path).with_name(f".{Path(path).name}.new")
@@ -126,10 +148,26 @@ def write_journal(path: str, searches: Mapping[str, Search]) -> None:
     new.replace(path)
 
 
-def write_storage(uri: str, searches: Mapping[str, Search]) -> None:
-    """Write the trials of studies, by name, into a storage of Optuna's.
+def _check_journal(path: Path) -> None:
+    """Raises Refusal unless a journal of ours can be written here: the file would be replaced."""
+    if path.is_dir() or not path.name or not path.parent.is_dir():
+        raise Refusal(
+            f"{str(path)!r} is a folder, or lies in none; {option('optuna')} wants the path of a file."
+        )
+    if not path.exists() or (path.is_file() and not path.stat().st_size):
+        return
+    try:
+        studies = JournalStorage(JournalFileBackend(str(path))).get_all_studies() if path.is_file() else ()
+    except Exception:  # whatever Optuna finds in a file that is no journal
+        studies = ()
+    if not studies or any(OURS not in study.user_attrs for study in studies):
+        raise Refusal(
+            f"{path} is no journal of this program's trials, and is left as it is; write to another file, or"
+            f" to a database as {option('optuna', f'sqlite:///{path}')}."
+        )
 
-    Raises Refusal when there is a study of that name which is not one of ours."""
+
+def _write_storage(uri: str, searches: Mapping[str, Search]) -> None:
     for name, search in searches.items():
         if name in optuna.get_all_study_names(uri):
             if OURS not in optuna.load_study(study_name=name, storage=uri).user_attrs:

@@ -2,7 +2,6 @@
 
 The folder's database is derived: it may be deleted, and is made anew where it was moved or is damaged."""
 
-import logging
 import os
 import shutil
 import sqlite3
@@ -15,9 +14,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 from handnet.data import canonical_hash
 from handnet.messages import Refusal
+from handnet.study.folder import TRACKING_ASIDE, is_others
 from handnet.study.store import Store
-from handnet.study.tracker import Mlflow, Tracker
+from handnet.study.tracker import Mlflow, Tracker, Unwelcome
 
+OTHER_SCHEMA = "database schema"  # in what MLflow says of a database of another of its versions
 MADE: dict[Path, list[int]] = {}  # folder -> the databases this process has opened in it, by their inodes
 
 
@@ -60,16 +61,39 @@ def local(home: Path, origin: str) -> Mlflow:
     """The folder's own database, made if it is not there.
 
     It is made anew when the folder was moved or copied, because MLflow writes down where artifacts lie, and
-    when it cannot be opened."""
+    when it is damaged or of another MLflow. Raises Unwelcome when something of somebody else's stands in its
+    place, and what MLflow raises when it cannot be opened for now."""
     folder = tracked_in(home)
-    if is_here(folder):
+    if is_others(folder):
+        raise Unwelcome(f"{folder} is not a folder that handnet has made; move it aside")
+    if is_here(folder) and is_sound(folder):
         try:
             return _opened(folder, origin)
-        except Exception:  # damaged, or of another MLflow: it holds nothing that the store has not
-            logging.getLogger(__name__).debug("%s is made anew", folder, exc_info=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    _create(folder)
+        except Exception as fault:
+            if OTHER_SCHEMA not in str(fault):  # locked, or on a disk that fails for now
+                raise
+    _replace(folder, _create(folder))
     return _opened(folder, origin)
+
+
+def is_sound(folder: Path) -> bool:
+    """False when SQLite says that the database is damaged, or is none."""
+    try:
+        with closing(sqlite3.connect(folder / "mlflow.db", timeout=1)) as database:
+            return bool(database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.OperationalError:  # it cannot be read for now
+        return True
+    except sqlite3.DatabaseError:
+        return False
+
+
+def has_table(path: Path, name: str) -> bool:
+    """Whether a file is an SQLite database that has a table of this name."""
+    try:
+        with closing(sqlite3.connect(path, timeout=1)) as database:
+            return bool(database.execute(f"PRAGMA table_info({name})").fetchall())
+    except sqlite3.Error:
+        return False
 
 
 def tracked_in(home: Path) -> Path:
@@ -100,21 +124,36 @@ def _opened(folder: Path, origin: str) -> Mlflow:
     return tracker
 
 
-def _create(folder: Path) -> None:
-    """Make the database under another name: a process killed meanwhile leaves no half of one."""
-    for leftover in folder.parent.glob(".tracking-*"):
+def _create(folder: Path) -> Path:
+    """Make a database for a folder under another name: a process killed meanwhile leaves no half of one."""
+    for leftover in folder.parent.glob(TRACKING_ASIDE):
         shutil.rmtree(leftover)
-    new = folder.with_name(f".tracking-{uuid.uuid4().hex}")
+    new = _aside(folder)
     new.mkdir(parents=True)
     _opened(new, "")
     with closing(sqlite3.connect(new / "mlflow.db")) as database:
         database.execute("PRAGMA journal_mode=WAL")  # kept in the file: a commit costs less
     (new / "place").write_bytes(os.fsencode(folder))
-    os.replace(new, folder)
+    return new
+
+
+def _replace(folder: Path, new: Path) -> None:
+    """Put a new folder in the place of the old one, which is whole until it has another name."""
+    old = _aside(folder)
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".tracking-{uuid.uuid4().hex}")
 
 
 def sqlite_uri(path: Path) -> str:
     """The address of a database, quoted because SQLAlchemy decodes it as a browser would.
+
+    It names the driver too: of an address without one MLflow makes the folder as it is quoted.
 
     Raises Refusal when the locale cannot express the path, which a decoded address would then miss."""
     exact = os.fsencode(path.absolute())
@@ -123,4 +162,4 @@ def sqlite_uri(path: Path) -> str:
             f"the name of the folder {path.parent} cannot be expressed in this locale "
             f"({sys.getfilesystemencoding()}); set LC_ALL=C.UTF-8."
         )
-    return f"sqlite:///{quote(exact)}"
+    return f"sqlite+pysqlite:///{quote(exact)}"

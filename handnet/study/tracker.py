@@ -4,19 +4,23 @@ A run is created, filled and then marked FINISHED: that mark is the commit. A ru
 mark was cut short, and is deleted before it is made again. All that is tracked is computed from the store, so
 a tracker may be lost, and loses nothing."""
 
-import logging
 import os
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
+from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlparse
 
 from handnet.data import Array
 from handnet.messages import option
-from handnet.study.environment import mlflow_variables
+from handnet.study.environment import mlflow_variables, quieten
 from handnet.study.summary import curve_epochs
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 KEY = "handnet.key"  # the tag that holds a run's key, and marks it as one of this program
 ORIGIN = "handnet.origin"  # the folder a run comes from: no other folder's run is ever deleted
 PAGE = 1000  # runs in one answer
+PROBE = 3.0  # seconds a server has for its first answer
 BATCH = 900  # points in one request; with its parameters a server takes 1000 entries
 
 
@@ -54,13 +59,14 @@ class Tracker(Protocol):
     Every method may raise any Exception when the tracker cannot be reached or used: the same calls, made
     again on a new tracker, go on from there."""
 
-    def experiment(
-        self, name: str, description: str, tags: Mapping[str, str], keys: Collection[str] | None = None
-    ) -> tuple[str, Collection[str]]:
+    def experiment(self, name: str, description: str, tags: Mapping[str, str]) -> tuple[str, Collection[str]]:
         """An experiment, made if it is not there: its id, and the keys of the finished runs in it.
 
-        Runs of ours that were cut short are deleted; keys: those of the runs that are still wanted, so that
-        other runs of ours are deleted too."""
+        Runs of ours that were cut short are deleted."""
+        ...
+
+    def sweep(self, name: str, keys: Collection[str]) -> None:
+        """Delete the runs of ours in an experiment, if it is there, that have none of these keys."""
         ...
 
     def run(self, experiment: str, entry: Entry) -> str | None:
@@ -80,6 +86,24 @@ class Unwelcome(Exception):
     """The tracker answers, and cannot take a study. The sentence says why."""
 
 
+def check_answers(server: str) -> None:
+    """Ask a server whether it is there, because MLflow itself would wait much longer for an answer.
+
+    Raises TimeoutError when none comes, and Unwelcome when it says that it is not well or is not there."""
+    try:
+        urllib.request.urlopen(f"{server}/health", timeout=PROBE).close()
+    except urllib.error.HTTPError as fault:
+        if fault.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unwelcome(f"it answers with status {fault.code}") from None
+    except (OSError, HTTPException) as fault:
+        why = getattr(fault, "reason", fault)
+        if isinstance(why, SSLCertVerificationError):
+            return  # whom to trust is for MLflow's variables to say
+        if isinstance(why, TimeoutError):
+            raise TimeoutError("it does not answer in time") from None
+        raise Unwelcome("it does not answer") from None
+
+
 class Begun(NamedTuple):
     """A run that is being filled. started: milliseconds since 1970."""
 
@@ -92,21 +116,22 @@ class Mlflow:
     """MLflow. runs: experiment -> key -> id of the finished run with that key, None where it is not ours."""
 
     def __init__(self, uri: str, origin: str, files: Path | None = None) -> None:
-        """origin: names the folder the runs come from; files: where artifacts lie, None for a server."""
+        """origin: names the folder the runs come from; files: where artifacts lie, None for a server.
+
+        Raises what `check_answers` does."""
+        if files is None:
+            check_answers(uri)
         os.environ.update(mlflow_variables())
         os.environ.pop("MLFLOW_RUN_CONTEXT", None)  # tags from outside: what is logged is named here
         from mlflow import MlflowClient, entities
 
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
-        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would announce each attempt
+        quieten()
         self.client, self.entities = MlflowClient(tracking_uri=uri), entities
         self.origin, self.files = origin, files
         self.runs: dict[str, dict[str, str | None]] = {}
         self.begun: dict[str, Begun] = {}
 
-    def experiment(
-        self, name: str, description: str, tags: Mapping[str, str], keys: Collection[str] | None = None
-    ) -> tuple[str, Collection[str]]:
+    def experiment(self, name: str, description: str, tags: Mapping[str, str]) -> tuple[str, Collection[str]]:
         """See Tracker. Raises Unwelcome when the experiment is deleted or its artifacts cannot be sent."""
         place = (self.files / name.replace(" ", "-")).as_uri() if self.files else None
         tags = {**tags, "mlflow.note.content": description}
@@ -120,10 +145,19 @@ class Mlflow:
             self.client.set_experiment_tag(experiment, tag, tags[tag])
         if experiment not in self.runs:
             self._read(experiment)
+        return experiment, self.runs[experiment].keys()
+
+    def sweep(self, name: str, keys: Collection[str]) -> None:
+        """See Tracker."""
+        found = self.client.get_experiment_by_name(name)
+        if found is None or found.lifecycle_stage != "active":
+            return
+        experiment = str(found.experiment_id)
+        if experiment not in self.runs:
+            self._read(experiment)
         runs = self.runs[experiment]
-        stale = [key for key, run in runs.items() if keys is not None and run and key not in keys]
+        stale = [key for key, run in runs.items() if run and key not in keys]
         self._delete(experiment, {run for key in stale if (run := runs.pop(key))})
-        return experiment, runs.keys()
 
     def run(self, experiment: str, entry: Entry) -> str | None:
         """See Tracker. The tags go with it: alone they would cost as much as the run."""

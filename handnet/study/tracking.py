@@ -1,8 +1,9 @@
 """A study gets to its trackers: beside training, never ahead of the store, and anew from the store alone."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache, partial
+from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from handnet.contract import Recipe
 from handnet.messages import Refusal, command, redacted
-from handnet.study.analysis import Analysis
+from handnet.study.analysis import Analysis, TrialResult
 from handnet.study.folder import write_whole
 from handnet.study.outcome import Outcome
 from handnet.study.reading import from_stored
@@ -22,10 +23,13 @@ from handnet.study.search import Search, write_journal
 from handnet.study.store import Store, studies
 from handnet.study.targets import Target, tracked_in
 from handnet.study.tracker import Entry, Tracker, Unwelcome
-from handnet.study.units import Replicas
+from handnet.study.units import Replicas, concatenate
 
 PASSES = 3  # times what is missing is sent, while some of it arrives
-ALONE = Lock()  # one run at a time, also where a stopped study has one in hand and the next one begins
+JOURNAL = "optuna.journal"
+BUILDING = Lock()
+# One run at a time on a tracker, also where a stopped study has one in hand and the next one begins.
+ALONE: dict[str, Lock] = {}
 WAIT = 2.0  # seconds a stopped study waits for the request in hand
 
 
@@ -56,20 +60,49 @@ def check_complete(lacking: Sequence[Status]) -> None:
         raise Refusal(f"all results are stored, but {' '.join(one.sentence for one in lacking)}", 75)
 
 
+class Content:
+    """What a run that is to be holds, built once for all trackers."""
+
+    def __init__(self, run: Pending) -> None:
+        self.run = run
+        self._entry: Entry | None = None
+
+    def entry(self) -> Entry:
+        """The content, built by whoever asks first."""
+        with BUILDING:
+            self._entry = self._entry or self.run.build(self.run.key, self.run.name)
+            return self._entry
+
+
 class Destination:
     """One tracker of a study, with what is known to be there and what went wrong.
 
-    Whatever a tracker raises, the study goes on."""
+    It has a thread of its own, so that neither training nor another tracker waits for it. Whatever a tracker
+    raises, the study goes on."""
 
     def __init__(self, target: Target) -> None:
-        self.target, self.fault = target, ""
+        self.target, self.fault, self.silent = target, "", False
         self.there: set[str] = set()
+        self.own_faults: list[Exception] = []  # not the tracker's: raised where somebody waits
         self._tracker: Tracker | None = None
         self._experiments: dict[str, str] = {}
+        self._jobs, self._stopped = SimpleQueue[Callable[[], None]](), Event()
+        self.thread = Thread(target=self._work, daemon=True)
+        self.thread.start()
 
-    def send(self, run: Pending, content: Callable[[], Entry]) -> None:
+    def put(self, job: Callable[[], None]) -> None:
+        """Do this after what was put before. Returns at once."""
+        self._jobs.put(job)
+
+    def stop(self) -> None:
+        """End the thread when the run in hand is sent."""
+        self._stopped.set()
+        self.put(lambda: None)
+
+    def send(self, content: Content) -> None:
         """Send a run, unless it is there or an earlier one could not be sent."""
-        if self.fault or run.key in self.there:
+        run = content.run
+        if self.fault or self._stopped.is_set() or run.key in self.there:
             return
         try:
             tracker, experiment = self._open(run.experiment)
@@ -78,7 +111,7 @@ class Destination:
             return
         if run.key in self.there:
             return
-        entry = content()
+        entry = content.entry()
         try:
             if begun := tracker.run(experiment, entry):
                 tracker.log(begun, entry)
@@ -87,14 +120,31 @@ class Destination:
         except Exception as fault:
             self._failed(fault)
 
-    def sweep(self, runs: Iterable[Pending]) -> None:
-        """Delete our runs in the experiments of these that are not among them: newer ones say more."""
-        experiments = {run.experiment.name: run.experiment for run in runs}
-        keys = {run.key for run in runs}
+    def send_missing(self, contents: Sequence[Content], names: Iterable[str], done: Event) -> None:
+        """Send until all is there, or no more of it arrives, and delete what else is there of ours.
+
+        names: of all experiments of the study; done: set at the end, whatever it is."""
+        before = -1
         try:
-            for experiment in experiments.values():
-                if self._tracker:
-                    self._tracker.experiment(*experiment, keys)
+            for _ in range(PASSES):
+                if len(self.there) == before:
+                    break
+                before, self.fault, self.silent = len(self.there), "", False
+                for content in contents:
+                    self.send(content)
+                if self.silent or not self.fault:
+                    break
+            if not self.fault and not self._stopped.is_set():
+                self._sweep(names, {content.run.key for content in contents})
+        finally:
+            done.set()
+
+    def _sweep(self, names: Iterable[str], keys: set[str]) -> None:
+        """Delete our runs without these keys: newer ones say more."""
+        try:
+            tracker = self._tracker = self._tracker or self.target.open()
+            for name in names:
+                tracker.sweep(name, keys)
         except Exception as fault:
             self._failed(fault)
 
@@ -107,14 +157,24 @@ class Destination:
 
     def _failed(self, fault: Exception) -> None:
         sentence = " ".join(str(fault).split()) or type(fault).__name__
+        self.silent = isinstance(fault, TimeoutError) or "timed out" in sentence
         if "Max retries exceeded" in sentence:  # of MLflow's long sentence only this is news
             sentence = "it does not answer"
         self.fault = sentence if isinstance(fault, Unwelcome) else redacted(sentence[:200])
         self._tracker, self._experiments = None, {}  # what is there is asked anew
 
+    def _work(self) -> None:
+        while not self._stopped.is_set():
+            job = self._jobs.get()
+            try:
+                with ALONE.setdefault(self.target.name, Lock()):
+                    job()
+            except Exception as fault:
+                self.own_faults.append(fault)
+
 
 class Tracking:
-    """Sends one study to its trackers, from a thread of its own, so that training waits for none of them.
+    """Sends one study to its trackers.
 
     check: called while waiting, and raises to stop."""
 
@@ -124,34 +184,34 @@ class Tracking:
         self.records, self.screen, self.check = records, screen, check
         self.destinations = [Destination(target) for target in targets]
         self.pending: dict[str, Pending] = {}
-        self._runs, self._jobs = Runs(records), SimpleQueue[Callable[[], None]]()
-        self._stopped, self._faults = Event(), list[Exception]()
-        self._thread = Thread(target=self._work, daemon=True)
-        self._thread.start()
+        self._runs = Runs(records)
 
     def searched(self, place: int, recipe: Recipe, replicas: Replicas) -> None:
         """Track a trial that is in the store. Returns at once."""
         run = self._runs.searched(place, recipe, replicas)
-        self.pending[run.key] = run
-        self._jobs.put(partial(self._send, [run]))
+        self.pending[run.key], content = run, Content(run)
+        for destination in self.destinations:
+            destination.put(partial(destination.send, content))
 
     def finish(
         self, store: Store, outcome: Outcome, analysis: Analysis | None, report: Mapping[str, bytes]
     ) -> None:
         """Track all of a study that is not there yet, and wait for it; older runs of ours are deleted.
 
-        analysis: None where nothing is confirmed yet; report: the files of the report, by name."""
-        self.pending = {run.key: run for run in self._runs.of_study(outcome, analysis, report)}
+        The trials of the store are tracked that the outcome lacks too. analysis: None where nothing is
+        confirmed yet; report: the files of the report, by name."""
+        trials = [*outcome.trials, *self._further(store, len(outcome.trials))]
+        runs = self._runs.of_study(replace(outcome, trials=trials), analysis, report)
+        self.pending = {run.key: run for run in runs}
         self._wait()
-        for destination in self.destinations:
-            destination.sweep(self.pending.values())
         self._note(store)
 
     def close(self) -> None:
         """Stop. What is not there yet is sent by the next command."""
-        self._stopped.set()
-        self._jobs.put(lambda: None)
-        self._thread.join(WAIT)
+        for destination in self.destinations:
+            destination.stop()
+        for destination in self.destinations:
+            destination.thread.join(WAIT)
 
     @property
     def status(self) -> list[Status]:
@@ -163,57 +223,43 @@ class Tracking:
             if missing
         ]
 
+    def _further(self, store: Store, after: int) -> Iterator[TrialResult]:
+        """The trials behind the first `after`: a study that grew was stopped before it confirmed anew."""
+        blocks = self.records.problem.blocks(self.records.settings.search_seeds)
+        for trial in store.trials()[after:]:
+            networks = store.replicas(trial.config_id, blocks)
+            if len(networks) == len(blocks):
+                yield TrialResult(trial, concatenate(networks))
+
     def _wait(self) -> None:
-        done, total = Event(), len(self.pending) * len(self.destinations)
-        self._jobs.put(partial(self._send_missing, done))
+        """Let every tracker get what it lacks. Raises what went wrong here and not there."""
+        contents, waiting = [Content(run) for run in self.pending.values()], []
+        for one in self.destinations:
+            waiting.append(Event())
+            one.put(partial(one.send_missing, contents, self._runs.names, waiting[-1]))
+        total = len(self.pending) * len(self.destinations)
         with self.screen.progress("track", total, 0, tell_end=False) as bar:
-            while not done.wait(0.05):
+            while not all(done.is_set() for done in waiting):
+                waiting[0 if not waiting[0].is_set() else -1].wait(0.05)
                 self.check()
                 sent = sum(len(self.pending.keys() & set(one.there)) for one in self.destinations)
                 bar.advance(sent - bar.done, "runs")
-        if self._faults:
-            raise self._faults[0]
-
-    def _work(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                job = self._jobs.get()
-                with ALONE:
-                    job()
-            except Exception as fault:  # of our own: it is raised where somebody waits
-                self._faults.append(fault)
-
-    def _send(self, runs: Iterable[Pending]) -> None:
-        for run in runs:
-            if not self._stopped.is_set():
-                content = cache(partial(run.build, run.key, run.name))  # once for all trackers
-                for destination in self.destinations:
-                    destination.send(run, content)
-
-    def _send_missing(self, done: Event) -> None:
-        """Send until all is there, or no more of it arrives."""
-        before = -1
-        try:
-            for _ in range(PASSES):
-                sent = sum(len(one.there) for one in self.destinations)
-                if sent == before:
-                    break
-                before = sent
-                for one in self.destinations:
-                    one.fault = ""
-                self._send(list(self.pending.values()))
-                if not any(one.fault for one in self.destinations):
-                    break
-        finally:
-            done.set()
+        for one in self.destinations:
+            if one.own_faults:
+                raise one.own_faults[0]
 
     def _note(self, store: Store) -> None:
         """Remember in what state of the store the folder's own tracker has all of it."""
         own = [one for one in self.destinations if one.target.home]
         if own and not own[0].fault:
-            path = noted_in(own[0].target.home or Path(), store.name)
-            write_whole(path, state_of(store).encode())
-            _write_journal(path.parents[2])
+            try:
+                path = noted_in(own[0].target.home or Path(), store.name)
+                write_whole(path, state_of(store).encode())
+                _write_journal(path.parents[2])
+            except Exception as fault:  # nothing needs these files
+                self.screen.say(
+                    f"The trials are not in {JOURNAL} for Optuna's dashboard: {redacted(str(fault))}."
+                )
 
 
 def _write_journal(home: Path) -> None:
@@ -223,7 +269,7 @@ def _write_journal(home: Path) -> None:
         with suppress(Refusal):  # another study that is damaged
             settings = from_stored(store.noted("study")["settings"])
             searches[store.name] = Search(settings, store.trials())
-    write_journal(str(tracked_in(home) / "optuna.journal"), searches)
+    write_journal(str(tracked_in(home) / JOURNAL), searches)
 
 
 def noted_in(home: Path, name: str) -> Path:
