@@ -163,9 +163,9 @@ def _read(plain: Callable[..., Any], store: Any) -> Any:
     return commit
 
 
-def _create(plain: Callable[..., None], folder: Path) -> None:
+def _create(plain: Callable[..., Path], folder: Path) -> Path:
     reached("creating tracking")
-    plain(folder)
+    return plain(folder)
 
 
 def _run(plain: Callable[..., Any], tracker: Any, experiment: str, entry: Any) -> Any:

@@ -142,7 +142,7 @@ def _replace(folder: Path, new: Path) -> None:
     old = _aside(folder)
     if folder.exists():
         folder.rename(old)
-    new.rename(folder)
+    os.replace(new, folder)
     shutil.rmtree(old, ignore_errors=True)
 
 
