@@ -3,11 +3,11 @@
 import fcntl
 import os
 import shutil
-import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from handnet.messages import Refusal, command, option
@@ -15,11 +15,8 @@ from handnet.messages import Refusal, command, option
 ENOUGH_SPACE = 200 * 2**20
 TRACKING_ASIDE = ".tracking-" + "[0-9a-f]" * 32  # one that is being made, or was left by a kill
 OURS = ("studies", "tracking", TRACKING_ASIDE, "reports", "tables/table-*.parquet")
-# Where studies were kept before they had files of their own, and what tells such a database from another's.
-OLDER = {
-    "mlflow.db": "SELECT 1 FROM experiment_tags WHERE key = 'handnet.key'",
-    "optuna.db": "SELECT 1 FROM study_user_attributes WHERE key = 'fingerprint'",
-}
+# Where studies were kept before they had files of their own, and a name that only such a database holds.
+OLDER = {"mlflow.db": b"handnet.key", "optuna.db": b"fingerprint"}
 # Of the other commands; whoever else keeps something in a folder of that name keeps it.
 PAGES = {
     "walk": ("walk.html",),
@@ -167,13 +164,10 @@ def _older(home: Path) -> tuple[str, ...]:
 
 def _holds_studies(path: Path) -> bool:
     """Whether a database of that name is ours: MLflow and Optuna call theirs so by themselves."""
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:
         return False
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            return database.execute(OLDER[path.name]).fetchone() is not None
-    except sqlite3.Error:
-        return False
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(OLDER[path.name]) >= 0
 
 
 def check_layout(home: Path) -> None:
