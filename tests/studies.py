@@ -77,10 +77,12 @@ def free_port() -> int:
 
 
 def stored(home: Path, role: str) -> tuple[np.ndarray, np.ndarray]:
-    """Validation and test logits of a confirmed configuration, read from the files alone."""
+    """Validation and test logits of a confirmed configuration, read from the files alone.
+
+    There are none on the test while it is sealed."""
     last = commit(home)
     (config,) = [one["config_id"] for one in last["frozen"] if one["role"] == role]
-    test = results(home)[f"test/{last['opening']}/{config}"]["logits"]
+    test = results(home)[f"test/{last['opening']}/{config}"]["logits"] if last["opening"] else np.empty(0)
     confirm, alone = last["settings"]["confirm"], networks(home)
     seeds = range(confirm["first_seed"], confirm["first_seed"] + confirm["seeds"])
     return np.array([alone[config, seed]["val_logits"] for seed in seeds]), test

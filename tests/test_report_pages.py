@@ -1,5 +1,7 @@
 """The report's pages: what a person meets, and what a hostile name meets."""
 
+import csv
+import io
 import json
 import re
 from dataclasses import replace
@@ -167,7 +169,12 @@ def test_a_study_of_a_hostile_table_is_inert(
     assert main(["case", "--mlruns", str(tmp_path), f"--id={row['case']}", f"--name={folder.name}"]) == 0
     shown = "".join(capsys.readouterr())
     assert not set(shown) & set(map(chr, UNSEEN)) - {"\n"}, "a name reaches the terminal's controls"
-    assert not list(tmp_path.rglob("*.csv"))  # a table a spreadsheet would open and calculate
+    files = list(tmp_path.glob("tracking/**/*.csv"))
+    cells = {cell for path in files for row in csv.reader(io.StringIO(path.read_text())) for cell in row}
+    assert {"bands.csv", "networks.csv", "cases_test.csv"} <= {path.name for path in files}
+    for cell in cells:  # what a spreadsheet would calculate is a number or nothing
+        assert not cell.startswith(tuple("=+@\t\r")), cell
+        assert not cell.startswith("-") or float(cell) < 0, cell
     pages = sorted(folder.glob("*.html"))
     assert len(pages) >= 2
     for page in pages:

@@ -23,7 +23,7 @@ from handnet.study.reading import from_stored, read, to_stored
             "needs a power of two of trials, but got 33; try 32 or 64",
         ),
         ({"search.design": "grid"}, "search.design must be one of tpe, sobol"),
-        ({"confirm.first_seed": "5"}, "5..104 overlaps the search seeds 0..9"),
+        ({"confirm.first_seed": "5"}, "5..204 overlaps the search seeds 0..9"),
         ({"confirm.first_seed": "4294967295"}, "the last seed must be at most"),
         ({"space.dropout.high": "1"}, "space.dropout must lie within 0 and 1"),
         ({"space.learning_rate.low": "0"}, "space.learning_rate.low must be above 0"),

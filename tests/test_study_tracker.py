@@ -1,5 +1,7 @@
 """The report, MLflow and a recomputation give the same numbers."""
 
+import csv
+import io
 import json
 import shutil
 from pathlib import Path
@@ -17,6 +19,7 @@ from studies import artifact, cli, rows_of, stored, study_name
 
 from handnet import Dataset
 from handnet.splits import Split
+from handnet.study.records import table
 from handnet.study.views import TAG
 
 
@@ -188,3 +191,11 @@ def test_one_changed_probability_changes_every_page(tiny: Path, tmp_path: Path) 
     path.write_bytes(original)
     assert cli(home, "report", f"NAME={name}") == 0
     assert all(path.read_text() == text for path, text in pages.items())
+
+
+def test_no_text_of_a_table_is_a_formula_to_a_spreadsheet() -> None:
+    texts = ["=1+1", "+1", "-1", "@x", "\t=1", "plain", "a,b", 'say "x"', "two\nlines"]
+    written = table([{"text": text, "number": -0.5} for text in texts]).decode()
+    rows = list(csv.DictReader(io.StringIO(written)))
+    assert [row["text"] for row in rows] == [f"'{text}" if text[0] in "=+-@\t" else text for text in texts]
+    assert {row["number"] for row in rows} == {"-0.5"}
