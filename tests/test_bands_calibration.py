@@ -98,3 +98,15 @@ def test_one_probability_for_all_has_no_slope() -> None:
     y = np.repeat([1, 0], [3, 5])
     assert np.isnan(calibration(np.zeros((1, 8)), y).slope[0])
     assert calibration_bands(np.zeros((1, 8)), y) is None
+
+
+def test_logits_all_but_equal_still_have_a_line(recwarn: pytest.WarningsRecorder) -> None:
+    """scikit-learn's Newton steps meet a singular matrix there and go on with another solver."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [70, 44])
+    for scale in (1e-3, 1e-6, 1e-8):
+        for level in (0.0, 9.0):
+            measures = calibration(level + scale * rng.normal(size=(3, 114)), y)
+            assert np.isfinite(measures.intercept).all()
+            assert not np.isnan(measures.slope).any()
+    assert not recwarn.list

@@ -89,7 +89,8 @@ def mounted(place: Path, size: str) -> Iterator[Path]:
     try:
         yield place
     finally:
-        subprocess.run(["umount", place], check=True)
+        # MLflow keeps a database open for as long as the process lives, so the disk goes when that lets go.
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 @pytest.mark.parametrize("size", [*SOME, *(pytest.param(size, marks=pytest.mark.long) for size in EVERY)])
@@ -102,7 +103,7 @@ def test_on_a_full_disk_what_was_finished_stays_and_goes_on(
         code = main(["study", f"MLRUNS={home}", *GROWN])
     said = capsys.readouterr().err
     # 75: all results are stored, but not all of them are tracked.
-    assert code == 1 or (code == 75 and size == EVERY[-1])
+    assert code == 1 or (code == 75 and size >= 200_000)
     whole = "the disk cannot be written (File too large" if code == 1 else "all results are stored, but"
     assert said.splitlines()[-1].startswith(f"handnet: {whole}")
     assert "Traceback" not in said
@@ -399,11 +400,11 @@ def test_without_a_home_or_a_locale_a_report_is_made(grown: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_locale_that_cannot_name_the_folder_is_refused(grown: Path) -> None:
+def test_a_locale_that_cannot_name_the_folder_does_not_keep_a_study_from_being_read(grown: Path) -> None:
     forced = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     found = cold("report", f"MLRUNS={grown}", f"NAME={study_name(grown)}", **forced)
-    assert (found.returncode, found.stdout) == (2, b"")
-    assert b"cannot be expressed in this locale" in found.stderr
+    assert found.returncode == 0
+    assert b"Traceback" not in found.stderr
 
 
 @pytest.mark.long

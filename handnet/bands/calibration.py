@@ -1,8 +1,10 @@
 """Calibration: do the probabilities mean what they say? On a hundred cases its bands are wide."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import LinAlgWarning
 from scipy.optimize import elementwise
 from scipy.special import expit
 from scipy.stats import norm
@@ -118,5 +120,8 @@ def _line(z: Array, y: Array) -> Array:
         return np.array([np.nan, np.inf])
     if upper.max() <= lower.min():
         return np.array([np.nan, -np.inf])
-    fit = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000).fit(z[:, None], y)
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LinAlgWarning)  # of logits all but equal; it goes on with lbfgs
+        fit = model.fit(z[:, None], y)
     return np.array([fit.intercept_[0], fit.coef_[0, 0]])
