@@ -33,6 +33,23 @@ settings.register_profile(
 settings.load_profile("handnet")
 
 
+_copy_once = shutil.copytree
+
+
+def _copy_again(*source_and_to: Path, **more: Any) -> Path:
+    """Copies a folder anew when a file in it has gone meanwhile: SQLite removes its log from a study that all
+    workers share when the last of them closes it."""
+    for _ in range(3):
+        try:
+            return _copy_once(*source_and_to, **more)
+        except shutil.Error:
+            more["dirs_exist_ok"] = True
+    return _copy_once(*source_and_to, **more)
+
+
+shutil.copytree = _copy_again  # type: ignore[assignment]
+
+
 LONG = (
     "test_mlp_keras",
     "test_study_disk",
