@@ -70,7 +70,7 @@ test-long: $(READY) ## the long proofs: kills, full disks, every engine of Keras
 bench: $(READY) ## what a network costs here, in Keras, scikit-learn and JAX, and every goal (ten minutes; ROUNDS=5)
 	@$(PY) -m experiments.bench $(typed)
 
-torture: $(READY) ## kill the real command line, KILLS=300 times, and compare (ten minutes or more)
+torture: $(READY) ## kill the real command line, KILLS=300 times, and compare (a quarter of an hour)
 	@$(PY) tests/torture.py $(typed)
 
 check: $(READY) ## style and types

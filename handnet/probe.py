@@ -16,12 +16,8 @@ from handnet.mlp.replicas import train_replicas
 from handnet.scores import grade
 
 RECIPE = Recipe(learning_rate=1e-2, epochs=10)
-TRAIN, VAL, COLUMNS, REPLICAS = (
-    85,
-    43,
-    30,
-    10,
-)  # the last batch is shorter, and so is the last group of replicas
+# The last batch is shorter, and so is the last group of replicas.
+TRAIN, VAL, COLUMNS, REPLICAS = 85, 43, 30, 10
 
 
 def probe(backend: Backend) -> dict[str, Array]:

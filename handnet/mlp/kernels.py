@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
+from numba.core import cgutils  # loops and tiles in LLVM; numba.extending has no twin of it
 from numba.extending import intrinsic
 
 from handnet.data import Array
