@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
+from typing import NamedTuple
 
 PACKED = {
     b"\x1f\x8b": "gzip",
@@ -16,6 +17,14 @@ PACKED = {
     b"\xfd7zXZ": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
+
+
+class Dialect(NamedTuple):
+    """How a text file writes a table; an empty text is found out."""
+
+    separator: str = ""
+    decimal: str = ""
+    encoding: str = ""
 
 
 def utf8(content: bytes) -> bytes:

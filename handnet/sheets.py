@@ -7,9 +7,10 @@ them need little more memory than the file and its numbers."""
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,11 +36,19 @@ class Sheet(NamedTuple):
     unit: what a row is called, "line" or "row".
     numbers: (n,) the number of each row in the file.
     columns: name -> its cells in blocks, each of numbers or of text; text alone where that was asked for.
+    gaps: name -> how often each word for a gap was read in its blocks of numbers.
+    row_names: (n,) of a file that names its rows in a column without a name, else None.
+    notes: sentences on what was taken for what.
+    typed: whether the file tells gaps from texts by itself, so that no word of a text stands for a gap.
     """
 
     unit: str
     numbers: Sequence[int]
     columns: dict[str, list[Cells]]
+    gaps: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+    row_names: Sequence[str] | None = None
+    notes: Sequence[str] = ()
+    typed: bool = False
 
     def text(self, column: str) -> list[str]:
         """(n,) the cells of a column that was asked for as text."""
