@@ -55,11 +55,12 @@ def utf8(content: bytes) -> bytes:
     return content
 
 
-def read_rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Every row of a UTF-8 text that is not blank: the line it begins on, from 1, and its cells. Raises
-    ValueError for a separator that is not read and for a quote that is not closed."""
+def read_rows(content: bytes, separator: str = "") -> Iterator[tuple[int, list[str]]]:
+    """Every row of a UTF-8 text that is not blank: the line it begins on, from 1, and its cells. An empty
+    separator is found out. Raises ValueError for a separator that is not read and for a quote that is not
+    closed."""
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
-    reader = csv.reader(text, delimiter=_separator(content), strict=True)
+    reader = csv.reader(text, delimiter=separator or _separator(content), strict=True)
     line = 1
     while True:
         try:

@@ -7,7 +7,7 @@ them need little more memory than the file and its numbers."""
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handnet.data import Array, listed
-from handnet.dialect import read_rows, utf8
+from handnet.dialect import Dialect, read_rows, utf8
 
 MOST_BYTES = 2**30  # read whole; a larger file wants another tool before this one
 MOST_CELLS = 52_000_000  # 100 000 rows of 500 measurements, with their target, id and group
@@ -24,6 +24,10 @@ BLOCK = 4096  # rows converted at once
 LARGEST = 1e30  # its square still fits in float64, and it in float32: the scaler stays finite
 EXACT = 2**53  # above it float64 leaves whole numbers out
 MISSING = {"", "na", "n/a", "nan", "null", "none"}
+# Words for a gap in any column, in lower case: those of pandas, without None.
+GAPS = frozenset(
+    "|na|n/a|nan|-nan|null|<na>|nat|#n/a|#n/a n/a|#na|1.#ind|-1.#ind|1.#qnan|-1.#qnan".split("|")
+)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 NOT_A_NUMBER = "is not a number"
 
@@ -39,7 +43,10 @@ class Sheet(NamedTuple):
     gaps: name -> how often each word for a gap was read in its blocks of numbers.
     row_names: (n,) of a file that names its rows in a column without a name, else None.
     notes: sentences on what was taken for what.
-    typed: whether the file tells gaps from texts by itself, so that no word of a text stands for a gap.
+    typed: whether the file tells gaps from texts by itself, so that no word of a text stands for a gap; a gap
+        in text is "" there too.
+    kinds: name -> the type the file gives it ("timestamp[us]", "date32[day]", "list<...>"), of columns that
+        are neither numbers nor text nor truth values; their cells are kept as text.
     """
 
     unit: str
@@ -49,21 +56,27 @@ class Sheet(NamedTuple):
     row_names: Sequence[str] | None = None
     notes: Sequence[str] = ()
     typed: bool = False
+    kinds: Mapping[str, str] = MappingProxyType({})
 
     def text(self, column: str) -> list[str]:
         """(n,) the cells of a column that was asked for as text."""
         return [cell for block in self.columns[column] for cell in block]
 
 
-def read_sheet(path: Path, as_text: set[str]) -> Sheet:
+def read_sheet(
+    path: Path, as_text: set[str], named: Collection[str] = (), dialect: Dialect | None = None
+) -> Sheet:
     """The table in a file.
 
     as_text: columns whose cells are not to become numbers.
+    named: columns that must be there; they tell the header from data, and the separator from other marks.
+    dialect: how a text file is written, where its writer knows better than its content tells.
     Raises ValueError, one sentence with the line or the column, when the file is no table of named columns.
     """
     content = _content(path)
-    read = _read_parquet if path.suffix.lower() == ".parquet" else _read_text
-    return read(content, as_text)
+    if path.suffix.lower() == ".parquet":
+        return _read_parquet(content, as_text)
+    return _read_text(content, as_text, set(named), dialect or Dialect())
 
 
 def why_no_number(cell: str) -> str | None:
@@ -101,14 +114,15 @@ def _content(path: Path) -> bytes:
         ) from None
 
 
-def _read_text(content: bytes, as_text: set[str]) -> Sheet:
+def _read_text(content: bytes, as_text: set[str], named: set[str], dialect: Dialect) -> Sheet:
     content = utf8(content)
     if not content or content.isspace():
         raise ValueError("it is empty; the first line must hold the names of the columns.")
-    rows = read_rows(content)
+    rows = read_rows(content, dialect.separator)
     _, header = next(rows, (1, [""]))
     names = [name.strip() for name in header]
-    _check_header(names)
+    if not named & set(names):
+        _check_header(names)
     _check_names(names)
     _check_size(content.count(b"\n"), len(names))
     sheet = Sheet("line", numbers := [], {name: [] for name in names})

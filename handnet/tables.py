@@ -52,7 +52,8 @@ def read_table(
         if missing not in WAYS:
             raise ValueError(f"missing must be one of {', '.join(map(repr, WAYS))}, but got {missing!r}.")
         named = {"target": target, "id": id, "group": group}
-        sheet = read_sheet(path, {column for column in named.values() if column is not None})
+        columns = {column for column in named.values() if column is not None}
+        sheet = read_sheet(path, columns, columns)
         _check_named(sheet, named)
         return _dataset(path.stem, sheet, target, positive, id, group, missing)
     except ValueError as fault:
