@@ -6,13 +6,13 @@ that a model carries it without a pickle. A table of numbers without gaps comes 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import chain, count
 
 import numpy as np
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
-from handnet.data import Array, Dataset, listed
+from handnet.data import Array, Dataset
 
 # What an input is: the column's value; whether the column holds one level; whether it has a gap.
 VALUE, LEVEL, GAP = range(3)
@@ -45,51 +45,77 @@ class Encoder:
         return inputs
 
 
-class _Input(NamedTuple):
-    """One input of a network."""
-
-    source: int  # its column
-    kind: int
-    code: float
-    name: str
-
-
 def fit_encoder(data: Dataset, train: Array) -> Encoder:
     """Learn the encoder from the train rows. train: (n,) int, row numbers of `data`.
 
     Raises ValueError when no column varies among them.
     """
-    X = data.X[train]
-    is_text = np.array([name in data.levels for name in data.feature_names])
+    X, texts = data.X[train], np.array(list(text_columns(data).values()), dtype=int)
+    is_text = np.isin(np.arange(X.shape[1]), texts)
     fill = _fill(X, is_text) if data.missing else np.full(X.shape[1], np.nan)
     gaps = np.asarray(np.isnan(X)) if data.missing else np.zeros((1, X.shape[1]), dtype=bool)
     filled = np.where(gaps, fill, X) if data.missing else X
     varies = np.asarray(filled.max(axis=0) != filled.min(axis=0))
     marked = np.asarray(gaps.any(axis=0) & ~gaps.all(axis=0))
-    inputs: list[_Input] = []
-    for column, name in enumerate(data.feature_names):
-        if varies[column] and is_text[column]:
-            inputs += _one_hot(column, name, data.levels[name], filled[:, [column]])
-        elif varies[column]:
-            inputs.append(_Input(column, VALUE, 0.0, name))
-        if marked[column]:
-            inputs.append(_Input(column, GAP, 0.0, f"{name} missing"))
-    if not inputs:
+    if not (varies | marked).any():
         raise ValueError(
             "no column varies among the train rows, so there is nothing to learn from; use more cases or"
             " another split seed."
         )
-    source, kind, code, names = zip(*inputs, strict=True)
-    left_out = tuple(name for column, name in enumerate(data.feature_names) if column not in set(source))
-    families = tuple(data.families[column] for column in source)
-    return Encoder(np.array(source), np.array(kind), np.array(code), fill, names, families, left_out)
+    source, kind, code = _inputs(filled, varies & ~is_text, varies & is_text, marked)
+    names, families = (np.array(each, dtype=object) for each in (data.feature_names, data.families))
+    return Encoder(
+        source,
+        kind,
+        code,
+        fill,
+        names=_distinct_names(data, source, kind, code),
+        families=tuple(families[source]),
+        left_out=tuple(names[~(varies | marked)]),
+    )
 
 
-def _one_hot(column: int, name: str, texts: tuple[str, ...], cells: Array) -> list[_Input]:
-    """One input for each level in cells (n, 1); a single one where there are two levels."""
-    codes = OneHotEncoder(drop="if_binary", dtype=np.float64).fit(cells).categories_[0]
-    kept = codes[1:] if len(codes) == 2 else codes
-    return [_Input(column, LEVEL, code, f"{name}={texts[int(code)]}") for code in kept]
+def _inputs(cells: Array, numbers: Array, texts: Array, marked: Array) -> tuple[Array, Array, Array]:
+    """Source, kind and code of the inputs, each (inputs,), column by column.
+
+    cells: (n, columns) without gaps; numbers, texts, marked: (columns,) bool, which columns have an input for
+    their value, inputs for their levels, and one for their gaps. Of two levels only one has an input.
+    """
+    levels = []
+    if texts.any():
+        found = OneHotEncoder(drop="if_binary", dtype=np.float64).fit(cells[:, texts]).categories_
+        levels = [codes[1:] if len(codes) == 2 else codes for codes in found]
+    columns = [np.flatnonzero(which) for which in (numbers, texts, marked)]
+    columns[1] = np.repeat(columns[1], [len(codes) for codes in levels])
+    source, kind = np.concatenate(columns), np.repeat([VALUE, LEVEL, GAP], list(map(len, columns)))
+    code = np.zeros(len(source))
+    code[kind == LEVEL] = np.concatenate([*levels, []])
+    order = np.lexsort((kind, source))
+    return source[order], kind[order], code[order]
+
+
+def _distinct_names(data: Dataset, source: Array, kind: Array, code: Array) -> tuple[str, ...]:
+    """(inputs,) the names of the inputs, with what they are behind those that would stand twice.
+
+    A column always keeps its name. The mark of a gap or a level that would bear the name of a column, or that
+    of an earlier input, says whose it is: "a missing (gap of 'a')", "form=small (level 'small' of 'form')".
+    """
+    names = np.array(data.feature_names, dtype=object)[source]
+    taken = set(data.feature_names)
+    for place in np.flatnonzero(kind != VALUE):
+        column = names[place]
+        if kind[place] == GAP:
+            name, what = f"{column} missing", "gap"
+        else:
+            text = data.levels[column][int(code[place])]
+            name, what = f"{column}={text}", f"level {text!r}"
+        if name in taken:
+            name = f"{name} ({what} of {column!r})"
+            numbered = (f"{name} {number}" for number in count(2))
+            name = next(free for free in chain([name], numbered) if free not in taken)
+        taken.add(name)
+        names[place] = name
+    return tuple(names)
 
 
 def _fill(X: Array, is_text: Array) -> Array:
@@ -112,111 +138,23 @@ def train_levels(data: Dataset, encoder: Encoder, train: Array) -> tuple[dict[st
     dataset's own lists also hold the levels that only sealed rows have.
     """
     levels, code, fill = {}, encoder.code.copy(), encoder.fill.copy()
-    for name, texts in data.levels.items():
-        column, codes = data.feature_names.index(name), np.unique(_codes(data, name, train))
+    for name, column in text_columns(data).items():
+        codes, texts = np.unique(level_codes(data.X[train, column])), data.levels[name]
         levels[name] = [texts[int(number)] for number in codes]
-        inputs = (encoder.source == column) & (encoder.kind == LEVEL)
+        # The inputs of a column stand together, in the order of the columns.
+        own = slice(*np.searchsorted(encoder.source, [column, column + 1]))
+        inputs = np.flatnonzero(encoder.kind[own] == LEVEL) + own.start
         code[inputs] = np.searchsorted(codes, code[inputs])
         if len(codes) and not np.isnan(fill[column]):
             fill[column] = np.searchsorted(codes, fill[column])
     return levels, code, fill
 
 
-def table_notes(data: Dataset, encoder: Encoder, train: Array, val: Array) -> tuple[str, ...]:
-    """What was done to the table, a sentence each: when it was read, and by the encoder.
-
-    train, val: (n,) int, row numbers; the sealed rows are not looked at.
-    """
-    notes, n = [*data.notes, *_block_notes(data)], len(train)
-
-    def tell(sentence: str, names: list[str]) -> None:
-        if names:
-            notes.append(sentence.format(listed(names)))
-
-    tell("Left out, because they never vary among the train rows: {}.", list(map(repr, encoder.left_out)))
-    tell("One-hot, from the levels of the train rows: {}.", _level_counts(data, encoder, train))
-    tell(
-        f"Gaps of the {n} train rows, filled with the median or the most frequent level and marked by an"
-        " input of their own: {}.",
-        _gap_counts(data, train),
-    )
-    tell(
-        f"Tells the classes apart by itself in all {n} train rows: {{}}; what is known only after the label"
-        " must be left out.",
-        list(map(repr, _separating_columns(data, encoder, train))),
-    )
-    tell(
-        "Validation cases with a level no train row has, which is none of the inputs: {}.",
-        _unseen_counts(data, train, val),
-    )
-    return tuple(notes)
+def text_columns(data: Dataset) -> dict[str, int]:
+    """The columns of text, with their places."""
+    return {name: place for place, name in enumerate(data.feature_names) if name in data.levels}
 
 
-def _level_counts(data: Dataset, encoder: Encoder, train: Array) -> list[str]:
-    """Each column of text with the number of levels it has in the train rows (n,)."""
-    texts = [name for name in data.levels if name not in encoder.left_out]
-    return [f"{name!r} ({len(np.unique(_codes(data, name, train)))} levels)" for name in texts]
-
-
-def _gap_counts(data: Dataset, train: Array) -> list[str]:
-    """Each column with the number of its gaps in the train rows (n,), where it has any."""
-    if not data.missing:
-        return []
-    counts = zip(data.feature_names, np.isnan(data.X[train]).sum(axis=0), strict=True)
-    return [f"{name!r} ({int(count)})" for name, count in counts if count]
-
-
-def _unseen_counts(data: Dataset, train: Array, val: Array) -> list[str]:
-    """Each column of text with the number of validation rows (n,) whose level no train row (n,) has."""
-    unseen = {name: ~np.isin(_codes(data, name, val), _codes(data, name, train)) for name in data.levels}
-    return [f"{name!r} ({int(rows.sum())})" for name, rows in unseen.items() if rows.any()]
-
-
-def _block_notes(data: Dataset) -> list[str]:
-    """Sentences on the rows that fall into one part."""
-    sentences, n = [], len(data.y)
-    if data.groups is not None:
-        sentences.append(
-            f"The {n} rows are of {len(np.unique(data.groups))} groups, and a group falls into one"
-            " part; a band over cases takes rows for independent, so it is too narrow where those of a group"
-            " are alike."
-        )
-    repeated = int((data.first_equal != np.arange(n)).sum())
-    if repeated:
-        sentence = (
-            f"{repeated} of {n} rows repeat the measurements of an earlier one; equal rows fall"
-            " into one part."
-        )
-        rows = np.bincount(data.first_equal, minlength=n)
-        positive = np.bincount(data.first_equal, weights=data.y, minlength=n)
-        mixed = (positive > 0) & (positive < rows)
-        if mixed.any():
-            sentence += (
-                f" Rows with equal measurements and both labels: {rows[mixed].sum()}, in {mixed.sum()} sets;"
-                " no method calls all of those right."
-            )
-        sentences.append(sentence)
-    return sentences
-
-
-def _separating_columns(data: Dataset, encoder: Encoder, train: Array) -> list[str]:
-    """The columns that tell the labels of the train rows (n,) apart by themselves.
-
-    One input of theirs, cut at one place, divides the rows by label, or every level has one label.
-    """
-    X, positive = encoder(data.X[train]), data.y[train] == 1
-    ones, zeros = X[positive], X[~positive]
-    apart = (ones.min(axis=0) > zeros.max(axis=0)) | (ones.max(axis=0) < zeros.min(axis=0))
-    columns = set(encoder.source[apart].tolist())
-    for name in data.levels.keys() - set(encoder.left_out):
-        column = data.feature_names.index(name)
-        cells = np.where(np.isnan(data.X[train, column]), encoder.fill[column], data.X[train, column])
-        if not set(cells[positive]) & set(cells[~positive]):
-            columns.add(column)
-    return [name for column, name in enumerate(data.feature_names) if column in columns]
-
-
-def _codes(data: Dataset, name: str, rows: Array) -> Array:
-    """The levels' numbers of a column in these rows (n,), gaps left out."""
-    values = data.X[rows, data.feature_names.index(name)]
-    return values[~np.isnan(values)]
+def level_codes(cells: Array) -> Array:
+    """The levels' numbers in the cells (n,) of a column of text, gaps left out."""
+    return cells[~np.isnan(cells)]

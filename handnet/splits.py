@@ -4,8 +4,10 @@ Rows that belong together, of one group or with equal measurements, fall into on
 division is that of scikit-learn's train_test_split, to the row.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, shuffle
 
 from handnet.data import Array, Dataset, Table, digest
-from handnet.encode import Encoder, fit_encoder, table_notes
+from handnet.encode import Encoder, fit_encoder
+from handnet.notes import table_notes
 
 Order = Literal["test-first", "rest-first"]
 LEAST_CASES = 2  # of each class, in each part
@@ -67,7 +70,13 @@ class Split:
     mean: Array  # (inputs,) of the train rows
     scale: Array  # (inputs,) standard deviation of the train rows, 1 where it is 0
     encoder: Encoder  # from the dataset's columns to inputs
-    notes: tuple[str, ...] = ()  # what was done to the table, in sentences
+    data: Dataset = field(repr=False)  # what was divided
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the table and what to beware of in it, in sentences."""
+        rows = {"train": self.train_rows, "validation": self.val_rows, "test": self.test_rows}
+        return table_notes(self.data, self.encoder, rows)
 
     def scaled(self, X: Array) -> Array:
         """Rows of the dataset (n, columns) as a network gets them, (n, inputs)."""
@@ -120,7 +129,7 @@ def split(
     else:
         train_rows, rest = divide(rows, 2 * test)
         val_rows, test_rows = divide(rest, 0.5)
-    _check_parts(data, {"train": train_rows, "val": val_rows, "test": test_rows}, stratify)
+    _check_parts(data, {"train": train_rows, "validation": val_rows, "test": test_rows}, stratify)
     return _scaled(data, train_rows, val_rows, test_rows)
 
 
@@ -136,12 +145,24 @@ def _check_shares(test: float, val: float, order: str) -> None:
 
 
 def _check_classes(data: Dataset) -> None:
-    """Raises ValueError when a class has too few cases for three parts."""
+    """Raises ValueError when a class has too few cases for three parts, or is in too few blocks."""
     totals = np.bincount(data.y, minlength=2)
     if totals.min() < 3 * LEAST_CASES:
         raise ValueError(
             "each of the three parts needs 2 cases of each class, so the table needs 6 of each, but has"
             f" {totals[0]} {data.class_names[0]} and {totals[1]} {data.class_names[1]}."
+        )
+    if data.blocks is None:
+        return
+    zeros, ones = (len(np.unique(data.blocks[data.y == label])) for label in (0, 1))
+    if min(zeros, ones) < 3:
+        together, needs, more = ("equal rows stay together", "have 3 different rows", "cases")
+        if data.groups is not None:
+            together, needs, more = ("rows of one group stay together", "be in 3 groups", "groups")
+        raise ValueError(
+            f"each of the three parts needs cases of each class, and {together}, so each class must {needs}"
+            f" at least, but {data.class_names[0]} has {zeros} and {data.class_names[1]} {ones}; use more"
+            f" {more}."
         )
 
 
@@ -151,10 +172,16 @@ def _check_parts(data: Dataset, parts: dict[str, Array], stratify: bool) -> None
         counts = np.bincount(data.y[rows], minlength=2)
         if counts.min() < LEAST_CASES:
             even = "" if stratify else "stratify=True, "
-            together = "" if data.blocks is None else " (rows of one group, and equal rows, stay together)"
+            here = f"{counts[0]} {data.class_names[0]} and {counts[1]} {data.class_names[1]}"
+            if data.groups is not None:
+                why, more = " (rows of one group, and equal rows, stay together)", "more and smaller groups"
+            else:
+                needed = math.ceil(LEAST_CASES * len(data.y) / max(len(rows), 1))
+                why = f"; with {len(rows)} of {len(data.y)} cases it needs a table of about {needed} of each"
+                more = "more cases"
             raise ValueError(
-                f"the {name} part needs 2 cases of each class, but has {counts[0]} and {counts[1]}{together};"
-                f" use {even}larger shares, more cases or another split seed."
+                f"the {name} part needs 2 cases of each class, but has {here}{why}; use {even}{more}, larger"
+                " shares or another split seed."
             )
         largest = len(parts["train"])
         if len(rows) > largest:
@@ -190,16 +217,21 @@ def _take_blocks(order: Array, classes: Array, wanted: Array) -> Array:
     is wanted.
     """
     mostly_positive = classes[:, 1] > classes[:, 0]
-    size, taken = np.zeros(2), np.zeros(len(classes), dtype=bool)
     queues = [order[~mostly_positive[order]].tolist(), order[mostly_positive[order]].tolist()]
+    # Plain numbers: a loop over the blocks is many times faster with them than with arrays of two.
+    rows, goals, size, taken = classes.tolist(), wanted.tolist(), [0.0, 0.0], []
+    goal = sum(goals)
     while any(queues):
-        lacking = np.divide(wanted - size, wanted, out=np.full(2, -np.inf), where=wanted > 0)
+        lacking = [
+            (want - has) / want if want > 0 else -np.inf for want, has in zip(goals, size, strict=True)
+        ]
         label = max((0, 1), key=lambda label: (bool(queues[label]), lacking[label]))
         block = queues[label].pop()
-        if abs(size.sum() + classes[block].sum() - wanted.sum()) < abs(size.sum() - wanted.sum()):
-            taken[block] = True
-            size += classes[block]
-    return taken
+        zeros, ones = rows[block]
+        if abs(sum(size) + zeros + ones - goal) < abs(sum(size) - goal):
+            taken.append(block)
+            size = [size[0] + zeros, size[1] + ones]
+    return np.isin(np.arange(len(classes)), taken)
 
 
 def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array) -> Split:
@@ -236,5 +268,5 @@ def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array)
         mean=scaler.mean_,
         scale=scaler.scale_,
         encoder=encoder,
-        notes=table_notes(data, encoder, train_rows, val_rows),
+        data=data,
     )

@@ -192,13 +192,13 @@ TABLES = [
     Bad(
         "groups too large to divide",
         SOUND,
-        ["part needs 2 cases of each class", "rows of one group"],
+        ["rows of one group stay together", "must be in 3 groups at least, but B has 2 and M 2"],
         more=["GROUP=stage"],
     ),
     Bad(
         "equal rows too many to divide",
         lines("patient,x,y", *(f"{n},{n % 2},{'MB'[n % 2]}" for n in range(40))),
-        ["part needs 2 cases of each class"],
+        ["equal rows stay together", "3 different rows at least, but B has 1 and M 1"],
     ),
     # the gaps
     Bad(

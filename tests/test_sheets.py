@@ -34,9 +34,11 @@ def test_the_form_of_a_file_does_not_change_what_is_read(what: str, tmp_path: Pa
 
 def test_what_is_no_fault_but_may_be_one_is_remarked(tmp_path: Path) -> None:
     constant = split(read_csv(placed(tmp_path, column("stage", "3")), "y", "M", "patient"))
-    assert constant.notes == ("Left out, because they never vary among the train rows: 'stage'.",)
+    few, left_out = constant.notes
+    assert few.startswith("Few cases of a class: 'M' has 12 in train, 4 in validation, 4 in test; 'B' has 12")
+    assert left_out == "Left out, because they never vary among the train rows: 'stage'."
     repeated = SOUND + SOUND.splitlines()[1].replace(b"0000", b"9999")
-    (note,) = split(read_csv(placed(tmp_path, repeated), "y", "M", "patient")).notes
+    note, _ = split(read_csv(placed(tmp_path, repeated), "y", "M", "patient")).notes
     assert note == "1 of 41 rows repeat the measurements of an earlier one; equal rows fall into one part."
     with pytest.warns(UserWarning, match="a different whole number in every row: 'patient'"):
         assert read_csv(placed(tmp_path, SOUND), "y", "M").case_ids.tolist() == list(range(40))
@@ -62,10 +64,9 @@ def test_a_column_that_tells_the_classes_apart_is_named(tmp_path: Path) -> None:
         for n in range(40)
     ]
     path = placed(tmp_path, lines("id,noise,number,text,gaps,y", *rows))
-    found = split(read_table(path, "y", "M", "id", missing="median")).notes
-    assert found[-1].startswith(
-        "Tells the classes apart by itself in all 24 train rows: 'number', 'text', 'gaps';"
-    )
+    apart, gaps = split(read_table(path, "y", "M", "id", missing="median")).notes[-2:]
+    assert apart.startswith("Tells the classes apart by itself in all 24 train rows: 'number', 'text';")
+    assert gaps.startswith("Gaps of one class among the train rows: 'gaps' (all of 12 'B');")
     assert not [
         note
         for note in split(read_csv(placed(tmp_path, SOUND), "y", "M", "patient")).notes

@@ -93,6 +93,28 @@ def test_bad_splits_are_refused(data: Dataset) -> None:
         split(lopsided, stratify=False)
     with pytest.raises(ValueError, match="train part must be the largest"):
         split(data, test=0.7)
+    few = replace(data, y=(np.arange(569) < 7).astype(int))
+    with pytest.raises(
+        ValueError, match="and 1 malignant; with 114 of 569 cases it needs a table of about 10 of each"
+    ):
+        split(few, seed=0)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4, 30])
+def test_too_few_groups_are_refused_with_the_number_that_is_needed(data: Dataset, groups: int) -> None:
+    grouped = replace(data, groups=np.arange(569) % groups)
+    if groups > 2:
+        assert len(split(grouped).train_rows) > 150
+        return
+    sentence = (
+        f"must be in 3 groups at least, but benign has {groups} and malignant {groups}; use more groups"
+    )
+    with pytest.raises(ValueError, match=sentence):
+        split(grouped)
+    # Thirty groups, but the positive cases are in two of them.
+    lopsided = replace(data, groups=np.where(data.y == 1, np.arange(569) % 2, np.arange(569) % 30))
+    with pytest.raises(ValueError, match="benign has 30 and malignant 2"):
+        split(lopsided)
 
 
 @given(
