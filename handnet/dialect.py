@@ -1,14 +1,18 @@
 """How a text file writes a table: its encoding, its separator and its quotes, from bytes to rows of cells.
 
-A dialect that is to be read as well (decimal commas, comment lines, another encoding) belongs here; what a
-cell means is decided in handnet/sheets.py. Python's csv module splits the rows, because it is strict about
-quotes and knows the line a row begins on."""
+A way of writing that is to be read as well belongs here; handnet/header.py finds out which row is the header,
+and handnet/numerals.py which cells are numbers. Python's csv module splits the rows, because it is strict
+about quotes and knows the line a row begins on."""
 
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
+
+from handnet.messages import option
 
 PACKED = {
     b"\x1f\x8b": "gzip",
@@ -17,19 +21,56 @@ PACKED = {
     b"\xfd7zXZ": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
+# The mark of UTF-32 begins with that of UTF-16, so it is looked for first.
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "blank": " "}
+DECIMALS = {"point": ".", "comma": ","}
 
 
 class Dialect(NamedTuple):
-    """How a text file writes a table; an empty text is found out."""
+    """How a text file writes a table; an empty text is found out.
+
+    separator: the character between two cells, or its word in SEPARATORS; a blank stands for any run of
+        blanks and tabs.
+    decimal: "." or ",", or its word in DECIMALS.
+    encoding: a name that Python knows an encoding by.
+    """
 
     separator: str = ""
     decimal: str = ""
     encoding: str = ""
 
+    def checked(self) -> "Dialect":
+        """The same with characters for words. Raises ValueError for what cannot be a mark."""
+        separator = SEPARATORS.get(self.separator.lower(), self.separator)
+        separator = {"\\t": "\t", "space": " "}.get(separator, separator)
+        if separator and (len(separator) > 1 or separator in "\"\r\n'" or separator.isalnum()):
+            raise ValueError(
+                f"the separator must be one character, or {_either(SEPARATORS)}, but got {separator!r}."
+            )
+        decimal = DECIMALS.get(self.decimal.lower(), self.decimal)
+        if decimal and decimal not in DECIMALS.values():
+            raise ValueError(f"the decimal mark must be {_either(DECIMALS)}, but got {decimal!r}.")
+        return Dialect(separator, decimal, self.encoding)
 
-def utf8(content: bytes) -> bytes:
-    """The content of a text file without its byte order marks. Raises ValueError when it is no UTF-8 text,
-    with the line and what to do."""
+
+def called(separator: str) -> str:
+    """What a sentence calls a separator, as in "the columns are separated by ..."."""
+    return {" ": "blanks", "\t": "tabs", ",": "commas"}.get(separator, repr(separator))
+
+
+def decoded(content: bytes, encoding: str = "") -> tuple[bytes, list[str]]:
+    """The content of a text file in UTF-8 without its byte order marks, and what is to be told of it.
+
+    encoding: the one it is in, where that is known.
+    Raises ValueError when it is no text in that encoding, with the line and what to do.
+    """
     if content.startswith(b"PAR1"):
         raise ValueError("it is a Parquet file; give its name the ending .parquet.")
     packed = [kind for mark, kind in PACKED.items() if content.startswith(mark)]
@@ -37,65 +78,72 @@ def utf8(content: bytes) -> bytes:
         raise ValueError(
             f"it is packed ({packed[0]}) and no text; unpack it, or save the table as CSV UTF-8."
         )
-    if _is_utf16(content):
-        raise ValueError("it is not UTF-8 (it looks like UTF-16); save it as CSV UTF-8.")
+    marked = next((name for mark, name in MARKS.items() if content.startswith(mark)), "")
+    notes = []
+    if encoding:
+        content = _converted(content, encoding, marked)
+    elif marked not in ("", "utf-8"):
+        content = _converted(content, marked, marked)
+        notes.append(f"The file is in {marked.upper()} and is read so.")
+    else:
+        _check_utf8(content)
+    while content.startswith(codecs.BOM_UTF8):
+        content = content[3:]
     nul = content.find(b"\0")
     if nul >= 0:
         raise ValueError(
             f"line {_line(content, nul)} holds a NUL byte, which no text does; export the table again."
         )
-    while content.startswith(codecs.BOM_UTF8):
-        content = content[3:]
-    wrong = None if content.isascii() else undecodable(content)
-    if wrong is not None:
-        raise ValueError(
-            f"line {_line(content, wrong)} is not UTF-8 (byte 0x{content[wrong]:02x}; it may be Latin-1 or "
-            "Windows-1252); save it as CSV UTF-8."
-        )
-    return content
+    return content, notes
 
 
-def read_rows(content: bytes, separator: str = "") -> Iterator[tuple[int, list[str]]]:
-    """Every row of a UTF-8 text that is not blank: the line it begins on, from 1, and its cells. An empty
-    separator is found out. Raises ValueError for a separator that is not read and for a quote that is not
-    closed."""
-    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
-    reader = csv.reader(text, delimiter=separator or _separator(content), strict=True)
-    line = 1
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as fault:
+def _converted(content: bytes, encoding: str, marked: str) -> bytes:
+    """The content, which is in that encoding, in UTF-8."""
+    try:
+        known = codecs.lookup(encoding).name
+        if marked and not known.startswith(marked):
             raise ValueError(
-                f"the row that begins on line {line} cannot be read ({fault}); look for a quote that is "
-                "not closed."
-            ) from None
-        if len(row) > 1 or (row and row[0].strip()):
-            yield line, row
-        line = reader.line_num + 1
+                f"it begins with the mark of {marked.upper()} and is not in {encoding!r}; leave"
+                f" {option('encoding')} out."
+            )
+        return content.decode(encoding).encode()
+    except LookupError:
+        raise ValueError(
+            f"there is no encoding {encoding!r}; give one that Python knows, as"
+            f" {option('encoding', 'latin-1')} or {option('encoding', 'windows-1252')}."
+        ) from None
+    except UnicodeError as fault:
+        at = getattr(fault, "start", 0)
+        raise ValueError(
+            f"line {_line(content, at)} is not in {encoding!r} ({getattr(fault, 'reason', fault)}); give"
+            f" another encoding, or save the table as CSV UTF-8."
+        ) from None
 
 
-def _separator(content: bytes) -> str:
-    """Tab or comma, whichever parts the header."""
-    lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")
-    header = next((line for line in lines if line.strip()), "").lstrip()
-    counts = {mark: header.count(mark) for mark in ",\t;|"}
-    if counts["\t"] and counts["\t"] >= counts[","]:
-        return "\t"
-    if counts[","] or not any(counts.values()):
-        return ","
-    most = max(counts, key=lambda mark: counts[mark])
-    raise ValueError(
-        f"its columns are separated by {most!r}; save it with commas or tabs between the columns and points"
-        " in the numbers."
-    )
-
-
-def _is_utf16(content: bytes) -> bool:
+def _check_utf8(content: bytes) -> None:
     halves = content[0:200:2], content[1:200:2]
-    return content[:2] in (b"\xff\xfe", b"\xfe\xff") or any(half and not half.strip(b"\0") for half in halves)
+    for half, name in zip(halves, ("utf-16-be", "utf-16-le"), strict=True):
+        if half and not half.strip(b"\0"):
+            raise ValueError(
+                f"it is not UTF-8 (it looks like UTF-16 without its mark); {option('encoding', name)} reads"
+                " it, or save it as CSV UTF-8."
+            )
+    wrong = None if content.isascii() else undecodable(content)
+    if wrong is None:
+        return
+    where = f"line {_line(content, wrong)} is not UTF-8 (byte 0x{content[wrong]:02x}"
+    if not content[:wrong].isascii():
+        raise ValueError(
+            f"{where}), and what stands before it is; correct that line, or export the table again as CSV"
+            " UTF-8."
+        )
+    name = "windows-1252" if re.search(rb"[\x80-\x9f]", content) else "latin-1"
+    before, after = content[max(0, wrong - 20) : wrong], content[wrong : wrong + 20]
+    word = re.split(rb"[\s,;|\"]", before)[-1] + re.split(rb"[\s,;|\"]", after)[0]
+    raise ValueError(
+        f"{where}; it looks like {name.title()}, in which it is part of {word.decode(name, 'replace')!r});"
+        f" {option('encoding', name)} reads it, or save it as CSV UTF-8."
+    )
 
 
 def undecodable(content: bytes, at_once: int = 2**20) -> int | None:
@@ -111,5 +159,69 @@ def undecodable(content: bytes, at_once: int = 2**20) -> int | None:
     return None
 
 
+def count_lines(content: bytes, end: int | None = None) -> int:
+    """How many line ends there are before a position: of Unix, of Windows, or of an old Macintosh."""
+    unix, mac = content.count(b"\n", 0, end), content.count(b"\r", 0, end)
+    return unix + mac - (content.count(b"\r\n", 0, end) if mac else 0)
+
+
 def _line(content: bytes, position: int) -> int:
-    return content.count(b"\n", 0, position) + 1
+    return count_lines(content, position) + 1
+
+
+def text_lines(content: bytes) -> Iterator[str]:
+    """The lines of a UTF-8 text, each with its end."""
+    return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
+
+
+def read_rows(lines: Iterable[str], separator: str, skipped: int = 0) -> Iterator[tuple[int, int, list[str]]]:
+    """Every row that is not blank: the lines it begins and ends on, from 1, and its cells.
+
+    skipped: how many lines stand above the first row.
+    Raises ValueError for a quote that is not closed.
+    """
+    lines = islice(lines, skipped, None)
+    reader = _Blanks(lines) if separator == " " else csv.reader(lines, delimiter=separator, strict=True)
+    begins = 1
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as fault:
+            raise ValueError(
+                f"the row that begins on line {skipped + begins} cannot be read ({fault}); look for a quote"
+                " that is not closed."
+            ) from None
+        ends = reader.line_num
+        if len(row) > 1 or (row and row[0].strip()):
+            yield skipped + begins, skipped + ends, row
+        begins = ends + 1
+
+
+class _Blanks:
+    """As csv.reader, where any run of blanks and tabs separates two cells; a cell ends with its line."""
+
+    CELL = re.compile(r'"((?:[^"]|"")*)"(?:[ \t]+|$)|([^ \t"][^ \t]*)(?:[ \t]+|$)')
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = iter(lines)
+        self.line_num = 0
+
+    def __next__(self) -> list[str]:
+        line = next(self.lines).strip(" \t\r\n")
+        self.line_num += 1
+        if '"' not in line:
+            return [cell for cell in line.replace("\t", " ").split(" ") if cell]
+        cells, place = [], 0
+        while place < len(line):
+            cell = self.CELL.match(line, place)
+            if not cell:
+                raise csv.Error("a blank or the end of the line is expected after a quote")
+            cells.append(cell[2] if cell[1] is None else cell[1].replace('""', '"'))
+            place = cell.end()
+        return cells
+
+
+def _either(words: dict[str, str]) -> str:
+    return ", ".join(f"{word} ({mark!r})" for word, mark in words.items())

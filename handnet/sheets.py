@@ -1,37 +1,26 @@
-"""From a CSV, TSV or Parquet file to columns of cells, or to one sentence that says where it is no table.
+"""From a file to columns of cells, or to one sentence that says where it is no table.
 
 Nothing is guessed: an id keeps its leading zeros, a comma in a number is not dropped, a short row is not
-filled up. Rows are converted in blocks, and cells that are numbers are kept as numbers, so that 50 million of
-them need little more memory than the file and its numbers."""
+filled up, and what was taken for what is told. Rows are converted in blocks, and cells that are numbers are
+kept as numbers, so that 50 million of them need little more memory than the file and its numbers."""
 
-import io
-import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from handnet.data import Array, listed
-from handnet.dialect import Dialect, read_rows, utf8
+from handnet.data import listed
+from handnet.dialect import Dialect, count_lines, decoded, read_rows, text_lines
+from handnet.header import Layout, check_lengths, check_names, check_size, find_layout
+from handnet.messages import option
+from handnet.numerals import NUMBER, Cells, DecimalMark, Numbers, stripped
+from handnet.typed import Typed, arff_table, is_arff, parquet_table
 
 MOST_BYTES = 2**30  # read whole; a larger file wants another tool before this one
-MOST_CELLS = 52_000_000  # 100 000 rows of 500 measurements, with their target, id and group
 BLOCK = 4096  # rows converted at once
-LARGEST = 1e30  # its square still fits in float64, and it in float32: the scaler stays finite
-EXACT = 2**53  # above it float64 leaves whole numbers out
-MISSING = {"", "na", "n/a", "nan", "null", "none"}
-# Words for a gap in any column, in lower case: those of pandas, without None.
-GAPS = frozenset(
-    "|na|n/a|nan|-nan|null|<na>|nat|#n/a|#n/a n/a|#na|1.#ind|-1.#ind|1.#qnan|-1.#qnan".split("|")
-)
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-NOT_A_NUMBER = "is not a number"
-
-Cells = Array | list[str]  # (n,) float64 with NaN for a gap where all are numbers or gaps, else as they stand
 
 
 class Sheet(NamedTuple):
@@ -73,27 +62,29 @@ def read_sheet(
     dialect: how a text file is written, where its writer knows better than its content tells.
     Raises ValueError, one sentence with the line or the column, when the file is no table of named columns.
     """
+    dialect = (dialect or Dialect()).checked()
     content = _content(path)
+    notes: list[str] = []
     if path.suffix.lower() == ".parquet":
-        return _read_parquet(content, as_text)
-    return _read_text(content, as_text, set(named), dialect or Dialect())
+        _check_unsaid(dialect, "Parquet file")
+        sheet = _read_typed(parquet_table(content, as_text), as_text)
+    else:
+        content, notes = decoded(content, dialect.encoding)
+        if not content or content.isspace():
+            raise ValueError("it is empty; the first line must hold the names of the columns.")
+        if path.suffix.lower() == ".arff" or is_arff(content):
+            _check_unsaid(dialect._replace(encoding=""), "ARFF file")
+            sheet = _read_typed(arff_table(content), as_text)
+        else:
+            sheet = _read_text(content, as_text, set(named), dialect)
+    return sheet._replace(notes=[*notes, *sheet.notes])
 
 
-def why_no_number(cell: str) -> str | None:
-    """Why a cell cannot be a measurement; None when it can."""
-    if NUMBER.fullmatch(cell):
-        if abs(float(cell)) > LARGEST:
-            return f"is larger than {LARGEST:.0e}, too large to scale"
-        whole = re.fullmatch(r"[+-]?\d+", cell)
-        inexact = whole and abs(float(cell)) >= EXACT and int(cell) != int(float(cell))
-        return "is a whole number of more digits than a float64 holds" if inexact else None
-    if cell.lower().lstrip("+-") in ("inf", "infinity"):
-        return "is not finite"
-    if re.fullmatch(r"[+-]?\d+([,.' ]\d+)+", cell):
-        return (
-            "has a comma or more than one point, where a decimal point and nothing between thousands is read"
-        )
-    return NOT_A_NUMBER
+def _check_unsaid(dialect: Dialect, kind: str) -> None:
+    """That nothing is said of how a file writes its table that it says itself."""
+    said = [option(name, value) for name, value in dialect._asdict().items() if value]
+    if said:
+        raise ValueError(f"it is a {kind}, which says that itself; leave {' and '.join(said)} out.")
 
 
 def _content(path: Path) -> bytes:
@@ -114,119 +105,189 @@ def _content(path: Path) -> bytes:
         ) from None
 
 
+def _read_typed(table: Typed, as_text: set[str]) -> Sheet:
+    """The sheet of a file that says its types."""
+    numbers = Numbers(DecimalMark("."), {""})
+    columns, gaps = {}, {}
+    for name, cells in table.columns.items():
+        if name == table.row_names:
+            continue
+        text = isinstance(cells, list) and (name in as_text or name in table.texts)
+        block = numbers.read(name, cells, table.numbers) if isinstance(cells, list) and not text else cells
+        columns[name] = [block]
+        if not isinstance(block, list) and np.isnan(block).any():
+            gaps[name] = {table.gap: int(np.isnan(block).sum())}
+    names = [str(name) for name in table.columns.get(table.row_names, ())]
+    notes = numbers.notes()
+    if names:
+        notes.append(f"The column {table.row_names!r}, pandas's index, is taken as the names of the rows.")
+    return Sheet(table.unit, table.numbers, columns, gaps, names or None, notes, True, table.kinds)
+
+
 def _read_text(content: bytes, as_text: set[str], named: set[str], dialect: Dialect) -> Sheet:
-    content = utf8(content)
-    if not content or content.isspace():
-        raise ValueError("it is empty; the first line must hold the names of the columns.")
-    rows = read_rows(content, dialect.separator)
-    _, header = next(rows, (1, [""]))
-    names = [name.strip() for name in header]
+    layout = find_layout(content, named, dialect.separator)
+    names = list(layout.names.values())
     if not named & set(names):
         _check_header(names)
-    _check_names(names)
-    _check_size(content.count(b"\n"), len(names))
-    sheet = Sheet("line", numbers := [], {name: [] for name in names})
-    ragged: list[tuple[int, int]] = []
-    block: list[list[str]] = []
-    for line, row in rows:
-        if len(row) != len(names):
-            ragged.append((line, len(row)))
-            continue
-        numbers.append(line)
-        block.append(row)
-        if len(block) == BLOCK:
-            _append(block, sheet, as_text)
-            block = []
-    _append(block, sheet, as_text)
-    _check_lengths(ragged, len(names))
-    if not numbers:
+    check_names(names)
+    check_size(count_lines(content), layout.width)
+    odd = Odd([], [], [])
+    rows = read_rows(text_lines(content), layout.separator, layout.skipped)
+    next(rows, None)  # the header
+    body = _Body(layout, as_text, dialect.decimal)
+    regular = _regular(rows, layout, odd)
+    while body.append(list(islice(regular, BLOCK))):
+        pass
+    if body.hashed and odd.comments:  # then '#' begins cells in this file, and a short row is no comment
+        odd = odd._replace(ragged=sorted([*odd.ragged, *odd.comments]), comments=[])
+    check_lengths(odd.ragged, layout.width, layout.separator)
+    if not body.lines:
         raise ValueError("it has a header and no data rows.")
-    return sheet
+    return body.sheet(odd)
 
 
-def _append(rows: Sequence[Sequence[str]], sheet: Sheet, as_text: set[str]) -> None:
-    """Add rows to the columns of a sheet."""
-    for (name, blocks), cells in zip(sheet.columns.items(), zip(*rows, strict=True), strict=False):
-        blocks.append(_stripped(cells) if name in as_text else _as_numbers(cells))
+class Odd(NamedTuple):
+    """Lines below the header that are no rows of the table, with the number of their cells.
+
+    ragged: of another length than the table's.
+    comments: those of them that begin with '#'.
+    empty: of separators alone.
+    """
+
+    ragged: list[tuple[int, int]]
+    comments: list[tuple[int, int]]
+    empty: list[tuple[int, int]]
 
 
-def _stripped(cells: Iterable[str]) -> list[str]:
-    return [cell.strip() for cell in cells]
+def _regular(
+    rows: Iterable[tuple[int, int, list[str]]], layout: Layout, odd: Odd
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows of the table, with the line each begins on; others are put down in `odd`."""
+    for begins, ends, row in rows:
+        if row == layout.header:
+            raise ValueError(
+                f"line {begins} repeats the header word for word; remove it, and see whether two tables were"
+                " joined."
+            )
+        if len(row) != layout.width:
+            comment = row[0].startswith("#") and begins == ends
+            (odd.comments if comment else odd.ragged).append((begins, len(row)))
+        elif not row[0].strip() and not any(map(str.strip, row)):
+            odd.empty.append((begins, len(row)))
+        else:
+            yield begins, row
 
 
-def _as_numbers(cells: Sequence[str]) -> Cells:
-    """The cells as numbers, where all of them are numbers or gaps; else as text."""
-    joined = "".join(cells)
-    # float() also reads other digits and 1_000, which NUMBER does not.
-    if joined.isascii() and "_" not in joined:
-        with suppress(ValueError):
-            values = np.fromiter(map(float, cells), np.float64, len(cells))
-            if (np.abs(values) < EXACT).all():
-                return values
-    texts = _stripped(cells)
-    if not all(cell.lower() in MISSING or why_no_number(cell) is None for cell in texts):
-        return texts
-    return np.array([np.nan if cell.lower() in MISSING else float(cell) for cell in texts])
+class _Body:
+    """The rows of a text file as they become columns, a block at a time."""
+
+    def __init__(self, layout: Layout, as_text: set[str], decimal: str) -> None:
+        self.layout, self.as_text = layout, as_text
+        self.numbers = Numbers(_decimal_mark(layout, as_text, decimal))
+        self.told = "" if decimal else self.numbers.decimal.mark  # a mark that was found out
+        self.lines: list[int] = []
+        self.columns: dict[str, list[Cells]] = {name: [] for name in layout.names.values()}
+        self.row_names: list[str] = []
+        self.hashed = False  # whether a first cell begins with '#'
+
+    def append(self, block: Sequence[tuple[int, list[str]]]) -> bool:
+        """Add rows; whether there were any."""
+        lines = [line for line, _ in block]
+        self.lines += lines
+        for place, cells in enumerate(zip(*(row for _, row in block), strict=True)):
+            name = self.layout.names.get(place)
+            if place == 0:
+                self.hashed = self.hashed or any(cell.startswith("#") for cell in cells)
+            if name is not None:
+                as_text = name in self.as_text
+                self.columns[name].append(
+                    stripped(cells) if as_text else self.numbers.read(name, cells, lines)
+                )
+            elif place == 0 and self.layout.row_names:
+                self.row_names += stripped(cells)
+            else:
+                _check_no_content(place, cells, lines)
+        return bool(block)
+
+    def sheet(self, odd: Odd) -> Sheet:
+        """The whole table."""
+        decimal = self.numbers.decimal
+        if not decimal.mark:
+            self._look_at_texts()
+            decimal.mark = self.told = decimal.decide()
+            if decimal.mark == ",":
+                self._read_texts_again()
+        notes = [*self.layout.notes]
+        if self.told == ",":
+            notes.append("The numbers have decimal commas.")
+        notes += _told_of_lines(self.layout.comments, odd)
+        notes += self._told_of_columns() + self.numbers.notes()
+        names = self.row_names if self.layout.row_names else None
+        return Sheet("line", self.lines, self.columns, self.numbers.gaps, names, notes)
+
+    def _look_at_texts(self) -> None:
+        for name, _, block, lines in self._texts():
+            self.numbers.decimal.look(name, block, lines)
+
+    def _read_texts_again(self) -> None:
+        for name, number, block, lines in self._texts():
+            self.columns[name][number] = self.numbers.read(name, block, lines)
+
+    def _texts(self) -> Iterator[tuple[str, int, list[str], list[int]]]:
+        """Every block of text that could be numbers: its column, its number there, its cells, their lines."""
+        for name in self.columns.keys() - self.as_text:
+            for number, block in enumerate(self.columns[name]):
+                if isinstance(block, list):
+                    yield name, number, block, self.lines[number * BLOCK : (number + 1) * BLOCK]
+
+    def _told_of_columns(self) -> list[str]:
+        """Which columns are left out for having neither name nor content."""
+        known = {*self.layout.names, *([0] if self.layout.row_names else [])}
+        nameless = [place for place in range(self.layout.width) if place not in known]
+        if not nameless:
+            return []
+        if nameless[0] > max(known):
+            return ["A separator ends every line; the column without name and content is left out."]
+        numbers = listed(str(place + 1) for place in nameless)
+        return [f"Columns with neither a name nor content are left out: {numbers}."]
 
 
-def _read_parquet(content: bytes, as_text: set[str]) -> Sheet:
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError:
-        raise ValueError(
-            "a Parquet file is read with pyarrow, which is not installed; install it, or save the table as "
-            "CSV."
-        ) from None
-    try:
-        file = parquet.ParquetFile(io.BytesIO(content))
-        names = [name.strip() for name in file.schema_arrow.names]
-        _check_names(names)
-        _check_size(file.metadata.num_rows, len(names))
-        table = file.read()
-    except (pa.ArrowException, OSError) as fault:
-        raise ValueError(
-            f"it cannot be read as Parquet ({str(fault).partition(chr(10))[0]}); export the table again."
-        ) from None
-    if not table.num_rows:
-        raise ValueError("it has columns and no data rows.")
-    columns = dict(zip(names, table.columns, strict=True))
-    strange = [f"{name!r} ({column.type})" for name, column in columns.items() if not _is_plain(column.type)]
-    if strange:
-        raise ValueError(
-            f"these columns hold neither numbers nor text: {listed(strange)}; write them as numbers or leave"
-            " them out."
-        )
-    cells = {name: [_arrow(name, column, name in as_text)] for name, column in columns.items()}
-    return Sheet("row", range(1, table.num_rows + 1), cells)
+def _decimal_mark(layout: Layout, as_text: set[str], decimal: str) -> DecimalMark:
+    """The decimal mark of a text file, found out from its first rows where they tell it."""
+    found = DecimalMark(decimal or ("." if layout.separator == "," else ""))
+    if not found.mark:
+        lines = [line for line, _ in layout.rows]
+        for place, cells in enumerate(zip(*(row for _, row in layout.rows), strict=True)):
+            if layout.names.get(place, "") not in {*as_text, ""}:
+                found.look(layout.names[place], stripped(cells), lines)
+        if found.first.keys() & {"comma", "point", "grouped comma", "grouped point"} == {"comma"}:
+            found.mark = ","
+    return found
 
 
-def _is_plain(kind: Any) -> bool:
-    """Whether a type of Arrow is one of numbers, texts or truth values."""
-    from pyarrow import types
+def _check_no_content(place: int, cells: Iterable[str], lines: Iterable[int]) -> None:
+    """That a column without a name is empty."""
+    for line, cell in zip(lines, cells, strict=True):
+        if cell.strip():
+            raise ValueError(
+                f"column {place + 1} has no name, and line {line} holds {cell!r} there; name it, or leave it"
+                " out."
+            )
 
-    kind = kind.value_type if types.is_dictionary(kind) else kind
-    plain = "integer floating decimal boolean string large_string string_view null".split()
-    return any(getattr(types, f"is_{name}")(kind) for name in plain)
 
-
-def _arrow(name: str, column: Any, as_text: bool) -> Cells:
-    """A column of Arrow as cells."""
-    from pyarrow import float64, types
-
-    number = types.is_integer(column.type) or types.is_floating(column.type) or types.is_decimal(column.type)
-    if number and not as_text:
-        numbers = column.cast(float64(), safe=False).to_numpy(zero_copy_only=False)
-        if not (np.abs(numbers) >= EXACT).any():
-            return np.asarray(numbers)
-    try:
-        values = column.to_pylist()
-    except UnicodeDecodeError:
-        raise ValueError(f"column {name!r} holds text that is not UTF-8; export the table again.") from None
-    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-    words = {None: "", True: "true", False: "false"} if types.is_boolean(kind) else {None: ""}
-    cells = [str(words.get(cell, cell)).strip() for cell in values]
-    return cells if as_text else _as_numbers(cells)
+def _told_of_lines(comments: Sequence[int], odd: Odd) -> list[str]:
+    """Which lines are no rows."""
+    kinds = [
+        ([*comments, *(line for line, _ in odd.comments)], "a comment, because it begins with '#'"),
+        ([line for line, _ in odd.empty], "no row, because it holds separators alone"),
+    ]
+    return [
+        f"Line {lines[0]} is {what}."
+        if len(lines) == 1
+        else f"{len(lines)} lines are each {what}: {listed(map(str, lines))}."
+        for lines, what in kinds
+        if lines
+    ]
 
 
 def _check_header(names: Sequence[str]) -> None:
@@ -234,36 +295,4 @@ def _check_header(names: Sequence[str]) -> None:
         raise ValueError(
             f"the first line holds numbers ({listed(names)}), so the header is missing; put the names of the "
             "columns there."
-        )
-
-
-def _check_lengths(ragged: Sequence[tuple[int, int]], columns: int) -> None:
-    """That there are no rows of another length than the header. ragged: (line, length) of each."""
-    if ragged:
-        line, length = ragged[0]
-        more = f", and so have {len(ragged) - 1} more lines another number" if len(ragged) > 1 else ""
-        raise ValueError(
-            f"line {line} has {length} cells where the header has {columns}{more}; a cell that holds the "
-            "separator must stand in quotes."
-        )
-
-
-def _check_size(rows: int, columns: int) -> None:
-    if rows * columns > MOST_CELLS:
-        raise ValueError(
-            f"it has about {rows} rows of {columns} cells, and at most {MOST_CELLS} cells are read; leave out"
-            " columns or rows that are not needed."
-        )
-
-
-def _check_names(names: Sequence[str]) -> None:
-    for number, name in enumerate(names, 1):
-        if not name:
-            raise ValueError(
-                f"column {number} has no name; name it, or export the table without row numbers."
-            )
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(
-            f"more than one column is called {listed(map(repr, twice))}; every column needs its own name."
         )

@@ -14,7 +14,8 @@ import numpy as np
 
 from handnet.data import Array, Dataset, families_of, listed
 from handnet.messages import option
-from handnet.sheets import MISSING, NOT_A_NUMBER, NUMBER, Cells, Sheet, read_sheet, why_no_number
+from handnet.numerals import GAPS, NOT_A_NUMBER, NUMBER, Cells, why_no_number
+from handnet.sheets import Sheet, read_sheet
 
 MOST_LEVELS = 20  # of a column of text: each is an input of its own
 WAYS = ("", "median", "drop")  # what may be done about gaps
@@ -41,11 +42,8 @@ def read_table(
 
     Every other column is a measurement: numbers, or text of at most 20 levels. Columns whose names differ
     only in a word for a statistic (mean radius, radius_worst) are a family. A UserWarning names columns that
-    may be ids or row numbers.
-
-    Raises ValueError, one sentence with the file, the line, the column and what to do, when the table cannot
-    be used as it is: unreadable, ragged, gaps or infinite values, words among numbers, not two classes, ids
-    that repeat.
+    may be ids or row numbers. Raises ValueError, one sentence with the line, the column and what to do, when
+    the table cannot be used as it is.
     """
     path = Path(path)
     try:
@@ -65,14 +63,17 @@ read_csv = read_table  # its name while it read nothing else
 
 def _check_named(sheet: Sheet, named: Mapping[str, str | None]) -> None:
     """That the columns named for a purpose are there, each for one."""
+    if sheet.kinds:
+        strange = listed(f"{name!r} ({kind})" for name, kind in sheet.kinds.items())
+        raise ValueError(f"these columns hold neither numbers nor text: {strange}; leave them out.")
     purposes: dict[str, str] = {}
     for what, column in named.items():
         if column is None:
             continue
         if column not in sheet.columns:
             close = difflib.get_close_matches(column, sheet.columns, n=1)
-            known = listed(map(repr, sheet.columns))
-            hint = f"did you mean {close[0]!r}?" if close else f"its columns are {known}."
+            hint = f"its columns are {listed(map(repr, sheet.columns))}."
+            hint = f"did you mean {close[0]!r}?" if close else hint
             raise ValueError(
                 f"there is no column {column!r} for the {what}; {_lookalike(column, sheet.columns) or hint}"
             )
@@ -99,6 +100,8 @@ def _dataset(
     name: str, sheet: Sheet, target: str, positive: str, id: str | None, group: str | None, missing: str
 ) -> Dataset:
     y, negative = _labels(sheet, target, positive)
+    if id is None and sheet.row_names and len(set(sheet.row_names)) == len(y):
+        sheet.columns[id := ""] = [list(sheet.row_names)]
     ids = np.arange(len(y)) if id is None else _ids(sheet, id)
     groups = None if group is None else _groups(sheet, group)
     for column in (target, id, group):
@@ -106,12 +109,12 @@ def _dataset(
     texts = _check_columns(sheet, missing, id is None)
     names = tuple(sheet.columns)
     X, levels = _matrix(sheet, texts)
-    notes: tuple[str, ...] = ()
+    notes = tuple(sheet.notes)
     if missing == "drop":
         kept = _complete_rows(X, y)
         if not kept.all():
             left_out = f"{(~kept).sum()} of {len(y)} rows have a gap and are left out"
-            notes = (f"{left_out} ({option('missing', 'drop')}).",)
+            notes += (f"{left_out} ({option('missing', 'drop')}).",)
         X, y, ids, groups = X[kept], y[kept], ids[kept], None if groups is None else groups[kept]
     _check_varying(X)
     _warn_of_ids(names, X, id)
@@ -136,8 +139,7 @@ def _matrix(sheet: Sheet, texts: set[str]) -> tuple[Array, dict[str, tuple[str, 
 
 
 def _complete_rows(X: Array, y: Array) -> Array:
-    """(n,) whether a row of X (n, features) has no gap. Raises ValueError when those that have none are not
-    of two classes."""
+    """(n,) whether a row of X (n, features) has no gap; those that have none must be of two classes."""
     kept = np.asarray(~np.isnan(X).any(axis=1))
     if len(np.unique(y[kept])) < 2:
         raise ValueError(
@@ -150,7 +152,7 @@ def _complete_rows(X: Array, y: Array) -> Array:
 def _coded(blocks: Sequence[Cells]) -> tuple[tuple[str, ...], Array]:
     """The levels of a column of text, sorted, and (n,) the number of each cell's level, NaN for a gap."""
     cells = [cell for block in blocks for cell in (block if isinstance(block, list) else [""] * len(block))]
-    levels = tuple(sorted({cell for cell in cells if cell.lower() not in MISSING}))
+    levels = tuple(sorted({cell for cell in cells if cell.lower() not in GAPS}))
     codes = {level: float(code) for code, level in enumerate(levels)}
     return levels, np.array([codes.get(cell, np.nan) for cell in cells])
 
@@ -178,7 +180,7 @@ def _labels(sheet: Sheet, target: str, positive: str) -> tuple[Array, str]:
 def _complete(sheet: Sheet, column: str, what: str, advice: str) -> Iterator[tuple[int, str]]:
     """The number of each row and its cell in a column that may have no gap."""
     for number, cell in zip(sheet.numbers, sheet.text(column), strict=True):
-        if cell.lower() in MISSING:
+        if cell.lower() in GAPS:
             raise ValueError(
                 f"{sheet.unit} {number} has no {what} (column {column!r} holds {cell!r}); {advice}."
             )
@@ -216,7 +218,7 @@ def _check_columns(sheet: Sheet, missing: str, nameless: bool) -> set[str]:
             continue
         texts.add(name)
         _check_text(name, sheet)
-        levels = Counter(cell for cell in _texts(blocks) if cell.lower() not in MISSING)
+        levels = Counter(cell for cell in _texts(blocks) if cell.lower() not in GAPS)
         if len(levels) > MOST_LEVELS or 2 * len(levels) > len(sheet.numbers):
             many.append(f"{name!r} ({len(levels)} levels, first {next(iter(levels))!r})")
             if nameless and not advice and len(levels) == len(sheet.numbers):
@@ -239,7 +241,7 @@ def _check_gaps(columns: Mapping[str, Sequence[Cells]]) -> None:
     counts = []
     for name, blocks in columns.items():
         gaps = sum(int(np.isnan(block).sum()) for block in blocks if not isinstance(block, list))
-        words = Counter(cell for cell in _texts(blocks) if cell.lower() in MISSING)
+        words = Counter(cell for cell in _texts(blocks) if cell.lower() in GAPS)
         written = ", ".join(sorted(repr(word) for word in words if word))
         if gaps or words:
             counts.append(
@@ -254,15 +256,14 @@ def _check_gaps(columns: Mapping[str, Sequence[Cells]]) -> None:
 
 
 def _check_text(name: str, sheet: Sheet) -> None:
-    """That a column which is not all numbers is text throughout. Raises ValueError, naming the first cell
-    that fits neither."""
+    """That a column which is not all numbers is text throughout."""
     blocks = sheet.columns[name]
     numbers = any(not isinstance(block, list) and not np.isnan(block).all() for block in blocks)
     numbers = numbers or any(NUMBER.fullmatch(cell) for cell in _texts(blocks))
     begins = 0
     for block in blocks:
         for place, cell in enumerate(block if isinstance(block, list) else (), begins):
-            why = None if cell.lower() in MISSING else why_no_number(cell)
+            why = None if cell.lower() in GAPS else why_no_number(cell)
             if why and (numbers or why != NOT_A_NUMBER):
                 more = ", and other cells of the column are" if why == NOT_A_NUMBER else ""
                 raise ValueError(
@@ -285,7 +286,6 @@ def _check_varying(X: Array) -> None:
 
 
 def _warn_of_ids(names: Sequence[str], X: Array, id: str | None) -> None:
-    """Warn of columns of X (n, features) that number the rows: no fault, but they may be ids."""
     distinct = [
         name
         for name, column in zip(names, X.T, strict=True)

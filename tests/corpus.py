@@ -62,13 +62,28 @@ TABLES = [
     Bad("a BOM only", b"\xef\xbb\xbf", ["it is empty"]),
     Bad("header only", SOUND.splitlines()[0], ["a header and no data rows"]),
     Bad("header and blank lines", SOUND.splitlines()[0] + b"\n\n\n", ["a header and no data rows"]),
-    Bad("UTF-16 with a mark", SOUND.decode().encode("utf-16"), ["looks like UTF-16", "save it as CSV UTF-8"]),
-    Bad("UTF-16, little, no mark", SOUND.decode().encode("utf-16-le"), ["looks like UTF-16"]),
-    Bad("UTF-16, big, no mark", SOUND.decode().encode("utf-16-be"), ["looks like UTF-16"]),
     Bad(
-        "Latin-1 in a name", SOUND.replace(b"radius", b"f\xfcnf"), ["line 1 is not UTF-8", "0xfc", "Latin-1"]
+        "UTF-16, little, no mark",
+        SOUND.decode().encode("utf-16-le"),
+        ["looks like UTF-16", "ENCODING=utf-16-le reads it", "save it as CSV UTF-8"],
     ),
-    Bad("Latin-1 in a cell", SOUND.replace(b"0017,", b"M\xe9l,"), ["line 19 is not UTF-8", "0xe9"]),
+    Bad("UTF-16, big, no mark", SOUND.decode().encode("utf-16-be"), ["ENCODING=utf-16-be reads it"]),
+    Bad(
+        "Latin-1 in a name",
+        SOUND.replace(b"radius", b"f\xfcnf"),
+        ["line 1 is not UTF-8", "0xfc", "looks like Latin-1", "'fünf'", "ENCODING=latin-1 reads it"],
+    ),
+    Bad("Latin-1 in a cell", SOUND.replace(b"0017,", b"M\xe9l,"), ["line 19 is not UTF-8", "0xe9", "'Mél'"]),
+    Bad(
+        "Windows-1252",
+        SOUND.replace(b"0017,", b"\x80 5,"),
+        ["line 19 is not UTF-8", "0x80", "'€'", "ENCODING=windows-1252 reads it"],
+    ),
+    Bad(
+        "a byte too few among those of UTF-8",
+        SOUND.replace(b"radius", "fünf".encode()).replace(b"0017,", b"M\xc3,"),
+        ["line 19 is not UTF-8 (byte 0xc3)", "what stands before it is; correct that line"],
+    ),
     Bad("a NUL byte", SOUND.replace(b"0017,", b"0017\0,"), ["line 19 holds a NUL byte"]),
     Bad(
         "a workbook",
@@ -78,18 +93,39 @@ TABLES = [
     Bad("compressed", gzip.compress(SOUND), ["packed (gzip)", "unpack it"]),
     Bad("an image", b"\x89PNG\r\n\x1a\n\xff\xd8" * 30, ["line 1 is not UTF-8"]),
     # the separator
-    Bad("semicolons", SOUND.replace(b",", b";"), ["separated by ';'", "commas or tabs"]),
-    Bad("semicolons and decimal commas", SOUND.replace(b",", b";").replace(b".", b","), ["separated by ';'"]),
-    Bad("bars", SOUND.replace(b",", b"|"), ["separated by '|'"]),
-    Bad("blanks", SOUND.replace(b",", b" "), ["no column 'y'"]),
+    Bad(
+        "semicolons, points and one decimal comma",
+        table(texture_7="1,5").replace(b",", b";").replace(b"1;5;", b"1,5;"),
+        ["line 7, column 'texture': '1,5' has a comma", "'1.000' a point", "DECIMAL=, or DECIMAL=."],
+    ),
+    Bad(
+        "semicolons, and commas that mark decimals or thousands",
+        lines("patient;x;y", *(f"{n};{n + 1},234;{'MB'[n % 2]}" for n in range(40))),
+        ["'1,234' may be 1.234 with a decimal comma or 1234", "DECIMAL=,"],
+    ),
+    Bad(
+        "semicolons, points between thousands and a decimal comma",
+        lines("patient;x;y", *(f"{n};{n + 1}.234,5;{'MB'[n % 2]}" for n in range(40))),
+        ["line 2, column 'x': '1.234,5' has points between thousands and a decimal comma"],
+    ),
+    Bad(
+        "blanks in a cell between blanks",
+        SOUND.replace(b",", b" ").replace(b"0017 ", b"00 17 "),
+        ["line 19 has 6 cells where the header has 5", "separator, blanks,", "in quotes"],
+    ),
     # the header
     Bad("no header", without_line(1, SOUND), ["the header is missing"]),
     Bad("a column twice", SOUND.replace(b"texture", b"radius"), ["more than one column is called 'radius'"]),
     Bad("a column twice but for blanks", SOUND.replace(b"texture", b" radius "), ["called 'radius'"]),
     Bad(
-        "row numbers without a name",
-        b"".join(b"7," * (n > 0) + b"," * (n == 0) + one for n, one in enumerate(SOUND.splitlines(True))),
-        ["column 1 has no name", "without row numbers"],
+        "one cell more than names, the first of which name no rows",
+        b"".join(b"7," * (n > 0) + one for n, one in enumerate(SOUND.splitlines(True))),
+        ["one cell more than the header", "give that column a name", "';' between the columns"],
+    ),
+    Bad(
+        "one cell more than names, which may be decimals",
+        lines("patient,x,y", *(f"{n % 9},{n},5,{'MB'[n % 2]}" for n in range(9))),
+        ["one cell more than the header"],
     ),
     Bad(
         "row numbers as pandas calls them",
@@ -101,17 +137,30 @@ TABLES = [
         SOUND.replace(b"stage", b"__index_level_0__"),
         ["'__index_level_0__'", "leave it out"],
     ),
-    Bad("a name missing", SOUND.replace(b"texture", b""), ["column 3 has no name"]),
+    Bad("a name missing", SOUND.replace(b"texture", b""), ["column 3 has no name, and line 2 holds '0.5'"]),
     Bad(
-        "a title above the header", b"Wisconsin 1995\n" + SOUND, ["line 2 has 5 cells where the header has 1"]
+        "a title above the header",
+        b"Wisconsin 1995\n" + SOUND,
+        ["the names of the columns stand on line 2", "begin them with '#'"],
     ),
+    Bad("the header twice", SOUND + SOUND, ["line 42 repeats the header"]),
     # the shape
     Bad("a row too long", with_line(9, "0900,1,2,3,M,4"), ["line 9 has 6 cells where the header has 5"]),
     Bad("a row too short", with_line(9, "0900,1,2,M"), ["line 9 has 4 cells where the header has 5"]),
     Bad(
         "every row too long",
-        SOUND.replace(b"\n", b",\n").replace(b"y,\n", b"y\n"),
-        ["line 2 has 6 cells", "39 more lines"],
+        SOUND.replace(b"\n", b",,\n").replace(b"y,,\n", b"y\n"),
+        ["line 2 has 7 cells", "39 more lines"],
+    ),
+    Bad(
+        "a comma at the end of every line, and once a cell behind it",
+        SOUND.replace(b"\n", b",\n").replace(b"B,\n", b"B,1\n", 1),
+        ["column 6 has no name, and line 3 holds '1'"],
+    ),
+    Bad(
+        "a row that begins as a comment where ids do too",
+        SOUND.replace(b"\n0", b"\n#0").replace(b"#0017,", b"#0017"),
+        ["line 19 has 4 cells where the header has 5"],
     ),
     Bad("a decimal comma", with_line(9, "0900,1,5,2,3,M"), ["line 9 has 6 cells", "in quotes"]),
     Bad("cut short", SOUND[:-4], ["line 41 has 4 cells"]),
@@ -233,12 +282,7 @@ TABLES = [
     ),
     *(
         Bad(f"missing as {word}", table(texture_7=word), ["1 in 'texture'"])
-        for word in ("NA", "n/a", "NaN", "null", "None")
-    ),
-    Bad(
-        "a level called None",
-        column("stage", "x").replace(b",x,", b",None,", 7),
-        ["7 in 'stage' (written 'None')", "MISSING=median"],
+        for word in ("NA", "n/a", "NaN", "null", "-nan", "#N/A", "<NA>", "1.#IND")
     ),
     Bad("a column all empty", column("texture", ""), ["40 in 'texture'"]),
     Bad("a question mark", table(texture_7="?"), ["line 7, column 'texture'", "'?' is not a number"]),
@@ -298,11 +342,7 @@ TABLES = [
     ),
     Bad("infinite all along", column("stage", "inf"), ["line 2, column 'stage'", "'inf' is not finite"]),
     Bad("a gap and a word", table(texture_7="", texture_9="x"), ["1 in 'texture'"]),
-    Bad(
-        "not a number, signed",
-        table(texture_7="-nan"),
-        ["line 7, column 'texture'", "'-nan' is not a number"],
-    ),
+    Bad("not a number, signed", table(texture_7="+nan"), ["line 7, column 'texture'", "'+nan' is not"]),
     Bad("thousands", table(texture_7='"1,234"'), ["line 7, column 'texture'", "'1,234'", "comma"]),
     Bad("thousands with blanks", table(texture_7="1 234.5"), ["line 7", "between thousands"]),
     Bad("an underscore", table(texture_7="1_000"), ["line 7", "is not a number"]),

@@ -12,7 +12,7 @@ import handnet
 
 ROOT = Path(__file__).parent.parent
 CORE = """
-    messages data encode notes dialect sheets tables splits contract draws
+    messages data encode notes dialect header numerals typed sheets tables splits contract draws
     mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands explain estimator
 """.split()
@@ -99,7 +99,8 @@ FILE_CALLS = set(
 # Tables are read from files, the engines of Keras are started through the environment, cores are counted.
 CORE_MAY = {
     "dialect.py": {"io"},
-    "sheets.py": {"pathlib", "io", "read_bytes"},
+    "sheets.py": {"pathlib", "read_bytes"},
+    "typed.py": {"io"},
     "tables.py": {"pathlib", "os.PathLike"},
     "mlp/engine.py": {f"os.{name}" for name in "environ dup dup2 open close fstat devnull O_WRONLY".split()},
     "mlp/replicas.py": {"os.sched_getaffinity", "os.cpu_count"},

@@ -197,10 +197,6 @@ def wrongly_encoded(frame: pd.DataFrame) -> bytes:
             ["row 1, column 'x'", "'9007199254740993'", "more digits"],
         ),
         (
-            lambda frame: frame.set_index(pd.Index([*range(20), *range(30, 50)])),
-            ["the column '__index_level_0__'", "row numbers"],
-        ),
-        (
             lambda frame: frame.assign(z=pd.Series([b"\xff", b"a"] * 20).astype(pd.ArrowDtype(pa.binary()))),
             ["'z' (binary)"],
         ),
