@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from handnet import messages
 from handnet.endings import ANEW, NOTHING, ended, finish
@@ -110,7 +111,7 @@ class Command(click.Command):
                 raise Refusal(f"{messages.option('mlruns')} wants a folder, but {folder} is a file.")
             return super(Command, self).invoke(ctx)
 
-        with stored_in(str(folder)):
+        with stored_in(str(folder)), messages.typed(str(self.name), _given(ctx)):
             return ended(work, self.left, debug)
 
     def format_usage(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -248,6 +249,16 @@ def _as_options(words: Sequence[str], params: Sequence[click.Parameter]) -> list
             dotted = re.fullmatch(r"([a-z_]+(\.[a-z_]+)+)=.*", word, re.DOTALL)
             options.append(f"--set={word}" if dotted else word)
     return options
+
+
+def _given(ctx: click.Context) -> dict[str, Any]:
+    """The options that were typed, by their names, and the settings among them."""
+    given = {
+        name.replace("_", "-"): value
+        for name, value in ctx.params.items()
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE and value != ""
+    }
+    return given | dict(assignment.partition("=")[::2] for assignment in given.pop("set", ()))
 
 
 def _unknown(word: str, program: click.Command) -> Refusal:

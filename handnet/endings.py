@@ -5,11 +5,11 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from handnet.messages import Refusal, option, redacted
-from handnet.report.words import visible
+from handnet.report.words import seen, visible
 from handnet.study.interrupt import Stopped
 
 # What is true after a command was cut short, by a signal or a failure.
@@ -29,7 +29,7 @@ def ended(work: Callable[[], int | None], left: str, debug: bool) -> int:
     try:
         return work() or 0
     except Refusal as refusal:
-        return _say(str(refusal), refusal.code)
+        return _say(refusal.sentence, refusal.code, refusal.lines)
     except Stopped as stop:
         print(f"\nStopped: {left}.", file=sys.stderr)
         return stop.code
@@ -57,8 +57,8 @@ def finish(code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _say(sentence: str, code: int) -> int:
-    print(f"handnet: {visible(sentence)}", file=sys.stderr)
+def _say(sentence: str, code: int, lines: Sequence[str] = ()) -> int:
+    print(f"handnet: {visible(sentence)}", *(seen(line) for line in lines), sep="\n", file=sys.stderr)
     return code
 
 

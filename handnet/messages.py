@@ -3,7 +3,7 @@
 import difflib
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -14,14 +14,21 @@ ARGUMENTS = {"mlruns": "home", "open": "open_test"}
 FOLDER = "mlruns"  # where commands look when no folder is named
 _door: Door = "python"
 _folder = FOLDER
+_typed: tuple[str, Mapping[str, Any]] = ("study", {})
+
+
+class Name(str):
+    """A name of the reader's own, which stands in a command of Python without quotes."""
 
 
 class Refusal(Exception):
-    """A sentence for the user, and the exit code that goes with it: 2 usage, 1 failed, 75 try again later."""
+    """A sentence for the user, and the exit code that goes with it: 2 usage, 1 failed, 75 try again later.
 
-    def __init__(self, sentence: str, code: int = 2) -> None:
-        super().__init__(sentence)
-        self.code = code
+    lines: what stands below the sentence, a table for instance."""
+
+    def __init__(self, sentence: str, code: int = 2, lines: Sequence[str] = ()) -> None:
+        super().__init__("\n".join([sentence, *lines]))
+        self.sentence, self.code, self.lines = sentence, code, lines
 
 
 @contextmanager
@@ -46,6 +53,29 @@ def stored_in(folder: str) -> Iterator[None]:
         _folder = before
 
 
+@contextmanager
+def typed(verb: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """While entered, messages know the command that the reader has typed.
+
+    options: as `command` takes them."""
+    global _typed  # noqa: PLW0603 - a process obeys one command at a time
+    before, _typed = _typed, (verb, options)
+    try:
+        yield
+    finally:
+        _typed = before
+
+
+def again(**options: Any) -> str:
+    """The command that the reader has typed, with these options beside or instead of its own.
+
+    >>> with typed("study", {"data": "my.csv", "leave": "a"}): again(leave=["a", "b c"], missing="median")
+    'run_study(data="my.csv", leave=["a", "b c"], missing="median")'
+    """
+    verb, before = _typed
+    return command(verb, **{**before, **options})
+
+
 def command(verb: str, **options: Any) -> str:
     """A command as the reader types it, for the folder that `stored_in` has named.
 
@@ -64,7 +94,10 @@ def command(verb: str, **options: Any) -> str:
     if _folder != FOLDER:
         options.setdefault("mlruns", _folder)
     if _door == "python" and verb in FUNCTIONS:
-        return f"{FUNCTIONS[verb]}({', '.join(option(*pair) for pair in options.items())})"
+        dotted = {name: options.pop(name) for name in list(options) if "." in name}
+        words = [option(*pair) for pair in options.items()]
+        words += [f"**{dotted!r}"] if dotted else []
+        return f"{FUNCTIONS[verb]}({', '.join(words)})"
     with through("make" if _door == "make" else "shell"):
         words = [option(*pair) for pair in options.items()]
     program = f"python -m {verb}" if "." in verb else f"handnet {verb}"
@@ -80,18 +113,36 @@ def option(name: str, value: Any = None) -> str:
     ['--open', '--data', '--split-seed 7']
     >>> with through("make"): [option("open", True), option("data", ""), option("split-seed", 7)]
     ['OPEN=1', 'DATA=', 'SPLIT_SEED=7']
+    >>> with through("make"): print(option("leave", ["a", "b, c"]), option("leave", []))
+    LEAVE='a,"b, c"' LEAVE=''
     """
     if _door == "python":
-        name = ARGUMENTS.get(name, name).replace("-", "_")
-        text = f'"{value}"' if isinstance(value, str) else repr(value)
+        name, text = ARGUMENTS.get(name, name).replace("-", "_"), _python(value)
         return name if value is None else f"{name}=" if value == "" else f"{name}={text}"
-    text = shlex.quote(str(int(value) if isinstance(value, bool) else value))
+    is_list = isinstance(value, list | tuple)
+    text = shlex.quote(_csv(value) if is_list else str(int(value) if isinstance(value, bool) else value))
     if "." in name:
         return f"{name}={text}"
     if _door == "make":
         name, text = name.replace("-", "_").upper(), text.replace("$", "$$")
         return name if value is None else f"{name}=" if value == "" else f"{name}={text}"
     return f"--{name}" if value in (None, "") or value is True else f"--{name} {text}"
+
+
+def _csv(names: Sequence[str]) -> str:
+    """Names of columns as they are typed: with commas between them, in quotes where a name holds one."""
+    quoted = ['"' + name.replace('"', '""') + '"' if set(name) & set(',"[\n\r') else name for name in names]
+    return ",".join(quoted)
+
+
+def _python(value: Any) -> str:
+    """A value as Python's own text, with double quotes where they do."""
+    if isinstance(value, Name):
+        return value
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_python, value))}]"
+    plain = isinstance(value, str) and value.isprintable() and not set(value) & set('"\\')
+    return f'"{value}"' if plain else repr(value)
 
 
 def options(**values: Any) -> str:

@@ -1,25 +1,36 @@
-"""A table of one's own: from the columns of a file to a Dataset, or to one sentence that says what is wrong
-with them."""
+"""A table of one's own: from the columns of a file to a Dataset, or to what stops it and how to go on."""
 
 import difflib
-import re
-import unicodedata
-import warnings
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from itertools import compress
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from handnet.cells import spelt
+from handnet.columns import Asked, Column, judge, levels_of, numbers_of
 from handnet.data import Array, Dataset, families_of, listed
+from handnet.dialect import Dialect
+from handnet.faults import Fault, Unusable, gaps_fault, labels_fault
+from handnet.labels import lookalike, read_groups, read_ids, read_labels
 from handnet.messages import option
-from handnet.numerals import GAPS, NOT_A_NUMBER, NUMBER, Cells, why_no_number
+from handnet.numerals import Cells
+from handnet.remarks import on_columns, on_values
 from handnet.sheets import Sheet, read_sheet
 
-MOST_LEVELS = 20  # of a column of text: each is an input of its own
 WAYS = ("", "median", "drop")  # what may be done about gaps
-UNNAMED = re.compile(r"__index_level_\d+__|Unnamed: \d+")  # what pandas calls row numbers that have no name
+DECIMALS = ("", ".", ",")
+SEPARATORS = {
+    "tab": "\t",
+    "\\t": "\t",
+    "comma": ",",
+    "semicolon": ";",
+    "bar": "|",
+    "blank": " ",
+    "space": " ",
+}
 
 
 def read_table(
@@ -30,116 +41,215 @@ def read_table(
     *,
     group: str | None = None,
     missing: str = "",
+    leave: str | Sequence[str] = (),
+    text: str | Sequence[str] = (),
+    number: str | Sequence[str] = (),
+    separator: str = "",
+    decimal: str = "",
+    encoding: str = "",
 ) -> Dataset:
-    """The table in a CSV or TSV file (UTF-8, names in the first line, numbers with a decimal point), or in a
-    Parquet file.
+    """The table in a text file (CSV, TSV and their like), an ARFF file or a Parquet file.
 
-    target: the column of the labels, of which there are two.
-    positive: the label that becomes class 1.
-    id: the column that names the cases, kept as text; without it a case is named by its row number, from 0.
+    target, positive: the column of labels, of which there are two, and the label that becomes class 1.
+    id: the column that names the cases, kept as text; without it, the names of rows or row numbers from 0.
     group: a column whose equal cells mark rows that belong together, as those of one patient.
-    missing: "" refuses gaps, "drop" leaves their rows out, "median" keeps them for the split to fill in.
+    missing: "" refuses gaps and missing labels, "drop" leaves the rows with a gap out, "median" keeps them
+    for the split to fill in. Both leave rows without a label out.
+    leave, text, number: columns that are left out, that are text whatever they hold, and that are numbers, of
+    which signs and units are taken off, and cells that are no numbers become gaps.
+    separator, decimal, encoding: how a text file is written: "tab" or a character, "." or ",", "latin-1" and
+    the like; "" is found out.
 
     Every other column is a measurement: numbers, or text of at most 20 levels. Columns whose names differ
-    only in a word for a statistic (mean radius, radius_worst) are a family. A UserWarning names columns that
-    may be ids or row numbers. Raises ValueError, one sentence with the line, the column and what to do, when
-    the table cannot be used as it is.
+    only in a word for a statistic (mean radius, radius_worst) are a family. What was left out, and what may
+    have been meant in another way, is told in the `notes` of the Dataset.
+
+    Raises ValueError, with the line, the column and what to do, when the table cannot be used as it is;
+    `handnet.faults.Unusable` is one that names every column that stops it and the options that go on.
     """
-    path = Path(path)
-    try:
-        if missing not in WAYS:
-            raise ValueError(f"missing must be one of {', '.join(map(repr, WAYS))}, but got {missing!r}.")
-        named = {"target": target, "id": id, "group": group}
-        columns = {column for column in named.values() if column is not None}
-        sheet = read_sheet(path, columns, columns)
-        _check_named(sheet, named)
-        return _dataset(path.stem, sheet, target, positive, id, group, missing)
-    except ValueError as fault:
-        raise ValueError(f"{path}: {fault}") from None
+    asked = Asked(target, id, group, missing, _names(leave), _names(text), _names(number), decimal)
+    return _read(
+        Path(path), asked, positive, Dialect(SEPARATORS.get(separator, separator), decimal, encoding)
+    )
 
 
 read_csv = read_table  # its name while it read nothing else
 
 
-def _check_named(sheet: Sheet, named: Mapping[str, str | None]) -> None:
+def _names(columns: str | Sequence[str]) -> tuple[str, ...]:
+    return (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+def _check_named(sheet: Sheet, asked: Asked) -> None:
     """That the columns named for a purpose are there, each for one."""
-    if sheet.kinds:
-        strange = listed(f"{name!r} ({kind})" for name, kind in sheet.kinds.items())
-        raise ValueError(f"these columns hold neither numbers nor text: {strange}; leave them out.")
+    wanted = [("the target", asked.target), ("the id", asked.id), ("the group", asked.group)]
+    lists = {"leave": asked.leave, "text": asked.text, "number": asked.number}
+    wanted += [(option(name), column) for name, columns in lists.items() for column in columns]
     purposes: dict[str, str] = {}
-    for what, column in named.items():
+    for what, column in wanted:
         if column is None:
             continue
         if column not in sheet.columns:
             close = difflib.get_close_matches(column, sheet.columns, n=1)
-            hint = f"its columns are {listed(map(repr, sheet.columns))}."
-            hint = f"did you mean {close[0]!r}?" if close else hint
+            known = listed(map(repr, sheet.columns))
+            hint = f"did you mean {close[0]!r}?" if close else f"its columns are {known}."
             raise ValueError(
-                f"there is no column {column!r} for the {what}; {_lookalike(column, sheet.columns) or hint}"
+                f"there is no column {column!r} for {what}; {lookalike(column, sheet.columns) or hint}"
             )
-        if column in purposes:
-            raise ValueError(f"the column {column!r} cannot be both the {purposes[column]} and the {what}.")
-        purposes[column] = what
-    for name in sheet.columns.keys() - purposes.keys():
-        if UNNAMED.fullmatch(name):
+        if purposes.setdefault(column, what) != what:
+            raise ValueError(f"the column {column!r} cannot be both {purposes[column]} and {what}.")
+
+
+def _read(path: Path, asked: Asked, positive: str, dialect: Dialect) -> Dataset:
+    """The table in a file. Raises ValueError that names the file."""
+    try:
+        if asked.missing not in WAYS:
             raise ValueError(
-                f"the column {name!r} is what pandas makes of row numbers without a name, no measurement;"
-                " leave it out (index=False when the table is written), or name it as the id."
+                f"missing must be one of {', '.join(map(repr, WAYS))}, but got {asked.missing!r}."
             )
+        purposes = {column for column in (asked.target, asked.id, asked.group) if column is not None}
+        named = purposes.union(asked.leave, asked.text, asked.number)
+        sheet = read_sheet(path, purposes.union(asked.text), named, dialect)
+        _check_named(sheet, asked)
+        return _dataset(path.stem, sheet, asked, positive)
+    except Unusable as stop:
+        suggested, why = _way_on(sheet, asked, positive, stop.faults)
+        raise Unusable(stop.faults, suggested, why, f"{path}: ") from None
+    except ValueError as fault:
+        raise ValueError(f"{path}: {fault}") from None
 
 
-def _lookalike(word: str, known: Iterable[str]) -> str | None:
-    """What to say when a known word looks the same and is spelt with other characters of Unicode."""
-    for name in known:
-        if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", word):
-            return f"{name!r} looks the same, but its accents differ; copy the name from the file."
-    return None
+def _way_on(
+    sheet: Sheet, asked: Asked, positive: str, faults: Sequence[Fault]
+) -> tuple[dict[str, Any] | None, str]:
+    """The options with which the table is read, found by reading it with them; or why there are none."""
+    why = ""
+    for avoided in (set[str](), {"id", "leave"}, {"id", "leave", "drop"}):
+        mended, found = _mended(asked, faults, avoided), faults
+        for _ in range(8):
+            try:
+                _dataset("", sheet._replace(columns=dict(sheet.columns)), mended, positive)
+            except Unusable as more:
+                found = more.faults
+                mended = _mended(mended, found, avoided)
+            except ValueError as fault:
+                why = why or f"Even so {fault}"
+                break
+            else:
+                return _changes(asked, mended), ""
+    return None, why
 
 
-def _dataset(
-    name: str, sheet: Sheet, target: str, positive: str, id: str | None, group: str | None, missing: str
-) -> Dataset:
-    y, negative = _labels(sheet, target, positive)
-    if id is None and sheet.row_names and len(set(sheet.row_names)) == len(y):
-        sheet.columns[id := ""] = [list(sheet.row_names)]
-    ids = np.arange(len(y)) if id is None else _ids(sheet, id)
-    groups = None if group is None else _groups(sheet, group)
-    for column in (target, id, group):
-        sheet.columns.pop(column or "", None)
-    texts = _check_columns(sheet, missing, id is None)
-    names = tuple(sheet.columns)
-    X, levels = _matrix(sheet, texts)
-    notes = tuple(sheet.notes)
-    if missing == "drop":
+def _changes(asked: Asked, mended: Asked) -> dict[str, Any]:
+    """The options that are new."""
+    options = {key: getattr(mended, key) for key in ("id", "leave", "text", "number", "missing")}
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in options.items()
+        if value != getattr(asked, key)
+    }
+
+
+def _mended(asked: Asked, faults: Sequence[Fault], avoided: Collection[str]) -> Asked:
+    """What would be asked for if each fault were mended in its first way that is not to be avoided."""
+    if "drop" in avoided and asked.missing == "drop":
+        asked = asked._replace(missing="median")
+    for fault in faults:
+        column = fault.column
+        way = next((way for way in fault.options if way not in avoided), fault.options[0])
+        if way in WAYS:
+            asked = asked._replace(missing=asked.missing if asked.missing == "median" else way)
+        elif way == "id" and asked.id is None:
+            asked = asked._replace(id=column)
+        else:
+            lists: dict[str, Any] = {
+                key: tuple(one for one in getattr(asked, key) if one != column)
+                for key in ("leave", "text", "number")
+            }
+            way = "leave" if way == "id" else way
+            asked = asked._replace(**{**lists, way: (*lists[way], column)})
+    return asked
+
+
+def _dataset(name: str, sheet: Sheet, asked: Asked, positive: str) -> Dataset:
+    labels = read_labels(sheet, asked.target, positive)
+    notes, faults = [*sheet.notes, *labels.notes], list[Fault]()
+    rows, places = len(labels.y), np.flatnonzero(labels.known)
+    if labels.missing:
+        sheet = _kept(sheet, labels.known)
+        if not asked.missing:
+            faults.append(labels_fault(asked.target, labels.missing, rows))
+        notes.append(
+            f"Left out, because they have no label: {rows - len(places)} of {rows} rows"
+            f" ({spelt(labels.missing)})."
+        )
+    y = labels.y[labels.known]
+    ids = read_ids(sheet, asked.id, notes)
+    groups = None if asked.group is None else read_groups(sheet, asked.group)
+    taken = {asked.target, asked.id, asked.group, *asked.leave}
+    columns = [judge(sheet, column, asked) for column in sheet.columns if column not in taken]
+    faults += [column.fault for column in columns if column.fault]
+    if not asked.missing:
+        faults += [gaps_fault(one.name, one.gaps, len(y)) for one in columns if one.kind and one.gaps]
+    if faults:
+        raise Unusable(faults)
+    numbering = {one.name for one in columns if _numbers_rows(one, sheet, asked, places)}
+    notes += on_columns(columns, numbering, asked)
+    columns = [one for one in columns if one.kind and one.name not in numbering]
+    X, levels = _matrix(sheet, columns)
+    if asked.missing == "drop":
         kept = _complete_rows(X, y)
         if not kept.all():
             left_out = f"{(~kept).sum()} of {len(y)} rows have a gap and are left out"
-            notes += (f"{left_out} ({option('missing', 'drop')}).",)
+            notes.insert(0, f"{left_out} ({option('missing', 'drop')}).")
         X, y, ids, groups = X[kept], y[kept], ids[kept], None if groups is None else groups[kept]
     _check_varying(X)
-    _warn_of_ids(names, X, id)
-    gaps = "median" if np.isnan(X).any() else ""
-    return Dataset(
-        name, X, y, ids, names, families_of(names), (negative, positive), levels, gaps, groups, notes
-    )
+    names, gaps = tuple(one.name for one in columns), "median" if np.isnan(X).any() else ""
+    notes += on_values(names, X, levels, asked)
+    families = families_of(names)
+    return Dataset(name, X, y, ids, names, families, labels.names, levels, gaps, groups, tuple(notes))
 
 
-def _matrix(sheet: Sheet, texts: set[str]) -> tuple[Array, dict[str, tuple[str, ...]]]:
+def _kept(sheet: Sheet, known: Array) -> Sheet:
+    """The rows of a sheet that known (n,) says are kept."""
+    columns: dict[str, list[Cells]] = {}
+    for name, blocks in sheet.columns.items():
+        begins, columns[name] = 0, []
+        for block in blocks:
+            part = known[begins : begins + len(block)]
+            begins += len(block)
+            cells = list(compress(block, part)) if isinstance(block, list) else block[part]
+            columns[name].append(cells)
+    names = None if sheet.row_names is None else list(compress(sheet.row_names, known))
+    return sheet._replace(columns=columns, numbers=list(compress(sheet.numbers, known)), row_names=names)
+
+
+def _numbers_rows(column: Column, sheet: Sheet, asked: Asked, places: Array) -> bool:
+    """Whether a column counts the rows of the file, of which those at `places` (n,) are kept."""
+    if column.kind != "number" or column.gaps or column.name in asked.number:
+        return False
+    blocks = sheet.columns[column.name]
+    start = numbers_of(column, [blocks[0][:1]])[0] - places[0]
+    return start in (0, 1) and np.array_equal(numbers_of(column, blocks), places + start)
+
+
+def _matrix(sheet: Sheet, columns: Sequence[Column]) -> tuple[Array, dict[str, tuple[str, ...]]]:
     """(n, features), with NaN for a gap and a level's number for a text; and the levels of each column of
     text. The columns leave the sheet, so that the numbers are not held twice."""
-    X = np.empty((len(sheet.numbers), len(sheet.columns)))
+    X = np.empty((len(sheet.numbers), len(columns)))
     levels: dict[str, tuple[str, ...]] = {}
-    for place, name in enumerate(list(sheet.columns)):
-        blocks = sheet.columns.pop(name)
-        if name in texts:
-            levels[name], X[:, place] = _coded(blocks)
+    for place, column in enumerate(columns):
+        blocks = sheet.columns.pop(column.name)
+        if column.kind == "text":
+            levels[column.name], X[:, place] = levels_of(column, blocks)
         else:
-            X[:, place] = np.concatenate(blocks)
+            X[:, place] = numbers_of(column, blocks)
     return X, levels
 
 
 def _complete_rows(X: Array, y: Array) -> Array:
-    """(n,) whether a row of X (n, features) has no gap; those that have none must be of two classes."""
+    """(n,) whether a row of X (n, features) has no gap. Raises ValueError when those that have none are not
+    of two classes."""
     kept = np.asarray(~np.isnan(X).any(axis=1))
     if len(np.unique(y[kept])) < 2:
         raise ValueError(
@@ -147,130 +257,6 @@ def _complete_rows(X: Array, y: Array) -> Array:
             f" the gaps in, or use {option('missing', 'median')}."
         )
     return kept
-
-
-def _coded(blocks: Sequence[Cells]) -> tuple[tuple[str, ...], Array]:
-    """The levels of a column of text, sorted, and (n,) the number of each cell's level, NaN for a gap."""
-    cells = [cell for block in blocks for cell in (block if isinstance(block, list) else [""] * len(block))]
-    levels = tuple(sorted({cell for cell in cells if cell.lower() not in GAPS}))
-    codes = {level: float(code) for code, level in enumerate(levels)}
-    return levels, np.array([codes.get(cell, np.nan) for cell in cells])
-
-
-def _labels(sheet: Sheet, target: str, positive: str) -> tuple[Array, str]:
-    """(n,) 0 or 1, and the name of class 0."""
-    cells = [cell for _, cell in _complete(sheet, target, "label", "fill it in or leave the row out")]
-    counts = Counter(cells)
-    shown = listed(f"{label!r} ({count})" for label, count in counts.most_common())
-    if len(counts) != 2:
-        what = "only the label" if len(counts) == 1 else f"{len(counts)} labels,"
-        raise ValueError(
-            f"the target {target!r} must hold two labels, but holds {what} {shown}; a network here tells two "
-            "classes apart."
-        )
-    if positive not in counts:
-        raise ValueError(
-            f"no row of the target {target!r} holds the positive label {positive!r}; "
-            f"{_lookalike(positive, counts) or f'its labels are {shown}.'}"
-        )
-    (negative,) = counts.keys() - {positive}
-    return np.array([cell == positive for cell in cells], dtype=np.int8), negative
-
-
-def _complete(sheet: Sheet, column: str, what: str, advice: str) -> Iterator[tuple[int, str]]:
-    """The number of each row and its cell in a column that may have no gap."""
-    for number, cell in zip(sheet.numbers, sheet.text(column), strict=True):
-        if cell.lower() in GAPS:
-            raise ValueError(
-                f"{sheet.unit} {number} has no {what} (column {column!r} holds {cell!r}); {advice}."
-            )
-        yield number, cell
-
-
-def _ids(sheet: Sheet, id: str) -> Array:
-    """(n,) text, unique."""
-    first: dict[str, int] = {}
-    for number, cell in _complete(sheet, id, "id", "every case needs one of its own"):
-        if cell in first:
-            raise ValueError(
-                f"the id {cell!r} stands on {sheet.unit}s {first[cell]} and {number} of column {id!r}; an id"
-                f" must name one case (of what has several rows give the column as {option('group', '')})."
-            )
-        first[cell] = number
-    return np.array(list(first))
-
-
-def _groups(sheet: Sheet, group: str) -> Array:
-    """(n,) int, equal where the cells are."""
-    cells = [cell for _, cell in _complete(sheet, group, "group", "every row needs one")]
-    return np.unique(cells, return_inverse=True)[1]
-
-
-def _check_columns(sheet: Sheet, missing: str, nameless: bool) -> set[str]:
-    """The columns of text; all others are numbers. A fault of one kind is named for every column with it.
-
-    nameless: no column names the cases."""
-    if not missing:
-        _check_gaps(sheet.columns)
-    texts, many, advice = set(), [], ""
-    for name, blocks in sheet.columns.items():
-        if all(not isinstance(block, list) for block in blocks):
-            continue
-        texts.add(name)
-        _check_text(name, sheet)
-        levels = Counter(cell for cell in _texts(blocks) if cell.lower() not in GAPS)
-        if len(levels) > MOST_LEVELS or 2 * len(levels) > len(sheet.numbers):
-            many.append(f"{name!r} ({len(levels)} levels, first {next(iter(levels))!r})")
-            if nameless and not advice and len(levels) == len(sheet.numbers):
-                advice = f"if it names the cases, say so with {option('id', name)}; otherwise "
-    if many:
-        raise ValueError(
-            f"these columns hold text of more than {MOST_LEVELS} levels, or of more than half as many as"
-            f" there are rows: {listed(many)}; {advice}leave them out, join levels, or write them as numbers."
-        )
-    return texts
-
-
-def _texts(blocks: Iterable[Cells]) -> Iterator[str]:
-    """The cells of the blocks that are text."""
-    return (cell for block in blocks if isinstance(block, list) for cell in block)
-
-
-def _check_gaps(columns: Mapping[str, Sequence[Cells]]) -> None:
-    """That there are none. Of a text the words are shown, for one of them may be meant as a level."""
-    counts = []
-    for name, blocks in columns.items():
-        gaps = sum(int(np.isnan(block).sum()) for block in blocks if not isinstance(block, list))
-        words = Counter(cell for cell in _texts(blocks) if cell.lower() in GAPS)
-        written = ", ".join(sorted(repr(word) for word in words if word))
-        if gaps or words:
-            counts.append(
-                f"{gaps + words.total()} in {name!r}" + (f" (written {written})" if written else "")
-            )
-    if counts:
-        median, drop = option("missing", "median"), option("missing", "drop")
-        raise ValueError(
-            f"values are missing: {listed(counts)}; fill them in, leave these rows or columns out, or choose:"
-            f" {median} fills them in from the train rows, {drop} leaves their rows out."
-        )
-
-
-def _check_text(name: str, sheet: Sheet) -> None:
-    """That a column which is not all numbers is text throughout."""
-    blocks = sheet.columns[name]
-    numbers = any(not isinstance(block, list) and not np.isnan(block).all() for block in blocks)
-    numbers = numbers or any(NUMBER.fullmatch(cell) for cell in _texts(blocks))
-    begins = 0
-    for block in blocks:
-        for place, cell in enumerate(block if isinstance(block, list) else (), begins):
-            why = None if cell.lower() in GAPS else why_no_number(cell)
-            if why and (numbers or why != NOT_A_NUMBER):
-                more = ", and other cells of the column are" if why == NOT_A_NUMBER else ""
-                raise ValueError(
-                    f"{sheet.unit} {sheet.numbers[place]}, column {name!r}: {cell!r} {why}{more}; correct it,"
-                    f" empty it (and choose {option('missing', '')}), or leave the column out."
-                )
-        begins += len(block)
 
 
 def _check_varying(X: Array) -> None:
@@ -283,18 +269,3 @@ def _check_varying(X: Array) -> None:
     raise ValueError(
         "no column varies, so there is nothing to learn from; a table needs measurements beside its target."
     )
-
-
-def _warn_of_ids(names: Sequence[str], X: Array, id: str | None) -> None:
-    distinct = [
-        name
-        for name, column in zip(names, X.T, strict=True)
-        if (column % 1 == 0).all() and len(np.unique(column)) == len(column)
-    ]
-    if distinct:
-        advice = "is to be given as the id" if id is None else "or numbers them is to be left out"
-        warnings.warn(
-            f"a different whole number in every row: {listed(map(repr, distinct))}; a column that names the"
-            f" cases {advice}.",
-            stacklevel=4,
-        )

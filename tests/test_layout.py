@@ -12,12 +12,13 @@ import handnet
 
 ROOT = Path(__file__).parent.parent
 CORE = """
-    messages data encode notes dialect header numerals typed sheets tables splits contract draws
+    messages data encode notes dialect header numerals typed sheets cells faults columns labels remarks
+    tables splits contract draws
     mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands explain estimator
 """.split()
 HARNESS = """
-    study.settings study.reading study.interrupt study.environment study.folder
+    study.values study.settings study.reading study.interrupt study.environment study.folder
     study.executor study.units study.summary study.views study.logged_model study.tracker study.store
     study.targets study.served_model study.search study.sealed study.resplit study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.comparison_tables

@@ -17,9 +17,9 @@ from hypothesis.extra.numpy import arrays
 from others import titanic, written
 from pyarrow import parquet
 from sklearn.datasets import load_wine
+from studies import refused
 
 from handnet import Dataset, dialect, read_csv, read_table, sheets, split
-from handnet.cli import main
 from handnet.data import Array, families_of
 
 
@@ -33,6 +33,7 @@ def test_the_form_of_a_file_does_not_change_what_is_read(what: str, tmp_path: Pa
 
 
 def test_what_is_no_fault_but_may_be_one_is_remarked(tmp_path: Path) -> None:
+    plain = read_csv(placed(tmp_path, SOUND), "y", "M", "patient")
     constant = split(read_csv(placed(tmp_path, column("stage", "3")), "y", "M", "patient"))
     few, left_out = constant.notes
     assert few.startswith("Few cases of a class: 'M' has 12 in train, 4 in validation, 4 in test; 'B' has 12")
@@ -40,22 +41,19 @@ def test_what_is_no_fault_but_may_be_one_is_remarked(tmp_path: Path) -> None:
     repeated = SOUND + SOUND.splitlines()[1].replace(b"0000", b"9999")
     note, _ = split(read_csv(placed(tmp_path, repeated), "y", "M", "patient")).notes
     assert note == "1 of 41 rows repeat the measurements of an earlier one; equal rows fall into one part."
-    with pytest.warns(UserWarning, match="a different whole number in every row: 'patient'"):
-        assert read_csv(placed(tmp_path, SOUND), "y", "M").case_ids.tolist() == list(range(40))
-    numbered = (
-        SOUND.replace(b"patient", b"number")
-        .replace(b"y\n", b"y,who\n")
-        .replace(b"M\n", b"M,p\n")
-        .replace(b"B\n", b"B,q\n")
+    counted = read_csv(placed(tmp_path, SOUND), "y", "M")
+    assert counted.case_ids.tolist() == list(range(40))
+    assert counted.feature_names == plain.feature_names
+    assert counted.notes == ("Left out, because they number the rows: 'patient'; number= keeps one.",)
+    kept = read_csv(placed(tmp_path, SOUND), "y", "M", number="patient")
+    assert kept.X[:, 0].tolist() == list(range(40))
+    assert kept.notes == ()
+    rows = [line.decode().split(",", 1) for line in SOUND.splitlines()[1:]]
+    shuffled = lines(
+        "number,radius,texture,stage,y", *(f"{n * 7 % 41},{rest}" for n, (_, rest) in enumerate(rows))
     )
-    numbered = b"".join(
-        line.replace(b",p\n", b",p%d\n" % n).replace(b",q\n", b",q%d\n" % n)
-        for n, line in enumerate(numbered.splitlines(True))
-    )
-    with pytest.warns(
-        UserWarning, match="'number'; a column that names the cases or numbers them is to be left out"
-    ):
-        read_csv(placed(tmp_path, numbered), "y", "M", "who")
+    (note,) = read_csv(placed(tmp_path, shuffled), "y", "M").notes
+    assert note.startswith("A different whole number in every row: 'number'; ")
 
 
 def test_a_column_that_tells_the_classes_apart_is_named(tmp_path: Path) -> None:
@@ -179,26 +177,33 @@ def wrongly_encoded(frame: pd.DataFrame) -> bytes:
     ("make", "says"),
     [
         (
-            lambda frame: frame.assign(when=pd.Timestamp("2024-01-02")),
-            ["'when' (timestamp", "neither numbers nor text"],
+            lambda frame: frame.assign(when=pd.date_range("2024-01-02", periods=40)),
+            ["'when'  dates, 40 different", "(row 1)", "LEAVE=when leaves it out"],
+        ),
+        (
+            lambda frame: frame.assign(stay=pd.Timedelta("3 days")),
+            ["'stay'  durations, 1 different", "LEAVE=stay leaves it out"],
         ),
         (
             lambda frame: frame.assign(x=[float("inf"), *frame.x[1:]]),
-            ["row 1, column 'x'", "'inf' is not finite"],
+            ["'x'  infinite values in 1 of 40 cells, first 'inf' (row 1)", "NUMBER=x MISSING=median"],
         ),
-        (lambda frame: frame.assign(y=[None, *frame.y[1:]]), ["row 1 has no label"]),
+        (
+            lambda frame: frame.assign(y=[None, *frame.y[1:]]),
+            ["'y'  no label in 1 of 40 rows: empty (1)", "MISSING=drop"],
+        ),
         (
             lambda frame: frame.assign(x=[np.nan, *frame.x[1:]]),
-            ["values are missing: 1 in 'x'", "MISSING=median"],
+            ["'x'  gaps in 1 of 40 cells: empty (1)", "MISSING=median"],
         ),
         (lambda frame: frame[:0], ["columns and no data rows"]),
         (
             lambda frame: frame.assign(x=[2**53 + 1, *range(39)]),
-            ["row 1, column 'x'", "'9007199254740993'", "more digits"],
+            ["more digits than a float64 holds in 1 of 40 cells, first '9007199254740993' (row 1)"],
         ),
         (
             lambda frame: frame.assign(z=pd.Series([b"\xff", b"a"] * 20).astype(pd.ArrowDtype(pa.binary()))),
-            ["'z' (binary)"],
+            ["'z'  values of the type binary", "LEAVE=z leaves it out"],
         ),
         (wrongly_encoded, ["column 'z' holds text that is not UTF-8"]),
         (lambda _: b"PAR1 and no more", ["cannot be read as Parquet"]),
@@ -211,11 +216,8 @@ def test_a_bad_parquet_file_is_refused(
     made = make(pd.DataFrame({"x": np.arange(40) * 0.5, "y": list("MB") * 20}))
     path = tmp_path / "x.parquet"
     path.write_bytes(made) if isinstance(made, bytes) else made.to_parquet(path)
-    assert main(["study", f"DATA={path}", "TARGET=y", "POSITIVE=M", f"MLRUNS={tmp_path / 'mlruns'}"]) == 2
-    err = capsys.readouterr().err
-    assert err.startswith(f"handnet: {path}: ")
-    assert err.count("\n") == 1
-    assert not [part for part in says if part not in err], err
+    words = ["study", f"DATA={path}", "TARGET=y", "POSITIVE=M", f"MLRUNS={tmp_path / 'mlruns'}"]
+    refused(capsys, [f"handnet: {path}: ", *says], *words)
     assert not (tmp_path / "mlruns").exists()
 
 

@@ -106,7 +106,12 @@ UNSEEN = dict.fromkeys(
 
 def visible(text: str) -> str:
     """The text on one line, with a mark in place of every character that is not seen but acts."""
-    return " ".join(text.split()).translate(UNSEEN)
+    return seen(" ".join(text.split()))
+
+
+def seen(text: str) -> str:
+    """The text with a mark in place of every character that is not seen but acts."""
+    return text.translate(UNSEEN)
 
 
 def short(text: str, most: int = 40) -> str:

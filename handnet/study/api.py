@@ -12,8 +12,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from handnet.messages import stored_in
-from handnet.study.arguments import check_arguments, table_file, to_settings
+from handnet.messages import stored_in, typed
+from handnet.study.arguments import as_typed, check_arguments, table_file, to_settings
 from handnet.study.interrupt import Interrupt, Stopped
 from handnet.study.options import settings_and_table
 
@@ -130,9 +130,8 @@ def run_study(
 ) -> StudyResult:
     """Search, confirm, open the test, report; or go on with a study that was stopped.
 
-    data: a DataFrame, a Dataset, the path of a CSV, TSV or Parquet file, or the name of a built-in table
-    ("wisconsin", the default). A DataFrame, without its index, or a Dataset is written once to `home`, for
-    `handnet report` and `handnet case` to read.
+    data: a DataFrame, a Dataset, the path of a file, or the name of a built-in table, by default "wisconsin".
+    A DataFrame, without its index, or a Dataset is written once to `home`, for other commands to read.
     target, positive, id: of your own table, the column of labels, the label of class 1, the column of ids.
     home: the folder where everything is written; settings: a file to lay over the default settings; name: by
     default the table's, with a fingerprint where settings differ from the default; open_test: open the test
@@ -145,7 +144,8 @@ def run_study(
     Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made, and
     KeyboardInterrupt at the next safe place after Ctrl-C: the same call goes on from there."""
     named = {"target": target, "positive": positive, "id": id, **options}
-    with stored_in(str(home)), _this_process() as interrupt:
+    call = as_typed(data, {**named, "name": name, "settings": settings, "open": open_test or None})
+    with stored_in(str(home)), typed("study", call), _this_process() as interrupt:
         check_arguments(data, named, settings, server)
         with table_file(data, Path(home), named, settings) as (path, described):
             asked = (to_settings(path, described), settings, Path(home), name, open_test, server or "")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handnet.messages import Refusal, nearest
+from handnet.messages import Name, Refusal, nearest
 from handnet.study.options import OPTIONS
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ def check_arguments(
         if hasattr(value, "__len__") and not isinstance(value, str):
             wanted = "a label" if name == "positive" else "the name of a column"
             raise Refusal(f"{name} must be {wanted}, but is of the type {type(options[name]).__name__}.")
+    for name in ("leave", "text", "number"):
+        value = _plain(options.get(name))
+        if value is not None and not isinstance(value, str | list | tuple):
+            raise Refusal(f"{name} must be a list of columns, but is of the type {type(value).__name__}.")
     if settings is not None and not isinstance(settings, str | Path):
         raise Refusal(
             f"settings must be the path of a settings file, but is of the type {type(settings).__name__};"
@@ -73,6 +77,19 @@ def table_file(
         yield file
 
 
+def as_typed(
+    data: "pd.DataFrame | Dataset | str | Path | None", options: Mapping[str, object]
+) -> dict[str, Any]:
+    """The arguments that were given, as a message repeats them; a table in memory is called frame."""
+    table = str(data) if isinstance(data, str | Path) else data if data is None else Name("frame")
+    given = {"data": table, **options}
+    return {
+        name: str(value) if isinstance(value, Path) else _plain(value)
+        for name, value in given.items()
+        if value is not None
+    }
+
+
 def to_settings(data: str | Path | None, options: Mapping[str, object]) -> dict[str, str]:
     """Dotted key -> text of every setting that is named."""
     from handnet.data import DATASETS
@@ -84,7 +101,9 @@ def to_settings(data: str | Path | None, options: Mapping[str, object]) -> dict[
             known = [option.replace("-", "_") for option in OPTIONS] + ARGUMENTS
             raise Refusal(f"{name} is no argument of run_study: {nearest(name, known)}")
         if value is not None:
-            chosen[option[0] if option else name] = _typed(value)
+            key = option[0] if option else name
+            lists = key in ("data.leave", "data.text", "data.number") and not isinstance(value, str)
+            chosen[key] = _toml(list(map(str, _plain(value)))) if lists else _typed(value)
     return chosen
 
 

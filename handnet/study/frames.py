@@ -64,6 +64,8 @@ def as_file(
     columns: dict[str, object] = {"target": TARGET, "positive": table.class_names[1], "id": CASE}
     columns |= {"group": GROUP} if table.groups is not None else {}
     columns |= {"missing": table.missing} if table.missing else {}
+    columns["text"] = list(table.levels)
+    columns["number"] = [name for name in table.feature_names if name not in table.levels]
     if table.families != families_of(table.feature_names) and options.get("families") is None:
         columns["families"] = {
             family: [

@@ -4,7 +4,6 @@ The import is light, because the help of a command reads the table of options.""
 
 import re
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -45,6 +44,16 @@ OPTIONS = {
         "WAY",
         "median: gaps are filled from the train rows and marked; drop: left out",
     ),
+    "leave": ("data.leave", "COLUMNS", "its columns that are left out, as in a,b"),
+    "text": ("data.text", "COLUMNS", "its columns that are text, whatever they hold"),
+    "number": (
+        "data.number",
+        "COLUMNS",
+        "its columns that are numbers: % and units are taken off, words become gaps",
+    ),
+    "separator": ("data.separator", "MARK", "what stands between its cells, if that is not found out"),
+    "decimal": ("data.decimal", "MARK", "its decimal mark, a point or a comma"),
+    "encoding": ("data.encoding", "NAME", "of the file, as in latin-1"),
 }
 
 
@@ -69,27 +78,22 @@ def settings_and_table(
 
     A large table is divided anew only on request.
 
-    chosen: dotted key -> text. file: a settings file to lay over the defaults. say: is called with each
-    remark about the table, which goes to stderr unless it is given. Raises Refusal.
+    chosen: dotted key -> text. file: a settings file to lay over the defaults. say: is called with that,
+    which goes to stderr unless it is given. Raises Refusal.
     """
     from handnet.study.reading import load, read
 
     settings = read(chosen, Path(file) if file else None)
     if not settings.data.path:
         return settings, None
-    with warnings.catch_warnings(record=True) as remarks:
-        warnings.simplefilter("always", UserWarning)
-        data = load(settings)
-    again = settings.rehearsal
-    sentences = [str(remark.message) for remark in remarks]
+    data, again = load(settings), settings.rehearsal
     if len(data.y) > MANY and again.splits and "rehearsal.splits" not in chosen:
-        makes = option("splits", again.splits)
-        sentences.append(
-            f"more than {MANY} rows, so no fresh divisions and no band over them; {makes} makes them."
+        sentence = (
+            f"{settings.data.name}: more than {MANY} rows, so no fresh divisions and no band over them;"
+            f" {option('splits', again.splits)} makes them."
         )
+        (say or partial(print, file=sys.stderr))(sentence)
         settings = settings.changed(rehearsal={"splits": 0})
-    for sentence in sentences:
-        (say or partial(print, file=sys.stderr))(f"{settings.data.name}: {sentence}")
     return settings, data
 
 

@@ -2,16 +2,19 @@
 
 pydantic is imported once there is something to check: help and misspelt words do without."""
 
+import csv
 import dataclasses
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 from handnet.data import DATASETS, Dataset
-from handnet.messages import Refusal, nearest, option
+from handnet.faults import Unusable
+from handnet.messages import Refusal, again, nearest, option
 from handnet.tables import read_table
 
 if TYPE_CHECKING:
@@ -59,9 +62,8 @@ def read(overrides: Mapping[str, str], path: Path | None = None) -> "Settings":
 def load(settings: "Settings", digest: str | None = None) -> Dataset:
     """The table a study is about: the built-in one, or the user's file.
 
-    The remarks of `read_table` are warnings.
-
-    digest: of the content it must still have. Raises Refusal when the file cannot be used or has changed.
+    digest: of the content it must still have. Raises Refusal when the file cannot be used or has changed; of
+    columns that stop it, with the command that goes on.
     """
     table = settings.data
     if not table.path:
@@ -75,9 +77,12 @@ def load(settings: "Settings", digest: str | None = None) -> Dataset:
             table.positive,
             table.id or None,
             group=table.group or None,
-            missing=table.missing,
+            **table.model_dump(exclude={"name", "path", "target", "positive", "id", "group"}),
         )
         data = _with_families(data, settings.families)
+    except Unusable as fault:
+        last = f"To go on: {again(**fault.suggested)}" if fault.suggested else fault.why
+        raise Refusal(fault.lines[0], lines=[*fault.lines[1:], last]) from None
     except ValueError as fault:
         end = "" if str(fault).endswith("?") and not expected else "."
         raise Refusal(f"{str(fault).removesuffix('.')}{expected}{end}") from None
@@ -211,7 +216,7 @@ def _place(table: dict[str, Any], dotted: str, text: str) -> None:
     for section in sections:
         table = _at(table, section)
     if sections == ["data"]:
-        table[key] = text
+        table[key] = _columns(text) if key in ("leave", "text", "number") else text
         return
     try:
         value = tomllib.loads(f"value = {text}")["value"]
@@ -220,6 +225,19 @@ def _place(table: dict[str, Any], dotted: str, text: str) -> None:
     if isinstance(table.get(key), bool) and value in (0, 1):
         value = bool(value)
     table[key] = value
+
+
+def _columns(text: str) -> list[Any]:
+    """Names of columns: `a,b`, quoted as in CSV where a name holds a comma, or a list of TOML."""
+    if text.startswith("["):
+        with suppress(ValueError):
+            return list(tomllib.loads(f"value = {text}")["value"])
+    try:
+        return [name.strip() for row in csv.reader([text], strict=True) for name in row if name.strip()]
+    except csv.Error as fault:
+        raise Refusal(
+            f'{text!r} is no list of columns ({fault}); write a,b or, with a comma, a,"b, c".'
+        ) from None
 
 
 def _validated(table: Any) -> "tuple[Settings | None, list[str]]":
@@ -237,7 +255,7 @@ def _validated(table: Any) -> "tuple[Settings | None, list[str]]":
 
 def _sentence(error: "ErrorDetails") -> str:
     """What is wrong, in our words."""
-    from handnet.study.settings import Inconsistent
+    from handnet.study.values import Inconsistent
 
     *above, _ = place = error["loc"] or ("",)
     key = re.sub(r"\.(\d+)", r"[\1]", ".".join(map(str, place))) or "the file"

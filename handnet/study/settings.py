@@ -1,63 +1,21 @@
 """The numbers of a study, as types that refuse what cannot be one; reading.py makes them from texts."""
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, model_validator
+from pydantic import Strict
 
 from handnet.contract import BACKENDS, DEVICES, DTYPES, OPTIMIZERS, Recipe
 from handnet.data import DATASETS
 from handnet.draws import LARGEST_SEED, PLANS
 from handnet.messages import option, options
-from handnet.tables import WAYS
+from handnet.study.values import MANY, Section, Seed, Seeds, Texts, between, one_of, that
+from handnet.tables import DECIMALS, WAYS
 
-MANY = 100_000
 LIMITS = {"learning_rate": (0, 10), "dropout": (0, 1), "epochs": (1, MANY)}  # of the search space
 RESERVED = ("winner", "logistic regression", "majority class", "searched anew")
 ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")  # part of the names of metrics
-
-
-class Inconsistent(ValueError):
-    """Values that do not fit together, each valid by itself. Whole sentences."""
-
-
-def _one_of(known: Collection[str]) -> AfterValidator:
-    return _that(lambda value: value in known, f"one of {', '.join(known)}")
-
-
-def _between(least: int, most: int, why: str = "") -> AfterValidator:
-    return _that(lambda value: least <= value <= most, f"a whole number from {least} to {most}{why}")
-
-
-def _that(holds: Callable[[Any], bool], wanted: str) -> AfterValidator:
-    def check(value: Any) -> Any:
-        if not holds(value):
-            raise ValueError(wanted)
-        return value
-
-    return AfterValidator(check)
-
-
-Seed = Annotated[int, _between(0, LARGEST_SEED)]
-Seeds = Annotated[int, _between(2, MANY, " (one seed is no band)")]
-Texts = Annotated[tuple[str, ...], Strict(False)]  # TOML and JSON have lists, and no tuples
-
-
-class Section(BaseModel):
-    """A table of the settings file: no key may be missing or unknown, no value is converted."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-    def faults(self) -> Iterator[str]:
-        """What the type of a single value cannot say, in whole sentences."""
-        yield from ()
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if sentences := " ".join(self.faults()):
-            raise Inconsistent(sentences)
-        return self
 
 
 class DataSettings(Section):
@@ -70,6 +28,13 @@ class DataSettings(Section):
     id: str
     group: str
     missing: str
+    # A study of an earlier release was stored without these.
+    leave: Texts = ()
+    text: Texts = ()
+    number: Texts = ()
+    separator: str = ""
+    decimal: str = ""
+    encoding: str = ""
 
     def faults(self) -> Iterator[str]:
         absent = [option(name, "") for name in ("target", "positive") if not getattr(self, name)]
@@ -81,17 +46,23 @@ class DataSettings(Section):
             )
         if self.path and self.missing not in WAYS:
             yield f"{option('missing', '')} must be median or drop, or left out, but is {self.missing!r}."
+        if self.path and self.decimal not in DECIMALS:
+            yield (
+                f"{option('decimal', '')} must be a point or a comma, or left out, but is {self.decimal!r}."
+            )
         if not self.path and self.name not in DATASETS:
             yield f"data.name must be one of {', '.join(DATASETS)}, but is {self.name!r}."
-        if not self.path and any(self.model_dump(exclude={"name", "path"}).values()):
-            *names, last = (option(name, "") for name in ("target", "positive", "id", "group", "missing"))
+        own = self.model_dump(exclude={"name", "path"})
+        if not self.path and any(own.values()):
+            *names, last = (option(name, "") for name in own)
             yield (
                 f"{', '.join(names)} and {last} describe a table of your own, but {self.name} is built in;"
                 f" name the file with {option('data', '')}."
             )
 
     def identity(self) -> dict[str, str]:
-        """What names the table: of one in a file the content counts, by its digest, not the place."""
+        """What names the table: of one in a file the content counts, by its digest, not the place, nor how it
+        was read."""
         optional = {key for key in ("group", "missing") if getattr(self, key)}
         return self.model_dump(include={"target", "positive", "id"} | optional if self.path else {"name"})
 
@@ -103,13 +74,13 @@ class SplitSettings(Section):
     val: float
     seed: Seed
     stratify: bool
-    order: Annotated[str, _one_of(("test-first", "rest-first"))]
+    order: Annotated[str, one_of(("test-first", "rest-first"))]
 
 
 class NetworkSettings(Section):
     hidden: Annotated[tuple[int, ...], Strict(False)]
     batch_size: int
-    optimizer: Annotated[str, _one_of(OPTIMIZERS)]
+    optimizer: Annotated[str, one_of(OPTIMIZERS)]
 
     def faults(self) -> Iterator[str]:
         try:
@@ -119,11 +90,11 @@ class NetworkSettings(Section):
 
 
 class BackendSettings(Section):
-    name: Annotated[str, _one_of(BACKENDS)]
-    dtype: Annotated[str, _one_of(DTYPES)]
+    name: Annotated[str, one_of(BACKENDS)]
+    dtype: Annotated[str, one_of(DTYPES)]
     engine: str
-    device: Annotated[str, _one_of(DEVICES)]
-    draws: Annotated[str, _one_of(PLANS)]
+    device: Annotated[str, one_of(DEVICES)]
+    draws: Annotated[str, one_of(PLANS)]
 
 
 class TrialSettings(Section):
@@ -132,7 +103,7 @@ class TrialSettings(Section):
 
 
 class TpeSettings(Section):
-    startup_trials: Annotated[int, _between(1, MANY)]
+    startup_trials: Annotated[int, between(1, MANY)]
     multivariate: bool
     constant_liar: bool
 
@@ -145,9 +116,9 @@ class SeedSettings(Section):
 
 
 class SearchSettings(SeedSettings):
-    design: Annotated[str, _one_of(tuple(TrialSettings.model_fields))]
+    design: Annotated[str, one_of(tuple(TrialSettings.model_fields))]
     study_seed: Seed
-    block: Annotated[int, _between(1, 64)]
+    block: Annotated[int, between(1, 64)]
     trials: TrialSettings
     tpe: TpeSettings
 
@@ -191,10 +162,10 @@ class SpaceSettings(Section):
 
 class RehearsalSettings(SeedSettings):
     splits: Annotated[
-        int, _between(0, MANY), _that(lambda count: count != 1, "0 or at least 2 (one split is no band)")
+        int, between(0, MANY), that(lambda count: count != 1, "0 or at least 2 (one split is no band)")
     ]
     first_split: Seed
-    levels: Annotated[int, _between(2, 40)]
+    levels: Annotated[int, between(2, 40)]
     ideal: bool
 
 
@@ -214,7 +185,7 @@ class CompareSettings(Section):
 
 
 class TrackSettings(Section):
-    networks: Annotated[str, _one_of(("first", "every"))]
+    networks: Annotated[str, one_of(("first", "every"))]
 
 
 class ReportSettings(Section):

@@ -1,0 +1,166 @@
+"""What the form of a cell tells: a date, a price, a word for a gap. And numbers, taken out of what is written
+around them."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from handnet.data import MOST_LISTED
+from handnet.numerals import EXACT, LARGEST, NUMBER
+
+# Words that stand for a gap among numbers, in lower case; among texts they are texts like any other.
+NUMBER_GAPS = frozenset(
+    "? ?? - -- --- . .. ... * ** \u2013 \u2014 none missing unknown unk undefined nil".split()
+    + "n.a. n.a na. n.d. nd k.a. #div/0! #value! #ref! #name? #num! #null! #n/v #error! #spill!".split()
+    + "#calc! #wert! #bezug! #zahl!".split()
+    + ["not available", "not applicable", "not known", "not done", "no data", "n. a.", "k. a."]
+)
+CURRENCY = r"(?:[$€£¥₹₽₩₺₪¢]|US\$|USD|EUR|GBP|CHF|JPY|CNY|INR|RUB|CAD|AUD|Rs\.?|kr\.?)"
+UNIT = r"(?:[°µμΩ]|[^\W\d_])[^\d]*[23²³]?"
+DIGITS = r"[+-]?(?:\d[\d.,'\u2019 \u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d+)?"
+DECORATED = re.compile(
+    rf"(?P<sign>[+-]?)\s*(?P<before>{CURRENCY})?\s*(?P<digits>{DIGITS})\s*(?P<after>[%‰]|{CURRENCY}|{UNIT})?"
+)
+MONTH = r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*\.?"
+TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[AaPp]\.?[Mm]\.?)?"
+ZONE = r"(?:\s?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?"
+DAY = "|".join(
+    [
+        r"\d{4}([-/.])\d{1,2}\1\d{1,2}",  # 2024-01-31
+        r"\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2})",  # 31.01.2024, 1/31/24
+        rf"\d{{1,2}}[-. ]+{MONTH}(?:[-. ,]+(?:\d{{4}}|\d{{2}}))?",  # 31-Jan-2024, 31. Januar
+        rf"{MONTH}[-. ]+\d{{1,2}},? \d{{4}}",  # Jan 31, 2024
+        rf"{MONTH}[-. ]+\d{{4}}",  # Jan 2024
+    ]
+)
+
+
+class Form(NamedTuple):
+    """A form that cells may have.
+
+    name: what cells of it are. levels: whether a few of them are levels of a text. number: whether a number
+    can be taken out of one.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+    levels: bool = True
+    number: bool = False
+
+
+def _form(name: str, pattern: str, *, levels: bool = True, number: bool = False) -> Form:
+    return Form(name, re.compile(pattern, re.IGNORECASE), levels, number)
+
+
+FORMS = (
+    _form("formulas, which begin with '='", r"=[\s\S]*", levels=False),
+    _form("infinite values", r"[+-]?inf(?:inity)?", levels=False),
+    _form("dates", rf"(?:{DAY})(?:[ T,]+{TIME}{ZONE})?"),
+    _form("times", TIME),
+    _form("hexadecimal numbers", r"[+-]?0x[0-9a-f]+"),
+    _form("numbers with underscores", r"[+-]?\d+(?:_\d+)+(?:\.\d+)?"),
+    _form("numbers with a % sign", rf"{DIGITS}\s*[%‰]", number=True),
+    _form(
+        "numbers with a currency sign", rf"[+-]?(?:{CURRENCY}\s*{DIGITS}|{DIGITS}\s*{CURRENCY})", number=True
+    ),
+    _form(
+        "numbers with marks between thousands",
+        r"[+-]?\d{1,3}(?:([,.'\u2019 \u00a0\u202f])\d{3})(?:\1\d{3})*(?:[.,]\d*)?",
+        levels=False,
+        number=True,
+    ),
+    _form("numbers with a decimal comma", r"[+-]?\d*,\d+", levels=False, number=True),
+    _form("numbers with a limit sign", r"[<>≤≥=~]{1,2}\s*[+-]?\d+(?:[.,]\d+)?\s*%?"),
+    _form("two numbers in a cell", r"[+-]?\d+(?:[.,]\d+)?\s*(?:/|-|\u2013|to|x|;)\s*\d+(?:[.,]\d+)?"),
+    _form("numbers with a unit", rf"{DIGITS}\s*{UNIT}", number=True),
+)
+TOO_LARGE = Form(f"numbers above {LARGEST:.0e}", re.compile("x"), levels=False)
+TOO_LONG = Form(
+    "whole numbers of more digits than a float64 holds", re.compile("x"), levels=False, number=True
+)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number that a float64 holds."""
+    return NUMBER.fullmatch(cell) is not None and form_of(cell) is None
+
+
+def form_of(cell: str) -> Form | None:
+    """The form of a cell that is no plain number; None when it is one, or a word like any other."""
+    if NUMBER.fullmatch(cell):
+        if abs(float(cell)) > LARGEST:
+            return TOO_LARGE
+        whole = re.fullmatch(r"[+-]?\d+", cell)
+        inexact = whole and abs(float(cell)) >= EXACT and int(cell) != int(float(cell))
+        return TOO_LONG if inexact else None
+    return next((form for form in FORMS if form.pattern.fullmatch(cell)), None)
+
+
+def common_form(cells: Iterable[str]) -> Form | None:
+    """The form that all of these cells have, if there is one."""
+    forms = {form_of(cell) for cell in cells}
+    return forms.pop() if len(forms) == 1 else None
+
+
+def take_numbers(cells: Mapping[str, int], decimal: str = "") -> tuple[dict[str, float], list[str]]:
+    """The number in each cell that has one, and what was taken off, in words.
+
+    cells: how often each stands in its column. One sign or unit, the most frequent, is taken off, and so are
+    marks between groups of three digits. decimal: the decimal mark of these cells, if it is known.
+    """
+    parts: dict[str, re.Match[str]] = {}
+    for cell in cells:
+        form, match = form_of(cell), DECORATED.fullmatch(cell)
+        if match and form is not TOO_LARGE and (form is None or form.number):
+            parts[cell] = match
+    around = Counter[tuple[str, str]]()
+    for cell, match in parts.items():
+        around[_around(match)] += cells[cell]
+    around.pop(("", ""), None)
+    usual = around.most_common(1)[0][0] if around else ("", "")
+    kept = {cell: match for cell, match in parts.items() if _around(match) in {usual, ("", "")}}
+    pointed = any("." in cell for cell in kept if NUMBER.fullmatch(cell))
+    marks = decimal or ("." if pointed else ".,")
+    read = {mark: _read(kept, mark) for mark in marks}
+    best = max(read.values(), key=lambda numbers: sum(cells[cell] for cell in numbers))
+    taken = [f"'{part}'" for part in usual if part]
+    digits = {mark for cell in best for mark in re.findall(r"(?<=\d)[,.'\u2019 \u00a0\u202f](?=\d{3})", cell)}
+    mark = next(mark for mark, numbers in read.items() if numbers is best)
+    taken += [f"{between!r} between thousands" for between in sorted(digits - {mark})]
+    return best, taken
+
+
+def _around(match: re.Match[str]) -> tuple[str, str]:
+    return match["before"] or "", (match["after"] or "").strip()
+
+
+def _read(parts: Mapping[str, re.Match[str]], decimal: str) -> dict[str, float]:
+    """The numbers of the cells whose digits are grouped as this decimal mark allows."""
+    groups = "".join({",", ".", "'", "\u2019", " ", "\u00a0", "\u202f"} - {decimal})
+    whole = re.compile(
+        rf"([+-]?)(\d{{1,3}}(?:([{re.escape(groups)}])\d{{3}}(?:\3\d{{3}})*)?|\d*)"
+        rf"(?:{re.escape(decimal)}(\d*))?([eE][+-]?\d+)?"
+    )
+    numbers: dict[str, float] = {}
+    for cell, match in parts.items():
+        found = whole.fullmatch(match["digits"].strip())
+        if found and (found[2] or found[4]):
+            digits = re.sub(r"\D", "", found[2]) or "0"
+            value = float(f"{match['sign']}{found[1]}{digits}.{found[4] or 0}{found[5] or ''}")
+            if abs(value) <= LARGEST:
+                numbers[cell] = value
+    return numbers
+
+
+def spelt(words: Mapping[str, int]) -> str:
+    """Each word with its count, the most frequent first: '?' (9), empty (2)."""
+    ordered = sorted(words.items(), key=lambda item: (-item[1], item[0]))
+    listed = [f"{shown(word) if word else 'empty'} ({count})" for word, count in ordered[:MOST_LISTED]]
+    more = len(ordered) - len(listed)
+    return ", ".join(listed) + (f" and {more} other words" if more else "")
+
+
+def shown(cell: str) -> str:
+    """A cell in quotes, cut where it is longer than a word."""
+    return repr(cell if len(cell) <= 30 else f"{cell[:27]}...")

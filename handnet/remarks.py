@@ -1,0 +1,79 @@
+"""What is told of the columns of a table: what was taken for what, and what may have been meant otherwise."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from handnet.cells import shown, spelt
+from handnet.columns import Asked, Column
+from handnet.data import Array, listed
+from handnet.messages import option
+
+# Numbers that stand for something else in many tables: -999, 99, 8888.
+CODES = [sign * int(digit * count) for sign in (1, -1) for digit in "789" for count in range(1, 7)]
+
+
+def on_columns(columns: Sequence[Column], numbering: Collection[str], asked: Asked) -> list[str]:
+    """Sentences on what the columns are. numbering: those that number the rows."""
+    told: dict[str, list[str]] = {}
+    for column in columns:
+        for topic, words in column.told.items():
+            told.setdefault(topic, []).append(words)
+        if gaps := {word: count for word, count in column.gaps.items() if word}:
+            counted = spelt(gaps) if asked.missing == "drop" else ", ".join(map(shown, sorted(gaps)))
+            told.setdefault("gaps", []).append(f"{counted} in {column.name!r}")
+    told["rows"] = [repr(column.name) for column in columns if column.name in numbering]
+    sentences = {
+        "empty": "Left out, because every cell is missing: {}.",
+        "rows": f"Left out, because they number the rows: {{}}; {option('number', '')} keeps one.",
+        "gaps": "Read as gaps: {}.",
+        "lost": "Cells that are no numbers are gaps: {}.",
+        "taken": "Taken off, so that numbers are read: {}.",
+        "zeros": f"Codes with leading zeros became numbers: {{}}; {option('text', '')} keeps the zeros.",
+        "marks": "Levels of text that may stand for a gap: {}; if they do, empty these cells.",
+        "form": f"Taken as text of few levels: {{}}; {option('leave', '')} leaves a column out.",
+        "signs": f"Taken as text of few levels: {{}}; {option('number', '')} reads the numbers.",
+        "case": "Levels that differ in upper and lower case only: {}; each is a level of its own.",
+    }
+    return [sentence.format(listed(told[topic])) for topic, sentence in sentences.items() if told.get(topic)]
+
+
+def on_values(names: Sequence[str], X: Array, levels: Collection[str], asked: Asked) -> list[str]:
+    """Sentences on the numbers of X (n, features): those that may be ids, and those that may be codes."""
+    numbers = [(name, X[:, place]) for place, name in enumerate(names) if name not in levels]
+    ids = [repr(name) for name, column in numbers if name not in asked.number and _is_own(column)]
+    codes = [f"{code:g} ({count}) in {name!r}" for name, column in numbers for code, count in _codes(column)]
+    sentences = []
+    if ids:
+        advice = (
+            f"is to be given as {option('id', '')}"
+            if asked.id is None
+            else f"is to be left out ({option('leave', '')})"
+        )
+        sentences.append(
+            f"A different whole number in every row: {listed(ids)}; a column that names the cases {advice}."
+        )
+    if codes:
+        sentences.append(f"Numbers that may stand for a gap: {listed(codes)}; if they do, empty these cells.")
+    return sentences
+
+
+def _is_own(column: Array) -> bool:
+    """Whether a column (n,) has another whole number in every row."""
+    return bool((column % 1 == 0).all()) and len(np.unique(column)) == len(column)
+
+
+def _codes(column: Array) -> list[tuple[float, int]]:
+    """The codes in a column (n,), which repeat and stand farther from all other values than these spread."""
+    held = column[~np.isnan(column)]
+    if not len(held) or (held.min() not in CODES and held.max() not in CODES):
+        return []
+    is_code = np.isin(held, CODES)
+    others = np.unique(held[~is_code])
+    if len(others) < 2:
+        return []
+    values, counts = np.unique(held[is_code], return_counts=True)
+    far = np.maximum(others[0] - values, values - others[-1]) > others[-1] - others[0]
+    return [
+        (float(code), int(count)) for code, count in zip(values[far], counts[far], strict=True) if count > 1
+    ]
