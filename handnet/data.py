@@ -127,9 +127,11 @@ def digest(*parts: Any) -> str:
     """SHA-256 (64 hex digits) of arrays of any shape and of tuples of strings, dtype and shape included."""
     hasher = hashlib.sha256()
     for part in parts:
-        array = np.ascontiguousarray(part)
-        if array.dtype.kind == "U":
-            kind, data = "text", "\x00".join(array.ravel().tolist()).encode()
+        texts = isinstance(part, tuple) and len(part) > 0 and isinstance(part[0], str)
+        # As objects: an array of texts takes the room of the longest for each.
+        array = np.array(part, dtype=object) if texts else np.ascontiguousarray(part)
+        if texts or array.dtype.kind == "U":
+            kind, data = "text", "\x00".join(text.rstrip("\x00") for text in array.ravel().tolist()).encode()
         else:
             kind, data = array.dtype.str[1:], array.astype(array.dtype.newbyteorder("<")).tobytes()
         hasher.update(f"{kind}{array.shape}".encode())

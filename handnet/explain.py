@@ -10,6 +10,7 @@ moves.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, count
 from math import comb
 
 import numpy as np
@@ -22,8 +23,8 @@ from scipy.stats import norm
 from handnet.bands.band import Band
 from handnet.bands.proportion import wilson_ends
 from handnet.bands.seeds import HIGH, LOW, quantile_band
-from handnet.data import Array, Dataset
-from handnet.encode import VALUE
+from handnet.data import MOST_LISTED, Array, Dataset
+from handnet.encode import VALUE, text_columns
 from handnet.splits import Split
 
 EXTREMES = 3  # measurements of a case that are listed as unusual
@@ -83,13 +84,13 @@ def unusual_values(data: Dataset, parts: Split, rows: Array) -> list[str]:
     X, train, encoder = data.X[rows], data.X[parts.train_rows], parts.encoder
     numbers, deviations, shares = encoder.kind == VALUE, np.zeros(X.shape), np.full(X.shape, np.nan)
     deviations[:, encoder.source[numbers]] = parts.scaled(X)[:, numbers]
-    used = set(encoder.source.tolist())
-    for column in used:
-        gap = np.isnan(X[:, column])
-        shares[gap, column] = np.isnan(train[:, column]).mean()
-        if data.feature_names[column] in data.levels:
-            levels, places = np.unique(X[~gap, column], return_inverse=True)
-            shares[~gap, column] = (train[:, [column]] == levels).mean(axis=0)[places]
+    used, gaps = set(encoder.source.tolist()), np.isnan(X)
+    shares[gaps] = np.broadcast_to(np.isnan(train).mean(axis=0), X.shape)[gaps]
+    for column in used.intersection(text_columns(data).values()):
+        there = ~gaps[:, column]
+        levels, places = np.unique(X[there, column], return_inverse=True)
+        shares[there, column] = (train[:, [column]] == levels).mean(axis=0)[places]
+    shares[:, ~np.isin(np.arange(X.shape[1]), encoder.source)] = np.nan
     shared = ~np.isnan(shares)
     deviations[shared] = norm.isf(shares[shared] / 2)
     columns = np.argsort(-np.abs(deviations), axis=1, kind="stable")[:, :EXTREMES]
@@ -157,20 +158,43 @@ def families_of(names: Sequence[str], train: Array) -> Families:
     columns of them that are correlated most.
     """
     single = list(dict.fromkeys(names))
-    columns = np.array([[name == family for name in names] for family in single])
-    if len(single) <= MOST_FAMILIES:
-        return Families(tuple(single), columns)
+    places = {name: place for place, name in enumerate(single)}
+    owner = np.array([places[name] for name in names])  # (features,) the place of each column's family
+    if len(single) > MOST_FAMILIES:
+        clusters = _clusters(owner, train)
+        members = [np.flatnonzero(clusters == cluster) for cluster in dict.fromkeys(clusters)]
+        single = _merged_names([[single[place] for place in each] for each in members])
+        merged = np.empty(len(clusters), dtype=int)
+        for place, each in enumerate(members):
+            merged[each] = place
+        owner = merged[owner]
+    return Families(tuple(single), owner == np.arange(len(single))[:, None])
+
+
+def _clusters(owner: Array, train: Array) -> Array:
+    """(k,) the cluster of each family, 12 or fewer. owner: (features,), the place of a column's family."""
     with np.errstate(invalid="ignore", divide="ignore"):
         correlation = np.nan_to_num(np.abs(np.corrcoef(train, rowvar=False)))
-    closest = np.array([[correlation[np.ix_(a, b)].max() for b in columns] for a in columns])
+    order = np.argsort(owner, kind="stable")
+    starts = np.flatnonzero(np.diff(owner[order], prepend=-1))
+    closest = np.maximum.reduceat(correlation[order], starts, axis=0)
+    closest = np.maximum.reduceat(closest[:, order], starts, axis=1)
     distance = 1 - np.clip((closest + closest.T) / 2, 0, 1)
     np.fill_diagonal(distance, 0)
-    clusters = fcluster(linkage(squareform(distance, checks=False), "average"), MOST_FAMILIES, "maxclust")
-    merged = [np.flatnonzero(clusters == cluster) for cluster in dict.fromkeys(clusters)]
-    return Families(
-        tuple(" & ".join(single[place] for place in members) for members in merged),
-        np.array([columns[members].any(axis=0) for members in merged]),
+    return np.asarray(
+        fcluster(linkage(squareform(distance, checks=False), "average"), MOST_FAMILIES, "maxclust")
     )
+
+
+def _merged_names(members: Sequence[Sequence[str]]) -> list[str]:
+    """A name for each set of families, no two alike: theirs, the first of many."""
+    names: list[str] = []
+    for families in members:
+        rest = len(families) - MOST_LISTED
+        name = " & ".join([*families[:MOST_LISTED], *([f"{rest} more"] if rest > 0 else [])])
+        numbered = (f"{name} ({number})" for number in count(2))
+        names.append(next(free for free in chain([name], numbered) if free not in names))
+    return names
 
 
 @dataclass(frozen=True)

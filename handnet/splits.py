@@ -219,18 +219,18 @@ def _take_blocks(order: Array, classes: Array, wanted: Array) -> Array:
     mostly_positive = classes[:, 1] > classes[:, 0]
     queues = [order[~mostly_positive[order]].tolist(), order[mostly_positive[order]].tolist()]
     # Plain numbers: a loop over the blocks is many times faster with them than with arrays of two.
-    rows, goals, size, taken = classes.tolist(), wanted.tolist(), [0.0, 0.0], []
-    goal = sum(goals)
+    rows, (of_0, of_1), (has_0, has_1) = classes.tolist(), wanted.tolist(), (0.0, 0.0)
+    taken = []
     while any(queues):
-        lacking = [
-            (want - has) / want if want > 0 else -np.inf for want, has in zip(goals, size, strict=True)
-        ]
-        label = max((0, 1), key=lambda label: (bool(queues[label]), lacking[label]))
-        block = queues[label].pop()
+        lacks_0 = (of_0 - has_0) / of_0 if of_0 > 0 else -np.inf
+        lacks_1 = (of_1 - has_1) / of_1 if of_1 > 0 else -np.inf
+        from_1 = not queues[0] or (bool(queues[1]) and lacks_1 > lacks_0)
+        block = queues[from_1].pop()
         zeros, ones = rows[block]
-        if abs(sum(size) + zeros + ones - goal) < abs(sum(size) - goal):
+        size, goal = has_0 + has_1, of_0 + of_1
+        if abs(size + zeros + ones - goal) < abs(size - goal):
             taken.append(block)
-            size = [size[0] + zeros, size[1] + ones]
+            has_0, has_1 = has_0 + zeros, has_1 + ones
     return np.isin(np.arange(len(classes)), taken)
 
 

@@ -27,12 +27,12 @@ from handnet.study.search import Search
 from handnet.study.settings import Range, Settings
 from handnet.study.units import Problem, baselines
 
-LONG_ENOUGH = 0.2  # seconds of fitting from which a speed is measured
+LONG_ENOUGH = 0.1  # seconds of fitting from which a speed is measured
 # Seconds of the one process that proposes, stores and writes: rounded from a few runs on one machine in 2026,
 # and not measured where a study is estimated.
 PROPOSE, STORE, TELL = 0.002, 0.001, 0.0005  # a configuration; a file of results; a trial
 PER_RUN = 0.02  # to track a run: one for each configuration, division and network with curves of its own
-START = 6.0  # to load all packages
+START = 3.5  # to load the packages that an estimate does not need
 REPORT, OPENED_REPORT = 4.0, 9.0  # statistics and pictures of a report, sealed and opened
 PER_CASE = 0.01  # more for each case of the opened test: from one run with 20 000 cases
 
@@ -145,17 +145,26 @@ def measured(settings: Settings, problem: Problem) -> Prices:
     counts = {search, settings.confirm.seeds, again.levels**3}
     sizes = {len(block) for count in counts for block in problem.blocks(range(count))} | {search, again.seeds}
     with threadpool_limits(1, "blas"):
-        epochs = {size: seconds_per_epoch(settings, problem, size) for size in sorted(sizes)}
+        epochs = _seconds_per_epoch(settings, problem, sizes)
     started = time.perf_counter()
     split(problem.data, **vars(settings.split))
     baselines(problem.parts.train)
     return Prices(epochs, time.perf_counter() - started)
 
 
-def seconds_per_epoch(settings: Settings, problem: Problem, networks: int) -> float:
-    """The time of one epoch of so many networks in one unit: the first fit compiles, the last counts."""
-    epochs, spent = 1, 0.0
+def _seconds_per_epoch(settings: Settings, problem: Problem, sizes: Iterable[int]) -> dict[int, float]:
+    """The time of one epoch of so many networks in one unit.
+
+    The smallest and the largest unit are timed; between them the time grows by equal steps."""
+    few, many = min(sizes), max(sizes)
+    ends = [_timed(settings, problem, size) for size in sorted({few, many})]
+    return {size: float(np.interp(size, sorted({few, many}), ends)) for size in sizes}
+
+
+def _timed(settings: Settings, problem: Problem, networks: int) -> float:
+    """The time of one epoch of so many networks: the first fit compiles, the last counts."""
     problem.fit(_recipe(settings, 1), range(networks))
+    epochs, spent = 1, 0.0
     while spent < LONG_ENOUGH:
         started = time.perf_counter()
         problem.fit(_recipe(settings, epochs), range(networks))
@@ -177,6 +186,9 @@ def preview(settings: Settings, problem: Problem, opened: bool, executor: str, w
     made = make_workers(executor, workers, settings.backend.name)
     if opened:
         check_divisions(settings, problem.data)
+    begun = (
+        time.process_time()
+    )  # what has been loaded, read and divided here, a study loads, reads and divides
     yield from _table(settings, problem)
     yield _network(settings, len(problem.parts.encoder.names))
     stages = work(settings, problem, opened, measured(settings, problem))
@@ -187,10 +199,14 @@ def preview(settings: Settings, problem: Problem, opened: bool, executor: str, w
         if opened
         else f"Test: it stays sealed, as a small study leaves it; {option('open', True)} opens it."
     )
-    start = START + time.process_time()  # what has been read and divided here, a study reads and divides too
     reporting = OPENED_REPORT + PER_CASE * len(problem.parts.test_rows) if opened else REPORT
     train = {stage.stage: elapsed(stage.batches, made.count, made.ahead) for stage in stages}
-    seconds = {**train, "tracking": PER_RUN * _runs(settings, opened), "start": start, "report": reporting}
+    seconds = {
+        **train,
+        "tracking": PER_RUN * _runs(settings, opened),
+        "start": START + begun,
+        "report": reporting,
+    }
     shown = ", ".join(f"{name} {_span(value)}" for name, value in seconds.items())
     yield f"Time: about {_span(sum(seconds.values()))} on this machine ({shown})."
     yield "Checked: nothing was written."
