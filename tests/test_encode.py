@@ -15,7 +15,11 @@ from sklearn.preprocessing import OneHotEncoder
 
 from handnet import Dataset, split
 from handnet.data import Array
+from handnet.draws import generator
 from handnet.encode import GAP, LEVEL, VALUE, Encoder, fit_encoder, train_levels
+from handnet.messages import Refusal
+from handnet.study.identity import make_problem
+from handnet.study.reading import read as read_settings
 
 
 def test_what_is_encoded_is_what_scikit_learn_encodes(tmp_path: Path) -> None:
@@ -179,3 +183,12 @@ def test_a_model_that_is_kept_has_the_levels_of_its_train_rows(tmp_path: Path) -
             assert levels[name] == sorted({text for text in texts if text is not None})
             X[:, column] = [np.nan if text is None else levels[name].index(text) for text in texts]
     assert np.array_equal(kept(X), parts.encoder(data.X[parts.train_rows]))
+
+
+def test_a_study_of_more_inputs_than_it_can_explain_is_refused() -> None:
+    noise = generator(1, 1).normal(size=(40, 10_001))
+    whole = small(noise)
+    with pytest.raises(Refusal, match=r"10001 inputs of a network, .* at most 10000; leave columns out"):
+        make_problem(read_settings({}), whole)
+    most = make_problem(read_settings({}), small(noise[:, 1:]))
+    assert len(most.parts.encoder.names) == 10_000

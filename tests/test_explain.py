@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.special import expit
 from scipy.stats import binomtest
 
@@ -139,6 +140,38 @@ def test_many_families_are_joined_by_how_they_go_together() -> None:
     )
     flat = np.column_stack([np.ones(200), X[:, :14]])  # a column without spread correlates with nothing
     assert families_of(names[:15], flat).columns.sum() == 15
+
+
+@given(seed=st.integers(0, 10**6), k=st.integers(13, 30))
+def test_joined_families_are_those_of_the_closest_columns_counted_one_by_one(seed: int, k: int) -> None:
+    noise = generator(seed, k)
+    train = noise.normal(size=(40, 2 * k)) + noise.normal(size=(40, 1)) * noise.uniform(size=2 * k)
+    names = [f"f{owner}" for owner in noise.permutation(np.repeat(np.arange(k), 2))]
+    single = list(dict.fromkeys(names))
+    of = {name: [place for place, other in enumerate(names) if other == name] for name in single}
+    correlation = np.abs(np.corrcoef(train, rowvar=False))
+    distance = [
+        1 - max(correlation[a, b] for a in of[one] for b in of[other])
+        for one, other in itertools.combinations(single, 2)
+    ]
+    clusters = fcluster(linkage(distance, "average"), 12, "maxclust")
+    found = families_of(names, train)
+    assert len(set(found.names)) == len(found.names) <= 12
+    for name, columns in zip(found.names, found.columns, strict=True):
+        members = list(dict.fromkeys(np.array(names)[columns]))
+        assert len({clusters[single.index(member)] for member in members}) == 1
+        assert name.startswith(" & ".join(members[:5]))
+        assert name.endswith(f" & {len(members) - 5} more" if len(members) > 5 else members[-1])
+    assert found.columns.sum(axis=0).tolist() == [1] * (2 * k)
+
+
+def test_joined_families_never_bear_one_name() -> None:
+    base = generator(0, 0).normal(size=(40, 14))
+    names = ["a", "b", "a & b", *(f"c{place}" for place in range(12))]
+    train = np.column_stack([base[:, 0], base[:, 0] + 1e-3 * base[:, 1], base[:, 2:], base[:, 1]])
+    found = families_of(names, train[:, : len(names)])
+    assert len(set(found.names)) == len(found.names)
+    assert {"a & b", "a & b (2)"} <= set(found.names)
 
 
 def test_inputs_and_biases_share_the_logit_exactly(trained: Layers, parts: Split) -> None:

@@ -15,7 +15,9 @@ from handnet.bands.simulated import coverages, false_positives, false_positives_
 from handnet.contract import Recipe
 from handnet.data import listed
 from handnet.encode import GAP, LEVEL
+from handnet.explain import MOST_FAMILIES
 from handnet.messages import option
+from handnet.report.cases import MOST
 from handnet.splits import split
 from handnet.study.executor import make_workers
 from handnet.study.identity import make_problem, remarks
@@ -35,6 +37,7 @@ PER_RUN = 0.02  # to track a run: one for each configuration, division and netwo
 START = 3.5  # to load the packages that an estimate does not need
 REPORT, OPENED_REPORT = 4.0, 9.0  # statistics and pictures of a report, sealed and opened
 PER_CASE = 0.01  # more for each case of the opened test: from one run with 20 000 cases
+PER_PRODUCT = 4e-10  # of a first layer, in a case that is explained: from one run with 5000 inputs
 
 
 class Batch(NamedTuple):
@@ -200,6 +203,7 @@ def preview(settings: Settings, problem: Problem, opened: bool, executor: str, w
         else f"Test: it stays sealed, as a small study leaves it; {option('open', True)} opens it."
     )
     reporting = OPENED_REPORT + PER_CASE * len(problem.parts.test_rows) if opened else REPORT
+    reporting += _explaining(settings, problem, opened)
     train = {stage.stage: elapsed(stage.batches, made.count, made.ahead) for stage in stages}
     seconds = {
         **train,
@@ -210,6 +214,16 @@ def preview(settings: Settings, problem: Problem, opened: bool, executor: str, w
     shown = ", ".join(f"{name} {_span(value)}" for name, value in seconds.items())
     yield f"Time: about {_span(sum(seconds.values()))} on this machine ({shown})."
     yield "Checked: nothing was written."
+
+
+def _explaining(settings: Settings, problem: Problem, opened: bool) -> float:
+    """The seconds it takes to explain as many cases as a report may: of every set of families one row goes
+    through every network."""
+    families = problem.parts.encoder.families
+    rows = 2 ** min(len(set(families)), MOST_FAMILIES)
+    products = rows * len(families) * settings.network.hidden[0] * settings.confirm.seeds
+    cases = min(MOST, len(problem.parts.val_rows)) * (1 + opened)
+    return PER_PRODUCT * products * cases
 
 
 def _runs(settings: Settings, opened: bool) -> int:

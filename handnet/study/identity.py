@@ -19,6 +19,7 @@ from handnet.study.store import Store
 from handnet.study.units import Problem, load_problem
 
 ENOUGH = 100  # confirmation seeds
+MOST_INPUTS = 10_000  # of a network: the report compares every family with every other
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
@@ -110,6 +111,12 @@ def make_problem(settings: Settings, data: Dataset | None = None) -> Problem:
     data = data or load(settings)
     try:
         parts = split(data, **vars(settings.split))
+        if len(parts.encoder.names) > MOST_INPUTS:
+            raise ValueError(
+                f"its columns make {len(parts.encoder.names)} inputs of a network, and a study takes at most"
+                f" {MOST_INPUTS}; leave columns out ({option('leave', '')}), chosen without a look at the"
+                " labels."
+            )
     except ValueError as fault:
         raise Refusal(f"{settings.data.path}: {fault}" if settings.data.path else str(fault)) from None
     try:
