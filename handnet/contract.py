@@ -13,6 +13,10 @@ on every backend (tests/contract.py):
 7. Arguments and global generators are left as they were.
 8. A replica that diverges is named with its epoch and never disturbs its neighbours.
 
+All of them hold with weights of rows too. Any loss of rows, of a batch or of a table, is then the weighted
+mean sum(w loss) / sum(w), so only the ratios of weights count: equal weights are no weights. A batch whose
+weights are all 0 takes a step of slope 0.
+
 The arithmetic is the same in each: see handnet/mlp/.
 """
 
@@ -22,6 +26,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+
+import numpy as np
 
 from handnet.data import Array, Table
 
@@ -39,7 +45,7 @@ class Recipe:
     dropout: float = 0.2  # share of the first hidden layer silenced, at least 0 and below 1
     epochs: int = 50  # passes over the train rows
     batch_size: int = 32  # rows of one step; the last batch of an epoch may be shorter
-    hidden: tuple[int, ...] = (16, 8)  # units of each hidden layer
+    hidden: tuple[int, ...] = (16, 8)  # units of each hidden layer; a list or an array too, or one int
     optimizer: str = "adam"  # "adam", in the form Keras uses, or "sgd"
     patience: int | None = None  # epochs without a better validation loss before a replica stops; None: never
 
@@ -55,11 +61,7 @@ class Recipe:
             raise ValueError(f"dropout must be at least 0 and below 1, but got {self.dropout}.")
         for field in ("epochs", "batch_size"):
             assign(field, check_count(field, getattr(self, field)))
-        if not isinstance(self.hidden, (list, tuple)) or not self.hidden:
-            raise ValueError(
-                f"hidden must list the units of at least one hidden layer, but got {self.hidden!r}."
-            )
-        assign("hidden", tuple(check_count("hidden", units) for units in self.hidden))
+        assign("hidden", check_hidden(self.hidden))
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, but got {self.optimizer!r}.")
         if self.patience is not None:
@@ -77,6 +79,17 @@ def check_count(field: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{field} must be a whole number of at least 1, but got {value!r}.")
     return int(value)
+
+
+def check_hidden(value: Any) -> tuple[int, ...]:
+    """The units of each hidden layer, of a list, a tuple, an array (layers,) or the int of a single layer.
+
+    Raises ValueError unless they are whole numbers of at least 1.
+    """
+    units = [value] if isinstance(value, Integral) else value
+    if not isinstance(units, (list, tuple, np.ndarray)) or np.ndim(units) != 1 or not len(units):
+        raise ValueError(f"hidden must list the units of at least one hidden layer, but got {value!r}.")
+    return tuple(check_count("hidden", count) for count in units)
 
 
 # Raised whenever the results of a fit change; part of every configuration's identity.
@@ -107,7 +120,7 @@ class Fit(NamedTuple):
     """R trained networks and their histories. Losses are in nats; epochs count from 0, -1 stands for none."""
 
     layers: tuple[Layer, ...]  # hidden layers in order, then the output layer
-    train_loss: Array  # (R, epochs) dropout on: the batch losses of the epoch, weighted by batch size
+    train_loss: Array  # (R, epochs) dropout on: the batch losses, weighted by the weight of their rows
     train_loss_off: Array  # (R, epochs) dropout off, after the epoch
     val_loss: Array  # (R, epochs) dropout off, after the epoch
     best_epoch: Array  # (R,) int, the epoch whose weights patience returned; -1 = the last epoch's
@@ -143,7 +156,7 @@ class Backend(Protocol):
     def fit(self, train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
         """Train the plan's R networks on scaled tables (n, features).
 
-        Raises ValueError when plan, recipe and rows do not fit together.
+        Raises ValueError when plan, recipe and rows do not fit together, and for weights that are none.
         """
         ...
 

@@ -17,10 +17,11 @@ STATISTIC = "mean|worst|error|se|sd|std|sem|min|max|median|average|avg"  # words
 
 
 class Table(NamedTuple):
-    """What a backend sees: scaled columns and labels, no names, no ids."""
+    """What a backend sees: scaled columns, labels and weights, no names, no ids."""
 
     X: Array  # (n, features) float64
     y: Array  # (n,) int, 0 or 1
+    weight: Array | None = None  # (n,) float64, at least 0: how much each row counts; None: all the same
 
 
 @dataclass(frozen=True)

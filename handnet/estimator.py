@@ -5,17 +5,21 @@ rows only.
 """
 
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.special import log_expit, logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from handnet.bands.seeds import RowBands, row_bands
-from handnet.contract import Fit, Layer, Recipe, check_count, load_backend
+from handnet.contract import Fit, Layer, Recipe, check_count, check_hidden, load_backend
 from handnet.data import Array, Table
 from handnet.draws import ensemble_seeds
 from handnet.mlp.network import sigmoid
@@ -28,6 +32,8 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
     Parameters, checked in `fit`:
         hidden, learning_rate, dropout, epochs, batch_size, optimizer: as in `Recipe`.
         replicas: the number of networks.
+        class_weight: how much a row of each class counts: {label: weight}; "balanced", so that both classes
+            count the same in all; None, so that all rows do.
         backend, dtype: as in `load_backend`.
         random_state: an int makes every fit the same; a RandomState instance, or None for NumPy's global one,
             gives each fit fresh seeds.
@@ -44,13 +50,14 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        hidden: tuple[int, ...] = (16, 8),
+        hidden: int | Sequence[int] | Array = (16, 8),
         learning_rate: float = 1e-3,
         dropout: float = 0.2,
         epochs: int = 50,
         batch_size: int = 32,
         optimizer: str = "adam",
         replicas: int = 20,
+        class_weight: Mapping[Any, float] | str | None = None,
         backend: str = "compiled",
         dtype: str = "float32",
         random_state: Any = None,
@@ -63,6 +70,7 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.replicas = replicas
+        self.class_weight = class_weight
         self.backend = backend
         self.dtype = dtype
         self.random_state = random_state
@@ -72,20 +80,25 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_class = False
         return tags
 
-    def fit(self, X: Any, y: Any) -> "HandNetClassifier":
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "HandNetClassifier":
         """Train on scaled rows X (n, features) with labels y (n,) of two kinds.
 
-        Raises ValueError for a parameter, a table or labels that cannot be used, and when every replica
-        diverged. Warns (ConvergenceWarning) when some diverged, which are then left out.
+        sample_weight: (n,) how much each row counts, times the weight of its class; rows of 0 are left out.
+        Raises ValueError for a parameter, a table, labels or weights that cannot be used, and when every
+        replica diverged; TypeError for a sparse X. Warns (ConvergenceWarning) when some replicas diverged,
+        which are then left out.
         """
         rates, sizes = (self.learning_rate, self.dropout), (self.epochs, self.batch_size)
-        recipe = Recipe(*rates, *sizes, self.hidden, self.optimizer)
+        recipe = Recipe(*rates, *sizes, check_hidden(self.hidden), self.optimizer)
         replicas, backend = check_count("replicas", self.replicas), load_backend(self.backend, self.dtype)
-        X, y = validate_data(self, X, y, dtype=np.dtype(self.dtype))
-        classes, labels = _two_classes(y)
-        train = Table(X, labels)
+        X, y = validate_data(self, _dense(X), y, dtype=np.dtype(self.dtype))
+        weight = _checked_weight(sample_weight, X)
+        counts = weight > 0  # the other rows are left out, as if they were not there
+        classes, labels = _two_classes(y[counts])
+        by_class = _class_weights(self.class_weight, classes, labels, weight[counts])
+        train = Table(X[counts], labels, weight[counts] * by_class[labels])
         # Without patience the validation loss decides nothing, so one train row will do.
-        val = Table(X[:1], labels[:1])
+        val = Table(train.X[:1], labels[:1])
         seeds = ensemble_seeds(self.random_state, replicas)
         self._keep_finite(train_replicas(backend, train, val, recipe, seeds), np.array(seeds))
         self.classes_ = classes
@@ -141,7 +154,7 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
     def _checked_logits(self, X: Any) -> Array:
         """Logits (R, n) of rows X (n, features), checked as scikit-learn does."""
         check_is_fitted(self, "layers_")
-        return self._logits(validate_data(self, X, reset=False, dtype=self.layers_[0].weight.dtype))
+        return self._logits(validate_data(self, _dense(X), reset=False, dtype=self.layers_[0].weight.dtype))
 
     def _logits(self, X: Array) -> Array:
         """Logits (R, n) in float64. Raises ValueError when a row of X (n, features) overflows a replica."""
@@ -154,6 +167,39 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
                 " train rows; scale it as they were."
             )
         return logits
+
+
+def _dense(X: Any) -> Any:
+    """X as it is. Raises TypeError when it is sparse: the networks multiply all columns."""
+    if issparse(X):
+        raise TypeError(
+            "X must be dense, but is sparse: use OneHotEncoder(sparse_output=False) where an encoder made it,"
+            " or else X.toarray()."
+        )
+    return X
+
+
+def _checked_weight(sample_weight: Any, X: Array) -> Array:
+    """The weight (n,) of each row of X (n, features), checked; 1 where there are none."""
+    if sample_weight is None:
+        return np.ones(len(X))
+    weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    if weight.ndim != 1:
+        raise ValueError(f"sample_weight must have one number for each row, but its shape is {weight.shape}.")
+    check_consistent_length(X, weight)
+    if (weight < 0).any():
+        raise ValueError(f"sample_weight must be at least 0, but holds {weight.min()}.")
+    if not weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return np.asarray(weight)
+
+
+def _class_weights(class_weight: Any, classes: Array, labels: Array, weight: Array) -> Array:
+    """(2,): how much a row of each class counts. labels: (n,) 0 or 1; weight: (n,) of each row by itself."""
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        totals = np.bincount(labels, weight)
+        return np.asarray(totals.sum() / (2 * totals))
+    return np.asarray(compute_class_weight(class_weight, classes=classes, y=classes))
 
 
 def _two_classes(y: Array) -> tuple[Array, Array]:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handnet import Backend, EpochDraws, Fit, Layer, Recipe, Table, load_backend, seeded_plan
+from handnet.draws import generator
 from handnet.splits import Split
 
 RECIPE = Recipe(epochs=6, learning_rate=5e-3)
@@ -63,6 +64,22 @@ BROKEN = {
 }
 
 
+def fourth(value: float) -> Callable[[np.ndarray], np.ndarray]:
+    """The weights, the fourth of which is `value`."""
+    return lambda weight: np.where(np.arange(len(weight)) == 3, value, weight)
+
+
+# What is wrong with the weights -> what makes them so, and the sentence.
+BAD_WEIGHTS = {
+    "negative": (fourth(-1e-9), "must be finite and at least 0, but that of row 3 is -1e-09"),
+    "a gap": (fourth(np.nan), "must be finite and at least 0, but that of row 3 is nan"),
+    "infinite": (fourth(np.inf), "must be finite and at least 0, but that of row 3 is inf"),
+    "all 0": (np.zeros_like, "the weights are all 0"),
+    "too few": (lambda weight: weight[1:], r"each of \d+ rows needs a weight, but the weights have shape"),
+    "one for all": (lambda weight: weight[:1], r"needs a weight, but the weights have shape \(1,\)"),
+}
+
+
 @dataclass(frozen=True)
 class GivenPlan:
     """A plan built by hand from arrays."""
@@ -86,11 +103,27 @@ def arrays(fit: Fit) -> list[np.ndarray]:
     return [part for layer in fit.layers for part in layer] + [np.asarray(part) for part in fit[1:]]
 
 
+def weighted(table: Table, seed: int) -> Table:
+    """The table with weights of any size, a tenth of them 0."""
+    draws = generator(seed, 0)
+    return table._replace(weight=draws.exponential(size=len(table.y)) * (draws.random(len(table.y)) > 0.1))
+
+
+law = pytest.mark.parametrize("parts", [False, True], ids=["plain", "weighted"], indirect=True)
+
+
 class BackendContract:
     """Subclasses give the backend; a compiled one may widen `same` to a stated tolerance."""
 
     backend: Backend
     agreement = 0.0  # largest difference of a probability from the float64 reference after 50 epochs
+
+    @pytest.fixture
+    def parts(self, request: pytest.FixtureRequest, parts: Split) -> Split:
+        """The rows of a test; a law is tried with weights too."""
+        if not getattr(request, "param", False):
+            return parts
+        return replace(parts, train=weighted(parts.train, 1), val=weighted(parts.val, 2))
 
     def same(self, one: np.ndarray, other: np.ndarray) -> bool:
         return np.array_equal(one, other, equal_nan=True)
@@ -114,10 +147,12 @@ class BackendContract:
             self.backend.predict(fit.layers, parts.val.X), 1 / (1 + np.exp(-logits)), atol=1e-6
         )
 
+    @law
     def test_1_same_arguments_same_fit(self, parts: Split) -> None:
         self.assert_same(self.fit(parts, [1, 2]), self.fit(parts, [1, 2]))
 
     @given(seeds=st.lists(st.integers(0, 2**32 - 1), min_size=2, max_size=9, unique=True))
+    @law
     def test_2_alone_equals_in_a_batch(self, parts: Split, seeds: list[int]) -> None:
         recipe = replace(RECIPE, epochs=2)
         batch = self.fit(parts, seeds, recipe)
@@ -129,6 +164,7 @@ class BackendContract:
             self.backend.logits(alone.layers, parts.val.X),
         )
 
+    @law
     def test_2_in_a_large_batch(self, parts: Split) -> None:
         recipe = replace(RECIPE, epochs=2)
         batch = self.fit(parts, list(range(110)), recipe)
@@ -137,11 +173,13 @@ class BackendContract:
             for whole, single in zip(arrays(batch), arrays(alone), strict=True):
                 assert self.same(whole[place : place + 1], single)
 
+    @law
     def test_3_permuted_seeds_permute_results(self, parts: Split) -> None:
         forth, back = self.fit(parts, [7, 8, 9]), self.fit(parts, [9, 8, 7])
         for a, b in zip(arrays(forth), arrays(back), strict=True):
             assert self.same(a, b[::-1])
 
+    @law
     def test_4_a_shorter_run_is_the_beginning_of_a_longer_one(self, parts: Split) -> None:
         plan = seeded_plan(replace(RECIPE, epochs=4), parts.train, [0, 1])
         assert self.same(
@@ -153,6 +191,7 @@ class BackendContract:
         longer = self.backend.fit(parts.train, parts.val, short, recorded(RECIPE, parts.train, [0, 1]))
         self.assert_same(longer, self.fit(parts, [0, 1], short))
 
+    @law
     def test_5_without_dropout_masks_are_ignored(self, parts: Split) -> None:
         recipe = replace(RECIPE, dropout=0.0)
         plan = recorded(recipe, parts.train, [0, 1])
@@ -170,6 +209,7 @@ class BackendContract:
         assert not self.same(flipped.train_loss, fit.train_loss)
 
     @pytest.mark.parametrize(("optimizer", "rate"), [("adam", 1e-3), ("adam", 1e-2), ("sgd", 1e-2)])
+    @law
     def test_6_agrees_with_the_reference(self, parts: Split, optimizer: str, rate: float) -> None:
         recipe = Recipe(learning_rate=rate, epochs=50, optimizer=optimizer)
         reference = load_backend("numpy", dtype="float64")
@@ -181,6 +221,7 @@ class BackendContract:
         )
         assert distance.max() <= self.agreement
 
+    @law
     def test_every_history_agrees_with_the_reference(self, parts: Split) -> None:
         recipe = replace(RECIPE, epochs=3)
         plan = seeded_plan(recipe, parts.train, [0, 1, 2])
@@ -246,6 +287,7 @@ class BackendContract:
         assert ours.diverged_at.tolist() == [-1]
         assert np.abs(ours.train_loss - theirs.train_loss).max() <= self.agreement
 
+    @law
     def test_7_arguments_and_global_generators_untouched(self, parts: Split) -> None:
         plan = recorded(RECIPE, parts.train, [0, 1])
         held = [part for layer in plan.layers for part in layer] + [draw.order for draw in plan.draws]
@@ -264,6 +306,7 @@ class BackendContract:
         after = [part for layer in fit.layers for part in layer]
         assert all(np.array_equal(a, b) for a, b in zip(after, weights, strict=True))
 
+    @law
     def test_8_a_diverging_replica_is_named_and_harms_nobody(self, parts: Split) -> None:
         plan = recorded(RECIPE, parts.train, [0, 1, 2])
         first = plan.layers[0]
@@ -279,6 +322,7 @@ class BackendContract:
         for a, b in zip(arrays(mixed), arrays(sound), strict=True):
             assert self.same(a[[0, 2]], b[[0, 2]])
 
+    @law
     def test_8_a_weight_that_is_not_finite_is_seen_behind_a_finite_loss(self, parts: Split) -> None:
         # A first-layer bias of -inf shuts its unit for ever: the loss stays finite, the network is broken.
         plan = recorded(RECIPE, parts.train, [0, 1])
@@ -289,18 +333,19 @@ class BackendContract:
         fit = self.backend.fit(parts.train, parts.val, RECIPE, ill)
         assert fit.diverged_at.tolist() == [0, -1]
 
+    @law
     def test_8_a_cell_that_is_not_finite_is_never_hidden(self, parts: Split) -> None:
         """A relu may turn the NaN of one cell into 0, and the losses stay finite: the weights of the first
         layer do not."""
         X = parts.train.X.copy()
         X[17, 4] = np.nan
-        fit = self.backend.fit(
-            Table(X, parts.train.y), parts.val, RECIPE, seeded_plan(RECIPE, parts.train, [0, 1])
-        )
+        plan = seeded_plan(RECIPE, parts.train, [0, 1])
+        fit = self.backend.fit(parts.train._replace(X=X), parts.val, RECIPE, plan)
         assert fit.diverged_at.tolist() == [0, 0]
 
     @pytest.mark.parametrize("rate", [1e3, 1e200])
     @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+    @law
     def test_8_of_a_step_far_too_large_everything_is_seen(
         self, parts: Split, optimizer: str, rate: float
     ) -> None:
@@ -308,7 +353,7 @@ class BackendContract:
         first epoch at which it is."""
         recipe = replace(RECIPE, learning_rate=rate, optimizer=optimizer)
         by = np.geomspace(0.01, 1000, 30)
-        train, val = (Table(part.X * by, part.y) for part in (parts.train, parts.val))
+        train, val = (part._replace(X=part.X * by) for part in (parts.train, parts.val))
         fit = self.backend.fit(train, val, recipe, seeded_plan(recipe, train, [0, 1]))
         for replica, epoch in enumerate(fit.diverged_at):
             losses = np.stack([getattr(fit, name)[replica] for name in HISTORIES])
@@ -321,6 +366,7 @@ class BackendContract:
                 assert not (np.isfinite(losses[:, epoch:]).all() and np.isfinite(weights).all())
         assert rate < 1e200 or (fit.diverged_at >= 0).any()  # else there was nothing to see
 
+    @law
     def test_patience_returns_what_stopping_there_would_have(self, parts: Split) -> None:
         recipe = Recipe(learning_rate=2e-2, epochs=40, patience=3)
         fit = self.fit(parts, [0, 1, 2, 3], recipe)
@@ -358,6 +404,73 @@ class BackendContract:
         draws = tuple(draw._replace(**{field: change(getattr(draw, field))}) for draw in plan.draws)
         with pytest.raises(ValueError, match=sentence):
             self.backend.fit(parts.train, parts.val, RECIPE, replace(plan, draws=draws))
+
+    def test_equal_weights_are_none(self, parts: Split) -> None:
+        plan = seeded_plan(RECIPE, parts.train, [0, 1])
+        equal = (table._replace(weight=np.full(len(table.y), 0.3)) for table in (parts.train, parts.val))
+        self.assert_same(self.backend.fit(*equal, RECIPE, plan), self.fit(parts, [0, 1]))
+
+    @pytest.mark.parametrize("factor", [2.0**-1000, 2.0**900, 3.0])
+    def test_only_ratios_of_weights_count(self, parts: Split, factor: float) -> None:
+        """To the bit where the factor is a power of two; another one rounds each weight anew."""
+        plan = seeded_plan(RECIPE, parts.train, [0, 1])
+        train, val = weighted(parts.train, 1), weighted(parts.val, 2)
+        scaled = (table._replace(weight=table.weight * factor) for table in (train, val))
+        fits = self.backend.fit(train, val, RECIPE, plan), self.backend.fit(*scaled, RECIPE, plan)
+        if factor == 3:
+            assert np.allclose(fits[0].val_loss, fits[1].val_loss, rtol=self.rounding)
+        else:
+            self.assert_same(*fits)
+
+    @property
+    def rounding(self) -> float:
+        """Relative: what six epochs make of a last digit."""
+        return {"float32": 1e-3, "float64": 1e-10}[np.dtype(self.backend.dtype).name]
+
+    @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+    def test_a_whole_weight_repeats_a_row(self, parts: Split, optimizer: str) -> None:
+        """In one batch of the whole table a row of weight 3 is three rows, and one of weight 0 is none."""
+        recipe = Recipe(5e-3, 0.0, 6, 10_000, optimizer=optimizer)
+        weight = generator(3, 0).integers(0, 4, len(parts.train.y))
+        rows = np.repeat(np.arange(len(weight)), weight)
+        assert set(weight) == {0, 1, 2, 3}
+        tables = parts.train._replace(weight=weight), Table(parts.train.X[rows], parts.train.y[rows])
+        first = seeded_plan(recipe, parts.train, [0, 1]).start()
+        ours, theirs = (
+            self.backend.fit(
+                table, parts.val, recipe, GivenPlan(first, recorded(recipe, table, [0, 1]).draws)
+            )
+            for table in tables
+        )
+        for name in HISTORIES:
+            assert np.allclose(getattr(ours, name), getattr(theirs, name), rtol=self.rounding), name
+
+    def test_a_batch_of_weight_0_takes_a_step_of_slope_0(self, parts: Split) -> None:
+        """Of plain descent it is no step; Adam goes on in its direction, as the reference does."""
+        table = Table(parts.train.X[:4], parts.train.y[:4], np.array([0.0, 0.0, 2.0, 1.0]))
+        order = np.arange(4)[None]
+        for optimizer, later in (("sgd", 1), ("adam", 3)):
+            recipe = Recipe(0.1, 0.0, later, 2, optimizer=optimizer)
+            plan = recorded(recipe, table, [0])
+            plan = replace(plan, draws=tuple(draw._replace(order=order) for draw in plan.draws))
+            reference = load_backend("numpy", dtype="float64").fit(table, table, recipe, plan)
+            fit = self.backend.fit(table, table, recipe, plan)
+            assert fit.diverged_at.tolist() == [-1]
+            assert np.allclose(fit.val_loss, reference.val_loss, rtol=self.rounding)
+            if optimizer == "sgd":
+                rest = Table(*(part[2:] for part in table))
+                alone = replace(plan, draws=tuple(EpochDraws(d.order[:, :2], d.keep) for d in plan.draws))
+                step = self.backend.fit(rest, rest, recipe, alone)
+                assert np.allclose(fit.layers[0].weight, step.layers[0].weight, atol=self.rounding)
+
+    @pytest.mark.parametrize("wrong", BAD_WEIGHTS)
+    @pytest.mark.parametrize("part", ["train", "val"])
+    def test_weights_that_are_none_are_refused(self, parts: Split, wrong: str, part: str) -> None:
+        change, sentence = BAD_WEIGHTS[wrong]
+        table = getattr(parts, part)
+        ill = replace(parts, **{part: table._replace(weight=change(np.ones(len(table.y))))})
+        with pytest.raises(ValueError, match=sentence):
+            self.fit(ill, [0])
 
     @pytest.mark.parametrize("hidden", [(5,), (4, 3, 2)])
     def test_other_depths(self, parts: Split, hidden: tuple[int, ...]) -> None:

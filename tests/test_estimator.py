@@ -220,7 +220,7 @@ def test_labels_of_any_kind(
     parts: Split, fitted: HandNetClassifier, labels: np.ndarray, classes: list
 ) -> None:
     """labels: what stands for 0 and for 1."""
-    X, y = parts.train
+    X, y, _ = parts.train
     ours = clone(fitted).fit(X, pd.Series(labels[y]))
     assert ours.classes_.tolist() == classes
     called = ours.predict(parts.val.X)
@@ -235,7 +235,9 @@ def test_labels_of_any_kind(
     ("parameter", "value", "sentence"),
     [
         ("hidden", (), "hidden must list the units"),
-        ("hidden", 16, "hidden must list the units"),
+        ("hidden", 0, "hidden must be a whole number of at least 1, but got 0"),
+        ("hidden", 1.5, "hidden must list the units"),
+        ("hidden", np.array([[16, 8]]), "hidden must list the units"),
         ("hidden", (16, 0), "hidden must be a whole number of at least 1, but got 0"),
         ("learning_rate", 0, "learning_rate must be above 0"),
         ("learning_rate", "fast", "learning_rate must be a finite number, but got 'fast'"),

@@ -31,22 +31,38 @@ def fitted(parts: Split) -> HandNetClassifier:
 
 # scikit-learn's own checks
 
+# Of 30 rows and of the same rows repeated, masks and batches differ.
+EQUIVALENCE = "check_sample_weight_equivalence_on_dense_data"
+RANDOM = {EQUIVALENCE: "rows fall into batches at random, and dropout masks are drawn row by row"}
+ONE_BATCH = {
+    "dropout": 0.0,
+    "batch_size": 1000,
+    "dtype": "float64",
+}  # nothing is random but the first weights
 CHECKS = """
 import json, sys, warnings
 from sklearn.utils.estimator_checks import check_estimator
 from handnet import HandNetClassifier
 warnings.simplefilter("error")
-results = check_estimator(HandNetClassifier(**json.loads(sys.argv[1])), on_fail=None)
+parameters, expected = map(json.loads, sys.argv[1:])
+results = check_estimator(
+    HandNetClassifier(**parameters), expected_failed_checks=expected, on_fail=None, on_skip=None
+)
 print(json.dumps([(result["check_name"], result["status"], repr(result["exception"])) for result in results]))
 """
 
 
-@pytest.mark.parametrize("parameters", [{}, {"backend": "numpy", "dtype": "float64"}], ids=str)
-def test_it_passes_every_check_of_scikit_learn(parameters: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [({}, RANDOM), ({"backend": "numpy", "dtype": "float64"}, RANDOM), (ONE_BATCH, {})],
+    ids=str,
+)
+def test_it_passes_every_check_of_scikit_learn(parameters: dict, expected: dict[str, str]) -> None:
     """In a process of its own, because one check is skipped unless SciPy was imported with array interfaces
-    on."""
+    on. What is random keeps a weight from being a repetition, as in scikit-learn's own networks; without it
+    that check passes too."""
     done = subprocess.run(
-        [sys.executable, "-c", CHECKS, json.dumps(parameters)],
+        [sys.executable, "-c", CHECKS, json.dumps(parameters), json.dumps(expected)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -54,7 +70,8 @@ def test_it_passes_every_check_of_scikit_learn(parameters: dict[str, str]) -> No
         check=True,
     )
     results = json.loads(done.stdout)
-    assert [result for result in results if result[1] != "passed"] == []
+    assert [result for result in results if result[1] != "passed" and result[0] not in expected] == []
+    assert {name for name, status, _ in results if status == "xfail"} == set(expected)
     assert Counter(status for _, status, _ in results)["passed"] >= 50
     assert {
         "check_classifiers_train",
@@ -62,6 +79,8 @@ def test_it_passes_every_check_of_scikit_learn(parameters: dict[str, str]) -> No
         "check_estimators_pickle",
         "check_methods_subset_invariance",
         "check_array_api_input",
+        "check_sample_weights_shape",
+        "check_class_weight_classifiers",
     } <= {name for name, *_ in results}
 
 

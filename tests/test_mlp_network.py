@@ -21,6 +21,8 @@ from handnet.mlp.network import (
     forward,
     log_loss,
     log_loss_backward,
+    mean_loss,
+    mean_loss_backward,
     sigmoid,
 )
 from handnet.splits import Split
@@ -28,9 +30,9 @@ from handnet.splits import Split
 STEP, RATE = 1e-6, 0.2
 
 
-def setting(parts: Split) -> tuple[tuple[Layer, ...], np.ndarray, np.ndarray, np.ndarray]:
-    """Weights of one network with random biases (zero biases sit on the kink of the relu), 32 rows, masks
-    on."""
+def setting(parts: Split) -> tuple[tuple[Layer, ...], np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Weights of one network with random biases (zero biases sit on the kink of the relu), 32 rows with
+    labels and weights, masks on."""
     plan = seeded_plan(Recipe(dropout=RATE), parts.train, [11])
     draws = generator(5, 0)
     layers = tuple(Layer(layer.weight, draws.normal(0, 0.3, layer.bias.shape)) for layer in plan.start())
@@ -40,20 +42,28 @@ def setting(parts: Split) -> tuple[tuple[Layer, ...], np.ndarray, np.ndarray, np
         layers,
         parts.train.X[rows],
         parts.train.y[rows],
+        draws.exponential(size=rows.shape),
         dropout_scale(draw.keep[0][:, :32], RATE, np.dtype("f8")),
     )
 
 
-def mean_loss(
-    weights: np.ndarray, like: tuple[Layer, ...], x: np.ndarray, y: np.ndarray, scale: np.ndarray
+def loss(
+    weights: np.ndarray,
+    like: tuple[Layer, ...],
+    x: np.ndarray,
+    y: np.ndarray,
+    share: np.ndarray,
+    scale: np.ndarray,
 ) -> np.ndarray:
     """(R,): the loss of R weight vectors on the same batch."""
-    return log_loss(forward(unpack(weights, like), x, scale)[0], y).mean(axis=1)
+    return np.average(log_loss(forward(unpack(weights, like), x, scale)[0], y), axis=1, weights=share[0])
 
 
-def slope(layers: tuple[Layer, ...], x: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def slope(
+    layers: tuple[Layer, ...], x: np.ndarray, y: np.ndarray, share: np.ndarray, scale: np.ndarray
+) -> np.ndarray:
     z, trace = forward(layers, x, scale)
-    return pack(backward(layers, trace, log_loss_backward(z, y) / y.shape[1], scale))[0]
+    return pack(backward(layers, trace, mean_loss_backward(z, y, share), scale))[0]
 
 
 def worst_error(
@@ -61,9 +71,7 @@ def worst_error(
 ) -> float:
     """Largest |v.g - central difference along v| over directions (D, P), relative to the largest |v.g|."""
     at = pack(layers)
-    rise = mean_loss(at + STEP * directions, layers, *batch) - mean_loss(
-        at - STEP * directions, layers, *batch
-    )
+    rise = loss(at + STEP * directions, layers, *batch) - loss(at - STEP * directions, layers, *batch)
     return float(np.abs(directions @ claimed - rise / (2 * STEP)).max() / np.abs(directions @ claimed).max())
 
 
@@ -88,9 +96,27 @@ def test_the_check_catches_a_fault_of_a_thousandth(parts: Split, part: int) -> N
 
 def test_a_forgotten_mask_is_caught(parts: Split) -> None:
     layers, *batch = setting(parts)
-    z, trace = forward(layers, batch[0], batch[2])
-    faulty = pack(backward(layers, trace, log_loss_backward(z, batch[1]) / 32))[0]
+    z, trace = forward(layers, batch[0], batch[3])
+    faulty = pack(backward(layers, trace, mean_loss_backward(z, *batch[1:3])))[0]
     assert worst_error(faulty, layers, batch, generator(0, 0).normal(size=(50, 641))) > 1e-2
+
+
+def test_forgotten_weights_are_caught(parts: Split) -> None:
+    layers, *batch = setting(parts)
+    faulty = slope(layers, *batch[:2], np.ones((1, 32)), batch[3])
+    assert worst_error(faulty, layers, batch, generator(0, 0).normal(size=(50, 641))) > 1e-2
+
+
+def test_a_weighted_loss_is_numpys_average_and_without_weight_there_is_no_slope() -> None:
+    draws = generator(12, 0)
+    z, y, weight = draws.normal(size=(3, 7)), draws.integers(0, 2, (3, 7)), draws.exponential(size=(3, 7))
+    assert np.allclose(
+        mean_loss(z, y, weight), np.average(log_loss(z, y), axis=1, weights=weight), rtol=1e-14
+    )
+    assert np.array_equal(mean_loss(z, y, np.ones((3, 7))), log_loss(z, y).mean(axis=1))
+    assert np.array_equal(mean_loss_backward(z, y, np.ones((3, 7))), log_loss_backward(z, y) / 7)
+    weight[1] = 0
+    assert np.array_equal(mean_loss_backward(z, y, weight)[1], np.zeros(7))
 
 
 def test_adam_is_scikit_learns(parts: Split) -> None:
@@ -106,14 +132,17 @@ def test_adam_is_scikit_learns(parts: Split) -> None:
         assert np.abs(weights[0] - theirs).max() < 1e-13
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_a_whole_training_is_scikit_learns(parts: Split, optimizer: str) -> None:
+def test_a_whole_training_is_scikit_learns(parts: Split, optimizer: str, weighted: bool) -> None:
     """Same first weights, same orders, no dropout: 30 epochs of MLPClassifier, step by step."""
+    share = generator(6, 0).exponential(size=341) if weighted else np.ones(341)
+    train = parts.train._replace(weight=share) if weighted else parts.train
     recipe = Recipe(
         dropout=0, epochs=30, optimizer=optimizer, learning_rate=2e-3 if optimizer == "adam" else 5e-2
     )
-    plan = seeded_plan(recipe, parts.train, [21])
-    fit = load_backend("numpy", dtype="float64").fit(parts.train, parts.val, recipe, plan)
+    plan = seeded_plan(recipe, train, [21])
+    fit = load_backend("numpy", dtype="float64").fit(train, parts.val, recipe, plan)
     oracle = MLPClassifier(
         (16, 8), solver=optimizer, alpha=0, learning_rate_init=recipe.learning_rate, momentum=0, epsilon=1e-7
     )
@@ -124,7 +153,7 @@ def test_a_whole_training_is_scikit_learns(parts: Split, optimizer: str) -> None
     for draw in plan.epochs():
         for low in range(0, 341, 32):
             rows = draw.order[0, low : low + 32]
-            oracle.partial_fit(parts.train.X[rows], parts.train.y[rows])
+            oracle.partial_fit(train.X[rows], train.y[rows], share[rows] if weighted else None)
     ours = load_backend("numpy", dtype="float64").predict(fit.layers, parts.val.X)[0]
     assert np.abs(ours - oracle.predict_proba(parts.val.X)[:, 1]).max() < 1e-9
     for layer, weight in zip(fit.layers, oracle.coefs_, strict=True):
@@ -132,19 +161,24 @@ def test_a_whole_training_is_scikit_learns(parts: Split, optimizer: str) -> None
 
 
 def test_histories_are_what_they_say(parts: Split) -> None:
-    """train_loss is weighted by batch size, dropout on; the other two are means over all rows, dropout
-    off."""
+    """train_loss is the mean over all visits, dropout on; the other two are means over all rows, dropout
+    off; each with its own table's weights."""
     recipe = Recipe(learning_rate=1e-30, epochs=1)  # too small to move a weight: the start is also the end
     plan = seeded_plan(recipe, parts.train, [4])
-    backend = load_backend("numpy", dtype="float64")
-    fit = backend.fit(parts.train, parts.val, recipe, plan)
+    backend, draws = load_backend("numpy", dtype="float64"), generator(7, 0)
+    train, val = (
+        part._replace(weight=draws.exponential(size=len(part.y))) for part in (parts.train, parts.val)
+    )
+    fit = backend.fit(train, val, recipe, plan)
     draw = next(plan.epochs())
     scale = dropout_scale(draw.keep[0], recipe.dropout, np.dtype("f8"))
-    z, _ = forward(plan.start(), parts.train.X[draw.order], scale)
-    assert fit.train_loss[0, 0] == pytest.approx(log_loss(z, parts.train.y[draw.order]).mean(), rel=1e-12)
-    for part, loss in ((parts.train, fit.train_loss_off), (parts.val, fit.val_loss)):
+    z, _ = forward(plan.start(), train.X[draw.order], scale)
+    visits = np.average(log_loss(z, train.y[draw.order]), weights=train.weight[draw.order])
+    assert fit.train_loss[0, 0] == pytest.approx(visits, rel=1e-12)
+    for part, history in ((train, fit.train_loss_off), (val, fit.val_loss)):
         p = backend.predict(fit.layers, part.X)[0]
-        assert loss[0, 0] == pytest.approx(-np.log(np.where(part.y == 1, p, 1 - p)).mean(), rel=1e-12)
+        said = np.average(-np.log(np.where(part.y == 1, p, 1 - p)), weights=part.weight)
+        assert history[0, 0] == pytest.approx(said, rel=1e-12)
 
 
 def test_what_happens_after_patience_stopped_a_replica_is_unheard() -> None:

@@ -180,6 +180,6 @@ def _odd(rows: OpenRows, runs: Runs) -> tuple[Array, Array, Array, str]:
     """Held-out logits (K, n) of the first network of each division, labels (K, n), which cases are high in
     both families (K, n), and the class of case 203."""
     data = rows.problem.data
-    odd = np.stack([repeats.unusual(*part.train, part.held.X, data.families) for part in rows.divisions])
+    odd = np.stack([repeats.unusual(*part.train[:2], part.held.X, data.families) for part in rows.divisions])
     label = data.class_names[data.y[list(data.case_ids).index(203)]]
     return runs.held_logits[:, 0], np.stack([part.held.y for part in rows.divisions]), odd, label

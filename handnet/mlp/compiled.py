@@ -7,7 +7,15 @@ import numpy as np
 from handnet.contract import Fit, Layer, Plan, Recipe
 from handnet.data import Array, Table
 from handnet.draws import seeded_plan
-from handnet.mlp.history import History, check_cpu_only, checked_epochs, first_layers, pack
+from handnet.mlp.history import (
+    History,
+    Weighted,
+    check_cpu_only,
+    checked_epochs,
+    first_layers,
+    pack,
+    row_weights,
+)
 from handnet.mlp.kernels import LANES, evaluate, train_epoch
 from handnet.mlp.network import BETA_1, BETA_2, EPSILON, sigmoid
 
@@ -37,10 +45,9 @@ class Compiled:
 
         Raises ValueError when plan, recipe and rows do not fit together.
         """
-        train, val = self._cast(train), self._cast(val)
         first = first_layers(plan, train, recipe, self.dtype)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            return self._train(first, train, val, recipe, plan)
+            return self._train(first, self._cast(train), self._cast(val), recipe, plan)
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
         """Logits (R, n) of rows X (n, features): what enters the sigmoid, dropout off."""
@@ -48,18 +55,22 @@ class Compiled:
         weights = to_lanes(np.asarray(pack(layers), self.dtype))
         logits = np.empty((len(weights), len(X), LANES), self.dtype)
         no_labels = np.zeros(len(X) * LANES, self.dtype)
-        evaluate((X, no_labels), weights, _widths(layers), logits, np.zeros((len(weights), LANES)))
+        rows, losses = (X, no_labels, no_labels[:0]), np.zeros((len(weights), LANES))
+        evaluate(rows, weights, _widths(layers), logits, losses)
         return from_lanes(logits)[: len(layers[0].weight)]
 
     def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
         """Probability of class 1, (R, n), of rows X (n, features)."""
         return sigmoid(self.logits(layers, X))
 
-    def _cast(self, table: Table) -> Table:
+    def _cast(self, table: Table) -> Weighted:
         """A copy of a table (n, features) as the kernels read it."""
-        return Table(np.array(table.X, self.dtype, order="C"), np.array(table.y, self.dtype, order="C"))
+        X, y = (np.array(part, self.dtype, order="C") for part in (table.X, table.y))
+        return Weighted(X, y, row_weights(table, self.dtype))
 
-    def _train(self, first: tuple[Layer, ...], train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
+    def _train(
+        self, first: tuple[Layer, ...], train: Weighted, val: Weighted, recipe: Recipe, plan: Plan
+    ) -> Fit:
         rows, n = pack(first), len(train.y)
         weights, widths, history = to_lanes(rows), _widths(first), History(rows, recipe)
         averages = np.zeros((2 if recipe.optimizer == "adam" else 0, *weights.shape), self.dtype)
@@ -68,19 +79,20 @@ class Compiled:
         batch_size = min(recipe.batch_size, n)
         no_masks = np.empty((0, 0, 0), np.bool_)
         rates = self._rates(recipe, n)
-        parts = [(part.X, np.repeat(part.y, LANES)) for part in (train, val)]  # with a label in each lane
+        parts = [_for_kernels(part) for part in (train, val)]
+        in_lanes = [(X, np.repeat(y, LANES), np.repeat(weight, LANES)) for X, y, weight in parts]
+        wholes = np.array([[part.total] for part in (train, train, val)])
         logits = np.empty((len(weights), max(n, len(val.y)), LANES), self.dtype)
         for epoch, draw in enumerate(checked_epochs(plan, recipe, (len(rows), n))):
             order = np.array(draw.order, np.uint64, order="C")
             keep = np.array(draw.keep[0], order="C") if recipe.dropout else no_masks
-            data = (weights, averages), (train.X, train.y), (order, keep)
+            data = (weights, averages), parts[0], (order, keep)
             losses = np.zeros((3, len(weights), LANES))
             train_epoch(*data, widths, batch_size, keep_scale, (rates[epoch], adam), losses[0])
-            for part, total in zip(parts, losses[1:], strict=True):
+            for part, total in zip(in_lanes, losses[1:], strict=True):
                 evaluate(part, weights, widths, logits, total)
-            train_loss, train_off, val_loss = losses.reshape(3, -1)[:, : len(rows)]
-            means = train_loss / n, train_off / n, val_loss / len(val.y)
-            history.record(epoch, *means, from_lanes(weights)[: len(rows)])
+            train_loss, train_off, val_loss = losses.reshape(3, -1)[:, : len(rows)] / wholes
+            history.record(epoch, train_loss, train_off, val_loss, from_lanes(weights)[: len(rows)])
         return history.fit(like=first)
 
     def _rates(self, recipe: Recipe, n: int) -> Array:
@@ -93,6 +105,11 @@ class Compiled:
             )
             rates = rates * np.sqrt(1 - power_2) / (1 - power_1)
         return rates.astype(self.dtype)
+
+
+def _for_kernels(part: Weighted) -> tuple[Array, Array, Array]:
+    """Rows X (n, features), labels and weights (n,); no weights where all are 1, which saves time."""
+    return part.X, part.y, part.weight if np.ptp(part.weight) else part.weight[:0]
 
 
 def _widths(layers: tuple[Layer, ...]) -> Array:

@@ -7,14 +7,24 @@ import numpy as np
 
 from handnet.contract import EpochDraws, Fit, Layer, Plan, Recipe
 from handnet.data import Array, Table
-from handnet.mlp.history import History, batches, check_cpu_only, checked_epochs, first_layers, pack, unpack
+from handnet.mlp.history import (
+    History,
+    Weighted,
+    batches,
+    check_cpu_only,
+    checked_epochs,
+    first_layers,
+    pack,
+    row_weights,
+    unpack,
+)
 from handnet.mlp.network import (
     OPTIMIZERS,
     backward,
     dropout_scale,
     forward,
-    log_loss,
-    log_loss_backward,
+    mean_loss,
+    mean_loss_backward,
     sigmoid,
 )
 
@@ -37,11 +47,10 @@ class Reference:
 
         Raises ValueError when plan, recipe and rows do not fit together.
         """
-        train, val = self._cast(train), self._cast(val)
         first = first_layers(plan, train, recipe, self.dtype)
         # An overflow is a diverging replica, which diverged_at reports; a warning would say less.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            return _train(first, train, val, recipe, plan)
+            return _train(first, self._cast(train), self._cast(val), recipe, plan)
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
         """Logits (R, n) of rows X (n, features): what enters the sigmoid, dropout off."""
@@ -52,11 +61,12 @@ class Reference:
         """Probability of class 1, (R, n), of rows X (n, features)."""
         return sigmoid(self.logits(layers, X))
 
-    def _cast(self, table: Table) -> Table:
-        return Table(np.asarray(table.X, self.dtype), np.asarray(table.y, self.dtype))
+    def _cast(self, table: Table) -> Weighted:
+        X, y = (np.asarray(part, self.dtype) for part in (table.X, table.y))
+        return Weighted(X, y, row_weights(table, self.dtype))
 
 
-def _train(first: tuple[Layer, ...], train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
+def _train(first: tuple[Layer, ...], train: Weighted, val: Weighted, recipe: Recipe, plan: Plan) -> Fit:
     start, step = OPTIMIZERS[recipe.optimizer]
     weights = pack(first)
     state: Any = start(weights)
@@ -68,21 +78,19 @@ def _train(first: tuple[Layer, ...], train: Table, val: Table, recipe: Recipe, p
             logits[:, batch], slope = _slope(layers, train, draw, batch, recipe.dropout)
             weights, state = step(weights, slope, state, recipe.learning_rate)
         layers = unpack(weights, first)
-        train_loss = log_loss(logits, train.y[draw.order]).mean(axis=1)
-        train_off, val_loss = (
-            log_loss(forward(layers, part.X)[0], part.y).mean(axis=1) for part in (train, val)
-        )
+        train_loss = mean_loss(logits, *(part[draw.order] for part in train[1:]))
+        train_off, val_loss = (mean_loss(forward(layers, part.X)[0], *part[1:]) for part in (train, val))
         history.record(epoch, train_loss, train_off, val_loss, weights)
     return history.fit(like=first)
 
 
 def _slope(
-    layers: tuple[Layer, ...], train: Table, draw: EpochDraws, batch: slice, rate: float
+    layers: tuple[Layer, ...], train: Weighted, draw: EpochDraws, batch: slice, rate: float
 ) -> tuple[Array, Array]:
-    """The logits (R, batch) of one batch, and the slope (R, P) of its mean loss."""
+    """The logits (R, batch) of one batch, and the slope (R, P) of its loss."""
     rows = draw.order[:, batch]
-    x, y = train.X[rows], train.y[rows]
+    x, y, weight = (part[rows] for part in train)
     scale = dropout_scale(draw.keep[0][:, batch], rate, x.dtype) if rate else None
     z, trace = forward(layers, x, scale)
-    error = log_loss_backward(z, y) / rows.shape[1]  # of the mean over the batch, each replica its own
+    error = mean_loss_backward(z, y, weight)
     return z, pack(backward(layers, trace, error, scale))

@@ -1,8 +1,8 @@
-"""What every backend does beside arithmetic: check the plan, record losses, apply patience."""
+"""What every backend does beside arithmetic: check plan and weights, record losses, apply patience."""
 
 from collections.abc import Iterator
 from itertools import islice, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -112,6 +112,43 @@ def first_layers(plan: Plan, train: Table, recipe: Recipe, dtype: np.dtype) -> t
     if shapes != expected:
         raise ValueError(f"the plan's weights must have shapes {expected} a replica, but have {shapes}.")
     return layers
+
+
+class Weighted(NamedTuple):
+    """A table in the dtype of a backend, with a weight for every row."""
+
+    X: Array  # (n, features)
+    y: Array  # (n,)
+    weight: Array  # (n,), as `row_weights` gives them
+
+    @property
+    def total(self) -> np.float64:
+        """The sum of the weights."""
+        return np.float64(self.weight.sum(dtype=np.float64))
+
+
+def row_weights(table: Table, dtype: np.dtype) -> Array:
+    """The weight (n,) of each row in `dtype`: ones where the table has none, or equal ones.
+
+    Others are scaled by a power of two, so that the largest is at least .5 and below 1: no bit of a fit
+    depends on it, and nothing overflows. Raises ValueError unless they are finite, at least 0 and not all 0.
+    """
+    rows = len(table.y)
+    if table.weight is None:
+        return np.ones(rows, dtype)
+    weight = np.asarray(table.weight, np.float64)
+    if weight.shape != (rows,):
+        raise ValueError(f"each of {rows} rows needs a weight, but the weights have shape {weight.shape}.")
+    wrong = ~(np.isfinite(weight) & (weight >= 0))
+    if wrong.any():
+        place = int(wrong.argmax())
+        raise ValueError(
+            f"a weight must be finite and at least 0, but that of row {place} is {weight[place]}."
+        )
+    if not weight.any():
+        raise ValueError("the weights are all 0, so no row counts; give at least one row a weight above 0.")
+    scaled = np.ldexp(weight, -np.frexp(weight.max())[1]).astype(dtype)
+    return scaled if np.ptp(scaled) else np.ones(rows, dtype)
 
 
 def pack(layers: tuple[Layer, ...]) -> Array:

@@ -3,9 +3,10 @@
 Nothing here uses the chain rule: gradients are the engine's, the optimizer is Keras's own. That makes the
 backend an independent check of the network by hand.
 
-A model is compiled for a shape (replicas, rows, columns, hidden, optimizer, batch size) and kept, because
-compiling costs more than training. Learning rate, dropout, data and draws are variables of it, and the number
-of epochs is not part of it, so another recipe of the same shape compiles nothing anew.
+A model is compiled for a shape (replicas, rows, columns, hidden, whether rows have weights, optimizer, batch
+size) and kept, because compiling costs more than training. Learning rate, dropout, data and draws are
+variables of it, and the number of epochs is not part of it, so another recipe of the same shape compiles
+nothing anew.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import numpy as np
 from handnet.contract import Fit, Layer, Plan, Recipe
 from handnet.data import Array, Table
 from handnet.mlp.engine import ENGINE_LOCK, find_device, get_keras, precision, start_keras
-from handnet.mlp.history import History, batches, checked_epochs, first_layers, pack
+from handnet.mlp.history import History, Weighted, batches, checked_epochs, first_layers, pack, row_weights
 
 
 def load(dtype: str, engine: str | None, device: str) -> "KerasBackend":
@@ -49,11 +50,11 @@ class KerasBackend:
         not fit together.
         """
         first = first_layers(plan, train, recipe, self.dtype)
-        history = History(pack(first), recipe)
+        history, parts = History(pack(first), recipe), [self._weighted(part) for part in (train, val)]
         replicas, rows = len(first[0].weight), len(train.y)
         with self._configured(), self.network(replicas, train, recipe).reserved() as network:
             places = [np.arange(rows)[batch] for batch in batches(rows, recipe.batch_size)]
-            network.start(first, train, recipe)
+            network.start(first, parts[0], recipe)
             draws = checked_epochs(plan, recipe, (replicas, rows), get_keras().ops)
             network.fit(
                 ((batch,) for batch in cycle(places)),
@@ -61,13 +62,14 @@ class KerasBackend:
                 steps_per_epoch=len(places),
                 shuffle=False,
                 verbose=0,
-                callbacks=[_model().HistoryRecorder(history, self._mean_loss, draws, train, val)],
+                callbacks=[_model().HistoryRecorder(history, self._mean_loss, draws, *parts)],
             )
         return history.fit(like=first)
 
     def network(self, replicas: int, train: Table, recipe: Recipe) -> Any:
         """The compiled network of R `replicas` for train rows (n, features) and a recipe, free to be used."""
-        shape = (replicas, *train.X.shape, recipe.hidden, recipe.optimizer, recipe.batch_size)
+        weighted = bool(np.ptp(row_weights(train, self.dtype)))
+        shape = (replicas, *train.X.shape, recipe.hidden, weighted, recipe.optimizer, recipe.batch_size)
         network = _network(self.dtype, self.engine, self.device, shape)
         # A plan may train networks of this shape while it makes its draws, in the middle of a fit.
         return _network.__wrapped__(self.dtype, self.engine, self.device, shape) if network.busy else network
@@ -84,10 +86,15 @@ class KerasBackend:
             z = _model().forward(layers, self._tensor(X))
             return _model().to_numpy(1 / (1 + ops.exp(-ops.clip(z, -80, 80))))
 
-    def _mean_loss(self, layers: tuple[Layer, ...], table: Table) -> Array:
-        """(R,): the mean loss on a table, dropout off."""
-        losses = _model().log_loss(_model().forward(layers, self._tensor(table.X)), self._tensor(table.y))
-        return _model().to_numpy(get_keras().ops.sum(losses, axis=1)) / len(table.y)
+    def _weighted(self, table: Table) -> Weighted:
+        """The table with a weight for every row; the engine casts the rest."""
+        return Weighted(table.X, table.y, row_weights(table, self.dtype))
+
+    def _mean_loss(self, layers: tuple[Layer, ...], part: Weighted) -> Array:
+        """(R,): the loss sum(w l) / sum(w) on some rows, dropout off."""
+        X, y, weight = (self._tensor(column) for column in part)
+        losses = weight * _model().log_loss(_model().forward(layers, X), y)
+        return _model().to_numpy(get_keras().ops.sum(losses, axis=1)) / self.dtype.type(part.total)
 
     def _tensor(self, array: Array) -> Any:
         """The array (...,) as a tensor of this backend's dtype."""
@@ -135,9 +142,9 @@ def _model() -> Any:
 @lru_cache(maxsize=8)
 def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...]) -> Any:
     """The compiled network of a shape on a device, an epoch a call."""
-    replicas, rows, columns, hidden, optimizer, batch_size = shape
+    replicas, rows, columns, hidden, weighted, optimizer, batch_size = shape
     keras = get_keras()
-    network = _model().Network(replicas, rows, columns, hidden, dtype.name)
+    network = _model().Network(replicas, rows, columns, hidden, weighted, dtype.name)
     if optimizer == "adam":
         # As float64 scalars: TensorFlow would round a plain 0.999 to float32 even in a float64 network.
         step = keras.optimizers.Adam(beta_1=dtype.type(0.9), beta_2=dtype.type(0.999), epsilon=1e-7)

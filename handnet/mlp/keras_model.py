@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from handnet.contract import EpochDraws, Layer, Recipe
-from handnet.data import Array, Table
+from handnet.data import Array
 from handnet.mlp.engine import get_keras
-from handnet.mlp.history import History, pack
+from handnet.mlp.history import History, Weighted, pack
 
 keras = get_keras()
 ops = keras.ops
@@ -49,10 +49,17 @@ class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any 
     Python's global generator.
     """
 
-    def __init__(self, replicas: int, rows: int, columns: int, hidden: tuple[int, ...], dtype: str) -> None:
-        """Create the variables for train rows (rows, columns) and hidden layers of these widths."""
+    def __init__(
+        self, replicas: int, rows: int, columns: int, hidden: tuple[int, ...], weighted: bool, dtype: str
+    ) -> None:
+        """Create the variables for train rows (rows, columns) and hidden layers of these widths.
+
+        weighted: whether the rows have weights; all count the same in any other network.
+        """
         super().__init__(dtype=dtype)
+        self.weighted = weighted
         self.X, self.y = self._zeros("X", (rows, columns), dtype), self._zeros("y", (rows,), dtype)
+        self.weight = self._zeros("weight", (rows,), dtype)
         self.keep_scale = self._zeros("keep_scale", (), dtype)  # 1 / (1 - dropout); 0 without dropout
         self.order = self._zeros("order", (rows, replicas), "int32")
         self.keep = self._zeros("keep", (rows, replicas, hidden[0]), "bool")
@@ -84,13 +91,14 @@ class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any 
         finally:
             self.busy = False
 
-    def start(self, first: tuple[Layer, ...], train: Table, recipe: Recipe) -> None:
+    def start(self, first: tuple[Layer, ...], train: Weighted, recipe: Recipe) -> None:
         """Set the first weights, the train rows and the rates of a fit, and forget every optimizer step."""
         for layer, (weight, bias) in zip(self.dense, first, strict=True):
             layer.kernel.assign(weight)
             layer.bias.assign(bias[:, 0])
         self.X.assign(train.X)
         self.y.assign(train.y)
+        self.weight.assign(train.weight)
         # Divided here in float64: in float32 1 - dropout may be 0.
         self.keep_scale.assign(1 / (1 - recipe.dropout) if recipe.dropout else 0.0)
         self.dropout = recipe.dropout
@@ -120,9 +128,14 @@ class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any 
         """The sum over replicas of the mean over the batch, so that gradients of replicas never mix."""
         order = ops.take(self.order, ops.cast(x, "int32"), axis=0)
         losses = log_loss(y_pred, ops.take(self.y, order, axis=0))
+        total = ops.cast(ops.shape(losses)[0], losses.dtype)
+        if self.weighted:
+            weight = ops.take(self.weight, order, axis=0)
+            losses, total = weight * losses, ops.sum(weight, axis=0)
+            total = ops.where(total > 0, total, ops.ones_like(total))  # all weights are 0, and so is the loss
         self.loss_sum.update_state(losses)
         # Not ops.mean, which rounds float64 to float32 on JAX.
-        return ops.sum(losses) / ops.cast(ops.shape(losses)[0], losses.dtype)
+        return ops.sum(losses / total)
 
     def current_layers(self) -> tuple[Layer, ...]:
         """The weights as tensors, in the shapes of `Layer`."""
@@ -130,7 +143,7 @@ class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any 
 
 
 class LossSum(keras.metrics.Metric):  # type: ignore[misc, name-defined]  # Keras is Any to mypy
-    """The summed loss of each replica over the epoch so far, (R,)."""
+    """The sum of w loss of each replica over the epoch so far, (R,)."""
 
     def __init__(self, replicas: int, dtype: str) -> None:
         """Start at zero for each replica."""
@@ -138,7 +151,7 @@ class LossSum(keras.metrics.Metric):  # type: ignore[misc, name-defined]  # Kera
         self.total = self.add_weight(shape=(replicas,), initializer="zeros", name="total")
 
     def update_state(self, losses: Any) -> None:
-        """Add the losses (batch, R) of one batch."""
+        """Add the products w loss (batch, R) of one batch."""
         self.total.assign(self.total + ops.sum(losses, axis=0))
 
     def result(self) -> Any:
@@ -155,10 +168,10 @@ class HistoryRecorder(keras.callbacks.Callback):  # type: ignore[misc, name-defi
     def __init__(
         self,
         history: History,
-        mean_loss: Callable[[tuple[Layer, ...], Table], Array],
+        mean_loss: Callable[[tuple[Layer, ...], Weighted], Array],
         draws: Iterator[EpochDraws],
-        train: Table,
-        val: Table,
+        train: Weighted,
+        val: Weighted,
     ) -> None:
         """Draws come from `draws`, results go to `history`; train, val: tables (n, features)."""
         super().__init__()
@@ -172,7 +185,7 @@ class HistoryRecorder(keras.callbacks.Callback):  # type: ignore[misc, name-defi
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the losses of the epoch and the weights after it."""
         layers = self.model.current_layers()
-        train_loss = to_numpy(self.model.loss_sum.total) / len(self.train.y)
+        train_loss = to_numpy(self.model.loss_sum.total) / self.train.weight.dtype.type(self.train.total)
         losses_off = self.mean_loss(layers, self.train), self.mean_loss(layers, self.val)
         weights = pack(tuple(Layer(*(to_numpy(part) for part in layer)) for layer in layers))
         self.history.record(epoch, train_loss, *losses_off, weights)

@@ -1,9 +1,8 @@
 """The arithmetic of compiled.py as machine code, by Numba: LANES networks side by side in one register.
 
 The lanes are the innermost axis of every array, so that one instruction of the processor takes the same step
-in LANES networks, and no network ever meets another. Arrays are flat and addressed by offsets. A block is
-LANES networks: it holds its weights as (P, LANES), in the order of `history.pack`, and what flows through it
-is (rows, units, LANES).
+in LANES networks, and no network ever meets another. Arrays are flat and addressed by offsets. A block of
+LANES networks has weights (P, LANES), in the order of `history.pack`; what flows is (rows, units, LANES).
 
 The products are LLVM instructions of our own (`_tile`), because Numba keeps no tile of sums in registers: the
 best plain loops took five times as long, with the chapter's recipe and the same results to the bit.
@@ -62,9 +61,8 @@ def _tile(rows: int, units: int) -> Any:
             return builder.bitcast(builder.gep(array, [offset]), lanes.as_pointer())
 
         tile = [(m, n) for m in range(rows) for n in range(units)]
-        sums = {
-            (m, n): cgutils.alloca_once_value(builder, builder.load(at(S, s, n), align=4)) for m, n in tile
-        }
+        slot = cgutils.alloca_once_value
+        sums = {(m, n): slot(builder, builder.load(at(S, s, n), align=4)) for m, n in tile}
         with cgutils.for_range(builder, K, intp=K.type) as loop:
             factors = [builder.load(at(B, b, loop.index, n), align=4) for n in range(units)]
             for m in range(rows):
@@ -178,20 +176,28 @@ def log1p(x: float) -> float:
 
 
 @compiled
-def exit_error(z: Array, y: Array, rows: int, dz: Array) -> None:
-    """dz = (sigmoid(clip(z, -80, 80)) - y) / rows, of the mean over the batch."""
+def exit_error(z: Array, y: Array, weight: Array, dz: Array) -> None:
+    """dz = (sigmoid(clip(z, -80, 80)) - y) w / sum(w), 0 where sum(w) is 0; weight: empty if all are 1."""
+    total = np.full(LANES, 0 if len(weight) else len(z) // LANES, z.dtype)
+    add_rows(weight, total)
+    total[total == 0] = 1
     for i in range(len(z)):
         dz[i] = 1 / (1 + exp(80.0 if z[i] < -80 else -80.0 if z[i] > 80 else -np.float64(z[i])))
-        dz[i] = (dz[i] - y[i]) / rows
+        dz[i] -= y[i]
+    dz[: len(weight)] *= weight
+    for first in range(0, len(z), LANES):
+        for lane in range(LANES):
+            dz[first + lane] /= total[lane]
 
 
 @compiled
-def add_losses(z: Array, y: Array, totals: Array) -> None:
-    """Add the loss ln(1 + e^z) - y z of each row to its network's total, in float64 and row by row."""
+def add_losses(z: Array, y: Array, weight: Array, totals: Array) -> None:
+    """Add the loss w (ln(1 + e^z) - y z) of each row to its network's total, in float64 and row by row."""
     losses = np.empty(len(z))
     for i in range(len(z)):
         x = np.float64(z[i])
         losses[i] = (x if x > 0 else 0.0) - y[i] * x + log1p(exp(-abs(x)))
+    losses[: len(weight)] *= weight
     add_rows(losses, totals)
 
 
@@ -199,8 +205,7 @@ def add_losses(z: Array, y: Array, totals: Array) -> None:
 def backward(
     w: Array, widths: Array, a: Array, dz: Array, at: Array, rows: int, scale: Any, slope: Array
 ) -> None:
-    """The slope of every weight (P LANES,) from the error dz at the exit, which lies in dz from at[-2] on.
-    scale: of dropout."""
+    """The slope of every weight (P LANES,) from the error at the exit, dz[at[-2] :]; scale: of dropout."""
     end, zero = len(w), np.zeros(LANES, w.dtype)
     for d in range(len(widths) - 2, -1, -1):
         row, unit = widths[d] * LANES, widths[d + 1] * LANES
@@ -214,11 +219,8 @@ def backward(
         if d > 0:
             back, sizes = (at[d], row, LANES), (rows, widths[d + 1], widths[d])
             multiply(dz, error, w, (weight, LANES, unit), zero, (0, 0), dz, back, sizes)
-            gate(
-                dz[at[d] : at[d] + rows * row],
-                a[at[d] : at[d] + rows * row],
-                scale if d == 1 else w.dtype.type(1),
-            )
+            here = slice(at[d], at[d] + rows * row)
+            gate(dz[here], a[here], scale if d == 1 else w.dtype.type(1))
         end = weight
 
 
@@ -243,37 +245,36 @@ def adam(w: Array, slope: Array, m: Array, v: Array, alpha: Any, rest: Array) ->
 
 @compiled
 def train_epoch(
-    blocks: Pair, rows: Pair, draws: Pair, widths: Array, batch: int, scale: Any, rates: Pair, losses: Array
+    blocks: Pair, rows: Any, draws: Pair, widths: Array, batch: int, scale: Any, rates: Pair, losses: Array
 ) -> None:
     """One epoch of every block, in place.
 
     blocks: weights (blocks, P, LANES), and Adam's averages (2, blocks, P, LANES), empty for plain descent.
-    rows: X (n, features), y (n,). draws: order (R, n), and keep (R, n, units), empty when dropout is off.
-    widths: of the layers, inputs first. scale: 1 / (1 - dropout). rates: of each step, and `rest` of `adam`.
-    losses (blocks, LANES): of all visits, dropout on, are added to it."""
-    (weights, averages), (X, y), (order, keep), (alphas, rest) = blocks, rows, draws, rates
+    rows: X (n, features), y and weight (n,). draws: order (R, n), and keep (R, n, units), which is empty when
+    dropout is off, as weight is if all are 1. widths: of the layers, inputs first. scale: 1 / (1 - dropout).
+    rates: of each step, and `rest` of `adam`. losses (blocks, LANES): of all visits are added to it."""
+    (weights, averages), (X, y, weight), (order, keep), (alphas, rest) = blocks, rows, draws, rates
     at = np.append(0, np.cumsum(widths) * (batch * LANES))  # where the part of each layer begins
     flat, keeps, orders = X.reshape(-1), keep.reshape(-1), order.reshape(-1)
     a, dz, slope = np.empty(at[-1], X.dtype), np.empty(at[-1], X.dtype), np.empty(weights[0].size, X.dtype)
-    visits, labels = np.empty(batch * LANES, np.uint64), np.empty(batch * LANES, X.dtype)
     kept = np.empty(batch * widths[1] * LANES if keep.size else 0, np.bool_)
     for block in range(len(weights)):
         w = weights[block].reshape(-1)
         for step in range(len(alphas)):
-            first = step * batch
-            size = min(batch, len(y) - first)
-            here, z = visits[: size * LANES], slice(at[-2], at[-2] + size * LANES)
+            size = min(batch, len(y) - step * batch)
+            here, z = np.empty(size * LANES, np.uint64), slice(at[-2], at[-2] + size * LANES)
+            labels, shares = np.empty(len(here), X.dtype), np.empty(len(here) if weight.size else 0, X.dtype)
             for place in range(len(here)):  # the last replica also fills the lanes left over
                 replica = min(block * LANES + place % LANES, len(order) - 1)
-                here[place] = replica * len(y) + first + place // LANES
-            if keep.size:
-                side_by_side(keeps, here * np.uint64(widths[1]), widths[1], kept)
+                here[place] = replica * len(y) + step * batch + place // LANES
+            side_by_side(keeps, here[: len(kept)] * np.uint64(widths[1]), widths[1], kept)
             visited = orders[here]
             side_by_side(y, visited, 1, labels)
+            side_by_side(weight, visited[: len(shares)], 1, shares)
             side_by_side(flat, visited * np.uint64(widths[0]), widths[0], a)
             forward(w, widths, a, at, size, kept[: size * widths[1] * LANES], scale)
-            add_losses(a[z], labels, losses[block])
-            exit_error(a[z], labels, size, dz[z])
+            add_losses(a[z], labels, shares, losses[block])
+            exit_error(a[z], labels, shares, dz[z])
             backward(w, widths, a, dz, at, size, scale, slope)
             if averages.size:
                 m, v = averages[0, block].reshape(-1), averages[1, block].reshape(-1)
@@ -283,11 +284,11 @@ def train_epoch(
 
 
 @compiled
-def evaluate(rows: Pair, weights: Array, widths: Array, logits: Array, losses: Array) -> None:
-    """Logits (blocks, n, LANES) of rows X (n, features), dropout off. What the loss of each is, with labels y
-    (n LANES,), is added to `losses` (blocks, LANES)."""
-    (X, y), at, nothing = rows, np.append(0, np.cumsum(widths) * (AT_ONCE * LANES)), np.empty(0, np.bool_)
-    a, flat = np.empty(at[-1], X.dtype), X.reshape(-1)
+def evaluate(rows: Any, weights: Array, widths: Array, logits: Array, losses: Array) -> None:
+    """Logits (blocks, n, LANES) of rows X (n, features), dropout off. The losses, with y and weight
+    (n LANES,), are added to `losses` (blocks, LANES)."""
+    (X, y, weight), at = rows, np.append(0, np.cumsum(widths) * (AT_ONCE * LANES))
+    a, flat, nothing = np.empty(at[-1], X.dtype), X.reshape(-1), np.empty(0, np.bool_)
     for first in range(0, len(X), AT_ONCE):
         size = min(AT_ONCE, len(X) - first)
         z, here = slice(at[-2], at[-2] + size * LANES), slice(first * LANES, (first + size) * LANES)
@@ -296,4 +297,4 @@ def evaluate(rows: Pair, weights: Array, widths: Array, logits: Array, losses: A
         for block in range(len(weights)):
             forward(weights[block].reshape(-1), widths, a, at, size, nothing, X.dtype.type(1))
             logits[block].reshape(-1)[here] = a[z]
-            add_losses(a[z], y[here], losses[block])
+            add_losses(a[z], y[here], weight[here], losses[block])

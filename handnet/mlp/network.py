@@ -70,6 +70,24 @@ def log_loss_backward(z: Array, y: Array) -> Array:
     return sigmoid(z) - y
 
 
+def mean_loss(z: Array, y: Array, weight: Array) -> Array:
+    """The loss sum(w l) / sum(w), (R,), of rows with the losses l of `log_loss` and weights w.
+
+    z, y, weight: (R, batch), logits, labels and weights; y and weight also (batch,), for all replicas.
+    """
+    weight = np.asarray(weight, np.float64)
+    return np.asarray((weight * log_loss(z, y)).sum(axis=-1) / weight.sum(axis=-1))
+
+
+def mean_loss_backward(z: Array, y: Array, weight: Array) -> Array:
+    """dL/dz (R, batch) of forward L = sum(w l) / sum(w): p - y times the row's share, w / sum(w).
+
+    z, y, weight: (R, batch). Where all weights are 0 there is nothing to learn from, and the slope is 0.
+    """
+    total = weight.sum(axis=1, keepdims=True)
+    return log_loss_backward(z, y) * weight / np.where(total > 0, total, 1)
+
+
 def sigmoid(z: Array) -> Array:
     """p = 1 / (1 + e^-z), of z's shape (R, n) and type, z clipped to [-80, 80].
 

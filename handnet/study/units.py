@@ -256,7 +256,7 @@ class Problem:
     def rows(self) -> tuple[str, Rows]:
         """What networks are trained on, and its digest."""
         rows = Rows(self.parts.train, self.parts.val)
-        return digest(*rows.train, *rows.val), rows
+        return digest(*(part for table in rows for part in table if part is not None)), rows
 
     def blocks(self, seeds: Sequence[T]) -> list[Sequence[T]]:
         """The seeds in fixed blocks, which are trained and stored together.
