@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from handnet import messages
 from handnet.endings import ANEW, NOTHING, ended, finish
 from handnet.messages import FOLDER, Refusal, nearest, stored_in, through
+from handnet.study.files import check_folder
 from handnet.study.interrupt import stop_at_once
 
 FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
@@ -107,8 +108,7 @@ class Command(click.Command):
         debug, folder = ctx.params.pop("debug"), Path(ctx.params["mlruns"])
 
         def work() -> int | None:
-            if folder.is_file():
-                raise Refusal(f"{messages.option('mlruns')} wants a folder, but {folder} is a file.")
+            check_folder(folder)
             return super(Command, self).invoke(ctx)
 
         with stored_in(str(folder)), messages.typed(str(self.name), _given(ctx)):

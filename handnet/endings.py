@@ -8,9 +8,11 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from handnet.messages import Refusal, option, redacted
+from handnet.messages import Refusal, option
 from handnet.report.words import seen, visible
+from handnet.study.files import denied
 from handnet.study.interrupt import Stopped
+from handnet.study.redaction import redacted
 
 # What is true after a command was cut short, by a signal or a failure.
 GOES_ON = "all finished seeds and trials are kept; the same command goes on from here"
@@ -38,7 +40,7 @@ def ended(work: Callable[[], int | None], left: str, debug: bool) -> int:
         return 141
     except Exception as fault:
         if debug:
-            traceback.print_exc()
+            print(redacted(traceback.format_exc()), end="", file=sys.stderr)
         return _say(*_sentence(fault, left))
 
 
@@ -71,8 +73,10 @@ def _sentence(fault: Exception, left: str) -> tuple[str, int]:
             return f'this needs {package}, which is not installed; pip install "handnet[{extra}]" adds it.', 2
     if why := _disk(fault):
         return f"the disk cannot be written ({why}); make room: {left}.", 1
+    if isinstance(fault, PermissionError) and fault.filename:
+        return f"a file cannot be opened ({denied(fault)}); {left}.", 1
     where = f"{option('debug', True)} shows where"
-    return f"{type(fault).__name__}: {redacted(visible(str(fault)[:300]))}; {left}. {where}.", 1
+    return f"{type(fault).__name__}: {visible(redacted(str(fault))[:300])}; {left}. {where}.", 1
 
 
 def _disk(fault: BaseException | None) -> str | None:

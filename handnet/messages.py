@@ -1,7 +1,6 @@
 """What a user is told: refusals, and the name of the command that works where the reader is."""
 
 import difflib
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -158,9 +157,3 @@ def nearest(word: str, known: Sequence[str]) -> str:
     """'did you mean X?' for the closest known word, or the list of them."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
-
-
-def redacted(text: str) -> str:
-    """The text without user and password of any address in it."""
-    text = re.sub(r"://\S*@", "://***@", text)
-    return re.sub(r"(?i)\b(password|passwd|pwd|secret|token)=[^\s&;'\"]+", r"\1=***", text)

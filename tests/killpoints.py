@@ -91,13 +91,13 @@ def hook(owner: Any, name: str, around: Callable[..., Any]) -> None:
 
 def install() -> None:
     """Set every hook. Raises AttributeError when a function is not where it was."""
-    from handnet.study import folder, study, targets, tracker
+    from handnet.study import files, folder, study, targets, tracker
     from handnet.study.identity import Commit
     from handnet.study.sealed import Ledger
     from handnet.study.store import Store
 
     hook(study, "locked", _locked)
-    folder.os = targets.os = _Replacing(os)  # type: ignore[assignment]
+    files.os = folder.os = targets.os = _Replacing(os)  # type: ignore[assignment]
     hook(Store, "tell", _tell)
     hook(Store, "supersede", _supersede)
     hook(Ledger, "_append", _append)

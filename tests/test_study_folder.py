@@ -16,6 +16,7 @@ from studies import TINY, contents, refused
 
 from handnet.cli import main
 from handnet.messages import Refusal
+from handnet.study import files
 from handnet.study import folder as folders
 
 ROOT = Path(__file__).parent.parent
@@ -23,15 +24,15 @@ ROOT = Path(__file__).parent.parent
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "file"
-    folders.write_whole(path, b"one")
-    folders.write_whole(path, b"two")
+    files.write_whole(path, b"one")
+    files.write_whole(path, b"two")
     assert path.read_bytes() == b"two"
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_several_may_write_one_file(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from handnet.study.folder import write_whole\nfor _ in range(100):"
+        "from pathlib import Path; from handnet.study.files import write_whole\nfor _ in range(100):"
         f" write_whole(Path({str(tmp_path / 'page')!r}), b'x' * 9999)"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(3)]
@@ -86,13 +87,13 @@ def test_a_folder_is_locked_once_in_a_process_too(tmp_path: Path) -> None:
 def test_a_line_cut_short_is_dropped(tmp_path: Path, cut: int) -> None:
     path = tmp_path / f"lines{cut}"
     path.unlink(missing_ok=True)
-    folders.append_line(path, "first")
+    files.append_line(path, "first")
     with path.open("ab") as file:
         file.write(b"second line\n"[:cut])
     whole = ["first"] if cut < 12 else ["first", "second line"]
-    assert folders.whole_lines(path) == whole
-    folders.append_line(path, "third")
-    assert folders.whole_lines(path) == [*whole, "third"]
+    assert files.whole_lines(path) == whole
+    files.append_line(path, "third")
+    assert files.whole_lines(path) == [*whole, "third"]
 
 
 def hold(
@@ -138,7 +139,7 @@ def test_deleting_the_file_of_the_lock_lets_nobody_in(tmp_path: Path) -> None:
 def kept(home: Path, name: str, key: str) -> None:
     """A database as MLflow or Optuna make it, with a tag or attribute of this name."""
     for path in ("artifacts/1/a.npz", "reports/wisconsin/report.html", "openings.jsonl", "mine"):
-        folders.write_whole(home / path, b"as it was\n" if path != "openings.jsonl" else b"")
+        files.write_whole(home / path, b"as it was\n" if path != "openings.jsonl" else b"")
     with closing(sqlite3.connect(home / name)) as database, database:
         for table in ("experiment_tags", "study_user_attributes"):
             database.execute(f"CREATE TABLE {table} (key TEXT)")

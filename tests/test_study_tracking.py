@@ -24,9 +24,9 @@ from mlflow.tracking import MlflowClient
 from studies import FEW, ROOT, cli, command, free_port, study_name
 
 from handnet.cli import main
-from handnet.messages import redacted
 from handnet.study import retrack
 from handnet.study.folder import clean
+from handnet.study.redaction import redacted
 from handnet.study.retrack import present
 from handnet.study.screen import Screen
 from handnet.study.store import Store

@@ -77,7 +77,7 @@ def write(results: "Results", folder: Path) -> Path:
     """Write the numbers as JSON and the picture into a folder. Returns the picture."""
     from experiments.figures import costs
     from handnet.report.drawing import alone
-    from handnet.study.folder import write_whole
+    from handnet.study.files import write_whole
 
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "bench.json", json.dumps(asdict(results), indent=1).encode())

@@ -14,7 +14,7 @@ from experiments.figures import margins
 from handnet.report.drawing import inline
 from handnet.report.pages import environment, to_json
 from handnet.report.words import measured, over
-from handnet.study.folder import write_whole
+from handnet.study.files import write_whole
 from handnet.study.screen import Screen
 
 TEMPLATES = Path(__file__).parent.parent / "templates"

@@ -12,7 +12,7 @@ from experiments.walk.line import GIVEN, NICKNAMES, Section
 from experiments.walk.patient import Patient, Unit
 from handnet.report.pages import environment
 from handnet.report.words import digits, number, part_name
-from handnet.study.folder import write_whole
+from handnet.study.files import write_whole
 from handnet.study.screen import Quiet
 
 TEMPLATES = Path(__file__).parent.parent / "templates"

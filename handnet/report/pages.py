@@ -40,7 +40,7 @@ from handnet.report.words import (
     percent,
     visible,
 )
-from handnet.study.folder import write_whole
+from handnet.study.files import kind_of, write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARKDOWN_SPECIALS = {sign: f"\\{sign}" for sign in "\\`*_[]|#"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -72,7 +72,7 @@ def write(facts: Mapping[str, Any], folder: Path) -> dict[str, bytes]:
     files = {name: text.encode() for name, text in texts.items()}
     for name, content in files.items():
         path = folder / name
-        if not path.exists() or path.read_bytes() != content:
+        if kind_of(path) != "a file" or path.read_bytes() != content:
             write_whole(path, content)
     return files | {
         f"{name.lower().replace(' ', '-')}.svg": alone(drawn.svg) for name, drawn in pictures.items()

@@ -1,6 +1,5 @@
-"""The folder a study writes to: who may write, how files appear whole or not at all, backup and clean."""
+"""The folder a study writes to: who may write, backup and clean."""
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -11,6 +10,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from handnet.messages import Refusal, command, option
+from handnet.study.files import alone_in, check_file, check_folder, denied, held, kind_of, sync
 
 ENOUGH_SPACE = 200 * 2**20
 TRACKING_ASIDE = ".tracking-" + "[0-9a-f]" * 32  # one that is being made, or was left by a kill
@@ -35,16 +35,18 @@ def locked(home: Path) -> Iterator[None]:
     place of .lock is no file, (2) when the folder cannot be written or is nearly full."""
     prepare(home)
     path = home / ".lock"
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise Refusal(f"{path} must be a plain file, the lock of the folder; move it aside.", 1)
-    with ExitStack() as held:
+    if path.is_symlink() or kind_of(path) not in ("", "a file"):
+        kind = "a link" if path.is_symlink() else kind_of(path)
+        raise Refusal(f"{path} is {kind}, and must be a plain file that says who writes; move it aside.", 1)
+    with ExitStack() as stack:
         try:
-            held.enter_context(_alone_in(home, wait=False))
+            stack.enter_context(alone_in(home, wait=False))
         except BlockingIOError:
             raise Refusal(
                 f"another study is writing to {home} (process {_holder(path)}); wait for it or stop it.", 75
             ) from None
         path.write_text(str(os.getpid()))
+        stack.enter_context(held(home))
         yield
 
 
@@ -89,7 +91,7 @@ def backup(home: Path, to: Path) -> None:
     temporary = to.with_name(f".{home.resolve().name}-backup.new")
     try:
         temporary.mkdir(parents=True, exist_ok=True)
-        with _alone_in(temporary, wait=False):
+        with alone_in(temporary, wait=False):
             while not _copied(home, temporary):
                 pass
             os.sync()
@@ -98,7 +100,7 @@ def backup(home: Path, to: Path) -> None:
         raise Refusal(f"another backup of {home} is being made beside {to}; wait for it.", 75) from None
     except OSError as fault:
         raise Refusal(
-            f"{to} cannot be made ({fault.strerror}); choose another folder with {option('to', '')}."
+            f"{to} cannot be made ({denied(fault)}); choose another folder with {option('to', '')}."
         ) from None
     sync(to.parent)
 
@@ -110,6 +112,8 @@ def _copied(home: Path, to: Path) -> bool:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     records = [path for end in ("json", "jsonl") for path in home.glob(f"studies/*/*.{end}")]
     results = [path for name in ("studies", "tables", "reports") for path in (home / name).rglob("*")]
+    for path in (*records, home / "openings.jsonl"):
+        check_file(path)
     for path in (*records, *results, home / "openings.jsonl"):
         copy = to / path.relative_to(home)
         if not path.name.startswith(".") and not copy.exists():
@@ -187,6 +191,7 @@ def check_layout(home: Path) -> None:
 def prepare(home: Path) -> None:
     """Create the folder and prove that it can be written. Raises Refusal (2) when it cannot."""
     try:
+        check_folder(home)
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=home) as probe:
             probe.write(b"x")
@@ -194,7 +199,7 @@ def prepare(home: Path) -> None:
             os.fsync(probe.fileno())
     except OSError as fault:
         raise Refusal(
-            f"the folder {home} cannot be written ({fault.strerror}); choose another with"
+            f"the folder {home} cannot be written ({denied(fault)}); choose another with"
             f" {option('mlruns', '')}."
         ) from None
     free = shutil.disk_usage(home).free
@@ -202,70 +207,3 @@ def prepare(home: Path) -> None:
         raise Refusal(
             f"the disk of {home} has {free // 2**20} MiB free, and a study wants 200; make room first.", 1
         )
-
-
-def write_whole(path: Path, content: bytes, forced: bool = True) -> None:
-    """Write a file so that a reader, or a crash, meets the old content or the new, never a part of it.
-
-    forced: to the disk, so that it outlives a power cut too."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise Refusal(
-            f"{path.parent} is no folder, and {path.name} belongs there; move it aside.", 1
-        ) from None
-    # One name, so that the next writer overwrites what a crash leaves.
-    temporary = path.with_name(f".{path.name}.new")
-    with _alone_in(path.parent):
-        with temporary.open("wb") as file:
-            file.write(content)
-            if forced:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    if forced:
-        sync(path.parent)
-
-
-def append_line(path: Path, line: str) -> None:
-    """Add one line and force it to the disk. A line cut short by a crash before is dropped first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        file.seek(0)
-        complete = file.read().rfind(b"\n") + 1
-        file.truncate(complete)
-        file.write(line.encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    sync(path.parent)
-
-
-def whole_lines(path: Path) -> list[str]:
-    """The complete lines of a file; none when there is no file.
-
-    A byte that is no text is given as \\xNN, which no line of JSON holds."""
-    if not path.exists():
-        return []
-    return path.read_bytes().decode(errors="backslashreplace").split("\n")[:-1]
-
-
-@contextmanager
-def _alone_in(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Hold the folder while something in it is written: a study and its readers write the same report.
-
-    Raises BlockingIOError when somebody holds it and this one is not to wait."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
-    finally:
-        os.close(handle)
-
-
-def sync(path: Path) -> None:
-    """Force a file, or the names in a folder, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,7 +13,8 @@ import pandas as pd
 
 from handnet.data import DATASETS, Dataset, families_of
 from handnet.messages import Refusal
-from handnet.study.folder import prepare, write_whole
+from handnet.study.files import write_whole
+from handnet.study.folder import prepare
 
 Check = Callable[[str, Mapping[str, object]], object]
 FOLDER = "tables"  # below the folder of studies

@@ -19,7 +19,7 @@ class Stopped(BaseException):
 
 
 class Interrupt:
-    """While entered, a signal waits for `check`. A second one stops at once.
+    """While entered, a signal waits for `check`. A second one stops at once. One that is ignored still is.
 
     In a thread that is not the main one, where no signal arrives, it does nothing."""
 
@@ -29,7 +29,8 @@ class Interrupt:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in self.signals}
+            heeded = [number for number in self.signals if not is_ignored(number)]
+            self._before = {number: signal.signal(number, self._note) for number in heeded}
         return self
 
     def __exit__(
@@ -60,8 +61,15 @@ def stop_at_once() -> None:
     It raises no KeyboardInterrupt: when one has passed through an `exec` that a library makes while it is
     imported, Python ends by signal although it was caught."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+        if not is_ignored(number):
             signal.signal(number, _raise)
+
+
+def is_ignored(number: int) -> bool:
+    """Whether whoever started this process has told it to ignore a signal.
+
+    nohup does so with SIGHUP, and a shell with Ctrl-C where a script runs something in the background."""
+    return signal.getsignal(number) == signal.SIG_IGN
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:

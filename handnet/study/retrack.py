@@ -47,7 +47,7 @@ def present(home: Path) -> list[str]:
     here = is_here(tracked_in(home))
     for name in studies(home):
         noted, store = noted_in(home, name), Store(home, name)
-        if here and noted.exists() and noted.read_text() == state_of(store):
+        if here and noted.is_file() and noted.read_text() == state_of(store):
             continue
         try:
             said += [status.sentence for status in track(home, name, None, Screen(quiet=True))]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from handnet.data import Table, canonical_hash
 from handnet.messages import Refusal
-from handnet.study.folder import append_line, whole_lines
+from handnet.study.files import append_line, whole_lines
 from handnet.study.settings import Settings
 
 
@@ -163,7 +163,7 @@ class Ledger:
             try:
                 event = json.loads(line)
                 event["event"], event["id"]
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 raise Refusal(
                     f"{self.path}, line {number} is no opening; restore the ledger from a backup, or move it"
                     " aside and openings are counted from 1 again.",

@@ -20,7 +20,8 @@ from scipy.stats import qmc
 
 from handnet.contract import Recipe
 from handnet.draws import sampler_seed
-from handnet.messages import Refusal, option, redacted
+from handnet.messages import Refusal, option
+from handnet.study.redaction import redacted
 from handnet.study.settings import Range, Settings
 from handnet.study.store import Finished
 

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from handnet.messages import Refusal, command, option
-from handnet.study.folder import append_line, check_layout, whole_lines, write_whole
+from handnet.study.files import append_line, check_file, read_file, whole_lines, write_whole
+from handnet.study.folder import check_layout
 from handnet.study.units import Replicas
 
 STUDIES = "studies"
+# What reading a record raises that holds something else: nested too deep, or a number too large, too.
+UNLIKE = (ValueError, TypeError, KeyError, RecursionError, OverflowError)
 T = TypeVar("T")
 
 
@@ -68,9 +71,10 @@ class Store:
             self.note("study", made)
         self.check(fingerprint, made_with.get("probe"))
         self.trials()
+        check_file(self._running)
         machines = [*self.machines, *([] if machine in self.machines else [machine])]
         self.note("study", {**self.begun, "machines": machines, **made_with})
-        for leftover in self.folder.rglob(".*.new"):
+        for leftover in (path for path in self.folder.rglob(".*.new") if path.is_file()):
             leftover.unlink()
         interrupted = self._running.exists()
         self._running.touch()
@@ -121,10 +125,13 @@ class Store:
         """A finished result, parsed. To a writer, None when it is not there or damaged.
 
         A damaged file is removed, and a writer makes it again. A reader cannot: it raises Refusal, which says
-        that `what` is missing or damaged."""
+        that `what` is missing or damaged. So does a writer where something else than a file stands. Raises
+        PermissionError where it may not be read, which says nothing of what it holds."""
         path = self._path(key)
         try:
-            return parse(path.read_bytes())
+            return parse(read_file(path))
+        except PermissionError:
+            raise
         except (OSError, ValueError, KeyError) as fault:
             state = "not there" if isinstance(fault, FileNotFoundError) else "damaged"
             if not self.writing:
@@ -156,13 +163,9 @@ class Store:
 
     def trials(self) -> list[Finished]:
         """Completed trials, in order. Raises Refusal (1) when the file holds something else."""
-        try:
-            lines = whole_lines(self.folder / "trials.jsonl")
-        except IsADirectoryError:
-            raise self.damaged("trials.jsonl is no file") from None
         trials: list[Finished] = []
-        for number, line in enumerate(lines, 1):
-            with suppress(ValueError, TypeError, KeyError):
+        for number, line in enumerate(whole_lines(self.folder / "trials.jsonl"), 1):
+            with suppress(*UNLIKE):
                 trials.append(Finished.from_json(line))
             if len(trials) < number or trials[-1].place != number - 1:
                 raise self.damaged(f"trials.jsonl, line {number} is not trial {number}")
@@ -181,10 +184,10 @@ class Store:
         """What `note` remembered, or None. Raises Refusal (1) when the file holds something else."""
         path = self.folder / f"{name}.json"
         try:
-            return json.loads(path.read_bytes())
+            return json.loads(read_file(path))
         except FileNotFoundError:
             return None
-        except (ValueError, IsADirectoryError):
+        except UNLIKE:
             raise self.damaged(f"{path.name} is not what was written there") from None
 
     def seconds(self) -> dict[str, float]:
@@ -226,7 +229,9 @@ def _replicas(config_id: str, block: Sequence[int]) -> tuple[Callable[[bytes], R
 
 def studies(home: Path) -> list[str]:
     """The names of the studies in a folder, the newest first."""
-    begun = sorted((home / STUDIES).glob("*/study.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    begun = sorted(
+        (home / STUDIES).glob("*/study.json"), key=lambda path: path.lstat().st_mtime, reverse=True
+    )
     return [path.parent.name for path in begun]
 
 

@@ -104,7 +104,7 @@ def tracked_in(home: Path) -> Path:
 def is_here(folder: Path) -> bool:
     """Whether a folder's database is there and was made where it lies now."""
     place = folder / "place"
-    return (folder / "mlflow.db").exists() and place.exists() and place.read_bytes() == os.fsencode(folder)
+    return (folder / "mlflow.db").exists() and place.is_file() and place.read_bytes() == os.fsencode(folder)
 
 
 def database_uri(folder: Path) -> str:
@@ -129,7 +129,7 @@ def _create(folder: Path) -> Path:
     for leftover in folder.parent.glob(TRACKING_ASIDE):
         shutil.rmtree(leftover)
     new = _aside(folder)
-    new.mkdir(parents=True)
+    new.mkdir()
     _opened(new, "")
     with closing(sqlite3.connect(new / "mlflow.db")) as database:
         database.execute("PRAGMA journal_mode=WAL")  # kept in the file: a commit costs less

@@ -89,9 +89,15 @@ class Unwelcome(Exception):
 def check_answers(server: str) -> None:
     """Ask a server whether it is there, because MLflow itself would wait much longer for an answer.
 
-    Raises TimeoutError when none comes, and Unwelcome when it says that it is not well or is not there."""
+    It must answer from its database too: one that says it is well may wait for that without end.
+    Raises TimeoutError when no answer comes, and Unwelcome when it is not well or not there."""
+    for question in ("/health", "/api/2.0/mlflow/experiments/search?max_results=1"):
+        _ask(server + question)
+
+
+def _ask(address: str) -> None:
     try:
-        urllib.request.urlopen(f"{server}/health", timeout=PROBE).close()
+        urllib.request.urlopen(address, timeout=PROBE).close()
     except urllib.error.HTTPError as fault:
         if fault.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unwelcome(f"it answers with status {fault.code}") from None

@@ -11,12 +11,13 @@ from threading import Event, Lock, Thread
 from typing import NamedTuple
 
 from handnet.contract import Recipe
-from handnet.messages import Refusal, command, redacted
+from handnet.messages import Refusal, command
 from handnet.study.analysis import Analysis, TrialResult
-from handnet.study.folder import write_whole
+from handnet.study.files import check_in_place, kind_of, read_file, write_whole
 from handnet.study.outcome import Outcome
 from handnet.study.reading import from_stored
 from handnet.study.records import Records
+from handnet.study.redaction import redacted
 from handnet.study.runs import Experiment, Pending, Runs
 from handnet.study.screen import Screen
 from handnet.study.search import Search, write_journal
@@ -30,6 +31,7 @@ JOURNAL = "optuna.journal"
 BUILDING = Lock()
 # One run at a time on a tracker, also where a stopped study has one in hand and the next one begins.
 ALONE: dict[str, Lock] = {}
+PAGE = 10_000  # characters that are looked at of what a server says
 WAIT = 2.0  # seconds a stopped study waits for the request in hand
 
 
@@ -105,6 +107,7 @@ class Destination:
         if self.fault or self._stopped.is_set() or run.key in self.there:
             return
         try:
+            check_in_place(self.target.home or Path())
             tracker, experiment = self._open(run.experiment)
         except Exception as fault:
             self._failed(fault)
@@ -156,11 +159,11 @@ class Destination:
         return tracker, self._experiments[experiment.name]
 
     def _failed(self, fault: Exception) -> None:
-        sentence = " ".join(str(fault).split()) or type(fault).__name__
+        sentence = " ".join(str(fault)[:PAGE].split()) or type(fault).__name__
         self.silent = isinstance(fault, TimeoutError) or "timed out" in sentence
         if "Max retries exceeded" in sentence:  # of MLflow's long sentence only this is news
             sentence = "it does not answer"
-        self.fault = sentence if isinstance(fault, Unwelcome) else redacted(sentence[:200])
+        self.fault = sentence if isinstance(fault, Unwelcome) else redacted(sentence)[:200]
         self._tracker, self._experiments = None, {}  # what is there is asked anew
 
     def _work(self) -> None:
@@ -279,4 +282,4 @@ def noted_in(home: Path, name: str) -> Path:
 def state_of(store: Store) -> str:
     """Names all that a study has in its store, as far as that is tracked."""
     files = [store.folder / name for name in ("trials.jsonl", "commit.json")]
-    return sha256(b"".join(path.read_bytes() for path in files if path.exists())).hexdigest()
+    return sha256(b"".join(read_file(path) for path in files if kind_of(path))).hexdigest()

@@ -9,10 +9,13 @@ import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 
 from handnet.messages import Refusal, command, option
+from handnet.study.files import is_same
 from handnet.study.folder import check_layout
 from handnet.study.interrupt import Stopped
+from handnet.study.redaction import redacted
 
 # The application that the server loads by its entry point, with the gate before MLflow's own.
 PLUGIN = Path(__file__).parent / "mlflow_plugin"
@@ -42,17 +45,25 @@ def show(home: Path, port: int) -> int:
     _check_free(port)
     print(f"MLflow is starting on http://127.0.0.1:{port} (this machine only; Ctrl-C stops it).", flush=True)
     _bring_up_to_date(home)
+    made = home.stat()
     with _started(home, port) as server:
+        Thread(target=_end_when_moved, args=(home, made, server), daemon=True).start()
         try:
             _announce(home, port, server)
             for line in server.stdout or ():  # until it ends
                 if not line.startswith(BANNER):
-                    print(line, end="", file=sys.stderr, flush=True)
+                    print(redacted(line), end="", file=sys.stderr, flush=True)
         except Stopped:
             print("\nMLflow's pages are closed.")
             return 0
         finally:
             _end(server)
+    if not is_same(home, made):
+        raise Refusal(
+            f"{home} was moved or removed while its pages were open, so they are closed;"
+            f" {option('mlruns', '')} opens them in its new place.",
+            1,
+        )
     raise Refusal("MLflow's server has ended by itself; what it said stands above.", 1)
 
 
@@ -131,10 +142,18 @@ def _announce(home: Path, port: int, server: "subprocess.Popen[str]") -> None:
         print(f"  {study}: http://127.0.0.1:{port}{page}", flush=True)
 
 
+def _end_when_moved(home: Path, made: os.stat_result, server: "subprocess.Popen[str]") -> None:
+    """End the server of a folder that is gone: what it would show is made in the place it has now."""
+    while server.poll() is None and is_same(home, made):
+        time.sleep(1)
+    _end(server)
+
+
 def _end(server: "subprocess.Popen[str]") -> None:
     """End the server with all its processes, politely first."""
     if server.poll() is None:
-        os.killpg(server.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         # It waits for answers it still owes, and may wait for ever.
         with suppress(subprocess.TimeoutExpired):
             server.wait(10)
