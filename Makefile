@@ -3,6 +3,15 @@ SHELL := /bin/bash
 export HANDNET_DOOR := make
 .DEFAULT_GOAL := help
 VENV := .venv
+quote = '$(subst $(newline),'$$'\n'',$(subst ','\'',$(1)))'
+define newline
+
+
+endef
+# It is a name in rules and in the shell, where other signs would be several names, or commands.
+ifneq ($(words $(VENV))$(filter -%,$(VENV))$(shell printf %s $(call quote,$(strip $(VENV))) | LC_ALL=C tr -d 'A-Za-z0-9._/+,@\200-\377-'),1)
+$(error VENV must be one path of letters, digits and . _ - + , @ without blanks, but is "$(VENV)")
+endif
 PY := $(VENV)/bin/python
 # `make setup DEVICE=gpu` takes the larger lock, once; afterwards every command keeps to it, through changes of the lock too:
 # the mark of a finished set-up names the lock it came from.
@@ -14,7 +23,6 @@ $(error DEVICE must be one of auto, cpu, gpu, but is "$(DEVICE)"; for an NVIDIA 
 endif
 
 # Every variable typed after `make` goes on to the command, which knows its own and refuses the others by name.
-quote = '$(subst ','\'',$(1))'
 typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter command line,$(origin $(v))),$(call quote,$(v)=$($(v)))))
 # The chapter's two recipes and its case, unless another settings file is named.
 chapter = $(if $(filter command line,$(origin SETTINGS)),,SETTINGS=experiments/study.toml)
@@ -92,9 +100,18 @@ backup: $(READY) ## a copy of all studies, even while one is writing (TO=folder)
 clean: $(READY) ## remove studies and reports; the ledger of openings stays
 	@$(PY) -m handnet clean $(typed)
 
+# What a virtual environment is made of; a folder that holds anything else is not removed to make one.
+OF_VENV := '(bin|etc|include|lib|lib64|share|pyvenv\.cfg|\.ready-.*|\.gitignore|CACHEDIR\.TAG)'
+
 # The interpreter: PYTHON if given, else the newest of 3.13, 3.12, 3.11 that can make an environment.
 $(READY): $(LOCK)
 	@set -e; \
+	others=$$(ls -A $(VENV) 2>/dev/null | grep -vxE $(OF_VENV) | head -n 3 | paste -sd ' ') || true; \
+	if [ -L $(VENV) -a ! -e $(VENV) ] || [ -e $(VENV) -a ! -d $(VENV) ] || [ -n "$$others" ] || \
+	  [ -n "$$(ls -A $(VENV) 2>/dev/null)" -a ! -f $(VENV)/pyvenv.cfg ]; then \
+	  echo "VENV=$(VENV) is no virtual environment$${others:+ (it holds $$others)}, and setting one up there would remove it;" \
+	    "name a new or empty folder, or move it aside." >&2; exit 2; \
+	fi; \
 	for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
 	  if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then found="$$python"; break; fi; \
 	done; \

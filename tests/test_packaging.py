@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -60,6 +61,87 @@ def test_what_make_is_given_reaches_the_command_whole() -> None:
     assert "'NAME=a'\\''b;$(touch planted)'" in shown
     assert "'split.seed=7'" in shown
     assert "'TRAILS=3'" in shown
+
+
+@pytest.mark.parametrize("value", ["two\nlines", "it's\n-x", '#a %41 ?&\\ "q" ü', "-dash", "a  b "])
+def test_the_command_gets_what_was_typed_to_the_letter(value: str, tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\nshift 3\nprintf "%s\\0" "$@"\n')
+    python.chmod(0o755)
+    ready = f"{tmp_path}/.ready-cpu-x"
+    said = make("-o", ready, "clean", f"READY={ready}", f"VENV={tmp_path}", f"MLRUNS={value}", "DOOR=x")
+    assert {f"MLRUNS={value}", "DOOR=x"} <= set(said.stdout.split("\0"))
+
+
+STUB = """#!/bin/sh
+if [ "$1 $2" = "-m venv" ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/pyvenv.cfg"; fi
+"""
+
+
+def set_up(folder: Path, venv: str) -> subprocess.CompletedProcess:
+    """`make setup` in a copy of the checkout, with a Python that makes environments of nothing."""
+    for name in ("Makefile", "requirements.lock"):
+        if not (folder / name).exists():
+            shutil.copy(ROOT / name, folder)
+    python = folder.parent / "python"
+    python.write_text(STUB)
+    python.chmod(0o755)
+    words = ["make", "setup", f"VENV={venv}", f"PYTHON={python}"]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    (tmp_path / "checkout").mkdir()
+    return tmp_path / "checkout"
+
+
+@pytest.mark.parametrize(
+    "venv", [".venv", "env", "{outside}/thesis/env", "empty", "made", "linked", "ü", "half"]
+)
+def test_an_environment_is_set_up_where_nothing_else_is(venv: str, checkout: Path) -> None:
+    (checkout / "empty").mkdir()
+    for name in ("made", "half"):
+        (checkout / name / "bin").mkdir(parents=True)
+        (checkout / name / "pyvenv.cfg").write_text("")
+    (checkout / "made" / ".ready-cpu-1").write_text("")
+    (checkout / "linked").symlink_to("made")
+    venv = venv.format(outside=checkout.parent)
+    found = set_up(checkout, venv)
+    assert found.returncode == 0, found.stderr
+    assert list((checkout / venv).glob(".ready-cpu-*"))
+    assert set_up(checkout, venv).stderr == ""  # it is there
+
+
+@pytest.mark.parametrize(
+    "venv", ["{outside}/thesis", "mixed", "notes", "loose", ".", "..", "./", "thesis/.."]
+)
+def test_a_folder_of_anything_else_is_not_removed_for_an_environment(venv: str, checkout: Path) -> None:
+    """Not even one in which somebody has made an environment beside the rest."""
+    for folder in (checkout.parent / "thesis", checkout / "mixed", checkout / "thesis"):
+        folder.mkdir()
+        (folder / "chapter one.tex").write_text("mine")
+    (checkout / "mixed" / "pyvenv.cfg").write_text("")
+    (checkout / "notes").write_text("mine")
+    (checkout / "loose").symlink_to("nowhere")
+    set_up(checkout, "notes")  # what it copies there
+    before = sorted(checkout.parent.rglob("*"))
+    found = set_up(checkout, venv.format(outside=checkout.parent))
+    assert found.returncode == 2
+    assert "is no virtual environment" in found.stderr
+    assert "name a new or empty folder" in found.stderr
+    assert sorted(checkout.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "venv", ["", " ", "my env", "a b c", "-env", "x;touch planted", "$$(touch planted)", "a'b", "*"]
+)
+def test_an_environment_whose_name_make_would_misread_is_refused(venv: str, checkout: Path) -> None:
+    found = set_up(checkout, venv)
+    assert found.returncode == 2
+    assert "VENV must be one path" in found.stderr
+    assert sorted(path.name for path in checkout.iterdir()) == ["Makefile", "requirements.lock"]
 
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", LIBRARY, re.DOTALL))
