@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import sys
 import traceback
@@ -60,7 +61,9 @@ def finish(code: int) -> NoReturn:
 
 
 def _say(sentence: str, code: int, lines: Sequence[str] = ()) -> int:
-    print(f"handnet: {visible(sentence)}", *(seen(line) for line in lines), sep="\n", file=sys.stderr)
+    # The digits of a number of thousands say no more than the first of them.
+    short = (re.sub(r"(\d{60})\d{60,}", r"\1...", line) for line in (visible(sentence), *map(seen, lines)))
+    print("handnet:", "\n".join(short), file=sys.stderr)
     return code
 
 

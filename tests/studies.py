@@ -3,8 +3,12 @@
 import csv
 import io
 import json
+import os
 import socket
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +71,21 @@ def refused(capsys: pytest.CaptureFixture, says: list[str], *words: str, code: i
     assert not [part for part in says if part not in err], err
     assert "Traceback" not in err
     assert "?." not in err
+
+
+@contextmanager
+def unwritable(path: Path) -> Iterator[None]:
+    """Not even root writes there."""
+    tool = subprocess.run(["chattr", "+i", path], capture_output=True, text=True, check=False)
+    if os.geteuid() == 0 and tool.returncode:
+        pytest.skip(f"root writes every file here: {tool.stderr.strip()}")
+    if os.geteuid():
+        path.chmod(path.stat().st_mode & ~0o222)
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", path], capture_output=True, check=False)
+        path.chmod(path.stat().st_mode | 0o200)
 
 
 def study_name(home: Path) -> str:

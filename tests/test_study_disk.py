@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from canonical import digest, hashed, ledger, results, study_folder, trials
 from killpoints import JOURNAL, KILL_AT
-from studies import SMALL, TINY, cli, contents, refused, study_name
+from studies import SMALL, TINY, cli, contents, refused, study_name, unwritable
 
 from handnet import Dataset, read_csv, split
 from handnet.cli import main
@@ -137,21 +137,6 @@ def test_a_disk_may_fill_up_at_any_page(
         filler.unlink()
         assert main(["study", f"MLRUNS={home}", *GROWN]) == 0
         assert digest(home) == digest(grown)
-
-
-@contextmanager
-def unwritable(path: Path) -> Iterator[None]:
-    """Not even root writes there."""
-    tool = subprocess.run(["chattr", "+i", path], capture_output=True, text=True, check=False)
-    if os.geteuid() == 0 and tool.returncode:
-        pytest.skip(f"root writes every file here: {tool.stderr.strip()}")
-    if os.geteuid():
-        path.chmod(path.stat().st_mode & ~0o222)
-    try:
-        yield
-    finally:
-        subprocess.run(["chattr", "-i", path], capture_output=True, check=False)
-        path.chmod(path.stat().st_mode | 0o200)
 
 
 @pytest.mark.parametrize("what", ["trials.jsonl", "network", "."])

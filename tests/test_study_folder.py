@@ -3,23 +3,27 @@
 import multiprocessing
 import os
 import shutil
+import signal
 import sqlite3
+import stat
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from canonical import study_folder
 from hypothesis import given
 from hypothesis import strategies as st
-from studies import TINY, contents, refused
+from studies import FEW, ROOT, TINY, cli, command, contents, refused, study_name
 
+from handnet import run_study
 from handnet.cli import main
 from handnet.messages import Refusal
 from handnet.study import files
 from handnet.study import folder as folders
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
@@ -131,6 +135,158 @@ def test_deleting_the_file_of_the_lock_lets_nobody_in(tmp_path: Path) -> None:
         (home / ".lock").write_text("by hand")
         with pytest.raises(Refusal, match="another study is writing"), folders.locked(home):
             pass
+
+
+# What stands in the place of a file or a folder
+
+
+KINDS = {
+    "a folder": Path.mkdir,
+    "a pipe": os.mkfifo,
+    "a socket": lambda path: os.mknod(path, stat.S_IFSOCK),
+    "a link that leads nowhere": lambda path: path.symlink_to("nowhere"),
+}
+IN_A_CIRCLE = "a link that leads nowhere (in a circle)"
+MADE = {**KINDS, IN_A_CIRCLE: lambda path: path.symlink_to(path.name)}
+
+
+@pytest.fixture
+def _not_for_ever() -> Iterator[None]:
+    """Whoever waits for the other end of a pipe is woken."""
+
+    def waited(*_: object) -> None:
+        raise AssertionError("it waits for what never comes")
+
+    before = signal.signal(signal.SIGALRM, waited)
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def listed(home: Path) -> dict[str, str]:
+    """Every path below a folder, with what stands there."""
+    return {str(path.relative_to(home)): files.kind_of(path) for path in home.rglob("*")}
+
+
+@pytest.mark.usefixtures("_not_for_ever")
+@pytest.mark.parametrize("kind", MADE)
+@pytest.mark.parametrize(
+    ("name", "verbs"),
+    [
+        ("study.json", ("study", "report", "track", "backup")),
+        ("trials.jsonl", ("study", "report", "track", "backup")),
+        ("commit.json", ("report", "backup")),
+        (".running", ("study",)),
+        ("openings.jsonl", ("study", "report", "backup")),
+    ],
+)
+def test_what_is_no_file_is_neither_read_nor_waited_for_nor_removed(
+    name: str, verbs: tuple[str, ...], kind: str, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    home = Path(shutil.copytree(tiny, tmp_path / "m", ignore=shutil.ignore_patterns("tracking")))
+    path = (home if name == "openings.jsonl" else study_folder(home)) / name
+    path.unlink(missing_ok=True)
+    MADE[kind](path)
+    before = contents(home), listed(home)
+    for verb in verbs:
+        words = {"study": [*TINY, "OPEN=1"], "backup": [f"TO={tmp_path / 'to'}"]}
+        named = words.get(verb, [f"NAME={study_name(home)}"])
+        says = [f"{path} is {kind.partition(' (')[0]}, and handnet keeps a file there; move it aside."]
+        refused(capsys, says, verb, f"MLRUNS={home}", *named, code=1)
+        assert (contents(home), listed(home)) == before
+    assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.usefixtures("_not_for_ever")
+@pytest.mark.parametrize("kind", MADE)
+@pytest.mark.parametrize("name", ["page", ".page.new"])
+def test_what_is_no_file_is_not_replaced_by_one(name: str, kind: str, tmp_path: Path) -> None:
+    MADE[kind](tmp_path / name)
+    with pytest.raises(Refusal, match=f"{tmp_path / name} is {kind.partition(' (')[0]}"):
+        files.write_whole(tmp_path / "page", b"content")
+    assert listed(tmp_path) == {name: kind.partition(" (")[0]}
+
+
+@pytest.mark.parametrize("kind", [*MADE, "a device", "a file"])
+def test_what_is_no_folder_is_no_place_for_a_study(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    if kind == "a folder":
+        return
+    make = {**MADE, "a device": lambda path: path.symlink_to("/dev/null"), "a file": Path.touch}
+    home = tmp_path / "m"
+    make[kind](home)
+    for verb in ("study", "try", "report", "case", "ui", "track", "backup", "clean"):
+        says = [f"MLRUNS wants a folder, but {home} is {kind.partition(' (')[0]}."]
+        refused(capsys, says, verb, f"MLRUNS={home}", *(["ID=1"] if verb == "case" else []))
+    with pytest.raises(Refusal, match=f"home wants a folder, but {home} is {kind.partition(' (')[0]}"):
+        run_study(home=home, trials=1, seeds=2, confirm=2, progress=False)
+    assert list(tmp_path.iterdir()) == [home]
+
+
+def test_links_to_what_belongs_there_are_followed(tiny: Path, tmp_path: Path) -> None:
+    """A ledger that several folders share, a study on another disk."""
+    home, ledger = Path(shutil.copytree(tiny, tmp_path / "m")), tmp_path / "of all.jsonl"
+    (home / "openings.jsonl").rename(ledger)
+    (home / "openings.jsonl").symlink_to(ledger)
+    (home / "studies").rename(tmp_path / "elsewhere")
+    (home / "studies").symlink_to(tmp_path / "elsewhere")
+    link = tmp_path / "link"
+    link.symlink_to(home)
+    before = ledger.read_bytes()
+    assert cli(link, "report", f"NAME={study_name(home)}") == 0
+    assert cli(link, "study", *TINY, "OPEN=1") == 0
+    assert ledger.read_bytes() == before
+    assert (home / "openings.jsonl").is_symlink()
+
+
+# A folder that is moved
+
+
+@pytest.mark.parametrize("how", ["moved", "removed", "replaced"])
+def test_nothing_is_begun_in_the_place_of_a_folder_that_was_moved(how: str, tmp_path: Path) -> None:
+    home = tmp_path / "m"
+    gone = pytest.raises(Refusal, match=f"{home} was moved or removed while it was written to")
+    with gone as refusal, folders.locked(home):
+        files.write_whole(home / "studies/x/study.json", b"{}")
+        shutil.rmtree(home) if how == "removed" else home.rename(tmp_path / "there")
+        if how == "replaced":
+            home.mkdir()
+        with pytest.raises(Refusal, match="was moved or removed"):
+            files.write_whole(home / "studies/x/commit.json", b"{}")
+        with pytest.raises(Refusal, match="was moved or removed"):
+            files.append_line(home / "openings.jsonl", "{}")
+    assert refusal.value.code == 1
+    assert home.exists() == (how == "replaced")
+    assert not home.exists() or not list(home.iterdir())
+    if how != "removed":
+        assert (tmp_path / "there/studies/x/study.json").read_bytes() == b"{}"
+
+
+def test_a_study_whose_folder_is_moved_says_so_and_goes_on_where_it_is(tmp_path: Path) -> None:
+    home, there = tmp_path / "m", tmp_path / "there"
+    words = ["study", *FEW, "TRIALS=40", "NAME=x"]
+    with subprocess.Popen(command(home, *words), cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        trials = home / "studies/x/trials.jsonl"
+        while not trials.exists() or trials.read_text().count("\n") < 3:
+            assert process.poll() is None
+            time.sleep(0.01)
+        subprocess.run(["mv", home, there], check=True)
+        assert process.stderr
+        said = process.stderr.read()
+        assert process.wait() == 1
+    last = said.splitlines()[-1]
+    assert last.startswith(f"handnet: {home} was moved or removed while it was written to")
+    assert "make room" not in said
+    assert "Traceback" not in said
+    assert not home.exists()
+    before = (there / "studies/x/trials.jsonl").read_text().splitlines()
+    assert 3 <= len(before) < 40
+    assert cli(there, *words) == 0
+    after = (there / "studies/x/trials.jsonl").read_text().splitlines()
+    assert after[: len(before)] == before
+    assert len(after) == 40
 
 
 # An older layout

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from canonical import runs
 from mlflow import MlflowClient
 from mlflow.server import app as flask_app
 from mlflow.server.assistant.api import assistant_router
 from mlflow.server.gateway_api import gateway_router
 from mlflow.server.job_api import job_api_router
-from studies import ROOT, command, free_port, study_name
+from studies import FEW, ROOT, cli, command, free_port, run_id_of, study_name, unwritable
 
 from handnet.cli import main
 from handnet.study.folder import locked
@@ -99,11 +100,10 @@ def start(home: Path, port: int, **options: object) -> subprocess.Popen:
     }
     return subprocess.Popen(
         command(home, "ui", f"PORT={port}"),
-        cwd=ROOT,
-        env=os.environ | careless,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | careless,
         text=True,
         preexec_fn=as_from_a_terminal,  # noqa: PLW1509
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
+        **{"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
     )
 
 
@@ -324,6 +324,55 @@ def test_only_the_loopback_listens(pages: Pages) -> None:
         if line.split()[3] == "0A"
     ]
     assert [one for one in listening if one.endswith(f":{pages.port:04X}")] == [f"0100007F:{pages.port:04X}"]
+
+
+ODD = "a b ü #%41?&'\"$HOME;\\\nc@d"
+
+
+@pytest.mark.parametrize("name", [ODD, pytest.param("-dash", marks=pytest.mark.long)])
+def test_whatever_a_folder_is_called_nothing_is_made_beside_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not where its name is quoted in an address, and nothing needs to be: all above it is read-only."""
+    parent, home, port = tmp_path / "alone", Path(name, "ml"), free_port()
+    (parent / home).mkdir(parents=True)
+    monkeypatch.chdir(parent)
+    with unwritable(parent), unwritable(parent / name):
+        assert cli(home, "try", *FEW) == 0
+        study = study_name(home)
+        with start(home, port, cwd=parent) as server:
+            until(lambda: answers(port), 90, "the server does not answer")
+            run, experiment = run_id_of(home, next(key for key in runs(home) if "/winner/" in key)), ""
+            page = Pages(port, run, experiment)
+            file = page.ask("GET", f"/get-artifact?run_id={run}&path=networks.csv")
+            (stored,) = home.glob(f"tracking/artifacts/*/{run}/artifacts/networks.csv")
+            assert (file.status, file.body) == (200, stored.read_text())
+            server.send_signal(signal.SIGINT)
+            assert server.wait(30) == 0
+        for words in (["report"], ["case", "ID=203"], ["track"]):
+            assert cli(home, *words, f"NAME={study}") == 0
+        assert cli(home, "backup", f"TO={tmp_path / 'to'}") == 0
+        assert main(["report", f"MLRUNS={tmp_path / 'to'}", f"NAME={study}"]) == 0
+        assert main(["track", f"MLRUNS={home}", f"NAME={study}", f"OPTUNA={home / 'for the dashboard'}"]) == 0
+        assert cli(home, "clean") == 0
+    assert [path.name for path in parent.iterdir()] == [name]
+    assert [path.name for path in (parent / name).iterdir()] == ["ml"]
+    assert sorted(path.name for path in home.iterdir()) == [".lock", "for the dashboard"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "to"]
+
+
+def test_a_folder_moved_while_its_pages_are_open_closes_them(home: Path, tmp_path: Path) -> None:
+    copy, port = Path(shutil.copytree(home, tmp_path / "copy")), free_port()
+    with start(copy, port) as server:
+        until(lambda: answers(port), 90, "the server does not answer")
+        session = session_of(server.pid)
+        subprocess.run(["mv", copy, tmp_path / "moved"], check=True)
+        assert server.wait(30) == 1
+        last = server.stderr.read().splitlines()[-1]
+        assert last.startswith(f"handnet: {copy} was moved or removed while its pages were open")
+        assert "--mlruns" in last or "MLRUNS=" in last
+        assert not members(session)
+    assert not copy.exists()
 
 
 # Its end

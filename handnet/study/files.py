@@ -1,12 +1,14 @@
 """Files that appear whole or not at all, in a folder that is still the one whose lock was taken."""
 
 import fcntl
+import json
 import os
 import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from handnet.messages import Refusal, option
 
@@ -110,6 +112,20 @@ def whole_lines(path: Path) -> list[str]:
         return read_file(path).decode(errors="backslashreplace").split("\n")[:-1]
     except FileNotFoundError:
         return []
+
+
+def parsed(text: str | bytes) -> Any:
+    """The content of a file of JSON, or of a line of one.
+
+    Raises ValueError when it is none: a whole number of more than 64 bits, too, is nothing of ours;
+    and RecursionError when it is nested too deep."""
+    return json.loads(text, parse_int=_whole)
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 20:
+        raise ValueError("a number of more than 64 bits")
+    return int(digits)
 
 
 @contextmanager

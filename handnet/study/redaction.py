@@ -13,12 +13,12 @@ NAMED = f"{SECRET}|signature|session|jwt|csrf|(?<![a-z])(?:sig|sid|auth)(?![a-z]
 SHOWN = [
     (re.compile(r"://\S*@"), "://***@"),
     (re.compile(r"(?<![^\s/:@'\"])[^\s/:@'\"]+:[^\s/@]+@(?=\w)"), "***@"),
-    (re.compile(r"([?&][\w.\-\[\]]+=)[^\s&#'\"<>]+"), r"\1***"),
     (
         re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]*(?:auth|key|token)\w*)\b.*"),
         r"\1: ***",
     ),
     (re.compile(r"(?i)\b(basic|bearer|digest|negotiate|ntlm)((?:\s|%20|\+)+)\S+"), r"\1\2***"),
+    (re.compile(r"([?&][\w.\-\[\]]+=)[^\s&#'\"<>]+"), r"\1***"),
     (re.compile(rf"(?i)([\w-]*(?:{NAMED})[\w-]*[\"']?\s*[=:]\s*)[\"']?[^\s&;,<>'\"]+[\"']?"), r"\1***"),
 ]
 

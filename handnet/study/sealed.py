@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from handnet.data import Table, canonical_hash
 from handnet.messages import Refusal
-from handnet.study.files import append_line, whole_lines
+from handnet.study.files import append_line, parsed, whole_lines
 from handnet.study.settings import Settings
 
 
@@ -161,7 +161,7 @@ class Ledger:
     def _events(self) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(whole_lines(self.path), 1):
             try:
-                event = json.loads(line)
+                event = parsed(line)
                 event["event"], event["id"]
             except (ValueError, TypeError, KeyError, RecursionError):
                 raise Refusal(

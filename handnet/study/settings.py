@@ -10,7 +10,7 @@ from handnet.contract import BACKENDS, DEVICES, DTYPES, OPTIMIZERS, Recipe
 from handnet.data import DATASETS
 from handnet.draws import LARGEST_SEED, PLANS
 from handnet.messages import option, options
-from handnet.study.values import MANY, Section, Seed, Seeds, Texts, between, one_of, that
+from handnet.study.values import MANY, Count, Section, Seed, Seeds, Texts, between, one_of, that
 from handnet.tables import DECIMALS, WAYS
 
 LIMITS = {"learning_rate": (0, 10), "dropout": (0, 1), "epochs": (1, MANY)}  # of the search space
@@ -78,8 +78,8 @@ class SplitSettings(Section):
 
 
 class NetworkSettings(Section):
-    hidden: Annotated[tuple[int, ...], Strict(False)]
-    batch_size: int
+    hidden: Annotated[tuple[Count, ...], Strict(False)]
+    batch_size: Count
     optimizer: Annotated[str, one_of(OPTIMIZERS)]
 
     def faults(self) -> Iterator[str]:
@@ -175,7 +175,7 @@ class CompareSettings(Section):
     name: str
     learning_rate: float
     dropout: float
-    epochs: int
+    epochs: Count
 
     def faults(self) -> Iterator[str]:
         try:

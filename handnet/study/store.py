@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from handnet.messages import Refusal, command, option
-from handnet.study.files import append_line, check_file, read_file, whole_lines, write_whole
+from handnet.study.files import append_line, check_file, kind_of, parsed, read_file, whole_lines, write_whole
 from handnet.study.folder import check_layout
 from handnet.study.units import Replicas
 
 STUDIES = "studies"
-# What reading a record raises that holds something else: nested too deep, or a number too large, too.
-UNLIKE = (ValueError, TypeError, KeyError, RecursionError, OverflowError)
+UNLIKE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    RecursionError,
+)  # what reading raises of a record of something else
 T = TypeVar("T")
 
 
@@ -43,7 +47,7 @@ class Finished:
     @staticmethod
     def from_json(line: str) -> "Finished":
         """What `to_json` wrote. Raises ValueError or TypeError when it is something else."""
-        fields = json.loads(line)
+        fields = parsed(line)
         return Finished(**{**fields, "value": math.inf if fields["value"] is None else fields["value"]})
 
 
@@ -184,7 +188,7 @@ class Store:
         """What `note` remembered, or None. Raises Refusal (1) when the file holds something else."""
         path = self.folder / f"{name}.json"
         try:
-            return json.loads(read_file(path))
+            return parsed(read_file(path))
         except FileNotFoundError:
             return None
         except UNLIKE:
@@ -229,10 +233,8 @@ def _replicas(config_id: str, block: Sequence[int]) -> tuple[Callable[[bytes], R
 
 def studies(home: Path) -> list[str]:
     """The names of the studies in a folder, the newest first."""
-    begun = sorted(
-        (home / STUDIES).glob("*/study.json"), key=lambda path: path.lstat().st_mtime, reverse=True
-    )
-    return [path.parent.name for path in begun]
+    begun = [path / "study.json" for path in (home / STUDIES).glob("*") if kind_of(path / "study.json")]
+    return [path.parent.name for path in sorted(begun, key=lambda path: path.lstat().st_mtime, reverse=True)]
 
 
 def check_study(home: Path, name: str) -> None:

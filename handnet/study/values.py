@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, model_valida
 
 from handnet.draws import LARGEST_SEED
 
-MANY = 100_000
+MANY, MOST = 100_000, 1_000_000_000
 
 
 class Inconsistent(ValueError):
@@ -37,6 +37,8 @@ def that(holds: Callable[[Any], bool], wanted: str) -> AfterValidator:
 
 Seed = Annotated[int, between(0, LARGEST_SEED)]
 Seeds = Annotated[int, between(2, MANY, " (one seed is no band)")]
+# Its least is for the recipe to say.
+Count = Annotated[int, that(lambda value: value <= MOST, f"a whole number of at most {MOST}")]
 Texts = Annotated[tuple[str, ...], Strict(False)]  # TOML and JSON have lists, and no tuples
 
 
