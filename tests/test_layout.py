@@ -18,7 +18,8 @@ CORE = """
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands explain estimator
 """.split()
 HARNESS = """
-    study.values study.settings study.reading study.interrupt study.environment study.redaction study.files study.folder
+    study.values study.settings study.reading study.interrupt study.environment study.redaction study.files
+    study.folder
     study.executor study.units study.summary study.views study.logged_model study.tracker study.store
     study.targets study.served_model study.search study.sealed study.resplit study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.comparison_tables
