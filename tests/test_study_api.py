@@ -106,6 +106,7 @@ def test_stopped_and_continued_equals_undisturbed(tmp_path: Path, home: Path, re
     script = f"""
 import os, signal, handnet
 from handnet.study.search import Search
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a script in the background may ignore it
 before, tell = signal.getsignal(signal.SIGINT), Search.tell
 def interrupted(*values, **facts):
     tell(*values, **facts)

@@ -72,6 +72,8 @@ class Child:
         os.dup2(handle, 1)
         os.dup2(handle, 2)
         os.environ.update(more)
+        for number in (signal.SIGINT, signal.SIGHUP):  # which a script in the background has all ignore
+            signal.signal(number, signal.SIG_DFL)
         if gate:
             os.close(gate[1])
             os.read(gate[0], 1)
