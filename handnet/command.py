@@ -181,7 +181,9 @@ def command(
     def make(function: Callable[..., int | None]) -> Command:
         made = click.command(name, Command, left=left, last=last)(function)
         made.params += [
-            Option(["--mlruns"], default=FOLDER, type=click.Path(), metavar="FOLDER", help=WRITTEN),
+            Option(
+                ["--mlruns"], default=FOLDER, type=click.Path(readable=False), metavar="FOLDER", help=WRITTEN
+            ),
             Option(["--debug"], is_flag=True, help="show a traceback when something fails"),
         ]
         made = click.help_option(*HELP, cls=Option, help="show this and stop")(made)

@@ -77,7 +77,11 @@ def _sentence(fault: Exception, left: str) -> tuple[str, int]:
     if why := _disk(fault):
         return f"the disk cannot be written ({why}); make room: {left}.", 1
     if isinstance(fault, PermissionError) and fault.filename:
-        return f"a file cannot be opened ({denied(fault)}); {left}.", 1
+        other = option("mlruns", "")
+        return (
+            f"permission is missing ({denied(fault)}); get it, or choose another folder with {other}: {left}.",
+            1,
+        )
     where = f"{option('debug', True)} shows where"
     return f"{type(fault).__name__}: {visible(redacted(str(fault))[:300])}; {left}. {where}.", 1
 

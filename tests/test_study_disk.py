@@ -181,6 +181,49 @@ def test_a_finished_study_is_read_on_a_read_only_medium(
     assert main(["report", f"MLRUNS={tmp_path / 'to'}", words[1]]) == 0
 
 
+def as_somebody(*words: str) -> subprocess.CompletedProcess:
+    """The command of one who may write what is theirs alone, which root may otherwise not say."""
+    drop = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner", "--"]
+    line = [*(drop if os.geteuid() == 0 else []), sys.executable, "-m", "handnet", *words]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("what", "mode", "verb", "code"),
+    [
+        (".", 0o555, "study", 2),
+        ("studies/*/network", 0o555, "study", 1),
+        ("studies/*/study.json", 0o000, "report", 1),
+        (".", 0o000, "report", 1),
+    ],
+)
+def test_what_there_is_no_permission_for_is_named_with_its_owner(
+    what: str, mode: int, verb: str, code: int, begun: Path, tmp_path: Path
+) -> None:
+    if os.geteuid() == 0 and not shutil.which("setpriv"):
+        pytest.skip("root may write everything, and no setpriv is here to forbid it")
+    home = Path(shutil.copytree(begun, tmp_path / "home"))
+    name = study_name(home)
+    (path,) = home.glob(what) if what != "." else (home,)
+    before = contents(home)
+    path.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+    words = GROWN if verb == "study" else [f"NAME={name}"]
+    found = as_somebody(verb, f"MLRUNS={home}", *words)
+    path.chmod(0o755)
+    assert found.returncode == code
+    said = found.stderr.splitlines()[-1]
+    assert "Permission denied" in said
+    whose = f"{path} belongs to " if os.geteuid() == 0 else f"{path} is "
+    assert whose in said
+    assert "Traceback" not in found.stderr
+    assert kept(home, begun)
+    assert all(
+        contents(home)[file] == content for file, content in before.items() if "study.json" not in file
+    )
+
+
 # Damage
 
 
