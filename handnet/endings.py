@@ -77,11 +77,8 @@ def _sentence(fault: Exception, left: str) -> tuple[str, int]:
     if why := _disk(fault):
         return f"the disk cannot be written ({why}); make room: {left}.", 1
     if isinstance(fault, PermissionError) and fault.filename:
-        other = option("mlruns", "")
-        return (
-            f"permission is missing ({denied(fault)}); get it, or choose another folder with {other}: {left}.",
-            1,
-        )
+        other = f"get it, or choose another folder with {option('mlruns', '')}"
+        return f"permission is missing ({denied(fault)}); {other}: {left}.", 1
     where = f"{option('debug', True)} shows where"
     return f"{type(fault).__name__}: {visible(redacted(str(fault))[:300])}; {left}. {where}.", 1
 
