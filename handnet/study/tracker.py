@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException
@@ -91,8 +92,9 @@ def check_answers(server: str) -> None:
 
     It must answer from its database too: one that says it is well may wait for that without end.
     Raises TimeoutError when no answer comes, and Unwelcome when it is not well or not there."""
-    for question in ("/health", "/api/2.0/mlflow/experiments/search?max_results=1"):
-        _ask(server + question)
+    _ask(f"{server}/health")
+    with suppress(Unwelcome):  # a request that fails is one that MLflow makes again
+        _ask(f"{server}/api/2.0/mlflow/experiments/search?max_results=1")
 
 
 def _ask(address: str) -> None:
