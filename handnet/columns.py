@@ -83,7 +83,8 @@ def judge(sheet: Sheet, name: str, asked: Asked) -> Column:
     if name not in asked.text and not numbers and not found.text:
         return Column(name, gaps=found.gaps, told={"empty": repr(name)})
     if name not in asked.text and numbers:
-        return _mixed(sheet, name, found, asked) if found.words else _number(name, found, {})
+        zeros = {"zeros": repr(name)} if name in sheet.zeros else {}
+        return _mixed(sheet, name, found, asked) if found.words else _number(name, found, zeros)
     return _text(sheet, name, found, asked)
 
 

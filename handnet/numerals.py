@@ -121,12 +121,15 @@ class Numbers:
     words: the words that stand for a gap, in lower case.
     gaps: column -> how often each word was read there as a gap, in blocks of numbers.
     minus: column -> how many numbers have another minus sign than "-".
+    zeros: columns of which the first rows hold a number with a leading zero.
     """
 
     def __init__(self, decimal: DecimalMark, words: Collection[str] = GAPS) -> None:
         self.decimal, self.words = decimal, words
         self.gaps: dict[str, Counter[str]] = {}
         self.minus: Counter[str] = Counter()
+        self.zeros: set[str] = set()
+        self._begun: set[str] = set()
 
     def read(self, column: str, cells: Sequence[str], lines: Sequence[int]) -> Cells:
         """The cells (n,) as numbers, where all of them are numbers or gaps; else as stripped text, in which a
@@ -160,7 +163,12 @@ class Numbers:
         )
 
     def _look(self, column: str, joined: str, cells: Sequence[str], lines: Sequence[int]) -> None:
-        """Note the decimal mark of a block of numbers, which are no texts any more when it is decided."""
+        """Note the decimal mark of a block of numbers, which are no texts any more when it is decided, and
+        leading zeros in the first of its column."""
+        if column not in self._begun:
+            self._begun.add(column)
+            if any(re.fullmatch(r"0\d+", cell.strip()) for cell in cells):
+                self.zeros.add(column)
         if not self.decimal.mark and "." in joined and "point" not in self.decimal.first:
             self.decimal.look(column, stripped(cells), lines)
 

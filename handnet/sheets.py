@@ -36,6 +36,7 @@ class Sheet(NamedTuple):
         in text is "" there too.
     kinds: name -> the type the file gives it ("timestamp[us]", "date32[day]", "list<...>"), of columns that
         are neither numbers nor text nor truth values; their cells are kept as text.
+    zeros: columns with a leading zero in a number of the first rows, as codes have.
     """
 
     unit: str
@@ -46,6 +47,7 @@ class Sheet(NamedTuple):
     notes: Sequence[str] = ()
     typed: bool = False
     kinds: Mapping[str, str] = MappingProxyType({})
+    zeros: Collection[str] = ()
 
     def text(self, column: str) -> list[str]:
         """(n,) the cells of a column that was asked for as text."""
@@ -117,11 +119,11 @@ def _read_typed(table: Typed, as_text: set[str]) -> Sheet:
         columns[name] = [block]
         if not isinstance(block, list) and np.isnan(block).any():
             gaps[name] = {table.gap: int(np.isnan(block).sum())}
-    names = [str(name) for name in table.columns.get(table.row_names, ())]
+    names = [str(name) for name in table.columns.get(table.row_names, ())] or None
     notes = numbers.notes()
     if names:
         notes.append(f"The column {table.row_names!r}, pandas's index, is taken as the names of the rows.")
-    return Sheet(table.unit, table.numbers, columns, gaps, names or None, notes, True, table.kinds)
+    return Sheet(table.unit, table.numbers, columns, gaps, names, notes, True, table.kinds, numbers.zeros)
 
 
 def _read_text(content: bytes, as_text: set[str], named: set[str], dialect: Dialect) -> Sheet:
@@ -222,8 +224,8 @@ class _Body:
             notes.append("The numbers have decimal commas.")
         notes += _told_of_lines(self.layout.comments, odd)
         notes += self._told_of_columns() + self.numbers.notes()
-        names = self.row_names if self.layout.row_names else None
-        return Sheet("line", self.lines, self.columns, self.numbers.gaps, names, notes)
+        names, numbers = self.row_names if self.layout.row_names else None, self.numbers
+        return Sheet("line", self.lines, self.columns, numbers.gaps, names, notes, zeros=numbers.zeros)
 
     def _look_at_texts(self) -> None:
         for name, _, block, lines in self._texts():

@@ -21,16 +21,6 @@ from handnet.remarks import on_columns, on_values
 from handnet.sheets import Sheet, read_sheet
 
 WAYS = ("", "median", "drop")  # what may be done about gaps
-DECIMALS = ("", ".", ",")
-SEPARATORS = {
-    "tab": "\t",
-    "\\t": "\t",
-    "comma": ",",
-    "semicolon": ";",
-    "bar": "|",
-    "blank": " ",
-    "space": " ",
-}
 
 
 def read_table(
@@ -67,10 +57,8 @@ def read_table(
     Raises ValueError, with the line, the column and what to do, when the table cannot be used as it is;
     `handnet.faults.Unusable` is one that names every column that stops it and the options that go on.
     """
-    asked = Asked(target, id, group, missing, _names(leave), _names(text), _names(number), decimal)
-    return _read(
-        Path(path), asked, positive, Dialect(SEPARATORS.get(separator, separator), decimal, encoding)
-    )
+    asked = Asked(target, id, group, missing, _names(leave), _names(text), _names(number))
+    return _read(Path(path), asked, positive, Dialect(separator, decimal, encoding))
 
 
 read_csv = read_table  # its name while it read nothing else
@@ -110,6 +98,7 @@ def _read(path: Path, asked: Asked, positive: str, dialect: Dialect) -> Dataset:
         purposes = {column for column in (asked.target, asked.id, asked.group) if column is not None}
         named = purposes.union(asked.leave, asked.text, asked.number)
         sheet = read_sheet(path, purposes.union(asked.text), named, dialect)
+        asked = asked._replace(decimal=dialect.checked().decimal)
         _check_named(sheet, asked)
         return _dataset(path.stem, sheet, asked, positive)
     except Unusable as stop:

@@ -11,7 +11,7 @@ from handnet.data import DATASETS
 from handnet.draws import LARGEST_SEED, PLANS
 from handnet.messages import option, options
 from handnet.study.values import MANY, Count, Section, Seed, Seeds, Texts, between, one_of, that
-from handnet.tables import DECIMALS, WAYS
+from handnet.tables import WAYS
 
 LIMITS = {"learning_rate": (0, 10), "dropout": (0, 1), "epochs": (1, MANY)}  # of the search space
 RESERVED = ("winner", "logistic regression", "majority class", "searched anew")
@@ -46,10 +46,6 @@ class DataSettings(Section):
             )
         if self.path and self.missing not in WAYS:
             yield f"{option('missing', '')} must be median or drop, or left out, but is {self.missing!r}."
-        if self.path and self.decimal not in DECIMALS:
-            yield (
-                f"{option('decimal', '')} must be a point or a comma, or left out, but is {self.decimal!r}."
-            )
         if not self.path and self.name not in DATASETS:
             yield f"data.name must be one of {', '.join(DATASETS)}, but is {self.name!r}."
         own = self.model_dump(exclude={"name", "path"})
