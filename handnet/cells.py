@@ -17,7 +17,7 @@ NUMBER_GAPS = frozenset(
     + ["not available", "not applicable", "not known", "not done", "no data", "n. a.", "k. a."]
 )
 CURRENCY = r"(?:[$€£¥₹₽₩₺₪¢]|US\$|USD|EUR|GBP|CHF|JPY|CNY|INR|RUB|CAD|AUD|Rs\.?|kr\.?)"
-UNIT = r"(?:[°µμΩ]|[^\W\d_])[^\d]*[23²³]?"
+UNIT = r"(?:°|[^\W\d_])(?:[^\W\d_]|[ ./*^°%-])*[23²³]?"
 DIGITS = r"[+-]?(?:\d[\d.,'\u2019 \u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d+)?"
 DECORATED = re.compile(
     rf"(?P<sign>[+-]?)\s*(?P<before>{CURRENCY})?\s*(?P<digits>{DIGITS})\s*(?P<after>[%‰]|{CURRENCY}|{UNIT})?"

@@ -169,6 +169,39 @@ def test_a_dataset_is_the_study_of_its_content(home: Path, result: handnet.study
     assert read.case_ids.tolist() == own.case_ids.astype(str).tolist()
 
 
+def test_a_dataset_is_kept_whole(tmp_path: Path) -> None:
+    """Columns that would be left out of a file, or read in another way, are what the Dataset says."""
+    from handnet.study.arguments import to_settings
+    from handnet.study.frames import as_file
+    from handnet.study.reading import load, read
+
+    X = np.column_stack([np.arange(40.0), np.full(40, np.nan), np.arange(40) % 3, np.arange(40) * 0.5])
+    names, levels = ("row", "nothing", "code", "x"), {"code": ("007", "1", "NA")}
+    y = np.arange(40) % 2
+    own = Dataset("own", X, y, [f"p{n}" for n in range(40)], names, names, ("0", "1"), levels, "median")
+    path, options = as_file(own, tmp_path, {})
+    settings = read(to_settings(path, options))
+    assert load(settings).digest == own.digest
+    path, options = as_file(own, tmp_path, {"leave": ["row", "code"]})
+    assert load(read(to_settings(path, options))).feature_names == ("nothing", "x")
+    with pytest.raises(Refusal, match="a Dataset knows its columns, labels and ids; leave text out"):
+        as_file(own, tmp_path, {"text": ["code"]})
+
+
+def test_columns_of_a_frame_are_left_out_or_taken_as_text(tmp_path: Path) -> None:
+    table = frame().assign(**{"1": range(569), "note, long": [f"n{n}" for n in range(569)]})
+    with pytest.raises(Refusal, match="'note, long'  text of 569 levels") as refusal:
+        run_study(table, home=tmp_path, progress=False, **OWN, **FEW)
+    command = refusal.value.lines[-1].removeprefix("To go on: ")
+    call = {"run_study": lambda **given: given, "frame": table}
+    asked = eval(command, call)
+    assert asked == {"data": table, "home": str(tmp_path), "leave": ["note, long"], **OWN, **FEW}
+    facts = run_study(progress=False, **asked).facts
+    assert facts["data"]["inputs"] == 6  # four numbers, one of them with gaps, and a text of two levels
+    (told,) = (note for note in facts["data"]["notes"] if "row" in note and "'1'" in note)
+    assert told == "Left out, because they number the rows: '1'; number= keeps one."
+
+
 def test_a_dataset_keeps_its_own_families(tmp_path: Path) -> None:
     data = wisconsin()
     families = ("a 'b' \\ \"c\"", "d", "a 'b' \\ \"c\"")

@@ -15,6 +15,7 @@ from handnet.data import DATASETS, Dataset, families_of
 from handnet.messages import Refusal
 from handnet.study.files import write_whole
 from handnet.study.folder import prepare
+from handnet.study.reading import column_names
 
 Check = Callable[[str, Mapping[str, object]], object]
 FOLDER = "tables"  # below the folder of studies
@@ -56,17 +57,29 @@ def as_file(
             "data must be a DataFrame, a Dataset, the path of a file or the name of a built-in table, but is"
             f" of the type {type(table).__name__}."
         )
-    described = [name for name in ("target", "positive", "id", "group") if options.get(name) is not None]
+    described = [
+        name
+        for name in ("target", "positive", "id", "group", "text", "number")
+        if options.get(name) is not None
+    ]
     if described:
-        raise Refusal(f"a Dataset knows its labels and ids; leave {', '.join(described)} out.")
+        raise Refusal(f"a Dataset knows its columns, labels and ids; leave {', '.join(described)} out.")
     for name, make in DATASETS.items():
         if table.name == name and make().digest == table.digest:
             return name, dict(options)
+    columns = _described(table, options)
+    return _write(_frame(table), home, {**options, **columns}, check)
+
+
+def _described(table: Dataset, options: Mapping[str, object]) -> dict[str, object]:
+    """The options that describe the file of a Dataset."""
     columns: dict[str, object] = {"target": TARGET, "positive": table.class_names[1], "id": CASE}
     columns |= {"group": GROUP} if table.groups is not None else {}
     columns |= {"missing": table.missing} if table.missing else {}
-    columns["text"] = list(table.levels)
-    columns["number"] = [name for name in table.feature_names if name not in table.levels]
+    left: Any = options.get("leave") or ()
+    kept = set(table.feature_names) - set(column_names(left) if isinstance(left, str) else left)
+    columns["text"] = [name for name in table.levels if name in kept]
+    columns["number"] = [name for name in table.feature_names if name in kept - table.levels.keys()]
     if table.families != families_of(table.feature_names) and options.get("families") is None:
         columns["families"] = {
             family: [
@@ -74,7 +87,7 @@ def as_file(
             ]
             for family in table.families
         }
-    return _write(_frame(table), home, {**options, **columns}, check)
+    return columns
 
 
 def _frame(table: Dataset) -> pd.DataFrame:

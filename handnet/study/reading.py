@@ -62,8 +62,8 @@ def read(overrides: Mapping[str, str], path: Path | None = None) -> "Settings":
 def load(settings: "Settings", digest: str | None = None) -> Dataset:
     """The table a study is about: the built-in one, or the user's file.
 
-    digest: of the content it must still have. Raises Refusal when the file cannot be used or has changed; of
-    columns that stop it, with the command that goes on.
+    digest: of the content it must still have. Raises Refusal when the file cannot be used or has changed;
+    when columns stop it, with the command that goes on.
     """
     table = settings.data
     if not table.path:
@@ -81,7 +81,8 @@ def load(settings: "Settings", digest: str | None = None) -> Dataset:
         )
         data = _with_families(data, settings.families)
     except Unusable as fault:
-        last = f"To go on: {again(**fault.suggested)}" if fault.suggested else fault.why
+        way_on = f"To go on: {again(**fault.suggested)}" if fault.suggested else fault.why
+        last = f"{expected.removeprefix('; ').capitalize()}." if expected else way_on
         raise Refusal(fault.lines[0], lines=[*fault.lines[1:], last]) from None
     except ValueError as fault:
         end = "" if str(fault).endswith("?") and not expected else "."
@@ -216,7 +217,7 @@ def _place(table: dict[str, Any], dotted: str, text: str) -> None:
     for section in sections:
         table = _at(table, section)
     if sections == ["data"]:
-        table[key] = _columns(text) if key in ("leave", "text", "number") else text
+        table[key] = column_names(text) if key in ("leave", "text", "number") else text
         return
     try:
         value = tomllib.loads(f"value = {text}")["value"]
@@ -227,8 +228,10 @@ def _place(table: dict[str, Any], dotted: str, text: str) -> None:
     table[key] = value
 
 
-def _columns(text: str) -> list[Any]:
-    """Names of columns: `a,b`, quoted as in CSV where a name holds a comma, or a list of TOML."""
+def column_names(text: str) -> list[str]:
+    """Names of columns: `a,b`, quoted as in CSV where a name holds a comma, or a list of TOML.
+
+    Raises Refusal for what is neither."""
     if text.startswith("["):
         with suppress(ValueError):
             return list(tomllib.loads(f"value = {text}")["value"])
