@@ -147,7 +147,7 @@ class Families:
 
         baseline: (features,); returns (2^k, features).
         """
-        own = self.coalitions @ self.columns
+        own = self.coalitions[:, self.columns.argmax(axis=0)] & self.columns.any(axis=0)
         return np.where(own, x, baseline)
 
 

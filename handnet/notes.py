@@ -64,8 +64,8 @@ def _what_to_beware_of(data: Dataset, encoder: Encoder, train: Array, val: Array
         [f"{name!r} (all but {rows} of {n} train rows)" for name, rows in wrong.items() if rows],
     )
     yield (
-        "Gaps of one class among the train rows: {}; a column that lacks a value because of the label must be"
-        " left out.",
+        "Gaps that only one class has among the train rows, or nearly: {}; a column that lacks its values"
+        " because of the label must be left out.",
         _telling_gaps(data, train),
     )
     yield (
@@ -231,7 +231,7 @@ def _telling_gaps(data: Dataset, train: Array) -> list[str]:
     chance = (drawn.cdf(others) + drawn.sf(number - others - 1)) * data.X.shape[1]
     told = (others <= WRONG_OF_GAPS * number) & (chance <= CHANCE)
     return [
-        f"{data.feature_names[column]!r} (all{f' but {few}' if few else ''} of {all_}"
+        f"{data.feature_names[column]!r} ({all_ - few} of {all_} are"
         f" {data.class_names[int(2 * positive > all_)]!r})"
         for column, all_, few, positive in zip(
             *(part[told].tolist() for part in (columns, number, others, of_1)), strict=True

@@ -242,11 +242,14 @@ def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array)
     encoder = fit_encoder(data, train_rows)
     X = encoder(data.X)
     scaler = StandardScaler().fit(X[train_rows])
-    distance = np.abs((X - scaler.mean_) / scaler.scale_)
-    row, column = np.unravel_index(distance.argmax(), distance.shape)
-    if not distance[row, column] <= MAX_DEVIATIONS:
+    # The value farthest from the mean of its column is the least or the greatest there.
+    farthest = np.maximum(np.abs(X.min(axis=0) - scaler.mean_), np.abs(X.max(axis=0) - scaler.mean_))
+    distance = farthest / scaler.scale_
+    column = int(distance.argmax())
+    if not distance[column] <= MAX_DEVIATIONS:
+        row = int(np.abs(X[:, column] - scaler.mean_[column]).argmax())
         raise ValueError(
-            f"case {data.case_ids[row]} lies {distance[row, column]:.0e} standard deviations of the train"
+            f"case {data.case_ids[row]} lies {distance[column]:.0e} standard deviations of the train"
             f" rows from their mean in {encoder.names[column]!r}; look at that value."
         )
 

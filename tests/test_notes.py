@@ -73,10 +73,10 @@ def test_gaps_of_one_class_are_told_and_gaps_of_both_are_not() -> None:
     data = table(y, "median", of_one=of_one, nearly=nearly, of_both=of_both, few=few)
     train = split(data).train_rows
     gaps = np.isnan(data.X[train])
-    (note,) = told(data, "Gaps of one class")
-    assert f"'of_one' (all of {gaps[:, 0].sum()} 'yes')" in note
+    (note,) = told(data, "Gaps that only one class has")
+    assert f"'of_one' ({gaps[:, 0].sum()} of {gaps[:, 0].sum()} are 'yes')" in note
     others = int(gaps[y[train] == 0, 1].sum())
-    assert f"'nearly' (all{f' but {others}' if others else ''} of {gaps[:, 1].sum()} 'yes')" in note
+    assert f"'nearly' ({gaps[:, 1].sum() - others} of {gaps[:, 1].sum()} are 'yes')" in note
     assert "of_both" not in note
     assert "few" not in note
     for column in range(4):

@@ -64,7 +64,9 @@ def test_a_column_that_tells_the_classes_apart_is_named(tmp_path: Path) -> None:
     path = placed(tmp_path, lines("id,noise,number,text,gaps,y", *rows))
     apart, gaps = split(read_table(path, "y", "M", "id", missing="median")).notes[-2:]
     assert apart.startswith("Tells the classes apart by itself in all 24 train rows: 'number', 'text';")
-    assert gaps.startswith("Gaps of one class among the train rows: 'gaps' (all of 12 'B');")
+    assert gaps.startswith(
+        "Gaps that only one class has among the train rows, or nearly: 'gaps' (12 of 12 are 'B');"
+    )
     assert not [
         note
         for note in split(read_csv(placed(tmp_path, SOUND), "y", "M", "patient")).notes

@@ -37,7 +37,7 @@ PER_RUN = 0.02  # to track a run: one for each configuration, division and netwo
 START = 3.5  # to load the packages that an estimate does not need
 REPORT, OPENED_REPORT = 4.0, 9.0  # statistics and pictures of a report, sealed and opened
 PER_CASE = 0.01  # more for each case of the opened test: from one run with 20 000 cases
-PER_PRODUCT = 4e-10  # of a first layer, in a case that is explained: from one run with 5000 inputs
+PER_PRODUCT = 1e-10  # of a first layer, in a case that is explained: from one run with 5000 inputs
 
 
 class Batch(NamedTuple):
