@@ -18,11 +18,13 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
 from studies import CHAPTER, SMALL, TINY, cli
 
 import handnet.bands
-from handnet import Backend, Dataset, Recipe, load_backend, seeded_plan, split
+from handnet import Backend, Dataset, Recipe, Table, load_backend, seeded_plan, split
 from handnet.messages import Refusal
+from handnet.scores import grade
 from handnet.study import units
 from handnet.study.identity import Commit
 from handnet.study.reading import read
@@ -38,6 +40,10 @@ STREAMS = ["rehearsal.seeds=2", "rehearsal.levels=2"]
 def facts(home: Path) -> dict:
     (path,) = (home / "reports").glob("*/report.json")
     return json.loads(path.read_text())
+
+
+def balanced(train: Table) -> Table:
+    return train._replace(weight=compute_sample_weight("balanced", train.y))
 
 
 def places(home: Path) -> dict[str, Path]:
@@ -81,6 +87,37 @@ def test_a_rehearsal_is_a_fresh_split_of_the_whole_table_and_nothing_else(
     assert np.array_equal(
         one.logits["chapter"], backend.logits(fit.layers, parts.test.open(lambda _: True).X)
     )
+
+
+def test_balanced_classes_are_so_in_every_part_of_a_study(tmp_path: Path, data: Dataset) -> None:
+    """Search, confirmation and fresh divisions weigh their own train rows; scores count every case once."""
+    assert cli(tmp_path, "study", *OPEN, "TRIALS=1", "SPLITS=2", "network.class_weight=balanced") == 0
+    found, backend, recipe = facts(tmp_path), load_backend("compiled"), Recipe()
+    assert found["identity"]["class_weight"] == "balanced"
+    assert any("count the same" in note for note in found["data"]["notes"])
+    (page,) = (tmp_path / "reports").glob("*/report.md")
+    assert all(note in page.read_text() for note in found["data"]["notes"])
+    divisions = [one for key, one in stored(tmp_path).items() if key.startswith("split/")]
+    assert len(divisions) == 2
+    for one in divisions:
+        parts = split(data, seed=one.split_seed)
+        train, test = balanced(parts.train), parts.test.open(lambda _: True)
+        fit = backend.fit(train, parts.val, recipe, seeded_plan(recipe, train, [100000, 100001]))
+        assert np.array_equal(one.logits["chapter"], backend.logits(fit.layers, test.X))
+        model = LogisticRegression(max_iter=10_000, class_weight="balanced").fit(*parts.train)
+        expected = model.decision_function(test.X)
+        assert one.logits["logistic regression"][0] == pytest.approx(expected, rel=1e-6)
+    parts = split(data)
+    train = balanced(parts.train)
+    fit = backend.fit(train, parts.val, recipe, seeded_plan(recipe, train, [1000, 1001, 1002]))
+    loss = grade(backend.logits(fit.layers, parts.val.X), parts.val.y).log_loss
+    (band,) = (
+        one
+        for one in found["bands"]
+        if (one["role"], one["part"], one["score"], one["kind"])
+        == ("chapter", "val", "log_loss", "quantiles")
+    )
+    assert band["centres"]["median"] == pytest.approx(np.median(loss), rel=1e-6)
 
 
 def test_a_rehearsal_survives_its_file() -> None:

@@ -36,7 +36,9 @@ from handnet.study.reading import from_stored, read, to_stored
         ({"backend.device": "tpu"}, "auto, cpu, gpu"),
         ({"backend.draws": "dice"}, "seeded, counted"),
         ({"network.optimizer": "adams"}, "adam, sgd"),
-        ({"network.hidden": "16"}, "network.hidden must be a list"),
+        ({"network.hidden": "sixteen"}, "network.hidden must be a list"),
+        ({"network.hidden": "0"}, "hidden must be a whole number of at least 1, but got 0"),
+        ({"network.class_weight": "even"}, "network.class_weight must be one of none, balanced"),
         ({"network.batch_size": "0"}, "batch_size must be a whole number of at least 1"),
         ({"split.stratify": "maybe"}, "split.stratify must be true or false"),
         ({"split.order": "sideways"}, "test-first, rest-first"),
@@ -99,6 +101,22 @@ def test_the_chapter_adds_two_recipes_and_one_case_and_its_study_keeps_the_plain
     assert default_name(plain, "0123456789") == default_name(chapter, "0123456789") == "wisconsin"
     other = read({"split.seed": "7"}, CHAPTER)
     assert default_name(other, "0123456789") == "wisconsin-01234567"
+
+
+def test_one_hidden_layer_may_be_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("network.hidden = 16")
+    assert read({}, path).network.hidden == read({"network.hidden": "16"}).network.hidden == (16,)
+
+
+def test_weights_of_classes_are_part_of_what_a_study_is_where_there_are_some() -> None:
+    plain, balanced = read({}), read({"network.class_weight": "balanced"})
+    assert plain.identity()["network"] == {"hidden": (16, 8), "batch_size": 32, "optimizer": "adam"}
+    assert balanced.identity()["network"] == plain.identity()["network"] | {"class_weight": "balanced"}
+    stored = to_stored(plain)
+    del stored["network"]["class_weight"]  # as an earlier release stored it
+    assert from_stored(stored) == plain
+    assert from_stored(to_stored(balanced)) == balanced
 
 
 def test_settings_survive_the_store() -> None:

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from handnet import Dataset, Recipe, load_backend
+from handnet.data import digest
 from handnet.splits import Split
 from handnet.study.logged_model import served_model
 from handnet.study.reading import read
 from handnet.study.summary import curve_band, curve_epochs, score_quantities
-from handnet.study.units import Problem, Replicas, concatenate
+from handnet.study.units import Problem, Replicas, baselines, concatenate, load_problem
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,28 @@ def test_a_configuration_is_named_by_all_that_decides_its_results(problem: Probl
     )
     assert len(names | {other.config_id(Recipe())}) == 5
     assert problem.config_id(Recipe(hidden=[16, 8])) == problem.config_id(Recipe())
+
+
+def test_balanced_classes_weigh_train_rows_alone(data: Dataset, parts: Split) -> None:
+    plain, balanced = (
+        load_problem(read({"network.class_weight": way}), data, parts) for way in ("none", "balanced")
+    )
+    assert plain.parts is parts
+    weight = balanced.parts.train.weight
+    sums = [weight[parts.train.y == label].sum() for label in (0, 1)]
+    assert sums == pytest.approx([341 / 2, 341 / 2])
+    assert len(set(weight[parts.train.y == 1])) == len(set(weight[parts.train.y == 0])) == 1
+    assert balanced.parts.val.weight is None
+    assert balanced.parts.test.open(lambda _: True).weight is None
+    assert balanced.identity == plain.identity | {"class_weight": "balanced"}
+    assert balanced.rows[0] != plain.rows[0]
+    assert plain.rows[0] == digest(parts.train.X, parts.train.y, parts.val.X, parts.val.y)
+    logistic, majority = baselines(balanced.parts.train)
+    oracle = LogisticRegression(max_iter=10_000, class_weight="balanced").fit(*parts.train)
+    assert logistic.logits(parts.val.X) == pytest.approx(oracle.decision_function(parts.val.X), rel=1e-6)
+    unweighted = baselines(parts.train)
+    assert np.array_equal(majority.logits(parts.val.X), unweighted[1].logits(parts.val.X))
+    assert not np.allclose(logistic.logits(parts.val.X), unweighted[0].logits(parts.val.X), rtol=1e-3)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "keras"])

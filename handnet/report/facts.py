@@ -74,7 +74,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "schema": SCHEMA,
         "study": findings.study,
         "fingerprint": findings.fingerprint,
-        "data": _data(problem),
+        "data": _data(problem, settings),
         "split": _split(problem, settings),
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(configuration, analysis) for configuration in confirmed],
@@ -101,7 +101,7 @@ def document(findings: Findings) -> dict[str, Any]:
     return facts | {"verdict": paragraph(facts, compared("winner", analysis))}
 
 
-def _data(problem: Problem) -> dict[str, Any]:
+def _data(problem: Problem, settings: Settings) -> dict[str, Any]:
     data = problem.data
     return {
         "name": data.name,
@@ -109,7 +109,7 @@ def _data(problem: Problem) -> dict[str, Any]:
         "cases": len(data.y),
         "features": data.X.shape[1],
         "inputs": len(problem.parts.encoder.names),
-        "notes": list(problem.parts.notes),
+        "notes": [*problem.parts.notes, *settings.network.notes],
         "positive_class": data.class_names[1],
         "negative_class": data.class_names[0],
     }

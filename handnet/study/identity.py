@@ -129,7 +129,7 @@ def remarks(settings: Settings, problem: Problem) -> tuple[str, ...]:
     """What to say before anything is trained: what was done to the table, and whether one batch holds it."""
     rows, batch = len(problem.parts.train_rows), settings.network.batch_size
     one_step = f"network.batch_size is {batch} and there are {rows} train rows, so an epoch is one step."
-    return (*problem.parts.notes, *([one_step] if batch > rows else ()))
+    return (*problem.parts.notes, *settings.network.notes, *([one_step] if batch > rows else ()))
 
 
 def make_fingerprint(settings: Settings, problem: Problem, probe: str | None) -> str:

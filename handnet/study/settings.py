@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Self
 
-from pydantic import Strict
+from pydantic import BeforeValidator, Strict
 
 from handnet.contract import BACKENDS, DEVICES, DTYPES, OPTIMIZERS, Recipe
 from handnet.data import DATASETS
@@ -73,16 +73,37 @@ class SplitSettings(Section):
     order: Annotated[str, one_of(("test-first", "rest-first"))]
 
 
+BALANCED = (  # said of a study in which both classes count the same
+    "The train rows are weighted so that both classes count the same, for the networks and for logistic"
+    " regression; validation loss and scores count every case once, because they estimate what happens at the"
+    " table's own shares.",
+    "Probabilities are those of a table with as many cases of either class, so expect them to be too high for"
+    " the rarer one; calibration, log loss and Brier score suffer by it, and the gap of the losses compares a"
+    " weighted train loss with an unweighted validation loss.",
+)
+
+
+def _listed(value: Any) -> Any:
+    """The number of units of a single hidden layer as a list."""
+    return [value] if isinstance(value, int) else value
+
+
 class NetworkSettings(Section):
-    hidden: Annotated[tuple[Count, ...], Strict(False)]
+    hidden: Annotated[tuple[Count, ...], Strict(False), BeforeValidator(_listed)]
     batch_size: Count
     optimizer: Annotated[str, one_of(OPTIMIZERS)]
+    class_weight: Annotated[str, one_of(("none", "balanced"))] = "none"  # an earlier release had no such key
 
     def faults(self) -> Iterator[str]:
         try:
             Recipe(batch_size=self.batch_size, hidden=self.hidden, optimizer=self.optimizer)
         except ValueError as fault:
             yield f"network.{fault}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the train rows are weighted and what that means, in sentences."""
+        return BALANCED if self.class_weight == "balanced" else ()
 
 
 class BackendSettings(Section):
@@ -254,6 +275,7 @@ class Settings(Section):
         """What makes this study this one; trials, seeds and divisions, which may grow, are left out."""
         counts = {"search": {"trials"}, "confirm": {"seeds"}, "rehearsal": {"splits", "ideal"}}
         left_out = counts | {"report": True, "track": True} | ({} if self.families else {"families": True})
+        left_out |= {"network": {"class_weight"}} if self.network.class_weight == "none" else {}
         return self.model_dump(exclude=left_out) | {"data": self.data.identity()}
 
     def sized(self, trials: int, confirm_seeds: int) -> Self:

@@ -6,13 +6,14 @@ configuration with a block of seeds; it names the rows it is trained on by their
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.class_weight import compute_sample_weight
 
 from handnet.contract import ARITHMETIC, TO_THE_BIT, Backend, Fit, Layer, Recipe, load_backend
 from handnet.data import Array, Dataset, Table, canonical_hash, digest
@@ -172,9 +173,9 @@ def candidates(winner: Recipe, settings: Settings) -> list[Candidate]:
 class Baseline:
     """A deterministic method a network has to beat: no seed, so no band over seeds."""
 
-    def __init__(self, role: str, model: LogisticRegression | DummyClassifier, train: Table) -> None:
+    def __init__(self, role: str, model: LogisticRegression | DummyClassifier) -> None:
         self.role = role
-        self.model = model.fit(train.X, train.y)
+        self.model = model
 
     def logits(self, X: Array) -> Array:
         """(n,) log odds of class 1. X: (n, inputs), scaled."""
@@ -185,10 +186,11 @@ class Baseline:
 
 
 def baselines(train: Table) -> list[Baseline]:
-    """Logistic regression with scikit-learn's defaults (L2, C = 1), and the share of each class in train."""
+    """Logistic regression with scikit-learn's defaults (L2, C = 1) and the weights of the train rows, and the
+    share of each class in them."""
     return [
-        Baseline(BASELINE, LogisticRegression(max_iter=10_000), train),
-        Baseline("majority class", DummyClassifier(strategy="prior"), train),
+        Baseline(BASELINE, LogisticRegression(max_iter=10_000).fit(*train)),
+        Baseline("majority class", DummyClassifier(strategy="prior").fit(train.X, train.y)),
     ]
 
 
@@ -233,6 +235,7 @@ class Problem:
     parts: Split
     backend: Backend
     spec: BackendSettings
+    class_weight: str = "none"
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -246,7 +249,7 @@ class Problem:
             "data": self.data.digest,
             "split": self.parts.digest,
             "arithmetic": ARITHMETIC,
-        }
+        } | ({} if self.class_weight == "none" else {"class_weight": self.class_weight})
 
     def config_id(self, recipe: Recipe) -> str:
         """16 hex digits that name a configuration: equal ids, equal results, whatever the git commit."""
@@ -281,8 +284,14 @@ class Problem:
 
 
 def load_problem(settings: Settings, data: Dataset, parts: Split) -> Problem:
-    """The data, their split and the backend of the settings. Raises ValueError when that refuses."""
-    return Problem(data, parts, load_from(settings.backend), settings.backend)
+    """The data, their split with weights for the train rows, and the backend of the settings.
+
+    Raises ValueError when that refuses."""
+    class_weight = settings.network.class_weight
+    if class_weight == "balanced":
+        weight = compute_sample_weight(class_weight, parts.train.y)
+        parts = replace(parts, train=parts.train._replace(weight=weight))
+    return Problem(data, parts, load_from(settings.backend), settings.backend, class_weight)
 
 
 @lru_cache
