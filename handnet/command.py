@@ -20,6 +20,7 @@ from handnet.study.interrupt import stop_at_once
 
 FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
 WRITTEN = f"where everything is written ({FOLDER})"
+PLACE = click.Path(readable=False)  # one that cannot be read is told with its owner
 HELP = ("-h", "--help")
 Section = Callable[[], tuple[str, Sequence[tuple[str, str]]]]
 
@@ -108,6 +109,10 @@ class Command(click.Command):
         debug, folder = ctx.params.pop("debug"), Path(ctx.params["mlruns"])
 
         def work() -> int | None:
+            if not ctx.params["mlruns"]:
+                raise Refusal(
+                    f"{messages.option('mlruns')} wants a folder, but is empty; leave it out for {FOLDER}."
+                )
             check_folder(folder)
             return super(Command, self).invoke(ctx)
 
@@ -181,9 +186,7 @@ def command(
     def make(function: Callable[..., int | None]) -> Command:
         made = click.command(name, Command, left=left, last=last)(function)
         made.params += [
-            Option(
-                ["--mlruns"], default=FOLDER, type=click.Path(readable=False), metavar="FOLDER", help=WRITTEN
-            ),
+            Option(["--mlruns"], default=FOLDER, type=PLACE, metavar="FOLDER", help=WRITTEN),
             Option(["--debug"], is_flag=True, help="show a traceback when something fails"),
         ]
         made = click.help_option(*HELP, cls=Option, help="show this and stop")(made)

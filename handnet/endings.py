@@ -19,7 +19,8 @@ from handnet.study.redaction import redacted
 GOES_ON = "all finished seeds and trials are kept; the same command goes on from here"
 ANEW = "it keeps nothing before its end; the same command begins anew"
 NOTHING = "nothing was begun"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+ILL = (*FULL, errno.EROFS, errno.EIO)
 KERAS = ("keras", "tensorflow")
 OURS = ("handnet", "experiments")
 
@@ -74,8 +75,9 @@ def _sentence(fault: Exception, left: str) -> tuple[str, int]:
         extra = "keras" if package in KERAS else "study"
         if package not in OURS:
             return f'this needs {package}, which is not installed; pip install "handnet[{extra}]" adds it.', 2
-    if why := _disk(fault):
-        return f"the disk cannot be written ({why}); make room: {left}.", 1
+    if ill := _disk(fault):
+        why = f"{ill.strerror}: {ill.filename}" if ill.filename else ill.strerror
+        return f"the disk cannot be written ({why}); {'make room: ' if ill.errno in FULL else ''}{left}.", 1
     if isinstance(fault, PermissionError) and fault.filename:
         other = f"get it, or choose another folder with {option('mlruns', '')}"
         return f"permission is missing ({denied(fault)}); {other}: {left}.", 1
@@ -83,10 +85,10 @@ def _sentence(fault: Exception, left: str) -> tuple[str, int]:
     return f"{type(fault).__name__}: {visible(redacted(str(fault))[:300])}; {left}. {where}.", 1
 
 
-def _disk(fault: BaseException | None) -> str | None:
+def _disk(fault: BaseException | None) -> OSError | None:
     """What the disk said, if it is behind a failure: full, read-only or failing."""
     while fault:
-        if isinstance(fault, OSError) and fault.errno in FULL:
-            return f"{fault.strerror}: {fault.filename}" if fault.filename else fault.strerror
+        if isinstance(fault, OSError) and fault.errno in ILL:
+            return fault
         fault = fault.__cause__ or fault.__context__
     return None

@@ -57,6 +57,7 @@ FAULTS = {
     "no extra": ModuleNotFoundError("No module named 'optuna'", name="optuna"),
     "no keras": ModuleNotFoundError("No module named 'keras.x'", name="keras.x"),
     "broken": RuntimeError("spring\nhttp://me:secret@there"),
+    "read-only": OSError(30, "Read-only file system", "toy.db"),
     "full": OSError(28, "No space left on device", "toy.db"),
 }
 
@@ -99,7 +100,17 @@ def test_what_make_passes_is_an_option(typed: list[str], name: str, value: objec
         (["walk", "--", "--data", "x"], 2, "-- ends the options, and nothing may follow it here"),
         (["stop", "P019"], 2, "P019 stands alone; say what it is: --case P019."),
         (["walk", "--mlruns", __file__], 2, f"--mlruns wants a folder, but {__file__} is a file."),
+        (["walk", "--mlruns", ""], 2, "--mlruns wants a folder, but is empty; leave it out for mlruns."),
+        (["walk", "MLRUNS="], 2, "--mlruns wants a folder, but is empty; leave it out for mlruns."),
+        (
+            ["walk", "--mlruns", "x" * 300],
+            2,
+            "xxx cannot be used (File name too long); choose another with --mlruns.",
+        ),
         (["walk", "--data"], 2, "--data wants a value."),
+        (["walk", "--split-seed", "9" * 4300], 2, f"from 0 to 100000, but is '{'9' * 60}...'."),
+        (["walk", "--ideal=" + "9" * 5000], 2, f"--ideal: expected 0 or 1, but got '{'9' * 60}...'."),
+        (["9" * 5000], 2, f"handnet: {'9' * 60}... is no verb of toys"),
         (["walk", "--ideal=x"], 2, "--ideal: expected 0 or 1, but got 'x'."),
         (
             ["walk", "--split-seed=-1"],
@@ -126,6 +137,11 @@ def test_what_make_passes_is_an_option(typed: list[str], name: str, value: objec
             ["walk", "DATA=broken"],
             1,
             "RuntimeError: spring http://***@there; it may be walked again. --debug",
+        ),
+        (
+            ["walk", "DATA=read-only"],
+            1,
+            "the disk cannot be written (Read-only file system: toy.db); it may be walked again.",
         ),
         (
             ["walk", "DATA=full"],

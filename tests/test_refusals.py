@@ -1,6 +1,8 @@
 """Bad input of every kind on the real command line: it ends in one sentence and its exit code, and touches
 nothing."""
 
+import random
+import re
 import shutil
 import socket
 import sqlite3
@@ -11,7 +13,7 @@ from corpus import FILES, FOLDERS, SETTINGS, SOUND, TABLES, Bad, Ill, placed
 from studies import CHAPTER, TINY, contents, refused, study_name
 
 from handnet.cli import main
-from handnet.study.reading import DEFAULTS
+from handnet.study.reading import DEFAULTS, known_keys
 
 
 @pytest.mark.parametrize("bad", TABLES, ids=lambda bad: bad.what)
@@ -38,6 +40,32 @@ def test_bad_words_are_refused(
     refused(capsys, says, "study", f"MLRUNS={tmp_path / 'mlruns'}", *words.split())
     refused(capsys, says, "study", "CHECK=1", f"MLRUNS={tmp_path / 'mlruns'}", *words.split())
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("digits", [400, 4300, 5000])
+@pytest.mark.parametrize("key", [*known_keys()])
+def test_a_number_of_thousands_of_digits_is_no_setting(
+    key: str, digits: int, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for value in ("9" * digits, f"-{'9' * digits}", f"[{'9' * digits}]"):
+        refused(capsys, [], "study", "CHECK=1", f"MLRUNS={tmp_path / 'mlruns'}", f"--set={key}={value}")
+        main(["study", "CHECK=1", f"MLRUNS={tmp_path / 'mlruns'}", f"--set={key}={value}"])
+        said = capsys.readouterr().err
+        assert len(said) < 600
+        assert "Error" not in said
+
+
+@pytest.mark.parametrize("digits", [400, 4300, 5000])
+@pytest.mark.parametrize("name", ["study.json", "commit.json", "trials.jsonl"])
+def test_a_number_of_thousands_of_digits_is_in_no_record(
+    name: str, digits: int, copy: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (path,) = copy.glob(f"studies/*/{name}")
+    text = path.read_text()
+    places = [found.span() for found in re.finditer(r"(?<=[:\[ ])-?\d[\d.e+-]*(?=[,\n\]}])", text)]
+    for start, end in random.Random(digits).sample(places, 3):
+        path.write_text(f"{text[:start]}{'9' * digits}{text[end:]}")
+        refused(capsys, [name, "restore"], "report", f"MLRUNS={copy}", f"NAME={study_name(copy)}", code=1)
 
 
 @pytest.mark.parametrize(("old", "new", "says"), FILES, ids=[new for _, new, _ in FILES])

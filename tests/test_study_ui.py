@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import pytest
 from canonical import runs
@@ -354,6 +355,10 @@ def test_whatever_a_folder_is_called_nothing_is_made_beside_it(
         assert cli(home, "backup", f"TO={tmp_path / 'to'}") == 0
         assert main(["report", f"MLRUNS={tmp_path / 'to'}", f"NAME={study}"]) == 0
         assert main(["track", f"MLRUNS={home}", f"NAME={study}", f"OPTUNA={home / 'for the dashboard'}"]) == 0
+        address = f"sqlite:///{quote(str(tmp_path / 'to' / f'{name}.db'))}"
+        for _ in range(2):  # made, and known as Optuna's
+            assert main(["track", f"MLRUNS={home}", f"NAME={study}", f"OPTUNA={address}"]) == 0
+        assert (tmp_path / "to" / f"{name}.db").exists()
         assert cli(home, "clean") == 0
     assert [path.name for path in parent.iterdir()] == [name]
     assert [path.name for path in (parent / name).iterdir()] == ["ml"]

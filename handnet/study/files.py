@@ -45,9 +45,13 @@ def check_file(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """That nothing but a folder stands at a path that was chosen. Raises Refusal."""
+    """That nothing but a folder stands at a path that was chosen, or may be made there. Raises Refusal."""
     for place in (path, *path.parents):
-        kind = kind_of(place)
+        try:
+            kind = kind_of(place)
+        except OSError as fault:
+            other = option("mlruns", "")
+            raise Refusal(f"{path} cannot be used ({denied(fault)}); choose another with {other}.") from None
         if kind == LOOSE or (place == path and kind not in ("", "a folder")):
             raise Refusal(f"{option('mlruns')} wants a folder, but {place} is {kind}.")
 

@@ -1,7 +1,9 @@
 """Studies tracked anew, from their stores alone."""
 
+import shlex
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 from handnet.messages import Refusal, option
 from handnet.study import views
@@ -70,12 +72,12 @@ def write_trials(home: Path, name: str | None, where: str) -> str:
         _check_database(where)
     settings, trials = from_stored(store.noted("study")["settings"]), store.trials()
     write_trials_to(where, {study.name: Search(settings, trials)})
-    return f"Wrote {len(trials)} trials of {study.name}; optuna-dashboard {where} shows them."
+    return f"Wrote {len(trials)} trials of {study.name}; optuna-dashboard {shlex.quote(where)} shows them."
 
 
 def _check_database(uri: str) -> None:
     """Raises Refusal when a database is in no file, or is another program's, which this would spoil."""
-    file = uri.partition(":///")[2].partition("?")[0]
+    file = unquote(uri.partition(":///")[2].partition("?")[0])  # as SQLAlchemy reads it
     if file in {"", ":memory:"}:
         raise Refusal(f"{uri} names no file; expected one, as in {option('optuna', 'sqlite:///optuna.db')}.")
     if (

@@ -115,8 +115,8 @@ class BackendSettings(Section):
 
 
 class TrialSettings(Section):
-    tpe: int
-    sobol: int
+    tpe: Count
+    sobol: Count
 
 
 class TpeSettings(Section):

@@ -38,7 +38,7 @@ def that(holds: Callable[[Any], bool], wanted: str) -> AfterValidator:
 Seed = Annotated[int, between(0, LARGEST_SEED)]
 Seeds = Annotated[int, between(2, MANY, " (one seed is no band)")]
 # Its least is for the recipe to say.
-Count = Annotated[int, that(lambda value: value <= MOST, f"a whole number of at most {MOST}")]
+Count = Annotated[int, that(lambda value: abs(value) <= MOST, f"a whole number of at most {MOST}")]
 Texts = Annotated[tuple[str, ...], Strict(False)]  # TOML and JSON have lists, and no tuples
 
 
