@@ -49,7 +49,7 @@ class Dialect(NamedTuple):
     def checked(self) -> "Dialect":
         """The same with characters for words. Raises ValueError for what cannot be a mark."""
         separator = SEPARATORS.get(self.separator.lower(), self.separator)
-        separator = {"\\t": "\t", "space": " "}.get(separator, separator)
+        separator = {"\\t": "\t", "space": " ", "bar": "|"}.get(separator, separator)
         if separator and (len(separator) > 1 or separator in "\"\r\n'" or separator.isalnum()):
             raise ValueError(
                 f"the separator must be one character, or {_either(SEPARATORS)}, but got {separator!r}."

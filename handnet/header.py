@@ -107,6 +107,8 @@ def _laid_out(
             " its row."
         )
         shift, row_names = 1, True
+    if len(header) > guess.width:
+        notes.append("The header ends with a separator, behind which there is no column.")
     names = {place: name for place, name in enumerate(header[: guess.width], shift) if name}
     return Layout(
         guess.separator,
@@ -156,6 +158,7 @@ def _sample(lines: Sequence[str], separator: str, skipped: int) -> Iterator[Row]
 def _guess(lines: Sequence[str], start: int, separator: str, named: set[str]) -> _Guess:
     rows = list(_sample(lines, separator, start))
     header = rows.pop(0)[1] if rows else []
+    header[:1] = [name.lstrip("\ufeff") for name in header[:1]]  # the mark of UTF-8 below a blank line
     lower = 0
     if not named <= _names(header):
         lower = next((line for line, row in rows if named <= _names(row) and len(row) > len(header)), 0)

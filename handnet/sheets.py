@@ -37,6 +37,8 @@ class Sheet(NamedTuple):
     kinds: name -> the type the file gives it ("timestamp[us]", "date32[day]", "list<...>"), of columns that
         are neither numbers nor text nor truth values; their cells are kept as text.
     zeros: columns with a leading zero in a number of the first rows, as codes have.
+    decimal: "," where the numbers of the file have decimal commas, which are points in these columns, so that
+        a text that holds a number can be read as well; else "".
     """
 
     unit: str
@@ -48,6 +50,7 @@ class Sheet(NamedTuple):
     typed: bool = False
     kinds: Mapping[str, str] = MappingProxyType({})
     zeros: Collection[str] = ()
+    decimal: str = ""
 
     def text(self, column: str) -> list[str]:
         """(n,) the cells of a column that was asked for as text."""
@@ -59,7 +62,7 @@ def read_sheet(
 ) -> Sheet:
     """The table in a file.
 
-    as_text: columns whose cells are not to become numbers.
+    as_text: columns whose cells are kept as they stand, without the blanks around them.
     named: columns that must be there; they tell the header from data, and the separator from other marks.
     dialect: how a text file is written, where its writer knows better than its content tells.
     Raises ValueError, one sentence with the line or the column, when the file is no table of named columns.
@@ -68,14 +71,14 @@ def read_sheet(
     content = _content(path)
     notes: list[str] = []
     if path.suffix.lower() == ".parquet":
-        _check_unsaid(dialect, "Parquet file")
+        _check_unsaid(dialect, "Parquet")
         sheet = _read_typed(parquet_table(content, as_text), as_text)
     else:
         content, notes = decoded(content, dialect.encoding)
         if not content or content.isspace():
             raise ValueError("it is empty; the first line must hold the names of the columns.")
         if path.suffix.lower() == ".arff" or is_arff(content):
-            _check_unsaid(dialect._replace(encoding=""), "ARFF file")
+            _check_unsaid(dialect._replace(encoding=""), "ARFF")
             sheet = _read_typed(arff_table(content), as_text)
         else:
             sheet = _read_text(content, as_text, set(named), dialect)
@@ -86,7 +89,7 @@ def _check_unsaid(dialect: Dialect, kind: str) -> None:
     """That nothing is said of how a file writes its table that it says itself."""
     said = [option(name, value) for name, value in dialect._asdict().items() if value]
     if said:
-        raise ValueError(f"it is a {kind}, which says that itself; leave {' and '.join(said)} out.")
+        raise ValueError(f"it is {kind}, which says that itself; leave {' and '.join(said)} out.")
 
 
 def _content(path: Path) -> bytes:
@@ -215,31 +218,26 @@ class _Body:
         """The whole table."""
         decimal = self.numbers.decimal
         if not decimal.mark:
-            self._look_at_texts()
+            for name, _, block, lines in self._texts():
+                decimal.look(name, block, lines)
             decimal.mark = self.told = decimal.decide()
-            if decimal.mark == ",":
-                self._read_texts_again()
+            for name, number, block, lines in self._texts() if decimal.mark == "," else ():
+                self.columns[name][number] = self.numbers.read(name, block, lines)
         notes = [*self.layout.notes]
         if self.told == ",":
             notes.append("The numbers have decimal commas.")
         notes += _told_of_lines(self.layout.comments, odd)
         notes += self._told_of_columns() + self.numbers.notes()
+        mark = "," if decimal.mark == "," else ""
         names, numbers = self.row_names if self.layout.row_names else None, self.numbers
-        return Sheet("line", self.lines, self.columns, numbers.gaps, names, notes, zeros=numbers.zeros)
-
-    def _look_at_texts(self) -> None:
-        for name, _, block, lines in self._texts():
-            self.numbers.decimal.look(name, block, lines)
-
-    def _read_texts_again(self) -> None:
-        for name, number, block, lines in self._texts():
-            self.columns[name][number] = self.numbers.read(name, block, lines)
+        sheet = Sheet("line", self.lines, self.columns, numbers.gaps, names, notes)
+        return sheet._replace(zeros=numbers.zeros, decimal=mark)
 
     def _texts(self) -> Iterator[tuple[str, int, list[str], list[int]]]:
         """Every block of text that could be numbers: its column, its number there, its cells, their lines."""
-        for name in self.columns.keys() - self.as_text:
-            for number, block in enumerate(self.columns[name]):
-                if isinstance(block, list):
+        for name, blocks in self.columns.items():
+            for number, block in enumerate(blocks):
+                if isinstance(block, list) and name not in self.as_text:
                     yield name, number, block, self.lines[number * BLOCK : (number + 1) * BLOCK]
 
     def _told_of_columns(self) -> list[str]:

@@ -97,8 +97,8 @@ def _read(path: Path, asked: Asked, positive: str, dialect: Dialect) -> Dataset:
             )
         purposes = {column for column in (asked.target, asked.id, asked.group) if column is not None}
         named = purposes.union(asked.leave, asked.text, asked.number)
-        sheet = read_sheet(path, purposes.union(asked.text), named, dialect)
-        asked = asked._replace(decimal=dialect.checked().decimal)
+        sheet = read_sheet(path, purposes.union(asked.text, asked.leave), named, dialect)
+        asked = asked._replace(decimal=sheet.decimal or dialect.checked().decimal)
         _check_named(sheet, asked)
         return _dataset(path.stem, sheet, asked, positive)
     except Unusable as stop:

@@ -92,7 +92,7 @@ def _attributes(lines: Iterator[tuple[int, str]]) -> dict[str, str]:
         match = ATTRIBUTE.fullmatch(line)
         if match:
             name = _unescaped(match).strip()
-            kind = match[4].partition("%")[0].strip() if match[4][0] != "{" else match[4].strip()
+            kind = re.sub(r"(^[^{].*?|\})\s*%.*", r"\1", match[4]).strip()
             known = kind.lower() in ("numeric", "real", "integer", "string") or kind.lower()[:4] == "date"
             if name in types or not (known or (kind[0] == "{" and kind[-1] == "}")):
                 what = "stands twice" if name in types else f"is of the type {kind!r}, which is not read"

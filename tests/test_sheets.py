@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from others import titanic, written
 from pyarrow import parquet
+from scipy.io import arff
 from sklearn.datasets import load_wine
 from studies import refused
 
@@ -230,3 +232,117 @@ def test_parquet_without_its_reader_is_refused(tmp_path: Path, monkeypatch: pyte
         ValueError, match="read with pyarrow, which is not installed; install it, or save the table as CSV"
     ):
         read_table(tmp_path / "x.parquet", "y", "M")
+
+
+ARFF = """% from the clinic
+@RELATION cells
+
+@attribute 'mean radius' NUMERIC
+@attribute form {small, 'very large', "it's", ?}
+@attribute code {1, 2}
+@attribute y {M,B}   % the target
+@DATA
+1.5,small,1,M
+% a remark
+?,'very large',2,B
+-2e-3, "it's" ,1,M
+
+7,?,?,B
+"""
+
+
+def test_arff_is_read_as_scipy_reads_it(tmp_path: Path) -> None:
+    plain = ARFF.replace("'very large', \"it's\", ?", "large").replace("'very large'", "large")
+    (path := tmp_path / "cells.arff").write_text(plain.replace(' "it\'s" ', "small"))
+    sheet = sheets.read_sheet(path, {"y"}, {"y"})
+    frame = pd.DataFrame(arff.loadarff(io.StringIO(path.read_text()))[0])
+    assert list(sheet.columns) == list(frame.columns)
+    assert np.array_equal(sheet.columns["mean radius"][0], frame["mean radius"], equal_nan=True)
+    for name in ("form", "code", "y"):  # nominal values are text, those of digits too
+        assert sheet.text(name) == [cell.decode().replace("?", "") for cell in frame[name]]
+    assert (sheet.typed, sheet.unit, sheet.gaps) == (True, "line", {"mean radius": {"?": 1}})
+    assert sheet.numbers == [9, 11, 12, 14]
+
+
+@given(
+    cells=st.lists(
+        st.text("a'\"\\,?{}% é1", min_size=1).filter(lambda text: text.strip() == text), min_size=1
+    )
+)
+def test_texts_of_arff_are_read_back(tmp_path: Path, cells: list[str]) -> None:
+    quoted = ["'" + cell.replace("\\", "\\\\").replace("'", "\\'") + "'" for cell in cells]
+    rows = "\n".join(f"{cell},{n}" for n, cell in enumerate(quoted))
+    (path := tmp_path / "cells.txt").write_text(
+        f"@relation r\n@attribute text string\n@attribute n real\n@data\n{rows}", encoding="utf-8"
+    )
+    sheet = sheets.read_sheet(path, {"text"}, {"text"})
+    assert sheet.text("text") == cells
+    assert sheet.columns["n"][0].tolist() == list(range(len(cells)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("1.5,small,1,M", "{0 1.5, 3 M}", "line 9 is a sparse row of ARFF"),
+        ("NUMERIC", "relational", "line 4: the attribute 'mean radius' is of the type 'relational'"),
+        ("small,1,M", "small,M", "line 9 has 3 cells where the header has 4"),
+        ("1.5,small", "1.5,'small", 'line 9, from "\'small,1,M,": a quote is not closed'),
+        ("1.5,small", "1.5,smal", "line 9: 'smal' is none of the values declared for 'form'"),
+        ("attribute code", "attribute y", "line 7: the attribute 'y' stands twice"),
+        ("@DATA", "DATA", "line 8 is no declaration of ARFF ('DATA')"),
+        (ARFF[ARFF.index("@DATA") :], "", "ARFF without @data"),
+        (ARFF[ARFF.index("1.5") :], "", "attributes and no data rows"),
+    ],
+)
+def test_arff_that_is_no_table_is_refused(old: str, new: str, says: str, tmp_path: Path) -> None:
+    (path := tmp_path / "cells.arff").write_text(ARFF.replace(old, new))
+    with pytest.raises(ValueError, match=re.escape(says)):
+        sheets.read_sheet(path, {"y"}, {"y"})
+    with pytest.raises(ValueError, match='it is ARFF, which says that itself; leave separator=";" out'):
+        sheets.read_sheet(path, {"y"}, {"y"}, sheets.Dialect(separator=";"))
+
+
+def test_parquet_says_what_is_text_what_a_row_is_called_and_what_is_neither(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "y": list("MB") * 3,
+            "text": ["NA", None, "none", "nan", "", "x"],
+            "day": pd.to_datetime("2024-01-02"),
+            "took": pd.Timedelta("3 days"),
+            "list": [[1, 2], None, [], [3], [4], [5]],
+            "x": [1.5, None, 3, 4, 5, 6],
+        },
+        index=[3, 4, 5, 7, 8, 9],
+    )
+    frame.to_parquet(path := tmp_path / "x.parquet")
+    sheet = sheets.read_sheet(path, {"y"}, {"y"})
+    assert (sheet.typed, sheet.unit, sheet.row_names) == (True, "row", list("345789"))
+    assert sheet.notes == [
+        "The column '__index_level_0__', pandas's index, is taken as the names of the rows."
+    ]
+    assert sheet.text("text") == ["NA", "", "none", "nan", "", "x"]
+    assert {name: kind.partition("[")[0] for name, kind in sheet.kinds.items()} == {
+        "day": "timestamp",
+        "took": "duration",
+        "list": "list<element: int64>",
+    }
+    assert (sheet.text("day")[0][:10], sheet.text("list")[1]) == ("2024-01-02", "")
+    assert sheet.gaps == {"x": {"": 1}}
+    asked = sheets.read_sheet(path, {"y", "__index_level_0__"}, {"__index_level_0__"})
+    assert (asked.row_names, asked.text("__index_level_0__")) == (None, list("345789"))
+    with pytest.raises(ValueError, match='it is Parquet, which says that itself; leave decimal="," out'):
+        sheets.read_sheet(path, {"y"}, {"y"}, sheets.Dialect(decimal=","))
+
+
+def test_words_for_gaps_are_counted_as_they_are_written(tmp_path: Path) -> None:
+    rows = [
+        (word, ("" if n else "a")) for n, word in enumerate(["1", "#N/A", "-nan", "#N/A", "", "1.#IND", "2"])
+    ]
+    path = placed(tmp_path, lines("x,text,y", *(f"{x},{text},M" for x, text in rows)))
+    sheet = sheets.read_sheet(path, {"y"}, {"y"})
+    assert np.array_equal(sheet.columns["x"][0], [1, *[np.nan] * 5, 2], equal_nan=True)
+    assert sheet.gaps == {"x": {"#N/A": 2, "-nan": 1, "": 1, "1.#IND": 1}}
+    assert sheet.text("text") == ["a", *[""] * 6]
+    for word in ("none", "?", "missing"):  # of those handnet/columns.py judges by the whole column
+        placed(tmp_path, lines("x,y", "1,M", f"{word},B"))
+        assert sheets.read_sheet(path, {"y"}, {"y"}).columns["x"] == [["1", word]]
