@@ -17,8 +17,13 @@ NUMBER_GAPS = frozenset(
     + ["not available", "not applicable", "not known", "not done", "no data", "n. a.", "k. a."]
 )
 CURRENCY = r"(?:[$€£¥₹₽₩₺₪¢]|US\$|USD|EUR|GBP|CHF|JPY|CNY|INR|RUB|CAD|AUD|Rs\.?|kr\.?)"
-UNIT = r"(?:°|[^\W\d_])(?:[^\W\d_]|[ ./*^°%-])*[23²³]?"
-DIGITS = r"[+-]?(?:\d[\d.,'\u2019 \u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d+)?"
+LETTER = r"[^\W\d_²³¹¼½¾⁰-⁹]"
+UNIT = rf"(?:°|{LETTER})(?:{LETTER}|[ ./*^°%-]|10\^\d+)*[23²³]?"
+# Words after a number that multiply it: they are not left out like a unit.
+MULTIPLES = set("k K M B bn mn Tsd Tsd. Mio Mio. Mrd Mrd. lakh crore".split())
+MULTIPLES |= set("thousand million millions billion billions".split())
+GROUPS = ".,'\u2019 \u00a0\u202f"  # what stands between thousands, where it is no decimal mark
+DIGITS = rf"[+-]?(?:\d[\d{GROUPS}]*|[.,]\d+)(?:[eE][+-]?\d+)?"
 DECORATED = re.compile(
     rf"(?P<sign>[+-]?)\s*(?P<before>{CURRENCY})?\s*(?P<digits>{DIGITS})\s*(?P<after>[%‰]|{CURRENCY}|{UNIT})?"
 )
@@ -32,6 +37,8 @@ DAY = "|".join(
         rf"\d{{1,2}}[-. ]+{MONTH}(?:[-. ,]+(?:\d{{4}}|\d{{2}}))?",  # 31-Jan-2024, 31. Januar
         rf"{MONTH}[-. ]+\d{{1,2}},? \d{{4}}",  # Jan 31, 2024
         rf"{MONTH}[-. ]+\d{{4}}",  # Jan 2024
+        r"(?:19|20)\d{2}[-/.](?:0?[1-9]|1[0-2])",  # 2024-01
+        r"(?:0?[1-9]|1[0-2])[-/.](?:19|20)\d{2}",  # 01/2024
     ]
 )
 
@@ -40,23 +47,24 @@ class Form(NamedTuple):
     """A form that cells may have.
 
     name: what cells of it are. levels: whether a few of them are levels of a text. number: whether a number
-    can be taken out of one.
+    can be taken out of one. usual: whether levels of a text often have it, as bands of ages have.
     """
 
     name: str
     pattern: re.Pattern[str]
     levels: bool = True
     number: bool = False
+    usual: bool = False
 
 
-def _form(name: str, pattern: str, *, levels: bool = True, number: bool = False) -> Form:
-    return Form(name, re.compile(pattern, re.IGNORECASE), levels, number)
+def _form(name: str, pattern: str, *, levels: bool = True, number: bool = False, usual: bool = False) -> Form:
+    return Form(name, re.compile(pattern, re.IGNORECASE), levels, number, usual)
 
 
 FORMS = (
     _form("formulas, which begin with '='", r"=[\s\S]*", levels=False),
     _form("infinite values", r"[+-]?inf(?:inity)?", levels=False),
-    _form("dates", rf"(?:{DAY})(?:[ T,]+{TIME}{ZONE})?"),
+    _form("dates", rf"(?:[a-z]{{2,9}},? )?(?:{DAY})(?:[ T,]+{TIME}{ZONE})?"),
     _form("times", TIME),
     _form("hexadecimal numbers", r"[+-]?0x[0-9a-f]+"),
     _form("numbers with underscores", r"[+-]?\d+(?:_\d+)+(?:\.\d+)?"),
@@ -70,9 +78,12 @@ FORMS = (
         levels=False,
         number=True,
     ),
-    _form("numbers with a decimal comma", r"[+-]?\d*,\d+", levels=False, number=True),
-    _form("numbers with a limit sign", r"[<>≤≥=~]{1,2}\s*[+-]?\d+(?:[.,]\d+)?\s*%?"),
-    _form("two numbers in a cell", r"[+-]?\d+(?:[.,]\d+)?\s*(?:/|-|\u2013|to|x|;)\s*\d+(?:[.,]\d+)?"),
+    _form("numbers with a decimal comma", r"[+-]?\d*,\d+(?:e[+-]?\d+)?", levels=False, number=True),
+    _form("numbers with a limit sign", r"[<>≤≥=~]{1,2}\s*[+-]?\d+(?:[.,]\d+)?\s*%?", usual=True),
+    _form(
+        "two numbers in a cell", r"[+-]?\d+(?:[.,]\d+)?\s*(?:/|-|\u2013|to|x|;)\s*\d+(?:[.,]\d+)?", usual=True
+    ),
+    _form("numbers in brackets", rf"\(\s*(?:{CURRENCY}\s*)?(?=[\d.,]){DIGITS}\s*[%‰]?\)", number=True),
     _form("numbers with a unit", rf"{DIGITS}\s*{UNIT}", number=True),
 )
 TOO_LARGE = Form(f"numbers above {LARGEST:.0e}", re.compile("x"), levels=False)
@@ -109,47 +120,59 @@ def take_numbers(cells: Mapping[str, int], decimal: str = "") -> tuple[dict[str,
     cells: how often each stands in its column. One sign or unit, the most frequent, is taken off, and so are
     marks between groups of three digits. decimal: the decimal mark of these cells, if it is known.
     """
-    parts: dict[str, re.Match[str]] = {}
-    for cell in cells:
-        form, match = form_of(cell), DECORATED.fullmatch(cell)
-        if match and form is not TOO_LARGE and (form is None or form.number):
-            parts[cell] = match
+    parts = {cell: part for cell in cells if (part := _part(cell))}
     around = Counter[tuple[str, str]]()
-    for cell, match in parts.items():
-        around[_around(match)] += cells[cell]
+    for cell, part in parts.items():
+        around[part.before, part.after] += cells[cell]
     around.pop(("", ""), None)
     usual = around.most_common(1)[0][0] if around else ("", "")
-    kept = {cell: match for cell, match in parts.items() if _around(match) in {usual, ("", "")}}
+    kept = {cell: part for cell, part in parts.items() if (part.before, part.after) in {usual, ("", "")}}
     pointed = any("." in cell for cell in kept if NUMBER.fullmatch(cell))
-    marks = decimal or ("." if pointed else ".,")
-    read = {mark: _read(kept, mark) for mark in marks}
-    best = max(read.values(), key=lambda numbers: sum(cells[cell] for cell in numbers))
+    read = {mark: _read(kept, mark) for mark in decimal or ("." if pointed else ".,")}
+    mark = max(read, key=lambda mark: sum(cells[cell] for cell in read[mark]))
     taken = [f"'{part}'" for part in usual if part]
-    digits = {mark for cell in best for mark in re.findall(r"(?<=\d)[,.'\u2019 \u00a0\u202f](?=\d{3})", cell)}
-    mark = next(mark for mark, numbers in read.items() if numbers is best)
-    taken += [f"{between!r} between thousands" for between in sorted(digits - {mark})]
-    return best, taken
+    found = {mark for cell in read[mark] for mark in re.findall(rf"(?<=\d)[{GROUPS}](?=\d{{3}})", cell)}
+    taken += [f"{between!r} between thousands" for between in sorted(found - {mark})]
+    taken += ["brackets around negative numbers"] * any(kept[cell].negative for cell in read[mark])
+    return read[mark], taken
 
 
-def _around(match: re.Match[str]) -> tuple[str, str]:
-    return match["before"] or "", (match["after"] or "").strip()
+class _Part(NamedTuple):
+    """A cell with a number in it."""
+
+    negative: bool
+    before: str
+    digits: str
+    after: str
 
 
-def _read(parts: Mapping[str, re.Match[str]], decimal: str) -> dict[str, float]:
+def _part(cell: str) -> _Part | None:
+    """The parts of a cell that is a number with something around it."""
+    form, bracketed = form_of(cell), re.fullmatch(r"\(\s*([^-+].*?)\s*\)", cell)
+    match = DECORATED.fullmatch(bracketed[1] if bracketed else cell)
+    if not match or form is TOO_LARGE or (form is not None and not form.number):
+        return None
+    after = (match["after"] or "").strip()
+    if after in MULTIPLES:
+        return None
+    return _Part(bracketed is not None, match["before"] or "", match["sign"] + match["digits"].strip(), after)
+
+
+def _read(parts: Mapping[str, _Part], decimal: str) -> dict[str, float]:
     """The numbers of the cells whose digits are grouped as this decimal mark allows."""
-    groups = "".join({",", ".", "'", "\u2019", " ", "\u00a0", "\u202f"} - {decimal})
+    groups = GROUPS.replace(decimal, "")
     whole = re.compile(
-        rf"([+-]?)(\d{{1,3}}(?:([{re.escape(groups)}])\d{{3}}(?:\3\d{{3}})*)?|\d*)"
+        rf"([+-]?[+-]?)(\d{{1,3}}(?:([{groups}])\d{{3}}(?:\3\d{{3}})*)?|\d*)"
         rf"(?:{re.escape(decimal)}(\d*))?([eE][+-]?\d+)?"
     )
     numbers: dict[str, float] = {}
-    for cell, match in parts.items():
-        found = whole.fullmatch(match["digits"].strip())
-        if found and (found[2] or found[4]):
+    for cell, part in parts.items():
+        found = whole.fullmatch(part.digits)
+        if found and (found[2] or found[4]) and len(found[1]) < 2:
             digits = re.sub(r"\D", "", found[2]) or "0"
-            value = float(f"{match['sign']}{found[1]}{digits}.{found[4] or 0}{found[5] or ''}")
+            value = float(f"{found[1]}{digits}.{found[4] or 0}{found[5] or ''}")
             if abs(value) <= LARGEST:
-                numbers[cell] = value
+                numbers[cell] = -value if part.negative else value
     return numbers
 
 

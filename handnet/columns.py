@@ -96,6 +96,8 @@ def tally(sheet: Sheet, name: str) -> Tally:
     held = [block for block in blocks if not isinstance(block, list)]
     plain = sum(int((~np.isnan(block)).sum()) for block in held)
     gaps = Counter(sheet.gaps.get(name) or {"": sum(map(len, held)) - plain})
+    if not cells and name not in sheet.kinds:
+        return Tally(plain, cells, +gaps, cells, cells, 0)
     numbers, marks, words = Counter[str](), Counter[str](), Counter[str]()
     for cell, count in cells.items():
         if cell == "" or (not sheet.typed and cell.lower() in GAPS):
@@ -120,7 +122,7 @@ def _number(name: str, found: Tally, told: Mapping[str, str]) -> Column:
 
 def _asked_number(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column:
     """A column that the reader says is of numbers."""
-    numbers, taken = take_numbers(found.words, asked.decimal)
+    numbers, taken = take_numbers(found.words + found.numbers, asked.decimal)
     if found.text and not (found.plain or found.numbers or numbers):
         what = f"no cell is a number, first {first_of(sheet, name, found.text)}"
         return _fault(name, what, ["text" if found.levels <= MOST_LEVELS else "leave", "leave"])
@@ -143,11 +145,14 @@ def _text(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column:
         ways += ["text"] if levels <= MOST_ASKED and not wanted else []
         most = f"half of {rows} rows" if levels <= MOST_LEVELS else MOST_ASKED if wanted else MOST_LEVELS
         counted = f"{what}, {levels} different" if what else f"text of {levels} levels (at most {most})"
-        return _fault(name, f"{counted}, first {first_of(sheet, name, found.text + found.numbers)}", ways)
+        return _fault(
+            name, f"{counted}, first {first_of(sheet, name, found.words or found.text + found.numbers)}", ways
+        )
     told: dict[str, str] = {}
     if not wanted:
         told |= {"marks": f"{spelt(found.marks)} in {name!r}"} if found.marks else {}
-        topic = "signs" if readable else "form" if what and not (form and form.number) else ""
+        odd = what and not (form and (form.number or form.usual))
+        topic = "signs" if readable else "form" if odd else ""
         told |= {topic: f"{name!r} ({what})"} if topic else {}
     folded = Counter(cell.casefold() for cell in found.words)
     alike = sorted(cell for cell in found.words if folded[cell.casefold()] > 1)
@@ -184,7 +189,8 @@ def _readable(form: Form | None, found: Tally, asked: Asked) -> bool:
     """Whether every word of the column holds a number that can be taken out of it."""
     if form is None or not form.number:
         return False
-    return len(take_numbers(found.words, asked.decimal)[0]) == len(found.words)
+    numbers, _ = take_numbers(found.words + found.numbers, asked.decimal)
+    return found.words.keys() <= numbers.keys()
 
 
 def _what(form: Form | None, kind: str) -> str:

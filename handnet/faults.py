@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from handnet.cells import spelt
+from handnet.cells import shown, spelt
 from handnet.messages import option
 
 MOST_ROWS = 20  # of a refusal
@@ -52,7 +52,7 @@ class Unusable(ValueError):
 
 
 def _aligned(faults: Sequence[Fault]) -> list[str]:
-    rows = [(repr(fault.column), fault.what, fault.ways) for fault in faults[:MOST_ROWS]]
+    rows = [(shown(fault.column), fault.what, fault.ways) for fault in faults[:MOST_ROWS]]
     first, second = (max(len(row[place]) for row in rows) for place in (0, 1))
     lines = [f"  {column:{first}}  {what:{second}}  {ways}" for column, what, ways in rows]
     more = len(faults) - len(rows)

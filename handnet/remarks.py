@@ -10,13 +10,17 @@ from handnet.data import Array, listed
 from handnet.messages import option
 
 # Numbers that stand for something else in many tables: -999, 99, 8888.
-CODES = [sign * int(digit * count) for sign in (1, -1) for digit in "789" for count in range(1, 7)]
+CODES = [int(digit * count) for digit in "789" for count in range(1, 7)]
+CODES += [10**count - less for count in range(3, 7) for less in (2, 3)] + [99.9, 999.9, 9999.9]
+CODES += [-code for code in CODES]
 
 
 def on_columns(columns: Sequence[Column], numbering: Collection[str], asked: Asked) -> list[str]:
     """Sentences on what the columns are. numbering: those that number the rows."""
     told: dict[str, list[str]] = {}
     for column in columns:
+        if column.name in numbering:
+            continue
         for topic, words in column.told.items():
             told.setdefault(topic, []).append(words)
         gaps = {word: count for word, count in column.gaps.items() if word and column.kind}
@@ -54,6 +58,9 @@ def on_values(names: Sequence[str], X: Array, levels: Collection[str], asked: As
         sentences.append(
             f"A different whole number in every row: {listed(ids)}; a column that names the cases {advice}."
         )
+    days = [repr(name) for name, column in numbers if _are_days(column)]
+    if days:
+        sentences.append(f"Whole numbers that may be dates, as in 20240131: {listed(days)}.")
     if codes:
         sentences.append(f"Numbers that may stand for a gap: {listed(codes)}; if they do, empty these cells.")
     return sentences
@@ -78,3 +85,12 @@ def _codes(column: Array) -> list[tuple[float, int]]:
     return [
         (float(code), int(count)) for code, count in zip(values[far], counts[far], strict=True) if count > 1
     ]
+
+
+def _are_days(column: Array) -> bool:
+    """Whether the values of a column (n,) are dates like 20240131."""
+    held = column[~np.isnan(column)]
+    if not len(held) or held.min() < 19000101 or held.max() > 20991231 or (held % 1).any():
+        return False
+    month, day = held // 100 % 100, held % 100
+    return bool((month >= 1).all() and (month <= 12).all() and (day >= 1).all() and (day <= 31).all())

@@ -54,6 +54,11 @@ TOLD = {
     "gaps alone": (cycle("", "NA", "NaN"), "Left out, because every cell is missing: 'c'."),
     "few dates": (cycle("2024-01-01", "2024-02-01"), "Taken as text of few levels: 'c' (dates)"),
     "few German dates": (cycle("1.2.2024", "3.2.2024"), "'c' (dates)"),
+    "few months": (cycle("2024-01", "2024-02"), "'c' (dates)"),
+    "dates of eight digits": (
+        cycle("20240101", "20240229"),
+        "Whole numbers that may be dates, as in 20240131: 'c'.",
+    ),
     "few times": (cycle("08:30", "9:30 pm"), "'c' (times)"),
     "few percentages": (cycle("5%", "10 %"), "'c' (numbers with a % sign); number= reads the numbers"),
     "few numbers with a unit": (
@@ -91,6 +96,10 @@ PLAIN = {
     "numbers": cycle("1.5", "2", "3e2"),
     "row numbers with one twice": [*own("{n}")[:39], "38"],
     "levels": cycle("low", "high"),
+    "years": cycle("1990-2000", "2001-2010"),
+    "fractions": cycle("1/2", "1/4"),
+    "limits": cycle("<5", ">=5"),
+    "eight digits": cycle("20241301", "20240101"),
     "bands": cycle("18-24", "25-34", "85+"),
     "levels that begin with a digit": cycle("1st", "2nd", "3rd"),
     "true and false": cycle("True", "False"),
@@ -119,6 +128,10 @@ STOPS = {
     "percentages": (own("{n}%"), "numbers with a % sign, 40 different", {"number": ["c"]}),
     "prices": (own("${n}.50"), "numbers with a currency sign", {"number": ["c"]}),
     "units": (own("{n} mg"), "numbers with a unit", {"number": ["c"]}),
+    "multiples": (own("{n}k"), "numbers with a unit, 40 different", {"leave": ["c"]}),
+    "half a number more": (own("{n}\u00bd"), "text of 40 levels", {"id": "c"}),
+    "brackets": (own("({n}.5)"), "numbers in brackets", {"number": ["c"]}),
+    "months": (own("{m}. M\u00e4rz 2024"), "dates, 28 different", {"leave": ["c"]}),
     "two units": (
         [f"{n} {'mg' if n % 2 else 'g'}" for n in range(40)],
         "numbers with a unit, 40 different",
@@ -193,6 +206,8 @@ def test_numbers_are_read_without_signs_and_units(tmp_path: Path) -> None:
         lambda value: f"{value:,.2f} \u20ac".translate(str.maketrans(",.", ".,")),
         lambda value: f"{value:,.2f}".replace(",", "'"),
         lambda value: f"EUR {value:,.2f}",
+        lambda value: f"({-value:,.2f})" if value < 0 else f"{value:.2f}",
+        lambda value: f"{value:.2f} x10^9/L",
     ):
         cells = [write(value).replace("$-", "-$").replace("EUR -", "-EUR ") for value in values]
         data = of(tmp_path, cells, number="c")
