@@ -20,6 +20,7 @@ EXACT = 2**53  # above it float64 leaves whole numbers out
 GAPS = frozenset(
     "|na|n/a|nan|-nan|null|<na>|nat|#n/a|#n/a n/a|#na|1.#ind|-1.#ind|1.#qnan|-1.#qnan".split("|")
 )
+ZERO = re.compile(r"^[^\S\n]*0\d+[^\S\n]*$", re.MULTILINE)  # a cell, among cells a line, with a leading zero
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 NOT_A_NUMBER = "is not a number"
 MINUS = "\u2212\u2013\u2010\u2011\ufe63\uff0d"  # minus, en dash, two hyphens, a small and a wide minus
