@@ -32,11 +32,11 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
     Parameters, checked in `fit`:
         hidden, learning_rate, dropout, epochs, batch_size, optimizer: as in `Recipe`.
         replicas: the number of networks.
-        class_weight: how much a row of each class counts: {label: weight}; "balanced", so that both classes
-            count the same in all; None, so that all rows do.
         backend, dtype: as in `load_backend`.
         random_state: an int makes every fit the same; a RandomState instance, or None for NumPy's global one,
             gives each fit fresh seeds.
+        class_weight: how much a row of each class counts: {label: weight}; "balanced", so that both classes
+            count the same in all; None, so that all rows do.
 
     Attributes after `fit`, where R counts the replicas that did not diverge:
         classes_: (2,) the labels, sorted; the second is the positive class.
@@ -57,10 +57,10 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int = 32,
         optimizer: str = "adam",
         replicas: int = 20,
-        class_weight: Mapping[Any, float] | str | None = None,
         backend: str = "compiled",
         dtype: str = "float32",
         random_state: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
     ) -> None:
         """Store the parameters; `fit` checks them."""
         self.hidden = hidden
@@ -70,10 +70,10 @@ class HandNetClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.replicas = replicas
-        self.class_weight = class_weight
         self.backend = backend
         self.dtype = dtype
         self.random_state = random_state
+        self.class_weight = class_weight
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.utils.class_weight import compute_class_weight
 
-from handnet import HandNetClassifier, Recipe, load_backend
-from handnet.draws import ensemble_seeds
+from handnet import HandNetClassifier, Recipe, Table, load_backend
+from handnet.draws import ensemble_seeds, generator
 from handnet.mlp.replicas import train_replicas
 from handnet.splits import Split
 
@@ -202,7 +204,123 @@ def test_no_seed_comes_twice_and_fewer_replicas_get_the_first() -> None:
     assert seeds[:20] == ensemble_seeds(0, 20) == raw[:20].tolist()
 
 
+# Weights
+
+
+def weights(parts: Split) -> np.ndarray:
+    draws = generator(4, 0)
+    return draws.exponential(size=len(parts.train.y)) * (draws.random(len(parts.train.y)) > 0.2)
+
+
+def test_a_row_of_weight_0_is_absent(parts: Split) -> None:
+    """The very networks of a table without it, whose order and masks are drawn for fewer rows."""
+    weight, (X, y, _) = weights(parts), parts.train
+    assert 0 < (weight == 0).sum() < 200
+    whole = HandNetClassifier(**QUICK).fit(X, y, weight)
+    fewer = HandNetClassifier(**QUICK).fit(X[weight > 0], y[weight > 0], weight[weight > 0])
+    assert np.array_equal(whole.replica_proba(parts.val.X), fewer.replica_proba(parts.val.X))
+    assert whole.replica_proba_.shape == (6, len(y))
+    only = HandNetClassifier(**QUICK).fit(X, np.where(weight > 0, y, 2), weight)  # a third label, absent
+    assert only.classes_.tolist() == [0, 1]
+
+
+def test_weights_are_those_of_the_table_and_of_the_class(parts: Split) -> None:
+    weight, (X, y, _) = weights(parts) + 0.1, parts.train
+    recipe, backend, seeds = Recipe(5e-3, epochs=8), load_backend("compiled"), ensemble_seeds(7, 6)
+    for class_weight, by_class in [(None, [1, 1]), ({0: 1, 1: 5}, [1, 5]), ({1: 0.2}, [1, 0.2])]:
+        ours = HandNetClassifier(**QUICK, class_weight=class_weight).fit(X, y, weight)
+        train = Table(X, y, weight * np.array(by_class)[y])
+        fit = train_replicas(backend, train, parts.val, recipe, seeds)
+        assert np.array_equal(ours.layers_[0].weight, fit.layers[0].weight)
+        assert np.array_equal(ours.loss_curve_, fit.train_loss)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_balanced_is_scikit_learns_and_counts_both_classes_alike(parts: Split, weighted: bool) -> None:
+    X, y, _ = parts.train
+    weight = weights(parts) + 0.1 if weighted else None
+    names = np.array(["benign", "malignant"])[y]
+    balanced = HandNetClassifier(**QUICK, class_weight="balanced").fit(X, names, weight)
+    by_class = compute_class_weight("balanced", classes=np.unique(names), y=names, sample_weight=weight)
+    given = dict(zip(["benign", "malignant"], by_class.tolist(), strict=True))
+    same = HandNetClassifier(**QUICK, class_weight=given).fit(X, names, weight)
+    assert np.allclose(balanced.replica_proba_, same.replica_proba_, atol=1e-4)
+    shares = (1 if weight is None else weight) * by_class[y]
+    assert shares[y == 0].sum() == pytest.approx(shares[y == 1].sum())
+    plain = HandNetClassifier(**QUICK).fit(X, names, weight)
+    assert balanced.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean()
+
+
+def test_of_two_kinds_of_rows_it_learns_the_weighted_shares() -> None:
+    """The best a network can say of rows that are all alike is their weighted share of positives."""
+    draws = generator(5, 0)
+    kind, weight = draws.integers(0, 2, 400), draws.exponential(size=400)
+    y = (draws.random(400) < np.where(kind, 0.3, 0.8)).astype(int)
+    weight *= np.where(kind == y, 3, 1)
+    ours = HandNetClassifier(8, 1e-2, 0.0, 1500, 400, replicas=4, dtype="float64", random_state=0)
+    said = ours.fit(np.column_stack([kind, 1 - kind]), y, weight).predict_proba(np.array([[0, 1], [1, 0]]))[
+        :, 1
+    ]
+    shares = [np.average(y[kind == one], weights=weight[kind == one]) for one in (0, 1)]
+    assert said == pytest.approx(shares, abs=1e-4)
+    assert np.abs(shares - np.array([y[kind == one].mean() for one in (0, 1)])).min() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("weight", "sentence"),
+    [
+        (np.zeros(341), "at least one non-zero number"),
+        (np.where(np.arange(341) == 5, -1.0, 1.0), "sample_weight must be at least 0, but holds -1.0"),
+        (np.where(np.arange(341) == 5, np.nan, 1.0), "sample_weight contains NaN"),
+        (np.ones(340), "inconsistent numbers of samples"),
+        (np.ones((341, 1)), r"one number for each row, but its shape is \(341, 1\)"),
+    ],
+)
+def test_bad_weights_are_refused(parts: Split, weight: np.ndarray, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        HandNetClassifier(**QUICK).fit(parts.train.X, parts.train.y, weight)
+
+
+def test_a_class_without_weight_is_no_class(parts: Split) -> None:
+    X, y, _ = parts.train
+    with pytest.raises(ValueError, match="y must hold two classes, but holds 1 class, 0"):
+        HandNetClassifier(**QUICK).fit(X, y, y == 0)
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "sentence"),
+    [
+        ("even", "class_weight"),
+        ({"benign": 2.0}, "The classes, .* are not in class_weight"),
+        ({0: 1.0, 1: -1.0}, "must be finite and at least 0"),
+    ],
+)
+def test_bad_class_weights_are_refused(parts: Split, class_weight: Any, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        HandNetClassifier(**QUICK, class_weight=class_weight).fit(*parts.train)
+
+
 # Labels and input
+
+
+def test_sparse_rows_are_refused_with_the_way_to_dense_ones(parts: Split, fitted: HandNetClassifier) -> None:
+    X = csr_array(parts.val.X)
+    for call in (lambda: clone(fitted).fit(X, parts.val.y), lambda: fitted.predict_proba(X)):
+        with pytest.raises(
+            TypeError, match=r"but is sparse: use OneHotEncoder\(sparse_output=False\).*toarray"
+        ):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("hidden", "widths"),
+    [(5, [5]), (np.int64(5), [5]), ([4, 3], [4, 3]), (np.array([4, 3]), [4, 3])],
+    ids=str,
+)
+def test_hidden_is_a_number_or_several(parts: Split, hidden: Any, widths: list[int]) -> None:
+    ours = clone(HandNetClassifier(**QUICK, hidden=hidden)).fit(*parts.train)
+    assert [layer.weight.shape[2] for layer in ours.layers_] == [*widths, 1]
+    assert Recipe(hidden=hidden).hidden == tuple(widths)
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,18 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from studies import ROOT
 from test_estimator import QUICK
 
 from handnet import Dataset, HandNetClassifier
+from handnet.draws import generator
 from handnet.splits import Split
 
 
@@ -116,6 +118,39 @@ def test_a_grid_search_tunes_it(data: Dataset) -> None:
     best = search.best_estimator_[-1]
     assert best.feature_names_in_.tolist() == names
     assert best.classes_.tolist() == ["benign", "malignant"]
+
+
+def test_weights_of_rows_reach_it_through_a_pipeline(data: Dataset) -> None:
+    """By the name of the step, and by the name alone where metadata is routed, also to the rows of a fold."""
+    weight = generator(6, 0).exponential(size=569)
+    alone = HandNetClassifier(**QUICK).fit(StandardScaler().fit_transform(data.X), data.y, weight)
+    named = make_pipeline(StandardScaler(), HandNetClassifier(**QUICK))
+    named.fit(data.X, data.y, handnetclassifier__sample_weight=weight)
+    assert np.array_equal(named[-1].replica_proba_, alone.replica_proba_)
+    with config_context(enable_metadata_routing=True):
+        ours = (
+            HandNetClassifier(**QUICK)
+            .set_fit_request(sample_weight=True)
+            .set_score_request(sample_weight=True)
+        )
+        routed = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), ours)
+        assert np.array_equal(
+            routed.fit(data.X, data.y, sample_weight=weight)[-1].replica_proba_, alone.replica_proba_
+        )
+        folds = list(StratifiedKFold(3).split(data.X, data.y))
+        scores = cross_val_score(routed, data.X, data.y, cv=folds, params={"sample_weight": weight})
+    train, test = folds[0]
+    by_hand = make_pipeline(StandardScaler(), HandNetClassifier(**QUICK))
+    by_hand.fit(data.X[train], data.y[train], handnetclassifier__sample_weight=weight[train])
+    assert scores[0] == by_hand.score(data.X[test], data.y[test], weight[test])
+
+
+def test_of_an_encoder_it_wants_dense_output(data: Dataset) -> None:
+    kinds = (data.X[:, :3] > np.median(data.X[:, :3], axis=0)).astype(str)
+    with pytest.raises(TypeError, match=r"OneHotEncoder\(sparse_output=False\)"):
+        make_pipeline(OneHotEncoder(), HandNetClassifier(**QUICK)).fit(kinds, data.y)
+    model = make_pipeline(OneHotEncoder(sparse_output=False), HandNetClassifier(**QUICK)).fit(kinds, data.y)
+    assert model.score(kinds, data.y) > 0.8
 
 
 def test_it_can_be_calibrated(parts: Split, fitted: HandNetClassifier) -> None:
