@@ -38,7 +38,8 @@ class Column(NamedTuple):
     """What a column is.
 
     kind: "number", "text", or "" when it is left out. values: the number of each text in its cells, NaN for a
-    gap. gaps: how often each word for a gap stands there. told: topic of a remark -> its words.
+    gap. gaps: how often each word for a gap stands there. lost: those that are gaps only because numbers were
+    asked for. told: topic of a remark -> its words.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Column(NamedTuple):
     gaps: Mapping[str, int] = {}
     told: Mapping[str, str] = {}
     fault: Fault | None = None
+    lost: Collection[str] = ()
 
 
 class Tally(NamedTuple):
@@ -130,7 +132,7 @@ def _asked_number(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column
     told = {"taken": f"{' and '.join(taken)} in {name!r}"} if taken else {}
     told |= {"lost": f"{spelt(lost)} in {name!r}"} if lost else {}
     column = _number(name, found._replace(marks=found.marks + lost), told)
-    return column._replace(values={**column.values, **numbers})
+    return column._replace(values={**column.values, **numbers}, lost=lost.keys())
 
 
 def _text(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column:

@@ -23,8 +23,8 @@ def on_columns(columns: Sequence[Column], numbering: Collection[str], asked: Ask
             continue
         for topic, words in column.told.items():
             told.setdefault(topic, []).append(words)
-        gaps = {word: count for word, count in column.gaps.items() if word and column.kind}
-        if gaps:
+        gaps = {word: count for word, count in column.gaps.items() if word and word not in column.lost}
+        if gaps and column.kind:
             counted = spelt(gaps) if asked.missing == "drop" else ", ".join(map(shown, sorted(gaps)))
             told.setdefault("gaps", []).append(f"{counted} in {column.name!r}")
     told["rows"] = [repr(column.name) for column in columns if column.name in numbering]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from studies import CHAPTER
 
-from handnet.messages import Refusal
+from handnet.messages import Refusal, through
 from handnet.study.identity import default_name
 from handnet.study.reading import from_stored, read, to_stored
 
@@ -127,3 +127,34 @@ def test_settings_survive_the_store() -> None:
     assert (settings.trials, settings.network.hidden, settings.split.stratify) == (64, (3, 2), False)
     with pytest.raises(Refusal, match="another version"):
         from_stored("{}")
+
+
+def test_what_an_earlier_release_stored_is_read_and_is_the_same_study(tmp_path: Path) -> None:
+    """It knew nothing of columns that are left out, nor of a separator."""
+    described = {"data.path": str(tmp_path / "x.csv"), "data.target": "y", "data.positive": "1"}
+    settings = read(described)
+    stored = to_stored(settings)
+    for key in ("leave", "text", "number", "separator", "decimal", "encoding"):
+        del stored["data"][key]
+    assert from_stored(stored) == settings
+    more = read(described | {"data.leave": "a,b", "data.text": 'c,"d, e"', "data.number": '["f"]'})
+    assert (more.data.leave, more.data.text, more.data.number) == (("a", "b"), ("c", "d, e"), ("f",))
+    assert from_stored(to_stored(more)) == more
+    assert more.identity() == settings.identity()  # the digest of the table tells them apart
+
+
+def test_columns_are_named_in_a_settings_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text('[data]\npath = "x.csv"\ntarget = "y"\npositive = "1"\nleave = ["a, b", "c"]\n')
+    assert read({}, path).data.leave == ("a, b", "c")
+    assert read({"data.leave": ""}, path).data.leave == ()
+    path.write_text("[data]\nleave = 'a'\n")
+    with pytest.raises(Refusal, match=r"data\.leave must be a list, but is 'a'"):
+        read({}, path)
+    for words, sentence in (
+        ({"data.leave": "a"}, "LEAVE=.* describe a table of your own"),
+        ({"data.decimal": ","}, "describe a table of your own, but wisconsin is built in"),
+        ({"data.leave": 'a,"b'}, "is no list of columns"),
+    ):
+        with through("make"), pytest.raises(Refusal, match=sentence):
+            read(words)
