@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from handnet.messages import option
 
@@ -20,6 +20,13 @@ PACKED = {
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
+}
+BINARY = {
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"ARROW1": "a Feather file",
+    b"\x89HDF": "an HDF5 file",
+    b"$FL2": "an SPSS file",
+    b"<stata_dta>": "a Stata file",
 }
 # The mark of UTF-32 begins with that of UTF-16, so it is looked for first.
 MARKS = {
@@ -62,7 +69,7 @@ class Dialect(NamedTuple):
 
 def called(separator: str) -> str:
     """What a sentence calls a separator, as in "the columns are separated by ..."."""
-    return {" ": "blanks", "\t": "tabs", ",": "commas"}.get(separator, repr(separator))
+    return {" ": "blanks", "\t": "tabs", ",": "commas"}.get(separator, repr(separator[:1]))
 
 
 def decoded(content: bytes, encoding: str = "") -> tuple[bytes, list[str]]:
@@ -78,6 +85,9 @@ def decoded(content: bytes, encoding: str = "") -> tuple[bytes, list[str]]:
         raise ValueError(
             f"it is packed ({packed[0]}) and no text; unpack it, or save the table as CSV UTF-8."
         )
+    binary = [kind for mark, kind in BINARY.items() if content.startswith(mark)]
+    if binary:
+        raise ValueError(f"it is {binary[0]} and no text; save the table as CSV UTF-8.")
     marked = next((name for mark, name in MARKS.items() if content.startswith(mark)), "")
     notes = []
     if encoding:
@@ -89,12 +99,16 @@ def decoded(content: bytes, encoding: str = "") -> tuple[bytes, list[str]]:
         _check_utf8(content)
     while content.startswith(codecs.BOM_UTF8):
         content = content[3:]
+    _check_no_nul(content)
+    return content, notes
+
+
+def _check_no_nul(content: bytes) -> None:
     nul = content.find(b"\0")
     if nul >= 0:
         raise ValueError(
             f"line {_line(content, nul)} holds a NUL byte, which no text does; export the table again."
         )
-    return content, notes
 
 
 def _converted(content: bytes, encoding: str, marked: str) -> bytes:
@@ -131,6 +145,7 @@ def _check_utf8(content: bytes) -> None:
     wrong = None if content.isascii() else undecodable(content)
     if wrong is None:
         return
+    _check_no_nul(content)  # an encoding would not help
     where = f"line {_line(content, wrong)} is not UTF-8 (byte 0x{content[wrong]:02x}"
     if not content[:wrong].isascii():
         raise ValueError(
@@ -177,11 +192,17 @@ def text_lines(content: bytes) -> Iterator[str]:
 def read_rows(lines: Iterable[str], separator: str, skipped: int = 0) -> Iterator[tuple[int, int, list[str]]]:
     """Every row that is not blank: the lines it begins and ends on, from 1, and its cells.
 
+    separator: a mark, with a blank behind it where blanks before a cell are no part of it, so that a quote
+        may follow them.
     skipped: how many lines stand above the first row.
     Raises ValueError for a quote that is not closed.
     """
     lines = islice(lines, skipped, None)
-    reader = _Blanks(lines) if separator == " " else csv.reader(lines, delimiter=separator, strict=True)
+    mark, skip = separator[:1], separator[1:] == " "
+    if mark == " ":
+        reader: _Blanks | Any = _Blanks(lines)
+    else:
+        reader = csv.reader(lines, delimiter=mark, skipinitialspace=skip, strict=True)
     begins = 1
     while True:
         try:

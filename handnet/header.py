@@ -23,7 +23,7 @@ Row = tuple[int, list[str]]  # the line it begins on, and its cells
 class Layout(NamedTuple):
     """Where a text file has its table.
 
-    separator: the mark between two cells.
+    separator: the mark between two cells; with a blank behind it where quotes follow such blanks.
     skipped: how many lines stand above the header.
     header: the cells of the header as they stand.
     names: the place of a cell in its row -> the column it belongs to.
@@ -63,6 +63,10 @@ class _Guess(NamedTuple):
     fits: bool
     lower: int
 
+    def rank(self) -> tuple[int, bool, bool]:
+        """The better a separator reads the file, the more."""
+        return self.found, self.fits and self.width > 1, self.width == len(self.header)
+
 
 def find_layout(content: bytes, named: Collection[str] = (), separator: str = "") -> Layout:
     """The layout of a UTF-8 text that is not blank.
@@ -75,15 +79,17 @@ def find_layout(content: bytes, named: Collection[str] = (), separator: str = ""
     start, declared = _preamble(lines)
     known = separator or declared
     guesses = [_guess(lines, start, mark, set(named)) for mark in known or ",\t;|"]
-    best = max(guesses, key=lambda guess: (guess.found, guess.fits and guess.width > 1, guess.width))
+    best = max(guesses, key=lambda guess: (guess.rank(), guess.width))
+    if best.rank() < (len(set(named)), True, True) and known != " ":
+        guesses += [_guess(lines, start, f"{mark} ", set(named)) for mark in known or ",;|"]
+        best = max([best, *guesses], key=_Guess.rank)
     if not known and (best.found < len(set(named)) or len(best.header) < 2):
-        guesses.append(blank := _guess(lines, start, " ", set(named)))
-        if (blank.found, blank.fits and blank.width > 1) > (best.found, best.fits and best.width > 1):
-            best = blank
+        guesses.append(_guess(lines, start, " ", set(named)))
+        best = max([best, guesses[-1]], key=_Guess.rank)
     if best.found < len(set(named)):
         _check_lower([guess.lower for guess in guesses if guess.lower])
     notes = [f"The first line names the separator ({declared!r}) and is no row."] if declared else []
-    if not known and best.separator not in ",\t":
+    if not known and best.separator[0] not in ",\t":
         notes.append(f"The columns are separated by {called(best.separator)}.")
     comments = [number for number, line in enumerate(lines[: best.skipped], 1) if line.startswith("#")]
     return _laid_out(best, set(named), lines, comments, notes)
@@ -130,7 +136,7 @@ def _head(content: bytes) -> list[str]:
         head.append(line)
         text += len(line)
         below += not line.startswith("#")
-        if below >= HEAD_LINES or (below > 3 and text > HEAD_TEXT):
+        if below >= HEAD_LINES or (text > HEAD_TEXT and (below > 3 or len(head) > HEAD_LINES)):
             break
     return head
 
@@ -161,7 +167,8 @@ def _guess(lines: Sequence[str], start: int, separator: str, named: set[str]) ->
     header[:1] = [name.lstrip("\ufeff") for name in header[:1]]  # the mark of UTF-8 below a blank line
     lower = 0
     if not named <= _names(header):
-        lower = next((line for line, row in rows if named <= _names(row) and len(row) > len(header)), 0)
+        filled = sum(map(bool, map(str.strip, header)))
+        lower = next((line for line, row in rows if named <= _names(row) and len(set(row)) > filled), 0)
         commented = _commented_header(lines[:start], separator, named)
         if commented:
             start, header = commented
@@ -213,7 +220,7 @@ def _check_names_of_rows(guess: _Guess, lines: Sequence[str]) -> None:
     words = any(not re.fullmatch(r"[+-]?\d+", name) for name in names)
     quoted = lines[guess.rows[0][0] - 1].startswith('"')
     points = any(re.fullmatch(r"[+-]?\d*\.\d+", cell.strip()) for _, row in guess.rows for cell in row)
-    if not distinct or not (guess.separator != "," or counted or words or quoted or points):
+    if not distinct or not (guess.separator[0] != "," or counted or words or quoted or points):
         raise ValueError(
             "every line has one cell more than the header; if the first of them names the row, give that"
             " column a name in the header; if commas are decimal marks too, save the table with ';' between"
@@ -249,7 +256,9 @@ def check_lengths(ragged: Sequence[tuple[int, int]], columns: int, separator: st
     if ragged:
         line, length = ragged[0]
         more = f", and so have {len(ragged) - 1} more lines another number" if len(ragged) > 1 else ""
+        longer = separator[0] == "," and all(length > columns for _, length in ragged)
+        decimals = " (so must a number with a decimal comma)" if longer else ""
         raise ValueError(
             f"line {line} has {length} cells where the header has {columns}{more}; a cell that holds the"
-            f" separator, {called(separator)}, must stand in quotes."
+            f" separator, {called(separator)}, must stand in quotes{decimals}."
         )

@@ -91,8 +91,9 @@ class DecimalMark:
             raise ValueError(_where(grouped) + GROUPED)
         if point and comma:
             raise ValueError(
-                f"{_where(comma)} has a comma and {_where(point)} a point; say which of them is the decimal"
-                f" mark: {option('decimal', ',')} or {option('decimal', '.')}."
+                f"{_where(comma)} has a comma and {_where(point)} a point; {option('decimal', '.')} or"
+                f" {option('decimal', ',')} says which of them is the decimal mark,"
+                f" {option('leave', point[1])} leaves the second column out."
             )
         if either and not point and not comma:
             raise ValueError(
@@ -109,8 +110,8 @@ class DecimalMark:
         for cell, line in zip(cells, lines, strict=True):
             kind = self._kind(cell)
             if kind in ("point", "grouped comma"):
-                where = _where((line, column, cell))
-                raise ValueError(where + (GROUPED if kind == "grouped comma" else POINTED))
+                why = GROUPED if kind == "grouped comma" else f"{POINTED}{option('leave', column)}."
+                raise ValueError(_where((line, column, cell)) + why)
             pointed.append(cell.replace(",", ".") if kind in ("comma", "either") else cell)
         return pointed
 
@@ -122,6 +123,7 @@ class Numbers:
     words: the words that stand for a gap, in lower case.
     gaps: column -> how often each word was read there as a gap, in blocks of numbers.
     minus: column -> how many numbers have another minus sign than "-".
+    commas: the columns in which numbers have decimal commas.
     zeros: columns of which the first rows hold a number with a leading zero.
     """
 
@@ -129,6 +131,7 @@ class Numbers:
         self.decimal, self.words = decimal, words
         self.gaps: dict[str, Counter[str]] = {}
         self.minus: Counter[str] = Counter()
+        self.commas: dict[str, None] = {}  # in the order they are met
         self.zeros: set[str] = set()
         self._begun: set[str] = set()
 
@@ -140,13 +143,15 @@ class Numbers:
         if not (comma and "." in joined) and _is_plain(joined):
             values = _floats([cell.replace(",", ".") for cell in cells] if comma else cells)
             if values is not None:
+                self.commas |= {column: None} if comma else {}
                 self._look(column, joined, cells, lines)
                 return values
         texts = stripped(cells)
         if not joined.isascii():
             texts = [self._hyphened(column, cell) for cell in texts]
         if comma:
-            texts = self.decimal.pointed(column, texts, lines)
+            texts, before = self.decimal.pointed(column, texts, lines), texts
+            self.commas |= {column: None} if texts != before else {}
         gaps = Counter(cell for cell in texts if cell.lower() in self.words)
         values = _with_gaps(texts, gaps)
         if values is None:
@@ -223,7 +228,7 @@ GROUPED = (
 )
 POINTED = (
     " has a point, and the numbers of the file have decimal commas; write them all with one decimal mark and"
-    " without marks between thousands."
+    " without marks between thousands, or leave the column out: "
 )
 
 

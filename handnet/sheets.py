@@ -225,7 +225,8 @@ class _Body:
                 self.columns[name][number] = self.numbers.read(name, block, lines)
         notes = [*self.layout.notes]
         if self.told == ",":
-            notes.append("The numbers have decimal commas.")
+            columns = listed(map(repr, self.numbers.commas))
+            notes.append(f"The numbers have decimal commas: {columns}.")
         notes += _told_of_lines(self.layout.comments, odd)
         notes += self._told_of_columns() + self.numbers.notes()
         mark = "," if decimal.mark == "," else ""
@@ -254,7 +255,7 @@ class _Body:
 
 def _decimal_mark(layout: Layout, as_text: set[str], decimal: str) -> DecimalMark:
     """The decimal mark of a text file, found out from its first rows where they tell it."""
-    found = DecimalMark(decimal or ("." if layout.separator == "," else ""))
+    found = DecimalMark(decimal or ("." if layout.separator[0] == "," else ""))
     if not found.mark:
         lines = [line for line, _ in layout.rows]
         for place, cells in enumerate(zip(*(row for _, row in layout.rows), strict=True)):

@@ -195,6 +195,8 @@ def _as_text(column: Any) -> list[str]:
     import pyarrow as pa
 
     try:
+        if pa.types.is_duration(column.type):
+            return ["" if cell is None else str(cell) for cell in column.to_pylist()]
         values = column.cast(pa.string()).to_pylist()
     except (pa.ArrowException, UnicodeDecodeError):
         values = [None if cell is None else repr(cell) for cell in column.to_pylist()]

@@ -90,13 +90,20 @@ TABLES = [
         b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0" + bytes(range(256)),
         ["packed (zip", "save the table as CSV UTF-8"],
     ),
+    Bad(
+        "an old workbook", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), ["an Excel workbook and no text"]
+    ),
     Bad("compressed", gzip.compress(SOUND), ["packed (gzip)", "unpack it"]),
     Bad("an image", b"\x89PNG\r\n\x1a\n\xff\xd8" * 30, ["line 1 is not UTF-8"]),
     # the separator
     Bad(
         "semicolons, points and one decimal comma",
         table(texture_7="1,5").replace(b",", b";").replace(b"1;5;", b"1,5;"),
-        ["line 7, column 'texture': '1,5' has a comma", "'1.000' a point", "DECIMAL=, or DECIMAL=."],
+        [
+            "line 7, column 'texture': '1,5' has a comma",
+            "'1.000' a point",
+            "DECIMAL=. or DECIMAL=, says which",
+        ],
     ),
     Bad(
         "semicolons, and commas that mark decimals or thousands",

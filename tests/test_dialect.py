@@ -191,7 +191,7 @@ def test_a_damaged_file_is_refused_or_read_as_pandas_reads_it(tmp_path: Path, co
     named = {"names of rows": sheet.row_names} if sheet.row_names is not None else {}
     expected = as_pandas_reads(content, layout, bool(named))
     assert {name: texts.text(name) for name in names} | named == expected
-    comma = "The numbers have decimal commas." in sheet.notes
+    comma = sheet.decimal == ","
     for name, (block,) in sheet.columns.items():
         if isinstance(block, list):
             continue
@@ -244,6 +244,7 @@ SAME = [
     Same("names that are numbers", "2019,2020,y/67.9,3,B/75.9,5,M/1234.5,8,B/"),
     Same("a name of two lines", '"w\n(kg)",k,y/67.9,3,B/75.9,5,M/1234.5,8,B/'),
     Same("a title in tabs, and commas in names", "w, kg\tk, l, m\ty/67.9\t3\tB/75.9\t5\tM/1234.5\t8\tB/"),
+    Same("blanks before quotes", '"w, kg", "k", "y"/67.9, 3, "B"/75.9, 5, "M"/1234.5, 8, "B"/'),
     Same("separators in quotes", '"w;a","k;b",y/67.9,3,B/75.9,5,M/1234.5,8,B/'),
 ]
 
@@ -273,7 +274,7 @@ def test_other_minus_signs_are_read_before_numbers_alone(tmp_path: Path) -> None
 # What is refused, what the sentence must say, and the options it is read with.
 REFUSED = [
     ("x;y/1,234;B/2,345;M/", "line 2, column 'x': '1,234' may be 1.234 with a decimal comma or 1234", {}),
-    ("x;z;y/1,5;2.5;B/2,5;3;M/", "'1,5' has a comma and line 2, column 'z': '2.5' a point; say which", {}),
+    ("x;z;y/1,5;2.5;B/2,5;3;M/", "'1,5' has a comma and line 2, column 'z': '2.5' a point; decimal=", {}),
     ("x;y/1.234,5;B/2,5;M/", "'1.234,5' has points between thousands and a decimal comma", {}),
     ("x;y/1.234,5;B/2,5;M/", "'1.234,5' has points between thousands", {"decimal": ","}),
     ("x;z;y/1,5;2.5;B/2,5;3;M/", "line 2, column 'z': '2.5' has a point, and the numbers", {"decimal": ","}),
@@ -281,6 +282,7 @@ REFUSED = [
     ("x,z,y/1,5,2,B/2,7,3,M/5,1,1,M/", "if commas are decimal marks too", {}),
     ("x,y/1,B,9/2,M/", "line 2 has 3 cells where the header has 2", {}),
     ("x y/1 B 9/2 M/", "line 2 has 3 cells where the header has 2", {}),
+    ("a table,/x,y/1,B/2,M/", "the names of the columns stand on line 2", {}),
     ("a table/x,y/1,B/2,M/", "the names of the columns stand on line 2", {}),
     ("x,y/1,B/x,y/2,M/", "line 3 repeats the header", {}),
     ("x,,y/1,,B/2,7,M/", "column 2 has no name, and line 3 holds '7'", {}),
