@@ -3,6 +3,7 @@
 It is code and a weights file, no pickle. served_model.py is the code that runs when it is loaded."""
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -32,8 +33,8 @@ class ServedModel:
     example: pd.DataFrame
     prediction: pd.DataFrame
 
-    def log(self, client: MlflowClient, experiment: str, run: str) -> None:
-        """Attach the model to a run of an experiment."""
+    def log(self, client: MlflowClient, experiment: str, run: str, check: Callable[[], None]) -> None:
+        """Attach the model to a run of an experiment. check: called before its files are sent."""
         root = Path(__file__).parent
         with tempfile.TemporaryDirectory() as folder:
             weights, saved = Path(folder, "weights.npz"), Path(folder, "model")
@@ -49,6 +50,7 @@ class ServedModel:
                     pip_requirements=["mlflow", "numpy", "scipy", "scikit-learn", "pandas"],
                 )
             model = client.create_logged_model(experiment, self.name, run)
+            check()
             client.log_model_artifacts(model.model_id, str(saved))
         client.finalize_logged_model(model.model_id, "READY")
         client.log_outputs(run, [LoggedModelOutput(model.model_id, 0)])

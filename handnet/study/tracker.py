@@ -22,6 +22,7 @@ from urllib.parse import urlparse
 from handnet.data import Array
 from handnet.messages import option
 from handnet.study.environment import mlflow_variables, quieten
+from handnet.study.files import check_in_place
 from handnet.study.summary import curve_epochs
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ class Mlflow:
         for low in range(0, max(len(points), 1), BATCH):
             client.log_batch(run, points[low : low + BATCH], () if low else params)
         if entry.files:
+            self._check_in_place()
             with tempfile.TemporaryDirectory() as folder:
                 for name, content in entry.files.items():
                     path = Path(folder, name)
@@ -193,13 +195,18 @@ class Mlflow:
         if entry.datasets:
             client.log_inputs(run, [self._dataset(*part) for part in entry.datasets])
         if entry.model:
-            entry.model.log(client, self.begun[run].experiment, run)
+            entry.model.log(client, self.begun[run].experiment, run, self._check_in_place)
 
     def finish(self, run: str) -> None:
         """See Tracker."""
         self.client.set_terminated(run)
         experiment, key, _ = self.begun.pop(run)
         self.runs[experiment][key] = run
+
+    def _check_in_place(self) -> None:
+        """Raises Refusal when the folder of the artifacts was moved, which MLflow would begin anew."""
+        if self.files:
+            check_in_place(self.files)
 
     def _points(self, entry: Entry, now: int) -> Iterator[Any]:
         """Every metric and every point of a curve, all of one time, so that one sent twice is one point."""
