@@ -110,8 +110,12 @@ def form_of(cell: str) -> Form | None:
 
 def common_form(cells: Iterable[str]) -> Form | None:
     """The form that all of these cells have, if there is one."""
-    forms = {form_of(cell) for cell in cells}
-    return forms.pop() if len(forms) == 1 else None
+    forms = set[Form | None]()
+    for cell in cells:
+        forms.add(form_of(cell))
+        if len(forms) > 1:
+            return None
+    return forms.pop() if forms else None
 
 
 def take_numbers(cells: Mapping[str, int], decimal: str = "") -> tuple[dict[str, float], list[str]]:

@@ -113,7 +113,7 @@ def _way_on(
 ) -> tuple[dict[str, Any] | None, str]:
     """The options with which the table is read, found by reading it with them; or why there are none."""
     why = ""
-    for avoided in (set[str](), {"id", "leave"}, {"id", "leave", "drop"}):
+    for avoided in (set[str](), {"id", "leave", "text"}, {"id", "leave", "text", "drop"}):
         mended, found = _mended(asked, faults, avoided), faults
         for _ in range(8):
             try:

@@ -2,6 +2,7 @@
 
 import csv
 import shlex
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handnet import Dataset, cli, read_table
-from handnet.cells import NUMBER_GAPS
+from handnet.cells import NUMBER_GAPS, take_numbers
 from handnet.faults import Unusable
+from handnet.messages import Refusal
 from handnet.numerals import GAPS
+from handnet.study import reading
 from handnet.study.options import overrides, settings_and_table
+from handnet.study.reading import load
 
 LABELS = ["M", "B"] * 20
 
@@ -479,3 +483,58 @@ def test_the_command_of_a_refusal_is_accepted_at_the_first_try(
         assert cli.main(again) == 0, (err, capsys.readouterr().err)
     else:
         assert any(why in err for why in ("no column varies", "not of two classes")), err
+
+
+def test_the_way_on_keeps_what_a_settings_file_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("handnet.study.estimate.preview", lambda *_: [])
+    rows = [f"{n * 7919 % 101}.5,t{n},u{n},{LABELS[n]}" for n in range(40)]
+    path = placed(tmp_path, lines("x,a,b,y", *rows))
+    settings = tmp_path / "my.toml"
+    settings.write_text(f'[data]\npath = "{path}"\ntarget = "y"\npositive = "M"\nleave = ["a"]\nid = "x"\n')
+    words = ["study", f"SETTINGS={settings}", "OPEN=1", "CHECK=1", "NAME=mine", f"MLRUNS={tmp_path / 'm'}"]
+    assert cli.main(words) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("Even so no column varies")
+    settings.write_text(settings.read_text().replace('id = "x"\n', ""))
+    for verb in ("study", "try"):
+        assert cli.main([verb, *words[1:]]) == 2
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert last == f"To go on: make {' '.join([verb, *words[1:]])} ID=b"
+        assert cli.main(shlex.split(last.removeprefix("To go on: make "))) == 0
+        capsys.readouterr()
+    assert cli.main([*words, "ID=y"]) == 2
+    with pytest.raises(Refusal, match="stop") as refusal:
+        load(reading.read({}, settings), "abc")
+    assert refusal.value.lines[-1].startswith("This study was made on a table with the digest abc")
+
+
+@given(
+    value=st.decimals(-(10**9), 10**9, places=2),
+    write=st.sampled_from(
+        [
+            "{:,.2f}",
+            "{:,.2f} kg",
+            "${:,.2f}",
+            "{:.2f}%",
+            "{:,.2f} \u20ac",
+            "{:,.2f} mg/dL",
+            "{:.2f}\u00a0cm\u00b2",
+            "GBP {:,.2f}",
+            "{:.2e}",
+            "{:.2e} g",
+        ]
+    ),
+    continental=st.booleans(),
+)
+def test_a_number_is_read_from_what_is_written_around_it(
+    value: Decimal, write: str, continental: bool
+) -> None:
+    """Against the number that was written, to the digits that were."""
+    cell = write.format(value)
+    expected = float(f"{value:.2e}") if "e}" in write else float(value)
+    if continental:
+        cell = cell.translate(str.maketrans(",.", ".,"))
+    numbers, _ = take_numbers({cell: 1}, "," if continental else ".")
+    assert numbers == {cell: expected}
