@@ -1,8 +1,9 @@
 """From the columns of a table to the inputs of a network.
 
 Texts become one-hot inputs, gaps are filled and marked, and columns that never vary are left out. All of it
-is learnt from train rows, by scikit-learn's SimpleImputer and OneHotEncoder, and kept as plain arrays, so
-that a model carries it without a pickle. A table of numbers without gaps comes out as it went in, to the bit.
+is learnt from train rows, with the results of scikit-learn's SimpleImputer and OneHotEncoder, and kept as
+plain arrays, so that a model carries it without a pickle. Those two take the columns of text one by one; here
+the levels of all are counted together. A table of numbers without gaps comes out as it went in, to the bit.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from itertools import chain, count
 
 import numpy as np
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import OneHotEncoder
 
 from handnet.data import Array, Dataset
 
@@ -52,7 +52,8 @@ def fit_encoder(data: Dataset, train: Array) -> Encoder:
     """
     X, texts = data.X[train], np.array(list(text_columns(data).values()), dtype=int)
     is_text = np.isin(np.arange(X.shape[1]), texts)
-    fill = _fill(X, is_text) if data.missing else np.full(X.shape[1], np.nan)
+    counts = _level_counts(X[:, texts], max(map(len, data.levels.values()), default=0))
+    fill = _fill(X, texts, counts) if data.missing else np.full(X.shape[1], np.nan)
     gaps = np.asarray(np.isnan(X)) if data.missing else np.zeros((1, X.shape[1]), dtype=bool)
     filled = np.where(gaps, fill, X) if data.missing else X
     varies = np.asarray(filled.max(axis=0) != filled.min(axis=0))
@@ -62,7 +63,9 @@ def fit_encoder(data: Dataset, train: Array) -> Encoder:
             "no column varies among the train rows, so there is nothing to learn from; use more cases or"
             " another split seed."
         )
-    source, kind, code = _inputs(filled, varies & ~is_text, varies & is_text, marked)
+    in_train = np.zeros((len(counts), X.shape[1]), dtype=bool)
+    in_train[:, texts] = counts > 0
+    source, kind, code = _inputs(varies & ~is_text, in_train & varies, marked)
     names, families = (np.array(each, dtype=object) for each in (data.feature_names, data.families))
     return Encoder(
         source,
@@ -75,23 +78,25 @@ def fit_encoder(data: Dataset, train: Array) -> Encoder:
     )
 
 
-def _inputs(cells: Array, numbers: Array, texts: Array, marked: Array) -> tuple[Array, Array, Array]:
+def _level_counts(X: Array, levels: int) -> Array:
+    """(levels, k): how many cells of each column of X (n, k) hold each level."""
+    return np.array([np.equal(X, level).sum(axis=0) for level in range(levels)]).reshape(levels, X.shape[1])
+
+
+def _inputs(numbers: Array, levels: Array, marked: Array) -> tuple[Array, Array, Array]:
     """Source, kind and code of the inputs, each (inputs,), column by column.
 
-    cells: (n, columns) without gaps; numbers, texts, marked: (columns,) bool, which columns have an input for
-    their value, inputs for their levels, and one for their gaps. Of two levels only one has an input.
+    numbers, marked: (columns,) bool, which columns have an input for their value and one for their gaps;
+    levels: (levels, columns) bool, which levels a column has. Of two levels only the second has an input.
     """
-    levels = []
-    if texts.any():
-        found = OneHotEncoder(drop="if_binary", dtype=np.float64).fit(cells[:, texts]).categories_
-        levels = [codes[1:] if len(codes) == 2 else codes for codes in found]
-    columns = [np.flatnonzero(which) for which in (numbers, texts, marked)]
-    columns[1] = np.repeat(columns[1], [len(codes) for codes in levels])
+    order = np.cumsum(levels, axis=0)
+    of_level, code = np.nonzero((levels & ((order > 1) | (levels.sum(axis=0) != 2))).T)
+    columns = [np.flatnonzero(numbers), of_level, np.flatnonzero(marked)]
     source, kind = np.concatenate(columns), np.repeat([VALUE, LEVEL, GAP], list(map(len, columns)))
-    code = np.zeros(len(source))
-    code[kind == LEVEL] = np.concatenate([*levels, []])
+    codes = np.zeros(len(source))
+    codes[kind == LEVEL] = code
     order = np.lexsort((kind, source))
-    return source[order], kind[order], code[order]
+    return source[order], kind[order], codes[order]
 
 
 def _distinct_names(data: Dataset, source: Array, kind: Array, code: Array) -> tuple[str, ...]:
@@ -118,17 +123,16 @@ def _distinct_names(data: Dataset, source: Array, kind: Array, code: Array) -> t
     return tuple(names)
 
 
-def _fill(X: Array, is_text: Array) -> Array:
+def _fill(X: Array, texts: Array, counts: Array) -> Array:
     """What fills the gaps of each column of X (n, columns): (columns,), 0 where a column holds nothing.
 
-    It is the median of a number, and the most frequent level of a text.
+    It is the median of a number, and of a text the most frequent level, the first of several. texts: (k,) the
+    columns of text; counts: (levels, k).
     """
-    fill = np.zeros(X.shape[1])
-    for strategy, columns in (("median", ~is_text), ("most_frequent", is_text)):
-        if columns.any():
-            imputer = SimpleImputer(strategy=strategy, keep_empty_features=True).fit(X[:, columns])
-            fill[columns] = imputer.statistics_
-    return fill
+    fill = SimpleImputer(keep_empty_features=True, strategy="median").fit(X).statistics_
+    if len(counts):
+        fill[texts] = counts.argmax(axis=0)
+    return np.asarray(fill)
 
 
 def train_levels(data: Dataset, encoder: Encoder, train: Array) -> tuple[dict[str, list[str]], Array, Array]:

@@ -121,8 +121,8 @@ def _block_notes(data: Dataset) -> list[str]:
         mixed = (positive > 0) & (positive < rows)
         if mixed.any():
             sentence += (
-                f" Rows with equal measurements and both labels: {rows[mixed].sum()}, in {mixed.sum()} sets;"
-                " no method calls all of those right."
+                f" Rows with equal measurements and both labels: {rows[mixed].sum()}, in"
+                f" {mixed.sum()} set{'s' if mixed.sum() > 1 else ''}; no method calls all of those right."
             )
         sentences.append(sentence)
     return sentences

@@ -244,7 +244,7 @@ def _table(settings: Settings, problem: Problem) -> Iterator[str]:
     yield (
         f"Columns: {len(data.feature_names)} measured, {len(data.levels)} of them text;"
         f" {len(learnt.left_out)} left out; {len(learnt.names)} inputs, {levels} of them levels of a text and"
-        f" {gaps} marks of gaps."
+        f" {gaps} mark{'' if gaps == 1 else 's'} of gaps."
     )
     if data.levels:
         yield f"Text: {listed(map(repr, data.levels))}."
