@@ -106,7 +106,7 @@ def tally(sheet: Sheet, name: str) -> Tally:
             gaps[cell] += count
         elif not sheet.typed and cell.lower() in NUMBER_GAPS:
             marks[cell] += count
-        elif NUMBER.fullmatch(cell) and form_of(cell) is None:
+        elif name not in sheet.nominal and NUMBER.fullmatch(cell) and form_of(cell) is None:
             numbers[cell] += count
         else:
             words[cell] += count

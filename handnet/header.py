@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from handnet.data import listed
 from handnet.dialect import called, read_rows, text_lines
+from handnet.numerals import NUMBER
 
 HEAD_LINES, HEAD_TEXT = 200, 2**20  # as many lines are looked at, as long as they have fewer characters
 SEP = re.compile(r'"?sep=(.)"?[,;\t|]*[\r\n]*', re.IGNORECASE)  # Excel's first line: sep=;
@@ -225,6 +226,15 @@ def _check_names_of_rows(guess: _Guess, lines: Sequence[str]) -> None:
             "every line has one cell more than the header; if the first of them names the row, give that"
             " column a name in the header; if commas are decimal marks too, save the table with ';' between"
             " the columns."
+        )
+
+
+def check_header(names: Sequence[str]) -> None:
+    """That the names are no numbers, which stand in a file without a header."""
+    if sum(NUMBER.fullmatch(name) is not None for name in names) * 2 >= len(names):
+        raise ValueError(
+            f"the first line holds numbers ({listed(names)}), so the header is missing; put the names of the "
+            "columns there."
         )
 
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from handnet.data import listed
 from handnet.dialect import Dialect, count_lines, decoded, read_rows, text_lines
-from handnet.header import Layout, check_lengths, check_names, check_size, find_layout
+from handnet.header import Layout, check_header, check_lengths, check_names, check_size, find_layout
 from handnet.messages import option
-from handnet.numerals import NUMBER, Cells, DecimalMark, Numbers, stripped
+from handnet.numerals import Cells, DecimalMark, Numbers, stripped
 from handnet.typed import Typed, arff_table, is_arff, parquet_table
 
 MOST_BYTES = 2**30  # read whole; a larger file wants another tool before this one
@@ -37,6 +37,7 @@ class Sheet(NamedTuple):
     kinds: name -> the type the file gives it ("timestamp[us]", "date32[day]", "list<...>"), of columns that
         are neither numbers nor text nor truth values; their cells are kept as text.
     zeros: columns with a leading zero in a number of the first rows, as codes have.
+    nominal: columns of values that the file declares as names, though they may look like numbers.
     decimal: "," where the numbers of the file have decimal commas, which are points in these columns, so that
         a text that holds a number can be read as well; else "".
     """
@@ -50,6 +51,7 @@ class Sheet(NamedTuple):
     typed: bool = False
     kinds: Mapping[str, str] = MappingProxyType({})
     zeros: Collection[str] = ()
+    nominal: Collection[str] = ()
     decimal: str = ""
 
     def text(self, column: str) -> list[str]:
@@ -126,14 +128,15 @@ def _read_typed(table: Typed, as_text: set[str]) -> Sheet:
     notes = numbers.notes()
     if names:
         notes.append(f"The column {table.row_names!r}, pandas's index, is taken as the names of the rows.")
-    return Sheet(table.unit, table.numbers, columns, gaps, names, notes, True, table.kinds, numbers.zeros)
+    sheet = Sheet(table.unit, table.numbers, columns, gaps, names, notes, True, table.kinds, numbers.zeros)
+    return sheet._replace(nominal=table.nominal)
 
 
 def _read_text(content: bytes, as_text: set[str], named: set[str], dialect: Dialect) -> Sheet:
     layout = find_layout(content, named, dialect.separator)
     names = list(layout.names.values())
     if not named & set(names):
-        _check_header(names)
+        check_header(names)
     check_names(names)
     check_size(count_lines(content), layout.width)
     odd = Odd([], [], [])
@@ -289,11 +292,3 @@ def _told_of_lines(comments: Sequence[int], odd: Odd) -> list[str]:
         for lines, what in kinds
         if lines
     ]
-
-
-def _check_header(names: Sequence[str]) -> None:
-    if sum(NUMBER.fullmatch(name) is not None for name in names) * 2 >= len(names):
-        raise ValueError(
-            f"the first line holds numbers ({listed(names)}), so the header is missing; put the names of the "
-            "columns there."
-        )

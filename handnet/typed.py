@@ -28,6 +28,7 @@ class Typed(NamedTuple):
     kinds: name -> its type, of columns of something else; their cells are texts too.
     row_names: the column that names the rows; "" where there is none.
     gap: how the file writes a gap.
+    nominal: the columns whose values it declares, one by one.
     """
 
     unit: str
@@ -37,6 +38,7 @@ class Typed(NamedTuple):
     kinds: Mapping[str, str]
     row_names: str = ""
     gap: str = ""
+    nominal: Collection[str] = ()
 
 
 def is_arff(content: bytes) -> bool:
@@ -73,7 +75,7 @@ def arff_table(content: bytes) -> Typed:
     check_size(len(numbers), len(types))
     texts = {name for name, kind in types.items() if kind[0] == "{" or kind.lower() == "string"}
     dates = {name: kind for name, kind in types.items() if kind.lower().startswith("date")}
-    return Typed("line", numbers, columns, texts | dates.keys(), dates, gap=GAP)
+    return Typed("line", numbers, columns, texts | dates.keys(), dates, gap=GAP, nominal=levels.keys())
 
 
 def _arff_lines(content: bytes) -> Iterator[tuple[int, str]]:

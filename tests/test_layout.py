@@ -12,7 +12,7 @@ import handnet
 
 ROOT = Path(__file__).parent.parent
 CORE = """
-    messages data encode notes dialect header numerals typed sheets cells faults columns labels remarks
+    messages data encode notes dialect numerals header typed sheets cells faults columns labels remarks
     tables splits contract draws
     mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands explain estimator

@@ -264,6 +264,17 @@ def test_arff_is_read_as_scipy_reads_it(tmp_path: Path) -> None:
     assert sheet.numbers == [9, 11, 12, 14]
 
 
+def test_values_that_arff_declares_are_levels_even_where_they_are_digits(tmp_path: Path) -> None:
+    head = "@relation r\n@attribute stage {1,2,3}\n@attribute x real\n@attribute y {M,B}\n@data\n"
+    rows = "".join(f"{n % 3 + 1},{n * 7 % 10}.5,{'MB'[n % 2]}\n" for n in range(30))
+    (path := tmp_path / "x.arff").write_text(head + rows)
+    assert read_table(path, "y", "M").levels == {"stage": ("1", "2", "3")}
+    path.write_text(head.replace("{1,2,3}", "integer") + rows)
+    assert read_table(path, "y", "M").levels == {}
+    path.write_text(head + rows)
+    assert read_table(path, "y", "M", number="stage").X[:3, 0].tolist() == [1, 2, 3]
+
+
 @given(
     cells=st.lists(
         st.text("a'\"\\,?{}% é1", min_size=1).filter(lambda text: text.strip() == text), min_size=1
