@@ -135,9 +135,10 @@ def _converted(content: bytes, encoding: str, marked: str) -> bytes:
 
 
 def _check_utf8(content: bytes) -> None:
-    halves = content[0:200:2], content[1:200:2]
-    for half, name in zip(halves, ("utf-16-be", "utf-16-le"), strict=True):
-        if half and not half.strip(b"\0"):
+    even, odd = content[0:400:2], content[1:400:2]
+    for half, other, name in [(even, odd, "utf-16-be"), (odd, even, "utf-16-le")]:
+        # Digits, separators and line ends have a NUL there in a text of any script.
+        if half.count(b"\0") * 20 > len(half) and b"\0" not in other:
             raise ValueError(
                 f"it is not UTF-8 (it looks like UTF-16 without its mark); {option('encoding', name)} reads"
                 " it, or save it as CSV UTF-8."

@@ -173,7 +173,7 @@ class Numbers:
         leading zeros in the first of its column."""
         if column not in self._begun:
             self._begun.add(column)
-            if "." not in joined and any(re.fullmatch(r"0\d+", cell.strip()) for cell in cells):
+            if "." not in joined and ZERO.search("\n".join(cells)):
                 self.zeros.add(column)
         if not self.decimal.mark and "." in joined and "point" not in self.decimal.first:
             self.decimal.look(column, stripped(cells), lines)

@@ -67,6 +67,11 @@ TABLES = [
         SOUND.decode().encode("utf-16-le"),
         ["looks like UTF-16", "ENCODING=utf-16-le reads it", "save it as CSV UTF-8"],
     ),
+    Bad(
+        "UTF-16, little, no mark, of another script",
+        SOUND.replace(b"radius", "радиус".encode()).decode().encode("utf-16-le"),
+        ["ENCODING=utf-16-le reads it"],
+    ),
     Bad("UTF-16, big, no mark", SOUND.decode().encode("utf-16-be"), ["ENCODING=utf-16-be reads it"]),
     Bad(
         "Latin-1 in a name",
