@@ -18,12 +18,13 @@ NUMBER_GAPS = frozenset(
 )
 CURRENCY = r"(?:[$€£¥₹₽₩₺₪¢]|US\$|USD|EUR|GBP|CHF|JPY|CNY|INR|RUB|CAD|AUD|Rs\.?|kr\.?)"
 LETTER = r"[^\W\d_²³¹¼½¾⁰-⁹]"
-UNIT = rf"(?:°|{LETTER})(?:{LETTER}|[ ./*^°%-]|10\^\d+)*[23²³]?"
+UNIT = rf"(?:°|{LETTER})(?:{LETTER}|[ ./*^°%-]|10\^\d+){{0,11}}[23²³]?"
+UNITS = set("g kg mg ug µg ng m km cm mm l dl ml s ms h d w y c f hz pa kb mb gb eur usd gbp".split())
 # Words after a number that multiply it: they are not left out like a unit.
 MULTIPLES = set("k K M B bn mn Tsd Tsd. Mio Mio. Mrd Mrd. lakh crore".split())
 MULTIPLES |= set("thousand million millions billion billions".split())
 GROUPS = ".,'\u2019 \u00a0\u202f"  # what stands between thousands, where it is no decimal mark
-DIGITS = rf"[+-]?(?:\d[\d{GROUPS}]*|[.,]\d+)(?:[eE][+-]?\d+)?"
+DIGITS = rf"[+-]?(?:\d[\d{GROUPS}]*(?<=\d)|\d+\.|[.,]\d+)(?:[eE][+-]?\d+)?"
 DECORATED = re.compile(
     rf"(?P<sign>[+-]?)\s*(?P<before>{CURRENCY})?\s*(?P<digits>{DIGITS})\s*(?P<after>[%‰]|{CURRENCY}|{UNIT})?"
 )
@@ -130,6 +131,9 @@ def take_numbers(cells: Mapping[str, int], decimal: str = "") -> tuple[dict[str,
         around[part.before, part.after] += cells[cell]
     around.pop(("", ""), None)
     usual = around.most_common(1)[0][0] if around else ("", "")
+    bare = any(not part.before and not part.after for part in parts.values())
+    if bare and all(part.is_code for part in parts.values() if part.after):
+        usual = ("", "")  # 12 and 12a are codes
     kept = {cell: part for cell, part in parts.items() if (part.before, part.after) in {usual, ("", "")}}
     pointed = any("." in cell for cell in kept if NUMBER.fullmatch(cell))
     read = {mark: _read(kept, mark) for mark in decimal or ("." if pointed else ".,")}
@@ -142,12 +146,15 @@ def take_numbers(cells: Mapping[str, int], decimal: str = "") -> tuple[dict[str,
 
 
 class _Part(NamedTuple):
-    """A cell with a number in it."""
+    """A cell with a number in it.
+
+    is_code: whether the number ends in one letter or two, without a blank, and these are no common unit."""
 
     negative: bool
     before: str
     digits: str
     after: str
+    is_code: bool
 
 
 def _part(cell: str) -> _Part | None:
@@ -159,7 +166,9 @@ def _part(cell: str) -> _Part | None:
     after = (match["after"] or "").strip()
     if after in MULTIPLES:
         return None
-    return _Part(bracketed is not None, match["before"] or "", match["sign"] + match["digits"].strip(), after)
+    is_code = re.search(rf"\d{LETTER}{{1,2}}$", cell) is not None and after.lower() not in UNITS
+    digits = match["sign"] + match["digits"].strip()
+    return _Part(bracketed is not None, match["before"] or "", digits, after, is_code)
 
 
 def _read(parts: Mapping[str, _Part], decimal: str) -> dict[str, float]:

@@ -18,6 +18,7 @@ from handnet.sheets import Sheet
 
 UNNAMED = re.compile(r"__index_level_\d+__|Unnamed: \d+")  # what pandas calls a column without a name
 MOST_LEVELS = 20  # of a column of text: each is an input of its own
+MOST_LOST = 10  # no more than one cell in so many is made a gap where the column can be text
 MOST_ASKED = 200  # where the reader says that a column is text
 
 
@@ -147,9 +148,8 @@ def _text(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column:
         ways += ["text"] if levels <= MOST_ASKED and not wanted else []
         most = f"half of {rows} rows" if levels <= MOST_LEVELS else MOST_ASKED if wanted else MOST_LEVELS
         counted = f"{what}, {levels} different" if what else f"text of {levels} levels (at most {most})"
-        return _fault(
-            name, f"{counted}, first {first_of(sheet, name, found.words or found.text + found.numbers)}", ways
-        )
+        first = first_of(sheet, name, found.words or found.text + found.numbers)
+        return _fault(name, f"{counted}, first {first}", ways)
     told: dict[str, str] = {}
     if not wanted:
         told |= {"marks": f"{spelt(found.marks)} in {name!r}"} if found.marks else {}
@@ -174,10 +174,11 @@ def _mixed(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column:
         )
     if _readable(form, found, asked) and form:
         return _fault(name, f"{form.name} in {words} of {total} cells, first {first}", ["read", "leave"])
+    fits = found.levels <= MOST_LEVELS and 2 * found.levels <= len(sheet.numbers)
     if numbers > words:
         what = f"{form.name if form else 'words'} in {words} of {total} cells, first {first}"
-        return _fault(name, what, ["number", *text, "leave"])
-    fits = found.levels <= MOST_LEVELS and 2 * found.levels <= len(sheet.numbers)
+        few = fits and MOST_LOST * words > total  # with few levels, text loses less
+        return _fault(name, what, [*text, "number", "leave"] if few else ["number", *text, "leave"])
     what = f"numbers in {numbers} of {total} cells, {form.name if form else 'text'} in the others"
     what += f", first {first_of(sheet, name, found.numbers)}" if found.numbers else ""
     return _fault(name, what, [*text, "leave"] if fits else ["leave", *text])

@@ -104,6 +104,7 @@ PLAIN = {
     "fractions": cycle("1/2", "1/4"),
     "limits": cycle("<5", ">=5"),
     "eight digits": cycle("20241301", "20240101"),
+    "numbered levels": cycle("1. North", "2. South"),
     "bands": cycle("18-24", "25-34", "85+"),
     "levels that begin with a digit": cycle("1st", "2nd", "3rd"),
     "true and false": cycle("True", "False"),
@@ -157,6 +158,22 @@ STOPS = {
         "infinite values in 2 of 40 cells",
         {"number": ["c"], "missing": "median"},
     ),
+    "a few words more than the numbers": (
+        cycle("0", "1", "2", "3+"),
+        "words in 10 of 40 cells, first '3+' (line 5)",
+        {"text": ["c"]},
+    ),
+    "codes with a letter": (
+        [*own("{n}")[:36], "3a", "4a", "5b", "6b"],
+        "numbers with a unit in 4 of 40 cells",
+        {"number": ["c"], "missing": "median"},
+    ),
+    "numbers and units": (
+        [*own("{n}")[:20], *own("{n} mg")[20:]],
+        "numbers with a unit in 20 of 40 cells",
+        {"number": ["c"]},
+    ),
+    "book numbers": (own("978-{n}"), "two numbers in a cell, 40 different", {"leave": ["c"]}),
     "a limit": (
         [*own("{n}.5")[:30], *["<5"] * 10],
         "numbers with a limit sign in 10 of 40 cells, first '<5' (line 32)",
