@@ -18,7 +18,9 @@ FEW = 10  # cases of a class in a part, below which its bands over cases are wid
 # A column nearly tells the classes apart when it is wrong in one row or in at most this share of the train
 # rows, and in at most this share of the rarer class.
 WRONG, WRONG_OF_RARER = 0.02, 0.2
-WRONG_OF_GAPS = 0.05  # of the gaps that are nearly all of one class, those of the other
+# Of the gaps that are nearly all of one class those of the other are at most this share, and at most
+# WRONG_OF_RARER of as many as there would be if gaps and classes had nothing to do with each other.
+WRONG_OF_GAPS = 0.05
 CHANCE = 0.1  # of such a column in a table whose labels have been shuffled: what is likelier is not told
 BLOCK = 2**22  # cells looked at together
 
@@ -229,7 +231,9 @@ def _telling_gaps(data: Dataset, train: Array) -> list[str]:
     others = np.minimum(of_1, number - of_1)
     drawn = hypergeom(len(y), int(y.sum()), number)
     chance = (drawn.cdf(others) + drawn.sf(number - others - 1)) * data.X.shape[1]
-    told = (others <= WRONG_OF_GAPS * number) & (chance <= CHANCE)
+    expected = number * np.where(2 * of_1 > number, 1 - y.mean(), y.mean())  # others, if gaps told nothing
+    few = (others <= WRONG_OF_GAPS * number) & (others <= WRONG_OF_RARER * expected)
+    told = few & (chance <= CHANCE)
     return [
         f"{data.feature_names[column]!r} ({all_ - few} of {all_} are"
         f" {data.class_names[int(2 * positive > all_)]!r})"

@@ -150,7 +150,7 @@ def _check_classes(data: Dataset) -> None:
     if totals.min() < 3 * LEAST_CASES:
         raise ValueError(
             "each of the three parts needs 2 cases of each class, so the table needs 6 of each, but has"
-            f" {totals[0]} {data.class_names[0]} and {totals[1]} {data.class_names[1]}."
+            f" {_each(totals, data)}."
         )
     if data.blocks is None:
         return
@@ -161,9 +161,14 @@ def _check_classes(data: Dataset) -> None:
             together, needs, more = ("rows of one group stay together", "be in 3 groups", "groups")
         raise ValueError(
             f"each of the three parts needs cases of each class, and {together}, so each class must {needs}"
-            f" at least, but {data.class_names[0]} has {zeros} and {data.class_names[1]} {ones}; use more"
+            f" at least, but {data.class_names[0]!r} has {zeros} and {data.class_names[1]!r} {ones}; use more"
             f" {more}."
         )
+
+
+def _each(counts: Array, data: Dataset) -> str:
+    """How many there are of each class. counts: (2,)."""
+    return " and ".join(f"{count} of {name!r}" for count, name in zip(counts, data.class_names, strict=True))
 
 
 def _check_parts(data: Dataset, parts: dict[str, Array], stratify: bool) -> None:
@@ -172,16 +177,17 @@ def _check_parts(data: Dataset, parts: dict[str, Array], stratify: bool) -> None
         counts = np.bincount(data.y[rows], minlength=2)
         if counts.min() < LEAST_CASES:
             even = "" if stratify else "stratify=True, "
-            here = f"{counts[0]} {data.class_names[0]} and {counts[1]} {data.class_names[1]}"
-            if data.groups is not None:
-                why, more = " (rows of one group, and equal rows, stay together)", "more and smaller groups"
-            else:
-                needed = math.ceil(LEAST_CASES * len(data.y) / max(len(rows), 1))
+            if data.blocks is None:
+                needed = math.ceil(LEAST_CASES * len(data.y) / len(rows))
                 why = f"; with {len(rows)} of {len(data.y)} cases it needs a table of about {needed} of each"
                 more = "more cases"
+            elif data.groups is None:
+                why, more = " (equal rows stay together)", "more cases that differ"
+            else:
+                why, more = " (rows of one group, and equal rows, stay together)", "more and smaller groups"
             raise ValueError(
-                f"the {name} part needs 2 cases of each class, but has {here}{why}; use {even}{more}, larger"
-                " shares or another split seed."
+                f"the {name} part needs 2 cases of each class, but has {_each(counts, data)}{why}; use"
+                f" {even}{more}, larger shares or another split seed."
             )
         largest = len(parts["train"])
         if len(rows) > largest:

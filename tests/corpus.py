@@ -225,9 +225,11 @@ TABLES = [
     ),
     Bad("the positive label in lower case", SOUND, ["positive label 'm'"], positive="m"),
     Bad(
-        "a class too small", column("y", "B").replace(b"3,B", b"3,M", 5), ["needs 6 of each", "35 B and 5 M"]
+        "a class too small",
+        column("y", "B").replace(b"3,B", b"3,M", 5),
+        ["needs 6 of each", "35 of 'B' and 5 of 'M'"],
     ),
-    Bad("a table too small", table(10), ["needs 6 of each", "5 B and 5 M"]),
+    Bad("a table too small", table(10), ["needs 6 of each", "5 of 'B' and 5 of 'M'"]),
     Bad("a part without a class", table(13), ["part needs 2 cases of each class"]),
     # the ids
     Bad("no such id", SOUND, ["no column 'Patient' for the id", "did you mean 'patient'"], id="Patient"),
@@ -257,13 +259,13 @@ TABLES = [
     Bad(
         "groups too large to divide",
         SOUND,
-        ["rows of one group stay together", "must be in 3 groups at least, but B has 2 and M 2"],
+        ["rows of one group stay together", "must be in 3 groups at least, but 'B' has 2 and 'M' 2"],
         more=["GROUP=stage"],
     ),
     Bad(
         "equal rows too many to divide",
         lines("patient,x,y", *(f"{n},{n % 2},{'MB'[n % 2]}" for n in range(40))),
-        ["equal rows stay together", "3 different rows at least, but B has 1 and M 1"],
+        ["equal rows stay together", "3 different rows at least, but 'B' has 1 and 'M' 1"],
     ),
     # the gaps
     Bad(

@@ -70,6 +70,11 @@ def test_gaps_of_one_class_are_told_and_gaps_of_both_are_not() -> None:
     nearly[np.flatnonzero(y == 0)[:2]] = np.nan
     of_both = np.where(noise.uniform(size=200) < 0.3, np.nan, value)
     few = np.where((y == 1) & (np.arange(200) < 4), np.nan, value)
+    # Where a class is rare, most gaps are of the other one without telling anything.
+    rare = (np.arange(600) < 50).astype(int)
+    gap = noise.uniform(size=600) < np.where(rare == 1, 0.3, 0.7)
+    often = np.where(gap, np.nan, noise.normal(size=600))
+    assert not told(table(rare, "median", often=often, x=noise.normal(size=600)), "Gaps that only")
     data = table(y, "median", of_one=of_one, nearly=nearly, of_both=of_both, few=few)
     train = split(data).train_rows
     gaps = np.isnan(data.X[train])

@@ -95,7 +95,7 @@ def test_bad_splits_are_refused(data: Dataset) -> None:
         split(data, test=0.7)
     few = replace(data, y=(np.arange(569) < 7).astype(int))
     with pytest.raises(
-        ValueError, match="and 1 malignant; with 114 of 569 cases it needs a table of about 10 of each"
+        ValueError, match="and 1 of 'malignant'; with 114 of 569 cases it needs a table of about 10 of each"
     ):
         split(few, seed=0)
 
@@ -107,13 +107,23 @@ def test_too_few_groups_are_refused_with_the_number_that_is_needed(data: Dataset
         assert len(split(grouped).train_rows) > 150
         return
     sentence = (
-        f"must be in 3 groups at least, but benign has {groups} and malignant {groups}; use more groups"
+        f"must be in 3 groups at least, but 'benign' has {groups} and 'malignant' {groups}; use more groups"
     )
     with pytest.raises(ValueError, match=sentence):
         split(grouped)
     # Thirty groups, but the positive cases are in two of them.
     lopsided = replace(data, groups=np.where(data.y == 1, np.arange(569) % 2, np.arange(569) % 30))
-    with pytest.raises(ValueError, match="benign has 30 and malignant 2"):
+    with pytest.raises(ValueError, match="'benign' has 30 and 'malignant' 2"):
+        split(lopsided)
+
+
+def test_equal_rows_too_many_to_divide_are_said_to_stay_together() -> None:
+    y = np.arange(60) % 2
+    few = Dataset("x", np.arange(60)[:, None] % 4 + 0.0, y, np.arange(60), ("x",), ("x",), ("a", "b"))
+    with pytest.raises(ValueError, match=r"equal rows stay together, .* 3 different rows at least"):
+        split(few)
+    lopsided = replace(few, X=np.where(np.arange(60) < 50, 0.0, np.arange(60))[:, None])
+    with pytest.raises(ValueError, match=r"\(equal rows stay together\); use more cases that differ"):
         split(lopsided)
 
 
