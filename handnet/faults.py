@@ -44,8 +44,13 @@ class Unusable(ValueError):
         file: str = "",
     ) -> None:
         self.faults, self.suggested, self.why = faults, suggested, why
-        count = "a column stops" if len(faults) == 1 else f"{len(faults)} columns stop"
-        self.lines = [f"{file}{count} the table as it is:", *_aligned(faults)]
+        one = len(faults) == 1
+        count = (
+            "one column cannot be used as it is"
+            if one
+            else f"{len(faults)} columns cannot be used as they are"
+        )
+        self.lines = [f"{file}{count}:", *_aligned(faults)]
         options = ", ".join(option(name, value) for name, value in (suggested or {}).items())
         last = [f"It is read with {options}."] if suggested else [why] if why else []
         super().__init__("\n".join([*self.lines, *last]))
