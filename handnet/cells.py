@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from handnet.data import MOST_LISTED
-from handnet.numerals import EXACT, LARGEST, NUMBER
+from handnet.numerals import LARGEST, NUMBER, is_number
 
 # Words that stand for a gap among numbers, in lower case; among texts they are texts like any other.
 NUMBER_GAPS = frozenset(
@@ -93,19 +93,10 @@ TOO_LONG = Form(
 )
 
 
-def is_number(cell: str) -> bool:
-    """Whether a cell is a number that a float64 holds."""
-    return NUMBER.fullmatch(cell) is not None and form_of(cell) is None
-
-
 def form_of(cell: str) -> Form | None:
     """The form of a cell that is no plain number; None when it is one, or a word like any other."""
     if NUMBER.fullmatch(cell):
-        if abs(float(cell)) > LARGEST:
-            return TOO_LARGE
-        whole = re.fullmatch(r"[+-]?\d+", cell)
-        inexact = whole and abs(float(cell)) >= EXACT and int(cell) != int(float(cell))
-        return TOO_LONG if inexact else None
+        return None if is_number(cell) else TOO_LARGE if abs(float(cell)) > LARGEST else TOO_LONG
     return next((form for form in FORMS if form.pattern.fullmatch(cell)), None)
 
 

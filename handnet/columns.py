@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handnet.cells import NUMBER_GAPS, TOO_LONG, Form, common_form, form_of, shown, spelt, take_numbers
+from handnet.cells import NUMBER_GAPS, TOO_LONG, Form, common_form, shown, spelt, take_numbers
 from handnet.data import Array
 from handnet.faults import Fault, column_fault
-from handnet.numerals import GAPS, NUMBER, Cells
+from handnet.numerals import GAPS, Cells, is_number
 from handnet.sheets import Sheet
 
 UNNAMED = re.compile(r"__index_level_\d+__|Unnamed: \d+")  # what pandas calls a column without a name
@@ -107,7 +107,7 @@ def tally(sheet: Sheet, name: str) -> Tally:
             gaps[cell] += count
         elif not sheet.typed and cell.lower() in NUMBER_GAPS:
             marks[cell] += count
-        elif name not in sheet.nominal and NUMBER.fullmatch(cell) and form_of(cell) is None:
+        elif name not in sheet.nominal and is_number(cell):
             numbers[cell] += count
         else:
             words[cell] += count

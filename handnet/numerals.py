@@ -22,27 +22,17 @@ GAPS = frozenset(
 )
 ZERO = re.compile(r"^[^\S\n]*0\d+[^\S\n]*$", re.MULTILINE)  # a cell, among cells a line, with a leading zero
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-NOT_A_NUMBER = "is not a number"
 MINUS = "\u2212\u2013\u2010\u2011\ufe63\uff0d"  # minus, en dash, two hyphens, a small and a wide minus
 
 Cells = Array | list[str]  # (n,) float64 with NaN for a gap where all are numbers or gaps, else as they stand
 
 
-def why_no_number(cell: str) -> str | None:
-    """Why a cell cannot be a measurement; None when it can."""
-    if NUMBER.fullmatch(cell):
-        if abs(float(cell)) > LARGEST:
-            return f"is larger than {LARGEST:.0e}, too large to scale"
-        whole = re.fullmatch(r"[+-]?\d+", cell)
-        inexact = whole and abs(float(cell)) >= EXACT and int(cell) != int(float(cell))
-        return "is a whole number of more digits than a float64 holds" if inexact else None
-    if cell.lower().lstrip("+-") in ("inf", "infinity"):
-        return "is not finite"
-    if re.fullmatch(r"[+-]?\d+([,.' ]\d+)+", cell):
-        return (
-            "has a comma or more than one point, where a decimal point and nothing between thousands is read"
-        )
-    return NOT_A_NUMBER
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number that can be scaled and that a float64 holds to its last digit."""
+    if not NUMBER.fullmatch(cell) or abs(float(cell)) > LARGEST:
+        return False
+    whole = re.fullmatch(r"[+-]?\d+", cell) is not None
+    return not whole or abs(float(cell)) < EXACT or int(cell) == int(float(cell))
 
 
 class DecimalMark:
@@ -214,7 +204,7 @@ def _with_gaps(texts: Sequence[str], gaps: Collection[str]) -> Array | None:
     kept = [cell for cell in texts if cell not in gaps]
     numbers = _floats(kept) if _is_plain("".join(kept)) else None
     if numbers is None:
-        if any(why_no_number(cell) for cell in kept):
+        if not all(map(is_number, kept)):
             return None
         numbers = np.array([float(cell) for cell in kept])
     values = np.full(len(texts), np.nan)

@@ -78,14 +78,19 @@ def _check_named(sheet: Sheet, asked: Asked) -> None:
         if column is None:
             continue
         if column not in sheet.columns:
-            close = difflib.get_close_matches(column, sheet.columns, n=1)
-            known = listed(map(repr, sheet.columns))
-            hint = f"did you mean {close[0]!r}?" if close else f"its columns are {known}."
-            raise ValueError(
-                f"there is no column {column!r} for {what}; {lookalike(column, sheet.columns) or hint}"
-            )
+            raise ValueError(f"there is no column {column!r} for {what}; {_instead(column, sheet.columns)}")
         if purposes.setdefault(column, what) != what:
             raise ValueError(f"the column {column!r} cannot be both {purposes[column]} and {what}.")
+
+
+def _instead(column: str, known: Collection[str]) -> str:
+    """What may have been meant by a column that is not there."""
+    whole = next((name for name in known if "," in name and column in map(str.strip, name.split(","))), None)
+    if whole:  # its name was taken for a list of names
+        return f"{whole!r} is typed in quotes, as in {option('leave', [whole])}."
+    close = difflib.get_close_matches(column, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"its columns are {listed(map(repr, known))}."
+    return lookalike(column, known) or hint
 
 
 def _read(path: Path, asked: Asked, positive: str, dialect: Dialect) -> Dataset:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from handnet import Dataset, cli, read_table
 from handnet.cells import NUMBER_GAPS, take_numbers
 from handnet.faults import Unusable
-from handnet.messages import Refusal
+from handnet.messages import Refusal, option, through
 from handnet.numerals import GAPS
 from handnet.study import reading
 from handnet.study.options import overrides, settings_and_table
@@ -270,6 +270,13 @@ def test_columns_are_left_out(tmp_path: Path) -> None:
             of(tmp_path, own("n{n}"), **options)
     with pytest.raises(ValueError, match="no column varies"):
         of(tmp_path, own("n{n}"), leave=["c", "x"])
+    comma = placed(tmp_path, lines('x,"c, kg",y', *(f"{n * 7919 % 101},t{n},{LABELS[n]}" for n in range(40))))
+    with (
+        through("make"),
+        pytest.raises(ValueError, match="'c, kg' is typed in quotes, as in LEAVE='\"c, kg\"'"),
+    ):
+        read_table(comma, "y", "M", leave=["c", "kg"])
+    assert read_table(comma, "y", "M", leave=["c, kg"]).feature_names == ("x",)
 
 
 def test_missing_names_the_words_it_filled_or_dropped(tmp_path: Path) -> None:
@@ -466,8 +473,6 @@ def messy(draw: st.DrawFn) -> tuple[dict[str, list[str]], dict[str, object]]:
 
 
 def typed(options: dict[str, object]) -> list[str]:
-    from handnet.messages import option, through
-
     with through("shell"):
         return [word for name, value in options.items() if value for word in shlex.split(option(name, value))]
 
