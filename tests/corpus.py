@@ -351,7 +351,7 @@ TABLES = [
         "two columns of names",
         table(**{f"stage_{line}": f"n{line % 21}" for line in range(2, 42)}).replace(b".5,", b"?x,"),
         [
-            "2 columns stop",
+            "2 columns cannot be used",
             "'texture'  text of 40 levels (at most 20), first '0?x'",
             "'stage'    text of 21 levels",
             "LEAVE=texture,stage",

@@ -67,7 +67,7 @@ def refused(capsys: pytest.CaptureFixture, says: list[str], *words: str, code: i
     assert not out
     assert err.startswith("handnet: ")
     first, *rows = err.splitlines()
-    assert not rows or (first.endswith("the table as it is:") and not rows[-1].startswith(" ")), err
+    assert not rows or (first.endswith(("as it is:", "as they are:")) and not rows[-1].startswith(" ")), err
     assert not [part for part in says if part not in err], err
     assert "Traceback" not in err
     assert "?." not in err
