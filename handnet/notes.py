@@ -115,8 +115,8 @@ def _block_notes(data: Dataset) -> list[str]:
     repeated = int((data.first_equal != np.arange(n)).sum())
     if repeated:
         sentence = (
-            f"{repeated} of {n} rows repeat the measurements of an earlier one; equal rows fall"
-            " into one part."
+            f"{repeated} of {n} rows repeat{'s' if repeated == 1 else ''} the measurements of an earlier one;"
+            " equal rows fall into one part."
         )
         rows = np.bincount(data.first_equal, minlength=n)
         positive = np.bincount(data.first_equal, weights=data.y, minlength=n)

@@ -42,7 +42,7 @@ def test_what_is_no_fault_but_may_be_one_is_remarked(tmp_path: Path) -> None:
     assert left_out == "Left out, because they never vary among the train rows: 'stage'."
     repeated = SOUND + SOUND.splitlines()[1].replace(b"0000", b"9999")
     note, _ = split(read_csv(placed(tmp_path, repeated), "y", "M", "patient")).notes
-    assert note == "1 of 41 rows repeat the measurements of an earlier one; equal rows fall into one part."
+    assert note == "1 of 41 rows repeats the measurements of an earlier one; equal rows fall into one part."
     counted = read_csv(placed(tmp_path, SOUND), "y", "M")
     assert counted.case_ids.tolist() == list(range(40))
     assert counted.feature_names == plain.feature_names
