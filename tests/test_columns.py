@@ -527,7 +527,7 @@ def test_the_way_on_keeps_what_a_settings_file_says(
         assert cli.main(shlex.split(last.removeprefix("To go on: make "))) == 0
         capsys.readouterr()
     assert cli.main([*words, "ID=y"]) == 2
-    with pytest.raises(Refusal, match="stop") as refusal:
+    with pytest.raises(Refusal, match="cannot be used") as refusal:
         load(reading.read({}, settings), "abc")
     assert refusal.value.lines[-1].startswith("This study was made on a table with the digest abc")
 
