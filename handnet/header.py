@@ -16,6 +16,8 @@ from handnet.numerals import NUMBER
 HEAD_LINES, HEAD_TEXT = 200, 2**20  # as many lines are looked at, as long as they have fewer characters
 SEP = re.compile(r'"?sep=(.)"?[,;\t|]*[\r\n]*', re.IGNORECASE)  # Excel's first line: sep=;
 MOST_CELLS = 52_000_000  # 100 000 rows of 500 measurements, with their target, id and group
+# Two cells that may be one, which held the separator: 67,9 and 12 000 and John Smith.
+CUT = {",": re.compile(r"[+-]?\d+,\d+"), " ": re.compile(r"[+-]?\d{1,3} \d{3}|[^\W\d]+ [^\W\d]+")}
 NAMELESS = ("", "Unnamed: 0")  # how R and pandas head the names of rows, which have no name themselves
 
 Row = tuple[int, list[str]]  # the line it begins on, and its cells
@@ -214,18 +216,24 @@ def _check_lower(lower: Sequence[int]) -> None:
 
 
 def _check_names_of_rows(guess: _Guess, lines: Sequence[str]) -> None:
-    """That the cell a header lacks is a name of its row, and no half of a number with a decimal comma."""
-    names = [row[0].strip() for _, row in guess.rows]
-    distinct = len(set(names)) == len(names)
-    counted = names == [str(number) for number in range(1, len(names) + 1)]
-    words = any(not re.fullmatch(r"[+-]?\d+", name) for name in names)
+    """That the cell a header lacks is a name of its row, and not half of a cell that was cut in two."""
+    rows = [[cell.strip() for cell in row] for _, row in guess.rows]
+    distinct = len({row[0] for row in rows}) == len(rows)
+    mark = guess.separator[0]
+    points = any(re.fullmatch(r"[+-]?\d*\.\d+", cell) for row in rows for cell in row)
     quoted = lines[guess.rows[0][0] - 1].startswith('"')
-    points = any(re.fullmatch(r"[+-]?\d*\.\d+", cell.strip()) for _, row in guess.rows for cell in row)
-    if not distinct or not (guess.separator[0] != "," or counted or words or quoted or points):
+    numbered = quoted and all(row[0].isdigit() for row in rows)  # as R writes them, and no numbers
+    whole = points or numbered if mark == "," else quoted  # then no cell was cut
+    halves = CUT.get(mark)
+    cut = halves and any(
+        all(halves.fullmatch(f"{row[place]}{mark}{row[place + 1]}") for row in rows)
+        for place in range(guess.width - 1)
+    )
+    if not distinct or (cut and not whole):
         raise ValueError(
             "every line has one cell more than the header; if the first of them names the row, give that"
-            " column a name in the header; if commas are decimal marks too, save the table with ';' between"
-            " the columns."
+            f" column a name in the header; if {called(mark)} stand within cells too (as decimal marks, or in"
+            " texts), put these cells into quotes or save the table with another separator."
         )
 
 

@@ -132,7 +132,7 @@ TABLES = [
     Bad(
         "one cell more than names, the first of which name no rows",
         b"".join(b"7," * (n > 0) + one for n, one in enumerate(SOUND.splitlines(True))),
-        ["one cell more than the header", "give that column a name", "';' between the columns"],
+        ["one cell more than the header", "give that column a name", "another separator"],
     ),
     Bad(
         "one cell more than names, which may be decimals",

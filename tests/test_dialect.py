@@ -228,6 +228,9 @@ SAME = [
     Same("a comment within", "w,k,y/67.9,3,B/# later/75.9,5,M/1234.5,8,B/", "Line 3 is a comment"),
     Same("a header that is a comment", "# w k y/67.9 3 B/75.9 5 M/1234.5 8 B/", "by blanks"),
     Same("R's write.table", '"w" "k" "y"/"1" 67.9 3 "B"/"2" 75.9 5 "M"/"7" 1234.5 8 "B"/', "one cell more"),
+    Same("R's write.table unquoted", "w,k,y/a1,67.9,3,B/b,75.9,5,M/7,1234.5,8,B/", "one cell more"),
+    Same("R's whole numbers", '"w","k","y"/"1",67,3,"B"/"2",75,5,"M"/"4",1234,8,"B"/', "one cell more"),
+    Same("R's print", "   w k y/1 67.9 3 B/2 75.9 5 M/7 1234.5 8 B/", "one cell more"),
     Same("R's write.csv2", '"";"w";"k";"y"/"1";67,9;3;"B"/"2";75,9;5;"M"/"7";1234,5;8;"B"/', "has no name"),
     Same("pandas's index", "Unnamed: 0,w,k,y/0,67.9,3,B/1,75.9,5,M/5,1234.5,8,B/", "has no name"),
     Same("a comma at every end", "w,k,y,/67.9,3,B,/75.9,5,M,/1234.5,8,B,/", "A separator ends every line"),
@@ -254,7 +257,9 @@ SAME = [
 def test_what_programs_write_is_read_and_told(same: Same, end: str, tmp_path: Path) -> None:
     sheet = read(same.text.replace("/", end).encode(same.encoding), tmp_path, **same.options)
     measured = [blocks for name, blocks in sheet.columns.items() if name != "y"]
-    assert [block.tolist() for (block,) in measured] == [[67.9, 75.9, 1234.5], [3, 5, 8]]
+    whole = same.what == "R's whole numbers"  # in which no point says that commas mark no decimals
+    first = [67, 75, 1234] if whole else [67.9, 75.9, 1234.5]
+    assert [block.tolist() for (block,) in measured] == [first, [3, 5, 8]]
     assert sheet.text("y") == ["B", "M", "B"]
     told = " ".join(sheet.notes)
     assert same.says in told
@@ -279,7 +284,12 @@ REFUSED = [
     ("x;y/1.234,5;B/2,5;M/", "'1.234,5' has points between thousands", {"decimal": ","}),
     ("x;z;y/1,5;2.5;B/2,5;3;M/", "line 2, column 'z': '2.5' has a point, and the numbers", {"decimal": ","}),
     ("x,z,y/1,5,2,B/1,7,3,M/", "every line has one cell more than the header", {}),
-    ("x,z,y/1,5,2,B/2,7,3,M/5,1,1,M/", "if commas are decimal marks too", {}),
+    ("x,z,y/1,5,2,B/2,7,3,M/5,1,1,M/", "if commas stand within cells too (as decimal", {}),
+    ("patient,weight,y/P1,67,9,M/P2,75,9,B/", "every line has one cell more than the header", {}),
+    ("nr,weight,y/1,67,9,M/2,75,9,B/", "every line has one cell more than the header", {}),
+    ('"id","weight","y"/"a",67,9,"M"/"b",75,9,"B"/', "every line has one cell more than", {}),
+    ("name age y/Ann Lee 35 M/Jo Fox 40 B/", "if blanks stand within cells too", {}),
+    ("id cost y/1 12 000 M/2 13 000 B/", "if blanks stand within cells too", {}),
     ("x,y/1,B,9/2,M/", "line 2 has 3 cells where the header has 2", {}),
     ("x y/1 B 9/2 M/", "line 2 has 3 cells where the header has 2", {}),
     ("a table,/x,y/1,B/2,M/", "the names of the columns stand on line 2", {}),
