@@ -14,7 +14,6 @@ from scipy.special import log_expit, logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -195,11 +194,26 @@ def _checked_weight(sample_weight: Any, X: Array) -> Array:
 
 
 def _class_weights(class_weight: Any, classes: Array, labels: Array, weight: Array) -> Array:
-    """(2,): how much a row of each class counts. labels: (n,) 0 or 1; weight: (n,) of each row by itself."""
+    """(2,): how much a row of each class counts. labels: (n,) 0 or 1; weight: (n,) of each row by itself.
+
+    scikit-learn's compute_class_weight takes a label "1" for 1, and in older releases has no weights of rows.
+    Raises ValueError for a label that is none.
+    """
+    known = classes.tolist()
+    if class_weight is None:
+        return np.ones(2)
     if isinstance(class_weight, str) and class_weight == "balanced":
         totals = np.bincount(labels, weight)
         return np.asarray(totals.sum() / (2 * totals))
-    return np.asarray(compute_class_weight(class_weight, classes=classes, y=classes))
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(
+            f"class_weight must be {{label: weight}}, 'balanced' or None, but got {class_weight!r}."
+        )
+    if unknown := [label for label in class_weight if label not in known]:
+        raise ValueError(
+            f"class_weight names {unknown[0]!r}, but the labels are {known[0]!r} and {known[1]!r}."
+        )
+    return np.array([class_weight.get(label, 1) for label in known], np.float64)
 
 
 def _two_classes(y: Array) -> tuple[Array, Array]:

@@ -281,6 +281,13 @@ def test_bad_weights_are_refused(parts: Split, weight: np.ndarray, sentence: str
         HandNetClassifier(**QUICK).fit(parts.train.X, parts.train.y, weight)
 
 
+def test_labels_that_are_texts_of_numbers_have_their_weights(parts: Split) -> None:
+    X, y, _ = parts.train
+    ours = HandNetClassifier(**QUICK, class_weight={"0": 1, "1": 5}).fit(X, y.astype(str))
+    plain = HandNetClassifier(**QUICK, class_weight={1: 5}).fit(X, y)
+    assert np.array_equal(ours.replica_proba_, plain.replica_proba_)
+
+
 def test_a_class_without_weight_is_no_class(parts: Split) -> None:
     X, y, _ = parts.train
     with pytest.raises(ValueError, match="y must hold two classes, but holds 1 class, 0"):
@@ -290,8 +297,9 @@ def test_a_class_without_weight_is_no_class(parts: Split) -> None:
 @pytest.mark.parametrize(
     ("class_weight", "sentence"),
     [
-        ("even", "class_weight"),
-        ({"benign": 2.0}, "The classes, .* are not in class_weight"),
+        ("even", "class_weight must be {label: weight}, 'balanced' or None, but got 'even'"),
+        ({"benign": 2.0}, "class_weight names 'benign', but the labels are 0 and 1"),
+        ({"1": 2.0}, "class_weight names '1', but the labels are 0 and 1"),
         ({0: 1.0, 1: -1.0}, "must be finite and at least 0"),
     ],
 )

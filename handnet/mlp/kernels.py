@@ -178,16 +178,14 @@ def log1p(x: float) -> float:
 @compiled
 def exit_error(z: Array, y: Array, weight: Array, dz: Array) -> None:
     """dz = (sigmoid(clip(z, -80, 80)) - y) w / sum(w), 0 where sum(w) is 0; weight: empty if all are 1."""
-    total = np.full(LANES, 0 if len(weight) else len(z) // LANES, z.dtype)
-    add_rows(weight, total)
-    total[total == 0] = 1
+    rows, total = 1 if len(weight) else len(z) // LANES, np.zeros(LANES, z.dtype)
     for i in range(len(z)):
         dz[i] = 1 / (1 + exp(80.0 if z[i] < -80 else -80.0 if z[i] > 80 else -np.float64(z[i])))
-        dz[i] -= y[i]
-    dz[: len(weight)] *= weight
-    for first in range(0, len(z), LANES):
-        for lane in range(LANES):
-            dz[first + lane] /= total[lane]
+        dz[i] = (dz[i] - y[i]) / rows
+    add_rows(weight, total)
+    for i in range(len(weight)):
+        dz[i] *= weight[i]
+        dz[i] /= total[i % LANES] if total[i % LANES] > 0 else 1
 
 
 @compiled
@@ -248,7 +246,6 @@ def train_epoch(
     blocks: Pair, rows: Any, draws: Pair, widths: Array, batch: int, scale: Any, rates: Pair, losses: Array
 ) -> None:
     """One epoch of every block, in place.
-
     blocks: weights (blocks, P, LANES), and Adam's averages (2, blocks, P, LANES), empty for plain descent.
     rows: X (n, features), y and weight (n,). draws: order (R, n), and keep (R, n, units), which is empty when
     dropout is off, as weight is if all are 1. widths: of the layers, inputs first. scale: 1 / (1 - dropout).
@@ -257,24 +254,26 @@ def train_epoch(
     at = np.append(0, np.cumsum(widths) * (batch * LANES))  # where the part of each layer begins
     flat, keeps, orders = X.reshape(-1), keep.reshape(-1), order.reshape(-1)
     a, dz, slope = np.empty(at[-1], X.dtype), np.empty(at[-1], X.dtype), np.empty(weights[0].size, X.dtype)
+    visits, labels = np.empty(batch * LANES, np.uint64), np.empty(batch * LANES, X.dtype)
+    shares = np.empty(batch * LANES if weight.size else 0, X.dtype)
     kept = np.empty(batch * widths[1] * LANES if keep.size else 0, np.bool_)
     for block in range(len(weights)):
         w = weights[block].reshape(-1)
         for step in range(len(alphas)):
             size = min(batch, len(y) - step * batch)
-            here, z = np.empty(size * LANES, np.uint64), slice(at[-2], at[-2] + size * LANES)
-            labels, shares = np.empty(len(here), X.dtype), np.empty(len(here) if weight.size else 0, X.dtype)
+            here, share = visits[: size * LANES], shares[: size * LANES]
+            z = slice(at[-2], at[-2] + size * LANES)
             for place in range(len(here)):  # the last replica also fills the lanes left over
                 replica = min(block * LANES + place % LANES, len(order) - 1)
                 here[place] = replica * len(y) + step * batch + place // LANES
             side_by_side(keeps, here[: len(kept)] * np.uint64(widths[1]), widths[1], kept)
             visited = orders[here]
             side_by_side(y, visited, 1, labels)
-            side_by_side(weight, visited[: len(shares)], 1, shares)
+            side_by_side(weight, visited[: len(share)], 1, share)
             side_by_side(flat, visited * np.uint64(widths[0]), widths[0], a)
             forward(w, widths, a, at, size, kept[: size * widths[1] * LANES], scale)
-            add_losses(a[z], labels, shares, losses[block])
-            exit_error(a[z], labels, shares, dz[z])
+            add_losses(a[z], labels, share, losses[block])
+            exit_error(a[z], labels, share, dz[z])
             backward(w, widths, a, dz, at, size, scale, slope)
             if averages.size:
                 m, v = averages[0, block].reshape(-1), averages[1, block].reshape(-1)
