@@ -133,7 +133,7 @@ def _asked_number(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column
     told = {"taken": f"{' and '.join(taken)} in {name!r}"} if taken else {}
     told |= {"lost": f"{spelt(lost)} in {name!r}"} if lost else {}
     column = _number(name, found._replace(marks=found.marks + lost), told)
-    return column._replace(values={**column.values, **numbers}, lost=lost.keys())
+    return column._replace(values={**numbers, **column.values}, lost=lost.keys())
 
 
 def _text(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column:

@@ -237,6 +237,19 @@ def test_numbers_are_read_without_signs_and_units(tmp_path: Path) -> None:
         assert note.startswith("Taken off, so that numbers are read: ")
 
 
+def test_numbers_are_read_as_the_file_writes_its_decimals(tmp_path: Path) -> None:
+    """1.500 kg is 1500 kg where a comma is the decimal mark, and 1,234 beside it is not 1234."""
+    rows = [
+        f"{['1.500 kg', '1,234', '12,5kg', '-0,25 kg'][n % 4]};{n * 7919 % 101},5;{LABELS[n]}"
+        for n in range(40)
+    ]
+    data = read_table(placed(tmp_path, lines("c;x;y", *rows)), "y", "M", number="c")
+    assert data.X[:4, 0].tolist() == [1500, 1.234, 12.5, -0.25]
+    rows = [row.translate(str.maketrans(",.", ".,")).replace(";", "\t") for row in rows]
+    same = read_table(placed(tmp_path, lines("c\tx\ty", *rows)), "y", "M", number="c")
+    assert np.array_equal(same.X, data.X)
+
+
 def test_cells_that_are_no_numbers_become_gaps_where_numbers_are_asked_for(tmp_path: Path) -> None:
     data = of(tmp_path, [*own("{n}.5")[:36], "<5", "<5", "5 mg?", "unknown"], number=["c"], missing="median")
     assert np.isnan(data.X[:, 0]).tolist() == [False] * 36 + [True] * 4
