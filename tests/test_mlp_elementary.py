@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from handnet.draws import generator
 from handnet.mlp import kernels
 from handnet.mlp.elementary import LN2, exp, log1p
-from handnet.mlp.network import log_loss, log_loss_backward, sigmoid
+from handnet.mlp.network import log_loss, log_loss_backward, mean_loss_backward, sigmoid
 
 Function = Callable[[np.ndarray], np.ndarray]
 Truth = Callable[[Decimal], Decimal]
@@ -129,14 +129,22 @@ def test_so_have_the_losses_and_the_errors_at_the_exit(dtype: str, data: st.Data
     width, lanes = 32 if dtype == "float32" else 64, kernels.LANES
     z = data.draw(arrays(dtype, 9 * lanes, elements=st.floats(-2000, 2000, width=width)))
     y = data.draw(arrays(dtype, 9 * lanes, elements=st.sampled_from([0.0, 1.0])))
-    dz, totals = np.empty_like(z), np.zeros(lanes)
-    kernels.exit_error(z, y, 9, dz)
-    assert np.array_equal(dz, log_loss_backward(z, y) / 9)
-    kernels.add_losses(z, y, totals)
-    expected = np.zeros(lanes)
-    for row in log_loss(z, y).reshape(9, lanes):
-        expected += row
-    assert np.array_equal(totals, expected)
+    # Sums of eighths are exact, in whatever order they are added.
+    eighths = data.draw(arrays(dtype, 9 * lanes, elements=st.integers(0, 8).map(lambda count: count / 8)))
+    for weight in (np.ones_like(z), eighths):
+        given_weight = eighths if weight is eighths else eighths[:0]  # none where all are 1
+        dz, totals = np.empty_like(z), np.zeros(lanes)
+        kernels.exit_error(z, y, given_weight, dz)
+        networks = (part.reshape(9, lanes).T for part in (z, y, weight))
+        assert np.array_equal(dz.reshape(9, lanes).T, mean_loss_backward(*networks))
+        kernels.add_losses(z, y, given_weight, totals)
+        expected = np.zeros(lanes)
+        for row in (weight * log_loss(z, y)).reshape(9, lanes):
+            expected += row
+        assert np.array_equal(totals, expected)
+    assert np.array_equal(
+        mean_loss_backward(z[None], y[None], np.ones_like(z)[None])[0], log_loss_backward(z, y) / len(z)
+    )
 
 
 # The files that decide what a network is and how it scores. Keras has its engine's functions.
