@@ -86,7 +86,8 @@ def find_layout(content: bytes, named: Collection[str] = (), separator: str = ""
     if best.rank() < (len(set(named)), True, True) and known != " ":
         guesses += [_guess(lines, start, f"{mark} ", set(named)) for mark in known or ",;|"]
         best = max([best, *guesses], key=_Guess.rank)
-    if not known and (best.found < len(set(named)) or len(best.header) < 2):
+    undivided = all(len(row) < 2 for _, row in best.rows)
+    if not known and (best.found < len(set(named)) or len(best.header) < 2 or undivided):
         guesses.append(_guess(lines, start, " ", set(named)))
         best = max([best, guesses[-1]], key=_Guess.rank)
     if best.found < len(set(named)):
@@ -173,9 +174,9 @@ def _guess(lines: Sequence[str], start: int, separator: str, named: set[str]) ->
         filled = sum(map(bool, map(str.strip, header)))
         lower = next((line for line, row in rows if named <= _names(row) and len(set(row)) > filled), 0)
         commented = _commented_header(lines[:start], separator, named)
-        if commented:
-            start, header = commented
-            rows = list(_sample(lines, separator, start + 1))
+        below = list(_sample(lines, separator, commented[0] + 1)) if commented else []
+        if commented and 2 * sum(len(row) == len(commented[1]) for _, row in below) > len(below):
+            (start, header), rows = commented, below
     widths = {len(row) for _, row in rows if not row[0].startswith("#")}
     width = widths.pop() if len(widths) == 1 else 0
     fits = width in (len(header), len(header) + 1, _named_width(header))

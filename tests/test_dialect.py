@@ -227,6 +227,7 @@ SAME = [
     Same("comments around", "# of 3/#, 99/w,k,y/67.9,3,B/75.9,5,M/1234.5,8,B/# end/", "comment, because"),
     Same("a comment within", "w,k,y/67.9,3,B/# later/75.9,5,M/1234.5,8,B/", "Line 3 is a comment"),
     Same("a header that is a comment", "# w k y/67.9 3 B/75.9 5 M/1234.5 8 B/", "by blanks"),
+    Same("a comment like a header", "# t;y/w k; y/67.9 3 B/75.9 5 M/1234.5 8 B/", "by blanks"),
     Same("R's write.table", '"w" "k" "y"/"1" 67.9 3 "B"/"2" 75.9 5 "M"/"7" 1234.5 8 "B"/', "one cell more"),
     Same("R's write.table unquoted", "w,k,y/a1,67.9,3,B/b,75.9,5,M/7,1234.5,8,B/", "one cell more"),
     Same("R's whole numbers", '"w","k","y"/"1",67,3,"B"/"2",75,5,"M"/"4",1234,8,"B"/', "one cell more"),
