@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from handnet.messages import Refusal as Refusal
     from handnet.splits import split as split
     from handnet.study.api import run_study as run_study
-    from handnet.tables import read_csv as read_csv
-    from handnet.tables import read_table as read_table
+    from handnet.tables.dataset import read_csv as read_csv
+    from handnet.tables.dataset import read_table as read_table
 
 _HOME = {
     "Recipe": "handnet.contract",
     "Dataset": "handnet.data",
     "Table": "handnet.data",
     "wisconsin": "handnet.data",
-    "read_csv": "handnet.tables",
-    "read_table": "handnet.tables",
+    "read_csv": "handnet.tables.dataset",
+    "read_table": "handnet.tables.dataset",
     "split": "handnet.splits",
     "Layer": "handnet.contract",
     "EpochDraws": "handnet.contract",

@@ -1,5 +1,5 @@
 """Tables as strangers have them, as data: how each is written, and whether it is read or refused. Each
-stands for a kind; tests/test_strangers.py runs them."""
+stands for a kind; tests/test_tables.py runs them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

@@ -12,8 +12,10 @@ import handnet
 
 ROOT = Path(__file__).parent.parent
 CORE = """
-    messages data encode notes dialect numerals header typed sheets cells faults columns labels remarks
-    tables splits contract draws
+    messages data encode notes
+    tables.dialect tables.numerals tables.header tables.typed tables.sheets tables.cells tables.faults
+    tables.columns tables.labels tables.remarks tables.dataset
+    splits contract draws
     mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands explain estimator
 """.split()
@@ -50,7 +52,7 @@ CORE_FILES = [
     path.relative_to(ROOT / "handnet")
     for path in SOURCES
     if ".".join(path.with_suffix("").relative_to(ROOT).parts[1:3]) in CORE
-    or path.parent.name in {"bands", "mlp"}
+    or path.parent.name in {"bands", "mlp", "tables"}
 ]
 
 
@@ -100,10 +102,10 @@ FILE_CALLS = set(
 )
 # Tables are read from files, the engines of Keras are started through the environment, cores are counted.
 CORE_MAY = {
-    "dialect.py": {"io"},
-    "sheets.py": {"pathlib", "read_bytes"},
-    "typed.py": {"io"},
-    "tables.py": {"pathlib", "os.PathLike"},
+    "tables/dialect.py": {"io"},
+    "tables/sheets.py": {"pathlib", "read_bytes"},
+    "tables/typed.py": {"io"},
+    "tables/dataset.py": {"pathlib", "os.PathLike"},
     "mlp/engine.py": {f"os.{name}" for name in "environ dup dup2 open close fstat devnull O_WRONLY".split()},
     "mlp/replicas.py": {"os.sched_getaffinity", "os.cpu_count"},
 }

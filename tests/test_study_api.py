@@ -159,7 +159,7 @@ def test_a_dataset_is_the_study_of_its_content(home: Path, result: handnet.study
         groups=np.arange(len(data.y)) // 2,
     )
     from handnet.study.frames import as_file
-    from handnet.tables import read_table
+    from handnet.tables.dataset import read_table
 
     path, options = as_file(own, home, {})
     read = read_table(path, options["target"], options["positive"], options["id"], group=options["group"])

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 from handnet.data import DATASETS, Dataset
-from handnet.faults import Unusable
 from handnet.messages import Refusal, again, nearest, option
-from handnet.tables import read_table
+from handnet.tables.dataset import read_table
+from handnet.tables.faults import Unusable
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

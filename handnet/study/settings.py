@@ -11,7 +11,7 @@ from handnet.data import DATASETS
 from handnet.draws import LARGEST_SEED, PLANS
 from handnet.messages import option, options
 from handnet.study.values import MANY, Count, Section, Seed, Seeds, Texts, between, one_of, that
-from handnet.tables import WAYS
+from handnet.tables.dataset import WAYS
 
 LIMITS = {"learning_rate": (0, 10), "dropout": (0, 1), "epochs": (1, MANY)}  # of the search space
 RESERVED = ("winner", "logistic regression", "majority class", "searched anew")

@@ -1,7 +1,7 @@
 """Which cells of text are numbers, how these are written, and which are gaps.
 
 Nothing is dropped from a number: marks between thousands, units and signs of currency are the business of
-handnet/columns.py, where a user asks for them to be taken off."""
+columns.py, where a user asks for them to be taken off."""
 
 import re
 from collections import Counter

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from handnet.data import MOST_LISTED
-from handnet.numerals import LARGEST, NUMBER, is_number
+from handnet.tables.numerals import LARGEST, NUMBER, is_number
 
 # Words that stand for a gap among numbers, in lower case; among texts they are texts like any other.
 NUMBER_GAPS = frozenset(

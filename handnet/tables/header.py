@@ -1,7 +1,7 @@
 """Where a text file has its table: what separates the columns, which row is the header, which cell of a row
 belongs to which name, and what programs write around it (comments, names of rows, a separator at every end).
 
-This is decided on the first lines of the file and holds for all of it; handnet/sheets.py refuses later lines
+This is decided on the first lines of the file and holds for all of it; sheets.py refuses later lines
 that differ."""
 
 import re
@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from handnet.data import listed
-from handnet.dialect import called, read_rows, text_lines
-from handnet.numerals import NUMBER
+from handnet.tables.dialect import called, read_rows, text_lines
+from handnet.tables.numerals import NUMBER
 
 HEAD_LINES, HEAD_TEXT = 200, 2**20  # as many lines are looked at, as long as they have fewer characters
 SEP = re.compile(r'"?sep=(.)"?[,;\t|]*[\r\n]*', re.IGNORECASE)  # Excel's first line: sep=;

@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from handnet.cells import shown, spelt
-from handnet.columns import Asked, Column
 from handnet.data import Array, listed
 from handnet.messages import option
+from handnet.tables.cells import shown, spelt
+from handnet.tables.columns import Asked, Column
 
 # Numbers that stand for something else in many tables: -999, 99, 8888.
 CODES = [int(digit * count) for digit in "789" for count in range(1, 7)]

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handnet.dialect import decoded
-from handnet.header import Layout, find_layout
-from handnet.numerals import GAPS
-from handnet.sheets import Dialect, Sheet, read_sheet
+from handnet.tables.dialect import decoded
+from handnet.tables.header import Layout, find_layout
+from handnet.tables.numerals import GAPS
+from handnet.tables.sheets import Dialect, Sheet, read_sheet
 
 LETTERS = "abxyzé ü'\".,-12#;|"
 
@@ -185,7 +185,7 @@ def test_a_damaged_file_is_refused_or_read_as_pandas_reads_it(tmp_path: Path, co
         sheet = read(content, tmp_path)
     except ValueError:
         return
-    assume("y" in sheet.columns)  # otherwise handnet/tables.py refuses it
+    assume("y" in sheet.columns)  # otherwise handnet/tables/dataset.py refuses it
     layout, names = find_layout(decoded(content)[0], {"y"}), list(sheet.columns)
     texts = read(content, tmp_path, as_text=set(names))
     named = {"names of rows": sheet.row_names} if sheet.row_names is not None else {}

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from handnet.cells import shown, spelt
 from handnet.messages import option
+from handnet.tables.cells import shown, spelt
 
 MOST_ROWS = 20  # of a refusal
 # What an option does to a column.

@@ -1,7 +1,7 @@
 """What each column of a table is: numbers, text, or nothing to learn from; and what is told of it.
 
 A column is judged by all of its cells, and by the majority where they differ. What could have been meant in
-another way is told, and what could be wrong is a fault (handnet/faults.py)."""
+another way is told, and what could be wrong is a fault (faults.py)."""
 
 import re
 from collections import Counter
@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handnet.cells import NUMBER_GAPS, TOO_LONG, Form, common_form, shown, spelt, take_numbers
 from handnet.data import Array
-from handnet.faults import Fault, column_fault
-from handnet.numerals import GAPS, Cells, is_number
-from handnet.sheets import Sheet
+from handnet.tables.cells import NUMBER_GAPS, TOO_LONG, Form, common_form, shown, spelt, take_numbers
+from handnet.tables.faults import Fault, column_fault
+from handnet.tables.numerals import GAPS, Cells, is_number
+from handnet.tables.sheets import Sheet
 
 UNNAMED = re.compile(r"__index_level_\d+__|Unnamed: \d+")  # what pandas calls a column without a name
 MOST_LEVELS = 20  # of a column of text: each is an input of its own

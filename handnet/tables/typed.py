@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from handnet.dialect import text_lines
-from handnet.header import check_lengths, check_names, check_size
-from handnet.numerals import EXACT, Cells
+from handnet.tables.dialect import text_lines
+from handnet.tables.header import check_lengths, check_names, check_size
+from handnet.tables.numerals import EXACT, Cells
 
 INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
 RELATION = re.compile(rb"(?:\s|%[^\r\n]*[\r\n])*@relation\b", re.IGNORECASE)

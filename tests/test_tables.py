@@ -7,8 +7,8 @@ import pytest
 from strangers import COLUMNS, DIALECTS, MISSING, NAMES, TARGETS, TYPED, Stranger
 
 from handnet.data import Dataset
-from handnet.faults import Unusable
-from handnet.tables import read_table
+from handnet.tables.dataset import read_table
+from handnet.tables.faults import Unusable
 
 STRANGERS = [*DIALECTS, *MISSING, *COLUMNS, *TARGETS, *NAMES]
 STRANGERS += [table._replace(ending=".parquet") for table in TYPED]

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from handnet.cells import spelt
-from handnet.columns import Asked, Column, judge, levels_of, numbers_of
 from handnet.data import Array, Dataset, families_of, listed
-from handnet.dialect import Dialect
-from handnet.faults import Fault, Unusable, gaps_fault, labels_fault
-from handnet.labels import lookalike, read_groups, read_ids, read_labels
 from handnet.messages import option
-from handnet.numerals import Cells
-from handnet.remarks import on_columns, on_values
-from handnet.sheets import Sheet, read_sheet
+from handnet.tables.cells import spelt
+from handnet.tables.columns import Asked, Column, judge, levels_of, numbers_of
+from handnet.tables.dialect import Dialect
+from handnet.tables.faults import Fault, Unusable, gaps_fault, labels_fault
+from handnet.tables.labels import lookalike, read_groups, read_ids, read_labels
+from handnet.tables.numerals import Cells
+from handnet.tables.remarks import on_columns, on_values
+from handnet.tables.sheets import Sheet, read_sheet
 
 WAYS = ("", "median", "drop")  # what may be done about gaps
 
@@ -55,7 +55,7 @@ def read_table(
     have been meant in another way, is told in the `notes` of the Dataset.
 
     Raises ValueError, with the line, the column and what to do, when the table cannot be used as it is;
-    `handnet.faults.Unusable` is one that names every column that stops it and the options that go on.
+    `handnet.tables.faults.Unusable` is one that names every column that stops it and the options that go on.
     """
     asked = Asked(target, id, group, missing, _names(leave), _names(text), _names(number))
     return _read(Path(path), asked, positive, Dialect(separator, decimal, encoding))

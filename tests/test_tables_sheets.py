@@ -354,6 +354,6 @@ def test_words_for_gaps_are_counted_as_they_are_written(tmp_path: Path) -> None:
     assert np.array_equal(sheet.columns["x"][0], [1, *[np.nan] * 5, 2], equal_nan=True)
     assert sheet.gaps == {"x": {"#N/A": 2, "-nan": 1, "": 1, "1.#IND": 1}}
     assert sheet.text("text") == ["a", *[""] * 6]
-    for word in ("none", "?", "missing"):  # of those handnet/columns.py judges by the whole column
+    for word in ("none", "?", "missing"):  # of those handnet/tables/columns.py judges by the whole column
         placed(tmp_path, lines("x,y", "1,M", f"{word},B"))
         assert sheets.read_sheet(path, {"y"}, {"y"}).columns["x"] == [["1", word]]

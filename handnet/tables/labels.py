@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from handnet.cells import NUMBER_GAPS, spelt
-from handnet.columns import texts_of
 from handnet.data import Array, listed
 from handnet.messages import option
-from handnet.numerals import GAPS, NUMBER
-from handnet.sheets import Sheet
+from handnet.tables.cells import NUMBER_GAPS, spelt
+from handnet.tables.columns import texts_of
+from handnet.tables.numerals import GAPS, NUMBER
+from handnet.tables.sheets import Sheet
 
 Key = tuple[str, object]  # equal for the spellings of one label
 TRUTH = {"true": True, "false": False}

@@ -1,7 +1,7 @@
 """How a text file writes a table: its encoding, its separator and its quotes, from bytes to rows of cells.
 
-A way of writing that is to be read as well belongs here; handnet/header.py finds out which row is the header,
-and handnet/numerals.py which cells are numbers. Python's csv module splits the rows, because it is strict
+A way of writing that is to be read as well belongs here; header.py finds out which row is the header,
+and numerals.py which cells are numbers. Python's csv module splits the rows, because it is strict
 about quotes and knows the line a row begins on."""
 
 import codecs

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handnet import Dataset, cli, read_table
-from handnet.cells import NUMBER_GAPS, take_numbers
-from handnet.faults import Unusable
 from handnet.messages import Refusal, option, through
-from handnet.numerals import GAPS
 from handnet.study import reading
 from handnet.study.options import overrides, settings_and_table
 from handnet.study.reading import load
+from handnet.tables.cells import NUMBER_GAPS, take_numbers
+from handnet.tables.faults import Unusable
+from handnet.tables.numerals import GAPS
 
 LABELS = ["M", "B"] * 20
 

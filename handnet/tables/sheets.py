@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from handnet.data import listed
-from handnet.dialect import Dialect, count_lines, decoded, read_rows, text_lines
-from handnet.header import Layout, check_header, check_lengths, check_names, check_size, find_layout
 from handnet.messages import option
-from handnet.numerals import Cells, DecimalMark, Numbers, stripped
-from handnet.typed import Typed, arff_table, is_arff, parquet_table
+from handnet.tables.dialect import Dialect, count_lines, decoded, read_rows, text_lines
+from handnet.tables.header import Layout, check_header, check_lengths, check_names, check_size, find_layout
+from handnet.tables.numerals import Cells, DecimalMark, Numbers, stripped
+from handnet.tables.typed import Typed, arff_table, is_arff, parquet_table
 
 MOST_BYTES = 2**30  # read whole; a larger file wants another tool before this one
 BLOCK = 4096  # rows converted at once
