@@ -21,8 +21,9 @@ from scipy.io import arff
 from sklearn.datasets import load_wine
 from studies import refused
 
-from handnet import Dataset, dialect, read_csv, read_table, sheets, split
+from handnet import Dataset, read_csv, read_table, split
 from handnet.data import Array, families_of
+from handnet.tables import dialect, sheets
 
 
 @pytest.mark.parametrize("what", SAME)
