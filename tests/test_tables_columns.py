@@ -412,7 +412,7 @@ def test_names_of_rows_become_the_ids(tmp_path: Path) -> None:
     rows = [f"r{n},{n * 7919 % 101}.5,{LABELS[n]}" for n in range(40)]
     data = read_table(placed(tmp_path, lines(",x,y", *rows)), "y", "M")
     assert data.case_ids[:2].tolist() == ["r0", "r1"]
-    assert data.notes[-1] == "The names of the rows name the cases."
+    assert data.notes[-1] == "The names of the rows are the ids of the cases."
     again = read_table(placed(tmp_path, lines(",x,y", *rows[:39], rows[0])), "y", "M")
     assert again.case_ids.tolist() == list(range(40))
     assert again.notes[-1].startswith("The names of the rows are left out: some repeat")

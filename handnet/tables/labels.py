@@ -121,7 +121,7 @@ def read_ids(sheet: Sheet, id: str | None, notes: list[str]) -> Array:
     if names is None:
         return np.arange(len(sheet.numbers))
     if len(set(names)) == len(names) and all(names):
-        notes.append("The names of the rows name the cases.")
+        notes.append("The names of the rows are the ids of the cases.")
         return np.array(names)
     notes.append("The names of the rows are left out: some repeat or are empty, so they name no single case.")
     return np.arange(len(sheet.numbers))
