@@ -4,6 +4,7 @@ What is said of labels and of relations among rows is found in the train rows al
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from scipy.stats import hypergeom
 
 from handnet.data import Array, Dataset, listed
 from handnet.encode import GAP, LEVEL, Encoder, level_codes, text_columns
+from handnet.messages import option
 
 FEW = 10  # cases of a class in a part, below which its bands over cases are wide
 # A column nearly tells the classes apart when it is wrong in one row or in at most this share of the train
@@ -21,6 +23,11 @@ WRONG, WRONG_OF_RARER = 0.02, 0.2
 # Of the gaps that are nearly all of one class those of the other are at most this share, and at most
 # WRONG_OF_RARER of as many as there would be if gaps and classes had nothing to do with each other.
 WRONG_OF_GAPS = 0.05
+# Words in the names of columns that name cases, and the least share of different values in one.
+NAMING = frozenset(
+    "id ids pid ptid mrn usubjid subjid subject patient person participant customer animal".split()
+)
+REPEATING = 0.05
 CHANCE = 0.1  # of such a column in a table whose labels have been shuffled: what is likelier is not told
 BLOCK = 2**22  # cells looked at together
 
@@ -69,6 +76,11 @@ def _what_to_beware_of(data: Dataset, encoder: Encoder, train: Array, val: Array
         "Gaps that only one class has among the train rows, or nearly: {}; a column that lacks its values"
         " because of the label must be left out.",
         _telling_gaps(data, train),
+    )
+    yield (
+        "May name patients, or whatever else has several rows: {}; rows of one are alike, and"
+        f" {option('group', '')} keeps them in one part.",
+        _repeating_names(data, train),
     )
     yield (
         "Validation cases with a level no train row has, which is none of the inputs: {}.",
@@ -218,6 +230,22 @@ def _log_shuffled(wrong: int, n: int, positive: int) -> float:
         return gammaln(n + 1) - gammaln(np.add(k, 1)) - gammaln(n - np.asarray(k) + 1)
 
     return float(logsumexp(log_ways(np.arange(wrong + 1))) - log_ways(positive))
+
+
+def _repeating_names(data: Dataset, train: Array) -> list[str]:
+    """Each column of whole numbers that is called like a name of cases and has many values, some of them more
+    than once, in the train rows (n,)."""
+    if data.groups is not None:
+        return []
+    found = []
+    for place, name in enumerate(data.feature_names):
+        words = set(re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))
+        if not NAMING.isdisjoint(map(str.lower, words)) and name not in data.levels:
+            cells = data.X[train, place]
+            different = len(np.unique(cells))
+            if (cells % 1 == 0).all() and max(FEW, REPEATING * len(train)) <= different < len(train):
+                found.append(f"{name!r} ({different} different in {len(train)} train rows)")
+    return found
 
 
 def _telling_gaps(data: Dataset, train: Array) -> list[str]:

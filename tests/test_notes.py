@@ -100,3 +100,23 @@ def test_few_cases_are_told_with_their_counts() -> None:
         for note in notes:
             assert "'yes' has {} in train, {} in validation, {} in test".format(*counts) in note
             assert "'no'" not in note
+
+
+@pytest.mark.parametrize("name", ["id", "patient_id", "Patient ID", "PatientID", "PID", "subject.1"])
+def test_a_column_that_names_patients_of_several_rows_is_told(name: str) -> None:
+    rows = np.arange(400)
+    columns = {name: rows // 2 * 7919 % 1009, "lipid": rows // 2, "age": rows % 60}
+    data = table(rows // 4 % 2, noise=generator(1, 1).normal(size=400), **columns)
+    train = split(data).train_rows
+    (note,) = told(data, "May name patients")
+    assert f": {name!r} ({len(np.unique(rows[train] // 2))} different in {len(train)} train rows);" in note
+    assert "group=" in note
+    assert not told(replace(data, groups=rows // 2), "May name patients")
+
+
+def test_a_column_that_only_sounds_like_a_name_of_patients_is_not_told() -> None:
+    rows = np.arange(400)
+    noise = generator(1, 2).normal(size=400)
+    once, few, fractions = rows * 7919 % 1009, rows % 8, np.round(noise, 1)
+    for cells in (once, few, fractions):
+        assert not told(table(rows // 4 % 2, noise=noise, id=cells), "May name patients")
