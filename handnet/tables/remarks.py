@@ -18,15 +18,17 @@ CODES += [-code for code in CODES]
 def on_columns(columns: Sequence[Column], numbering: Collection[str], asked: Asked) -> list[str]:
     """Sentences on what the columns are. numbering: those that number the rows."""
     told: dict[str, list[str]] = {}
+    gaps: dict[str, list[str]] = {}  # words -> the columns in which they are gaps
     for column in columns:
         if column.name in numbering:
             continue
-        for topic, words in column.told.items():
-            told.setdefault(topic, []).append(words)
-        gaps = {word: count for word, count in column.gaps.items() if word and word not in column.lost}
-        if gaps and column.kind:
-            counted = spelt(gaps) if asked.missing == "drop" else ", ".join(map(shown, sorted(gaps)))
-            told.setdefault("gaps", []).append(f"{counted} in {column.name!r}")
+        for topic, cells in column.told.items():
+            told.setdefault(topic, []).append(cells)
+        words = {word: count for word, count in column.gaps.items() if word and word not in column.lost}
+        if words and column.kind:
+            counted = spelt(words) if asked.missing == "drop" else ", ".join(map(shown, sorted(words)))
+            gaps.setdefault(counted, []).append(repr(column.name))
+    told["gaps"] = [f"{counted} in {listed(names)}" for counted, names in gaps.items()]
     told["rows"] = [repr(column.name) for column in columns if column.name in numbering]
     sentences = {
         "empty": "Left out, because every cell is missing: {}.",
