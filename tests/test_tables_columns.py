@@ -69,6 +69,12 @@ TOLD = {
         cycle("5 mg", "10mg"),
         "'c' (numbers with a unit); number= reads the numbers",
     ),
+    "few quarters": (cycle("2024Q1", "2024Q2"), "'c' (dates)"),
+    "few months in words": (cycle("Jan-24", "Feb-24"), "'c' (dates)"),
+    "a negative code": (
+        cycle("-999", *(str(n * 700) for n in range(9))),
+        "Numbers that may stand for a gap: -999 (4) in 'c'",
+    ),
     "few prices": (cycle("$5", "$10"), "'c' (numbers with a currency sign)"),
     "cases": (cycle("Male", "male", "f"), "upper and lower case only: 'Male', 'male' in 'c'"),
     "leading zeros": (
@@ -320,7 +326,7 @@ def test_every_word_for_a_gap_is_one_among_numbers(word: str, tmp_path: Path) ->
         data = of(tmp_path, cycle("1.5", spelt, "2"), missing="median")
         assert np.isnan(data.X[:, 0]).sum() == 13, spelt
     with pytest.raises(Unusable, match="words in 13 of 40 cells"):
-        of(tmp_path, cycle("1.5", f"{word}z" if word else "z", "2"))
+        of(tmp_path, cycle("1.5", f"{word}zz" if word else "z", "2"))
 
 
 def test_in_parquet_text_is_text(tmp_path: Path) -> None:
@@ -543,6 +549,66 @@ def test_the_way_on_keeps_what_a_settings_file_says(
     with pytest.raises(Refusal, match="cannot be used") as refusal:
         load(reading.read({}, settings), "abc")
     assert refusal.value.lines[-1].startswith("This study was made on a table with the digest abc")
+
+
+def test_gaps_of_rows_without_a_label_are_not_counted(tmp_path: Path) -> None:
+    cells = ["NA", "", *(f"{n}.5" for n in range(36)), "NA", ""]
+    frame = pd.DataFrame({"x": cells, "r": [*range(1, 40), "?"], "y": ["", "", *LABELS[:36], "M", ""]})
+    path = placed(tmp_path, frame.to_csv(index=False).encode())
+    with pytest.raises(Unusable) as stop:
+        read_table(path, "y", "M")
+    assert [fault.what for fault in stop.value.faults] == [
+        "no label in 3 of 40 rows: empty (3)",
+        "gaps in 1 of 37 cells: 'empty or NA' (1)",
+    ]
+    data = read_table(path, "y", "M", missing="drop")
+    assert data.feature_names == ("x",)  # r numbers the rows that have a label
+    assert len(data.y) == 36
+
+
+def test_labels_are_compared_without_blanks_and_by_any_sign_and_decimal_mark(tmp_path: Path) -> None:
+    rows = [f"{n * 7 % 41},5;{{{n % 2}}}" for n in range(40)]
+    for one, zero, wanted in [("1,0", "0,0", "1"), ("\u22121", "1", "-1"), (" yes ", "no", " yes ")]:
+        text = "\n".join(["x;y", *rows]).replace("{1}", one).replace("{0}", zero)
+        data = read_table(placed(tmp_path, text.encode()), "y", wanted)
+        assert data.y.tolist() == [0, 1] * 20, wanted
+    with pytest.raises(ValueError, match="no row of the target 'y' holds the positive label '-1'"):
+        read_table(placed(tmp_path, text.encode()), "y", "-1")
+
+
+@pytest.mark.parametrize(
+    ("form", "what", "suggested"),
+    [
+        ("{n:02}JAN2024", "dates, 40 different", {"leave": ["c"]}),
+        ("{m:02}MAR20{n:02}:08:30:00", "dates, 40 different", {"leave": ["c"]}),
+        ("20{n:02}-W05-3", "dates, 40 different", {"leave": ["c"]}),
+        ("Wed Jan {m:02} 08:30:00 20{n:02}", "dates, 40 different", {"leave": ["c"]}),
+        ("JAN{n}B", "text of 40 levels", {"id": "c"}),
+        ("- {n}.5", "numbers with the sign behind or apart, 40 different", {"number": ["c"]}),
+        ("{n}.5-", "numbers with the sign behind or apart, 40 different", {"number": ["c"]}),
+        ("{n}-", "text of 40 levels", {"id": "c"}),  # 1- is a mark at school
+    ],
+)
+def test_dates_and_signs_of_other_programs_are_no_ids(
+    form: str, what: str, suggested: dict[str, object], tmp_path: Path
+) -> None:
+    with pytest.raises(Unusable) as stop:
+        of(tmp_path, own(form))
+    assert stop.value.faults[0].what.startswith(what)
+    assert stop.value.suggested == suggested
+
+
+def test_numbers_of_accounts_are_read_in_several_forms(tmp_path: Path) -> None:
+    values = [float((-1) ** n * (n * 700 + 5)) for n in range(40)]
+    for form in ("({:,.2f})", "{:,.2f}-"):
+        cells = [form.format(-one) if one < 0 else f"{one:,.2f}" for one in values]
+        with pytest.raises(Unusable, match="numbers written in several ways in 39 of 40 cells") as stop:
+            of(tmp_path, cells)
+        assert stop.value.suggested == {"number": ["c"]}
+        assert of(tmp_path, cells, number="c").X[:, 0].tolist() == values
+    with pytest.raises(Unusable, match="numbers written in several ways") as stop:
+        of(tmp_path, [f"{n}.5 kg" if n % 2 else f"${n}.5" for n in range(40)])
+    assert stop.value.suggested == {"leave": ["c"]}
 
 
 @given(

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from handnet import read_table
 from handnet.tables.dialect import decoded
 from handnet.tables.header import Layout, find_layout
 from handnet.tables.numerals import GAPS
@@ -328,3 +329,28 @@ def test_a_decimal_comma_far_below_is_found_and_a_point_refused(tmp_path: Path) 
     rows[9_999] = "9999;1,3,5;B"  # a list of things, as 1,3 is then
     sheet = read("\n".join(["n;x;y", *rows]).encode(), tmp_path)
     assert "1,3" in sheet.columns["x"][-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('[{"x": 1, "y": "M"}]', "it looks like JSON"),
+        ("<table><tr><td>x</td></tr></table>", "it looks like HTML"),
+        ("x,y\n1,M\n2,B\nSource: a book\n", "line 4 has 1 cells where the header has 2; complete the row"),
+        ("x,y\n1,M\n2,B,3\n", "line 3 has 3 cells where the header has 2; a cell that holds the separator"),
+    ],
+)
+def test_what_is_no_table_is_called_what_it_is(content: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        read(content.encode(), tmp_path)
+
+
+@pytest.mark.parametrize("mark", "^~:")
+def test_an_odd_separator_is_named_and_reads_the_file(mark: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("".join(f"{a}{mark}{b}\n" for a, b in [("x", "y"), ("1", "M"), ("5", "B"), ("2", "B")]))
+    with pytest.raises(ValueError, match=re.escape(f'separator="{mark}" divides it')):
+        read_table(path, "y", "M")
+    assert read_table(path, "y", "M", separator=mark).X.tolist() == [[1], [5], [2]]
+    with pytest.raises(ValueError, match="its columns are"):
+        read_table(path, "z", "M")

@@ -13,7 +13,8 @@ from handnet.tables.numerals import LARGEST, NUMBER, is_number
 NUMBER_GAPS = frozenset(
     "? ?? - -- --- . .. ... * ** \u2013 \u2014 none missing unknown unk undefined nil".split()
     + "n.a. n.a na. n.d. nd k.a. #div/0! #value! #ref! #name? #num! #null! #n/v #error! #spill!".split()
-    + "#calc! #wert! #bezug! #zahl!".split()
+    + "#calc! #wert! #bezug! #zahl! sysmis sysmiss ._".split()
+    + [f".{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]  # of SAS and Stata
     + ["not available", "not applicable", "not known", "not done", "no data", "n. a.", "k. a."]
 )
 CURRENCY = r"(?:[$€£¥₹₽₩₺₪¢]|US\$|USD|EUR|GBP|CHF|JPY|CNY|INR|RUB|CAD|AUD|Rs\.?|kr\.?)"
@@ -40,6 +41,12 @@ DAY = "|".join(
         rf"{MONTH}[-. ]+\d{{4}}",  # Jan 2024
         r"(?:19|20)\d{2}[-/.](?:0?[1-9]|1[0-2])",  # 2024-01
         r"(?:0?[1-9]|1[0-2])[-/.](?:19|20)\d{2}",  # 01/2024
+        rf"\d{{1,2}}{MONTH}\d{{4}}",  # 31JAN2024, as SAS writes it
+        rf"{MONTH}[- ']\d{{2}}",  # Jan-24
+        rf"{MONTH} +\d{{1,2}} {TIME} \d{{4}}",  # Jan 31 12:00:00 2024
+        r"(?:19|20)\d{2}-?W[0-5]\d(?:-?[1-7])?",  # 2024-W05-3
+        r"(?:19|20)\d{2}[- ]?Q[1-4]|Q[1-4][-/ ]?(?:19|20)\d{2}",  # 2024Q1
+        r"\d{4}年\d{1,2}月\d{1,2}日",
     ]
 )
 
@@ -65,7 +72,7 @@ def _form(name: str, pattern: str, *, levels: bool = True, number: bool = False,
 FORMS = (
     _form("formulas, which begin with '='", r"=[\s\S]*", levels=False),
     _form("infinite values", r"[+-]?inf(?:inity)?", levels=False),
-    _form("dates", rf"(?:[a-z]{{2,9}},? )?(?:{DAY})(?:[ T,]+{TIME}{ZONE})?"),
+    _form("dates", rf"(?:[a-z]{{2,9}},? )?(?:{DAY})(?:[ T,:]+{TIME}{ZONE})?"),
     _form("times", TIME),
     _form("hexadecimal numbers", r"[+-]?0x[0-9a-f]+"),
     _form("numbers with underscores", r"[+-]?\d+(?:_\d+)+(?:\.\d+)?"),
@@ -84,10 +91,12 @@ FORMS = (
     _form(
         "two numbers in a cell", r"[+-]?\d+(?:[.,]\d+)?\s*(?:/|-|\u2013|to|x|;)\s*\d+(?:[.,]\d+)?", usual=True
     ),
+    _form("numbers with the sign behind or apart", rf"\d[\d.,]*[.,]\d+\s*-|[+-]\s+{DIGITS}", number=True),
     _form("numbers in brackets", rf"\(\s*(?:{CURRENCY}\s*)?(?=[\d.,]){DIGITS}\s*[%‰]?\)", number=True),
     _form("numbers with a unit", rf"{DIGITS}\s*{UNIT}", number=True),
 )
 TOO_LARGE = Form(f"numbers above {LARGEST:.0e}", re.compile("x"), levels=False)
+SEVERAL = Form("numbers written in several ways", re.compile("x"), number=True)
 TOO_LONG = Form(
     "whole numbers of more digits than a float64 holds", re.compile("x"), levels=False, number=True
 )
@@ -101,13 +110,14 @@ def form_of(cell: str) -> Form | None:
 
 
 def common_form(cells: Iterable[str]) -> Form | None:
-    """The form that all of these cells have, if there is one."""
-    forms = set[Form | None]()
+    """The form that all of these cells have, if there is one; SEVERAL where each has one with a number."""
+    forms = set[Form]()
     for cell in cells:
-        forms.add(form_of(cell))
-        if len(forms) > 1:
+        form = form_of(cell)
+        if form is None or (forms and form not in forms and not all(one.number for one in (form, *forms))):
             return None
-    return forms.pop() if forms else None
+        forms.add(form)
+    return SEVERAL if len(forms) > 1 else forms.pop() if forms else None
 
 
 def take_numbers(cells: Mapping[str, int], decimal: str = "") -> tuple[dict[str, float], list[str]]:
@@ -132,7 +142,9 @@ def take_numbers(cells: Mapping[str, int], decimal: str = "") -> tuple[dict[str,
     taken = [f"'{part}'" for part in usual if part]
     found = {mark for cell in read[mark] for mark in re.findall(rf"(?<=\d)[{GROUPS}](?=\d{{3}})", cell)}
     taken += [f"{between!r} between thousands" for between in sorted(found - {mark})]
-    taken += ["brackets around negative numbers"] * any(kept[cell].negative for cell in read[mark])
+    negative = {cell[-1] for cell in read[mark] if kept[cell].negative}
+    taken += ["brackets around negative numbers"] * (")" in negative)
+    taken += ["minus signs behind numbers"] * ("-" in negative)
     return read[mark], taken
 
 
@@ -150,7 +162,8 @@ class _Part(NamedTuple):
 
 def _part(cell: str) -> _Part | None:
     """The parts of a cell that is a number with something around it."""
-    form, bracketed = form_of(cell), re.fullmatch(r"\(\s*([^-+].*?)\s*\)", cell)
+    form = form_of(cell)
+    bracketed = re.fullmatch(r"\(\s*([^-+].*?)\s*\)", cell) or re.fullmatch(r"(\d[\d.,]*)\s*-", cell)
     match = DECORATED.fullmatch(bracketed[1] if bracketed else cell)
     if not match or form is TOO_LARGE or (form is not None and not form.number):
         return None

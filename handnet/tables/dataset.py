@@ -1,7 +1,8 @@
 """A table of one's own: from the columns of a file to a Dataset, or to what stops it and how to go on."""
 
 import difflib
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from itertools import compress
 from os import PathLike
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from handnet.data import Array, Dataset, families_of, listed
 from handnet.messages import option
-from handnet.tables.cells import spelt
+from handnet.tables.cells import shown, spelt
 from handnet.tables.columns import Asked, Column, judge, levels_of, numbers_of
 from handnet.tables.dialect import Dialect
 from handnet.tables.faults import Fault, Unusable, gaps_fault, labels_fault
@@ -85,6 +86,11 @@ def _check_named(sheet: Sheet, asked: Asked) -> None:
 
 def _instead(column: str, known: Collection[str]) -> str:
     """What may have been meant by a column that is not there."""
+    (alone,) = known if len(known) == 1 else ("",)
+    marks = re.findall(rf"(?:{re.escape(column)}([^\w\s\"'.]))|(?:([^\w\s\"'.]){re.escape(column)})", alone)
+    if marks:
+        mark = max(marks[0])
+        return f"the header is one name, {shown(alone)}; {option('separator', mark)} divides it at {mark!r}."
     whole = next((name for name in known if "," in name and column in map(str.strip, name.split(","))), None)
     if whole:  # its name was taken for a list of names
         return f"{whole!r} is typed in quotes, as in {option('leave', [whole])}."
@@ -215,7 +221,18 @@ def _kept(sheet: Sheet, known: Array) -> Sheet:
             cells = list(compress(block, part)) if isinstance(block, list) else block[part]
             columns[name].append(cells)
     names = None if sheet.row_names is None else list(compress(sheet.row_names, known))
-    return sheet._replace(columns=columns, numbers=list(compress(sheet.numbers, known)), row_names=names)
+    gaps = {name: _gaps_left(words, columns[name]) for name, words in sheet.gaps.items()}
+    numbers = list(compress(sheet.numbers, known))
+    return sheet._replace(columns=columns, numbers=numbers, row_names=names, gaps=gaps)
+
+
+def _gaps_left(words: Mapping[str, int], blocks: Sequence[Cells]) -> Mapping[str, int]:
+    """How often each word for a gap stands in blocks of numbers of which rows were left out; the words
+    together where there are several, because a gap does not keep its word."""
+    left = sum(int(np.isnan(block).sum()) for block in blocks if not isinstance(block, list))
+    if left in (0, sum(words.values())):
+        return words if left else {}
+    return {" or ".join(word or "empty" for word in sorted(words)) if len(words) > 1 else max(words): left}
 
 
 def _numbers_rows(column: Column, sheet: Sheet, asked: Asked, places: Array) -> bool:
@@ -261,5 +278,6 @@ def _check_varying(X: Array) -> None:
         if len(values) and values.min() != values.max():
             return
     raise ValueError(
-        "no column varies, so there is nothing to learn from; a table needs measurements beside its target."
+        "no column varies among those that are kept, so there is nothing to learn from; a table needs"
+        " measurements beside its target, and not names or numbers of its rows alone."
     )

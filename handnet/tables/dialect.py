@@ -28,6 +28,7 @@ BINARY = {
     b"$FL2": "an SPSS file",
     b"<stata_dta>": "a Stata file",
 }
+MARKUP = {b"[{": "JSON", b'{"': "JSON", b"<?xml": "XML", b"<html": "HTML", b"<!doc": "HTML", b"<tabl": "HTML"}
 # The mark of UTF-32 begins with that of UTF-16, so it is looked for first.
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -88,6 +89,10 @@ def decoded(content: bytes, encoding: str = "") -> tuple[bytes, list[str]]:
     binary = [kind for mark, kind in BINARY.items() if content.startswith(mark)]
     if binary:
         raise ValueError(f"it is {binary[0]} and no text; save the table as CSV UTF-8.")
+    begins = content.lstrip()[:5].lower()
+    markup = [kind for mark, kind in MARKUP.items() if begins.startswith(mark)]
+    if markup:
+        raise ValueError(f"it looks like {markup[0]}, which is not read; save the table as CSV UTF-8.")
     marked = next((name for mark, name in MARKS.items() if content.startswith(mark)), "")
     notes = []
     if encoding:

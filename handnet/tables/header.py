@@ -275,6 +275,11 @@ def check_lengths(ragged: Sequence[tuple[int, int]], columns: int, separator: st
     if ragged:
         line, length = ragged[0]
         more = f", and so have {len(ragged) - 1} more lines another number" if len(ragged) > 1 else ""
+        if all(length < columns for _, length in ragged):
+            raise ValueError(
+                f"line {line} has {length} cells where the header has {columns}{more}; complete the row, or"
+                " remove it where it is none of the table, as a line of a title or a source."
+            )
         longer = separator[0] == "," and all(length > columns for _, length in ragged)
         decimals = " (so must a number with a decimal comma)" if longer else ""
         raise ValueError(

@@ -1,5 +1,6 @@
 """The labels of a table, of which there are two; and the ids and the groups of its rows."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from handnet.data import Array, listed
 from handnet.messages import option
 from handnet.tables.cells import NUMBER_GAPS, spelt
 from handnet.tables.columns import texts_of
-from handnet.tables.numerals import GAPS, NUMBER
+from handnet.tables.numerals import GAPS, MINUS, NUMBER
 from handnet.tables.sheets import Sheet
 
 Key = tuple[str, object]  # equal for the spellings of one label
@@ -39,7 +40,7 @@ def read_labels(sheet: Sheet, target: str, positive: str) -> Labels:
     Labels are compared by value: 1 and 1.0 are one, so are true and True, and in a column of truth values 1.
     Raises ValueError for other than two labels.
     """
-    cells = sheet.text(target)
+    cells, positive = sheet.text(target), positive.strip()
     counts = Counter(cells)
     empty = {
         cell
@@ -48,14 +49,14 @@ def read_labels(sheet: Sheet, target: str, positive: str) -> Labels:
     }
     missing = {cell: counts.pop(cell) for cell in empty}
     truths = any(cell.lower() in TRUTH for cell in counts)
-    keys = {cell: _key(cell, truths) for cell in counts}
+    keys = {cell: _key(cell, truths, sheet.decimal) for cell in counts}
     spellings: dict[Key, Counter[str]] = {}
     for cell, count in counts.items():
         spellings.setdefault(keys[cell], Counter())[cell] = count
     names = {key: spelling.most_common(1)[0][0] for key, spelling in spellings.items()}
     totals = Counter({names[key]: spelling.total() for key, spelling in spellings.items()})
     _check_two(target, totals, missing)
-    wanted = _key(positive, truths)
+    wanted = _key(positive, truths, sheet.decimal)
     if wanted not in names:
         shown = listed(f"{label!r} ({count})" for label, count in totals.most_common())
         raise ValueError(
@@ -70,12 +71,15 @@ def read_labels(sheet: Sheet, target: str, positive: str) -> Labels:
     return Labels(y, (names[negative], names[wanted]), known, missing, notes)
 
 
-def _key(label: str, truths: bool) -> Key:
-    """What a label is compared by. truths: whether truth values stand in its column."""
+def _key(label: str, truths: bool, decimal: str) -> Key:
+    """What a label is compared by. truths: whether truth values stand in its column. decimal: "," where the
+    numbers of its file have decimal commas."""
     if label.lower() in TRUTH:
         return ("truth", TRUTH[label.lower()])
-    if NUMBER.fullmatch(label):
-        value = Decimal(label)
+    number = re.sub(f"^[{MINUS}]", "-", label)
+    number = number.replace(",", ".") if decimal and "." not in number else number
+    if NUMBER.fullmatch(number):
+        value = Decimal(number)
         return ("truth", bool(value)) if truths and value in (0, 1) else ("number", value)
     return ("text", label)
 

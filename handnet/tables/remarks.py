@@ -74,7 +74,8 @@ def _is_own(column: Array) -> bool:
 
 
 def _codes(column: Array) -> list[tuple[float, int]]:
-    """The codes in a column (n,), which repeat and stand farther from all other values than these spread."""
+    """The codes in a column (n,), which repeat and stand farther from all other values than these spread, or
+    are negative where no other is."""
     held = column[~np.isnan(column)]
     if not len(held) or (held.min() not in CODES and held.max() not in CODES):
         return []
@@ -84,6 +85,7 @@ def _codes(column: Array) -> list[tuple[float, int]]:
         return []
     values, counts = np.unique(held[is_code], return_counts=True)
     far = np.maximum(others[0] - values, values - others[-1]) > others[-1] - others[0]
+    far |= (values < 0) & (others[0] >= 0)
     return [
         (float(code), int(count)) for code, count in zip(values[far], counts[far], strict=True) if count > 1
     ]
