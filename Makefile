@@ -25,7 +25,8 @@ endif
 # Every variable typed after `make` goes on to the command, which knows its own and refuses the others by name.
 typed = $(foreach v,$(filter-out PYTHON VENV,$(.VARIABLES)),$(if $(filter command line,$(origin $(v))),$(call quote,$(v)=$($(v)))))
 # The chapter's two recipes and its case, unless another settings file is named.
-chapter = $(if $(filter command line,$(origin SETTINGS)),,SETTINGS=experiments/study.toml)
+export HANDNET_SETTINGS := experiments/study.toml
+chapter = $(if $(filter command line,$(origin SETTINGS)),,SETTINGS=$(HANDNET_SETTINGS))
 
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --extra study --extra keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
@@ -103,8 +104,9 @@ clean: $(READY) ## remove studies and reports; the ledger of openings stays
 # What a virtual environment is made of; a folder that holds anything else is not removed to make one.
 OF_VENV := '(bin|etc|include|lib|lib64|share|pyvenv\.cfg|\.ready-.*|\.gitignore|CACHEDIR\.TAG)'
 
+# The mark's name holds the checksum of the lock, so the time of that file does not matter.
 # The interpreter: PYTHON if given, else the newest of 3.13, 3.12, 3.11 that can make an environment.
-$(READY): $(LOCK)
+$(READY): | $(LOCK)
 	@set -e; \
 	others=$$(ls -A $(VENV) 2>/dev/null | grep -vxE $(OF_VENV) | head -n 3 | paste -sd ' ') || true; \
 	if [ -L $(VENV) -a ! -e $(VENV) ] || [ -e $(VENV) -a ! -d $(VENV) ] || [ -n "$$others" ] || \

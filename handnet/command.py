@@ -257,12 +257,11 @@ def _as_options(words: Sequence[str], params: Sequence[click.Parameter]) -> list
 
 
 def _given(ctx: click.Context) -> dict[str, Any]:
-    """The options that were typed, by their names, and the settings among them."""
-    given = {
-        name.replace("_", "-"): value
-        for name, value in ctx.params.items()
-        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE and value != ""
-    }
+    """The options that were typed, by their names, and the settings among them; none that make adds."""
+    unsaid, given = ("", os.environ.get("HANDNET_SETTINGS")), {}
+    for name in (str(param.name) for param in ctx.command.params if param.name in ctx.params):
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE and ctx.params[name] not in unsaid:
+            given[name.replace("_", "-")] = ctx.params[name]
     return given | dict(assignment.partition("=")[::2] for assignment in given.pop("set", ()))
 
 

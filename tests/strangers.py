@@ -398,6 +398,16 @@ TYPED = [
     Stranger("labels that are truth values", parquet(outcome=SERIES % 2 == 0), ROWS, positive="True"),
     Stranger("truth values by number", parquet(outcome=SERIES % 2 == 0), ROWS, positive="1"),
     Stranger("labels that are floats", parquet(outcome=(SERIES % 2).astype(float)), ROWS, positive="1"),
+    Stranger(
+        "an index kept as a column",
+        bytes(
+            pd.DataFrame(
+                {"Unnamed: 0": [f"r{n}" for n in SERIES], "k": SERIES % 7, "outcome": LABEL}
+            ).to_parquet()
+        ),
+        ROWS,
+        ["names of the rows"],
+    ),
     Stranger("a text called NA", parquet(g=every(3, "NA", GRADE)), ROWS),
     Stranger(
         "infinite", parquet(g=[np.inf, *map(float, K[1:])]), 0, ["'g'", "infinite"], way_on={"leave": ["g"]}

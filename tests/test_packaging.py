@@ -70,7 +70,16 @@ def test_the_command_gets_what_was_typed_to_the_letter(value: str, tmp_path: Pat
     python.write_text('#!/bin/sh\nshift 3\nprintf "%s\\0" "$@"\n')
     python.chmod(0o755)
     ready = f"{tmp_path}/.ready-cpu-x"
-    said = make("-o", ready, "clean", f"READY={ready}", f"VENV={tmp_path}", f"MLRUNS={value}", "DOOR=x")
+    said = make(
+        "--no-print-directory",
+        "-o",
+        ready,
+        "clean",
+        f"READY={ready}",
+        f"VENV={tmp_path}",
+        f"MLRUNS={value}",
+        "DOOR=x",
+    )
     assert {f"MLRUNS={value}", "DOOR=x"} <= set(said.stdout.split("\0"))
 
 

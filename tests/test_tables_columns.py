@@ -53,7 +53,7 @@ TOLD = {
     ),
     "numbers of its own": (
         [str(n * 7 % 41) for n in range(40)],
-        "A different whole number in every row: 'c'",
+        "Used as measurements, though every row has a different whole number: 'c'",
     ),
     "gaps alone": (cycle("", "NA", "NaN"), "Left out, because every cell is missing: 'c'."),
     "few dates": (cycle("2024-01-01", "2024-02-01"), "Taken as text of few levels: 'c' (dates)"),
@@ -534,7 +534,7 @@ def test_the_way_on_keeps_what_a_settings_file_says(
     path = placed(tmp_path, lines("x,a,b,y", *rows))
     settings = tmp_path / "my.toml"
     settings.write_text(f'[data]\npath = "{path}"\ntarget = "y"\npositive = "M"\nleave = ["a"]\nid = "x"\n')
-    words = ["study", f"SETTINGS={settings}", "OPEN=1", "CHECK=1", "NAME=mine", f"MLRUNS={tmp_path / 'm'}"]
+    words = ["study", "NAME=mine", "OPEN=1", "CHECK=1", f"SETTINGS={settings}", f"MLRUNS={tmp_path / 'm'}"]
     assert cli.main(words) == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("Even so no column varies")

@@ -56,7 +56,7 @@ def test_what_is_no_fault_but_may_be_one_is_remarked(tmp_path: Path) -> None:
         "number,radius,texture,stage,y", *(f"{n * 7 % 41},{rest}" for n, (_, rest) in enumerate(rows))
     )
     (note,) = read_csv(placed(tmp_path, shuffled), "y", "M").notes
-    assert note.startswith("A different whole number in every row: 'number'; ")
+    assert note.startswith("Used as measurements, though every row has a different whole number: 'number'; ")
 
 
 def test_a_column_that_tells_the_classes_apart_is_named(tmp_path: Path) -> None:

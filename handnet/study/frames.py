@@ -26,17 +26,20 @@ TARGET, CASE, GROUP = "class label", "case id", "group"  # columns of a Dataset'
 def written(
     table: pd.DataFrame | Dataset, home: Path, options: Mapping[str, object], check: Check
 ) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """What `as_file` gives. A file it has just written is removed when a Refusal leaves the block."""
+    """What `as_file` gives. A file it has just written is removed when a Refusal leaves the block, which then
+    speaks of the table instead."""
     before = set((home / FOLDER).glob("*.parquet"))
     path, described = as_file(table, home, options, check)
     try:
         yield path, described
-    except Refusal:
-        if Path(path).parent == home / FOLDER and Path(path) not in before:
-            Path(path).unlink(missing_ok=True)
-            with suppress(OSError):  # not empty
-                (home / FOLDER).rmdir()
-        raise
+    except Refusal as fault:
+        if Path(path).parent != home / FOLDER or Path(path) in before:
+            raise
+        Path(path).unlink(missing_ok=True)
+        with suppress(OSError):  # not empty
+            (home / FOLDER).rmdir()
+        sentence = fault.sentence.replace(str(Path(path).absolute()), f"the {type(table).__name__}")
+        raise Refusal(sentence, fault.code, fault.lines) from None
 
 
 def as_file(

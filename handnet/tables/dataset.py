@@ -194,6 +194,8 @@ def _dataset(name: str, sheet: Sheet, asked: Asked, positive: str) -> Dataset:
     if faults:
         raise Unusable(faults)
     numbering = {one.name for one in columns if _numbers_rows(one, sheet, asked, places)}
+    if asked.leave:
+        notes.append(f"Left out ({option('leave')}): {listed(map(repr, asked.leave))}.")
     notes += on_columns(columns, numbering, asked)
     columns = [one for one in columns if one.kind and one.name not in numbering]
     X, levels = _matrix(sheet, columns)

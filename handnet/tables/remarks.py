@@ -52,13 +52,10 @@ def on_values(names: Sequence[str], X: Array, levels: Collection[str], asked: As
     codes = [f"{code:g} ({count}) in {name!r}" for name, column in numbers for code, count in _codes(column)]
     sentences = []
     if ids:
-        advice = (
-            f"is to be given as {option('id', '')}"
-            if asked.id is None
-            else f"is to be left out ({option('leave', '')})"
-        )
+        ways = [*([option("id", "")] if asked.id is None else []), option("leave", "")]
         sentences.append(
-            f"A different whole number in every row: {listed(ids)}; a column that names the cases {advice}."
+            f"Used as measurements, though every row has a different whole number: {listed(ids)}; if one"
+            f" names the cases, give it as {' or '.join(ways)}."
         )
     days = [repr(name) for name, column in numbers if _are_days(column)]
     if days:

@@ -11,7 +11,7 @@ from handnet.tables.dialect import text_lines
 from handnet.tables.header import check_lengths, check_names, check_size
 from handnet.tables.numerals import EXACT, Cells
 
-INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
+INDEX = re.compile(r"__index_level_\d+__|Unnamed: 0")  # what pandas calls an index without a name
 RELATION = re.compile(rb"(?:\s|%[^\r\n]*[\r\n])*@relation\b", re.IGNORECASE)
 QUOTED = r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\""""
 ATTRIBUTE = re.compile(rf"@attribute\s+(?:{QUOTED}|([^\s'\"]\S*))\s+(.+)", re.IGNORECASE)
