@@ -639,3 +639,36 @@ def test_a_number_is_read_from_what_is_written_around_it(
         cell = cell.translate(str.maketrans(",.", ".,"))
     numbers, _ = take_numbers({cell: 1}, "," if continental else ".")
     assert numbers == {cell: expected}
+
+
+@pytest.mark.parametrize(
+    "first", ["12345678901234567890.10", "0.12345678901234567890", "100000000000000000000"]
+)
+def test_numbers_that_a_float64_does_not_tell_apart_are_no_numbers_untold(first: str, tmp_path: Path) -> None:
+    scale = Decimal(1).scaleb(Decimal(first).as_tuple().exponent)
+    long = [Decimal(first) + n * scale for n in range(60)]
+    table = {"x": [n * 7 % 61 + 0.5 for n in range(60)], "long": long, "y": ["M", "B"] * 30}
+    pd.DataFrame(table).to_parquet(path := tmp_path / "x.parquet")
+    with pytest.raises(Unusable, match="numbers of more digits than a float64 holds") as stop:
+        read_table(path, "y", "M")
+    assert stop.value.suggested in ({"leave": ["long"]}, {"id": "long"})
+    assert read_table(path, "y", "M", leave="long").feature_names == ("x",)
+    data = read_table(path, "y", "M", number="long")
+    equal = pd.Series(map(float, long)).duplicated(keep=False).sum()
+    different = len(set(map(float, long)))
+    assert f"became equal: {equal} in 'long' ({different} different now)." in " ".join(data.notes)
+    assert data.X[:, 1].tolist() == list(map(float, long))
+
+
+def test_large_numbers_that_stay_apart_are_numbers(tmp_path: Path) -> None:
+    far = [Decimal("12345678901234567890.10") + 5000 * n for n in range(60)]
+    table = {"x": [n * 7 % 61 + 0.5 for n in range(60)], "far": far, "y": ["M", "B"] * 30}
+    pd.DataFrame(table).to_parquet(path := tmp_path / "x.parquet")
+    assert read_table(path, "y", "M").X[:, 1].tolist() == list(map(float, far))
+    pd.DataFrame(table).to_csv(path := tmp_path / "x.csv", index=False)
+    assert read_table(path, "y", "M").X[:, 1].tolist() == list(map(float, far))
+    pd.DataFrame(table | {"far": [Decimal("12345678901234567890.10") + n for n in range(60)]}).to_csv(
+        path, index=False
+    )
+    with pytest.raises(Unusable, match="float64 holds, 60 of which would become equal, first '123"):
+        read_table(path, "y", "M")

@@ -276,6 +276,22 @@ def test_values_that_arff_declares_are_levels_even_where_they_are_digits(tmp_pat
     assert read_table(path, "y", "M", number="stage").X[:3, 0].tolist() == [1, 2, 3]
 
 
+def test_arff_may_separate_cells_by_tabs_and_write_nan(tmp_path: Path) -> None:
+    (tmp_path / "commas.arff").write_text(ARFF)
+    tabs = ARFF.replace("1.5,small,1,M", "1.5\tsmall\t1\tM").replace(
+        "?,'very large',2,B", "?\t'very large' 2\tB"
+    )
+    (tmp_path / "tabs.arff").write_text(tabs)
+    plain, read = (sheets.read_sheet(tmp_path / f"{name}.arff", {"y"}, {"y"}) for name in ("commas", "tabs"))
+    assert str(read) == str(plain)
+    (tmp_path / "tabs.arff").write_text(tabs.replace("1.5\tsmall", "NaN\tsmall").replace("7,", "na,"))
+    read = sheets.read_sheet(tmp_path / "tabs.arff", {"y"}, {"y"})
+    assert read.columns["mean radius"][0].tolist() == pytest.approx(
+        [np.nan, np.nan, -2e-3, np.nan], nan_ok=True
+    )
+    assert read.gaps["mean radius"] == {"NaN": 1, "?": 1, "na": 1}
+
+
 @given(
     cells=st.lists(
         st.text("a'\"\\,?{}% é1", min_size=1).filter(lambda text: text.strip() == text), min_size=1
@@ -296,6 +312,12 @@ def test_texts_of_arff_are_read_back(tmp_path: Path, cells: list[str]) -> None:
     ("old", "new", "says"),
     [
         ("1.5,small,1,M", "{0 1.5, 3 M}", "line 9 is a sparse row of ARFF"),
+        (
+            "1.5,small,1,M",
+            "1.5,small,1,M, {2}",
+            "line 9 ends with a weight in braces; it has instance weights",
+        ),
+        ("1.5,small,1,M", "1.5\tsmall\tM", "line 9 has 3 cells where the header has 4"),
         ("NUMERIC", "relational", "line 4: the attribute 'mean radius' is of the type 'relational'"),
         ("small,1,M", "small,M", "line 9 has 3 cells where the header has 4"),
         ("1.5,small", "1.5,'small", 'line 9, from "\'small,1,M,": a quote is not closed'),

@@ -97,9 +97,8 @@ FORMS = (
 )
 TOO_LARGE = Form(f"numbers above {LARGEST:.0e}", re.compile("x"), levels=False)
 SEVERAL = Form("numbers written in several ways", re.compile("x"), number=True)
-TOO_LONG = Form(
-    "whole numbers of more digits than a float64 holds", re.compile("x"), levels=False, number=True
-)
+MANY_DIGITS = "numbers of more digits than a float64 holds"
+TOO_LONG = Form(f"whole {MANY_DIGITS}", re.compile("x"), levels=False, number=True)
 
 
 def form_of(cell: str) -> Form | None:

@@ -11,9 +11,18 @@ from typing import NamedTuple
 import numpy as np
 
 from handnet.data import Array
-from handnet.tables.cells import NUMBER_GAPS, TOO_LONG, Form, common_form, shown, spelt, take_numbers
+from handnet.tables.cells import (
+    MANY_DIGITS,
+    NUMBER_GAPS,
+    TOO_LONG,
+    Form,
+    common_form,
+    shown,
+    spelt,
+    take_numbers,
+)
 from handnet.tables.faults import Fault, column_fault
-from handnet.tables.numerals import GAPS, Cells, is_number
+from handnet.tables.numerals import EXACT, GAPS, Cells, is_number, joined
 from handnet.tables.sheets import Sheet
 
 UNNAMED = re.compile(r"__index_level_\d+__|Unnamed: \d+")  # what pandas calls a column without a name
@@ -86,8 +95,7 @@ def judge(sheet: Sheet, name: str, asked: Asked) -> Column:
     if name not in asked.text and not numbers and not found.text:
         return Column(name, gaps=found.gaps, told={"empty": repr(name)})
     if name not in asked.text and numbers:
-        zeros = {"zeros": repr(name)} if name in sheet.zeros else {}
-        return _mixed(sheet, name, found, asked) if found.words else _number(name, found, zeros)
+        return _mixed(sheet, name, found, asked) if found.words else _numeric(sheet, name, found)
     return _text(sheet, name, found, asked)
 
 
@@ -133,7 +141,21 @@ def _asked_number(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column
     told = {"taken": f"{' and '.join(taken)} in {name!r}"} if taken else {}
     told |= {"lost": f"{spelt(lost)} in {name!r}"} if lost else {}
     column = _number(name, found._replace(marks=found.marks + lost), told)
-    return column._replace(values={**numbers, **column.values}, lost=lost.keys())
+    values = {**numbers, **column.values}
+    equal = joined(values, 0 if name in sheet.kinds else EXACT)
+    if equal:
+        told["joined"] = f"{len(equal)} in {name!r} ({len({values[cell] for cell in equal})} different now)"
+    return column._replace(values=values, told=told, lost=lost.keys())
+
+
+def _numeric(sheet: Sheet, name: str, found: Tally) -> Column:
+    """A column of numbers alone; its fault where some of them are not told apart in float64."""
+    column = _number(name, found, {"zeros": repr(name)} if name in sheet.zeros else {})
+    equal = joined(column.values)
+    if not equal:
+        return column
+    what = f"{MANY_DIGITS}, {len(equal)} of which would become equal, first {first_of(sheet, name, equal)}"
+    return _fault(name, what, ["leave", *["text"] * (found.levels <= MOST_ASKED), "read"])
 
 
 def _text(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column:
@@ -144,7 +166,7 @@ def _text(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column:
     many = levels > MOST_ASKED if wanted else levels > MOST_LEVELS or 2 * levels > rows
     if many or (not wanted and ((form and not form.levels) or (kind and what not in ("dates", "times")))):
         own = levels == rows and asked.id is None and not kind and form in (None, TOO_LONG)
-        ways = [*["id"] * own, *["read"] * readable, "leave"]
+        ways = [*["id"] * own, *readable, "leave"]
         ways += ["text"] if levels <= MOST_ASKED and not wanted else []
         most = f"half of {rows} rows" if levels <= MOST_LEVELS else MOST_ASKED if wanted else MOST_LEVELS
         counted = f"{what}, {levels} different" if what else f"text of {levels} levels (at most {most})"
@@ -172,8 +194,8 @@ def _mixed(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column:
         return _fault(
             name, f"{form.name} in {words} of {total} cells, first {first}", ["id", "leave", "read"]
         )
-    if _readable(form, found, asked) and form:
-        return _fault(name, f"{form.name} in {words} of {total} cells, first {first}", ["read", "leave"])
+    if (readable := _readable(form, found, asked)) and form:
+        return _fault(name, f"{form.name} in {words} of {total} cells, first {first}", [*readable, "leave"])
     fits = found.levels <= MOST_LEVELS and 2 * found.levels <= len(sheet.numbers)
     if numbers > words:
         what = f"{form.name if form else 'words'} in {words} of {total} cells, first {first}"
@@ -188,17 +210,21 @@ def _fault(name: str, what: str, ways: Sequence[str]) -> Column:
     return Column(name, fault=column_fault(name, what, ways))
 
 
-def _readable(form: Form | None, found: Tally, asked: Asked) -> bool:
-    """Whether every word of the column holds a number that can be taken out of it."""
+def _readable(form: Form | None, found: Tally, asked: Asked) -> list[str]:
+    """The way to read the numbers, where one can be taken out of every word of the column; a worse way than
+    leaving it out where some of them would become equal."""
     if form is None or not form.number:
-        return False
+        return []
     numbers, _ = take_numbers(found.words + found.numbers, asked.decimal)
-    return found.words.keys() <= numbers.keys()
+    if not found.words.keys() <= numbers.keys():
+        return []
+    return ["leave", "read"] if joined(numbers) else ["read"]
 
 
 def _what(form: Form | None, kind: str) -> str:
     """What the cells are: by the type a file gives them, or by their form."""
     types = {"timestamp": "dates", "date": "dates", "time": "times", "duration": "durations"}
+    types |= {"decimal": MANY_DIGITS}
     of_type = next((name for start, name in types.items() if kind.startswith(start)), "")
     return of_type or (f"values of the type {kind}" if kind else form.name if form else "")
 

@@ -5,8 +5,9 @@ columns.py, where a user asks for them to be taken off."""
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import ClassVar
 
 import numpy as np
@@ -33,6 +34,22 @@ def is_number(cell: str) -> bool:
         return False
     whole = re.fullmatch(r"[+-]?\d+", cell) is not None
     return not whole or abs(float(cell)) < EXACT or int(cell) == int(float(cell))
+
+
+def joined(numbers: Mapping[str, float], least: float = EXACT) -> list[str]:
+    """The cells that are different numbers and become one float64, among those of at least that size."""
+    exact: dict[float, set[Decimal | str]] = {}
+    large = {cell: value for cell, value in numbers.items() if abs(value) >= least}
+    for cell, value in large.items():
+        exact.setdefault(value, set()).add(Decimal(cell) if NUMBER.fullmatch(cell) else cell)
+    return [cell for cell, value in large.items() if len(exact[value]) > 1]
+
+
+def _is_rounded(cell: str) -> bool:
+    """Whether a large number is neither a float64 nor the usual way to write one, so that others may become
+    the same."""
+    value = float(cell)
+    return abs(value) >= EXACT and Decimal(cell) not in (Decimal(value), Decimal(repr(value)))
 
 
 class DecimalMark:
@@ -200,12 +217,12 @@ def _floats(cells: Sequence[str]) -> Array | None:
 
 
 def _with_gaps(texts: Sequence[str], gaps: Collection[str]) -> Array | None:
-    """(n,) the numbers in stripped cells, with NaN for a gap; None where one is neither."""
+    """(n,) the numbers in stripped cells, with NaN for a gap; None where one is neither, or is rounded."""
     kept = [cell for cell in texts if cell not in gaps]
     numbers = _floats(kept) if _is_plain("".join(kept)) else None
     if numbers is None:
-        if not all(map(is_number, kept)):
-            return None
+        if not all(map(is_number, kept)) or any(map(_is_rounded, kept)):
+            return None  # rounded ones are compared when all cells of the column are known
         numbers = np.array([float(cell) for cell in kept])
     values = np.full(len(texts), np.nan)
     values[[cell not in gaps for cell in texts]] = numbers

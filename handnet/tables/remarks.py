@@ -35,6 +35,7 @@ def on_columns(columns: Sequence[Column], numbering: Collection[str], asked: Ask
         "rows": f"Left out, because they number the rows: {{}}; {option('number', '')} keeps one.",
         "gaps": "Read as gaps: {}.",
         "lost": "Cells that are no numbers are gaps: {}.",
+        "joined": "Different numbers that a float64 does not tell apart became equal: {}.",
         "taken": "Taken off, so that numbers are read: {}.",
         "zeros": f"Codes with leading zeros became numbers: {{}}; {option('text', '')} keeps the zeros.",
         "marks": "Levels of text that may stand for a gap: {}; if they do, empty these cells.",

@@ -16,7 +16,7 @@ from handnet.data import listed
 from handnet.messages import option
 from handnet.tables.dialect import Dialect, count_lines, decoded, read_rows, text_lines
 from handnet.tables.header import Layout, check_header, check_lengths, check_names, check_size, find_layout
-from handnet.tables.numerals import Cells, DecimalMark, Numbers, stripped
+from handnet.tables.numerals import GAPS, Cells, DecimalMark, Numbers, stripped
 from handnet.tables.typed import Typed, arff_table, is_arff, parquet_table
 
 MOST_BYTES = 2**30  # read whole; a larger file wants another tool before this one
@@ -114,7 +114,7 @@ def _content(path: Path) -> bytes:
 
 def _read_typed(table: Typed, as_text: set[str]) -> Sheet:
     """The sheet of a file that says its types."""
-    numbers = Numbers(DecimalMark("."), {""})
+    numbers = Numbers(DecimalMark("."), GAPS if table.gap else {""})  # Weka takes NaN for a gap, too
     columns, gaps = {}, {}
     for name, cells in table.columns.items():
         if name == table.row_names:
@@ -123,7 +123,8 @@ def _read_typed(table: Typed, as_text: set[str]) -> Sheet:
         block = numbers.read(name, cells, table.numbers) if isinstance(cells, list) and not text else cells
         columns[name] = [block]
         if not isinstance(block, list) and np.isnan(block).any():
-            gaps[name] = {table.gap: int(np.isnan(block).sum())}
+            words = numbers.gaps.get(name) or {"": int(np.isnan(block).sum())}
+            gaps[name] = {word or table.gap: count for word, count in words.items()}
     names = [str(name) for name in table.columns.get(table.row_names, ())] or None
     notes = numbers.notes()
     if names:

@@ -16,6 +16,8 @@ RELATION = re.compile(rb"(?:\s|%[^\r\n]*[\r\n])*@relation\b", re.IGNORECASE)
 QUOTED = r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\""""
 ATTRIBUTE = re.compile(rf"@attribute\s+(?:{QUOTED}|([^\s'\"]\S*))\s+(.+)", re.IGNORECASE)
 CELL = re.compile(rf"\s*(?:{QUOTED}|([^,'\"]*?))\s*,")
+WORD = re.compile(rf"(?:{QUOTED}|([^\s,'\"]+))(?:[ \t]+|$)")  # a cell where blanks or tabs separate cells
+WEIGHT = re.compile(r",\s*\{[\s\d.eE+-]+\}$")
 GAP = "?"  # in ARFF, without quotes
 
 
@@ -60,7 +62,7 @@ def arff_table(content: bytes) -> Typed:
     numbers: list[int] = []
     ragged: list[tuple[int, int]] = []
     for number, line in lines:
-        cells = _arff_cells(number, line)
+        cells = _arff_row(number, line, len(types))
         if len(cells) != len(types):
             ragged.append((number, len(cells)))
             continue
@@ -103,6 +105,20 @@ def _attributes(lines: Iterator[tuple[int, str]]) -> dict[str, str]:
         elif not line.lower().startswith("@relation"):
             raise ValueError(f"line {number} is no declaration of ARFF ({line[:40]!r}); save it as CSV.")
     raise ValueError("it is ARFF without @data; save the table as CSV.")
+
+
+def _arff_row(number: int, line: str, width: int) -> list[str]:
+    """The cells of a row, between commas, or between blanks or tabs where it has no commas."""
+    bare = re.sub(QUOTED, "", line)
+    if WEIGHT.search(bare) and not line.startswith("{"):
+        raise ValueError(
+            f"line {number} ends with a weight in braces; it has instance weights, which are not read; remove"
+            " them, or save the table as CSV."
+        )
+    words = list(WORD.finditer(line)) if width > 1 and "," not in bare and bare[:1] != "{" else []
+    if "".join(word[0] for word in words) != line:
+        return _arff_cells(number, line)
+    return ["" if word[3] == GAP else _unescaped(word) for word in words]
 
 
 def _arff_cells(number: int, line: str) -> list[str]:
@@ -155,7 +171,7 @@ def parquet_table(content: bytes, as_text: Collection[str]) -> Typed:
     if not table.num_rows:
         raise ValueError("it has columns and no data rows.")
     arrow = dict(zip(names, table.columns, strict=True))
-    kinds = {name: str(column.type) for name, column in arrow.items() if not _is_plain(column.type)}
+    kinds = {name: str(column.type) for name, column in arrow.items() if not _holds(column)}
     indices = [name for name in names if INDEX.fullmatch(name)]
     columns = {
         name: _as_text(column) if name in kinds else _cells(name, column, name in as_text or name in indices)
@@ -163,6 +179,16 @@ def parquet_table(content: bytes, as_text: Collection[str]) -> Typed:
     }
     index = indices[0] if len(indices) == 1 and indices[0] not in as_text else ""
     return Typed("row", range(1, table.num_rows + 1), columns, kinds.keys(), kinds, index)
+
+
+def _holds(column: Any) -> bool:
+    """Whether the cells of a column of Arrow are texts, or numbers that a float64 tells apart."""
+    from pyarrow import compute, float64, types
+
+    if not types.is_decimal(column.type) or column.type.precision <= 15:
+        return _is_plain(column.type)
+    exact = column.unique()
+    return len(compute.unique(exact.cast(float64(), safe=False))) == len(exact)
 
 
 def _is_plain(kind: Any) -> bool:
