@@ -51,3 +51,20 @@ def test_addresses_are_shown_without_their_passwords(text: str) -> None:
     assert (
         redacted("see http://127.0.0.1:5000/#/runs or a@b.c") == "see http://127.0.0.1:5000/#/runs or a@b.c"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{{"password": "two {0} words"}}',
+        "secret: 'it is {0}, here'",
+        '"token":"a\\"{0}"',
+        "&quot;password&quot;:&quot;a {0}&quot;",
+        "x?token%3D{0}",
+        "%22token%22%3A%22{0}%22",
+        "bearer: {0}",
+        "it got eyJhbGciOiJIUzI1NiJ9.{0}.abc",
+    ],
+)
+def test_secrets_are_found_in_quotes_and_escapes(text: str) -> None:
+    assert PLANTED not in redacted(text.format(PLANTED))

@@ -9,6 +9,7 @@ from urllib.parse import quote, quote_plus
 # Part of the name of what must not be shown: of a variable of the environment, and of what a server repeats.
 SECRET = "password|passwd|passphrase|(?<![a-z])pwd|secret|token|api[-_]?key|access[-_]?key|credential"
 NAMED = f"{SECRET}|signature|session|jwt|csrf|(?<![a-z])(?:sig|sid|auth)(?![a-z])"
+QUOTE = "[\"']|&quot;|&#34;|&#39;|%22|%27"  # of a name or a value, as a page or an address may write it
 # What `redacted` takes out of a text by its form, and what it leaves of it.
 SHOWN = [
     (re.compile(r"://\S*@"), "://***@"),
@@ -17,9 +18,16 @@ SHOWN = [
         re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]*(?:auth|key|token)\w*)\b.*"),
         r"\1: ***",
     ),
-    (re.compile(r"(?i)\b(basic|bearer|digest|negotiate|ntlm)((?:\s|%20|\+)+)\S+"), r"\1\2***"),
+    (re.compile(r"(?i)\b(basic|bearer|digest|negotiate|ntlm)((?:[\s:]|%20|\+)+)\S+"), r"\1\2***"),
     (re.compile(r"([?&][\w.\-\[\]]+=)[^\s&#'\"<>]+"), r"\1***"),
-    (re.compile(rf"(?i)([\w-]*(?:{NAMED})[\w-]*[\"']?\s*[=:]\s*)[\"']?[^\s&;,<>'\"]+[\"']?"), r"\1***"),
+    (
+        re.compile(
+            rf"(?i)([\w-]*(?:{NAMED})[\w-]*(?:{QUOTE})?\s*(?:[=:]|%3[ad])\s*)"
+            rf"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|&quot;.*?&quot;|(?:{QUOTE})?[^\s&;,<>'\"]+[\"']?)"
+        ),
+        r"\1***",
+    ),
+    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"), "***"),  # a token of JSON, which begins so
 ]
 
 
