@@ -1,5 +1,7 @@
 """What is taken out of a failure before it is shown, and what is not."""
 
+import signal
+
 import pytest
 
 from handnet.study.redaction import redacted
@@ -68,3 +70,23 @@ def test_addresses_are_shown_without_their_passwords(text: str) -> None:
 )
 def test_secrets_are_found_in_quotes_and_escapes(text: str) -> None:
     assert PLANTED not in redacted(text.format(PLANTED))
+
+
+AWKWARD = "a 1 - \\ @ ' \" a: :// token token= sig &quot; %22 %3D ?a= x-key- eyJ-".split(" ")
+
+
+@pytest.mark.parametrize("unit", [*AWKWARD, " ", "basic "])
+@pytest.mark.parametrize("before", ["", 'token="', "x-"])
+@pytest.mark.parametrize("after", ["", "=x"])
+def test_a_long_text_takes_no_long_time(unit: str, before: str, after: str) -> None:
+    # A text of this length takes below 0.1 s; where the time grows with the square of it, up to minutes.
+    def late(*_: object) -> None:
+        raise TimeoutError
+
+    former = signal.signal(signal.SIGVTALRM, late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 5)  # seconds of this process's own computing
+    try:
+        redacted(before + unit * (100_000 // len(unit)) + after)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, former)

@@ -10,24 +10,31 @@ from urllib.parse import quote, quote_plus
 SECRET = "password|passwd|passphrase|(?<![a-z])pwd|secret|token|api[-_]?key|access[-_]?key|credential"
 NAMED = f"{SECRET}|signature|session|jwt|csrf|(?<![a-z])(?:sig|sid|auth)(?![a-z])"
 QUOTE = "[\"']|&quot;|&#34;|&#39;|%22|%27"  # of a name or a value, as a page or an address may write it
-# What `redacted` takes out of a text by its form, and what it leaves of it.
+# What `redacted` takes out of a text by its form, and what it leaves of it. A match begins only where a word
+# or an address begins, and the atomic group (?>...) goes on to the first place that fits and never to a later
+# one, so the time grows with the length of the text and not with its square.
 SHOWN = [
-    (re.compile(r"://\S*@"), "://***@"),
-    (re.compile(r"(?<![^\s/:@'\"])[^\s/:@'\"]+:[^\s/@]+@(?=\w)"), "***@"),
+    (re.compile(r"(?<!\S)((?>\S*?://))\S*@"), r"\1***@"),
     (
-        re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-[\w-]*(?:auth|key|token)\w*)\b.*"),
-        r"\1: ***",
+        re.compile(
+            r"(?<![^\s/@])((?>[^\s/@]*?(?<![^\s/:@'\"])(?=[^\s/:@'\"]+:)))"
+            r"[^\s/:@'\"]+:[^\s/@]+@(?=\w)"
+        ),
+        r"\1***@",
     ),
+    (re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)\b.*"), r"\1: ***"),
+    (re.compile(r"(?i)(?<![\w-])((?>[\w-]*?\bx-)[\w-]*(?:auth|key|token)\w*).*"), r"\1: ***"),
     (re.compile(r"(?i)\b(basic|bearer|digest|negotiate|ntlm)((?:[\s:]|%20|\+)+)\S+"), r"\1\2***"),
     (re.compile(r"([?&][\w.\-\[\]]+=)[^\s&#'\"<>]+"), r"\1***"),
     (
         re.compile(
-            rf"(?i)([\w-]*(?:{NAMED})[\w-]*(?:{QUOTE})?\s*(?:[=:]|%3[ad])\s*)"
+            rf"(?i)(?<![\w-])((?>[\w-]*?(?:{NAMED}))[\w-]*(?:{QUOTE})?\s*(?:[=:]|%3[ad])\s*)"
             rf"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|&quot;.*?&quot;|(?:{QUOTE})?[^\s&;,<>'\"]+[\"']?)"
         ),
         r"\1***",
     ),
-    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"), "***"),  # a token of JSON, which begins so
+    # A token of JSON begins so.
+    (re.compile(r"(?<![\w-])((?>[\w-]*?\b(?=eyJ)))eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"), r"\1***"),
 ]
 
 
