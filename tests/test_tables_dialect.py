@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from handnet import read_table
-from handnet.tables.dialect import decoded
+from handnet.tables.dialect import decoded, read_rows
 from handnet.tables.header import Layout, find_layout
 from handnet.tables.numerals import GAPS
 from handnet.tables.sheets import Dialect, Sheet, read_sheet
@@ -354,3 +354,54 @@ def test_an_odd_separator_is_named_and_reads_the_file(mark: str, tmp_path: Path)
     assert read_table(path, "y", "M", separator=mark).X.tolist() == [[1], [5], [2]]
     with pytest.raises(ValueError, match="its columns are"):
         read_table(path, "z", "M")
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        ('"r1" ,"a b"\t,1,"2"  ', ["r1", "a b", "1", "2"]),
+        (r'"r1","say \"hi\"",1,2', ["r1", 'say "hi"', "1", "2"]),
+        (r'"r1","ends \"",1,2', ["r1", 'ends "', "1", "2"]),
+        (r'"r1","C:\dir\" ,1,', ["r1", "C:\\dir\\", "1", ""]),
+        (r'"r1","a \\ \"b\"" ,1,2', ["r1", 'a \\ "b"', "1", "2"]),
+        ('"r1" ,"a ""b"", c",1,2', ["r1", 'a "b", c', "1", "2"]),
+    ],
+)
+def test_quotes_are_read_where_one_reading_fits(mark: str, row: str, cells: list[str]) -> None:
+    if "\t" in row and mark == "\t":
+        row = row.replace("\t", " ")
+    lines = [line.replace(",", mark) + "\n" for line in ("a,b,c,d", row, '"x","y ""z""",3,4')]
+    cells = [cell.replace(",", mark) for cell in cells]
+    rows = list(read_rows(lines, mark))
+    assert rows == [(1, 1, [*"abcd"]), (2, 2, cells), (3, 3, ["x", 'y "z"', "3", "4"])]
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ('"x,1,2', "look for a quote that is not closed"),
+        ('"x"y,1,2', "look for a quote that is not closed"),
+        ('"x"y,"z" ,2', "no blank stands behind a closing quote"),
+        (r'"x"y,"z\"",2', "a quote within a cell is doubled"),
+        (r'"a\" ,"b\",c",2', "a quote within a cell is doubled"),
+    ],
+)
+def test_quotes_of_no_reading_are_refused_by_name(row: str, says: str) -> None:
+    with pytest.raises(ValueError, match=f"begins on line 2 cannot be read .*; {says}"):
+        list(read_rows(["a,b,c\n", f"{row}\n", "1,2,3\n"], ","))
+
+
+def test_what_dos_and_psql_write_around_a_table_is_left_out_and_told(tmp_path: Path) -> None:
+    rows = [f" {n}.5 | {n * 7 % 11} | {'MB'[n % 2]}" for n in range(30)]
+    drawn = [" x | z | y ", "-----+----+---", *rows, "(30 rows)", ""]
+    (path := tmp_path / "x.txt").write_bytes("\n".join(drawn).encode() + b"\x1a")
+    data = read_table(path, "y", "M")
+    assert data.X[:2].tolist() == [[0.5, 0], [1.5, 7]]
+    assert len(data.X) == 30
+    told = " ".join(data.notes)
+    assert "ends with the end mark of DOS (byte 0x1A), which is left out." in told
+    assert "2 lines are each no row, because psql draws it (a rule, or the number of rows): 2, 33." in told
+    path.write_text("\n".join([*drawn[:-2], "thirty rows"]))
+    with pytest.raises(ValueError, match="line 33 has 1 cells where the header has 3"):
+        read_table(path, "y", "M")

@@ -9,10 +9,11 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from handnet.messages import option
+from handnet.tables.quotes import Blanks, quote_fault, quoted_row
 
 PACKED = {
     b"\x1f\x8b": "gzip",
@@ -104,6 +105,9 @@ def decoded(content: bytes, encoding: str = "") -> tuple[bytes, list[str]]:
         _check_utf8(content)
     while content.startswith(codecs.BOM_UTF8):
         content = content[3:]
+    if content.endswith(b"\x1a"):
+        content = content.rstrip(b"\x1a")
+        notes.append("The file ends with the end mark of DOS (byte 0x1A), which is left out.")
     _check_no_nul(content)
     return content, notes
 
@@ -203,51 +207,55 @@ def read_rows(lines: Iterable[str], separator: str, skipped: int = 0) -> Iterato
     skipped: how many lines stand above the first row.
     Raises ValueError for a quote that is not closed.
     """
-    lines = islice(lines, skipped, None)
-    mark, skip = separator[:1], separator[1:] == " "
-    if mark == " ":
-        reader: _Blanks | Any = _Blanks(lines)
-    else:
-        reader = csv.reader(lines, delimiter=mark, skipinitialspace=skip, strict=True)
-    begins = 1
+    held = _Held(islice(lines, skipped, None))
+    reader, before, begins = _reader(held, separator), skipped, skipped + 1
     while True:
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as fault:
-            raise ValueError(
-                f"the row that begins on line {skipped + begins} cannot be read ({fault}); look for a quote"
-                " that is not closed."
-            ) from None
-        ends = reader.line_num
+            first, *rest = held.row
+            quotes = separator != " " and "limit" not in str(fault)
+            cells = quoted_row(first, separator) if quotes else None
+            if cells is None:
+                raise ValueError(
+                    f"the row that begins on line {begins} cannot be read ({fault});"
+                    f" {quote_fault(''.join(held.row), separator)}."
+                ) from None
+            row, held = cells, _Held(chain(rest, held.lines))
+            reader, before = _reader(held, separator), begins
+        ends = before + reader.line_num
+        held.row.clear()
         if len(row) > 1 or (row and row[0].strip()):
-            yield skipped + begins, skipped + ends, row
+            yield begins, ends, row
         begins = ends + 1
 
 
-class _Blanks:
-    """As csv.reader, where any run of blanks and tabs separates two cells; a cell ends with its line."""
-
-    CELL = re.compile(r'"((?:[^"]|"")*)"(?:[ \t]+|$)|([^ \t"][^ \t]*)(?:[ \t]+|$)')
+class _Held:
+    """Lines, of which those since the last row are held."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = iter(lines)
-        self.line_num = 0
+        self.row: list[str] = []
 
-    def __next__(self) -> list[str]:
-        line = next(self.lines).strip(" \t\r\n")
-        self.line_num += 1
-        if '"' not in line:
-            return [cell for cell in line.replace("\t", " ").split(" ") if cell]
-        cells, place = [], 0
-        while place < len(line):
-            cell = self.CELL.match(line, place)
-            if not cell:
-                raise csv.Error("a blank or the end of the line is expected after a quote")
-            cells.append(cell[2] if cell[1] is None else cell[1].replace('""', '"'))
-            place = cell.end()
-        return cells
+    def __iter__(self) -> "_Held":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self.lines)
+        self.row.append(line)
+        return line
+
+
+def _reader(lines: Iterable[str], separator: str) -> Any:
+    """An iterator over the rows in these lines, which knows how many it has read."""
+    mark, skip = separator[:1], separator[1:] == " "
+    return (
+        Blanks(lines)
+        if mark == " "
+        else csv.reader(lines, delimiter=mark, skipinitialspace=skip, strict=True)
+    )
 
 
 def _either(words: dict[str, str]) -> str:

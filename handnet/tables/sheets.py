@@ -4,6 +4,7 @@ Nothing is guessed: an id keeps its leading zeros, a comma in a number is not dr
 filled up, and what was taken for what is told. Rows are converted in blocks, and cells that are numbers are
 kept as numbers, so that 50 million of them need little more memory than the file and its numbers."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from handnet.tables.numerals import GAPS, Cells, DecimalMark, Numbers, stripped
 from handnet.tables.typed import Typed, arff_table, is_arff, parquet_table
 
 MOST_BYTES = 2**30  # read whole; a larger file wants another tool before this one
+DRAWN = re.compile(r"-+(?:\+-+)+|\(\d+ rows?\)")  # by psql: the rule below the header, and the last line
 BLOCK = 4096  # rows converted at once
 
 
@@ -140,7 +142,7 @@ def _read_text(content: bytes, as_text: set[str], named: set[str], dialect: Dial
         check_header(names)
     check_names(names)
     check_size(count_lines(content), layout.width)
-    odd = Odd([], [], [])
+    odd = Odd([], [], [], [])
     rows = read_rows(text_lines(content), layout.separator, layout.skipped)
     next(rows, None)  # the header
     body = _Body(layout, as_text, dialect.decimal)
@@ -158,14 +160,14 @@ def _read_text(content: bytes, as_text: set[str], named: set[str], dialect: Dial
 class Odd(NamedTuple):
     """Lines below the header that are no rows of the table, with the number of their cells.
 
-    ragged: of another length than the table's.
-    comments: those of them that begin with '#'.
-    empty: of separators alone.
+    ragged: of another length than the table's. comments: those of them that begin with '#'. drawn: those that
+    psql draws around a table. empty: of separators alone.
     """
 
     ragged: list[tuple[int, int]]
     comments: list[tuple[int, int]]
     empty: list[tuple[int, int]]
+    drawn: list[tuple[int, int]]
 
 
 def _regular(
@@ -180,7 +182,8 @@ def _regular(
             )
         if len(row) != layout.width:
             comment = row[0].startswith("#") and begins == ends
-            (odd.comments if comment else odd.ragged).append((begins, len(row)))
+            drawn = layout.separator == "|" and DRAWN.fullmatch(row[0].strip())
+            (odd.drawn if drawn else odd.comments if comment else odd.ragged).append((begins, len(row)))
         elif not row[0].strip() and not any(map(str.strip, row)):
             odd.empty.append((begins, len(row)))
         else:
@@ -284,6 +287,7 @@ def _told_of_lines(comments: Sequence[int], odd: Odd) -> list[str]:
     """Which lines are no rows."""
     kinds = [
         ([*comments, *(line for line, _ in odd.comments)], "a comment, because it begins with '#'"),
+        ([line for line, _ in odd.drawn], "no row, because psql draws it (a rule, or the number of rows)"),
         ([line for line, _ in odd.empty], "no row, because it holds separators alone"),
     ]
     return [
