@@ -13,8 +13,8 @@ import handnet
 ROOT = Path(__file__).parent.parent
 CORE = """
     messages data encode notes
-    tables.dialect tables.numerals tables.header tables.typed tables.sheets tables.cells tables.faults
-    tables.columns tables.labels tables.remarks tables.dataset
+    tables.quotes tables.dialect tables.numerals tables.header tables.typed tables.sheets tables.cells
+    tables.faults tables.columns tables.labels tables.remarks tables.dataset
     splits contract draws
     mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands explain estimator

@@ -12,8 +12,8 @@ from corpus import lines, placed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handnet import Dataset, cli, read_table
-from handnet.messages import Refusal, option, through
+from handnet import Dataset, cli, messages, read_table
+from handnet.messages import Refusal, again, command, option, through
 from handnet.study import reading
 from handnet.study.options import overrides, settings_and_table
 from handnet.study.reading import load
@@ -672,3 +672,12 @@ def test_large_numbers_that_stay_apart_are_numbers(tmp_path: Path) -> None:
     )
     with pytest.raises(Unusable, match="float64 holds, 60 of which would become equal, first '123"):
         read_table(path, "y", "M")
+
+
+@pytest.mark.parametrize("door", ["python", "make", "shell"])
+def test_a_suggested_command_has_no_empty_list(door: str) -> None:
+    with through(door), messages.typed("study", {"data": "my.csv", "number": ["c"]}):
+        assert again(number=[], leave=["c"]) == command("study", data="my.csv", leave=["c"])
+        assert again(text=[]) == command(
+            "study", data="my.csv", number=["c"], text=[]
+        )  # against the settings

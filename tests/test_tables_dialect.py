@@ -405,3 +405,10 @@ def test_what_dos_and_psql_write_around_a_table_is_left_out_and_told(tmp_path: P
     path.write_text("\n".join([*drawn[:-2], "thirty rows"]))
     with pytest.raises(ValueError, match="line 33 has 1 cells where the header has 3"):
         read_table(path, "y", "M")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8\0", "\0", "\udcff", "no such"])
+def test_an_encoding_that_nothing_knows_is_refused_by_that_name(encoding: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"there is no encoding {encoding!r}; give one")):
+        decoded(b"x,y\n1,M\n", encoding)
+    assert decoded(b"x,y\n1,M\n", "UTF 8") == (b"x,y\n1,M\n", [])

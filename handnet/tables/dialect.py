@@ -123,7 +123,7 @@ def _check_no_nul(content: bytes) -> None:
 def _converted(content: bytes, encoding: str, marked: str) -> bytes:
     """The content, which is in that encoding, in UTF-8."""
     try:
-        known = codecs.lookup(encoding).name
+        known = codecs.lookup(encoding if encoding.isprintable() else "none").name
         if marked and not known.startswith(marked):
             raise ValueError(
                 f"it begins with the mark of {marked.upper()} and is not in {encoding!r}; leave"
