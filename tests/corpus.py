@@ -283,7 +283,7 @@ TABLES = [
     Bad(
         "a word among gaps and numbers",
         table(texture_7="", texture_9="x"),
-        ["words in 1 of 39 cells, first 'x' (line 9)", "MISSING=median NUMBER=texture"],
+        ["words in 1 of 39 cells, first 'x' (line 9)", "MISSING=median", "NUMBER=texture\n"],
         more=["MISSING=median"],
     ),
     # the measurements
