@@ -242,8 +242,8 @@ def simulate(studies: int, **_: Any) -> None:
     In simulated studies whose truth is known, at the sizes of the default study: its test cases, confirmation
     seeds and fresh divisions. It takes minutes.
     """
-    from handnet.study.estimate import simulate as simulated
     from handnet.study.screen import Screen
+    from handnet.study.simulate import simulate as simulated
 
     simulated(studies, Screen())
 

@@ -20,15 +20,16 @@ CORE = """
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands explain estimator
 """.split()
 HARNESS = """
-    study.values study.settings study.reading study.interrupt study.environment study.redaction study.files
-    study.folder
-    study.executor study.units study.summary study.views study.logged_model study.tracker study.store
-    study.targets study.served_model study.search study.sealed study.resplit study.comparisons
+    study.values study.sections study.settings study.reading study.interrupt study.environment
+    study.redaction study.files study.folder study.executor study.units study.rivals study.quantity
+    study.gaps study.summary study.views study.logged_model study.tracker study.store study.targets
+    study.served_model study.search study.sealed study.resplit study.on_test study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.comparison_tables
-    report.verdict report.cases report.drawing report.figures report.facts report.pages study.records
-    study.screen study.identity study.training study.outcome study.runs study.estimate study.tracking
-    study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
-    study.arguments study.api endings command cli __main__
+    report.statements report.verdict report.cases report.drawing report.figures report.comparison_facts
+    report.search_facts report.facts report.pages study.records study.screen study.identity
+    study.training study.outcome study.runs study.estimate study.simulate study.tracking study.retrack
+    study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames study.arguments
+    study.api endings command cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]

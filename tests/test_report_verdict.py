@@ -9,7 +9,7 @@ from handnet.bands import Band
 from handnet.bands.compare import Comparison, Rope, Wins
 from handnet.bands.simulated import Simulated
 from handnet.draws import generator
-from handnet.report.verdict import compared
+from handnet.report.statements import compared
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
 from handnet.study.comparisons import (

@@ -9,10 +9,12 @@ from sklearn.linear_model import LogisticRegression
 from handnet import Dataset, Recipe, load_backend
 from handnet.data import digest
 from handnet.splits import Split
+from handnet.study.gaps import curve_band, curve_epochs
 from handnet.study.logged_model import served_model
 from handnet.study.reading import read
-from handnet.study.summary import curve_band, curve_epochs, score_quantities
-from handnet.study.units import Problem, Replicas, baselines, concatenate, load_problem
+from handnet.study.rivals import baselines
+from handnet.study.summary import score_quantities
+from handnet.study.units import Problem, Replicas, concatenate, load_problem
 
 
 @pytest.fixture(scope="module")

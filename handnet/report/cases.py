@@ -23,8 +23,8 @@ from handnet.explain import (
     unusual_values,
 )
 from handnet.report.words import number, of_class, part_name
+from handnet.study.quantity import band_facts
 from handnet.study.resplit import Resplit, Trained
-from handnet.study.summary import band_facts
 from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
 
 NAMED = 3  # families a sentence lists before it counts the rest

@@ -25,7 +25,7 @@ from handnet.report.drawing import (
 )
 from handnet.report.tables import graded_parts, too_few
 from handnet.report.words import label, part_name, short
-from handnet.study.summary import curve_band
+from handnet.study.gaps import curve_band
 
 VARIED = {
     "seeds": "another seed",

@@ -14,8 +14,10 @@ from handnet.bands import wilson
 from handnet.data import Array
 from handnet.scores import grade
 from handnet.study.analysis import TrialResult
-from handnet.study.settings import Range, Settings
-from handnet.study.summary import curve_band, curves, finite
+from handnet.study.gaps import curve_band, curves
+from handnet.study.quantity import finite
+from handnet.study.sections import Range
+from handnet.study.settings import Settings
 from handnet.study.units import Confirmed
 
 SHOWN = ("accuracy", "log_loss")  # scores whose every seed is drawn

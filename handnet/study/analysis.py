@@ -19,10 +19,12 @@ from handnet.study.comparisons import (
     stream_variance,
     variance,
 )
+from handnet.study.gaps import Overfit, overfit
+from handnet.study.quantity import Quantity, finite
 from handnet.study.resplit import SEARCHED_ANEW, Resplits, stream_seeds
 from handnet.study.settings import Settings
 from handnet.study.store import Finished
-from handnet.study.summary import RESAMPLING_SEED, Overfit, Quantity, bootstraps, finite, overfit, quantities
+from handnet.study.summary import RESAMPLING_SEED, bootstraps, quantities
 from handnet.study.units import Confirmed, Problem, Replicas
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # of a search, at which its expected best is given

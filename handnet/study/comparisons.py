@@ -8,22 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from handnet.bands import Band
-from handnet.bands.auc import auc_difference
-from handnet.bands.compare import (
-    Comparison,
-    McNemar,
-    Rope,
-    Wins,
-    mcnemar,
-    nadeau_bengio,
-    paired_difference,
-    paired_wins,
-    probability_better,
-    rope,
-)
-from handnet.bands.multibootstrap import bootstrap_means
-from handnet.bands.seeds import HIGH, LOW
+from handnet.bands.compare import Comparison, Rope, Wins, nadeau_bengio, paired_wins, probability_better, rope
 from handnet.bands.simulated import (
     MAX_FALSE_POSITIVES,
     ROPE,
@@ -34,11 +19,14 @@ from handnet.bands.simulated import (
 )
 from handnet.bands.variance import Component, variance_table
 from handnet.data import Array
-from handnet.draws import RESAMPLING, Resamples, bootstrap_counts, generator, resamples
+from handnet.draws import RESAMPLING, bootstrap_counts, generator
 from handnet.scores import Scores, grade
+from handnet.study.on_test import ComparedOnTest, compare_on_test
+from handnet.study.quantity import Quantity
 from handnet.study.resplit import SEARCHED_ANEW, Resplit
-from handnet.study.summary import BOOTSTRAPS, RESAMPLING_SEED, Quantity, bootstraps, finite, over_splits
-from handnet.study.units import BASELINE, Confirmed
+from handnet.study.rivals import BASELINE
+from handnet.study.summary import BOOTSTRAPS, RESAMPLING_SEED, over_splits
+from handnet.study.units import Confirmed
 
 DECIDES = (
     "accuracy"  # the score whose comparison is worded, fixed in advance; the others are given as numbers
@@ -56,15 +44,6 @@ class ComparedOverSplits:
     difference: Comparison
     rope: Rope | None  # for shares of cases alone: a point is a point
     wins: Wins
-
-
-@dataclass(frozen=True)
-class ComparedOnTest:
-    """The networks of ours against those of theirs on the opened test."""
-
-    difference: Band  # of accuracy, seeds and cases resampled together
-    auc: Comparison | None  # None against a constant score
-    disagreements: tuple[McNemar, ...]  # for each seed of ours, with theirs of the same place
 
 
 @dataclass(frozen=True)
@@ -107,7 +86,7 @@ def compare_pairs(
             ours,
             theirs,
             tuple(compare_over_splits(ours, theirs, resplits)),
-            _compare_on_test(by_role.get(ours), by_role.get(theirs), y_test),
+            compare_on_test(by_role.get(ours), by_role.get(theirs), y_test),
         )
         for ours, theirs in pairs
     ]
@@ -206,53 +185,3 @@ def _compare_score(
             wins, bootstrap_counts(generator(RESAMPLING_SEED, RESAMPLING), len(d), BOOTSTRAPS)
         ),
     )
-
-
-def _compare_on_test(
-    ours: Confirmed | None, theirs: Confirmed | None, y: Array | None
-) -> ComparedOnTest | None:
-    """None while the test is sealed, and for fewer than two sound replicas of ours. y: (n,)."""
-    a, b = (side.logits("test") if side else None for side in (ours, theirs))
-    if y is None or a is None or b is None:
-        return None
-    paired = len(a) == len(b)  # two networks on the same seeds; a method without a seed has one row
-    if paired:
-        both = np.isfinite(a + b).all(axis=1)
-        a, b = a[both], b[both]
-    a = finite(a)
-    if len(a) < 2:
-        return None
-    right_a, right_b = ((z > 0) == (y == 1) for z in (a, b))
-    low, high = _resampled(right_a, right_b, y, paired)
-    right_a, right_b = np.broadcast_arrays(right_a, right_b)
-    disagreements = tuple(mcnemar(x, z) for x, z in zip(right_a, right_b, strict=True))
-    band = _widened(low, high, disagreements, len(y))
-    comparable = all(np.ptp(z, axis=1).max() > 0 for z in (a, b))  # the area of a constant score is 1/2
-    return ComparedOnTest(band, auc_difference(a, b, y) if comparable else None, disagreements)
-
-
-def _resampled(right_a: Array, right_b: Array, y: Array, paired: bool) -> tuple[float, float]:
-    """The .025 and .975 quantiles of the difference in accuracy, seeds and cases resampled together.
-
-    right_a, right_b: (R, n) bool, right_b (1, n) for a method without a seed; y: (n,).
-    """
-    samples = resamples(RESAMPLING_SEED, len(right_a), y, bootstraps(len(y)))
-    same = np.ones((len(samples.cases), 1), dtype=int)
-    every = np.ones(len(y), dtype=bool)
-    drawn = bootstrap_means(right_a, every, samples)
-    drawn = drawn - bootstrap_means(right_b, every, samples if paired else Resamples(same, samples.cases))
-    low, high = (float(end) for end in np.quantile(drawn, [LOW, HIGH]))
-    return low, high
-
-
-def _widened(low: float, high: float, disagreements: Sequence[McNemar], n: int) -> Band:
-    """The band of a difference, never narrower than what the n cases alone allow one network."""
-    cases = paired_difference(
-        float(np.mean([count.only_ours for count in disagreements])),
-        float(np.mean([count.only_theirs for count in disagreements])),
-        n,
-    )
-    kind = "multi-bootstrap"
-    if high - low < cases.high - cases.low:
-        low, high, kind = min(low, cases.low), max(high, cases.high), f"{kind} and {cases.kind}"
-    return Band(low, high, kind, "seeds_x_cases", n, HIGH - LOW, cases.centres, seeds=len(disagreements))

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
 from handnet.contract import Recipe
 from handnet.data import listed
 from handnet.encode import GAP, LEVEL
@@ -20,14 +19,14 @@ from handnet.messages import option
 from handnet.report.cases import MOST
 from handnet.splits import split
 from handnet.study.executor import make_workers
-from handnet.study.identity import make_problem, remarks
-from handnet.study.reading import read
+from handnet.study.identity import remarks
 from handnet.study.resplit import check_divisions
+from handnet.study.rivals import baselines
 from handnet.study.runs import FIRST
-from handnet.study.screen import Screen
 from handnet.study.search import Search
-from handnet.study.settings import Range, Settings
-from handnet.study.units import Problem, baselines
+from handnet.study.sections import Range
+from handnet.study.settings import Settings
+from handnet.study.units import Problem
 
 LONG_ENOUGH = 0.1  # seconds of fitting from which a speed is measured
 # Seconds of the one process that proposes, stores and writes: rounded from a few runs on one machine in 2026,
@@ -268,19 +267,3 @@ def _span(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def simulate(studies: int, screen: Screen) -> None:
-    """Show how often every band holds and every rule gives a false positive, at the default study's sizes.
-
-    studies: how many are simulated."""
-    settings = read({})
-    parts, splits = make_problem(settings).parts, settings.rehearsal.splits
-    n, train = parts.test.n, parts.train.y
-    positives = round(n * float(train.mean()))
-    with screen.progress("simulated studies", studies, 0) as bar:
-        sizes = (positives, n - positives, settings.confirm.seeds, splits)
-        simulated = coverages(*sizes, 0, studies, lambda: bar.advance(1, "bands"))
-    simulated += false_positives(splits, n / len(train), 0, 10 * studies)
-    simulated += false_positives_on_cases(n, positives, 0.97, 0, 2 * studies)
-    screen.simulated(simulated)

@@ -13,8 +13,8 @@ from handnet.bands import Band, seed_bands
 from handnet.bands.cases import case_bands
 from handnet.data import Array
 from handnet.scores import gap, grade
+from handnet.study.quantity import Quantity
 from handnet.study.resplit import Resplit
-from handnet.study.summary import Quantity
 from handnet.study.units import Problem, Replicas, mask_diverged
 
 MOST = 40  # names of metrics a run has: more than that nobody finds on MLflow's pages

@@ -15,7 +15,8 @@ from handnet.data import Array, Table
 from handnet.messages import Refusal, command
 from handnet.report import pages
 from handnet.report.cases import Cases
-from handnet.report.facts import Findings, document
+from handnet.report.facts import document
+from handnet.report.search_facts import Findings
 from handnet.study.analysis import Analysis, TrialResult, analyse
 from handnet.study.identity import Commit, Frozen, check_name, is_default, make_fingerprint, make_problem
 from handnet.study.reading import from_stored, load, moved, read

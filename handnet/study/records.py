@@ -20,13 +20,16 @@ from handnet.report.drawing import alone
 from handnet.report.figures import loss_curves
 from handnet.scores import gap, grade
 from handnet.study.analysis import Analysis
+from handnet.study.gaps import CURVES, curve_band, curves, gap_quantities
 from handnet.study.metrics import band_rows, main_metrics, network_metrics, resplit_metrics, resplit_rows
+from handnet.study.quantity import Quantity
 from handnet.study.resplit import Resplit
+from handnet.study.rivals import Baseline
 from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
-from handnet.study.summary import CURVES, Quantity, curve_band, curves, gap_quantities, score_quantities
+from handnet.study.summary import score_quantities
 from handnet.study.tracker import Entry
-from handnet.study.units import Baseline, Confirmed, Problem, Replicas, mask_diverged
+from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
 
 SHOWN_CURVES = {"val_loss": ("mean", "q025", "q975"), "train_loss_off": ("mean",)}  # of a configuration
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a text that begins so is a formula to a spreadsheet

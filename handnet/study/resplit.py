@@ -17,6 +17,7 @@ from handnet.data import Array, Dataset, Table, canonical_hash
 from handnet.messages import Refusal, option
 from handnet.splits import split
 from handnet.study.executor import Call, abandoned, held
+from handnet.study.rivals import baselines
 from handnet.study.sealed import Opening
 from handnet.study.search import PARAMS, Search
 from handnet.study.settings import Settings
@@ -27,7 +28,6 @@ from handnet.study.units import (
     Problem,
     Replicas,
     Unit,
-    baselines,
     from_npz,
     layer_parts,
     layers_of,

@@ -22,7 +22,8 @@ from handnet.contract import Recipe
 from handnet.draws import sampler_seed
 from handnet.messages import Refusal, option
 from handnet.study.redaction import redacted
-from handnet.study.settings import Range, Settings
+from handnet.study.sections import Range
+from handnet.study.settings import Settings
 from handnet.study.store import Finished
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -4,209 +4,27 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Strict
+from pydantic import Strict
 
-from handnet.contract import BACKENDS, DEVICES, DTYPES, OPTIMIZERS, Recipe
-from handnet.data import DATASETS
-from handnet.draws import LARGEST_SEED, PLANS
-from handnet.messages import option, options
-from handnet.study.values import MANY, Count, Section, Seed, Seeds, Texts, between, one_of, that
-from handnet.tables.dataset import WAYS
+from handnet.contract import Recipe
+from handnet.draws import LARGEST_SEED
+from handnet.study.sections import (
+    BackendSettings,
+    CompareSettings,
+    DataSettings,
+    NetworkSettings,
+    RehearsalSettings,
+    ReportSettings,
+    SearchSettings,
+    SeedSettings,
+    SpaceSettings,
+    SplitSettings,
+    TrackSettings,
+)
+from handnet.study.values import Section, Texts
 
-LIMITS = {"learning_rate": (0, 10), "dropout": (0, 1), "epochs": (1, MANY)}  # of the search space
 RESERVED = ("winner", "logistic regression", "majority class", "searched anew")
 ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")  # part of the names of metrics
-
-
-class DataSettings(Section):
-    """The built-in table of this name; or the one in the file at `path`, which then gives the name."""
-
-    name: str
-    path: str
-    target: str
-    positive: str
-    id: str
-    group: str
-    missing: str
-    # A study of an earlier release was stored without these.
-    leave: Texts = ()
-    text: Texts = ()
-    number: Texts = ()
-    separator: str = ""
-    decimal: str = ""
-    encoding: str = ""
-
-    def faults(self) -> Iterator[str]:
-        absent = [option(name, "") for name in ("target", "positive") if not getattr(self, name)]
-        if self.path and absent:
-            yield (
-                f"a table of your own needs {' and '.join(absent)} too:"
-                f" {options(data='my.csv', target='diagnosis', positive='M')},"
-                f" and {option('id', 'patient')} if it has ids."
-            )
-        if self.path and self.missing not in WAYS:
-            yield f"{option('missing', '')} must be median or drop, or left out, but is {self.missing!r}."
-        if not self.path and self.name not in DATASETS:
-            yield f"data.name must be one of {', '.join(DATASETS)}, but is {self.name!r}."
-        own = self.model_dump(exclude={"name", "path"})
-        if not self.path and any(own.values()):
-            *names, last = (option(name, "") for name in own)
-            yield (
-                f"{', '.join(names)} and {last} describe a table of your own, but {self.name} is built in;"
-                f" name the file with {option('data', '')}."
-            )
-
-    def identity(self) -> dict[str, str]:
-        """What names the table: of one in a file the content counts, by its digest, not the place, nor how it
-        was read."""
-        optional = {key for key in ("group", "missing") if getattr(self, key)}
-        return self.model_dump(include={"target", "positive", "id"} | optional if self.path else {"name"})
-
-
-class SplitSettings(Section):
-    """How the rows are divided; handnet/splits.py checks the shares."""
-
-    test: float
-    val: float
-    seed: Seed
-    stratify: bool
-    order: Annotated[str, one_of(("test-first", "rest-first"))]
-
-
-BALANCED = (  # said of a study in which both classes count the same
-    "The train rows are weighted so that both classes count the same, for the networks and for logistic"
-    " regression; validation loss and scores count every case once, because they estimate what happens at the"
-    " table's own shares.",
-    "Probabilities are those of a table with as many cases of either class, so expect them to be too high for"
-    " the rarer one; calibration, log loss and Brier score suffer by it, and the gap of the losses compares a"
-    " weighted train loss with an unweighted validation loss.",
-)
-
-
-def _listed(value: Any) -> Any:
-    """The number of units of a single hidden layer as a list."""
-    return [value] if isinstance(value, int) else value
-
-
-class NetworkSettings(Section):
-    hidden: Annotated[tuple[Count, ...], Strict(False), BeforeValidator(_listed)]
-    batch_size: Count
-    optimizer: Annotated[str, one_of(OPTIMIZERS)]
-    class_weight: Annotated[str, one_of(("none", "balanced"))] = "none"  # an earlier release had no such key
-
-    def faults(self) -> Iterator[str]:
-        try:
-            Recipe(batch_size=self.batch_size, hidden=self.hidden, optimizer=self.optimizer)
-        except ValueError as fault:
-            yield f"network.{fault}"
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """How the train rows are weighted and what that means, in sentences."""
-        return BALANCED if self.class_weight == "balanced" else ()
-
-
-class BackendSettings(Section):
-    name: Annotated[str, one_of(BACKENDS)]
-    dtype: Annotated[str, one_of(DTYPES)]
-    engine: str
-    device: Annotated[str, one_of(DEVICES)]
-    draws: Annotated[str, one_of(PLANS)]
-
-
-class TrialSettings(Section):
-    tpe: Count
-    sobol: Count
-
-
-class TpeSettings(Section):
-    startup_trials: Annotated[int, between(1, MANY)]
-    multivariate: bool
-    constant_liar: bool
-
-
-class SeedSettings(Section):
-    """Seeds one after the other."""
-
-    seeds: Seeds
-    first_seed: Seed
-
-
-class SearchSettings(SeedSettings):
-    design: Annotated[str, one_of(tuple(TrialSettings.model_fields))]
-    study_seed: Seed
-    block: Annotated[int, between(1, 64)]
-    trials: TrialSettings
-    tpe: TpeSettings
-
-    def faults(self) -> Iterator[str]:
-        count = getattr(self.trials, self.design)
-        if not 1 <= count <= MANY:
-            yield f"search.trials must be a whole number from 1 to {MANY}, but is {count}."
-        elif self.design == "sobol" and count & (count - 1):
-            near = f"{1 << count.bit_length() - 1} or {1 << count.bit_length()}"
-            yield f"a Sobol design needs a power of two of trials, but got {count}; try {near}."
-
-
-class Range(Section):
-    """The ends of an axis of the search space, and whether it is searched on a logarithmic scale."""
-
-    low: float
-    high: float
-    log: bool
-
-
-class SpaceSettings(Section):
-    learning_rate: Range
-    dropout: Range
-    epochs: Range
-
-    def faults(self) -> Iterator[str]:
-        for name, (least, most) in LIMITS.items():
-            low, high = (axis := getattr(self, name)).low, axis.high
-            if low > high:
-                yield f"space.{name} must have low <= high, but has {low} and {high}."
-            if low < least or high > most or (name == "dropout" and high == 1):
-                yield f"space.{name} must lie within {least} and {most}, but is {low}..{high}."
-            if low <= 0 and (axis.log or name == "learning_rate"):
-                yield (
-                    f"space.{name}.low must be above 0 (it is {low}): a logarithm of it is taken or a step"
-                    " made of it."
-                )
-            if name == "epochs" and not (low.is_integer() and high.is_integer()):
-                yield f"space.epochs must have whole ends, but has {low} and {high}."
-
-
-class RehearsalSettings(SeedSettings):
-    splits: Annotated[
-        int, between(0, MANY), that(lambda count: count != 1, "0 or at least 2 (one split is no band)")
-    ]
-    first_split: Seed
-    levels: Annotated[int, between(2, 40)]
-    ideal: bool
-
-
-class CompareSettings(Section):
-    """A recipe confirmed beside the winner."""
-
-    name: str
-    learning_rate: float
-    dropout: float
-    epochs: Count
-
-    def faults(self) -> Iterator[str]:
-        try:
-            Recipe(self.learning_rate, self.dropout, self.epochs)
-        except ValueError as fault:
-            yield f"compare {self.name!r}: {fault}"
-
-
-class TrackSettings(Section):
-    networks: Annotated[str, one_of(("first", "every"))]
-
-
-class ReportSettings(Section):
-    watch: Texts  # the ids of cases the report has a line about
 
 
 class Settings(Section):

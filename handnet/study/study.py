@@ -41,6 +41,7 @@ from handnet.study.outcome import (
 from handnet.study.reading import to_stored
 from handnet.study.records import Records
 from handnet.study.resplit import Resplitter, check_divisions
+from handnet.study.rivals import baselines
 from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Ledger, Opened, held_to_the_opening, opening_id
 from handnet.study.search import PARAMS, Search
@@ -50,7 +51,7 @@ from handnet.study.summary import objective
 from handnet.study.targets import targets
 from handnet.study.tracking import Tracking
 from handnet.study.training import Job, Trainer, label
-from handnet.study.units import Candidate, Problem, Replicas, baselines, candidates
+from handnet.study.units import Candidate, Problem, Replicas, candidates
 
 
 class Study:

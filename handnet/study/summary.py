@@ -5,8 +5,7 @@ metrics, so a new quantity needs no other line but its row in a table of the rep
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,15 +13,15 @@ from handnet.bands import Band, clopper_pearson, seed_bands, split_bands
 from handnet.bands.calibration import calibration, calibration_bands, null_errors
 from handnet.bands.cases import case_bands
 from handnet.bands.multibootstrap import seeds_x_cases
-from handnet.bands.seeds import HIGH, LOW, seed_deviation
+from handnet.bands.seeds import seed_deviation
 from handnet.bands.simulated import share_coverage
 from handnet.data import Array
 from handnet.draws import SIMULATION, generator, resamples
-from handnet.scores import gap, grade
-from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
+from handnet.scores import grade
+from handnet.study.gaps import gap_quantities
+from handnet.study.quantity import Quantity, finite
+from handnet.study.units import Confirmed, Problem, Replicas
 
-CURVES = ("train_loss", "train_loss_off", "val_loss")
-CURVE_POINTS = 30  # as many steps of a curve as a chart of it can show
 SHARES = {
     "accuracy": None,
     "sensitivity": 1,
@@ -35,23 +34,9 @@ RESAMPLING_SEED = 0  # one for all studies, so that equal results give equal ban
 SPECIFICITY = 0.95  # at which a replica's own threshold is set, on validation rows
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """One score of one configuration on one part, with every band it has."""
-
-    name: str
-    part: str
-    bands: tuple[Band, ...]
-
-
 def bootstraps(n: int) -> int:
     """How many bootstrap samples are drawn of n cases."""
     return max(1000, min(BOOTSTRAPS, MOST_DRAWN // n))
-
-
-def finite(logits: Array) -> Array:
-    """The rows of (R, n) that are finite throughout."""
-    return logits[np.isfinite(logits).all(axis=1)]
 
 
 def quantities(configuration: Confirmed, problem: Problem, y_test: Array | None) -> list[Quantity]:
@@ -115,43 +100,6 @@ def baseline_quantities(baseline: Confirmed, y: Array, part: str) -> list[Quanti
     assert logits is not None
     bands = case_bands(logits, y)
     return [Quantity(name, part, (band, *_exact(name, logits, y))) for name, band in bands.items()]
-
-
-def gap_quantities(replicas: Replicas) -> list[Quantity]:
-    """Both train-validation gaps of the loss, over seeds; empty when fewer than two replicas are sound."""
-    if replicas.sound.sum() < 2:
-        return []
-    gaps = {
-        name: np.where(replicas.sound, values, np.nan) for name, values in gap(replicas.fit)._asdict().items()
-    }
-    return [Quantity(name, "gap", tuple(seed_bands(values))) for name, values in gaps.items()]
-
-
-@dataclass(frozen=True)
-class Overfit:
-    """Train against validation accuracy, per seed.
-
-    flagged: how many of `seeds` are at least .03, and a tenth of their validation accuracy, better on train
-    rows (rule SKD001 of skore).
-    """
-
-    gap: Quantity
-    flagged: int
-    seeds: int
-
-
-def overfit(configuration: Confirmed, problem: Problem) -> Overfit | None:
-    """The gap of accuracy, over seeds; None for a baseline, or when fewer than two replicas are sound."""
-    replicas = configuration.replicas
-    if replicas is None or not configuration.has_seed_bands:
-        return None
-    rows = problem.parts.train
-    train_logits = problem.backend.logits(replicas.fit.layers, rows.X)
-    train = grade(mask_diverged(replicas, train_logits), rows.y).accuracy
-    val = grade(mask_diverged(replicas, replicas.val_logits), problem.parts.val.y).accuracy
-    flagged = int((train - val >= np.maximum(0.03, 0.1 * val)).sum())
-    gap_accuracy = Quantity("gap_accuracy", "gap", tuple(seed_bands(train - val)))
-    return Overfit(gap_accuracy, flagged, int(replicas.sound.sum()))
 
 
 def at_specificity(val_logits: Array, y_val: Array, logits: Array, y: Array, part: str) -> list[Quantity]:
@@ -260,30 +208,3 @@ def objective(replicas: Replicas, y_val: Array) -> float:
     if not replicas.sound.all():
         return float("inf")
     return float(grade(replicas.val_logits, y_val).log_loss.mean())
-
-
-def band_facts(band: Band) -> dict[str, Any]:
-    """A band as plain JSON values."""
-    return vars(band) | {"centres": dict(band.centres)}
-
-
-def curves(replicas: Replicas) -> dict[str, Array]:
-    """Each curve of CURVES, (R, epochs)."""
-    return {name: getattr(replicas.fit, name) for name in CURVES}
-
-
-def curve_epochs(epochs: int) -> Array:
-    """The epochs a curve is logged at, counted from 1: all of a short run, evenly spread over a long one."""
-    return np.unique(np.linspace(1, epochs, min(epochs, CURVE_POINTS)).round().astype(int))
-
-
-def curve_band(values: Array) -> dict[str, Array]:
-    """Mean and quantiles .025 and .975 over the replicas that are finite throughout; (epochs,) each.
-
-    values: (R, epochs). NaN throughout when fewer than two replicas are finite.
-    """
-    sound = finite(values)
-    if len(sound) < 2:
-        return dict.fromkeys(("mean", "low", "high"), np.full(values.shape[1], np.nan))
-    low, high = np.quantile(sound, [LOW, HIGH], axis=0)
-    return {"mean": sound.mean(axis=0), "low": low, "high": high}

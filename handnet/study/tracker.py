@@ -23,7 +23,7 @@ from handnet.data import Array
 from handnet.messages import option
 from handnet.study.environment import mlflow_variables, quieten
 from handnet.study.files import check_in_place
-from handnet.study.summary import curve_epochs
+from handnet.study.gaps import curve_epochs
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run

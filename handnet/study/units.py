@@ -11,8 +11,6 @@ from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_sample_weight
 
 from handnet.contract import ARITHMETIC, TO_THE_BIT, Backend, Fit, Layer, Recipe, load_backend
@@ -20,9 +18,9 @@ from handnet.data import Array, Dataset, Table, canonical_hash, digest
 from handnet.mlp.replicas import joined, train_here
 from handnet.splits import Split
 from handnet.study.executor import held
-from handnet.study.settings import BackendSettings, Settings
+from handnet.study.sections import BackendSettings
+from handnet.study.settings import Settings
 
-BASELINE = "logistic regression"  # what a network has to beat
 # Seeds trained and stored together: few in the first blocks, so that even ten seeds keep two cores busy, and
 # more in those that follow, because each of 32 networks takes a fifth less time than each of 8.
 FEW, FEW_UNTIL, MANY = 8, 64, 32
@@ -168,30 +166,6 @@ def candidates(winner: Recipe, settings: Settings) -> list[Candidate]:
         for other in settings.compare
     ]
     return [Candidate("winner", winner), *others]
-
-
-class Baseline:
-    """A deterministic method a network has to beat: no seed, so no band over seeds."""
-
-    def __init__(self, role: str, model: LogisticRegression | DummyClassifier) -> None:
-        self.role = role
-        self.model = model
-
-    def logits(self, X: Array) -> Array:
-        """(n,) log odds of class 1. X: (n, inputs), scaled."""
-        if isinstance(self.model, LogisticRegression):
-            return np.asarray(self.model.decision_function(X))
-        log_p = self.model.predict_log_proba(X)
-        return np.asarray(log_p[:, 1] - log_p[:, 0])
-
-
-def baselines(train: Table) -> list[Baseline]:
-    """Logistic regression with scikit-learn's defaults (L2, C = 1) and the weights of the train rows, and the
-    share of each class in them."""
-    return [
-        Baseline(BASELINE, LogisticRegression(max_iter=10_000).fit(*train)),
-        Baseline("majority class", DummyClassifier(strategy="prior").fit(train.X, train.y)),
-    ]
 
 
 def mask_diverged(replicas: Replicas, logits: Array) -> Array:

@@ -1,0 +1,106 @@
+"""The facts of the search: its trials, its winner, and what choosing cost, as plain JSON values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from handnet.bands import seed_bands
+from handnet.data import Array, Table
+from handnet.report.series import surface
+from handnet.scores import grade
+from handnet.study.analysis import Analysis, TrialResult
+from handnet.study.quantity import band_facts
+from handnet.study.resplit import Resplit
+from handnet.study.sealed import Opening
+from handnet.study.settings import Settings
+from handnet.study.summary import objective
+from handnet.study.units import Confirmed, Problem, Replicas
+
+NO_OBJECTIVE: dict[str, float | None] = {"value": None, "low": None, "high": None, "coverage": None}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that the report of a study is computed from.
+
+    confirmed: the winner first; test: the opened rows, None while they are sealed, as opening is; divisions:
+    the fresh ones; rehearsed: how many there were at each look; importances: of the searched parameters;
+    versions: by package; machines: those that worked on it, in turn; seconds: by activity.
+    """
+
+    study: str
+    fingerprint: str
+    settings: Settings
+    problem: Problem
+    confirmed: Sequence[Confirmed]
+    trials: Sequence[TrialResult]
+    analysis: Analysis
+    importances: Mapping[str, float]
+    opening: Opening | None
+    rehearsed: Sequence[int]
+    test: Table | None
+    divisions: Sequence[Resplit]
+    versions: Mapping[str, str]
+    machines: Sequence[str]
+    seconds: Mapping[str, float]
+
+
+def selection_facts(analysis: Analysis) -> dict[str, Any]:
+    bias = analysis.optimism
+    curve = [
+        {name: value if np.isfinite(value) else None for name, value in size._asdict().items()}
+        for size in analysis.best_of
+    ]
+    corrected = (
+        {"naive": bias.naive, "corrected": bias.corrected, "band": band_facts(bias.band)} if bias else None
+    )
+    return {
+        "score": "validation log loss over the search seeds",
+        "corrected": corrected,
+        "best_of": curve or None,
+        "best_of_is_of": "losses negated",
+    }
+
+
+def search_facts(findings: Findings) -> dict[str, Any]:
+    settings, y_val = findings.settings, findings.problem.parts.val.y
+    rows = [
+        {
+            "place": result.trial.place + 1,
+            "config_id": result.trial.config_id,
+            **result.trial.params,
+            "diverged": int((~result.replicas.sound).sum()),
+            **_objective(result.replicas, y_val),
+        }
+        for result in findings.trials
+    ]
+    return {
+        "design": settings.search.design,
+        "objective": "mean validation log loss over the search seeds",
+        "seeds": [settings.search_seeds[0], settings.search_seeds[-1], settings.search.seeds],
+        "winner_on_fresh_seeds": _winner_on_fresh_seeds(findings),
+        "trials": rows,
+        "importances": dict(findings.importances),
+        "surface": surface(findings.trials, y_val, settings),
+    }
+
+
+def _winner_on_fresh_seeds(findings: Findings) -> dict[str, Any]:
+    """The objective on the confirmation seeds, over those that did not diverge."""
+    winner, seeds = findings.confirmed[0], findings.settings.confirm.seeds
+    if winner.replicas is None or not winner.has_seed_bands:
+        return {"seeds": seeds, "diverged": seeds, **NO_OBJECTIVE}
+    sound = winner.replicas.pick(winner.replicas.sound)
+    value = _objective(sound, findings.problem.parts.val.y)
+    return {"seeds": seeds, "diverged": seeds - len(sound.seeds), **value}
+
+
+def _objective(replicas: Replicas, y_val: Array) -> dict[str, float | None]:
+    """The mean loss with its band over seeds; null throughout when a seed diverged. y_val: (n_val,)."""
+    value = objective(replicas, y_val)
+    if not np.isfinite(value):
+        return NO_OBJECTIVE
+    band = seed_bands(grade(replicas.val_logits, y_val).log_loss).quantiles
+    return {"value": value, "low": band.low, "high": band.high, "coverage": band.coverage}
