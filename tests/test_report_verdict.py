@@ -20,6 +20,9 @@ from handnet.study.comparisons import (
     simulate_rules,
 )
 from handnet.study.resplit import Resplit
+from handnet.study.sections import VerdictSettings
+
+DECIDED = VerdictSettings(score="accuracy", equal=0.01)
 
 
 def divisions(
@@ -55,7 +58,7 @@ def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, wo
     pair = ComparedPair(
         "winner",
         "logistic regression",
-        tuple(compare_over_splits("winner", "logistic regression", made)),
+        tuple(compare_over_splits("winner", "logistic regression", made, DECIDED)),
         None,
     )
     text = compared("winner", Analysis({}, [pair], {}, {}, simulate_rules(made, y, 0.85), None, {}, ()))
@@ -67,7 +70,7 @@ def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
     """Another seed in each division: none of them is sound throughout, and all comparisons are still
     there."""
     hurt = divisions(6, lambda k: k % 4)
-    band = next(compare_over_splits("winner", "logistic regression", hurt)).difference.band
+    band = next(compare_over_splits("winner", "logistic regression", hurt, DECIDED)).difference.band
     assert (band.n, band.diverged) == (6, 6)
     means = [
         np.nanmean(grade(division.logits["winner"], division.y).accuracy)
@@ -77,11 +80,23 @@ def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
     assert band.centre("mean") == pytest.approx(np.mean(means), abs=1e-12)
 
 
+@pytest.mark.parametrize("score", ["accuracy", "specificity", "brier"])
+def test_one_score_decides_and_it_is_the_one_of_the_settings(score: str) -> None:
+    compared = list(
+        compare_over_splits(
+            "winner", "logistic regression", divisions(5), VerdictSettings(score=score, equal=0.03)
+        )
+    )
+    assert [row.score for row in compared if row.decides] == [score]
+    assert {row.equal for row in compared} == {0.03}
+
+
 def worded(p: float, mean: float, error: float = 0.05, splits: int = 29, width: float = 0.01) -> str:
     """The sentence on a winner that differs so much from logistic regression,
     by a rule that errs so often."""
     band = Band(mean - width, mean + width, "nadeau-bengio", "splits", splits, 0.95, (("mean", mean),))
-    score = ComparedOverSplits("accuracy", Comparison(band, p), Rope(0.1, 0.8, 0.1), Wins(band, False, False))
+    wins = Wins(band, False, False)
+    score = ComparedOverSplits("accuracy", True, 0.01, Comparison(band, p), Rope(0.1, 0.8, 0.1), wins)
     pair = ComparedPair("winner", "logistic regression", (score,), None)
     rules = [Simulated("nadeau-bengio", "x", 0.05, error, 4000, 0.003)]
     empty = Analysis({}, [pair], {}, {}, rules, None, {}, ())

@@ -31,6 +31,13 @@ from handnet.study.reading import from_stored, read, to_stored
         ({"space.epochs.low": "0"}, "space.epochs must lie within 1"),
         ({"space.epochs.low": "10.5"}, "whole ends"),
         ({"space.dropout.low": "0.6"}, "low <= high"),
+        ({"verdict.score": "f1"}, "verdict.score must be one of accuracy, sensitivity, specificity, auc"),
+        ({"verdict.equal": "1"}, "verdict.equal must be a number from 0 up to 1"),
+        ({"report.prevalence": "1"}, "report.prevalence must be 0 or a share below 1"),
+        ({"report.sensitivity": "0"}, "report.sensitivity must be a share between 0 and 1"),
+        ({"report.thresholds": "[0.1, 1]"}, "report.thresholds must be a list of probabilities"),
+        ({"report.looks": "-1"}, 'report.looks must be a whole number from 0 to 100000, or "ledger"'),
+        ({"report.looks": "true"}, "report.looks must be a whole number"),
         ({"backend.name": "kreas"}, "backend.name must be one of compiled, numpy, keras"),
         ({"backend.dtype": "float16"}, "float32, float64"),
         ({"backend.device": "tpu"}, "auto, cpu, gpu"),
@@ -127,6 +134,20 @@ def test_settings_survive_the_store() -> None:
     assert (settings.trials, settings.network.hidden, settings.split.stratify) == (64, (3, 2), False)
     with pytest.raises(Refusal, match="another version"):
         from_stored("{}")
+    older = to_stored(settings)
+    del older["verdict"]
+    with pytest.raises(Refusal, match=r"is read by that alone; make it anew .* verdict is missing\.$"):
+        from_stored(older)
+
+
+def test_what_decides_makes_another_study_and_what_the_report_adds_does_not() -> None:
+    plain, other = read({}), read({"verdict.score": "sensitivity", "verdict.equal": ".02"})
+    assert other.identity()["verdict"] == {"score": "sensitivity", "equal": 0.02}
+    assert plain.identity()["verdict"] == {"score": "accuracy", "equal": 0.01}
+    assert default_name(other, "0123456789") == "wisconsin-01234567"
+    said = {"report.prevalence": ".05", "report.looks": "ledger", "report.thresholds": "[0.3]"}
+    assert read(said).identity() == plain.identity()
+    assert from_stored(to_stored(read(said))).report == read(said).report
 
 
 def test_what_an_earlier_release_stored_is_read_and_is_the_same_study(tmp_path: Path) -> None:

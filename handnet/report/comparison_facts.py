@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from handnet.bands.simulated import ALPHA, ROPE
+from handnet.bands.simulated import ALPHA
 from handnet.study.analysis import Analysis
-from handnet.study.comparisons import DECIDES, ComparedOverSplits, ComparedPair, may_state_verdict
+from handnet.study.comparisons import ComparedOverSplits, ComparedPair, may_state_verdict
 from handnet.study.on_test import ComparedOnTest
 from handnet.study.quantity import band_facts
 
@@ -24,10 +24,10 @@ def pair_facts(pair: ComparedPair) -> dict[str, Any]:
 def _over_splits(compared: ComparedOverSplits) -> dict[str, Any]:
     return {
         "score": compared.score,
-        "decides": compared.score == DECIDES,
+        "decides": compared.decides,
         "difference": band_facts(compared.difference.band),
         "p": compared.difference.p,
-        "rope": {**compared.rope._asdict(), "width": ROPE} if compared.rope else None,
+        "rope": {**compared.rope._asdict(), "width": compared.equal} if compared.rope else None,
         "wins": band_facts(compared.wins.band),
         "significant": compared.wins.significant,
         "meaningful": compared.wins.meaningful,

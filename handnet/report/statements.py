@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from handnet.bands.simulated import ALPHA, ROPE
+from handnet.bands.simulated import ALPHA
 from handnet.data import Array
 from handnet.report.words import part_name, points
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
-from handnet.study.comparisons import DECIDES, LEAST_SPLITS, ComparedPair, can_decide, may_state_verdict
+from handnet.study.comparisons import LEAST_SPLITS, ComparedPair, can_decide, may_state_verdict
 from handnet.study.resplit import SEARCHED_ANEW
 from handnet.study.rivals import BASELINE
 from handnet.study.units import Confirmed
@@ -49,7 +49,7 @@ def compared(role: str, analysis: Analysis) -> str:
 
 def _comparison(pair: ComparedPair, analysis: Analysis) -> str:
     """A configuration against another on the score fixed in advance, by Nadeau and Bengio's corrected t."""
-    scores = [score for score in pair.over_splits if score.score == DECIDES]
+    scores = [score for score in pair.over_splits if score.decides]
     if not scores:
         return ""
     (score,) = scores
@@ -73,7 +73,7 @@ def _comparison(pair: ComparedPair, analysis: Analysis) -> str:
     sentences = [f"{text}: the network {verdict}."]
     if score.rope:
         sentences.append(
-            f"Under a flat prior the two are within {100 * ROPE:g} point of each other with chance"
+            f"Under a flat prior the two are within {100 * score.equal:g} point of each other with chance"
             f" {score.rope.equal:.0%}."
         )
     if not anew:
@@ -100,7 +100,7 @@ def _counted(winner: Confirmed, rival: Confirmed, y_val: Array, y_test: Array | 
 
 def _split_against_seed(analysis: Analysis) -> str:
     """Which of the two moves the winner's accuracy, and by how much."""
-    table = analysis.variances.get("winner", {}).get(DECIDES)
+    table = analysis.variances.get("winner", {}).get("accuracy")
     if not table:
         return ""
     deviations = {component.source: component.deviation for component in table}

@@ -89,7 +89,7 @@ def analyse(
     streams = stream_variance(resplits.streams, y, stream_seeds(settings)) if resplits else {}
     return Analysis(
         quantities=by_role,
-        pairs=compare_pairs(confirmed, divisions, y_test),
+        pairs=compare_pairs(confirmed, divisions, y_test, settings.verdict),
         variances={role: table for role in by_role if (table := variance(role, divisions))},
         streams=streams,
         rules=simulate_rules(divisions, y, _accuracy(confirmed[0], y, "val" if y_test is None else "test")),

@@ -11,7 +11,6 @@ import numpy as np
 from handnet.bands.compare import Comparison, Rope, Wins, nadeau_bengio, paired_wins, probability_better, rope
 from handnet.bands.simulated import (
     MAX_FALSE_POSITIVES,
-    ROPE,
     Simulated,
     false_positives,
     false_positives_against_itself,
@@ -25,22 +24,27 @@ from handnet.study.on_test import ComparedOnTest, compare_on_test
 from handnet.study.quantity import Quantity
 from handnet.study.resplit import SEARCHED_ANEW, Resplit
 from handnet.study.rivals import BASELINE
+from handnet.study.sections import VerdictSettings
 from handnet.study.summary import BOOTSTRAPS, RESAMPLING_SEED, over_splits
 from handnet.study.units import Confirmed
 
-DECIDES = (
-    "accuracy"  # the score whose comparison is worded, fixed in advance; the others are given as numbers
-)
-COMPARED = ("accuracy", "sensitivity", "specificity", "auc", "log_loss")
+COMPARED = ("accuracy", "sensitivity", "specificity", "auc", "log_loss")  # and the deciding score
+VARIED = ("accuracy", "log_loss")  # whose spread is taken apart
 LOSSES = ("log_loss", "brier")  # lower is better
 LEAST_SPLITS = 5  # fewer divisions word no verdict: their few scores tie too often
 
 
 @dataclass(frozen=True)
 class ComparedOverSplits:
-    """Ours minus theirs over fresh divisions, for one score; above 0 ours is better (losses are turned)."""
+    """Ours minus theirs over fresh divisions, for one score; above 0 ours is better (losses are turned).
+
+    decides: whether the settings fix this score as the one whose comparison is worded; equal: the difference
+    up to which the two count as equal.
+    """
 
     score: str
+    decides: bool
+    equal: float
     difference: Comparison
     rope: Rope | None  # for shares of cases alone: a point is a point
     wins: Wins
@@ -68,7 +72,10 @@ def resplit_quantities(role: str, resplits: Sequence[Resplit]) -> list[Quantity]
 
 
 def compare_pairs(
-    confirmed: Sequence[Confirmed], resplits: Sequence[Resplit], y_test: Array | None
+    confirmed: Sequence[Confirmed],
+    resplits: Sequence[Resplit],
+    y_test: Array | None,
+    verdict: VerdictSettings,
 ) -> list[ComparedPair]:
     """The winner against every other configuration; every other recipe against logistic regression.
 
@@ -85,7 +92,7 @@ def compare_pairs(
         ComparedPair(
             ours,
             theirs,
-            tuple(compare_over_splits(ours, theirs, resplits)),
+            tuple(compare_over_splits(ours, theirs, resplits, verdict)),
             compare_on_test(by_role.get(ours), by_role.get(theirs), y_test),
         )
         for ours, theirs in pairs
@@ -99,7 +106,7 @@ def variance(role: str, resplits: Sequence[Resplit]) -> dict[str, tuple[Componen
         return {}
     scores = [grade(resplit.logits[role], resplit.y) for resplit in held]
     tables = {}
-    for name in (DECIDES, "log_loss"):
+    for name in VARIED:
         grid = np.array([getattr(row, name) for row in scores])  # (K, R)
         sound = grid[:, np.isfinite(grid).all(axis=0)]
         if sound.shape[1] > 1:
@@ -121,7 +128,7 @@ def stream_variance(
     scores = grade(logits, y)
     return {
         name: variance_table(getattr(scores, name), {"init": init, "order": order, "dropout": dropout})
-        for name in (DECIDES, "log_loss")
+        for name in VARIED
     }
 
 
@@ -135,7 +142,9 @@ def simulate_rules(resplits: Sequence[Resplit], y: Array, accuracy: float) -> li
     if len(resplits) < 2:
         return on_cases
     ratio = resplits[0].ratio
-    scores = np.array([getattr(grade(resplit.logits["winner"], resplit.y), DECIDES) for resplit in resplits])
+    scores = np.array(
+        [getattr(grade(resplit.logits["winner"], resplit.y), VARIED[0]) for resplit in resplits]
+    )
     itself = false_positives_against_itself(scores[:, np.isfinite(scores).all(axis=0)], ratio)
     over_divisions = false_positives(len(resplits), ratio, RESAMPLING_SEED)
     return [*over_divisions, *([itself] if itself else []), *on_cases]
@@ -153,13 +162,15 @@ def can_decide(compared: ComparedOverSplits) -> bool:
     return band.n >= LEAST_SPLITS and band.high > band.low
 
 
-def compare_over_splits(ours: str, theirs: str, resplits: Sequence[Resplit]) -> Iterator[ComparedOverSplits]:
+def compare_over_splits(
+    ours: str, theirs: str, resplits: Sequence[Resplit], verdict: VerdictSettings
+) -> Iterator[ComparedOverSplits]:
     """Two configurations, by role, on the divisions that have both; empty with fewer than two."""
     held = [resplit for resplit in resplits if {ours, theirs} <= set(resplit.logits)]
     if len(held) < 2:
         return
     scores = [[grade(resplit.logits[role], resplit.y) for resplit in held] for role in (ours, theirs)]
-    for name in COMPARED:
+    for name in dict.fromkeys((*COMPARED, verdict.score)):
         sign = -1.0 if name in LOSSES else 1.0
         values = (np.array([sign * getattr(row, name) for row in side]) for side in scores)
         a, b = np.broadcast_arrays(*values)  # (K, R) each; a method without a seed stands beside every seed
@@ -167,11 +178,11 @@ def compare_over_splits(ours: str, theirs: str, resplits: Sequence[Resplit]) -> 
         kept = sound.any(axis=1)
         if kept.sum() > 1:
             pairs = [(x[ok], z[ok]) for x, z, ok in zip(a[kept], b[kept], sound[kept], strict=True)]
-            yield _compare_score(name, pairs, held[0].ratio, int((~sound).sum()))
+            yield _compare_score(name, pairs, held[0].ratio, int((~sound).sum()), verdict)
 
 
 def _compare_score(
-    name: str, pairs: Sequence[tuple[Array, Array]], ratio: float, diverged: int
+    name: str, pairs: Sequence[tuple[Array, Array]], ratio: float, diverged: int, verdict: VerdictSettings
 ) -> ComparedOverSplits:
     """One score, from each division's pairs of ours and theirs, seed by seed."""
     d = np.array([(a - b).mean() for a, b in pairs])
@@ -179,8 +190,10 @@ def _compare_score(
     difference = nadeau_bengio(d, ratio)
     return ComparedOverSplits(
         name,
+        name == verdict.score,
+        verdict.equal,
         difference._replace(band=replace(difference.band, diverged=diverged)),
-        rope(d, ratio, ROPE) if name not in LOSSES else None,
+        rope(d, ratio, verdict.equal) if name not in LOSSES else None,
         probability_better(
             wins, bootstrap_counts(generator(RESAMPLING_SEED, RESAMPLING), len(d), BOOTSTRAPS)
         ),

@@ -169,7 +169,10 @@ def from_stored(content: dict[str, Any]) -> "Settings":
     """The settings that `to_stored` gave. Raises Refusal when this version cannot read them."""
     settings, faults = _validated(content)
     if settings is None:
-        raise Refusal(f"the study was stored by another version of the harness: {' '.join(faults)}")
+        raise Refusal(
+            "the study was stored by another version of the harness and is read by that alone; make it anew"
+            f" under another name ({option('name', '')}): {' '.join(faults)}"
+        )
     return settings
 
 
@@ -222,7 +225,8 @@ def _place(table: dict[str, Any], dotted: str, text: str) -> None:
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except ValueError:  # no TOML, or a number of more digits than Python reads
-        value = {"True": True, "False": False}.get(text, text)
+        short = re.fullmatch(r"[+-]?\.\d+", text)  # .05, which TOML does not take for a number
+        value = float(text) if short else {"True": True, "False": False}.get(text, text)
     if isinstance(table.get(key), bool) and value in (0, 1):
         value = bool(value)
     table[key] = value

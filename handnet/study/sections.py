@@ -70,6 +70,7 @@ class SplitSettings(Section):
     order: Annotated[str, one_of(("test-first", "rest-first"))]
 
 
+DECIDING = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier")  # scores that may decide
 BALANCED = (  # said of a study in which both classes count the same
     "The train rows are weighted so that both classes count the same, for the networks and for logistic"
     " regression; validation loss and scores count every case once, because they estimate what happens at the"
@@ -202,5 +203,33 @@ class TrackSettings(Section):
     networks: Annotated[str, one_of(("first", "every"))]
 
 
+class VerdictSettings(Section):
+    """What decides, fixed before the test is opened: part of what makes a study this study."""
+
+    score: Annotated[str, one_of(DECIDING)]
+    equal: Annotated[float, that(lambda value: 0 <= value < 1, "a number from 0 up to 1, as in 0.01")]
+
+
+def _is_count_of_looks(value: Any) -> bool:
+    """Whether it is a number of looks at the test, or asks for those the ledger counts."""
+    return value == "ledger" or (type(value) is int and 0 <= value <= MANY)
+
+
+def _is_share(value: Any) -> bool:
+    """Whether a number lies between 0 and 1, both left out."""
+    return 0 < value < 1
+
+
 class ReportSettings(Section):
+    """What the report says besides; no result depends on it, so it may change after the opening."""
+
     watch: Texts  # the ids of cases the report has a line about
+    prevalence: Annotated[float, that(lambda value: 0 <= value < 1, "0 or a share below 1")]
+    sensitivity: Annotated[float, that(_is_share, "a share between 0 and 1")]
+    specificity: Annotated[float, that(_is_share, "a share between 0 and 1")]
+    thresholds: Annotated[
+        tuple[float, ...],
+        Strict(False),
+        that(lambda values: all(map(_is_share, values)), "a list of probabilities between 0 and 1"),
+    ]
+    looks: Annotated[Any, that(_is_count_of_looks, f'a whole number from 0 to {MANY}, or "ledger"')]

@@ -20,6 +20,7 @@ from handnet.study.sections import (
     SpaceSettings,
     SplitSettings,
     TrackSettings,
+    VerdictSettings,
 )
 from handnet.study.values import Section, Texts
 
@@ -39,6 +40,7 @@ class Settings(Section):
     confirm: SeedSettings
     rehearsal: RehearsalSettings
     compare: Annotated[tuple[CompareSettings, ...], Strict(False)]
+    verdict: VerdictSettings
     report: ReportSettings
     track: TrackSettings
     families: dict[str, Texts]
