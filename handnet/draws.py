@@ -63,17 +63,27 @@ class Resamples(NamedTuple):
     cases: Array  # (B, n) int, drawn within each class, so that every sample has the classes of the table
 
 
-def resamples(seed: int, replicas: int, y: Array, count: int) -> Resamples:
+def resamples(seed: int, replicas: int, y: Array, count: int, groups: Array | None = None) -> Resamples:
     """`count` bootstrap samples of R replicas and of the cases with labels y (n,).
 
     Equal arguments give equal draws. Two sets of cases, or of replicas, of one size get the same draws, so
     that comparisons are made on common random numbers.
+
+    groups: (n,) int; the cases of a group are drawn together. Groups are drawn within each mix of classes
+    that they hold: those with class 0 alone, those with class 1 alone, those with both. So every sample has
+    the classes of the table, and groups of one case each are drawn as cases are.
     """
-    numbers = generator(seed, RESAMPLING)
-    cases = np.zeros((count, len(y)), dtype=np.int64)
-    for label in np.unique(y):
-        members = np.flatnonzero(np.asarray(y) == label)
-        cases[:, members] = bootstrap_counts(numbers, len(members), count)
+    numbers, y = generator(seed, RESAMPLING), np.asarray(y)
+    names, place = np.unique(np.arange(len(y)) if groups is None else groups, return_inverse=True)
+    labels, of_label = np.unique(y, return_inverse=True)
+    holds = np.zeros((len(names), len(labels)), dtype=np.int64)
+    holds[place, of_label] = 1
+    mixes = holds @ 2 ** np.arange(len(labels))
+    drawn = np.zeros((count, len(names)), dtype=np.int64)
+    for mix in np.unique(mixes):
+        members = np.flatnonzero(mixes == mix)
+        drawn[:, members] = bootstrap_counts(numbers, len(members), count)
+    cases = drawn[:, place]
     return Resamples(bootstrap_counts(numbers, replicas, count), cases)
 
 

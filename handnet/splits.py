@@ -92,6 +92,11 @@ class Split:
         parts = {"train": self.train_rows, "val": self.val_rows, "test": self.test_rows}
         return next(part for part, rows in parts.items() if row in rows)
 
+    def groups(self, part: str) -> Array | None:
+        """(n,) int: the group of each row of "train", "val" or "test"; None where every row is its own."""
+        rows = {"train": self.train_rows, "val": self.val_rows, "test": self.test_rows}[part]
+        return None if self.data.groups is None else self.data.groups[rows]
+
 
 def split(
     data: Dataset,

@@ -16,7 +16,7 @@ def test_a_loss_band_is_the_t_interval_of_its_logarithm() -> None:
     losses = generator(4, 0).exponential(size=(6, 50))
     mean, error = losses.mean(), np.sqrt(np.mean([np.var(row, ddof=1) for row in losses]) / 50)
     for coverage in (0.95, 0.5):
-        band = loss_band(losses, coverage)
+        band = loss_band(losses, coverage=coverage)
         expected = np.exp(t.interval(coverage, 49, np.log(mean), error / mean))
         assert (band.low, band.high) == pytest.approx(tuple(expected), abs=1e-12)
         assert (band.centre("mean"), band.n, band.coverage) == (pytest.approx(mean, abs=1e-12), 50, coverage)

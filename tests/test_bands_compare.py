@@ -198,7 +198,8 @@ def test_a_paired_difference_is_walds_with_half_a_case_in_each_cell(
     0."""
     halves = np.repeat([1.0, -1.0, 0.0, 0.0], 2 * np.array([b, c, both, neither]) + 1)
     n = both + b + c + neither
-    found = paired_difference(b, c, n, 0.9)
+    ours, theirs = (np.repeat([[x, z, 1, 0]], [b, c, both, neither], axis=1) for x, z in ((1, 0), (0, 1)))
+    found = paired_difference(ours == 1, theirs == 1, coverage=0.9)
     reach = norm.ppf(0.95) * halves.std() / np.sqrt(n + 2)
     assert (found.low, found.high) == pytest.approx((halves.mean() - reach, halves.mean() + reach), abs=1e-12)
     assert found.centre("mean") == pytest.approx((b - c) / n)

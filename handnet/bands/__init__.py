@@ -3,6 +3,7 @@
 band.py             Band, the type they share
 seeds.py            over seeds, over splits, and over seeds for many rows at once
 proportion.py       a share over cases: Wilson, Clopper-Pearson
+clusters.py         cases that come in groups, and how many independent ones they are worth
 auc.py              the AUC over cases, and the difference of two: DeLong
 cases.py            every score of one network over cases
 multibootstrap.py   every score over seeds and cases at once

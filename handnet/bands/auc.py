@@ -7,6 +7,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
 from handnet.bands.band import Band
+from handnet.bands.clusters import number_of_groups, placement_covariance, widening
 from handnet.bands.compare import Comparison
 from handnet.bands.proportion import wilson
 from handnet.data import Array
@@ -23,8 +24,13 @@ class Placements(NamedTuple):
         """The area under the ROC curve."""
         return float(self.positive.mean())
 
-    def covariance(self, other: "Placements") -> float:
-        """The covariance of two areas on the same cases: S10 / n+ + S01 / n-."""
+    def covariance(self, other: "Placements", sides: tuple[Array, Array] | None = None) -> float:
+        """The covariance of two areas on the same cases: S10 / n+ + S01 / n-, of groups Obuchowski's.
+
+        sides: the groups of the positive cases (n+,) and of the negative ones (n-,).
+        """
+        if sides is not None:
+            return placement_covariance(self, other, sides)
         return float(sum(np.cov(x, z)[0, 1] / len(x) for x, z in zip(self, other, strict=True)))
 
 
@@ -38,50 +44,78 @@ def placements(logits: Array, positive: Array) -> Placements:
     )
 
 
-def delong(logits: Array, y: Array, coverage: float = 0.95) -> Band:
+def delong(logits: Array, y: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:
     """DeLong's interval over cases of the AUC, on the logit of the AUC (DeLong et al. 1988).
 
         logit(A) -+ z sqrt(var) / (A (1 - A)),    var = S10 / n+ + S01 / n-, averaged over the replicas
 
-    logits: (R, n) finite; y: (n,) of 0 and 1. A is the mean AUC of the R replicas, the variance that of a
-    single one. On the logit the interval cannot leave [0, 1], as the untransformed one does at AUCs near 1.
-    When no replica misplaces a pair the variance is 0, and the interval is Wilson's for the smaller class. A
+    Of groups the variance is Obuchowski's (1997), and z grows by `widening` for the groups of the class that
+    is in fewer of them.
+
+    logits: (R, n) finite; y: (n,) of 0 and 1; groups: (n,) int, None where every case is its own. A is the
+    mean AUC of the R replicas, the variance that of a single one. On the logit the interval cannot leave
+    [0, 1], as the untransformed one does at AUCs near 1. When no replica misplaces a pair the variance is 0,
+    and the interval is Wilson's for the smaller class, or for the groups of the class that is in fewer. A
     score that is the same for all cases has an AUC of 1/2 on any others too.
 
     Raises ValueError when a class has fewer than 2 cases.
     """
     z, positive = np.asarray(logits, dtype=np.float64), np.asarray(y) == 1
     _check(positive)
-    replicas = [placements(row, positive) for row in z]
+    replicas, sides = [placements(row, positive) for row in z], _sides(positive, groups)
     area, n = float(np.mean([places.auc for places in replicas])), len(positive)
-    centres = (("mean", area),)
+    centres, count = (("mean", area),), number_of_groups(groups)
     if area in (0.0, 1.0):
-        fewest = int(min(positive.sum(), (~positive).sum()))
+        fewest = _fewest(positive, sides)
         edge = wilson(area * fewest, fewest, coverage)
-        return Band(edge.low, edge.high, "wilson, smaller class", "cases", n, coverage, centres)
-    deviation = np.sqrt(np.mean([places.covariance(places) for places in replicas]))
-    half = norm.ppf((1 + coverage) / 2) * deviation / (area * (1 - area))
+        return Band(edge.low, edge.high, "wilson, smaller class", "cases", n, coverage, centres, groups=count)
+    variance = max(float(np.mean([places.covariance(places, sides) for places in replicas])), 0.0)
+    half = _reach(sides, coverage) * np.sqrt(variance) / (area * (1 - area))
     low, high = expit(logit(area) - half), expit(logit(area) + half)
-    return Band(float(low), float(high), "logit-delong", "cases", n, coverage, centres)
+    return Band(float(low), float(high), "logit-delong", "cases", n, coverage, centres, groups=count)
 
 
-def auc_difference(ours: Array, theirs: Array, y: Array, coverage: float = 0.95) -> Comparison:
+def auc_difference(
+    ours: Array, theirs: Array, y: Array, groups: Array | None = None, coverage: float = 0.95
+) -> Comparison:
     """The mean AUC of `ours` minus that of `theirs` on the same cases, with DeLong's interval and p.
 
-    ours: logits (R, n); theirs: logits (Q, n); y: (n,) of 0 and 1. Where the variance is 0, as between two
-    models that misplace no pair, the interval is as wide as that of `delong` for a perfect score.
+    ours: logits (R, n); theirs: logits (Q, n); y: (n,) of 0 and 1; groups: as in `delong`. Where the variance
+    is 0, as between two models that misplace no pair, the interval is as wide as that of `delong` for a
+    perfect score.
     Raises ValueError when a class has fewer than 2 cases.
     """
     positive = np.asarray(y) == 1
     _check(positive)
+    sides = _sides(positive, groups)
     a, b = _mean_placements(ours, positive), _mean_placements(theirs, positive)
-    mean = a.auc - b.auc
-    deviation = float(np.sqrt(max(a.covariance(a) + b.covariance(b) - 2 * a.covariance(b), 0.0)))
-    fewest = int(min(positive.sum(), (~positive).sum()))
-    half = float(norm.ppf((1 + coverage) / 2)) * deviation or 1 - wilson(fewest, fewest, coverage).low
-    p = float(2 * norm.sf(abs(mean) / deviation)) if deviation else float(mean == 0)
-    band = Band(mean - half, mean + half, "delong", "cases", len(positive), coverage, (("mean", mean),))
-    return Comparison(band, p)
+    mean, fewest, reach = a.auc - b.auc, _fewest(positive, sides), _reach(sides, coverage)
+    variance = a.covariance(a, sides) + b.covariance(b, sides) - 2 * a.covariance(b, sides)
+    deviation = float(np.sqrt(max(variance, 0.0)))
+    half = reach * deviation or 1 - wilson(fewest, fewest, coverage).low
+    score = abs(mean) / deviation * norm.ppf((1 + coverage) / 2) / reach if deviation else 0.0
+    p = float(2 * norm.sf(score)) if deviation else float(mean == 0)
+    ends, centres = (mean - half, mean + half), (("mean", mean),)
+    n, count = len(positive), number_of_groups(groups)
+    return Comparison(Band(*ends, "delong", "cases", n, coverage, centres, groups=count), p)
+
+
+def _sides(positive: Array, groups: Array | None) -> tuple[Array, Array] | None:
+    """The groups of the positive cases and of the negative ones. positive: (n,) bool; groups: (n,)."""
+    return None if groups is None else (groups[positive], groups[~positive])
+
+
+def _fewest(positive: Array, sides: tuple[Array, Array] | None) -> int:
+    """The cases of the smaller class; of groups, the number of groups with cases of a class, the smaller."""
+    if sides is not None:
+        return min(number_of_groups(side) for side in sides)
+    return int(min(positive.sum(), (~positive).sum()))
+
+
+def _reach(sides: tuple[Array, Array] | None, coverage: float) -> float:
+    """The normal quantile, wider where few groups have cases of a class."""
+    widths = [widening(len(side), side, coverage) for side in sides or ()]
+    return float(norm.ppf((1 + coverage) / 2)) * max(widths, default=1.0)
 
 
 def _mean_placements(logits: Array, positive: Array) -> Placements:

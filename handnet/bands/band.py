@@ -21,6 +21,7 @@ class Band:
     centres: tuple[tuple[str, float], ...] = ()  # (name, value) of each middle, printed only beside the ends
     diverged: int = 0  # how many further seeds diverged and have no value
     seeds: int = 0  # how many seeds, where seeds and cases were varied both
+    groups: int = 0  # how many groups the cases are of; 0 where every case is its own
     simulated: float | None = None  # the share held in a simulation at this size, where one was run
 
     def centre(self, name: str) -> float:
@@ -35,5 +36,6 @@ class Band:
         lost = f"; {self.diverged} seeds diverged" if self.diverged else ""
         crossed = self.varied == "seeds_x_cases"
         varied = f"{self.seeds} seeds x {self.n} cases" if crossed else f"{self.n} {self.varied}"
+        varied += f" of {self.groups} groups" if self.groups else ""
         origin = f"{self.kind} over {varied}, covers {self.coverage:.1%}{lost}"
         return f"{middle}[{self.low:.3f}, {self.high:.3f}] ({origin})"

@@ -1,8 +1,10 @@
 """The case band of every score: what other cases of the same kind would have given one network.
 
 Of R replicas it is taken at their mean, with the sampling error of a single one, so that a network and a
-method without a seed are read in the same way.
+method without a seed are read in the same way. Cases of groups (`handnet/bands/clusters.py`) count for fewer.
 """
+
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import expit
@@ -10,50 +12,67 @@ from scipy.stats import t
 
 from handnet.bands.auc import delong
 from handnet.bands.band import Band
-from handnet.bands.proportion import wilson
+from handnet.bands.clusters import effective_number, mean_variance, number_of_groups
+from handnet.bands.proportion import wilson_ends
 from handnet.data import Array
 from handnet.scores import case_losses
 
 
-def case_bands(logits: Array, y: Array, coverage: float = 0.95) -> dict[str, Band]:
+def case_bands(
+    logits: Array, y: Array, groups: Array | None = None, coverage: float = 0.95
+) -> dict[str, Band]:
     """The band of each score over cases, by the score's name.
 
-    Shares (accuracy, sensitivity, specificity) have Wilson's interval, the AUC has DeLong's on its logit
-    (`delong`), losses and skill have the t interval of `loss_band`.
+    Shares (accuracy, sensitivity, specificity) have Wilson's interval (`share_over_cases`), the AUC has
+    DeLong's on its logit (`delong`), losses and skill have the t interval of `loss_band`.
 
     logits: (R, n), finite; R = 1 for a method without a seed.
-    y: (n,) of 0 and 1, both present.
+    y: (n,) of 0 and 1, both present; groups: (n,) int, None where every case is its own.
     """
     z, positive = np.asarray(logits, dtype=np.float64), np.asarray(y) == 1
-    correct = np.equal(z > 0, positive).mean(axis=0)  # (n,) share of replicas
-    shares = {"accuracy": correct, "sensitivity": correct[positive], "specificity": correct[~positive]}
-    brier = loss_band(np.square(expit(z) - positive), coverage)
+    correct, every = np.equal(z > 0, positive), np.ones_like(positive)
+    shares = {"accuracy": every, "sensitivity": positive, "specificity": ~positive}
+    brier = loss_band(np.square(expit(z) - positive), groups, coverage)
     reference = float(positive.var())
     low, high, centre = (1 - loss / reference for loss in (brier.high, brier.low, brier.centre("mean")))
     return {
-        "log_loss": loss_band(case_losses(z, positive), coverage),
-        **{name: _share_band(share, coverage) for name, share in shares.items()},
-        "auc": delong(z, positive, coverage),
+        "log_loss": loss_band(case_losses(z, positive), groups, coverage),
+        **{
+            name: share_over_cases(correct[:, which], None if groups is None else groups[which], coverage)
+            for name, which in shares.items()
+        },
+        "auc": delong(z, positive, groups, coverage),
         "brier": brier,
-        "skill": Band(low, high, brier.kind, "cases", brier.n, coverage, (("mean", centre),)),
+        "skill": replace(brier, low=low, high=high, centres=(("mean", centre),)),
     }
 
 
-def _share_band(correct: Array, coverage: float) -> Band:
-    """Wilson's interval of the mean of (n,) shares of replicas; a sum of shares may round to above n."""
-    return wilson(min(float(correct.sum()), len(correct)), len(correct), coverage)
+def share_over_cases(correct: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:
+    """Wilson's interval (1927) of the share of correct cases, of groups at their `effective_number`.
+
+    correct: (R, n) bool, R = 1 for a method without a seed; groups: (n,) int.
+    """
+    n = correct.shape[1]
+    share = min(float(correct.mean(axis=0).sum()) / n, 1.0)  # a sum of shares may round to above n
+    low, high = wilson_ends(share, effective_number(correct, groups, coverage), coverage)
+    centres, count = (("share", share),), number_of_groups(groups)
+    return Band(float(low), float(high), "wilson", "cases", n, coverage, centres, groups=count)
 
 
-def loss_band(losses: Array, coverage: float = 0.95) -> Band:
-    """The t interval of a mean loss, on its logarithm. losses: (R, n), at least 0.
+def loss_band(losses: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:
+    """The t interval of a mean loss, on its logarithm. losses: (R, n), at least 0; groups: (n,) int.
 
-        mean exp(-+ t_(n-1) se / mean),    se^2 = var over cases / n, averaged over the replicas
+        mean exp(-+ t se / mean),    se^2 = var over cases / n, averaged over the replicas
 
+    t has n - 1 degrees of freedom. Of G groups se is the clustered one (`mean_variance`), and t has G - 1.
     The logarithm allows for the skew of losses, most of which come from a few cases. On tables of a hundred
     cases with a handful of errors the interval holds the truth in some 92 of 100 studies, not 95.
     """
     n = losses.shape[1]
     mean = float(losses.mean())
-    error = float(np.sqrt(losses.var(axis=1, ddof=1).mean() / n))
-    stretch = float(np.exp(t.ppf((1 + coverage) / 2, n - 1) * error / mean)) if mean else 1.0
-    return Band(mean / stretch, mean * stretch, "log t", "cases", n, coverage, (("mean", mean),))
+    count = number_of_groups(groups)
+    degrees = max((count or n) - 1, 1)
+    error = float(np.sqrt(mean_variance(losses, groups)))
+    stretch = float(np.exp(t.ppf((1 + coverage) / 2, degrees) * error / mean)) if mean else 1.0
+    ends, centres = (mean / stretch, mean * stretch), (("mean", mean),)
+    return Band(*ends, "log t", "cases", n, coverage, centres, groups=count)

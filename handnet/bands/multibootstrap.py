@@ -4,12 +4,13 @@ Replicas and cases are resampled together, cases within each class, and the scor
 replicas; the band is the quantiles .025 and .975 of these averages.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.special import expit
 
 from handnet.bands.band import Band
-from handnet.bands.cases import case_bands
-from handnet.bands.proportion import wilson
+from handnet.bands.cases import case_bands, share_over_cases
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.draws import Resamples
@@ -36,34 +37,40 @@ def bootstrap_scores(logits: Array, y: Array, samples: Resamples) -> Scores:
     )
 
 
-def seeds_x_cases(logits: Array, y: Array, samples: Resamples) -> dict[str, Band]:
+def seeds_x_cases(
+    logits: Array, y: Array, samples: Resamples, groups: Array | None = None
+) -> dict[str, Band]:
     """The band of each score over R >= 2 replicas and n cases, by name. logits: (R, n) finite; y: (n,).
+
+    groups: (n,) int, None where every case is its own; the samples are of whole groups then.
 
     The band over cases alone (`case_bands`) widens it in two places. A share with fewer than 10 errors,
     counted as the mean over replicas, gets the hull with Wilson's interval, because an error that was not
-    seen is not resampled. And no band is narrower than that of one replica over cases, because a single
-    network does not average over replicas; the plain bootstrap of an AUC near 1 holds the truth in 80 of 100
-    studies only.
+    seen is not resampled; of groups are counted as many errors as with one case from each. And no band is
+    narrower than that of one replica over cases, because a single network does not average over replicas;
+    the plain bootstrap of an AUC near 1 holds the truth in 80 of 100 studies only.
     """
     scores = bootstrap_scores(logits, y, samples)._asdict()
-    return {name: _widened(scores[name], cases, len(logits)) for name, cases in case_bands(logits, y).items()}
+    bands = case_bands(logits, y, groups)
+    return {name: _widened(scores[name], cases, len(logits)) for name, cases in bands.items()}
 
 
-def share_band(correct: Array, samples: Resamples) -> Band:
+def share_band(correct: Array, samples: Resamples, groups: Array | None = None) -> Band:
     """The band of the share of correct cases, by the rule of `seeds_x_cases`. correct: (R, n) bool."""
     replicas, n = correct.shape
     means = bootstrap_means(correct, np.ones(n, dtype=bool), samples)
-    return _widened(means, wilson(float(correct.mean(axis=0).sum()), n, COVERAGE), replicas)
+    return _widened(means, share_over_cases(correct, groups, COVERAGE), replicas)
 
 
 def _widened(scores: Array, cases: Band, replicas: int) -> Band:
     """The band of bootstrapped scores (B,), widened by the band over cases alone where that rule says so."""
     low, high = (float(end) for end in np.quantile(scores, [LOW, HIGH]))
     kind, centre = "multi-bootstrap", cases.centres[0][1]
-    few_errors = cases.kind == "wilson" and round((1 - centre) * cases.n, 6) < FEW_ERRORS
+    few_errors = cases.kind == "wilson" and round((1 - centre) * (cases.groups or cases.n), 6) < FEW_ERRORS
     if few_errors or high - low < cases.high - cases.low:
         low, high, kind = min(low, cases.low), max(high, cases.high), f"{kind} and {cases.kind}"
-    return Band(low, high, kind, "seeds_x_cases", cases.n, COVERAGE, (("mean", centre),), seeds=replicas)
+    crossed = replace(cases, low=low, high=high, kind=kind, varied="seeds_x_cases", coverage=COVERAGE)
+    return replace(crossed, centres=(("mean", centre),), seeds=replicas)
 
 
 def bootstrap_means(values: Array, mask: Array, samples: Resamples) -> Array:

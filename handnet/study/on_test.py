@@ -1,7 +1,6 @@
 """Is one configuration better than another on the opened test? What is said holds for these cases."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,9 +26,12 @@ class ComparedOnTest:
 
 
 def compare_on_test(
-    ours: Confirmed | None, theirs: Confirmed | None, y: Array | None
+    ours: Confirmed | None, theirs: Confirmed | None, y: Array | None, groups: Array | None = None
 ) -> ComparedOnTest | None:
-    """None while the test is sealed, and for fewer than two sound replicas of ours. y: (n,)."""
+    """None while the test is sealed, and for fewer than two sound replicas of ours.
+
+    y: (n,); groups: (n,) int, None where every case is its own.
+    """
     a, b = (side.logits("test") if side else None for side in (ours, theirs))
     if y is None or a is None or b is None:
         return None
@@ -41,20 +43,22 @@ def compare_on_test(
     if len(a) < 2:
         return None
     right_a, right_b = ((z > 0) == (y == 1) for z in (a, b))
-    low, high = _resampled(right_a, right_b, y, paired)
+    low, high = _resampled(right_a, right_b, y, groups, paired)
     right_a, right_b = np.broadcast_arrays(right_a, right_b)
-    disagreements = tuple(mcnemar(x, z) for x, z in zip(right_a, right_b, strict=True))
-    band = _widened(low, high, disagreements, len(y))
+    disagreements = tuple(mcnemar(x, z, groups) for x, z in zip(right_a, right_b, strict=True))
+    band = _widened(low, high, paired_difference(right_a, right_b, groups), len(right_a))
     comparable = all(np.ptp(z, axis=1).max() > 0 for z in (a, b))  # the area of a constant score is 1/2
-    return ComparedOnTest(band, auc_difference(a, b, y) if comparable else None, disagreements)
+    return ComparedOnTest(band, auc_difference(a, b, y, groups) if comparable else None, disagreements)
 
 
-def _resampled(right_a: Array, right_b: Array, y: Array, paired: bool) -> tuple[float, float]:
+def _resampled(
+    right_a: Array, right_b: Array, y: Array, groups: Array | None, paired: bool
+) -> tuple[float, float]:
     """The .025 and .975 quantiles of the difference in accuracy, seeds and cases resampled together.
 
-    right_a, right_b: (R, n) bool, right_b (1, n) for a method without a seed; y: (n,).
+    right_a, right_b: (R, n) bool, right_b (1, n) for a method without a seed; y, groups: (n,).
     """
-    samples = resamples(RESAMPLING_SEED, len(right_a), y, bootstraps(len(y)))
+    samples = resamples(RESAMPLING_SEED, len(right_a), y, bootstraps(len(y)), groups)
     same = np.ones((len(samples.cases), 1), dtype=int)
     every = np.ones(len(y), dtype=bool)
     drawn = bootstrap_means(right_a, every, samples)
@@ -63,14 +67,10 @@ def _resampled(right_a: Array, right_b: Array, y: Array, paired: bool) -> tuple[
     return low, high
 
 
-def _widened(low: float, high: float, disagreements: Sequence[McNemar], n: int) -> Band:
-    """The band of a difference, never narrower than what the n cases alone allow one network."""
-    cases = paired_difference(
-        float(np.mean([count.only_ours for count in disagreements])),
-        float(np.mean([count.only_theirs for count in disagreements])),
-        n,
-    )
+def _widened(low: float, high: float, cases: Band, replicas: int) -> Band:
+    """The band of a difference, never narrower than what the cases alone allow one network."""
     kind = "multi-bootstrap"
     if high - low < cases.high - cases.low:
         low, high, kind = min(low, cases.low), max(high, cases.high), f"{kind} and {cases.kind}"
-    return Band(low, high, kind, "seeds_x_cases", n, HIGH - LOW, cases.centres, seeds=len(disagreements))
+    crossed = replace(cases, low=low, high=high, kind=kind, varied="seeds_x_cases", coverage=HIGH - LOW)
+    return replace(crossed, seeds=replicas)

@@ -1,0 +1,110 @@
+"""Cases that come in groups: rows of one patient or one clinic are alike, and tell less than as many others.
+
+`groups` (n,) int gives the group of each case; None says that every case is its own, and so do groups of one
+case each: every formula here then is the one for independent cases.
+"""
+
+import numpy as np
+from scipy.stats import t
+
+from handnet.data import Array
+
+
+def group_sums(values: Array, groups: Array) -> Array:
+    """The sums (..., G) of values (..., n) over the cases of each group."""
+    names, place = np.unique(groups, return_inverse=True)
+    rows = np.asarray(values, dtype=np.float64).reshape(-1, len(place))
+    sums = [np.bincount(place, row, len(names)) for row in rows]
+    return np.reshape(sums, (*np.shape(values)[:-1], len(names)))
+
+
+def number_of_groups(groups: Array | None) -> int:
+    """How many groups there are, 0 where every case is its own. groups: (n,) int."""
+    return 0 if groups is None else len(np.unique(groups))
+
+
+def mean_variance(values: Array, groups: Array | None = None) -> float:
+    """The variance of a mean over n cases of G groups, averaged over R replicas (Liang & Zeger 1986).
+
+        G / (G - 1) sum over groups of (sum over their cases of (v - mean))^2 / n^2
+
+    Miller (2024, equation 4) gives it without the factor, which makes it the usual var / n where every case
+    is its own group. One group alone shows no spread over groups; its cases then count as independent.
+
+    values: (R, n), n at least 2.
+    """
+    v = np.asarray(values, dtype=np.float64)
+    count = number_of_groups(groups)
+    if groups is None or count < 2:
+        return float(v.var(axis=1, ddof=1).mean() / v.shape[1])
+    sums = group_sums(v - v.mean(axis=1, keepdims=True), groups)
+    return float(np.square(sums).sum(axis=1).mean() * count / (count - 1) / v.shape[1] ** 2)
+
+
+def widening(n: int, groups: Array | None, coverage: float = 0.95) -> float:
+    """By how much an interval is wider because its variance is known from G groups, not from n cases.
+
+        t_(G-1) / t_(n-1), quantiles of Student's t        (Korn & Graubard 1998)
+
+    1 where every case is its own group. One group counts as two. groups: (n,) int.
+    """
+    if groups is None:
+        return 1.0
+    few, many = max(number_of_groups(groups) - 1, 1), max(n - 1, 1)
+    return float(t.ppf((1 + coverage) / 2, few) / t.ppf((1 + coverage) / 2, many))
+
+
+def effective_number(values: Array, groups: Array | None, coverage: float = 0.95) -> float:
+    """How many independent cases tell as much of a mean as these n cases of G groups.
+
+        n / max(1, deff) / widening^2,    deff = the variance of the mean over that of independent cases
+
+    deff is the design effect (Kish 1965; for shares Rao & Scott 1992; the widening after Korn & Graubard
+    1998). Where the values do not vary they tell no design effect, and each group counts for one case.
+
+    values: (R, n), such as whether each of R replicas calls each case right.
+    """
+    v = np.asarray(values, dtype=np.float64)
+    n = v.shape[1]
+    if groups is None:
+        return float(n)
+    if not np.ptp(v, axis=1).any():
+        return float(number_of_groups(groups))
+    design_effect = max(1.0, mean_variance(v, groups) / mean_variance(v))
+    return float(n / design_effect / widening(n, groups, coverage) ** 2)
+
+
+def placement_covariance(
+    ours: tuple[Array, Array], theirs: tuple[Array, Array], groups: tuple[Array, Array]
+) -> float:
+    """The covariance of two areas under the ROC curve on the same cases of G groups (Obuchowski 1997).
+
+        g1/(g1-1) sum p p'  +  g0/(g0-1) sum q q'  +  G/(G-1) sum (p q' + q p')
+
+    The sums are over groups; p is the sum of (placement - area) / n+ over the positive cases of a group, q of
+    (placement - area) / n- over its negative ones, g1 and g0 how many groups have such cases. Where every
+    case is its own group it is DeLong's.
+
+    ours, theirs, groups: of the positive cases (n+,) and of the negative ones (n-,). A class of one group is
+    taken for independent cases.
+    """
+    names = np.unique(np.concatenate(groups))
+    (p, q), (p2, q2) = (
+        [_spread(side, of, names) for side, of in zip(places, groups, strict=True)]
+        for places in (ours, theirs)
+    )
+    total = 0.0
+    for place, (x, x2) in enumerate(((p, p2), (q, q2))):
+        count = number_of_groups(groups[place])
+        if count > 1:
+            total += count / (count - 1) * float(x @ x2)
+        else:
+            total += float(np.cov(ours[place], theirs[place])[0, 1] / len(ours[place]))
+    crossed = float(p @ q2 + q @ p2)
+    return total + (len(names) / (len(names) - 1) * crossed if len(names) > 1 else 0.0)
+
+
+def _spread(places: Array, groups: Array, names: Array) -> Array:
+    """(G,) the sum over each group of (placement - mean) / n of one class. places, groups: (n,)."""
+    place = np.searchsorted(names, groups)
+    return np.bincount(place, (places - places.mean()) / len(places), len(names))
