@@ -10,25 +10,23 @@ moves.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, count
-from math import comb
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 from scipy.special import expit
 from scipy.stats import norm
 
 from handnet.bands.band import Band
 from handnet.bands.proportion import wilson_ends
 from handnet.bands.seeds import HIGH, LOW, quantile_band
-from handnet.data import MOST_LISTED, Array, Dataset
+from handnet.data import Array, Dataset
 from handnet.encode import VALUE, text_columns
+from handnet.families import Families
 from handnet.splits import Split
 
+DOUBTFUL = (0.05, 0.95)  # a case is called differently by some seeds when the share that misses it lies here
 EXTREMES = 3  # measurements of a case that are listed as unusual
-MOST_FAMILIES = 12  # 4096 forward passes a case
 CLEAR = (0.05, 0.95)  # a credit is clear of 0 when its band between these quantiles excludes 0
 FLIPS = 0.5  # a family is over-trusted when putting it back turns the call in this share of the wrong seeds
 
@@ -75,6 +73,37 @@ def case_table(logits: Array, y: Array, case_ids: Array, extremes: Sequence[str]
     return pd.DataFrame(columns).sort_values(order, ascending=[False, True], kind="stable", ignore_index=True)
 
 
+class Doubt(NamedTuple):
+    """How many of some cases are called wrong, or differently, by the seeds.
+
+    None of these grows with the number of seeds, as a count of the cases that any seed misses would.
+
+    cases, seeds: how many are counted.
+    mostly: cases that more than half of the seeds miss.
+    some: cases that 5 to 95 % of the seeds miss.
+    differing: how many cases two seeds call differently, on average over all pairs of seeds: the sum of
+        2 q (1 - q) R / (R - 1) over cases, q the share of the R seeds that miss a case.
+    """
+
+    cases: int
+    seeds: int
+    mostly: int
+    some: int
+    differing: float
+
+
+def doubt(table: pd.DataFrame) -> Doubt:
+    """What a table of `case_table`, with every case of a part in it, says of all of them."""
+    share = table["miss_share"]
+    return Doubt(
+        len(table),
+        int(table["seeds"].iloc[0]),
+        int((share > 0.5).sum()),
+        int(share.between(*DOUBTFUL).sum()),
+        float((1 - table["self_consistency"]).sum()),
+    )
+
+
 def unusual_values(data: Dataset, parts: Split, rows: Array) -> list[str]:
     """The three most unusual values of each of these rows (n,), as text.
 
@@ -107,98 +136,6 @@ def unusual_values(data: Dataset, parts: Split, rows: Array) -> list[str]:
         ", ".join(describe(row, column) for column in extremes if column in used)
         for row, extremes in enumerate(columns)
     ]
-
-
-@dataclass(frozen=True)
-class Families:
-    """The k players of a Shapley value; a column that no family owns stays at the baseline."""
-
-    names: tuple[str, ...]  # (k,)
-    columns: Array  # (k, features) bool: the columns of each family, every column owned once at most
-
-    @cached_property
-    def coalitions(self) -> Array:
-        """Every set of families, (2^k, k) bool, in binary order: the first is empty, the last holds all."""
-        k = len(self.names)
-        return ((np.arange(2**k)[:, None] >> np.arange(k)) & 1).astype(bool)
-
-    @cached_property
-    def weights(self) -> Array:
-        """The matrix (2^k, k) that turns values (R, 2^k) into credits (R, k) = values @ weights.
-
-        Entry (S, i) is +1 / (k C(k-1, |S|-1)) if i is in S, else -1 / (k C(k-1, |S|)).
-        """
-        k, members = len(self.names), self.coalitions
-        share = np.array([1 / (k * comb(k - 1, size)) for size in range(k)])
-        size = members.sum(axis=1)
-        return np.where(members, share[size - 1][:, None], -share[np.minimum(size, k - 1)][:, None])
-
-    def for_columns(self, own: Sequence[str], other: Sequence[str]) -> "Families":
-        """The same players over the columns of another table.
-
-        own, other: the family of each column, (features,), of this table and of the other one.
-        """
-        owner = dict(zip(own, self.columns.argmax(axis=0), strict=True))
-        owners = np.array([owner.get(name, -1) for name in other])
-        return Families(self.names, owners == np.arange(len(self.names))[:, None])
-
-    def rows(self, x: Array, baseline: Array) -> Array:
-        """The case x (features,) by coalition: its own values in those families, else the baseline's.
-
-        baseline: (features,); returns (2^k, features).
-        """
-        own = self.coalitions[:, self.columns.argmax(axis=0)] & self.columns.any(axis=0)
-        return np.where(own, x, baseline)
-
-
-def families_of(names: Sequence[str], train: Array) -> Families:
-    """The families of columns with these family names, (features,); more than 12 are merged into 12.
-
-    train: (n, features), the train rows. Families merge by average linkage on 1 - |correlation|, of the two
-    columns of them that are correlated most.
-    """
-    single = list(dict.fromkeys(names))
-    places = {name: place for place, name in enumerate(single)}
-    owner = np.array([places[name] for name in names])  # (features,) the place of each column's family
-    if len(single) > MOST_FAMILIES:
-        clusters = _clusters(owner, train)
-        members = [np.flatnonzero(clusters == cluster) for cluster in dict.fromkeys(clusters)]
-        single = _merged_names([[single[place] for place in each] for each in members])
-        merged = np.empty(len(clusters), dtype=int)
-        for place, each in enumerate(members):
-            merged[each] = place
-        owner = merged[owner]
-    return Families(tuple(single), owner == np.arange(len(single))[:, None])
-
-
-def _clusters(owner: Array, train: Array) -> Array:
-    """(k,) the cluster of each family, 12 or fewer. owner: (features,), the place of a column's family."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        closest = np.corrcoef(train, rowvar=False)
-    np.nan_to_num(np.abs(closest, out=closest), copy=False)
-    order = np.argsort(owner, kind="stable")
-    starts = np.flatnonzero(np.diff(owner[order], prepend=-1))
-    if len(starts) < len(order):
-        closest = np.maximum.reduceat(closest[order], starts, axis=0)
-        closest = np.maximum.reduceat(closest[:, order], starts, axis=1)
-    distance = closest + closest.T  # in place from here on: of 10 000 families it takes 800 MB
-    distance /= 2
-    np.subtract(1, np.clip(distance, 0, 1, out=distance), out=distance)
-    np.fill_diagonal(distance, 0)
-    return np.asarray(
-        fcluster(linkage(squareform(distance, checks=False), "average"), MOST_FAMILIES, "maxclust")
-    )
-
-
-def _merged_names(members: Sequence[Sequence[str]]) -> list[str]:
-    """A name for each set of families, no two alike: theirs, the first of many."""
-    names: list[str] = []
-    for families in members:
-        rest = len(families) - MOST_LISTED
-        name = " & ".join([*families[:MOST_LISTED], *([f"{rest} more"] if rest > 0 else [])])
-        numbered = (f"{name} ({number})" for number in count(2))
-        names.append(next(free for free in chain([name], numbered) if free not in names))
-    return names
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,17 @@ def facts_with(name: str) -> dict:
         "selection": {"corrected": None, "best_of": None},
         "wilks": {"holds": False},
         "watched": [{"case": name, "part": None}],
+        "doubt": [
+            {
+                "role": "winner",
+                "part": "val",
+                "cases": 3,
+                "seeds": 4,
+                "mostly": 0,
+                "some": 1,
+                "differing": 0.5,
+            }
+        ],
         "missed": [row],
         "stories": [
             row | {"sentence": f"Case #{name} ({name}, test).", "miss_share": share} for share in (0.25, 0.01)

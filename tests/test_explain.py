@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.special import expit
 from scipy.stats import binomtest
 
 from handnet import Dataset, Layer, Recipe, load_backend, seeded_plan, split
 from handnet.draws import generator
-from handnet.explain import Families, case_table, credits_of, explain, families_of, unusual_values
+from handnet.explain import case_table, credits_of, doubt, explain, unusual_values
+from handnet.families import Families, families_of
 from handnet.mlp.network import backward, dense_backward_input, forward, relu_backward
 from handnet.splits import Split
 
@@ -116,62 +116,12 @@ def test_without_is_the_logit_of_the_case_put_back(
 ) -> None:
     families = families_of(data.families, parts.train.X)
     found = credits_of(lambda rows: logits(trained, rows), parts.val.X[2], baseline, families)
-    which = np.isin(families.names, ["texture", "concavity"])
+    which = np.isin(families.names, ["texture", "symmetry"])
     row = parts.val.X[2].copy()
     for column, family in enumerate(data.families):
-        if family in ("texture", "concavity"):
+        if family in ("texture", "symmetry"):
             row[column] = baseline[column]
     assert found.without(which) == pytest.approx(logits(trained, row[None])[:, 0], abs=1e-12)
-
-
-def test_many_families_are_joined_by_how_they_go_together() -> None:
-    draws = generator(3, 0)
-    base = draws.normal(size=(200, 15))
-    X = np.column_stack(
-        [base, base + 0.01 * draws.normal(size=base.shape)]
-    )  # column c and c + 15 nearly the same
-    names = [f"f{column}" for column in range(30)]
-    families = families_of(names, X)
-    assert len(families.names) == 12
-    assert families.columns.sum(axis=0).tolist() == [1] * 30
-    assert all(
-        families.columns[:, column].tolist() == families.columns[:, column + 15].tolist()
-        for column in range(15)
-    )
-    flat = np.column_stack([np.ones(200), X[:, :14]])  # a column without spread correlates with nothing
-    assert families_of(names[:15], flat).columns.sum() == 15
-
-
-@given(seed=st.integers(0, 10**6), k=st.integers(13, 30))
-def test_joined_families_are_those_of_the_closest_columns_counted_one_by_one(seed: int, k: int) -> None:
-    noise = generator(seed, k)
-    train = noise.normal(size=(40, 2 * k)) + noise.normal(size=(40, 1)) * noise.uniform(size=2 * k)
-    names = [f"f{owner}" for owner in noise.permutation(np.repeat(np.arange(k), 2))]
-    single = list(dict.fromkeys(names))
-    of = {name: [place for place, other in enumerate(names) if other == name] for name in single}
-    correlation = np.abs(np.corrcoef(train, rowvar=False))
-    distance = [
-        1 - max(correlation[a, b] for a in of[one] for b in of[other])
-        for one, other in itertools.combinations(single, 2)
-    ]
-    clusters = fcluster(linkage(distance, "average"), 12, "maxclust")
-    found = families_of(names, train)
-    assert len(set(found.names)) == len(found.names) <= 12
-    for name, columns in zip(found.names, found.columns, strict=True):
-        members = list(dict.fromkeys(np.array(names)[columns]))
-        assert len({clusters[single.index(member)] for member in members}) == 1
-        assert name.startswith(" & ".join(members[:5]))
-        assert name.endswith(f" & {len(members) - 5} more" if len(members) > 5 else members[-1])
-    assert found.columns.sum(axis=0).tolist() == [1] * (2 * k)
-
-
-def test_joined_families_never_bear_one_name() -> None:
-    base = generator(0, 0).normal(size=(40, 14))
-    names = ["a", "b", "a & b", *(f"c{place}" for place in range(12))]
-    train = np.column_stack([base[:, 0], base[:, 0] + 1e-3 * base[:, 1], base[:, 2:], base[:, 1]])
-    found = families_of(names, train[:, : len(names)])
-    assert len(set(found.names)) == len(found.names)
-    assert {"a & b", "a & b (2)"} <= set(found.names)
 
 
 def test_inputs_and_biases_share_the_logit_exactly(trained: Layers, parts: Split) -> None:
@@ -188,16 +138,6 @@ def test_inputs_and_biases_share_the_logit_exactly(trained: Layers, parts: Split
             (one.bias * slope.bias).sum(axis=(1, 2)) for one, slope in zip(trained, slopes, strict=True)
         )
         assert shared == pytest.approx(z[:, 0], abs=1e-12)
-
-
-def test_players_stay_who_they_are_over_other_columns() -> None:
-    here, there = ("size", "size", "form"), ("form", "form", "newcomer", "size")
-    players = families_of(here, np.eye(3)).for_columns(here, there)
-    assert players.names == ("size", "form")
-    assert players.columns.tolist() == [
-        [False, False, False, True],
-        [True, True, False, False],
-    ]  # nobody's stays at the baseline
 
 
 def test_cases_are_counted_over_seeds() -> None:
@@ -217,6 +157,31 @@ def test_cases_are_counted_over_seeds() -> None:
     assert table["extremes"].tolist() == ["c", "a", "b", "d"]
     with pytest.raises(ValueError, match="at least 2 finite replicas"):
         case_table(z[:1], np.array([1, 0, 0, 0]), np.arange(4), ["a"] * 4)
+
+
+@given(seed=st.integers(0, 10**6), replicas=st.integers(3, 7), fewer=st.integers(2, 3))
+def test_the_cases_two_seeds_call_differently_do_not_grow_with_the_seeds(
+    seed: int, replicas: int, fewer: int
+) -> None:
+    """Counted over all pairs of seeds, and the same on average over every subset of the seeds."""
+    z, y = generator(seed, 0).normal(size=(replicas, 6)), np.arange(6) % 2
+
+    def of(seeds: tuple[int, ...]) -> float:
+        return doubt(case_table(z[list(seeds)], y, np.arange(6), [""] * 6)).differing
+
+    pairs = list(itertools.combinations(range(replicas), 2))
+    counted = np.mean([((z[one] > 0) != (z[other] > 0)).sum() for one, other in pairs])
+    assert of(tuple(range(replicas))) == pytest.approx(counted)
+    subsets = list(itertools.combinations(range(replicas), fewer))
+    assert np.mean([of(seeds) for seeds in subsets]) == pytest.approx(counted)
+
+
+def test_what_the_seeds_make_of_the_cases_is_counted() -> None:
+    """Of 40 seeds one case is missed by all, and others by 21, 20, 2, 1 and none."""
+    misses = np.array([40, 21, 20, 2, 1, 0])
+    z = np.where(np.arange(40)[:, None] < misses, 1.0, -1.0)
+    found = doubt(case_table(z, np.zeros(6, int), np.arange(6), [""] * 6))
+    assert (found.cases, found.seeds, found.mostly, found.some) == (6, 40, 2, 3)
 
 
 def test_what_is_unusual_is_said_of_measurements(data: Dataset, parts: Split) -> None:

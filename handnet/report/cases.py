@@ -14,14 +14,14 @@ from handnet.encode import Encoder, fit_encoder
 from handnet.explain import (
     Credits,
     Explanation,
-    Families,
     FamilyCredit,
     case_table,
     credits_of,
+    doubt,
     explain,
-    families_of,
     unusual_values,
 )
+from handnet.families import Families, families_of
 from handnet.report.words import number, of_class, part_name
 from handnet.study.quantity import band_facts
 from handnet.study.resplit import Resplit, Trained
@@ -65,19 +65,33 @@ class Cases:
         if winner.replicas is not None and winner.has_seed_bands:
             self.explainer = Explainer(problem, winner.replicas, divisions)
 
+    @cached_property
+    def tables(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """(role, part) -> the case table of each configuration that has bands over seeds."""
+        every = {
+            (configuration.role, part): part_table(configuration, self.problem, part, rows.y)
+            for configuration in self.confirmed
+            for part, rows in self.graded.items()
+        }
+        return {key: table for key, table in every.items() if table is not None}
+
     def missed(self) -> list[dict[str, Any]]:
         """Every case that some seed of some configuration calls wrong."""
         return [
-            {"role": configuration.role, **record}
-            for configuration in self.confirmed
-            for part in self.graded
-            for record in self._missed_by(configuration, part)
+            {"role": role, **record} for role, part in self.tables for record in self._missed_by(role, part)
+        ]
+
+    def doubt(self) -> list[dict[str, Any]]:
+        """How many cases of a part are missed by most seeds of a configuration, and by some; see `Doubt`."""
+        return [
+            {"role": role, "part": part, **doubt(table)._asdict()}
+            for (role, part), table in self.tables.items()
         ]
 
     def stories(self) -> list[dict[str, Any]]:
         """What is to be said of each case the winner misses: test first, often missed cases first."""
         parts = reversed(self.graded)
-        records = [record for part in parts for record in self._missed_by(self.confirmed[0], part)[:MOST]]
+        records = [record for part in parts for record in self._missed_by("winner", part)[:MOST]]
         return [self._story(self.explainer, record) for record in records] if self.explainer else []
 
     def watched(self, case: str) -> dict[str, Any]:
@@ -101,13 +115,12 @@ class Cases:
         story = self._story(self.explainer, {"part": part, **records["winner"]}) if self.explainer else None
         return {**facts, "scores": scores, "story": story}
 
-    def _missed_by(self, configuration: Confirmed, part: str) -> list[dict[str, Any]]:
+    def _missed_by(self, role: str, part: str) -> list[dict[str, Any]]:
         """The cases of a part that some seed calls wrong, the most often missed first."""
-        table = part_table(configuration, self.problem, part, self.graded[part].y)
+        table = self.tables.get((role, part))
         if table is None:
             return []
-        wrong = table[table["misses"] > 0]
-        return [{"part": part, **self._record(row)} for _, row in wrong.iterrows()]
+        return [{"part": part, **self._record(row)} for _, row in table[table["misses"] > 0].iterrows()]
 
     def _row_table(self, replicas: Replicas, part: str, row: int) -> pd.DataFrame:
         """The case table of one row of the table."""
@@ -267,9 +280,11 @@ def _carried(explanation: Explanation, wrong: str, negative: str) -> str:
 
 
 def _listed(words: Iterable[str]) -> str:
-    """The first few words, and how many more there are."""
+    """The first few words, and how many more there are; between semicolons where a word has a comma."""
     names = list(words)
     shown, rest = names[:NAMED], len(names) - NAMED
-    if rest > 0:
-        return f"{', '.join(shown)} and {rest} more"
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    shown += [f"{rest} more"] if rest > 0 else []
+    if len(shown) == 1:
+        return shown[0]
+    comma, last = ("; ", "; and ") if any("," in name for name in shown) else (", ", " and ")
+    return f"{comma.join(shown[:-1])}{last}{shown[-1]}"

@@ -47,6 +47,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "selection": selection_facts(analysis),
         "wilks": _wilks(settings.confirm.seeds),
         "watched": [cases.watched(case) for case in watched],
+        "doubt": cases.doubt(),
         "missed": cases.missed(),
         "stories": cases.stories(),
         "search": search_facts(findings),

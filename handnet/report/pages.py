@@ -31,6 +31,7 @@ from handnet.report.tables import (
 )
 from handnet.report.words import (
     digits,
+    doubted,
     interval,
     measured,
     number,
@@ -166,6 +167,7 @@ def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
         "how_to_read_stories": HOW_TO_READ_STORIES,
         "ranked": ranked[:10],
         "missed": {part: [dict(row) for row in missed if row["part"] == part] for part in parts},
+        "doubts": {row["part"]: doubted(row) for row in facts["doubt"] if row["role"] == "winner"},
         "listed": LISTED,
     }
 

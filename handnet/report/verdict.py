@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.tables import graded_parts, rows_of
-from handnet.report.words import interval, middle, number, part_name, percent, those
+from handnet.report.words import doubted, interval, middle, number, part_name, percent, those
 from handnet.study.summary import SHARES
 
 
@@ -62,16 +62,10 @@ def _no_comparison(facts: Mapping[str, Any]) -> str:
 
 
 def _doubted(facts: Mapping[str, Any]) -> str:
-    """How many cases every seed calls wrong, and on how many more the call depends on the seed."""
+    """How many cases most seeds miss, some seeds miss, and two seeds call differently."""
     part = graded_parts(facts)[0]
-    missed = [row for row in facts["missed"] if row["role"] == "winner" and row["part"] == part]
-    if not missed:
-        return "No case is called wrong by any seed." if facts["configurations"][0]["recipe"] else ""
-    always = sum(row["misses"] == row["seeds"] for row in missed)
-    cases = "No case is" if not always else "1 case is" if always == 1 else f"{always} cases are"
-    rest = len(missed) - always
-    doubt = f"; on {rest} more the call depends on the seed" if rest else ""
-    return f"{cases} called wrong by every seed{doubt}."
+    found = [row for row in facts["doubt"] if row["role"] == "winner" and row["part"] == part]
+    return doubted(found[0]) if found else ""
 
 
 def _winner(facts: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -41,6 +41,19 @@ def of_class(name: str) -> str:
     return name if name.isalpha() else f"class '{name}'"
 
 
+def doubted(doubt: Mapping[str, Any]) -> str:
+    """What the seeds make of a part's cases: how many are missed by most of them, by some, or called
+    differently by two. doubt: a record of the report's `doubt`."""
+    if not doubt["differing"] and not doubt["mostly"]:
+        return f"None of the {doubt['cases']} {part_name(doubt['part'])} cases is called wrong by any seed."
+    are = "case is" if doubt["mostly"] == 1 else "cases are"
+    return (
+        f"Of all {doubt['cases']} {part_name(doubt['part'])} cases {doubt['mostly'] or 'no'} {are} missed by"
+        f" more than half of the seeds, {doubt['some'] or 'none'} by 5 to 95% of them; two seeds call"
+        f" {doubt['differing']:.1f} cases differently on average."
+    )
+
+
 def number(value: float | None) -> str:
     """Three decimals, or two significant digits where three decimals would show less."""
     if value is None:

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from handnet.contract import Recipe
 from handnet.data import listed
 from handnet.encode import GAP, LEVEL
-from handnet.explain import MOST_FAMILIES
+from handnet.families import MOST_FAMILIES
 from handnet.messages import option
 from handnet.report.cases import MOST
 from handnet.splits import split
