@@ -53,7 +53,9 @@ def test_a_seed_band_counts_the_diverged_and_never_averages_them_away() -> None:
 
 def test_a_band_prints_its_kind_n_and_coverage() -> None:
     text = str(seed_bands(np.linspace(0.8, 1, 100)).quantiles)
-    assert text == "0.900 [0.805, 0.995] (quantiles over 100 seeds, covers 93.1%)"
+    assert text == (
+        "0.900 [0.805, 0.995] (score of a further seed on these rows: quantiles over 100 seeds, covers 93.1%)"
+    )
     assert isinstance(wilson(1, 2), Band)
 
 
@@ -72,7 +74,10 @@ def test_the_iqm_is_scipys_and_rliables() -> None:
 def test_a_split_band_says_splits_and_three_values_are_told_what_they_are_worth() -> None:
     three = np.array([0.9, 0.95, 0.97])
     assert "covers 50.0%" in str(seed_bands(three).extremes)
-    assert str(split_bands(three).extremes) == "0.950 [0.900, 0.970] (min-max over 3 splits, covers 50.0%)"
+    assert str(split_bands(three).extremes) == (
+        "0.940 [0.900, 0.970]"
+        " (score of a further seed on a further division of this table: min-max over 3 splits, covers 50.0%)"
+    )
     assert [band.varied for band in split_bands(three)] == ["splits", "splits"]
     with pytest.raises(ValueError, match="a band over splits needs at least 2 finite scores, but got 1 of 2"):
         split_bands(np.array([0.9, np.nan]))

@@ -126,7 +126,9 @@ def test_the_loss_of_an_unscaled_start_is_nan_where_it_meets_the_logarithm_of_0(
 
 
 def band(low: float, high: float, diverged: int = 0) -> Band:
-    return Band(low, high, "t", "seeds", 9, 0.9, (("mean", (low + high) / 2),), diverged)
+    return Band(
+        low, high, "t", "seeds", 9, 0.9, "mean over all seeds", (("mean", (low + high) / 2),), diverged
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from handnet.bands import Band
+from handnet.bands.band import OVER_DIVISIONS
 from handnet.bands.compare import Comparison, Rope, Wins
 from handnet.bands.simulated import Simulated
 from handnet.draws import generator
@@ -94,7 +95,9 @@ def test_one_score_decides_and_it_is_the_one_of_the_settings(score: str) -> None
 def worded(p: float, mean: float, error: float = 0.05, splits: int = 29, width: float = 0.01) -> str:
     """The sentence on a winner that differs so much from logistic regression,
     by a rule that errs so often."""
-    band = Band(mean - width, mean + width, "nadeau-bengio", "splits", splits, 0.95, (("mean", mean),))
+    band = Band(
+        mean - width, mean + width, "nadeau-bengio", "splits", splits, 0.95, OVER_DIVISIONS, (("mean", mean),)
+    )
     wins = Wins(band, False, False)
     score = ComparedOverSplits("accuracy", True, 0.01, Comparison(band, p), Rope(0.1, 0.8, 0.1), wins)
     pair = ComparedPair("winner", "logistic regression", (score,), None)

@@ -12,6 +12,8 @@ from handnet.bands.compare import nadeau_bengio
 from handnet.bands.proportion import wilson, wilson_ends
 from handnet.data import Array
 
+ALL = {"seeds": "seeds", "splits": "divisions of this table", "cases": "cases of this kind"}
+
 
 class Design(NamedTuple):
     """What is expected of a part beforehand.
@@ -34,7 +36,7 @@ def coverage_of(parts: int) -> float:
 
 def exactly(what: str, value: float, region: Region) -> Part:
     """A part whose quantity is counted and not sampled, so that two countings never differ."""
-    band = Band(value, value, "exact", "nothing", 1, 1.0, (("value", value),))
+    band = Band(value, value, "exact", "nothing", 1, 1.0, what, (("value", value),))
     return Part(what, region, band, value, 1.0)
 
 
@@ -57,7 +59,7 @@ def mean_band(values: Array, coverage: float = 1 - 2 * LEVEL, ratio: float = 0.0
     diverged."""
     finite = values[np.isfinite(values)]
     band = replace(nadeau_bengio(finite, ratio, coverage).band, diverged=values.size - finite.size)
-    return band if ratio else replace(band, kind="t", varied="seeds")
+    return band if ratio else replace(band, kind="t", varied="seeds", estimand="mean over all seeds")
 
 
 def mean_text(values: Array, ratio: float = 0.0) -> str:
@@ -101,7 +103,9 @@ def share_band(hits: Array, coverage: float = 1 - 2 * LEVEL, varied: str = "spli
     """Wilson's band of the share of ones among hits (n,), divisions or seeds. NaN is counted as diverged."""
     finite = hits[np.isfinite(hits)]
     band = wilson(float(finite.sum()), len(finite), coverage)
-    return replace(band, varied=varied, diverged=len(hits) - len(finite))
+    return replace(
+        band, varied=varied, estimand=f"share of all {ALL[varied]}", diverged=len(hits) - len(finite)
+    )
 
 
 def mask_diverged(condition: Array, values: Array) -> Array:
@@ -131,8 +135,9 @@ def deviation_band(values: Array, coverage: float = 1 - 2 * LEVEL, varied: str =
     finite = values[np.isfinite(values)]
     deviation = float(finite.std(ddof=1))
     low, high = deviation_ends(deviation, len(finite), coverage)
-    centres, diverged = (("deviation", deviation),), values.size - len(finite)
-    return Band(low, high, "chi-square", varied, len(finite), coverage, centres, diverged)
+    of, n = f"standard deviation over all {ALL[varied]}", len(finite)
+    centres = (("deviation", deviation),)
+    return Band(low, high, "chi-square", varied, n, coverage, of, centres, values.size - n)
 
 
 def deviation_ends(deviation: float, n: int, coverage: float) -> tuple[float, float]:

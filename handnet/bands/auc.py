@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
-from handnet.bands.band import Band
+from handnet.bands.band import EXPECTED, EXPECTED_DIFFERENCE, Band
 from handnet.bands.clusters import number_of_groups, placement_covariance, widening
 from handnet.bands.compare import Comparison
 from handnet.bands.proportion import wilson
@@ -68,11 +68,13 @@ def delong(logits: Array, y: Array, groups: Array | None = None, coverage: float
     if area in (0.0, 1.0):
         fewest = _fewest(positive, sides)
         edge = wilson(area * fewest, fewest, coverage)
-        return Band(edge.low, edge.high, "wilson, smaller class", "cases", n, coverage, centres, groups=count)
+        ends, kind = (edge.low, edge.high), "wilson, smaller class"
+        return Band(*ends, kind, "cases", n, coverage, EXPECTED, centres, groups=count)
     variance = max(float(np.mean([places.covariance(places, sides) for places in replicas])), 0.0)
     half = _reach(sides, coverage) * np.sqrt(variance) / (area * (1 - area))
     low, high = expit(logit(area) - half), expit(logit(area) + half)
-    return Band(float(low), float(high), "logit-delong", "cases", n, coverage, centres, groups=count)
+    ends, kind = (float(low), float(high)), "logit-delong"
+    return Band(*ends, kind, "cases", n, coverage, EXPECTED, centres, groups=count)
 
 
 def auc_difference(
@@ -97,7 +99,9 @@ def auc_difference(
     p = float(2 * norm.sf(score)) if deviation else float(mean == 0)
     ends, centres = (mean - half, mean + half), (("mean", mean),)
     n, count = len(positive), number_of_groups(groups)
-    return Comparison(Band(*ends, "delong", "cases", n, coverage, centres, groups=count), p)
+    return Comparison(
+        Band(*ends, "delong", "cases", n, coverage, EXPECTED_DIFFERENCE, centres, groups=count), p
+    )
 
 
 def _sides(positive: Array, groups: Array | None) -> tuple[Array, Array] | None:

@@ -2,14 +2,30 @@
 
 from dataclasses import dataclass
 
+# What an interval is for. One for an expected score says nothing of what the next cases or seeds will show.
+EXPECTED = "expected score on all cases of this kind"
+EXPECTED_OVER_SEEDS = "expected score over all seeds, on all cases of this kind"
+EXPECTED_DIFFERENCE = "expected difference on all cases of this kind"
+FURTHER_SEED = "score of a further seed on these rows"
+FURTHER_PROBABILITY = "probability from a further seed on these rows"
+FURTHER_SPLIT = "score of a further seed on a further division of this table"
+NEXT_CASES = "score of one network on as many further cases"
+NEXT_NETWORK = "score of a further network on as many further cases"
+OVER_DIVISIONS = "expected difference over training and test sets of these sizes"
+WINS = "share of all divisions of this table on which the first scores higher"
+CHOSEN = "expected loss, on all cases of this kind, of what the search chooses"
+CALIBRATION = "calibration of the mean logit on all cases of this kind"
+CALIBRATED = "calibration error of a calibrated network on as many cases"
+DEVIATION = "standard deviation over all seeds"
+
 
 @dataclass(frozen=True)
 class Band:
-    """An interval with its kind, its coverage, its n and what was varied.
+    """An interval with what it is for, its kind, its coverage, its n and what was varied.
 
-    `coverage` is the share of further draws (kinds "quantiles" and "min-max") or of repeated studies (all
-    other kinds) that the interval is expected to hold. A band with `diverged` above 0 describes the surviving
-    seeds, and its text says so.
+    `coverage` is the share that the interval is expected to hold: of further draws, on average over studies
+    (kinds "quantiles" and "min-max", and all predictive ones), or of repeated studies (all other kinds). A
+    band with `diverged` above 0 describes the surviving seeds, and its text says so.
     """
 
     low: float
@@ -18,11 +34,14 @@ class Band:
     varied: str  # what differed between the n values: "seeds", "cases", "splits" or "seeds_x_cases"
     n: int  # how many values; how many cases, where seeds and cases were varied both
     coverage: float
-    centres: tuple[tuple[str, float], ...] = ()  # (name, value) of each middle, printed only beside the ends
+    estimand: str  # what the interval is for, one of the texts above
+    centres: tuple[tuple[str, float], ...] = ()  # (name, value) of each middle; the first is shown, a mean
     diverged: int = 0  # how many further seeds diverged and have no value
     seeds: int = 0  # how many seeds, where seeds and cases were varied both
     groups: int = 0  # how many groups the cases are of; 0 where every case is its own
     simulated: float | None = None  # the share held in a simulation at this size, where one was run
+    inside: int | None = None  # of quantiles and min-max: how many of the n values lie in the band
+    assured: float | None = None  # of these: the share of further draws it holds with confidence .95
 
     def centre(self, name: str) -> float:
         """The middle called `name`. Raises KeyError, with the names there are, when there is none."""
@@ -37,5 +56,5 @@ class Band:
         crossed = self.varied == "seeds_x_cases"
         varied = f"{self.seeds} seeds x {self.n} cases" if crossed else f"{self.n} {self.varied}"
         varied += f" of {self.groups} groups" if self.groups else ""
-        origin = f"{self.kind} over {varied}, covers {self.coverage:.1%}{lost}"
+        origin = f"{self.estimand}: {self.kind} over {varied}, covers {self.coverage:.1%}{lost}"
         return f"{middle}[{self.low:.3f}, {self.high:.3f}] ({origin})"

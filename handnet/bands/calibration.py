@@ -10,7 +10,7 @@ from scipy.special import expit
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
-from handnet.bands.band import Band
+from handnet.bands.band import CALIBRATION, Band
 from handnet.data import Array
 
 BINS = 10
@@ -71,7 +71,7 @@ def calibration_bands(logits: Array, y: Array, coverage: float = 0.95) -> Calibr
 
     def band(middle: float, variance: float) -> Band:
         half, centres = reach * float(np.sqrt(variance)), (("mean logit", middle),)
-        return Band(middle - half, middle + half, "wald", "cases", len(y), coverage, centres)
+        return Band(middle - half, middle + half, "wald", "cases", len(y), coverage, CALIBRATION, centres)
 
     return CalibrationBands(band(shift, 1 / (p * (1 - p)).sum()), band(float(line[1]), float(slope_variance)))
 

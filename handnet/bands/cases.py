@@ -1,4 +1,4 @@
-"""The case band of every score: what other cases of the same kind would have given one network.
+"""The case band of every score: an interval for the score expected of one network on all cases of this kind.
 
 Of R replicas it is taken at their mean, with the sampling error of a single one, so that a network and a
 method without a seed are read in the same way. Cases of groups (`handnet/bands/clusters.py`) count for fewer.
@@ -11,7 +11,7 @@ from scipy.special import expit
 from scipy.stats import t
 
 from handnet.bands.auc import delong
-from handnet.bands.band import Band
+from handnet.bands.band import EXPECTED, Band
 from handnet.bands.clusters import effective_number, mean_variance, number_of_groups
 from handnet.bands.proportion import wilson_ends
 from handnet.data import Array
@@ -56,7 +56,7 @@ def share_over_cases(correct: Array, groups: Array | None = None, coverage: floa
     share = min(float(correct.mean(axis=0).sum()) / n, 1.0)  # a sum of shares may round to above n
     low, high = wilson_ends(share, effective_number(correct, groups, coverage), coverage)
     centres, count = (("share", share),), number_of_groups(groups)
-    return Band(float(low), float(high), "wilson", "cases", n, coverage, centres, groups=count)
+    return Band(float(low), float(high), "wilson", "cases", n, coverage, EXPECTED, centres, groups=count)
 
 
 def loss_band(losses: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:
@@ -75,4 +75,4 @@ def loss_band(losses: Array, groups: Array | None = None, coverage: float = 0.95
     error = float(np.sqrt(mean_variance(losses, groups)))
     stretch = float(np.exp(t.ppf((1 + coverage) / 2, degrees) * error / mean)) if mean else 1.0
     ends, centres = (mean / stretch, mean * stretch), (("mean", mean),)
-    return Band(*ends, "log t", "cases", n, coverage, centres, groups=count)
+    return Band(*ends, "log t", "cases", n, coverage, EXPECTED, centres, groups=count)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binom, binomtest, norm, t
 
-from handnet.bands.band import Band
+from handnet.bands.band import EXPECTED_DIFFERENCE, OVER_DIVISIONS, WINS, Band
 from handnet.bands.clusters import effective_number, group_sums, number_of_groups
 from handnet.bands.proportion import wilson_ends
 from handnet.data import Array
@@ -31,7 +31,8 @@ def nadeau_bengio(differences: Array, ratio: float, coverage: float = 0.95) -> C
     d, n = _checked(differences)
     mean, p = float(d.mean()), float(nadeau_bengio_p(d, ratio))
     half = float(t.ppf((1 + coverage) / 2, n - 1) * _corrected(d, ratio))
-    band = Band(mean - half, mean + half, "nadeau-bengio", "splits", n, coverage, (("mean", mean),))
+    ends, centres = (mean - half, mean + half), (("mean", mean),)
+    band = Band(*ends, "nadeau-bengio", "splits", n, coverage, OVER_DIVISIONS, centres)
     return Comparison(band, p)
 
 
@@ -100,7 +101,8 @@ def probability_better(wins: Array, counts: Array, coverage: float = 0.95, gamma
     """
     w, n = _checked(wins)
     low, high = (float(end) for end in win_interval(w, counts, coverage))
-    band = Band(low, high, "percentile bootstrap", "splits", n, coverage, (("share", float(w.mean())),))
+    centres = (("share", float(w.mean())),)
+    band = Band(low, high, "percentile bootstrap", "splits", n, coverage, WINS, centres)
     significant = low > 0.5 or high < 0.5
     return Wins(band, significant, significant and (high > gamma or low < 1 - gamma))
 
@@ -184,7 +186,7 @@ def paired_difference(
     half = float(norm.ppf((1 + coverage) / 2) * np.sqrt(b + c - (b - c) ** 2 / m) / m)
     ends, centres = ((b - c) / m - half, (b - c) / m + half), (("mean", (only_ours - only_theirs) / n),)
     count = number_of_groups(groups)
-    return Band(*ends, "agresti-min", "cases", n, coverage, centres, groups=count)
+    return Band(*ends, "agresti-min", "cases", n, coverage, EXPECTED_DIFFERENCE, centres, groups=count)
 
 
 def _checked(values: Array) -> tuple[Array, int]:

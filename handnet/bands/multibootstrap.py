@@ -1,4 +1,4 @@
-"""The headline band: what another seed and other cases, both at once, would have given (Sellam et al. 2022).
+"""The headline band: an interval for the score expected over all seeds and all cases (Sellam et al. 2022).
 
 Replicas and cases are resampled together, cases within each class, and the score is averaged over the drawn
 replicas; the band is the quantiles .025 and .975 of these averages.
@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import expit
 
-from handnet.bands.band import Band
+from handnet.bands.band import EXPECTED_OVER_SEEDS, Band
 from handnet.bands.cases import case_bands, share_over_cases
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
@@ -70,7 +70,7 @@ def _widened(scores: Array, cases: Band, replicas: int) -> Band:
     if few_errors or high - low < cases.high - cases.low:
         low, high, kind = min(low, cases.low), max(high, cases.high), f"{kind} and {cases.kind}"
     crossed = replace(cases, low=low, high=high, kind=kind, varied="seeds_x_cases", coverage=COVERAGE)
-    return replace(crossed, centres=(("mean", centre),), seeds=replicas)
+    return replace(crossed, centres=(("mean", centre),), seeds=replicas, estimand=EXPECTED_OVER_SEEDS)
 
 
 def bootstrap_means(values: Array, mask: Array, samples: Resamples) -> Array:

@@ -1,10 +1,10 @@
-"""The case band of a share: what other cases of the same kind would have given a fixed classifier."""
+"""The case band of a share: an interval for the share a fixed classifier has of all cases of this kind."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import beta, norm
 
-from handnet.bands.band import Band
+from handnet.bands.band import EXPECTED, Band
 from handnet.data import Array
 
 
@@ -19,7 +19,7 @@ def wilson(count: float, n: int, coverage: float = 0.95) -> Band:
     """
     _check(count, n)
     low, high = wilson_ends(count / n, n, coverage)
-    return Band(float(low), float(high), "wilson", "cases", n, coverage, (("share", count / n),))
+    return Band(float(low), float(high), "wilson", "cases", n, coverage, EXPECTED, (("share", count / n),))
 
 
 def wilson_ends(share: ArrayLike, n: float, coverage: float = 0.95) -> tuple[Array, Array]:
@@ -44,7 +44,7 @@ def clopper_pearson(count: float, n: int, coverage: float = 0.95) -> Band:
     tail = (1 - coverage) / 2
     low = 0.0 if count == 0 else float(beta.ppf(tail, count, n - count + 1))
     high = 1.0 if count == n else float(beta.ppf(1 - tail, count + 1, n - count))
-    return Band(low, high, "clopper-pearson", "cases", n, coverage, (("share", count / n),))
+    return Band(low, high, "clopper-pearson", "cases", n, coverage, EXPECTED, (("share", count / n),))
 
 
 def _check(count: float, n: int) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import gammaln
 from scipy.stats import binom
 
-from handnet.bands.band import Band
+from handnet.bands.band import CHOSEN, Band
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 
@@ -36,7 +36,8 @@ def selection_optimism(losses: Array, counts: Array) -> Optimism:
     scores = (left_out @ losses.T)[np.arange(len(counts)), chosen] / left_out.sum(axis=1)
     corrected = float(scores.mean())
     low, high = (float(end) for end in np.quantile(scores, [LOW, HIGH]))
-    band = Band(low, high, "bbc bootstrap", "cases", losses.shape[1], HIGH - LOW, (("mean", corrected),))
+    n, centres = losses.shape[1], (("mean", corrected),)
+    band = Band(low, high, "bbc bootstrap", "cases", n, HIGH - LOW, CHOSEN, centres)
     return Optimism(float(losses.mean(axis=1).min()), corrected, band)
 
 

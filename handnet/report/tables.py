@@ -34,13 +34,13 @@ COLUMNS = {
     ("seeds", "chi-square"): "deviation",
 }
 HOW_TO_READ = (
-    "Another seed: what training again gives, on this very split, median [.025, .975]. Other cases: what"
-    " other cases of the same kind would have given one network, mean [95 %]: Wilson for shares, DeLong on"
+    "Another seed: what training again gives, on this very split, mean [.025, .975]. Other cases: the score"
+    " expected of one network on all cases of this kind, mean [95 %]: Wilson for shares, DeLong on"
     " the logit for the AUC, t on the logarithm for losses, which holds the truth in some 92 of 100 studies"
     " rather than 95. Seed and cases: both at once, resampled together, mean [95 %], never narrower than"
     f" over cases alone; beside it how often it held the truth in {STUDIES} simulated studies with this"
     " study's own errors. Another split: one network on each fresh division of the table, the rehearsal"
-    " seeds in turn, median [.025, .975]. They answer different questions."
+    " seeds in turn, mean [.025, .975]. They answer different questions."
 )
 
 
@@ -154,13 +154,13 @@ def count_table(facts: Mapping[str, Any], part: str) -> Grid:
     rows = []
     for role, bands in by_role.items():
         counts = (
-            f"{band['centres']['median']:g} [{band['low']:g}, {band['high']:g}]"
+            f"{band['centres']['mean']:.4g} [{band['low']:g}, {band['high']:g}]"
             for band in (bands[name] for name in COUNTS)
         )
         rows.append((role, *counts, str(bands[COUNTS[0]]["n"])))
     return Grid(
         f"Counts on {part_name(part)} rows",
-        f"Median over seeds [.025, .975]; positive is {facts['data']['positive_class']}, called so above a"
+        f"Mean over seeds [.025, .975]; positive is {facts['data']['positive_class']}, called so above a"
         " probability of .5, a threshold fixed in advance.",
         ("configuration", *(label(name) for name in COUNTS), "seeds"),
         rows,
@@ -180,7 +180,7 @@ def specificity_table(facts: Mapping[str, Any], part: str) -> Grid:
         )
         for row in rows_of(facts, part, AT_SPECIFICITY)
     ]
-    seeds, cases = "another seed: median [.025, .975]", "other cases: mean [95 %]"
+    seeds, cases = "another seed: mean [.025, .975]", "other cases: mean [95 %]"
     return Grid(
         "At a threshold chosen on validation rows",
         "Each seed's own threshold, the lowest that calls 95 % of its validation negatives right; applied to"
@@ -204,7 +204,7 @@ def calibration_table(facts: Mapping[str, Any], part: str) -> Grid:
         if events
         else ""
     )
-    seeds, cases = "another seed: median [.025, .975]", "over cases: mean logit [Wald 95 %]"
+    seeds, cases = "another seed: mean [.025, .975]", "over cases: mean logit [Wald 95 %]"
     return Grid(
         "Calibration",
         f"In brackets what perfect calibration gives.{few}",
@@ -242,7 +242,7 @@ def gap_table(facts: Mapping[str, Any]) -> Grid:
     return Grid(
         "The gap between train and validation",
         flagged if flags else "",
-        ("gap", "configuration", "another seed: median [.025, .975]", "min to max", "seeds, covers"),
+        ("gap", "configuration", "another seed: mean [.025, .975]", "min to max", "seeds, covers"),
         rows,
         "Loss: validation minus train, dropout off in both, at the epoch whose weights are returned. Keras's"
         " gap takes the train loss Keras prints, averaged over the epoch with dropout on.",

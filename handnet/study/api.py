@@ -35,7 +35,8 @@ class BandRow(NamedTuple):
 
     role: of the configuration; part: val, test, gap or rehearsal; kind: how it was made; varied: what differs
     between the values it holds; coverage: the share of such values it holds; n: how many it is made from;
-    centre: the first of the values in its middle, None where there is none."""
+    centre: the mean, None where there is none; estimand: what the interval is for; assured: of a band over
+    seeds or splits, the share of further ones that it holds with confidence .95."""
 
     role: str
     part: str
@@ -48,6 +49,8 @@ class BandRow(NamedTuple):
     coverage: float | None
     n: int
     diverged: int
+    estimand: str
+    assured: float | None
 
 
 class BandRows(list[BandRow]):

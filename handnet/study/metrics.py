@@ -18,8 +18,7 @@ from handnet.study.resplit import Resplit
 from handnet.study.units import Problem, Replicas, mask_diverged
 
 MOST = 40  # names of metrics a run has: more than that nobody finds on MLflow's pages
-# The scores that runs are compared by, with the middle that is shown of each: the search minimises a mean.
-MAIN = {"log_loss": "mean", "accuracy": "median", "gap": "median"}
+MAIN = ("log_loss", "accuracy", "gap")  # the scores that runs are compared by
 ENDS = {"quantiles": ("q025", "q975"), "min-max": ("min", "max")}
 LEFT_OUT = ("min-max", "clopper-pearson")  # kinds of bands beside better known ones of the same spread
 
@@ -50,8 +49,7 @@ def main_metrics(quantities: Iterable[Quantity]) -> dict[str, float]:
 def band_metrics(stem: str, band: Band, middle: bool = True) -> dict[str, float]:
     """The ends of a band and, if asked for, the middle, named after `stem`, as in val/log_loss."""
     centres, kind = dict(band.centres), band.kind.replace(" ", "_")
-    shown = MAIN.get(stem.rpartition("/")[2], "median")
-    name = next((name for name in (shown, "mean", "share") if name in centres), "")
+    name = next((name for name in ("mean", "share") if name in centres), "")
     stem = f"{stem}.{band.varied}"
     flat = {f"{stem}.{name}": centres[name]} if middle and name else {}
     # Seeds and cases at once vary in one way only, which the ends need not name.

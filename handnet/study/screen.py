@@ -233,7 +233,7 @@ def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> st
         return ""
     missing = f" ({first['diverged']} diverged)" if first["diverged"] else ""
     lines = [
-        f"another seed: median [.025, .975] over {first['n']} seeds{missing}, covers {first['coverage']:.1%}"
+        f"another seed: mean [.025, .975] over {first['n']} seeds{missing}, covers {first['coverage']:.1%}"
         " of further ones",
         "other cases: mean over seeds [95 %] over cases",
     ]
@@ -242,7 +242,7 @@ def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> st
     splits = next((row["splits"] for row in rows if "splits" in row), None)
     if splits:
         lines.append(
-            f"another split: median [.025, .975] over {splits['n']} fresh divisions, covers"
+            f"another split: mean [.025, .975] over {splits['n']} fresh divisions, covers"
             f" {splits['coverage']:.1%}"
         )
     return "".join(f";\n{line}" for line in lines)

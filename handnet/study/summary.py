@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from handnet.bands import Band, clopper_pearson, seed_bands, split_bands
+from handnet.bands.band import CALIBRATED, DEVIATION
 from handnet.bands.calibration import calibration, calibration_bands, null_errors
 from handnet.bands.cases import case_bands
 from handnet.bands.multibootstrap import seeds_x_cases
@@ -190,7 +191,7 @@ def _null_error(sound: Array, y: Array) -> Band:
     """What calibrated networks of the same probabilities would show of calibration error on as many cases."""
     errors = null_errors(sound, generator(RESAMPLING_SEED, SIMULATION).random((NULLS, len(y))))
     high, centres = float(np.quantile(errors, 0.95)), (("mean", float(errors.mean())),)
-    return Band(0.0, high, "null, 95 %", "cases", len(y), 0.95, centres)
+    return Band(0.0, high, "null, 95 %", "cases", len(y), 0.95, CALIBRATED, centres)
 
 
 def _deviation(sound: Array, y: Array, part: str) -> Iterator[Quantity]:
@@ -198,8 +199,8 @@ def _deviation(sound: Array, y: Array, part: str) -> Iterator[Quantity]:
     noise = seed_deviation(_wrong(sound, y))
     if noise.measured == 0:
         return
-    centres = (("measured", noise.measured), ("expected", noise.expected))
-    band = Band(noise.low, noise.high, "chi-square", "seeds", noise.seeds, noise.coverage, centres)
+    centres, ends = (("measured", noise.measured), ("expected", noise.expected)), (noise.low, noise.high)
+    band = Band(*ends, "chi-square", "seeds", noise.seeds, noise.coverage, DEVIATION, centres)
     yield Quantity("accuracy_deviation", part, (band,))
 
 

@@ -53,12 +53,12 @@ def configurations() -> str:
     band = [f"{LOSS}.{end}" for end in ("mean", "q025", "q975")]
     both = [f"test/accuracy.seeds_x_cases.{end}" for end in ("mean", "low", "high")]
     recipe = ["learning_rate", "dropout", "epochs"]
-    columns = [_tag("role"), *map(_param, recipe), *map(_metric, [*band, "gap/gap.seeds.median", *both])]
+    columns = [_tag("role"), *map(_param, recipe), *map(_metric, [*band, "gap/gap.seeds.mean", *both])]
     charts = [
         _chart(
             "PARALLEL", selectedParams=recipe, selectedMetrics=[band[1], band[0], band[2]], showAllRuns=True
         ),
-        _chart("SCATTER", xaxis=_axis("gap/gap.seeds.median"), yaxis=_axis(band[0])),
+        _chart("SCATTER", xaxis=_axis("gap/gap.seeds.mean"), yaxis=_axis(band[0])),
     ]
     return _view(columns, _metric(band[0]), charts)
 
@@ -82,7 +82,7 @@ def seeds() -> str:
 
 def rehearsals(metrics: Iterable[str]) -> str:
     """One row a fresh division of the table. metrics: the names of those its run has."""
-    middles = [name for name in metrics if name.endswith((".median", ".share"))]
+    middles = [name for name in metrics if name.endswith((".mean", ".share"))]
     return _view([_tag("split_seed"), *map(_metric, middles)], "attributes.start_time", [])
 
 
