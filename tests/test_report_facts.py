@@ -26,7 +26,7 @@ from handnet.study.analysis import TrialResult, analyse
 from handnet.study.identity import make_problem
 from handnet.study.reading import read
 from handnet.study.records import Records
-from handnet.study.rivals import baselines
+from handnet.study.rivals import rivals
 from handnet.study.sealed import Opening
 from handnet.study.search import Finished
 from handnet.study.units import Confirmed, Problem, Replicas, candidates
@@ -90,7 +90,7 @@ def document(problem: Problem, opened: Table, wrong: dict[int, list[int]]) -> di
     ]
     confirmed += [
         Confirmed(one.role, one.role, None, None, one.logits(problem.parts.val.X), one.logits(opened.X))
-        for one in baselines(problem.parts.train)
+        for one in rivals(problem.parts.train, problem.parts.val, 1)
     ]
     params = {"learning_rate": 1e-3, "dropout": 0.2, "epochs": 2}
     tried = [TrialResult(Finished(place, params, 0.1, "c", 0), replicas) for place in range(2)]

@@ -62,7 +62,9 @@ def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, wo
         tuple(compare_over_splits("winner", "logistic regression", made, DECIDED)),
         None,
     )
-    text = compared("winner", Analysis({}, [pair], {}, {}, simulate_rules(made, y, 0.85), None, {}, ()))
+    text = compared(
+        "winner", Analysis({}, [pair], {}, {}, simulate_rules(made, y, 0.85), None, {}, (), None, ())
+    )
     assert words in text
     assert text.count("the network") == 1
 
@@ -102,7 +104,7 @@ def worded(p: float, mean: float, error: float = 0.05, splits: int = 29, width: 
     score = ComparedOverSplits("accuracy", True, 0.01, Comparison(band, p), Rope(0.1, 0.8, 0.1), wins)
     pair = ComparedPair("winner", "logistic regression", (score,), None)
     rules = [Simulated("nadeau-bengio", "x", 0.05, error, 4000, 0.003)]
-    empty = Analysis({}, [pair], {}, {}, rules, None, {}, ())
+    empty = Analysis({}, [pair], {}, {}, rules, None, {}, (), None, ())
     return compared("winner", empty)
 
 

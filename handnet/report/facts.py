@@ -10,7 +10,7 @@ from typing import Any
 from handnet.bands.seeds import wilks_confidence
 from handnet.report.cases import Cases
 from handnet.report.comparison_facts import pair_facts, rule_facts, variance_facts
-from handnet.report.search_facts import Findings, search_facts, selection_facts
+from handnet.report.search_facts import Findings, search_facts, selection_facts, tuned
 from handnet.report.series import curve_series, reliability, seed_series
 from handnet.report.statements import compared, statements
 from handnet.report.verdict import paragraph
@@ -39,7 +39,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "data": _data(problem, settings),
         "split": _split(problem, settings),
         "bands": list(_bands(analysis)),
-        "configurations": [_configuration(configuration, analysis) for configuration in confirmed],
+        "configurations": [_configuration(configuration, analysis, settings) for configuration in confirmed],
         "statements": statements(confirmed, analysis, y_val, y_test),
         "comparisons": [pair_facts(pair) for pair in analysis.pairs],
         "variance": list(variance_facts(analysis)),
@@ -94,10 +94,12 @@ def _bands(analysis: Analysis) -> Iterator[dict[str, Any]]:
                 yield {"role": role, "part": quantity.part, "score": quantity.name, **band_facts(band)}
 
 
-def _configuration(configuration: Confirmed, analysis: Analysis) -> dict[str, Any]:
+def _configuration(configuration: Confirmed, analysis: Analysis, settings: Settings) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "role": configuration.role,
         "config_id": configuration.config_id,
+        "tuned": tuned(configuration, settings),
+        "chosen": configuration.chosen,
         "recipe": None,
         "seeds": [],
         "diverged": [],

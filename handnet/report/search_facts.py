@@ -61,7 +61,20 @@ def selection_facts(analysis: Analysis) -> dict[str, Any]:
         "corrected": corrected,
         "best_of": curve or None,
         "best_of_is_of": "losses negated",
+        "untuned": vars(analysis.untuned) | {"worse": analysis.untuned.worse} if analysis.untuned else None,
     }
+
+
+def tuned(configuration: Confirmed, settings: Settings) -> str:
+    """What was chosen for a configuration, and on which rows."""
+    if configuration.recipe is None:
+        return configuration.tuned
+    if configuration.role != "winner":
+        return "nothing: a recipe fixed beforehand"
+    return (
+        "learning rate, dropout and epochs chosen on the validation rows, of"
+        f" {settings.trials} configurations, each on {settings.search.seeds} seeds"
+    )
 
 
 def search_facts(findings: Findings) -> dict[str, Any]:

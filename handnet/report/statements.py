@@ -22,13 +22,16 @@ def statements(
 ) -> list[str]:
     """What a reader asks next, a sentence each; those that nothing is known of are left out.
 
-    How the seeds count against logistic regression, what the search made anew gives, what moves the numbers,
-    what choosing cost, how the other recipes did. y_val: (n_val,); y_test: (n_test,), None while sealed.
+    Whether the winner is worse than an untuned method, which method is missing, how the seeds count against
+    logistic regression, what the search made anew gives, what moves the numbers, what choosing cost, how the
+    other recipes did. y_val: (n_val,); y_test: (n_test,), None while sealed.
     """
     roles = {configuration.role: configuration for configuration in confirmed}
     others = [other for role, other in roles.items() if other.recipe and role != "winner"]
     sentences = [
-        _counted(roles["winner"], roles[BASELINE], y_val, y_test),
+        _worse_than_untuned(analysis),
+        *map(_missing, analysis.missing),
+        _counted(roles["winner"], roles.get(BASELINE), y_val, y_test),
         compared(SEARCHED_ANEW, analysis),
         _split_against_seed(analysis),
         _cost_of_choosing(analysis, roles["winner"], y_val),
@@ -81,8 +84,30 @@ def _comparison(pair: ComparedPair, analysis: Analysis) -> str:
     return " ".join(sentences)
 
 
-def _counted(winner: Confirmed, rival: Confirmed, y_val: Array, y_test: Array | None) -> str:
+def _worse_than_untuned(analysis: Analysis) -> str:
+    """A warning where the winner is worse on the validation rows than a method nothing was chosen for."""
+    untuned = analysis.untuned
+    if untuned is None or not untuned.worse:
+        return ""
+    return (
+        f"Warning: on the {untuned.n} validation cases the winner's mean log loss is {untuned.winner:.4f} and"
+        f" that of untuned {BASELINE} (C = 1) {untuned.rival:.4f}; the difference over cases is"
+        f" {untuned.winner - untuned.rival:+.4f} [{untuned.low:+.4f}, {untuned.high:+.4f}] (t, 95%). The"
+        " search chose on these very cases and found no network as good as a method for which nothing was"
+        " chosen."
+    )
+
+
+def _missing(rival: str) -> str:
+    return (
+        f"{rival.capitalize()} could not be fitted to the train rows, so the winner is not compared with it."
+    )
+
+
+def _counted(winner: Confirmed, rival: Confirmed | None, y_val: Array, y_test: Array | None) -> str:
     """How the winner's seeds compare with one deterministic rival on the same cases: counts, no verdict."""
+    if rival is None:
+        return ""
     part, y = ("val", y_val) if y_test is None else ("test", y_test)
     ours, theirs = (configuration.logits(part) for configuration in (winner, rival))
     if winner.replicas is None or ours is None or theirs is None or not winner.has_seed_bands:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t
 
 from handnet.bands.selection import BestOf, Optimism, expected_best, selection_optimism
 from handnet.bands.simulated import Simulated
@@ -21,7 +22,8 @@ from handnet.study.comparisons import (
 )
 from handnet.study.gaps import Overfit, overfit
 from handnet.study.quantity import Quantity, finite
-from handnet.study.resplit import SEARCHED_ANEW, Resplits, stream_seeds
+from handnet.study.resplit import SEARCHED_ANEW, Resplit, Resplits, stream_seeds
+from handnet.study.rivals import roles, untuned_logits
 from handnet.study.settings import Settings
 from handnet.study.store import Finished
 from handnet.study.summary import RESAMPLING_SEED, bootstraps, quantities
@@ -39,12 +41,33 @@ class TrialResult:
 
 
 @dataclass(frozen=True)
+class Untuned:
+    """The winner beside logistic regression with C = 1 on the validation rows, by mean log loss.
+
+    winner: over its sound seeds; low, high: of the winner's loss less the rival's, 95 %, t over the n cases.
+    """
+
+    winner: float
+    rival: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def worse(self) -> bool:
+        """Whether the winner is, though it was chosen on these rows and the other was not."""
+        return self.winner > self.rival
+
+
+@dataclass(frozen=True)
 class Analysis:
     """What each configuration is worth, by role, and what comparing them gave.
 
     variances: role -> score -> split against seed; streams: score -> the winner's three streams; optimism: of
     the winner's validation loss over the search seeds, None with a single trial; best_of: the best loss,
-    negated, against the size of the search, empty where trials depend on each other.
+    negated, against the size of the search, empty where trials depend on each other; untuned: the winner's
+    validation loss beside that of untuned logistic regression, None where either is missing; missing: the
+    rivals that could not be fitted.
     """
 
     quantities: Mapping[str, list[Quantity]]
@@ -55,6 +78,8 @@ class Analysis:
     optimism: Optimism | None
     overfit: Mapping[str, Overfit]
     best_of: tuple[BestOf, ...]
+    untuned: Untuned | None
+    missing: tuple[str, ...]
 
 
 def analyse(
@@ -73,18 +98,7 @@ def analyse(
     """
     y_val, y_test = problem.parts.val.y, test.y if test else None
     divisions = resplits.divisions if resplits else ()
-    by_role: dict[str, list[Quantity]] = {}
-    overfits: dict[str, Overfit] = {}
-    for configuration in confirmed:
-        role = configuration.role
-        by_role[role] = quantities(configuration, problem, y_test) + resplit_quantities(role, divisions)
-        done(role)
-        gap = overfit(configuration, problem)
-        if gap:
-            overfits[role] = gap
-            by_role[role].append(gap.gap)
-    anew = resplit_quantities(SEARCHED_ANEW, divisions)
-    by_role |= {SEARCHED_ANEW: anew} if anew else {}
+    by_role, overfits = _by_role(confirmed, problem, y_test, divisions, done)
     y = y_val if y_test is None else y_test
     streams = stream_variance(resplits.streams, y, stream_seeds(settings)) if resplits else {}
     return Analysis(
@@ -96,7 +110,46 @@ def analyse(
         optimism=_optimism(trials, y_val),
         overfit=overfits,
         best_of=_best_of(settings, trials, y_val),
+        untuned=_untuned(confirmed[0], problem),
+        missing=tuple(role for role in roles(settings.rivals.boosting) if role not in by_role),
     )
+
+
+def _by_role(
+    confirmed: Sequence[Confirmed],
+    problem: Problem,
+    y_test: Array | None,
+    divisions: Sequence[Resplit],
+    done: Callable[[str], None],
+) -> tuple[dict[str, list[Quantity]], dict[str, Overfit]]:
+    """The scores of each configuration with their bands, and whether it overfits; as in `analyse`."""
+    by_role: dict[str, list[Quantity]] = {}
+    overfits: dict[str, Overfit] = {}
+    for configuration in confirmed:
+        role = configuration.role
+        by_role[role] = quantities(configuration, problem, y_test) + resplit_quantities(role, divisions)
+        done(role)
+        gap = overfit(configuration, problem)
+        if gap:
+            overfits[role] = gap
+            by_role[role].append(gap.gap)
+    anew = resplit_quantities(SEARCHED_ANEW, divisions)
+    return by_role | ({SEARCHED_ANEW: anew} if anew else {}), overfits
+
+
+def _untuned(winner: Confirmed, problem: Problem) -> Untuned | None:
+    """The winner beside untuned logistic regression on the validation rows."""
+    y, logits = problem.parts.val.y, winner.logits("val")
+    rival = untuned_logits(problem.parts.train, problem.parts.val.X)
+    assert logits is not None
+    sound = finite(logits)
+    if rival is None or not len(sound):
+        return None
+    losses = case_losses(sound, y).mean(axis=0)
+    d, n = losses - case_losses(rival[None], y)[0], len(y)
+    half = float(t.ppf(0.975, n - 1) * d.std(ddof=1) / np.sqrt(n)) if n > 1 else float("inf")
+    ours, theirs = float(losses.mean()), float((losses - d).mean())
+    return Untuned(ours, theirs, ours - theirs - half, ours - theirs + half, n)
 
 
 def _accuracy(winner: Confirmed, y: Array, part: str) -> float:

@@ -21,7 +21,7 @@ from handnet.splits import split
 from handnet.study.executor import make_workers
 from handnet.study.identity import remarks
 from handnet.study.resplit import check_divisions
-from handnet.study.rivals import baselines
+from handnet.study.rivals import rivals
 from handnet.study.runs import FIRST
 from handnet.study.search import Search
 from handnet.study.sections import Range
@@ -150,7 +150,7 @@ def measured(settings: Settings, problem: Problem) -> Prices:
         epochs = _seconds_per_epoch(settings, problem, sizes)
     started = time.perf_counter()
     split(problem.data, **vars(settings.split))
-    baselines(problem.parts.train)
+    rivals(problem.parts.train, problem.parts.val, settings.rivals.boosting)
     return Prices(epochs, time.perf_counter() - started)
 
 

@@ -45,11 +45,13 @@ class Frozen(NamedTuple):
     """A configuration of a confirmation.
 
     role: the winner, a recipe of the settings, or a method without seeds; params: of the recipe, None for
-    such a method."""
+    such a method; tuned, chosen: what was chosen for such a method, and what came out."""
 
     role: str
     config_id: str
     params: dict[str, Any] | None
+    tuned: str
+    chosen: str
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,7 @@ def read_confirmed(store: Store, records: Records, commit: Commit) -> list[Confi
 
     Raises Refusal when some are lost or damaged."""
     confirmed, blocks = [], records.problem.blocks(records.settings.confirm_seeds)
-    for role, config_id, params in commit.frozen:
+    for role, config_id, params, tuned, chosen in commit.frozen:
         replicas, recipe, val, test = None, None, None, None
         if params:
             recipe = records.settings.recipe(**params)
@@ -251,7 +251,7 @@ def read_confirmed(store: Store, records: Records, commit: Commit) -> list[Confi
                 f"test/{commit.opening}/{config_id}", read_logits, f"the results of {role} on the test"
             )
         assert val is not None  # a reader is refused
-        confirmed.append(Confirmed(role, config_id, recipe, replicas, val, test))
+        confirmed.append(Confirmed(role, config_id, recipe, replicas, val, test, tuned, chosen))
     return confirmed
 
 
@@ -266,7 +266,7 @@ def write_confirmed(store: Store, result: Confirmed, opening: Opening | None) ->
         if store.read(key, read_logits, "") is None:
             store.write(key, to_npz(logits=values))
     params = {name: getattr(result.recipe, name) for name in PARAMS} if result.recipe else None
-    return Frozen(result.role, result.config_id, params)
+    return Frozen(result.role, result.config_id, params, result.tuned, result.chosen)
 
 
 def read_resplits(store: Store, keys: Sequence[str]) -> Resplits | None:

@@ -24,7 +24,7 @@ from handnet.study.gaps import CURVES, curve_band, curves, gap_quantities
 from handnet.study.metrics import band_rows, main_metrics, network_metrics, resplit_metrics, resplit_rows
 from handnet.study.quantity import Quantity
 from handnet.study.resplit import Resplit
-from handnet.study.rivals import Baseline
+from handnet.study.rivals import Rival
 from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
 from handnet.study.summary import score_quantities
@@ -49,11 +49,12 @@ class Records:
         logits = self.problem.backend.logits(replicas.fit.layers, test.X) if test else None
         return Confirmed(role, self.problem.config_id(recipe), recipe, replicas, replicas.val_logits, logits)
 
-    def graded_baseline(self, rival: Baseline, test: Table | None) -> Confirmed:
+    def graded_rival(self, rival: Rival, test: Table | None) -> Confirmed:
         """A method without seeds."""
-        config_id = canonical_hash({"method": repr(rival.model), **self.problem.identity})[:16]
-        after = rival.logits(test.X) if test else None
-        return Confirmed(rival.role, config_id, None, None, rival.logits(self.problem.parts.val.X), after)
+        method = [rival.role, rival.tuned, rival.chosen]
+        config_id = canonical_hash({"method": method, **self.problem.identity})[:16]
+        val, after = rival.logits(self.problem.parts.val.X), rival.logits(test.X) if test else None
+        return Confirmed(rival.role, config_id, None, None, val, after, rival.tuned, rival.chosen)
 
     def search(self, key: str, name: str, replicas: Replicas, recipe: Recipe) -> Entry:
         """A configuration of the search: validation rows only, because the test is sealed."""
@@ -124,6 +125,7 @@ class Records:
         seen = {} if result.role == "search" else self._parts(test)
         replicas = result.replicas
         if replicas is None or result.recipe is None:
+            tags |= {"tuned": result.tuned, "chosen": result.chosen}
             return Entry(key, name, tags, metrics=metrics, files=files, datasets=self._datasets(seen))
         seeds, diverged = replicas.seeds, int((~replicas.sound).sum())
         device = str(self.problem.identity["device"])

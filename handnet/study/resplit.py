@@ -17,7 +17,7 @@ from handnet.data import Array, Dataset, Table, canonical_hash
 from handnet.messages import Refusal, option
 from handnet.splits import split
 from handnet.study.executor import Call, abandoned, held
-from handnet.study.rivals import baselines
+from handnet.study.rivals import identity, rivals
 from handnet.study.sealed import Opening
 from handnet.study.search import PARAMS, Search
 from handnet.study.settings import Settings
@@ -127,7 +127,8 @@ class Resplitter:
     def split_key(self, split_seed: int) -> str:
         """The key of a division, by all that decides its content: equal keys, equal results."""
         configs = [[candidate.role, self.problem.config_id(candidate.recipe)] for candidate in self.frozen]
-        return f"split/{_hashed(configs, list(self.settings.rehearsal_seeds))}/{split_seed}"
+        methods = identity(self.settings.rivals.boosting)
+        return f"split/{_hashed(configs, methods, list(self.settings.rehearsal_seeds))}/{split_seed}"
 
     def anew_key(self, split_seed: int) -> str:
         """The key of the search made anew on a division, by all that decides its content."""
@@ -164,15 +165,16 @@ class Resplitter:
 
 
 def frozen_on(data: str, settings: Settings, frozen: Sequence[Candidate], split_seed: int) -> Resplit:
-    """The frozen configurations and the baselines on one division; FixHOptEst, Bouthillier 2021.
+    """The frozen configurations and the rivals on one division; FixHOptEst, Bouthillier 2021.
 
     data: the digest of the whole table, which the worker holds."""
     problem, test = _divided(data, settings, split_seed)
     seeds = settings.rehearsal_seeds
     fits = {candidate.role: problem.fit(candidate.recipe, seeds) for candidate in frozen}
     logits = {role: _logits(problem, replicas, test) for role, replicas in fits.items()}
-    logits |= {baseline.role: baseline.logits(test.X)[None] for baseline in baselines(problem.parts.train)}
     parts, sound = problem.parts, fits["winner"].pick(fits["winner"].sound)
+    methods = rivals(parts.train, parts.val, settings.rivals.boosting)
+    logits |= {rival.role: rival.logits(test.X)[None] for rival in methods}
     winner = Trained(sound.fit.layers, parts.train_rows, parts.mean, parts.scale)
     return Resplit(split_seed, test.y, _ratio(problem, test), logits, winner)
 

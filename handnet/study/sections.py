@@ -13,6 +13,7 @@ from handnet.study.values import MANY, Count, Section, Seed, Seeds, Texts, betwe
 from handnet.tables.dataset import WAYS
 
 LIMITS = {"learning_rate": (0, 10), "dropout": (0, 1), "epochs": (1, MANY)}  # of the search space
+MOST_BOOSTING = 8  # configurations of gradient boosting
 
 
 class DataSettings(Section):
@@ -72,8 +73,8 @@ class SplitSettings(Section):
 
 DECIDING = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier")  # scores that may decide
 BALANCED = (  # said of a study in which both classes count the same
-    "The train rows are weighted so that both classes count the same, for the networks and for logistic"
-    " regression; validation loss and scores count every case once, because they estimate what happens at the"
+    "The train rows are weighted so that both classes count the same, for the networks and their"
+    " rivals; validation loss and scores count every case once, because they estimate what happens at the"
     " table's own shares.",
     "Probabilities are those of a table with as many cases of either class, so expect them to be too high for"
     " the rarer one; calibration, log loss and Brier score suffer by it, and the gap of the losses compares a"
@@ -182,6 +183,12 @@ class RehearsalSettings(SeedSettings):
     first_split: Seed
     levels: Annotated[int, between(2, 40)]
     ideal: bool
+
+
+class RivalSettings(Section):
+    """How much the methods a network has to beat may cost; handnet/study/rivals.py has the configurations."""
+
+    boosting: Annotated[int, between(0, MOST_BOOSTING)]
 
 
 class CompareSettings(Section):

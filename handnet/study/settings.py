@@ -15,6 +15,7 @@ from handnet.study.sections import (
     NetworkSettings,
     RehearsalSettings,
     ReportSettings,
+    RivalSettings,
     SearchSettings,
     SeedSettings,
     SpaceSettings,
@@ -24,7 +25,7 @@ from handnet.study.sections import (
 )
 from handnet.study.values import Section, Texts
 
-RESERVED = ("winner", "logistic regression", "majority class", "searched anew")
+RESERVED = ("winner", "logistic regression", "gradient boosting", "majority class", "searched anew")
 ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")  # part of the names of metrics
 
 
@@ -39,6 +40,7 @@ class Settings(Section):
     space: SpaceSettings
     confirm: SeedSettings
     rehearsal: RehearsalSettings
+    rivals: RivalSettings
     compare: Annotated[tuple[CompareSettings, ...], Strict(False)]
     verdict: VerdictSettings
     report: ReportSettings

@@ -41,7 +41,7 @@ from handnet.study.outcome import (
 from handnet.study.reading import to_stored
 from handnet.study.records import Records
 from handnet.study.resplit import Resplitter, check_divisions
-from handnet.study.rivals import baselines
+from handnet.study.rivals import rivals
 from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Ledger, Opened, held_to_the_opening, opening_id
 from handnet.study.search import PARAMS, Search
@@ -229,9 +229,9 @@ class Study:
             self.records.graded(candidate.role, candidate.recipe, replicas, test)
             for candidate, replicas in zip(frozen, networks, strict=True)
         ]
-        confirmed += [
-            self.records.graded_baseline(baseline, test) for baseline in baselines(self.problem.parts.train)
-        ]
+        parts = self.problem.parts
+        methods = rivals(parts.train, parts.val, self.settings.rivals.boosting)
+        confirmed += [self.records.graded_rival(rival, test) for rival in methods]
         trials = self.trainer.trials(self.searched.finished[: self.settings.trials])
         check_trials(self.store, trials, self.problem.parts.val.y)
         return Outcome(confirmed, trials, opened, read_resplits(self.store, resplits))

@@ -177,8 +177,9 @@ def mask_diverged(replicas: Replicas, logits: Array) -> Array:
 class Confirmed:
     """A frozen configuration as the store has it.
 
-    replicas: None for a baseline. val_logits, test_logits: (R, n), of a baseline (n,); test_logits is None
-    while the test is sealed.
+    replicas: None for a method without seeds. val_logits, test_logits: (R, n), of such a method (n,);
+    test_logits is None while the test is sealed. tuned, chosen: what was chosen for such a method on the
+    validation rows, and what came out.
     """
 
     role: str
@@ -187,6 +188,8 @@ class Confirmed:
     replicas: Replicas | None
     val_logits: Array
     test_logits: Array | None
+    tuned: str = ""
+    chosen: str = ""
 
     @property
     def has_seed_bands(self) -> bool:
