@@ -134,7 +134,7 @@ def test_a_rival_that_is_truly_better_beats_the_network(tmp_path: Path) -> None:
     with workers:
         made = list(in_order(workers, (call for _, _, call in resplitter.frozen_calls())))
     for rival, low, high in ((BOOSTING, -1, -0.2), (BASELINE, -0.2, 0.2)):
-        found = {one.score: one for one in compare_over_splits("winner", rival, made)}
+        found = {one.score: one for one in compare_over_splits("winner", rival, made, settings.verdict)}
         assert low < found["accuracy"].difference.band.low < found["accuracy"].difference.band.high < high
 
 
