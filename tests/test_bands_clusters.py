@@ -84,8 +84,12 @@ def test_cases_written_out_several_times_tell_no_more(seed: int, times: int) -> 
 def test_a_groups_share_without_an_error_counts_each_group_once() -> None:
     right, groups = np.ones((2, 60), dtype=bool), np.arange(60) // 4
     assert effective_number(right, groups) == 15
-    few = effective_number(np.arange(60)[None] % 2, np.arange(60) // 20)  # no design effect, three groups
-    assert few == pytest.approx(60 * (t.ppf(0.975, 59) / t.ppf(0.975, 2)) ** 2)
+    right[:, [0, 5, 17]] = False  # errors in three groups
+    assert effective_number(right, groups) == 15
+    alternating = np.arange(60)[None] % 2 == 0  # every group as good as every other: no design effect
+    assert effective_number(alternating, groups) == pytest.approx(
+        60 * (t.ppf(0.975, 59) / t.ppf(0.975, 14)) ** 2
+    )
 
 
 def test_a_test_of_groups_flips_whole_groups() -> None:

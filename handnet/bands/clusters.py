@@ -9,6 +9,8 @@ from scipy.stats import t
 
 from handnet.data import Array
 
+FEW_GROUPS = 10  # with fewer groups that hold an error than these a design effect is mostly chance
+
 
 def group_sums(values: Array, groups: Array) -> Array:
     """The sums (..., G) of values (..., n) over the cases of each group."""
@@ -60,18 +62,20 @@ def effective_number(values: Array, groups: Array | None, coverage: float = 0.95
         n / max(1, deff) / widening^2,    deff = the variance of the mean over that of independent cases
 
     deff is the design effect (Kish 1965; for shares Rao & Scott 1992; the widening after Korn & Graubard
-    1998). Where the values do not vary they tell no design effect, and each group counts for one case.
+    1998). A few odd values in even fewer groups do not tell whether they come together: with fewer than 10
+    groups that hold a value other than the median, no group counts for more than one case.
 
-    values: (R, n), such as whether each of R replicas calls each case right.
+    values: (R, n), such as whether each of R replicas calls each case right; groups: (n,) int.
     """
     v = np.asarray(values, dtype=np.float64)
-    n = v.shape[1]
+    n, count = v.shape[1], number_of_groups(groups)
     if groups is None:
         return float(n)
-    if not np.ptp(v, axis=1).any():
-        return float(number_of_groups(groups))
-    design_effect = max(1.0, mean_variance(v, groups) / mean_variance(v))
-    return float(n / design_effect / widening(n, groups, coverage) ** 2)
+    odd = group_sums(v != np.median(v, axis=1, keepdims=True), groups) > 0
+    most = count if odd.sum(axis=1).mean() < FEW_GROUPS else n
+    plain = mean_variance(v)
+    design_effect = max(1.0, mean_variance(v, groups) / plain) if plain else 1.0
+    return float(min(n / design_effect / widening(n, groups, coverage) ** 2, most))
 
 
 def placement_covariance(
