@@ -13,7 +13,7 @@ from scipy.stats import t
 from handnet.bands.auc import delong
 from handnet.bands.band import EXPECTED, Band
 from handnet.bands.clusters import effective_number, mean_variance, number_of_groups
-from handnet.bands.proportion import wilson_ends
+from handnet.bands.proportion import clopper_pearson_ends, wilson_ends
 from handnet.data import Array
 from handnet.scores import case_losses
 
@@ -52,11 +52,27 @@ def share_over_cases(correct: Array, groups: Array | None = None, coverage: floa
 
     correct: (R, n) bool, R = 1 for a method without a seed; groups: (n,) int.
     """
-    n = correct.shape[1]
-    share = min(float(correct.mean(axis=0).sum()) / n, 1.0)  # a sum of shares may round to above n
+    share = _share(correct)
     low, high = wilson_ends(share, effective_number(correct, groups, coverage), coverage)
-    centres, count = (("share", share),), number_of_groups(groups)
-    return Band(float(low), float(high), "wilson", "cases", n, coverage, EXPECTED, centres, groups=count)
+    ends, n, centres = (float(low), float(high)), correct.shape[1], (("share", share),)
+    return Band(*ends, "wilson", "cases", n, coverage, EXPECTED, centres, groups=number_of_groups(groups))
+
+
+def exact_over_cases(correct: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:
+    """Clopper and Pearson's interval (1934) of the share of correct cases, of groups Korn and Graubard's.
+
+    correct, groups: as in `share_over_cases`. Korn and Graubard (1998) take the effective number of cases.
+    """
+    share = _share(correct)
+    ends = clopper_pearson_ends(share, effective_number(correct, groups, coverage), coverage)
+    n, centres, count = correct.shape[1], (("share", share),), number_of_groups(groups)
+    return Band(*ends, "clopper-pearson", "cases", n, coverage, EXPECTED, centres, groups=count)
+
+
+def _share(correct: Array) -> float:
+    """The share of correct cases, as the mean over R replicas. correct: (R, n)."""
+    n = correct.shape[1]
+    return min(float(correct.mean(axis=0).sum()) / n, 1.0)  # a sum of shares may round to above n
 
 
 def loss_band(losses: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:

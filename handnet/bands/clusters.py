@@ -14,10 +14,10 @@ FEW_GROUPS = 10  # with fewer groups that hold an error than these a design effe
 
 def group_sums(values: Array, groups: Array) -> Array:
     """The sums (..., G) of values (..., n) over the cases of each group."""
-    names, place = np.unique(groups, return_inverse=True)
-    rows = np.asarray(values, dtype=np.float64).reshape(-1, len(place))
-    sums = [np.bincount(place, row, len(names)) for row in rows]
-    return np.reshape(sums, (*np.shape(values)[:-1], len(names)))
+    order = np.argsort(groups, kind="stable")
+    ordered = groups[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    return np.add.reduceat(np.asarray(values, dtype=np.float64)[..., order], starts, axis=-1)
 
 
 def number_of_groups(groups: Array | None) -> int:
@@ -63,7 +63,7 @@ def effective_number(values: Array, groups: Array | None, coverage: float = 0.95
 
     deff is the design effect (Kish 1965; for shares Rao & Scott 1992; the widening after Korn & Graubard
     1998). A few odd values in even fewer groups do not tell whether they come together: with fewer than 10
-    groups that hold a value other than the median, no group counts for more than one case.
+    groups that hold a value other than the median, no group counts for more than one case. The number is 1 at least.
 
     values: (R, n), such as whether each of R replicas calls each case right; groups: (n,) int.
     """
@@ -75,7 +75,8 @@ def effective_number(values: Array, groups: Array | None, coverage: float = 0.95
     most = count if odd.sum(axis=1).mean() < FEW_GROUPS else n
     plain = mean_variance(v)
     design_effect = max(1.0, mean_variance(v, groups) / plain) if plain else 1.0
-    return float(min(n / design_effect / widening(n, groups, coverage) ** 2, most))
+    number = n / design_effect / widening(n, groups, coverage) ** 2
+    return float(max(min(number, most), 1.0))
 
 
 def placement_covariance(

@@ -41,10 +41,16 @@ def clopper_pearson(count: float, n: int, coverage: float = 0.95) -> Band:
     1 or the count lies outside 0..n.
     """
     _check(count, n)
-    tail = (1 - coverage) / 2
-    low = 0.0 if count == 0 else float(beta.ppf(tail, count, n - count + 1))
-    high = 1.0 if count == n else float(beta.ppf(1 - tail, count + 1, n - count))
-    return Band(low, high, "clopper-pearson", "cases", n, coverage, EXPECTED, (("share", count / n),))
+    ends = clopper_pearson_ends(count / n, n, coverage)
+    return Band(*ends, "clopper-pearson", "cases", n, coverage, EXPECTED, (("share", count / n),))
+
+
+def clopper_pearson_ends(share: float, n: float, coverage: float = 0.95) -> tuple[float, float]:
+    """The ends of Clopper and Pearson's interval for a share of n cases; n as in `wilson_ends`."""
+    tail, count = (1 - coverage) / 2, share * n
+    low = 0.0 if share == 0 else float(beta.ppf(tail, count, n - count + 1))
+    high = 1.0 if share == 1 else float(beta.ppf(1 - tail, count + 1, n - count))
+    return low, high
 
 
 def _check(count: float, n: int) -> None:

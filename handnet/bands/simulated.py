@@ -52,22 +52,36 @@ def _simulated(what: str, setting: str, nominal: float, hits: Sequence[float] | 
 # The band of a study's own shares
 
 
-def share_coverage(missed: Array, replicas: int, seed: int, studies: int = STUDIES) -> Simulated:
+def share_coverage(
+    missed: Array, replicas: int, seed: int, groups: Array | None = None, studies: int = STUDIES
+) -> Simulated:
     """How often `share_band` holds the truth in simulated studies that resemble this one.
 
     Their cases are drawn from those of this study, and replicas miss them independently, each case with the
-    share of replicas that missed it here. missed: (n,), that share.
+    share of replicas that missed it here. missed: (n,), that share; groups: (n,) int, of which whole
+    groups are drawn.
     """
     numbers = generator(seed, SIMULATION)
     truth, n = 1 - float(missed.mean()), len(missed)
-    one_class = np.zeros(n, dtype=int)  # the share is of all these cases
-    samples = resamples(seed, replicas, one_class, 200)
     held = []
+    samples = resamples(seed, replicas, np.zeros(n, dtype=int), 200)  # one class: the share is of all cases
     for _ in range(studies):
-        chance = missed[numbers.integers(n, size=n)]
-        band = share_band(numbers.random((replicas, n)) >= chance, samples)
+        drawn, of = numbers.integers(n, size=n), groups
+        if groups is not None:
+            drawn, of = _drawn_groups(numbers, groups)
+            samples = resamples(seed, replicas, np.zeros(len(drawn), dtype=int), 200, of)
+        band = share_band(numbers.random((replicas, len(drawn))) >= missed[drawn], samples, of)
         held.append(band.low <= truth <= band.high)
     return _simulated("seeds_x_cases", f"{replicas} seeds x {n} cases", HIGH - LOW, held)
+
+
+def _drawn_groups(numbers: Generator, groups: Array) -> tuple[Array, Array]:
+    """The cases of G groups drawn with replacement, and the place in the draw of the group of each: both
+    (n',) int. groups: (n,) int, G of them."""
+    names, members = np.unique(groups), []
+    for name in numbers.choice(names, size=len(names)):
+        members.append(np.flatnonzero(groups == name))
+    return np.concatenate(members), np.repeat(np.arange(len(names)), list(map(len, members)))
 
 
 # Rules for two equally good configurations

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from handnet.bands import Band, clopper_pearson, seed_bands, split_bands
+from handnet.bands import Band, seed_bands, split_bands
 from handnet.bands.band import CALIBRATED, DEVIATION
 from handnet.bands.calibration import calibration, calibration_bands, null_errors
-from handnet.bands.cases import case_bands
+from handnet.bands.cases import case_bands, exact_over_cases
 from handnet.bands.multibootstrap import seeds_x_cases
 from handnet.bands.seeds import seed_deviation
 from handnet.bands.simulated import share_coverage
@@ -51,64 +51,75 @@ def quantities(configuration: Confirmed, problem: Problem, y_test: Array | None)
         if y_test is None or configuration.test_logits is None
         else {"val": y_val, "test": y_test}
     )
-    if configuration.replicas is None:
-        return [row for part, y in labels.items() for row in baseline_quantities(configuration, y, part)]
     rows: list[Quantity] = []
     for part, y in labels.items():
+        groups = problem.parts.groups(part)
+        if configuration.replicas is None:
+            rows += baseline_quantities(configuration, y, part, groups)
+            continue
         logits, val_logits = configuration.logits(part), configuration.logits("val")
         assert logits is not None
         assert val_logits is not None
         last = part == list(labels)[-1]
-        rows += (detailed_quantities if last else score_quantities)(logits, y, part)
+        rows += (detailed_quantities if last else score_quantities)(logits, y, part, groups)
         if part == "test":
-            rows += at_specificity(val_logits, y_val, logits, y, part)
-    return rows + gap_quantities(configuration.replicas)
+            rows += at_specificity(val_logits, y_val, logits, y, part, groups)
+    return rows if configuration.replicas is None else rows + gap_quantities(configuration.replicas)
 
 
-def score_quantities(logits: Array, y: Array, part: str) -> list[Quantity]:
+def score_quantities(logits: Array, y: Array, part: str, groups: Array | None = None) -> list[Quantity]:
     """Every score of R replicas over seeds and over cases; empty when fewer than two are finite.
 
-    logits: (R, n), NaN for a replica that diverged; y: (n,) of 0 and 1.
+    logits: (R, n), NaN for a replica that diverged; y: (n,) of 0 and 1; groups: (n,) int, None where every
+    case is its own.
     """
     sound = finite(logits)
     if len(sound) < 2:
         return []
     diverged = len(logits) - len(sound)
-    cases = {name: replace(band, diverged=diverged) for name, band in case_bands(sound, y).items()}
+    cases = {name: replace(band, diverged=diverged) for name, band in case_bands(sound, y, groups).items()}
     scores = grade(logits, y)._asdict()
     return [Quantity(name, part, (*seed_bands(values), cases[name])) for name, values in scores.items()]
 
 
-def detailed_quantities(logits: Array, y: Array, part: str) -> list[Quantity]:
+def detailed_quantities(logits: Array, y: Array, part: str, groups: Array | None = None) -> list[Quantity]:
     """`score_quantities` with seeds and cases varied at once, then counts, calibration and seed noise."""
-    scores = score_quantities(logits, y, part)
+    scores = score_quantities(logits, y, part, groups)
     if not scores:
         return []
     sound = finite(logits)
     diverged = len(logits) - len(sound)
-    both = seeds_x_cases(sound, y, resamples(RESAMPLING_SEED, len(sound), y, bootstraps(len(y))))
+    samples = resamples(RESAMPLING_SEED, len(sound), y, bootstraps(len(y)), groups)
+    both = seeds_x_cases(sound, y, samples, groups)
     return [
-        *(_with_both(row, replace(both[row.name], diverged=diverged), sound, y) for row in scores),
+        *(_with_both(row, replace(both[row.name], diverged=diverged), sound, y, groups) for row in scores),
         *_counts(logits, y, part),
         *_calibration(logits, y, part),
         *_deviation(sound, y, part),
     ]
 
 
-def baseline_quantities(baseline: Confirmed, y: Array, part: str) -> list[Quantity]:
-    """The scores of a deterministic method, over cases alone: it has no seed. y: (n,) of 0 and 1."""
+def baseline_quantities(
+    baseline: Confirmed, y: Array, part: str, groups: Array | None = None
+) -> list[Quantity]:
+    """The scores of a deterministic method, over cases alone: it has no seed.
+
+    y: (n,) of 0 and 1; groups: (n,) int, None where every case is its own.
+    """
     logits = baseline.logits(part)
     assert logits is not None
-    bands = case_bands(logits, y)
-    return [Quantity(name, part, (band, *_exact(name, logits, y))) for name, band in bands.items()]
+    bands = case_bands(logits, y, groups)
+    return [Quantity(name, part, (band, *_exact(name, logits, y, groups))) for name, band in bands.items()]
 
 
-def at_specificity(val_logits: Array, y_val: Array, logits: Array, y: Array, part: str) -> list[Quantity]:
+def at_specificity(
+    val_logits: Array, y_val: Array, logits: Array, y: Array, part: str, groups: Array | None = None
+) -> list[Quantity]:
     """Sensitivity and specificity on a part at each replica's own threshold instead of .5.
 
     The threshold is the lowest at which 95 % of the validation negatives are called right. It is chosen on
     validation rows, so it is no choice for the part. val_logits: (R, n_val); logits: (R, n); y_val: (n_val,);
-    y: (n,). Empty when fewer than two replicas are finite on both.
+    y, groups: (n,). Empty when fewer than two replicas are finite on both.
     """
     sound = np.isfinite(val_logits).all(axis=1) & np.isfinite(logits).all(axis=1)
     if sound.sum() < 2:
@@ -116,7 +127,7 @@ def at_specificity(val_logits: Array, y_val: Array, logits: Array, y: Array, par
     thresholds = np.quantile(val_logits[sound][:, y_val == 0], SPECIFICITY, axis=1, method="inverted_cdf")
     shifted = np.full(logits.shape, np.nan)
     shifted[sound] = logits[sound] - thresholds[:, None]
-    scores = {row.name: row for row in score_quantities(shifted, y, part)}
+    scores = {row.name: row for row in score_quantities(shifted, y, part, groups)}
     return [replace(scores[name], name=f"fence_{name}") for name in ("sensitivity", "specificity")]
 
 
@@ -127,21 +138,23 @@ def over_splits(name: str, part: str, values: Array) -> Quantity | None:
     return Quantity(name, part, tuple(split_bands(values)))
 
 
-def _with_both(row: Quantity, band: Band, sound: Array, y: Array) -> Quantity:
+def _with_both(row: Quantity, band: Band, sound: Array, y: Array, groups: Array | None) -> Quantity:
     """A score with its band over seeds and cases, whose coverage is simulated if the score is a share."""
-    exact = tuple(replace(extra, diverged=band.diverged) for extra in _exact(row.name, sound, y))
+    exact = tuple(replace(extra, diverged=band.diverged) for extra in _exact(row.name, sound, y, groups))
     if row.name in SHARES:
-        missed = _wrong(sound, y)[:, _counted(row.name, y)].mean(axis=0)
-        band = replace(band, simulated=share_coverage(missed, len(sound), RESAMPLING_SEED).found)
+        which = _counted(row.name, y)
+        missed, of = _wrong(sound, y)[:, which].mean(axis=0), None if groups is None else groups[which]
+        band = replace(band, simulated=share_coverage(missed, len(sound), RESAMPLING_SEED, of).found)
     return replace(row, bands=(*row.bands, *exact, band))
 
 
-def _exact(name: str, logits: Array, y: Array) -> tuple[Band, ...]:
+def _exact(name: str, logits: Array, y: Array, groups: Array | None) -> tuple[Band, ...]:
     """Of a share the interval of Clopper and Pearson at the mean count, beside that of Wilson."""
     if name not in SHARES:
         return ()
-    right = ~_wrong(logits, y)[:, _counted(name, y)]
-    return (clopper_pearson(min(float(right.mean(axis=0).sum()), right.shape[1]), right.shape[1]),)
+    which = _counted(name, y)
+    right, of = ~_wrong(logits, y)[:, which], None if groups is None else groups[which]
+    return (exact_over_cases(right, of),)
 
 
 def _wrong(logits: Array, y: Array) -> Array:
