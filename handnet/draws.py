@@ -92,6 +92,16 @@ def bootstrap_counts(numbers: Generator, n: int, count: int) -> Array:
     return numbers.multinomial(n, np.full(n, 1 / n), size=count)
 
 
+def redrawn(numbers: Generator, n: int, groups: Array | None) -> tuple[Array, Array | None]:
+    """As many of n cases drawn with replacement, (n,) int; of groups (n,) int whole ones are drawn, and the
+    second array says of which draw each case is."""
+    if groups is None:
+        return numbers.integers(n, size=n), None
+    names = np.unique(groups)
+    members = [np.flatnonzero(groups == name) for name in numbers.choice(names, size=len(names))]
+    return np.concatenate(members), np.repeat(np.arange(len(names)), list(map(len, members)))
+
+
 def seeded_plan(recipe: Recipe, train: Table, seeds: Sequence[int | tuple[int, int, int]]) -> "SeededPlan":
     """The plan of one replica per seed, for train rows (n, features).
 

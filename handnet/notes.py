@@ -41,7 +41,7 @@ def table_notes(data: Dataset, encoder: Encoder, parts: Mapping[str, Array]) -> 
     train, val = parts["train"], parts["validation"]
     made, found = _what_was_made(data, encoder, train), _what_to_beware_of(data, encoder, train, val)
     listings = [sentence.format(listed(names)) for sentence, names in (*made, *found) if names]
-    return (*data.notes, *_block_notes(data), *_few_cases(data, parts), *listings)
+    return (*data.notes, *_block_notes(data), *_few_cases(data, parts), *_few_groups(data, parts), *listings)
 
 
 Listing = tuple[str, list[str]]  # a sentence, and the columns that take the place of its {}
@@ -120,9 +120,8 @@ def _block_notes(data: Dataset) -> list[str]:
     sentences, n = [], len(data.y)
     if data.groups is not None:
         sentences.append(
-            f"The {n} rows are of {len(np.unique(data.groups))} groups, and a group falls into one"
-            " part; a band over cases takes rows for independent, so it is too narrow where those of a group"
-            " are alike."
+            f"The {n} rows are of {len(np.unique(data.groups))} groups. A group falls into one part, and"
+            " bands over cases go over groups."
         )
     repeated = int((data.first_equal != np.arange(n)).sum())
     if repeated:
@@ -154,6 +153,18 @@ def _few_cases(data: Dataset, parts: Mapping[str, Array]) -> list[str]:
     if not few:
         return []
     return [f"Few cases of a class: {'; '.join(few)}. Bands over so few cases are wide."]
+
+
+def _few_groups(data: Dataset, parts: Mapping[str, Array]) -> list[str]:
+    """A sentence where validation or test rows are of few groups."""
+    if data.groups is None:
+        return []
+    counts = {part: len(np.unique(data.groups[rows])) for part, rows in parts.items() if part != "train"}
+    if min(counts.values()) >= FEW:
+        return []
+    alone = " One group alone shows nothing of how groups differ." if min(counts.values()) == 1 else ""
+    listing = ", ".join(f"{count} in {part}" for part, count in counts.items())
+    return [f"Few groups: {listing}. Bands over so few groups are wide.{alone}"]
 
 
 def _fewest_wrong(data: Dataset, encoder: Encoder, train: Array) -> dict[str, int]:

@@ -61,7 +61,8 @@ def share_over_cases(correct: Array, groups: Array | None = None, coverage: floa
 def exact_over_cases(correct: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:
     """Clopper and Pearson's interval (1934) of the share of correct cases, of groups Korn and Graubard's.
 
-    correct, groups: as in `share_over_cases`. Korn and Graubard (1998) take the effective number of cases.
+    correct: (R, n) bool; groups: (n,) int, None where every case is its own. Korn and Graubard (1998) take
+    the effective number of cases.
     """
     share = _share(correct)
     ends = clopper_pearson_ends(share, effective_number(correct, groups, coverage), coverage)

@@ -63,7 +63,8 @@ def effective_number(values: Array, groups: Array | None, coverage: float = 0.95
 
     deff is the design effect (Kish 1965; for shares Rao & Scott 1992; the widening after Korn & Graubard
     1998). A few odd values in even fewer groups do not tell whether they come together: with fewer than 10
-    groups that hold a value other than the median, no group counts for more than one case. The number is 1 at least.
+    groups that hold a value other than the median, no group counts for more than one case. The number is at
+    least 1.
 
     values: (R, n), such as whether each of R replicas calls each case right; groups: (n,) int.
     """

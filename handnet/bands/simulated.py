@@ -22,7 +22,7 @@ from handnet.bands.proportion import clopper_pearson, wilson
 from handnet.bands.seeds import HIGH, LOW, seed_bands, seed_deviation, split_bands
 from handnet.bands.selection import expected_best, selection_optimism
 from handnet.data import Array
-from handnet.draws import SIMULATION, Generator, Resamples, bootstrap_counts, generator, resamples
+from handnet.draws import SIMULATION, Generator, Resamples, bootstrap_counts, generator, redrawn, resamples
 from handnet.scores import grade
 
 ALPHA = 0.05
@@ -66,22 +66,12 @@ def share_coverage(
     held = []
     samples = resamples(seed, replicas, np.zeros(n, dtype=int), 200)  # one class: the share is of all cases
     for _ in range(studies):
-        drawn, of = numbers.integers(n, size=n), groups
-        if groups is not None:
-            drawn, of = _drawn_groups(numbers, groups)
+        drawn, of = redrawn(numbers, n, groups)
+        if of is not None:
             samples = resamples(seed, replicas, np.zeros(len(drawn), dtype=int), 200, of)
         band = share_band(numbers.random((replicas, len(drawn))) >= missed[drawn], samples, of)
         held.append(band.low <= truth <= band.high)
     return _simulated("seeds_x_cases", f"{replicas} seeds x {n} cases", HIGH - LOW, held)
-
-
-def _drawn_groups(numbers: Generator, groups: Array) -> tuple[Array, Array]:
-    """The cases of G groups drawn with replacement, and the place in the draw of the group of each: both
-    (n',) int. groups: (n,) int, G of them."""
-    names, members = np.unique(groups), []
-    for name in numbers.choice(names, size=len(names)):
-        members.append(np.flatnonzero(groups == name))
-    return np.concatenate(members), np.repeat(np.arange(len(names)), list(map(len, members)))
 
 
 # Rules for two equally good configurations

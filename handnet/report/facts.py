@@ -7,6 +7,7 @@ here, and what stands here comes from the logits and histories of each seed.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from handnet.bands.clusters import number_of_groups
 from handnet.bands.seeds import wilks_confidence
 from handnet.report.cases import Cases
 from handnet.report.comparison_facts import pair_facts, rule_facts, variance_facts
@@ -70,6 +71,7 @@ def _data(problem: Problem, settings: Settings) -> dict[str, Any]:
         "name": data.name,
         "digest": data.digest,
         "cases": len(data.y),
+        "groups": number_of_groups(data.groups),
         "features": data.X.shape[1],
         "inputs": len(problem.parts.encoder.names),
         "notes": [*problem.parts.notes, *settings.network.notes],
@@ -82,7 +84,12 @@ def _split(problem: Problem, settings: Settings) -> dict[str, Any]:
     parts, y = problem.parts, problem.data.y
     rows = {"train": parts.train_rows, "val": parts.val_rows, "test": parts.test_rows}
     sizes = {
-        part: {"cases": len(of_part), "positive": int(y[of_part].sum())} for part, of_part in rows.items()
+        part: {
+            "cases": len(of_part),
+            "positive": int(y[of_part].sum()),
+            "groups": number_of_groups(parts.groups(part)),
+        }
+        for part, of_part in rows.items()
     }
     return {**vars(settings.split), "digest": parts.digest, "test_digest": parts.test.digest, "parts": sizes}
 

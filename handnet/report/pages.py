@@ -30,6 +30,7 @@ from handnet.report.tables import (
     specificity_table,
 )
 from handnet.report.words import (
+    cases_of,
     digits,
     doubted,
     interval,
@@ -196,6 +197,7 @@ def environment(escape: bool, *folders: Path) -> jinja2.Environment:
     )
     environment.filters |= {
         "part": part_name,
+        "cases_of": cases_of,
         "number": number,
         "of_class": of_class,
         "digits": digits,

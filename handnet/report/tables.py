@@ -10,7 +10,7 @@ from typing import Any
 
 from handnet.bands.calibration import ENOUGH
 from handnet.bands.simulated import STUDIES
-from handnet.report.words import in_band, interval, label, number, part_name, percent, points, those
+from handnet.report.words import cases_of, in_band, interval, label, number, part_name, percent, points, those
 
 # Each list is the order in which a table has its rows.
 SCORES = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier", "skill")
@@ -41,6 +41,10 @@ HOW_TO_READ = (
     f" over cases alone; beside it how often it held the truth in {STUDIES} simulated studies with this"
     " study's own errors. Another split: one network on each fresh division of the table, the rehearsal"
     " seeds in turn, mean [.025, .975]. They answer different questions."
+)
+OVER_GROUPS = (
+    " Rows of a group are alike, so bands over cases are those of further groups: a group is drawn whole, and"
+    " errors that come together count for fewer."
 )
 
 
@@ -122,7 +126,7 @@ def _coverage(facts: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, A
     """What the main table is of, and what its bands cover."""
     sizes, wilks = facts["split"]["parts"][part], facts["wilks"]
     positives = those(sizes["positive"], facts["data"]["positive_class"])
-    sentences = [f"{sizes['cases']} cases, {positives} among them."]
+    sentences = [f"{cases_of(sizes)}, {positives} among them.{OVER_GROUPS if sizes['groups'] else ''}"]
     if part == "val":
         sentences.append("The winner was chosen on these rows, which flatters it here.")
     row = next((row for row in rows if "seeds" in row), None)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.tables import graded_parts, rows_of
-from handnet.report.words import doubted, interval, middle, number, part_name, percent, those
+from handnet.report.words import cases_of, doubted, interval, middle, number, percent, those
 from handnet.study.summary import SHARES
 
 
@@ -30,7 +30,7 @@ def _worth(facts: Mapping[str, Any]) -> str:
     seeds, diverged = bands["accuracy"]["seeds"], bands["accuracy"]["diverged"]
     missing = f"; {diverged} of {seeds + diverged} seeds diverged" if diverged else ""
     return (
-        f"Of the {sizes['cases']} {part_name(part)} cases{flattered} the winner calls {right} right;"
+        f"Of the {cases_of(sizes, part)}{flattered} the winner calls {right} right;"
         f" of the {those(positives, data['positive_class'])} it finds {detected},"
         f" of the {those(negatives, data['negative_class'])} it clears {cleared}"
         f" (mean over {seeds} seeds [95%, another seed and other cases at once]{missing})."

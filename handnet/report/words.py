@@ -36,6 +36,12 @@ def those(count: int, name: str) -> str:
     return f"{count} {name}" if name.isalpha() else f"{count} cases of {of_class(name)}"
 
 
+def cases_of(sizes: Mapping[str, Any], part: str = "") -> str:
+    """How many cases a part has, and of how many groups where the table has groups. sizes: its facts."""
+    cases = f"{sizes['cases']} {part_name(part)} cases" if part else f"{sizes['cases']} cases"
+    return f"{cases} of {sizes['groups']} groups" if sizes["groups"] else cases
+
+
 def of_class(name: str) -> str:
     """A class by its label; a label that is no word is named as a label."""
     return name if name.isalpha() else f"class '{name}'"

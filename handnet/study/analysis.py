@@ -1,11 +1,12 @@
 """Everything the report and the tracker say of a confirmed study, computed once from the exact results."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import t
 
+from handnet.bands.clusters import number_of_groups
 from handnet.bands.selection import BestOf, Optimism, expected_best, selection_optimism
 from handnet.bands.simulated import Simulated
 from handnet.bands.variance import Component
@@ -103,11 +104,11 @@ def analyse(
     streams = stream_variance(resplits.streams, y, stream_seeds(settings)) if resplits else {}
     return Analysis(
         quantities=by_role,
-        pairs=compare_pairs(confirmed, divisions, y_test, settings.verdict),
+        pairs=compare_pairs(confirmed, divisions, y_test, settings.verdict, problem.parts.groups("test")),
         variances={role: table for role in by_role if (table := variance(role, divisions))},
         streams=streams,
         rules=simulate_rules(divisions, y, _accuracy(confirmed[0], y, "val" if y_test is None else "test")),
-        optimism=_optimism(trials, y_val),
+        optimism=_optimism(trials, y_val, problem.parts.groups("val")),
         overfit=overfits,
         best_of=_best_of(settings, trials, y_val),
         untuned=_untuned(confirmed[0], problem),
@@ -160,13 +161,18 @@ def _accuracy(winner: Confirmed, y: Array, part: str) -> float:
     return float(((sound > 0) == (y == 1)).mean()) if len(sound) else 0.5
 
 
-def _optimism(trials: Sequence[TrialResult], y_val: Array) -> Optimism | None:
-    """By how much the winner's loss is flattered by being chosen; None with fewer than two sound trials."""
+def _optimism(trials: Sequence[TrialResult], y_val: Array, groups: Array | None) -> Optimism | None:
+    """By how much the winner's loss is flattered by being chosen; None with fewer than two sound trials.
+
+    y_val, groups: (n_val,), None where every case is its own group.
+    """
     sound = [trial.replicas for trial in trials if trial.replicas.sound.all()]
     if len(sound) < 2:
         return None
     losses = np.array([case_losses(replicas.val_logits, y_val).mean(axis=0) for replicas in sound])
-    return selection_optimism(losses, resamples(RESAMPLING_SEED, 1, y_val, bootstraps(len(y_val))).cases)
+    samples = resamples(RESAMPLING_SEED, 1, y_val, bootstraps(len(y_val)), groups)
+    optimism = selection_optimism(losses, samples.cases)
+    return optimism._replace(band=replace(optimism.band, groups=number_of_groups(groups)))
 
 
 def _best_of(settings: Settings, trials: Sequence[TrialResult], y_val: Array) -> tuple[BestOf, ...]:

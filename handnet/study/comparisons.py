@@ -76,11 +76,12 @@ def compare_pairs(
     resplits: Sequence[Resplit],
     y_test: Array | None,
     verdict: VerdictSettings,
+    groups: Array | None = None,
 ) -> list[ComparedPair]:
     """The winner against every other configuration; every other recipe against logistic regression.
 
     The search made anew is compared with logistic regression and with the winner. y_test: (n_test,), None
-    while the test is sealed.
+    while the test is sealed; groups: (n_test,) int, None where every case is its own.
     """
     by_role = {configuration.role: configuration for configuration in confirmed}
     others = [role for role in by_role if role != "winner"]
@@ -93,7 +94,7 @@ def compare_pairs(
             ours,
             theirs,
             tuple(compare_over_splits(ours, theirs, resplits, verdict)),
-            compare_on_test(by_role.get(ours), by_role.get(theirs), y_test),
+            compare_on_test(by_role.get(ours), by_role.get(theirs), y_test, groups),
         )
         for ours, theirs in pairs
     ]

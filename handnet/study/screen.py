@@ -23,7 +23,7 @@ from rich.text import Text
 from handnet.bands.simulated import Simulated
 from handnet.messages import command, option
 from handnet.report.tables import rows_of
-from handnet.report.words import UNSEEN, in_band, label, number, of_class, percent, short
+from handnet.report.words import UNSEEN, cases_of, in_band, label, number, of_class, percent, short
 
 ACTING = {sign: mark for sign, mark in UNSEEN.items() if chr(sign) != "\n"}
 SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
@@ -220,8 +220,8 @@ def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]])
 
 def _cases(facts: Mapping[str, Any], part: str) -> str:
     """How many cases a part has, and what they were used for."""
-    what = "validation cases, on which the winner was chosen" if part == "val" else f"{part} cases"
-    return f"{facts['split']['parts'][part]['cases']} {what}"
+    chosen = ", on which the winner was chosen" if part == "val" else ""
+    return f"{cases_of(facts['split']['parts'][part], part)}{chosen}"
 
 
 def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> str:
