@@ -8,7 +8,7 @@ moves.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -169,13 +169,15 @@ class FamilyCredit:
     """The credit of one family for one case, on the logit: above 0 it pulls towards class 1.
 
     splits: None when fewer than two fresh divisions hold the case out of training; flipped: of the seeds that
-    call the case wrong, how many call it right with this family at the baseline.
+    call the case wrong, how many call it right with this family at the baseline; nearest: the mean credit
+    where absent families are those of train rows that resemble the case (`hybrids.Resembling`).
     """
 
     family: str
     seeds: Band
     splits: Band | None
     flipped: int
+    nearest: float
 
     @property
     def clear(self) -> bool:
@@ -185,31 +187,48 @@ class FamilyCredit:
             for sign in (1, -1)
         )
 
+    @property
+    def agrees(self) -> bool:
+        """Whether the check by train rows that resemble the case pulls the same way."""
+        return self.nearest * self.seeds.centre("mean") > 0
+
 
 @dataclass(frozen=True)
 class Explanation:
     """Why networks call one case as they do.
 
-    wrong: how many of them call it wrong; named: the families whose credit is clear of 0 and pulls to the
-    wrong class, the strongest first; flipped: of the wrong networks, how many are right with all of the named
-    at the baseline.
+    wrong: how many of them call it wrong; start, own: the logit of the baseline and of the case over seeds,
+    between which the mean credits add up; named: the families whose credit is clear of 0, pulls to the wrong
+    class and does so in the check too, the strongest first; doubted: those that the check alone keeps from
+    being named; flipped: of the wrong networks, how many are right with all of the named at the baseline.
     """
 
     wrong: int
+    start: Band
+    own: Band
     credits: tuple[FamilyCredit, ...]
     named: tuple[str, ...]
+    doubted: tuple[str, ...]
     flipped: int
 
     def over_trusted(self, credit: FamilyCredit) -> bool:
         """Whether a named family alone turns the call in at least half of the networks that are wrong."""
-        return credit.family in self.named and self.wrong > 0 and credit.flipped >= FLIPS * self.wrong
+        return credit.family in self.named and self._turns(credit.flipped)
+
+    @property
+    def turned(self) -> bool:
+        """Whether the named families together turn the call in at least half of the wrong networks."""
+        return self._turns(self.flipped)
+
+    def _turns(self, flipped: int) -> bool:
+        return self.wrong > 0 and flipped >= FLIPS * self.wrong
 
 
-def explain(label: int, networks: Credits, divisions: Array) -> Explanation:
+def explain(label: int, networks: Credits, divisions: Array, nearest: Array) -> Explanation:
     """The explanation of one case of class `label`.
 
     networks: its credits in the R networks that are explained; divisions: (K, k), its credits in one network
-    of each fresh division that held it out of training.
+    of each fresh division that held it out of training; nearest: (k,), its mean credits in the check.
     """
     names = networks.families.names
     wrong = (networks.values[:, -1] > 0) != (label == 1)
@@ -221,13 +240,29 @@ def explain(label: int, networks: Credits, divisions: Array) -> Explanation:
     credits = tuple(
         FamilyCredit(
             name,
-            quantile_band(networks.credits[:, place], *CLEAR, "seeds"),
-            quantile_band(divisions[:, place], *CLEAR, "splits") if len(divisions) > 1 else None,
+            _over(networks.credits[:, place], "seeds"),
+            _over(divisions[:, place], "splits") if len(divisions) > 1 else None,
             flipped(np.arange(len(names)) == place),
+            float(nearest[place]),
         )
         for place, name in enumerate(names)
     )
-    pulling = [credit for credit in credits if credit.clear and towards * credit.seeds.centre("median") > 0]
-    pulling.sort(key=lambda credit: -abs(credit.seeds.centre("median")))
-    named = tuple(credit.family for credit in pulling)
-    return Explanation(int(wrong.sum()), credits, named, flipped(np.isin(names, named)) if named else 0)
+    pulling = [credit for credit in credits if credit.clear and towards * credit.seeds.centre("mean") > 0]
+    pulling.sort(key=lambda credit: -abs(credit.seeds.centre("mean")))
+    named = tuple(credit.family for credit in pulling if credit.agrees)
+    doubted = tuple(credit.family for credit in pulling if not credit.agrees)
+    start, own = (_over(networks.values[:, place], "seeds", "logit") for place in (0, -1))
+    together = flipped(np.isin(names, named)) if named else 0
+    return Explanation(int(wrong.sum()), start, own, credits, named, doubted, together)
+
+
+def _over(values: Array, varied: str, what: str = "credit") -> Band:
+    """A band from .05 to .95 that names its mean first: the means of credits add up, their medians do not."""
+    band = quantile_band(values, *CLEAR, varied)
+    others = tuple((name, middle) for name, middle in band.centres if name != "mean")
+    further = "seed on these rows" if varied == "seeds" else "division of this table"
+    return replace(
+        band,
+        estimand=f"{what} in the network of a further {further}",
+        centres=(("mean", float(values.mean())), *others),
+    )

@@ -221,22 +221,28 @@ def test_a_rare_level_and_a_rare_gap_are_unusual_by_their_shares() -> None:
 
 
 @pytest.mark.parametrize(
-    ("divisions", "named"),
+    ("divisions", "check", "named"),
     [
-        (np.array([[-3.1, 1.0], [-2.9, 1.1]]), ("a",)),
-        (np.array([[-3.1, 1.0], [0.5, 1.1]]), ()),  # of either sign over the divisions
-        (np.array([[-3.1, 1.0]]), ()),  # one division is no band
+        (np.array([[-3.1, 1.0], [-2.9, 1.1]]), -1.0, ("a",)),
+        (np.array([[-3.1, 1.0], [-2.9, 1.1]]), 0.1, ()),  # of another sign in the check
+        (np.array([[-3.1, 1.0], [0.5, 1.1]]), -1.0, ()),  # of either sign over the divisions
+        (np.array([[-3.1, 1.0]]), -1.0, ()),  # one division is no band
     ],
 )
 def test_a_family_is_named_where_it_pulls_to_the_wrong_class_everywhere(
-    divisions: np.ndarray, named: tuple
+    divisions: np.ndarray, check: float, named: tuple
 ) -> None:
     """Three linear networks: the first family makes the call wrong, the second pulls to the right class."""
     weights = np.array([[1.0, 1.0], [1.1, 0.9], [0.9, 1.2]])
     families = Families(("a", "b"), np.eye(2, dtype=bool))
-    networks = credits_of(lambda rows: weights @ rows.T, np.array([-3.0, 1.0]), np.zeros(2), families)
-    explanation = explain(1, networks, divisions)
+    networks = credits_of(lambda rows: 0.5 + weights @ rows.T, np.array([-3.0, 1.0]), np.zeros(2), families)
+    explanation = explain(1, networks, divisions, np.array([check, 1.0]))
     a, b = explanation.credits
     assert (explanation.wrong, explanation.named) == (3, named)
+    assert explanation.doubted == (("a",) if check > 0 else ())
     assert (a.flipped, b.flipped, explanation.flipped) == (3, 0, 3 if named else 0)
     assert (explanation.over_trusted(a), explanation.over_trusted(b)) == (bool(named), False)
+    assert explanation.turned == bool(named)
+    assert explanation.start.centre("mean") == pytest.approx(0.5)
+    total = a.seeds.centre("mean") + b.seeds.centre("mean")
+    assert explanation.own.centre("mean") == pytest.approx(0.5 + total)

@@ -17,7 +17,7 @@ CORE = """
     tables.faults tables.columns tables.labels tables.remarks tables.dataset
     splits contract draws
     mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
-    mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands families explain estimator
+    mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands families hybrids explain estimator
 """.split()
 HARNESS = """
     study.values study.sections study.settings study.reading study.interrupt study.environment
@@ -25,11 +25,11 @@ HARNESS = """
     study.gaps study.summary study.views study.logged_model study.tracker study.store study.targets
     study.served_model study.search study.sealed study.resplit study.on_test study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.comparison_tables
-    report.statements report.verdict report.cases report.drawing report.figures report.comparison_facts
-    report.search_facts report.facts report.pages study.records study.screen study.identity
-    study.training study.outcome study.runs study.estimate study.simulate study.tracking study.retrack
-    study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames study.arguments
-    study.api endings command cli __main__
+    report.statements report.verdict report.stories report.cases report.drawing report.figures
+    report.comparison_facts report.search_facts report.facts report.pages study.records study.screen
+    study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking
+    study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
+    study.arguments study.api endings command cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]

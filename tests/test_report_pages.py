@@ -124,11 +124,14 @@ def test_pictures_stay_pictures_whatever_their_labels_say() -> None:
     curves = {
         name: {end: [0.5, 0.4] for end in ("mean", "low", "high")} for name in ("train_loss_off", "val_loss")
     }
-    shares = [{"family": name, "seeds": {"low": 0, "high": 1}, "splits": None} for name in HOSTILE]
+    shares = [
+        {"family": name, "seeds": {"low": 0, "high": 1}, "splits": None, "nearest": 0.5} for name in HOSTILE
+    ]
+    end = {"logit": {"centres": {"mean": 1.0}}}
     pictures = [
         figures.forest(bands, "x"),
         figures.every_seed(facts["seed_scores"], "val"),
-        figures.credits(shares),
+        figures.credits({"credits": shares, "start": end, "own": end}),
     ]
     for picture in [*pictures, *(figures.band_curves(curves, name, 3, 0) for name in some)]:
         whole = list(

@@ -1,34 +1,18 @@
-"""The cases of the report: which are called wrong, how often, why, and a sentence about each."""
+"""The cases of the report: which are called wrong, how often, and one case of the table whole."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.neighbors import NearestNeighbors
 
-from handnet.contract import Layer
-from handnet.data import Array, Dataset, Table
-from handnet.encode import Encoder, fit_encoder
-from handnet.explain import (
-    Credits,
-    Explanation,
-    FamilyCredit,
-    case_table,
-    credits_of,
-    doubt,
-    explain,
-    unusual_values,
-)
-from handnet.families import Families, families_of
-from handnet.report.words import number, of_class, part_name
-from handnet.study.quantity import band_facts
-from handnet.study.resplit import Resplit, Trained
+from handnet.data import Array, Table
+from handnet.explain import case_table, doubt, unusual_values
+from handnet.report.stories import Explainer
+from handnet.study.resplit import Resplit
 from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
 
-NAMED = 3  # families a sentence lists before it counts the rest
-NEIGHBOURS = 10  # train cases nearest to a case
 MOST = 30  # stories a report tells of one part, the most often missed cases first
 
 
@@ -92,7 +76,7 @@ class Cases:
         """What is to be said of each case the winner misses: test first, often missed cases first."""
         parts = reversed(self.graded)
         records = [record for part in parts for record in self._missed_by("winner", part)[:MOST]]
-        return [self._story(self.explainer, record) for record in records] if self.explainer else []
+        return [self.explainer.story(record) for record in records] if self.explainer else []
 
     def watched(self, case: str) -> dict[str, Any]:
         """One case of the table: its part and class and, unless it is sealed, its scores and its story.
@@ -112,7 +96,7 @@ class Cases:
             if configuration.replicas is not None and configuration.has_seed_bands
         }
         scores = [{"role": role, **record} for role, record in records.items()]
-        story = self._story(self.explainer, {"part": part, **records["winner"]}) if self.explainer else None
+        story = self.explainer.story({"part": part, **records["winner"]}) if self.explainer else None
         return {**facts, "scores": scores, "story": story}
 
     def _missed_by(self, role: str, part: str) -> list[dict[str, Any]]:
@@ -139,152 +123,3 @@ class Cases:
             str(name): value.item() if isinstance(value, np.generic) else value for name, value in row.items()
         }
         return plain | {"case": str(row["case"]), "class": self.problem.data.class_names[int(row["class"])]}
-
-    def _story(self, explainer: "Explainer", record: Mapping[str, Any]) -> dict[str, Any]:
-        """A record with its sentence, the credits behind it, and its neighbours."""
-        data, row = self.problem.data, self.rows[record["case"]]
-        explanation, neighbours = explainer.explanation(row), explainer.neighbours(row)
-        credits = sorted(explanation.credits, key=lambda credit: -abs(credit.seeds.centre("median")))
-        trusted = [credit.family for credit in explanation.credits if explanation.over_trusted(credit)]
-        return {
-            **record,
-            "sentence": _sentence(record, explanation, [label for _, label in neighbours], data, row),
-            "named": list(explanation.named),
-            "over_trusted": trusted,
-            "flipped": explanation.flipped,
-            "credits": [_credit(credit) for credit in credits],
-            "neighbours": [{"case": case, "class": data.class_names[label]} for case, label in neighbours],
-        }
-
-
-class Explainer:
-    """Why the winner's networks call a case as they do, here and on fresh divisions."""
-
-    def __init__(self, problem: Problem, replicas: Replicas, divisions: Sequence[Resplit]) -> None:
-        self.problem, self.parts, self.data = problem, problem.parts, problem.data
-        self.layers = replicas.pick(replicas.sound).fit.layers
-        self.trained = [division.winner for division in divisions]
-
-    @cached_property
-    def families(self) -> Families:
-        """Those of the inputs."""
-        return families_of(self.parts.encoder.families, self.parts.train.X)
-
-    @cached_property
-    def baseline(self) -> Array:
-        """(inputs,), unscaled: the mean of the class-0 rows of train; of a text the share of each level."""
-        return self._mean_of_class_0(self.parts.encoder, self.parts.train_rows)
-
-    @cached_property
-    def redrawn(self) -> list[tuple[Encoder, Array]]:
-        """The encoder of each fresh division, learnt from its train rows, and the baseline there."""
-        rows = [trained.train_rows if trained else self.parts.train_rows for trained in self.trained]
-        encoders = [fit_encoder(self.data, train) for train in rows]
-        return [
-            (each, self._mean_of_class_0(each, train)) for each, train in zip(encoders, rows, strict=True)
-        ]
-
-    def explanation(self, row: int) -> Explanation:
-        """Of one row of the table."""
-        own = self.parts.encoder(self.data.X[[row]])[0]
-        x, baseline = ((values - self.parts.mean) / self.parts.scale for values in (own, self.baseline))
-        networks = self._credits(self.layers, x, baseline, self.families)
-        return explain(int(self.data.y[row]), networks, self._over_divisions(row))
-
-    def neighbours(self, row: int) -> list[tuple[str, int]]:
-        """Ids and classes of the nearest train cases, the nearest first."""
-        others = self.parts.train_rows != row
-        near = NearestNeighbors(n_neighbors=min(NEIGHBOURS, int(others.sum()))).fit(
-            self.parts.train.X[others]
-        )
-        _, places = near.kneighbors(self.parts.scaled(self.data.X[[row]]))
-        rows = self.parts.train_rows[others][places[0]]
-        return [(str(self.data.case_ids[other]), int(self.data.y[other])) for other in rows]
-
-    def _over_divisions(self, row: int) -> Array:
-        """(K, k): the credits in one network of each fresh division that held the case out of training."""
-        credits = []
-        for place, trained in enumerate(self.trained):
-            if trained is None or row in trained.train_rows or not len(trained.layers[0].weight):
-                continue
-            encode, baseline = self.redrawn[place]
-            own = encode(self.data.X[[row]])[0]
-            x, base = ((values - trained.mean) / trained.scale for values in (own, baseline))
-            families = self.families.for_columns(self.parts.encoder.families, encode.families)
-            credits.append(self._credits(_network(trained, place), x, base, families).credits[0])
-        return np.array(credits).reshape(len(credits), len(self.families.names))
-
-    def _mean_of_class_0(self, encode: Encoder, rows: Array) -> Array:
-        return np.asarray(encode(self.data.X[rows[self.data.y[rows] == 0]]).mean(axis=0))
-
-    def _credits(self, layers: tuple[Layer, ...], x: Array, baseline: Array, families: Families) -> Credits:
-        return credits_of(lambda rows: self.problem.backend.logits(layers, rows), x, baseline, families)
-
-
-def _network(trained: Trained, place: int) -> tuple[Layer, ...]:
-    """One of the networks of a division: another seed with each division."""
-    which = [place % len(trained.layers[0].weight)]
-    return tuple(Layer(layer.weight[which], layer.bias[which]) for layer in trained.layers)
-
-
-def _credit(credit: FamilyCredit) -> dict[str, Any]:
-    """A family's credit as plain JSON values."""
-    return {
-        "family": credit.family,
-        "seeds": band_facts(credit.seeds),
-        "splits": band_facts(credit.splits) if credit.splits else None,
-        "clear": credit.clear,
-        "flipped": credit.flipped,
-    }
-
-
-def _sentence(
-    record: Mapping[str, Any], explanation: Explanation, neighbours: Sequence[int], data: Dataset, row: int
-) -> str:
-    """The story of one case. neighbours: the classes of the nearest train cases."""
-    label = int(data.y[row])
-    right, wrong = of_class(data.class_names[label]), of_class(data.class_names[1 - label])
-    score = (
-        f"{number(record['score_median'])} [{number(record['score_low'])}, {number(record['score_high'])}]"
-    )
-    alike = sum(other == label for other in neighbours)
-    sentences = [
-        f"Case #{record['case']} ({right}, {part_name(record['part'])}): score {score} over {record['seeds']}"
-        f" seeds, called {wrong} by {record['misses']} of them."
-    ]
-    if explanation.wrong:
-        sentences.append(_carried(explanation, wrong, of_class(data.class_names[0])))
-    sentences.append(
-        f"Of its {len(neighbours)} nearest train cases {alike} {'is' if alike == 1 else 'are'} {right}."
-    )
-    return " ".join(sentences)
-
-
-def _carried(explanation: Explanation, wrong: str, negative: str) -> str:
-    """What carried the case to the wrong class. wrong, negative: classes as words."""
-    if all(credit.splits is None for credit in explanation.credits):
-        return "What carried it is not told: fewer than two fresh divisions held it out of training."
-    if not explanation.named:
-        return f"No family's pull towards {wrong} is clear of 0 over both seeds and splits."
-    them = "that" if len(explanation.named) == 1 else "these"
-    text = (
-        f"Carried there by {_listed(explanation.named)}; with {them} at the mean of the {negative} train"
-        f" cases {explanation.flipped} of those {explanation.wrong} seeds call it right."
-    )
-    trusted = [credit for credit in explanation.credits if explanation.over_trusted(credit)]
-    if not trusted:
-        return text
-    trusted.sort(key=lambda credit: -credit.flipped)
-    turning = _listed(f"{credit.family} (alone turns {credit.flipped})" for credit in trusted)
-    return f"{text} Over-trusted: {turning}."
-
-
-def _listed(words: Iterable[str]) -> str:
-    """The first few words, and how many more there are; between semicolons where a word has a comma."""
-    names = list(words)
-    shown, rest = names[:NAMED], len(names) - NAMED
-    shown += [f"{rest} more"] if rest > 0 else []
-    if len(shown) == 1:
-        return shown[0]
-    comma, last = ("; ", "; and ") if any("," in name for name in shown) else (", ", " and ")
-    return f"{comma.join(shown[:-1])}{last}{shown[-1]}"

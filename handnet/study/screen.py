@@ -263,10 +263,17 @@ def _opening(facts: Mapping[str, Any], openings: int) -> str:
 
 
 def _credit_table(story: Mapping[str, Any]) -> Table:
-    """Each family's credit on the logit, the strongest first."""
-    grid = _table("credit on the logit", "over seeds", "over splits", "clear of 0", "turns the call alone")
+    """Where the credits on the logit start, each family's, the strongest first, and their sum."""
+    headings = "over seeds", "over splits", "clear", "alike", "turns it alone"
+    grid = _table("credit on the logit", *headings)
+    start, own = (
+        (Text(in_band(story[end]["logit"])), f"probability {number(story[end]['probability'])}")
+        for end in ("start", "own")
+    )
+    grid.add_row("start: mean negative case", *start)
     for credit in story["credits"]:
         bands = (Text(in_band(credit[name])) for name in ("seeds", "splits"))
-        turned = f"{credit['flipped']} of {story['misses']}"
-        grid.add_row(Text(short(credit["family"])), *bands, "yes" if credit["clear"] else "no", turned)
+        clear, turned = "yes" if credit["clear"] else "no", f"{credit['flipped']} of {story['misses']}"
+        grid.add_row(Text(short(credit["family"])), *bands, clear, number(credit["nearest"]), turned)
+    grid.add_row("sum: the case", *own)
     return grid
