@@ -343,9 +343,14 @@ def test_the_page_of_a_case_says_what_the_facts_say(raised: Path) -> None:
     page = (raised / "reports" / found["study"] / f"case-{told['case']}.html").read_text()
     assert escape(told["sentence"]) in page
     for one in told["credits"]:
-        row = page.split(f"<tr><td>{one['family']}</td>")[1].split("</tr>")[0]
+        row = page.split(f"<tr><td>{escape(one['family'])}</td>")[1].split("</tr>")[0]
         assert ("<td>yes</td>" in row) == one["clear"]
+        assert (", another sign" in row) != one["agrees"]
         assert f"{one['flipped']} of {told['misses']} wrong seeds" in row
+    start, own = (told[end]["logit"]["centres"]["mean"] for end in ("start", "own"))
+    total = sum(one["seeds"]["centres"]["mean"] for one in told["credits"])
+    assert own == pytest.approx(start + total)
+    assert f"start {start:.2f} + mean credits = {own:.2f}" in page
 
 
 def test_no_public_function_gives_a_bare_score_over_seeds() -> None:
