@@ -134,6 +134,11 @@ def facts_with(name: str) -> dict:
         "negative": True,
     }
     rule = {"what": "r", "setting": "s", "nominal": 0.05, "found": 0.04, "studies": 9, "may_word": True}
+    measures = dict.fromkeys(
+        ("threshold", "sensitivity", "specificity", "ppv", "npv"), [band | {"kind": "quantiles"}] * 2
+    )
+    point = {"role": name, "fixed": "probability", "target": 0.5, "uncalled": 1, **measures}
+    benefit = {"threshold": 0.1, "treat_all": 0.2, "methods": [], "differences": [band | {"theirs": name}]}
     gap = band | {"part": "gap", "score": "gap"}
     row = {
         "role": "winner",
@@ -177,6 +182,8 @@ def facts_with(name: str) -> dict:
         "statements": [f"Of the cases {name}, and {name}."],
         "verdict": f"The verdict on {name}.",
         "comparisons": [pair],
+        "thresholds": {"part": "val", "prevalence": 0.4, "own_prevalence": False, "points": [point]},
+        "net_benefit": {"part": "val", "prevalence": 0.4, "own_prevalence": True, "thresholds": [benefit]},
         "variance": [{"role": name, "design": "d", "score": "accuracy", "components": [part]}],
         "rules": [rule],
         "selection": {"corrected": None, "best_of": None},

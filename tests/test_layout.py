@@ -22,9 +22,11 @@ CORE = """
 HARNESS = """
     study.values study.sections study.settings study.reading study.interrupt study.environment
     study.redaction study.files study.folder study.executor study.units study.rivals study.quantity
-    study.gaps study.summary study.views study.logged_model study.tracker study.store study.targets
+    study.gaps study.summary study.operating
+    study.views study.logged_model study.tracker study.store study.targets
     study.served_model study.search study.sealed study.resplit study.on_test study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.comparison_tables
+    report.threshold_tables report.threshold_facts
     report.statements report.verdict report.stories report.cases report.drawing report.figures
     report.comparison_facts report.search_facts report.facts report.pages study.records study.screen
     study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking

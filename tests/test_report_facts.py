@@ -205,7 +205,7 @@ def test_one_probability_moves_every_number_made_of_it(
     wrong[4].append(negatives[0])
     moved = document(problem, opened, wrong)
     derived = [one for one in planted["json"]["bands"] if (one["role"], one["part"]) == ("winner", "test")]
-    still = {"specificity", "false_positives", "true_negatives", "fence_sensitivity", "fence_specificity"}
+    still = {"specificity", "false_positives", "true_negatives"}
     for one in (one for one in derived if one["score"] not in still):
         (other,) = (
             other
@@ -216,7 +216,8 @@ def test_one_probability_moves_every_number_made_of_it(
             one["score"],
             one["kind"],
         )
-    for name in ("verdict", "missed", "doubt", "seed_scores", "reliability", "comparisons"):
+    named = "verdict missed doubt thresholds net_benefit seed_scores reliability comparisons"
+    for name in named.split():
         assert moved["json"][name] != planted["json"][name], name
     changed = {name for name, value in moved["mlflow"].items() if value != planted["mlflow"][name]}
     assert {

@@ -16,6 +16,11 @@ WINS = "share of all divisions of this table on which the first scores higher"
 CHOSEN = "expected loss, on all cases of this kind, of what the search chooses"
 CALIBRATION = "calibration of the mean logit on all cases of this kind"
 CALIBRATED = "calibration error of a calibrated network on as many cases"
+BENEFIT = "expected net benefit on all cases of this kind"
+BENEFIT_DIFFERENCE = "expected difference of net benefits on all cases of this kind"
+AT_PREVALENCE = "expected score on all cases, with another share of class 1 among them"
+REACHED = "share of all cases of a class on the right side of a threshold that is fixed so"
+FURTHER_THRESHOLD = "threshold of a further seed, fixed on these validation rows"
 DEVIATION = "standard deviation over all seeds"
 
 

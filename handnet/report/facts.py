@@ -14,6 +14,7 @@ from handnet.report.comparison_facts import pair_facts, rule_facts, variance_fac
 from handnet.report.search_facts import Findings, search_facts, selection_facts, tuned
 from handnet.report.series import curve_series, reliability, seed_series
 from handnet.report.statements import compared, statements
+from handnet.report.threshold_facts import benefit_facts, threshold_facts
 from handnet.report.verdict import paragraph
 from handnet.study.analysis import Analysis
 from handnet.study.quantity import band_facts
@@ -43,6 +44,8 @@ def document(findings: Findings) -> dict[str, Any]:
         "configurations": [_configuration(configuration, analysis, settings) for configuration in confirmed],
         "statements": statements(confirmed, analysis, y_val, y_test),
         "comparisons": [pair_facts(pair) for pair in analysis.pairs],
+        "thresholds": threshold_facts(analysis.operating),
+        "net_benefit": benefit_facts(analysis.operating),
         "variance": list(variance_facts(analysis)),
         "rules": list(rule_facts(analysis)),
         "selection": selection_facts(analysis),

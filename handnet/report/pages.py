@@ -19,7 +19,6 @@ from handnet.report.comparison_tables import (
 from handnet.report.drawing import alone, inline
 from handnet.report.figures import Picture, credits, figures, strip
 from handnet.report.tables import (
-    AT_SPECIFICITY,
     Grid,
     band_table,
     calibration_table,
@@ -27,8 +26,8 @@ from handnet.report.tables import (
     deviation_table,
     gap_table,
     graded_parts,
-    specificity_table,
 )
+from handnet.report.threshold_tables import benefit_table, threshold_seeds_table, threshold_table
 from handnet.report.words import (
     cases_of,
     digits,
@@ -125,6 +124,8 @@ def tables(facts: Mapping[str, Any]) -> list[Grid]:
     grids = [band_table(facts, last)]
     if any(pair["over_splits"] for pair in facts["comparisons"]):
         grids.append(over_splits_table(facts, decides=True))
+    grids += [threshold_table(facts)] if facts["thresholds"]["points"] else []
+    grids += [benefit_table(facts)] if facts["net_benefit"]["thresholds"] else []
     grids += [gap_table(facts), calibration_table(facts, last)]
     if facts["selection"]["corrected"]:
         grids.append(selection_table(facts))
@@ -144,8 +145,8 @@ def _details(facts: Mapping[str, Any], last: str, earlier: Sequence[str]) -> Ite
     if facts["selection"]["best_of"]:
         yield best_of_table(facts)
     yield count_table(facts, last)
-    if any(band["score"] in AT_SPECIFICITY for band in facts["bands"]):
-        yield specificity_table(facts, last)
+    if facts["thresholds"]["points"]:
+        yield threshold_seeds_table(facts)
     for part in earlier:
         yield band_table(facts, part)
 

@@ -16,7 +16,6 @@ from handnet.report.words import cases_of, in_band, interval, label, number, par
 SCORES = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier", "skill")
 COUNTS = ("true_positives", "false_negatives", "false_positives", "true_negatives")
 GAPS = ("gap", "gap_keras", "gap_accuracy")
-AT_SPECIFICITY = ("fence_sensitivity", "fence_specificity")
 CALIBRATION = (
     "calibration_intercept",
     "calibration_slope",
@@ -167,29 +166,6 @@ def count_table(facts: Mapping[str, Any], part: str) -> Grid:
         f"Mean over seeds [.025, .975]; positive is {facts['data']['positive_class']}, called so above a"
         " probability of .5, a threshold fixed in advance.",
         ("configuration", *(label(name) for name in COUNTS), "seeds"),
-        rows,
-    )
-
-
-def specificity_table(facts: Mapping[str, Any], part: str) -> Grid:
-    """Sensitivity and specificity at each seed's own threshold."""
-    rows = [
-        (
-            label(row["score"]),
-            row["role"],
-            in_band(row["seeds"]),
-            interval(row["extremes"]),
-            in_band(row["cases"]),
-            str(row["cases"]["n"]),
-        )
-        for row in rows_of(facts, part, AT_SPECIFICITY)
-    ]
-    seeds, cases = "another seed: mean [.025, .975]", "other cases: mean [95 %]"
-    return Grid(
-        "At a threshold chosen on validation rows",
-        "Each seed's own threshold, the lowest that calls 95 % of its validation negatives right; applied to"
-        " the test as it is.",
-        ("score", "configuration", seeds, "min to max", cases, "cases"),
         rows,
     )
 

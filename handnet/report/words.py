@@ -16,8 +16,6 @@ LABELS = {  # of scores; any other is its name with blanks
     "calibration_slope": "slope (1)",
     "calibration_observed_expected": "observed / expected (1)",
     "calibration_error": "error over ten bins",
-    "fence_sensitivity": "sensitivity",
-    "fence_specificity": "specificity",
 }
 
 

@@ -22,6 +22,7 @@ from handnet.study.comparisons import (
     variance,
 )
 from handnet.study.gaps import Overfit, overfit
+from handnet.study.operating import NOTHING, Operating, operating
 from handnet.study.quantity import Quantity, finite
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, Resplits, stream_seeds
 from handnet.study.rivals import roles, untuned_logits
@@ -81,6 +82,7 @@ class Analysis:
     best_of: tuple[BestOf, ...]
     untuned: Untuned | None
     missing: tuple[str, ...]
+    operating: Operating = NOTHING  # what each configuration is worth at thresholds fixed beforehand
 
 
 def analyse(
@@ -113,6 +115,7 @@ def analyse(
         best_of=_best_of(settings, trials, y_val),
         untuned=_untuned(confirmed[0], problem),
         missing=tuple(role for role in roles(settings.rivals.boosting) if role not in by_role),
+        operating=operating(settings, problem, confirmed, y_test),
     )
 
 
@@ -130,8 +133,7 @@ def _by_role(
         role = configuration.role
         by_role[role] = quantities(configuration, problem, y_test) + resplit_quantities(role, divisions)
         done(role)
-        gap = overfit(configuration, problem)
-        if gap:
+        if gap := overfit(configuration, problem):
             overfits[role] = gap
             by_role[role].append(gap.gap)
     anew = resplit_quantities(SEARCHED_ANEW, divisions)

@@ -32,7 +32,6 @@ BOOTSTRAPS = 4000  # samples of cases
 MOST_DRAWN = 2 * 10**7  # cases drawn in all: a large test gets fewer samples, but never under 1000
 NULLS = 1000  # simulated sets of labels for the calibration error of a calibrated network
 RESAMPLING_SEED = 0  # one for all studies, so that equal results give equal bands
-SPECIFICITY = 0.95  # at which a replica's own threshold is set, on validation rows
 
 
 def bootstraps(n: int) -> int:
@@ -57,13 +56,10 @@ def quantities(configuration: Confirmed, problem: Problem, y_test: Array | None)
         if configuration.replicas is None:
             rows += baseline_quantities(configuration, y, part, groups)
             continue
-        logits, val_logits = configuration.logits(part), configuration.logits("val")
+        logits = configuration.logits(part)
         assert logits is not None
-        assert val_logits is not None
         last = part == list(labels)[-1]
         rows += (detailed_quantities if last else score_quantities)(logits, y, part, groups)
-        if part == "test":
-            rows += at_specificity(val_logits, y_val, logits, y, part, groups)
     return rows if configuration.replicas is None else rows + gap_quantities(configuration.replicas)
 
 
@@ -110,25 +106,6 @@ def baseline_quantities(
     assert logits is not None
     bands = case_bands(logits, y, groups)
     return [Quantity(name, part, (band, *_exact(name, logits, y, groups))) for name, band in bands.items()]
-
-
-def at_specificity(
-    val_logits: Array, y_val: Array, logits: Array, y: Array, part: str, groups: Array | None = None
-) -> list[Quantity]:
-    """Sensitivity and specificity on a part at each replica's own threshold instead of .5.
-
-    The threshold is the lowest at which 95 % of the validation negatives are called right. It is chosen on
-    validation rows, so it is no choice for the part. val_logits: (R, n_val); logits: (R, n); y_val: (n_val,);
-    y, groups: (n,). Empty when fewer than two replicas are finite on both.
-    """
-    sound = np.isfinite(val_logits).all(axis=1) & np.isfinite(logits).all(axis=1)
-    if sound.sum() < 2:
-        return []
-    thresholds = np.quantile(val_logits[sound][:, y_val == 0], SPECIFICITY, axis=1, method="inverted_cdf")
-    shifted = np.full(logits.shape, np.nan)
-    shifted[sound] = logits[sound] - thresholds[:, None]
-    scores = {row.name: row for row in score_quantities(shifted, y, part, groups)}
-    return [replace(scores[name], name=f"fence_{name}") for name in ("sensitivity", "specificity")]
 
 
 def over_splits(name: str, part: str, values: Array) -> Quantity | None:

@@ -1,0 +1,239 @@
+"""Operating points: what a configuration is worth at a threshold fixed beforehand, and its net benefit.
+
+The calls are those of a threshold on the score. At another prevalence than the table's the calls stay, and so
+do sensitivity and specificity; PPV and NPV follow by Bayes. The net benefit is about probabilities, which are
+moved to that prevalence by logit(pi') - logit(pi), pi the share of class 1 the networks learnt from.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, logit
+
+from handnet.bands import Band, seed_bands
+from handnet.bands.band import FURTHER_THRESHOLD
+from handnet.bands.cases import share_over_cases
+from handnet.bands.thresholds import (
+    at_prevalence,
+    benefit_band,
+    benefit_difference,
+    benefits,
+    beyond,
+    predictive_bands,
+    predictive_bands_at,
+    sensitivity_thresholds,
+    specificity_thresholds,
+    threshold_band,
+    treat_all,
+)
+from handnet.data import Array
+from handnet.draws import resamples
+from handnet.study.quantity import finite
+from handnet.study.sections import ReportSettings
+from handnet.study.settings import Settings
+from handnet.study.summary import RESAMPLING_SEED
+from handnet.study.units import Confirmed, Problem
+
+SAMPLES = 1000  # bootstrap samples of a net benefit, whose band is never narrower than over cases alone
+MEASURES = ("sensitivity", "specificity", "ppv", "npv")
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """One configuration at one threshold.
+
+    fixed: what the threshold is fixed for, on validation rows: "sensitivity" or "specificity" of `target`;
+    or "probability", .5 without a look at any row. threshold: on the probability, over seeds, one value for a
+    method without a seed. fixed_on: validation cases of the class; beyond: how many of them it leaves on its
+    wrong side; reaches: what such a threshold reaches among all cases. measures: the bands of each measure
+    over seeds and over cases. uncalled: seeds that call no case positive, or none negative, and so have no
+    PPV or NPV.
+    """
+
+    role: str
+    part: str
+    fixed: str
+    target: float
+    threshold: tuple[Band, ...]
+    fixed_on: int
+    beyond: int
+    reaches: Band | None
+    measures: dict[str, tuple[Band, ...]]
+    uncalled: int
+
+
+@dataclass(frozen=True)
+class Benefit:
+    """The net benefit at one threshold probability: of acting on all, of the winner and of each method
+    without a seed, and what the winner has more than each of these."""
+
+    threshold: float
+    treat_all: float
+    methods: dict[str, Band]
+    differences: dict[str, Band]
+
+
+@dataclass(frozen=True)
+class Operating:
+    """All operating points of a study, and the net benefits on its last graded part.
+
+    prevalence: of class 1, at which PPV, NPV and net benefit hold; own: whether it is the table's; shift:
+    what was added to each logit for the net benefit.
+    """
+
+    part: str
+    prevalence: float
+    own: bool
+    shift: float
+    points: tuple[OperatingPoint, ...]
+    benefits: tuple[Benefit, ...]
+
+
+NOTHING = Operating("val", 0.5, True, 0.0, (), ())
+
+
+class Rows(NamedTuple):
+    """The rows of a part: labels y (n,), and the group of each (n,), None where every case is its own."""
+
+    part: str
+    y: Array
+    groups: Array | None
+
+
+def operating(
+    settings: Settings, problem: Problem, confirmed: Sequence[Confirmed], y_test: Array | None
+) -> Operating:
+    """What is known at fixed thresholds. y_test: (n_test,), None while the test is sealed; then thresholds
+    are not fixed on validation rows, because they would be graded on the same."""
+    parts, asked = problem.parts, settings.report
+    val = rows = Rows("val", parts.val.y, parts.groups("val"))
+    if y_test is not None:
+        rows = Rows("test", y_test, parts.groups("test"))
+    other = asked.prevalence or None
+    prevalence = asked.prevalence or float(np.mean(rows.y))
+    learnt = 0.5 if settings.network.class_weight == "balanced" else float(parts.train.y.mean())
+    shift = float(logit(prevalence) - logit(learnt)) if other else 0.0
+    varied = [each for each in confirmed if _tells_cases_apart(each, rows.part)]
+    points = [point for each in varied for point in _points(each, asked, val, rows, other)]
+    rivals = [each.role for each in varied if each.replicas is None]
+    moved = {
+        each.role: finite(_logits(each, rows.part)) + shift
+        for each in varied
+        if each.role in ("winner", *rivals)
+    }
+    curves = _benefits(moved, rivals, rows, asked.thresholds, prevalence) if "winner" in moved else ()
+    return Operating(rows.part, prevalence, not other, shift, tuple(points), tuple(curves))
+
+
+def _logits(configuration: Confirmed, part: str) -> Array:
+    """(R, n) of a part whose rows are known."""
+    logits = configuration.logits(part)
+    assert logits is not None
+    return logits
+
+
+def _tells_cases_apart(configuration: Confirmed, part: str) -> bool:
+    """Whether it has logits of a part that are not one constant, of two sound replicas if it has seeds."""
+    logits = configuration.logits(part)
+    if logits is None or (configuration.replicas is not None and not configuration.has_seed_bands):
+        return False
+    return bool(np.ptp(finite(logits), axis=1).max() > 0)
+
+
+def _points(
+    configuration: Confirmed, asked: ReportSettings, val: Rows, rows: Rows, prevalence: float | None
+) -> Iterator[OperatingPoint]:
+    """The points of one configuration, on rows. prevalence: None for the table's own."""
+    logits, val_logits = _logits(configuration, rows.part), _logits(configuration, "val")
+    sound = np.isfinite(val_logits).all(axis=1) & np.isfinite(logits).all(axis=1)
+    fixed = {"probability": (0.5, np.zeros(int(sound.sum()), logits.dtype))}
+    if rows.part == "test":
+        for kind, fix in (("sensitivity", sensitivity_thresholds), ("specificity", specificity_thresholds)):
+            target = getattr(asked, kind)
+            fixed[kind] = target, fix(val_logits[sound], val.y, target)
+    for kind, (target, thresholds) in fixed.items():
+        those = val.y == (kind == "sensitivity")
+        cases = 0 if kind == "probability" else int(those.sum())
+        shifted = np.full(logits.shape, np.nan)
+        shifted[sound] = logits[sound] - thresholds[:, None]
+        measures, uncalled = _measures(shifted, rows, prevalence)
+        yield OperatingPoint(
+            role=configuration.role,
+            part=rows.part,
+            fixed=kind,
+            target=target,
+            threshold=_thresholds(expit(thresholds)),
+            fixed_on=cases,
+            beyond=beyond(cases, target) if cases else 0,
+            reaches=threshold_band(cases, target, _those(val.groups, those)) if cases else None,
+            measures=measures,
+            uncalled=uncalled,
+        )
+
+
+def _thresholds(values: Array) -> tuple[Band, ...]:
+    """The thresholds (R,) of the seeds in their bands, or the one of a method without a seed."""
+    if len(values) > 1:
+        return tuple(replace(band, estimand=FURTHER_THRESHOLD) for band in seed_bands(values))
+    value = float(values[0])
+    return (Band(value, value, "exact", "cases", 1, 1.0, FURTHER_THRESHOLD, (("value", value),)),)
+
+
+def _measures(
+    shifted: Array, rows: Rows, prevalence: float | None
+) -> tuple[dict[str, tuple[Band, ...]], int]:
+    """The bands of each measure, and how many replicas have no PPV or no NPV.
+
+    shifted: (R, n), above 0 where a case is called positive, NaN for a replica that diverged.
+    """
+    sound, y, groups = finite(shifted), rows.y, rows.groups
+    diverged, positive = len(shifted) - len(sound), y == 1
+    right = np.equal(sound > 0, positive)
+    values = {"sensitivity": right[:, positive].mean(axis=1), "specificity": right[:, ~positive].mean(axis=1)}
+    pi = float(np.mean(y)) if prevalence is None else prevalence
+    ppv, npv = at_prevalence(values["sensitivity"], values["specificity"], pi)
+    values |= {"ppv": ppv, "npv": npv}
+    over_cases = {
+        "sensitivity": share_over_cases(right[:, positive], _those(groups, positive)),
+        "specificity": share_over_cases(right[:, ~positive], _those(groups, ~positive)),
+        **(
+            predictive_bands(sound > 0, y, groups)
+            if prevalence is None
+            else predictive_bands_at(sound > 0, y, prevalence, groups)
+        ),
+    }
+    made = {}
+    for name, of_seeds in values.items():
+        enough = len(of_seeds) > 1 and np.isfinite(of_seeds).sum() > 1
+        bands = (*(seed_bands(of_seeds) if enough else ()), *filter(None, [over_cases.get(name)]))
+        made[name] = tuple(replace(band, diverged=diverged) for band in bands)
+    return made, int((~np.isfinite(values["ppv"] + values["npv"])).sum())
+
+
+def _those(groups: Array | None, rows: Array) -> Array | None:
+    """The groups of these rows (n,) bool."""
+    return None if groups is None else groups[rows]
+
+
+def _benefits(
+    logits: Mapping[str, Array], rivals: Sequence[str], rows: Rows, asked: Sequence[float], prevalence: float
+) -> Iterator[Benefit]:
+    """The net benefit of the winner and of each rival at each threshold probability, and the differences.
+
+    logits: role -> (R, n), moved to the prevalence; rivals: the roles of the methods without a seed.
+    """
+    _, y, groups = rows
+    samples = resamples(RESAMPLING_SEED, len(logits["winner"]), y, SAMPLES, groups)
+    for at in asked:
+        values = {role: benefits(z, y, at, prevalence) for role, z in logits.items()}
+        bands = {
+            role: benefit_band(value, y, at, prevalence, samples if role == "winner" else None, groups)
+            for role, value in values.items()
+        }
+        differences = {
+            role: benefit_difference(values["winner"], values[role], y, at, prevalence, samples, groups)
+            for role in rivals
+        }
+        yield Benefit(at, treat_all(at, prevalence), bands, differences)
