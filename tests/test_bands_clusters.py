@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from samples import labels, table
 from scipy.special import logit
@@ -15,6 +15,7 @@ from handnet.bands.cases import case_bands
 from handnet.bands.clusters import effective_number, mean_variance
 from handnet.bands.compare import mcnemar, paired_difference
 from handnet.bands.multibootstrap import seeds_x_cases
+from handnet.bands.simulated import CaseSimulator
 from handnet.data import Array
 from handnet.draws import resamples
 
@@ -38,6 +39,7 @@ def test_a_clustered_error_is_millers_and_statsmodels() -> None:
     assert clustered * np.sqrt(9 / 10) == pytest.approx(0.020965417344, abs=1e-12)
 
 
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), replicas=st.integers(1, 3))
 def test_groups_of_one_case_each_change_nothing(seed: int, replicas: int) -> None:
     y, draws = labels(12, 18), np.random.default_rng(seed)
@@ -59,6 +61,7 @@ def test_groups_of_one_case_each_change_nothing(seed: int, replicas: int) -> Non
     assert all(np.array_equal(a, b) for a, b in zip(*same, strict=True))
 
 
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), times=st.integers(2, 4))
 def test_cases_written_out_several_times_tell_no_more(seed: int, times: int) -> None:
     """Each case copied is a group of equal cases, so the bands of losses are those of the cases alone; those
@@ -127,3 +130,85 @@ def test_two_classes_of_few_groups_have_wide_areas() -> None:
     band = delong((2 * y - 1.0)[None], y, groups)
     plain = delong((2.0 * np.repeat([1, 0], [4, 6]) - 1)[None], np.repeat([1, 0], [4, 6]))
     assert (band.low, band.high, band.n, band.groups) == (plain.low, plain.high, 50, 10)
+
+
+# Worlds with a known correlation within groups
+
+
+def test_the_design_effect_is_that_of_a_known_correlation() -> None:
+    """A case is its group's with chance a, else its own: the correlation within a group is a^2."""
+    draws, size, groups = np.random.default_rng(0), 4, np.repeat(np.arange(6000), 4)
+    for share, chance in ((0.9, 0.0), (0.9, 0.5), (0.6, 0.9)):
+        of_group = (draws.random(6000) < share)[groups]
+        right = np.where(draws.random(len(groups)) < chance, of_group, draws.random(len(groups)) < share)
+        expected = 1 + (size - 1) * chance**2
+        assert len(groups) / effective_number(right[None], groups) == pytest.approx(expected, rel=0.05)
+
+
+def world(draws: np.random.Generator, models: int, correlation: float = 0.8) -> tuple[Array, Array, Array]:
+    """Logits (models, n) of equally good models on the rows of 45 groups of one to five, their y and groups.
+
+    The difficulty of a row, and how a model takes it, is the group's for the most part."""
+    groups = np.repeat(np.arange(45), draws.integers(1, 6, size=45))
+    y, n = (groups < 20).astype(int), len(groups)
+
+    def of_rows(deviation: float, *rows: int) -> Array:
+        common, own = draws.normal(size=(*rows, 45))[..., groups], draws.normal(size=(*rows, n))
+        return deviation * (np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own)
+
+    law = CaseSimulator(1, 1, 0.85)
+    return (2 * y - 1) * law.mu + of_rows(law.case_deviation) + of_rows(law.noise, models), y, groups
+
+
+def test_bands_over_groups_hold_what_they_say_and_those_over_cases_do_not() -> None:
+    draws, truth = np.random.default_rng(5), CaseSimulator(1, 1, 0.85).truth()
+    held: dict[str, list[tuple[bool, bool]]] = {name: [] for name in ("accuracy", "auc", "log_loss")}
+    for _ in range(400):
+        z, y, groups = world(draws, 1)
+        over_cases, over_groups = case_bands(z, y), case_bands(z, y, groups)
+        for name, hits in held.items():
+            bands = over_cases[name], over_groups[name]
+            hits.append(tuple(band.low <= truth[name] <= band.high for band in bands))
+    for name, hits in held.items():
+        without, within = np.mean(hits, axis=0)
+        assert without < 0.86, name
+        assert 0.91 < within < 0.99, name
+
+
+def test_tests_over_groups_err_as_often_as_they_say_and_those_over_cases_more_often() -> None:
+    draws, alarms = np.random.default_rng(6), []
+    for _ in range(400):
+        z, y, groups = world(draws, 2)
+        right = (z > 0) == (y == 1)
+        found = []
+        for which in (None, groups):
+            band = paired_difference(right[:1], right[1:], which)
+            areas = auc_difference(z[:1], z[1:], y, which)
+            p = mcnemar(right[0], right[1], which).p
+            found.append((p < 0.05, not band.low <= 0 <= band.high, areas.p < 0.05))
+            assert (areas.p < 0.05) == (not areas.band.low <= 0 <= areas.band.high)
+        alarms.append(found)
+    over_cases, over_groups = np.mean(alarms, axis=0)
+    assert (over_groups < 0.09).all()
+    assert (over_cases > 0.12).all()
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_the_error_of_an_area_is_that_of_a_bootstrap_of_groups(mixed: bool) -> None:
+    """The groups are written out anew in each sample, and the pairs that are placed right are counted."""
+    draws = np.random.default_rng(7)
+    z, y, groups = world(draws, 2)
+    y = draws.permutation(y) if mixed else y
+    z = z + np.where(y == 1, 0.8, 0.0)
+    members = [np.flatnonzero(groups == group) for group in range(45)]
+    areas = []
+    for _ in range(1500):
+        rows = np.concatenate([members[group] for group in draws.integers(45, size=45)])
+        upper, lower = z[:, rows[y[rows] == 1]], z[:, rows[y[rows] == 0]]
+        areas.append((upper[:, :, None] > lower[:, None]).mean(axis=(1, 2)))
+    first, second = np.transpose(areas)
+    band, difference = delong(z[:1], y, groups), auc_difference(z[:1], z[1:], y, groups).band
+    centre, few = band.centre("mean"), min(len(np.unique(groups[y == label])) for label in (0, 1))
+    reach = (logit(band.high) - logit(band.low)) / 2 * centre * (1 - centre)
+    for half, spread in ((reach, first), ((difference.high - difference.low) / 2, first - second)):
+        assert half / t.ppf(0.975, few - 1) == pytest.approx(spread.std(), rel=0.15)

@@ -8,11 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import t
 
 from handnet.bands.auc import delong
 from handnet.bands.band import EXPECTED, Band
-from handnet.bands.clusters import effective_number, mean_variance, number_of_groups
+from handnet.bands.clusters import effective_number, mean_reach, number_of_groups
 from handnet.bands.proportion import clopper_pearson_ends, wilson_ends
 from handnet.data import Array
 from handnet.scores import case_losses
@@ -87,9 +86,6 @@ def loss_band(losses: Array, groups: Array | None = None, coverage: float = 0.95
     """
     n = losses.shape[1]
     mean = float(losses.mean())
-    count = number_of_groups(groups)
-    degrees = max((count or n) - 1, 1)
-    error = float(np.sqrt(mean_variance(losses, groups)))
-    stretch = float(np.exp(t.ppf((1 + coverage) / 2, degrees) * error / mean)) if mean else 1.0
-    ends, centres = (mean / stretch, mean * stretch), (("mean", mean),)
+    stretch = float(np.exp(mean_reach(losses, groups, coverage) / mean)) if mean else 1.0
+    ends, centres, count = (mean / stretch, mean * stretch), (("mean", mean),), number_of_groups(groups)
     return Band(*ends, "log t", "cases", n, coverage, EXPECTED, centres, groups=count)

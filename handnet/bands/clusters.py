@@ -43,6 +43,20 @@ def mean_variance(values: Array, groups: Array | None = None) -> float:
     return float(np.square(sums).sum(axis=1).mean() * count / (count - 1) / v.shape[1] ** 2)
 
 
+def mean_reach(values: Array, groups: Array | None = None, coverage: float = 0.95) -> float:
+    """Half of the t interval of a mean over n cases of G groups: t_(G-1) se, t_(n-1) where there are none.
+
+    values: (R, n), n at least 2, whose `mean_variance` is se^2; groups: (n,) int.
+    """
+    error = np.sqrt(mean_variance(values, groups))
+    return float(_quantile(number_of_groups(groups) or values.shape[1], coverage) * error)
+
+
+def _quantile(count: int, coverage: float) -> float:
+    """The quantile of Student's t for a mean of so many cases or groups; 1 counts as 2."""
+    return float(t.ppf((1 + coverage) / 2, max(count - 1, 1)))
+
+
 def widening(n: int, groups: Array | None, coverage: float = 0.95) -> float:
     """By how much an interval is wider because its variance is known from G groups, not from n cases.
 
@@ -52,8 +66,7 @@ def widening(n: int, groups: Array | None, coverage: float = 0.95) -> float:
     """
     if groups is None:
         return 1.0
-    few, many = max(number_of_groups(groups) - 1, 1), max(n - 1, 1)
-    return float(t.ppf((1 + coverage) / 2, few) / t.ppf((1 + coverage) / 2, many))
+    return _quantile(number_of_groups(groups), coverage) / _quantile(n, coverage)
 
 
 def effective_number(values: Array, groups: Array | None, coverage: float = 0.95) -> float:

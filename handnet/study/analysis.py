@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t
 
-from handnet.bands.clusters import number_of_groups
+from handnet.bands.clusters import mean_reach, number_of_groups
 from handnet.bands.selection import BestOf, Optimism, expected_best, selection_optimism
 from handnet.bands.simulated import Simulated
 from handnet.bands.variance import Component
@@ -46,7 +45,8 @@ class TrialResult:
 class Untuned:
     """The winner beside logistic regression with C = 1 on the validation rows, by mean log loss.
 
-    winner: over its sound seeds; low, high: of the winner's loss less the rival's, 95 %, t over the n cases.
+    winner: over its sound seeds; low, high: of the winner's loss less the rival's, 95 %, t over the n cases,
+    or over their groups.
     """
 
     winner: float
@@ -150,7 +150,7 @@ def _untuned(winner: Confirmed, problem: Problem) -> Untuned | None:
         return None
     losses = case_losses(sound, y).mean(axis=0)
     d, n = losses - case_losses(rival[None], y)[0], len(y)
-    half = float(t.ppf(0.975, n - 1) * d.std(ddof=1) / np.sqrt(n)) if n > 1 else float("inf")
+    half = mean_reach(d[None], problem.parts.groups("val"))
     ours, theirs = float(losses.mean()), float((losses - d).mean())
     return Untuned(ours, theirs, ours - theirs - half, ours - theirs + half, n)
 
