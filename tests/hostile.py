@@ -110,6 +110,7 @@ def facts_with(name: str) -> dict:
         "simulated": None,
     }
     difference = band | {"kind": "nadeau-bengio", "varied": "splits", "centres": {"mean": 0.1}}
+    wins = difference | {"centres": {"share": 0.1}}
     pair = {
         "ours": name,
         "theirs": name,
@@ -119,8 +120,10 @@ def facts_with(name: str) -> dict:
                 "decides": True,
                 "difference": difference,
                 "p": 0.5,
-                "rope": None,
-                "wins": difference,
+                "p_holm": 1.0,
+                "detectable": 0.1,
+                "rope": {"worse": 0.1, "equal": 0.8, "better": 0.1, "width": 0.01},
+                "wins": wins,
             }
         ],
         "on_test": None,
@@ -133,12 +136,16 @@ def facts_with(name: str) -> dict:
         "degrees": 3,
         "negative": True,
     }
-    rule = {"what": "r", "setting": "s", "nominal": 0.05, "found": 0.04, "studies": 9, "may_word": True}
     measures = dict.fromkeys(
         ("threshold", "sensitivity", "specificity", "ppv", "npv"), [band | {"kind": "quantiles"}] * 2
     )
     point = {"role": name, "fixed": "probability", "target": 0.5, "uncalled": 1, **measures}
     benefit = {"threshold": 0.1, "treat_all": 0.2, "methods": [], "differences": [band | {"theirs": name}]}
+    rule = {"what": "r", "setting": "s", "nominal": 0.05, "found": 0.04, "studies": 9}
+    rates = {"rule": "r", "score": "accuracy", "rate": wins, "correlation": 0.1, "may_word": True}
+    layout = dict.fromkeys(("rows", "train", "validation", "test", "rarer", "divisions"), 9)
+    rules = {"alpha": 0.05, "layout": layout, "measured_layout": layout}
+    chance = {"comparisons": 1, "by_chance": 0.05, "below": 0, "below_by_holm": 0}
     gap = band | {"part": "gap", "score": "gap"}
     row = {
         "role": "winner",
@@ -163,6 +170,7 @@ def facts_with(name: str) -> dict:
         "data": {
             "digest": "d",
             "cases": 9,
+            "groups": None,
             "features": 2,
             "inputs": 2,
             "notes": [f"Left out, because they never vary: {name!r}."],
@@ -170,7 +178,7 @@ def facts_with(name: str) -> dict:
             "negative_class": name,
         },
         "split": {
-            "parts": {one: {"cases": 3, "positive": 1} for one in ("train", "val", "test")},
+            "parts": {one: {"cases": 3, "positive": 1, "groups": None} for one in ("train", "val", "test")},
             "digest": "s",
             "test_digest": "t",
             "order": "o",
@@ -185,7 +193,9 @@ def facts_with(name: str) -> dict:
         "thresholds": {"part": "val", "prevalence": 0.4, "own_prevalence": False, "points": [point]},
         "net_benefit": {"part": "val", "prevalence": 0.4, "own_prevalence": True, "thresholds": [benefit]},
         "variance": [{"role": name, "design": "d", "score": "accuracy", "components": [part]}],
-        "rules": [rule],
+        "by_chance": {"alpha": 0.05, "over_divisions": chance, "auc_on_test": chance},
+        "settings": {"verdict": {"score": "accuracy", "equal": 0.01}},
+        "rules": rules | {"over_divisions": [rates], "on_test": [rule]},
         "selection": {"corrected": None, "best_of": None},
         "wilks": {"holds": False},
         "watched": [{"case": name, "part": None}],

@@ -24,7 +24,8 @@ HARNESS = """
     study.redaction study.files study.folder study.executor study.units study.rivals study.quantity
     study.gaps study.summary study.operating
     study.views study.logged_model study.tracker study.store study.targets
-    study.served_model study.search study.sealed study.resplit study.on_test study.comparisons
+    study.served_model study.search study.sealed study.resplit study.on_test
+    study.false_alarms study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.comparison_tables
     report.threshold_tables report.threshold_facts
     report.statements report.verdict report.stories report.cases report.drawing report.figures

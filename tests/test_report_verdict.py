@@ -4,24 +4,29 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest, t
+from statsmodels.stats.multitest import multipletests
 
 from handnet.bands import Band
 from handnet.bands.band import OVER_DIVISIONS
 from handnet.bands.compare import Comparison, Rope, Wins
-from handnet.bands.simulated import Simulated
+from handnet.bands.null import FalseAlarms, Layout
 from handnet.draws import generator
+from handnet.report.comparison_facts import chance_facts
 from handnet.report.statements import compared
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
 from handnet.study.comparisons import (
     ComparedOverSplits,
     ComparedPair,
+    Rules,
     compare_over_splits,
-    may_state_verdict,
-    simulate_rules,
+    compare_pairs,
 )
+from handnet.study.false_alarms import Measured, measured
 from handnet.study.resplit import Resplit
 from handnet.study.sections import VerdictSettings
+from handnet.study.units import Confirmed
 
 DECIDED = VerdictSettings(score="accuracy", equal=0.01)
 
@@ -47,26 +52,28 @@ def divisions(
 @pytest.mark.parametrize(
     ("better", "words"),
     [
-        (0.6, "the network beats logistic regression"),
-        (0.0, "is not shown to beat logistic regression, nor to lose to it"),
-        (-0.6, "the network loses to logistic regression"),
+        (0.6, "it beats logistic regression"),
+        (0.0, "not shown to beat it, nor to lose to it"),
+        (-0.6, "it loses to logistic regression"),
     ],
 )
 def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, words: str) -> None:
     """From logits to words: nothing in between is made up."""
     made = divisions(29, better=better)
-    y = made[0].y
     pair = ComparedPair(
         "winner",
         "logistic regression",
         tuple(compare_over_splits("winner", "logistic regression", made, DECIDED)),
         None,
+        "",
     )
+    layout = Layout(300, 100, 100, 100, 120, 29)
     text = compared(
-        "winner", Analysis({}, [pair], {}, {}, simulate_rules(made, y, 0.85), None, {}, (), None, ())
+        "winner",
+        Analysis({}, [pair], {}, {}, Rules(measured(layout, "accuracy"), ()), None, {}, (), None, ()),
     )
     assert words in text
-    assert text.count("the network") == 1
+    assert text.count("not shown to") + text.count("it beats") + text.count("it loses") == 1
 
 
 def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
@@ -94,24 +101,51 @@ def test_one_score_decides_and_it_is_the_one_of_the_settings(score: str) -> None
     assert {row.equal for row in compared} == {0.03}
 
 
-def worded(p: float, mean: float, error: float = 0.05, splits: int = 29, width: float = 0.01) -> str:
-    """The sentence on a winner that differs so much from logistic regression,
-    by a rule that errs so often."""
-    band = Band(
-        mean - width, mean + width, "nadeau-bengio", "splits", splits, 0.95, OVER_DIVISIONS, (("mean", mean),)
-    )
+def rules(found: int, tables: int = 2000) -> Rules:
+    """A rule that found a difference in so many of the tables with none."""
+    layout = Layout(569, 341, 114, 114, 212, 29)
+    alarms = FalseAlarms(layout, "accuracy", "nadeau-bengio", tables, found, 0.17)
+    return Rules(Measured(layout, layout, (alarms,)), ())
+
+
+def worded(
+    p: float,
+    mean: float,
+    found: int = 80,
+    splits: int = 29,
+    width: float = 0.01,
+    score: str = "accuracy",
+    tuned: str = "",
+) -> str:
+    """The sentence on a winner that differs so much from logistic regression, by a rule that errs so."""
+    ends = (mean - width, mean + width)
+    band = Band(*ends, "nadeau-bengio", "splits", splits, 0.95, OVER_DIVISIONS, (("mean", mean),))
     wins = Wins(band, False, False)
-    score = ComparedOverSplits("accuracy", True, 0.01, Comparison(band, p), Rope(0.1, 0.8, 0.1), wins)
-    pair = ComparedPair("winner", "logistic regression", (score,), None)
-    rules = [Simulated("nadeau-bengio", "x", 0.05, error, 4000, 0.003)]
-    empty = Analysis({}, [pair], {}, {}, rules, None, {}, (), None, ())
-    return compared("winner", empty)
+    row = ComparedOverSplits(score, True, 0.01, Comparison(band, p, p), Rope(0.1, 0.8, 0.1), wins)
+    pair = ComparedPair("winner", "logistic regression", (row,), None, tuned)
+    return compared("winner", Analysis({}, [pair], {}, {}, rules(found), None, {}, (), None, ()))
 
 
 def test_the_verdict_is_the_rules() -> None:
-    assert "is not shown to beat logistic regression, nor to lose to it" in worded(0.2, 0.02)
-    assert "the network beats logistic regression" in worded(0.01, 0.02)
-    assert "the network loses to logistic regression" in worded(0.01, -0.02)
+    assert "not shown to beat it, nor to lose to it" in worded(0.2, 0.02)
+    assert "it beats logistic regression" in worded(0.01, 0.02)
+    assert "it loses to logistic regression" in worded(0.01, -0.02)
+
+
+def test_the_verdict_has_its_power_and_the_region_of_equivalence() -> None:
+    """The half-width, 1 point, times 1 + t_.8 / t_.975 with 28 degrees."""
+    smallest = 1 + t.ppf(0.8, 28) / t.ppf(0.975, 28)
+    text = worded(0.2, 0.02)
+    assert f"A difference under {smallest:.2f} points would not have been seen (80 % power)." in text
+    assert "within 1 point of each other, equal by convention, with chance 80%" in text
+
+
+def test_a_loss_decides_in_nats() -> None:
+    text = worded(0.2, 0.02, score="log_loss")
+    assert "had a log loss +0.0200 nats [+0.0100, +0.0300] below that of logistic regression" in text
+    assert "within 0.01 nats of each other" in text
+    assert "nats would not have been seen" in text
+    assert "points" not in text
 
 
 def test_few_divisions_and_no_spread_word_no_verdict() -> None:
@@ -120,8 +154,31 @@ def test_few_divisions_and_no_spread_word_no_verdict() -> None:
     assert "beats" not in worded(0.0, 0.02, splits=4) + worded(0.0, 0.02, width=0.0)
 
 
-def test_a_rule_that_cries_wolf_words_no_verdict() -> None:
-    text = worded(0.01, 0.02, error=0.061)
-    assert "words no verdict" in text
-    assert "beats" not in text
-    assert not may_state_verdict("nadeau-bengio", [])
+@pytest.mark.parametrize("found", [90, 105, 121, 125, 140, 300])
+def test_a_rule_that_cries_wolf_words_no_verdict(found: int) -> None:
+    """It words nothing where the lower end of its rate's exact interval, here SciPy's, is above .05."""
+    text, errs = worded(0.01, 0.02, found=found), binomtest(found, 2000).proportion_ci().low > 0.05
+    assert ("words no verdict" in text) == errs
+    assert ("beats" in text) != errs
+
+
+def test_a_rule_that_was_not_measured_words_no_verdict() -> None:
+    assert not Rules(None, ()).may_word("nadeau-bengio")
+    assert not rules(0).may_word("rope")
+
+
+def test_p_is_adjusted_within_its_family() -> None:
+    """The verdict's one p stays; those that describe are adjusted for their number, as by statsmodels."""
+    made = divisions(29, better=0.2)
+    roles = ("winner", "logistic regression")
+    confirmed = [Confirmed(role, "c", None, None, np.zeros((1, 4)), None) for role in roles]
+    (pair,) = compare_pairs(confirmed, made, None, DECIDED)
+    deciding = [row.difference for row in pair.over_splits if row.decides]
+    others = [row.difference for row in pair.over_splits if not row.decides]
+    assert [one.adjusted for one in deciding] == [one.p for one in deciding]
+    expected = multipletests([one.p for one in others], method="holm")[1]
+    assert [one.adjusted for one in others] == pytest.approx(expected.tolist(), abs=1e-12)
+    found = chance_facts([pair])["over_divisions"]
+    assert found["comparisons"] == 4
+    assert found["by_chance"] == pytest.approx(0.2)
+    assert found["below"] == sum(one.p < 0.05 for one in others)

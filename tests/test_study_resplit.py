@@ -324,7 +324,9 @@ def test_no_rehearsals_where_none_are_wanted(
     found = facts(tiny)
     assert all(not one["over_splits"] for one in found["comparisons"])
     assert all(one["on_test"] for one in found["comparisons"])
-    assert {one["what"] for one in found["rules"]} == {"mcnemar", "delong"}
+    assert {one["what"] for one in found["rules"]["on_test"]} == {"mcnemar", "delong"}
+    assert found["rules"]["layout"] is None
+    assert not found["rules"]["over_divisions"]
 
 
 def test_the_streams_are_every_combination_of_their_seeds() -> None:
@@ -355,7 +357,7 @@ def test_the_page_of_a_case_says_what_the_facts_say(raised: Path) -> None:
 
 def test_no_public_function_gives_a_bare_score_over_seeds() -> None:
     """A number over seeds travels in a type that knows its n; the exceptions are no scores."""
-    confidences = {"wilks_confidence", "noether_n"}
+    confidences = {"wilks_confidence", "detectable_difference", "correlation_between"}
     for path in Path(handnet.bands.__file__).parent.glob("*.py"):
         module = __import__(f"handnet.bands.{path.stem}", fromlist=["*"])
         public: list[tuple[str, Callable]] = [

@@ -11,6 +11,7 @@ calibration.py      calibration over cases
 compare.py          is A better than B: corrected t, rope, P(A > B), McNemar
 selection.py        what choosing the best configuration costs
 variance.py         how much of the spread is the split's, the seed's, a stream's
+null.py             how often rules of comparison find a difference that is not there
 simulated.py        how often all of these hold
 """
 

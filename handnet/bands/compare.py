@@ -1,5 +1,7 @@
-"""Is A better than B? Rules for paired scores; handnet/bands/simulated.py measures their false positives."""
+"""Is A better than B? Rules for paired scores; handnet/bands/null.py measures their false alarms."""
 
+from collections.abc import Sequence
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -10,23 +12,31 @@ from handnet.bands.clusters import effective_number, group_sums, number_of_group
 from handnet.bands.proportion import wilson_ends
 from handnet.data import Array
 
+ALPHA = 0.05  # below which a p counts as a difference
+
 
 class Comparison(NamedTuple):
-    """The mean difference in its band, and the two-sided p of the hypothesis that it is 0."""
+    """The mean difference in its band, and the two-sided p of the hypothesis that it is 0.
+
+    adjusted: the p by Holm's method among the comparisons it stands with, None while it stands alone.
+    """
 
     band: Band
     p: float
+    adjusted: float | None = None
 
 
 def nadeau_bengio(differences: Array, ratio: float, coverage: float = 0.95) -> Comparison:
     """The corrected resampled t interval of A minus B over J divisions of one table (Nadeau & Bengio 2003).
 
-        mean -+ t_(J-1) sqrt((1/J + ratio) s^2),    ratio = n_test / n_train
+        mean -+ t_(J-1) sqrt((1/J + ratio) s^2),    ratio = n_test / (n - n_test)
 
     differences: (J,), one per division; of k folds repeated r times all J = k r.
-    Divisions share rows, so their scores are correlated and 1/J alone is several times too small; the ratio
-    assumes a correlation of n_test / (n_test + n_train). No variance estimate from one table is unbiased, and
-    neither is this one. Raises ValueError when J is below 2 or a difference is not finite.
+    Divisions share rows, so their scores are correlated and 1/J alone is several times too small. The ratio
+    assumes a correlation of n_test / n, the share of a test set that another one is expected to hold too; n
+    counts the validation rows, which are in the test of other divisions as often as train rows are. No
+    variance estimate from one table is unbiased, and neither is this one: `handnet.bands.null` measures how
+    often it errs. Raises ValueError when J is below 2 or a difference is not finite.
     """
     d, n = _checked(differences)
     mean, p = float(d.mean()), float(nadeau_bengio_p(d, ratio))
@@ -49,6 +59,32 @@ def _corrected(d: Array, ratio: float) -> Array:
     return np.sqrt((1 / d.shape[-1] + ratio) * d.var(axis=-1, ddof=1))
 
 
+def detectable_difference(band: Band, degrees: float = inf, power: float = 0.8) -> float:
+    """The smallest true difference that a comparison finds with this chance, from its symmetric band.
+
+        (t_(1+coverage)/2 + t_power) error
+
+    error is the standard error behind the band, mean -+ t_(1+coverage)/2 error. degrees: of Student's t,
+    J - 1 over J divisions; infinitely many for a band over cases (Miller 2024, section 5). It takes the error
+    for known and the shifted t for central, as is usual.
+    """
+    reach = t.ppf((1 + band.coverage) / 2, degrees)
+    return float((band.high - band.low) / 2 * (1 + t.ppf(power, degrees) / reach))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """The p values of several comparisons, adjusted for their number (Holm 1979), in the order given.
+
+    The k-th smallest of m is multiplied by m - k + 1, is never below the adjusted one before it, and is at
+    most 1. Under any dependence the chance of a single false alarm among those below .05 is at most .05.
+    """
+    order = np.argsort(p, kind="stable")
+    scaled = np.sort(p) * np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return [float(one) for one in adjusted]
+
+
 class Rope(NamedTuple):
     """The chances of three possibilities in a correlated Bayesian t test; they sum to 1."""
 
@@ -61,8 +97,8 @@ def rope(differences: Array, ratio: float, width: float) -> Rope:
     """The chances that A is worse than, practically equal to and better than B (Corani & Benavoli 2015).
 
     The posterior of the mean difference under a flat prior is Student's with J - 1 degrees, location mean(d),
-    squared scale (1/J + ratio) s^2. differences: (J,), A minus B; ratio: n_test / n_train; width: differences
-    below it in size count as equal. Raises ValueError as `nadeau_bengio` does.
+    squared scale (1/J + ratio) s^2. differences: (J,), A minus B; ratio: as in `nadeau_bengio`; width:
+    differences below it in size count as equal, a convention. Raises ValueError as `nadeau_bengio` does.
     """
     d, _ = _checked(differences)
     return Rope(*(float(chance) for chance in rope_chances(d, ratio, width)))
@@ -119,12 +155,6 @@ def win_interval(wins: Array, counts: Array, coverage: float = 0.95) -> tuple[Ar
 def paired_wins(ours: Array, theirs: Array) -> Array:
     """The share (..., K) of the R pairs in which ours is higher, ties half. ours, theirs: (..., K, R)."""
     return np.asarray((np.sign(ours - theirs) + 1).mean(axis=-1) / 2)
-
-
-def noether_n(gamma: float = GAMMA, alpha: float = 0.05, beta: float = 0.05) -> int:
-    """The number of paired runs that tells P(A > B) = gamma from 1/2 (Noether 1987): 29 for .75."""
-    z = float(norm.ppf(1 - alpha) - norm.ppf(beta))
-    return int(np.ceil((z / (np.sqrt(6) * (0.5 - gamma))) ** 2))
 
 
 class McNemar(NamedTuple):

@@ -1,33 +1,29 @@
-"""How often bands hold the truth and rules find a difference that is not there, by simulation.
+"""How often bands hold the truth, and rules on one test find a difference that is not there, by simulation.
 
 The truth of a simulated study is known. Every simulation draws from one stream kept for this purpose, so the
 same arguments give the same table.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from scipy.integrate import quad
 from scipy.special import expit
-from scipy.stats import norm, t
+from scipy.stats import norm
 
 from handnet.bands.auc import auc_difference
 from handnet.bands.calibration import calibration, calibration_bands, null_errors
 from handnet.bands.cases import case_bands
-from handnet.bands.compare import mcnemar, nadeau_bengio_p, rope_chances, win_interval
+from handnet.bands.compare import ALPHA, mcnemar
 from handnet.bands.multibootstrap import seeds_x_cases, share_band
 from handnet.bands.proportion import clopper_pearson, wilson
 from handnet.bands.seeds import HIGH, LOW, seed_bands, seed_deviation, split_bands
 from handnet.bands.selection import expected_best, selection_optimism
 from handnet.data import Array
-from handnet.draws import SIMULATION, Generator, Resamples, bootstrap_counts, generator, redrawn, resamples
+from handnet.draws import SIMULATION, Generator, Resamples, generator, redrawn, resamples
 from handnet.scores import grade
 
-ALPHA = 0.05
-MAX_FALSE_POSITIVES = 0.06  # a rule with more of them at a level of .05 may not state a verdict
-ROPE = 0.01
 STUDIES = 200  # simulated for a study's own shares, each time its report is made
 
 
@@ -74,45 +70,7 @@ def share_coverage(
     return _simulated("seeds_x_cases", f"{replicas} seeds x {n} cases", HIGH - LOW, held)
 
 
-# Rules for two equally good configurations
-
-
-def false_positives(splits: int, ratio: float, seed: int, studies: int = 4000) -> list[Simulated]:
-    """How often each rule finds a difference over `splits` divisions when there is none.
-
-    The differences are normal: once independent, once with the correlation that Nadeau and Bengio assume for
-    shared rows, n_test / (n_test + n_train). Their spread is ten times the width of practical equivalence,
-    because a smaller one keeps rope silent. The uncorrected t test is included for comparison.
-
-    ratio: n_test / n_train; studies: simulated studies per setting.
-    """
-    results = []
-    settings = {"independent splits": 0.0, "overlapping splits, as assumed": ratio / (1 + ratio)}
-    for setting, correlation in settings.items():
-        numbers = generator(seed, SIMULATION)
-        shared = np.sqrt(correlation) * numbers.normal(size=(studies, 1))
-        d = 10 * ROPE * (shared + np.sqrt(1 - correlation) * numbers.normal(size=(studies, splits)))
-        counts = bootstrap_counts(numbers, splits, 1000)
-        for rule, significant in _significant(d, ratio, counts).items():
-            results.append(_simulated(rule, setting, ALPHA, significant))
-    return results
-
-
-def _significant(d: Array, ratio: float, counts: Array) -> dict[str, Array]:
-    """Whether each rule finds a difference in a row of d (studies, splits), (studies,) bool by rule.
-
-    counts: (B, splits) int, bootstrap samples of the splits.
-    """
-    n = d.shape[-1]
-    plain = 2 * t.sf(np.abs(d.mean(axis=-1)) / (d.std(axis=-1, ddof=1) / np.sqrt(n)), n - 1)
-    low, high = win_interval((np.sign(d) + 1) / 2, counts)
-    worse, _, better = rope_chances(d, ratio, ROPE)
-    return {
-        "nadeau-bengio": nadeau_bengio_p(d, ratio) < ALPHA,
-        "P(A > B)": (low > 0.5) | (high < 0.5),
-        "rope": np.maximum(worse, better) > 1 - ALPHA / 2,
-        "uncorrected t": plain < ALPHA,
-    }
+# Rules for two equally good models on one test
 
 
 def false_positives_on_cases(
@@ -132,23 +90,6 @@ def false_positives_on_cases(
         significant["delong"].append(auc_difference(ours[None], theirs[None], simulator.y).p < ALPHA)
     setting = "two equal models, one test"
     return [_simulated(rule, setting, ALPHA, hits) for rule, hits in significant.items()]
-
-
-def false_positives_against_itself(scores: Array, ratio: float) -> Simulated | None:
-    """How often Nadeau and Bengio's rule tells half of a configuration's seeds from the other half.
-
-    scores: (K, R) over K divisions and R seeds, finite; every way to halve the seeds is tried. The halvings
-    share networks, so they are not independent studies; but the scores are real, with their ties.
-    None when R is below 2.
-    """
-    seeds = range(scores.shape[1] // 2 * 2)
-    halves = [list(half) for half in combinations(seeds, len(seeds) // 2) if 0 in half]
-    if not halves:
-        return None
-    others = [[seed for seed in seeds if seed not in half] for half in halves]
-    pairs = zip(halves, others, strict=True)
-    d = np.array([scores[:, half].mean(axis=1) - scores[:, other].mean(axis=1) for half, other in pairs])
-    return _simulated("nadeau-bengio", "the winner against itself", ALPHA, nadeau_bengio_p(d, ratio) < ALPHA)
 
 
 # Every band, at the sizes that are printed

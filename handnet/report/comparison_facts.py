@@ -1,13 +1,15 @@
 """The facts of comparisons, of the sources of spread and of the rules, as plain JSON values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from handnet.bands.simulated import ALPHA
+from handnet.bands.compare import ALPHA, Comparison, detectable_difference
+from handnet.bands.null import FalseAlarms
 from handnet.study.analysis import Analysis
-from handnet.study.comparisons import ComparedOverSplits, ComparedPair, may_state_verdict
+from handnet.study.comparisons import ComparedOverSplits, ComparedPair, Rules
+from handnet.study.false_alarms import rate
 from handnet.study.on_test import ComparedOnTest
 from handnet.study.quantity import band_facts
 
@@ -16,6 +18,7 @@ def pair_facts(pair: ComparedPair) -> dict[str, Any]:
     return {
         "ours": pair.ours,
         "theirs": pair.theirs,
+        "tuned": pair.tuned,
         "over_splits": [_over_splits(compared) for compared in pair.over_splits],
         "on_test": _on_test(pair.on_test),
     }
@@ -27,7 +30,9 @@ def _over_splits(compared: ComparedOverSplits) -> dict[str, Any]:
         "decides": compared.decides,
         "difference": band_facts(compared.difference.band),
         "p": compared.difference.p,
-        "rope": {**compared.rope._asdict(), "width": compared.equal} if compared.rope else None,
+        "p_holm": compared.difference.adjusted,
+        "detectable": compared.detectable,
+        "rope": {**compared.rope._asdict(), "width": compared.equal},
         "wins": band_facts(compared.wins.band),
         "significant": compared.wins.significant,
         "meaningful": compared.wins.meaningful,
@@ -38,7 +43,7 @@ def _on_test(compared: ComparedOnTest | None) -> dict[str, Any] | None:
     if compared is None:
         return None
     counts = compared.disagreements
-    auc = band_facts(compared.auc.band) | {"p": compared.auc.p} if compared.auc else None
+    accuracy = band_facts(compared.difference) | {"detectable": detectable_difference(compared.difference)}
     mcnemar = {
         "only_ours": float(np.median([count.only_ours for count in counts])),
         "only_theirs": float(np.median([count.only_theirs for count in counts])),
@@ -46,7 +51,36 @@ def _on_test(compared: ComparedOnTest | None) -> dict[str, Any] | None:
         "below_alpha": sum(count.p < ALPHA for count in counts),
         "alpha": ALPHA,
     }
-    return {"accuracy": band_facts(compared.difference), "auc": auc, "mcnemar": mcnemar}
+    return {"accuracy": accuracy, "auc": _auc(compared.auc), "mcnemar": mcnemar}
+
+
+def _auc(compared: Comparison | None) -> dict[str, Any] | None:
+    if compared is None:
+        return None
+    values = {
+        "p": compared.p,
+        "p_holm": compared.adjusted,
+        "detectable": detectable_difference(compared.band),
+    }
+    return band_facts(compared.band) | values
+
+
+def chance_facts(pairs: Sequence[ComparedPair]) -> dict[str, Any]:
+    """How many of the comparisons that only describe fall below alpha, and how many would by chance."""
+    over_divisions = [
+        row.difference for pair in pairs for row in pair.over_splits if not (pair.worded and row.decides)
+    ]
+    on_test = [pair.on_test.auc for pair in pairs if pair.on_test and pair.on_test.auc]
+    return {"alpha": ALPHA, "over_divisions": _chance(over_divisions), "auc_on_test": _chance(on_test)}
+
+
+def _chance(compared: Sequence[Comparison]) -> dict[str, Any]:
+    return {
+        "comparisons": len(compared),
+        "by_chance": ALPHA * len(compared),
+        "below": sum(one.p < ALPHA for one in compared),
+        "below_by_holm": sum(one.adjusted is not None and one.adjusted < ALPHA for one in compared),
+    }
 
 
 def variance_facts(analysis: Analysis) -> Iterator[dict[str, Any]]:
@@ -59,6 +93,24 @@ def variance_facts(analysis: Analysis) -> Iterator[dict[str, Any]]:
             yield {"role": role, "design": design, "score": score, "components": components}
 
 
-def rule_facts(analysis: Analysis) -> Iterator[dict[str, Any]]:
-    for rule in analysis.rules:
-        yield rule._asdict() | {"may_word": may_state_verdict(rule.what, analysis.rules)}
+def rule_facts(rules: Rules) -> dict[str, Any]:
+    """How often each rule errs: over divisions, in the measured layout nearest to this one; on the test."""
+    found = rules.over_divisions
+    rates = found.rates if found else ()
+    return {
+        "alpha": ALPHA,
+        "layout": found.own._asdict() if found else None,
+        "measured_layout": found.nearest._asdict() if found else None,
+        "over_divisions": [_rate_facts(row, rules.may_word(row.rule)) for row in rates],
+        "on_test": [rule._asdict() for rule in rules.on_test],
+    }
+
+
+def _rate_facts(row: FalseAlarms, may_word: bool) -> dict[str, Any]:
+    return {
+        "rule": row.rule,
+        "score": row.score,
+        "rate": band_facts(rate(row)),
+        "correlation": row.correlation,
+        "may_word": may_word,
+    }

@@ -10,7 +10,7 @@ from typing import Any
 from handnet.bands.clusters import number_of_groups
 from handnet.bands.seeds import wilks_confidence
 from handnet.report.cases import Cases
-from handnet.report.comparison_facts import pair_facts, rule_facts, variance_facts
+from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
 from handnet.report.search_facts import Findings, search_facts, selection_facts, tuned
 from handnet.report.series import curve_series, reliability, seed_series
 from handnet.report.statements import compared, statements
@@ -42,12 +42,13 @@ def document(findings: Findings) -> dict[str, Any]:
         "split": _split(problem, settings),
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(configuration, analysis, settings) for configuration in confirmed],
-        "statements": statements(confirmed, analysis, y_val, y_test),
+        "statements": statements(confirmed, analysis, y_val),
         "comparisons": [pair_facts(pair) for pair in analysis.pairs],
+        "by_chance": chance_facts(analysis.pairs),
         "thresholds": threshold_facts(analysis.operating),
         "net_benefit": benefit_facts(analysis.operating),
         "variance": list(variance_facts(analysis)),
-        "rules": list(rule_facts(analysis)),
+        "rules": rule_facts(analysis.rules),
         "selection": selection_facts(analysis),
         "wilks": _wilks(settings.confirm.seeds),
         "watched": [cases.watched(case) for case in watched],
@@ -60,12 +61,18 @@ def document(findings: Findings) -> dict[str, Any]:
         "reliability": reliability(confirmed[0], y_val, y_test),
         "opening": _opening(findings.opening, findings.rehearsed),
         "settings": _settings(settings, analysis),
-        "identity": problem.identity,
+        **_made_by(findings),
+    }
+    return facts | {"verdict": paragraph(facts, compared("winner", analysis))}
+
+
+def _made_by(findings: Findings) -> dict[str, Any]:
+    return {
+        "identity": findings.problem.identity,
         "versions": dict(findings.versions),
         "machines": list(findings.machines),
         "seconds": dict(findings.seconds),
     }
-    return facts | {"verdict": paragraph(facts, compared("winner", analysis))}
 
 
 def _data(problem: Problem, settings: Settings) -> dict[str, Any]:

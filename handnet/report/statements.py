@@ -4,34 +4,37 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from handnet.bands.simulated import ALPHA
+from handnet.bands.compare import ALPHA, detectable_difference
+from handnet.bands.null import RULE
 from handnet.data import Array
-from handnet.report.words import part_name, points
+from handnet.report.words import amount, difference, label
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
-from handnet.study.comparisons import LEAST_SPLITS, ComparedPair, can_decide, may_state_verdict
+from handnet.study.comparisons import (
+    LEAST_SPLITS,
+    LOSSES,
+    RIVALS,
+    ComparedOverSplits,
+    ComparedPair,
+    can_decide,
+)
 from handnet.study.resplit import SEARCHED_ANEW
 from handnet.study.rivals import BASELINE
+from handnet.study.summary import SHARES
 from handnet.study.units import Confirmed
 
-RULE = "nadeau-bengio"  # the rule that words the verdict
 
-
-def statements(
-    confirmed: Sequence[Confirmed], analysis: Analysis, y_val: Array, y_test: Array | None
-) -> list[str]:
+def statements(confirmed: Sequence[Confirmed], analysis: Analysis, y_val: Array) -> list[str]:
     """What a reader asks next, a sentence each; those that nothing is known of are left out.
 
-    Whether the winner is worse than an untuned method, which method is missing, how the seeds count against
-    logistic regression, what the search made anew gives, what moves the numbers, what choosing cost, how the
-    other recipes did. y_val: (n_val,); y_test: (n_test,), None while sealed.
+    Whether the winner is worse than an untuned method, which method is missing, what the search made anew
+    gives, what moves the numbers, what choosing cost, how the other recipes did. y_val: (n_val,).
     """
     roles = {configuration.role: configuration for configuration in confirmed}
     others = [other for role, other in roles.items() if other.recipe and role != "winner"]
     sentences = [
         _worse_than_untuned(analysis),
         *map(_missing, analysis.missing),
-        _counted(roles["winner"], roles.get(BASELINE), y_val, y_test),
         compared(SEARCHED_ANEW, analysis),
         _split_against_seed(analysis),
         _cost_of_choosing(analysis, roles["winner"], y_val),
@@ -41,45 +44,15 @@ def statements(
 
 
 def compared(role: str, analysis: Analysis) -> str:
-    """Whether a configuration beats logistic regression, over fresh divisions; empty without divisions.
+    """Whether a configuration beats its rivals, over fresh divisions; empty without divisions.
 
     A verdict is worded by the rule for it alone, and only if that rule does not find too many differences
     where there are none.
     """
-    pairs = [pair for pair in analysis.pairs if (pair.ours, pair.theirs) == (role, BASELINE)]
-    return " ".join(_comparison(pair, analysis) for pair in pairs)
-
-
-def _comparison(pair: ComparedPair, analysis: Analysis) -> str:
-    """A configuration against another on the score fixed in advance, by Nadeau and Bengio's corrected t."""
-    scores = [score for score in pair.over_splits if score.decides]
-    if not scores:
-        return ""
-    (score,) = scores
-    band, p = score.difference.band, score.difference.p
-    anew = pair.ours == SEARCHED_ANEW
-    text = (
-        f"Over {band.n} fresh divisions of the table"
-        f" {'the search, made anew in each,' if anew else f'the {pair.ours}'} calls"
-        f" {points(band.centre('mean'), 1)} points [{points(band.low, 1)}, {points(band.high, 1)}] more of"
-        f" the test cases right than {pair.theirs} (Nadeau-Bengio, {band.coverage:.0%}, p = {p:.2g})"
-    )
-    if not may_state_verdict(RULE, analysis.rules):
-        return f"{text}; the rule finds a difference too often where there is none, so it words no verdict."
-    if not can_decide(score):
-        few = band.n < LEAST_SPLITS
-        reason = f"with fewer than {LEAST_SPLITS} divisions" if few else "where no two divisions differ"
-        return f"{text}; {reason} it words no verdict."
-    verdict = f"is not shown to beat {pair.theirs}, nor to lose to it"
-    if p < ALPHA:
-        verdict = f"{'beats' if band.centre('mean') > 0 else 'loses to'} {pair.theirs}"
-    sentences = [f"{text}: the network {verdict}."]
-    if score.rope:
-        sentences.append(
-            f"Under a flat prior the two are within {100 * score.equal:g} point of each other with chance"
-            f" {score.rope.equal:.0%}."
-        )
-    if not anew:
+    pairs = [pair for pair in analysis.pairs if pair.ours == role and pair.worded]
+    pairs = [pair for rival in RIVALS for pair in pairs if pair.theirs == rival and pair.over_splits]
+    sentences = [_comparison(pair, analysis, len(pairs), pair is pairs[0]) for pair in pairs]
+    if pairs and role == "winner":
         sentences.append("The winner was chosen on rows of the same table, which flatters it here.")
     return " ".join(sentences)
 
@@ -104,23 +77,80 @@ def _missing(rival: str) -> str:
     )
 
 
-def _counted(winner: Confirmed, rival: Confirmed | None, y_val: Array, y_test: Array | None) -> str:
-    """How the winner's seeds compare with one deterministic rival on the same cases: counts, no verdict."""
-    if rival is None:
-        return ""
-    part, y = ("val", y_val) if y_test is None else ("test", y_test)
-    ours, theirs = (configuration.logits(part) for configuration in (winner, rival))
-    if winner.replicas is None or ours is None or theirs is None or not winner.has_seed_bands:
-        return ""
-    right = ((ours[winner.replicas.sound] > 0) == (y == 1)).sum(axis=1)  # (R,)
-    bar = int(((theirs > 0) == (y == 1)).sum())
-    more, same, fewer = int((right > bar).sum()), int((right == bar).sum()), int((right < bar).sum())
-    flattered = " The winner was chosen on these very cases, which flatters it." if part == "val" else ""
+def _comparison(pair: ComparedPair, analysis: Analysis, rivals: int, first: bool) -> str:
+    """A configuration against a rival on the score fixed in advance, by Nadeau and Bengio's corrected t.
+
+    rivals: how many there are; first: whether this sentence is the first of them.
+    """
+    (row,) = (row for row in pair.over_splits if row.decides)
+    band, p, adjusted = row.difference.band, row.difference.p, row.difference.adjusted
+    ours = "the search, made anew in each," if pair.ours == SEARCHED_ANEW else f"the {pair.ours}"
+    subject = f"Over {band.n} divisions of this table {ours}" if first else "On the same divisions it"
+    by_holm = f", by Holm over {rivals} rivals {adjusted:.2g}" if rivals > 1 else ""
+    tuned = f"{pair.tuned}; " if pair.tuned else ""
+    rule = f"{tuned}Nadeau-Bengio, {band.coverage:.0%}, p = {p:.2g}{by_holm}"
+    text = f"{subject} {_gained(row, pair.theirs)} ({rule})"
+    if not analysis.rules.may_word(RULE):
+        return f"{text}; the rule finds a difference too often where there is none, so it words no verdict."
+    if not can_decide(row):
+        few = band.n < LEAST_SPLITS
+        reason = f"with fewer than {LEAST_SPLITS} divisions" if few else "where no two divisions differ"
+        return f"{text}; {reason} it words no verdict."
+    verdict = "not shown to beat it, nor to lose to it"
+    if (p if adjusted is None else adjusted) < ALPHA:
+        so_tuned = " so tuned" if pair.tuned else ""
+        verdict = f"it {'beats' if band.centre('mean') > 0 else 'loses to'} {pair.theirs}{so_tuned}"
+    return f"{text}: {verdict}. {_power(row, pair)} {_equivalence(row)}"
+
+
+def _gained(row: ComparedOverSplits, rival: str) -> str:
+    """By how much a configuration was better than a rival, for a sentence."""
+    band, score = row.difference.band, row.score
+    mean, low, high = (difference(value, score) for value in (band.centre("mean"), band.low, band.high))
+    if score in DONE:
+        return f"{DONE[score][0]} {mean} points [{low}, {high}] more {DONE[score][1]} than {rival}"
+    better = "below" if score in LOSSES else "above"
+    unit = " nats" if score == "log_loss" else ""
+    return f"had {_article(score)} {label(score)} {mean}{unit} [{low}, {high}] {better} that of {rival}"
+
+
+DONE = {  # what a classifier did with the cases of a share
+    "accuracy": ("called", "of the test cases right"),
+    "sensitivity": ("found", "of the positive test cases"),
+    "specificity": ("cleared", "of the negative test cases"),
+}
+
+
+def _article(score: str) -> str:
+    return "an" if score == "auc" else "a"
+
+
+def _power(row: ComparedOverSplits, pair: ComparedPair) -> str:
+    """The smallest difference that could have been seen, over divisions and on the test alone."""
+    text = f"A difference under {amount(row.detectable, row.score)} would not have been seen (80 % power)"
+    on_test = pair.on_test
+    bands = {"accuracy": on_test.difference, "auc": on_test.auc and on_test.auc.band} if on_test else {}
+    band = bands.get(row.score)
     return (
-        f"On the {len(y)} {part_name(part)} cases {BASELINE} calls {bar} right; of {len(right)} seeds of the"
-        f" winner {more} call more right, {same} as many and {fewer} fewer, the median seed"
-        f" {np.median(right):g}.{flattered}"
+        f"{text}; on the test alone, one under {amount(detectable_difference(band), row.score)}."
+        if band
+        else f"{text}."
     )
+
+
+def _equivalence(row: ComparedOverSplits) -> str:
+    """The chance that the two are equal for practical purposes."""
+    return (
+        f"Under a flat prior the two are within {_region(row)} of each other, equal by convention, with"
+        f" chance {row.rope.equal:.0%}."
+    )
+
+
+def _region(row: ComparedOverSplits) -> str:
+    """The region of equivalence as the settings have it."""
+    if row.score in SHARES:
+        return f"{100 * row.equal:g} point{'' if row.equal == 0.01 else 's'}"
+    return f"{row.equal:g}{' nats' if row.score == 'log_loss' else ''}"
 
 
 def _split_against_seed(analysis: Analysis) -> str:

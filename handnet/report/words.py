@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from handnet.study.summary import SHARES
+
 LABELS = {  # of scores; any other is its name with blanks
     "auc": "AUC",
     "log_loss": "log loss",
@@ -103,6 +105,17 @@ def percent(value: float) -> str:
 def points(value: float, digits: int = 2) -> str:
     """A difference of shares, in points; what rounds to 0 is +0."""
     return f"{round(100 * value, digits) + 0.0:+.{digits}f}"
+
+
+def difference(value: float, score: str) -> str:
+    """A difference of a score: in points where it is a share of cases, else as it is."""
+    return points(value) if score in SHARES else f"{round(value, 4) + 0.0:+.4f}"
+
+
+def amount(value: float, score: str) -> str:
+    """The size of a difference with its unit: "1.36 points", "0.0123 nats"."""
+    unit = "points" if score in SHARES else "nats" if score == "log_loss" else ""
+    return f"{difference(value, score).removeprefix('+')} {unit}".strip()
 
 
 def digits(value: float) -> str:

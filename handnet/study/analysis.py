@@ -7,16 +7,16 @@ import numpy as np
 
 from handnet.bands.clusters import mean_reach, number_of_groups
 from handnet.bands.selection import BestOf, Optimism, expected_best, selection_optimism
-from handnet.bands.simulated import Simulated
 from handnet.bands.variance import Component
 from handnet.data import Array, Table
 from handnet.draws import resamples
 from handnet.scores import case_losses, grade
 from handnet.study.comparisons import (
     ComparedPair,
+    Rules,
     compare_pairs,
     resplit_quantities,
-    simulate_rules,
+    rules,
     stream_variance,
     variance,
 )
@@ -76,7 +76,7 @@ class Analysis:
     pairs: list[ComparedPair]
     variances: Mapping[str, Mapping[str, tuple[Component, ...]]]
     streams: Mapping[str, tuple[Component, ...]]
-    rules: list[Simulated]
+    rules: Rules
     optimism: Optimism | None
     overfit: Mapping[str, Overfit]
     best_of: tuple[BestOf, ...]
@@ -104,12 +104,13 @@ def analyse(
     by_role, overfits = _by_role(confirmed, problem, y_test, divisions, done)
     y = y_val if y_test is None else y_test
     streams = stream_variance(resplits.streams, y, stream_seeds(settings)) if resplits else {}
+    accuracy = _accuracy(confirmed[0], y, "val" if y_test is None else "test")
     return Analysis(
         quantities=by_role,
         pairs=compare_pairs(confirmed, divisions, y_test, settings.verdict, problem.parts.groups("test")),
         variances={role: table for role in by_role if (table := variance(role, divisions))},
         streams=streams,
-        rules=simulate_rules(divisions, y, _accuracy(confirmed[0], y, "val" if y_test is None else "test")),
+        rules=rules(problem, divisions, y, accuracy, settings.verdict.score),
         optimism=_optimism(trials, y_val, problem.parts.groups("val")),
         overfit=overfits,
         best_of=_best_of(settings, trials, y_val),

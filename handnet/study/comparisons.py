@@ -8,29 +8,35 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from handnet.bands.compare import Comparison, Rope, Wins, nadeau_bengio, paired_wins, probability_better, rope
-from handnet.bands.simulated import (
-    MAX_FALSE_POSITIVES,
-    Simulated,
-    false_positives,
-    false_positives_against_itself,
-    false_positives_on_cases,
+from handnet.bands.compare import (
+    Comparison,
+    Rope,
+    Wins,
+    detectable_difference,
+    holm,
+    nadeau_bengio,
+    paired_wins,
+    probability_better,
+    rope,
 )
+from handnet.bands.simulated import Simulated, false_positives_on_cases
 from handnet.bands.variance import Component, variance_table
 from handnet.data import Array
 from handnet.draws import RESAMPLING, bootstrap_counts, generator
 from handnet.scores import Scores, grade
+from handnet.study.false_alarms import Measured, layout_of, measured
 from handnet.study.on_test import ComparedOnTest, compare_on_test
 from handnet.study.quantity import Quantity
 from handnet.study.resplit import SEARCHED_ANEW, Resplit
-from handnet.study.rivals import BASELINE
+from handnet.study.rivals import BASELINE, BOOSTING
 from handnet.study.sections import VerdictSettings
 from handnet.study.summary import BOOTSTRAPS, RESAMPLING_SEED, over_splits
-from handnet.study.units import Confirmed
+from handnet.study.units import Confirmed, Problem
 
 COMPARED = ("accuracy", "sensitivity", "specificity", "auc", "log_loss")  # and the deciding score
 VARIED = ("accuracy", "log_loss")  # whose spread is taken apart
 LOSSES = ("log_loss", "brier")  # lower is better
+RIVALS = (BASELINE, BOOSTING)  # against which a verdict is worded, in this order
 LEAST_SPLITS = 5  # fewer divisions word no verdict: their few scores tie too often
 
 
@@ -39,25 +45,40 @@ class ComparedOverSplits:
     """Ours minus theirs over fresh divisions, for one score; above 0 ours is better (losses are turned).
 
     decides: whether the settings fix this score as the one whose comparison is worded; equal: the difference
-    up to which the two count as equal.
+    up to which the two count as equal, by convention.
     """
 
     score: str
     decides: bool
     equal: float
     difference: Comparison
-    rope: Rope | None  # for shares of cases alone: a point is a point
+    rope: Rope
     wins: Wins
+
+    @property
+    def detectable(self) -> float:
+        """The smallest true difference that would have been found in 80 of 100 tables like this one."""
+        return detectable_difference(self.difference.band, self.difference.band.n - 1)
 
 
 @dataclass(frozen=True)
 class ComparedPair:
-    """Two configurations, by role; over_splits: one entry a score; on_test: None while the test is sealed."""
+    """Two configurations, by role.
+
+    over_splits: one entry a score; on_test: None while the test is sealed; tuned: what was chosen for theirs,
+    empty where nothing was, or where it is a network.
+    """
 
     ours: str
     theirs: str
     over_splits: tuple[ComparedOverSplits, ...]
     on_test: ComparedOnTest | None
+    tuned: str
+
+    @property
+    def worded(self) -> bool:
+        """Whether a verdict is worded on this pair; all others describe."""
+        return self.ours in ("winner", SEARCHED_ANEW) and self.theirs in RIVALS
 
 
 def resplit_quantities(role: str, resplits: Sequence[Resplit]) -> list[Quantity]:
@@ -80,7 +101,7 @@ def compare_pairs(
 ) -> list[ComparedPair]:
     """The winner against every other configuration; every other recipe against logistic regression.
 
-    The search made anew is compared with logistic regression and with the winner. y_test: (n_test,), None
+    The search made anew is compared with the rivals of a verdict and with the winner. y_test: (n_test,), None
     while the test is sealed; groups: (n_test,) int, None where every case is its own.
     """
     by_role = {configuration.role: configuration for configuration in confirmed}
@@ -88,16 +109,46 @@ def compare_pairs(
     pairs = [("winner", role) for role in others]
     pairs += [(role, BASELINE) for role in others if by_role[role].recipe is not None]
     if any(SEARCHED_ANEW in resplit.logits for resplit in resplits):
-        pairs += [(SEARCHED_ANEW, BASELINE), (SEARCHED_ANEW, "winner")]
-    return [
+        pairs += [(SEARCHED_ANEW, role) for role in (*RIVALS, "winner") if role in by_role]
+    compared = [
         ComparedPair(
             ours,
             theirs,
             tuple(compare_over_splits(ours, theirs, resplits, verdict)),
             compare_on_test(by_role.get(ours), by_role.get(theirs), y_test, groups),
+            by_role[theirs].tuned,
         )
         for ours, theirs in pairs
     ]
+    return list(_adjusted(compared))
+
+
+def _adjusted(pairs: Sequence[ComparedPair]) -> Iterator[ComparedPair]:
+    """The pairs, each p adjusted by Holm's method within its family.
+
+    A verdict's family is the rivals that it is worded against; all comparisons over divisions that only
+    describe are one more family, the areas under the curve on the test another.
+    """
+    families: dict[str, list[float]] = {}
+    for pair in pairs:
+        for row in pair.over_splits:
+            families.setdefault(_family(pair, row), []).append(row.difference.p)
+        if pair.on_test and pair.on_test.auc:
+            families.setdefault("test", []).append(pair.on_test.auc.p)
+    adjusted = {family: iter(holm(values)) for family, values in families.items()}
+    for pair in pairs:
+        rows = tuple(
+            replace(row, difference=row.difference._replace(adjusted=next(adjusted[_family(pair, row)])))
+            for row in pair.over_splits
+        )
+        on_test = pair.on_test
+        if on_test and on_test.auc:
+            on_test = replace(on_test, auc=on_test.auc._replace(adjusted=next(adjusted["test"])))
+        yield replace(pair, over_splits=rows, on_test=on_test)
+
+
+def _family(pair: ComparedPair, row: ComparedOverSplits) -> str:
+    return f"verdict on {pair.ours}" if pair.worded and row.decides else "described"
 
 
 def variance(role: str, resplits: Sequence[Resplit]) -> dict[str, tuple[Component, ...]]:
@@ -133,28 +184,29 @@ def stream_variance(
     }
 
 
-def simulate_rules(resplits: Sequence[Resplit], y: Array, accuracy: float) -> list[Simulated]:
-    """How often each rule finds a difference where there is none, at the sizes of this study.
+@dataclass(frozen=True)
+class Rules:
+    """How often each rule finds a difference where there is none.
 
-    y: (n,), the cases the winner is graded on; accuracy: the winner's there.
+    over_divisions: as measured in the layout nearest to this study's, None without divisions; on_test: as
+    simulated at the sizes of this test.
     """
+
+    over_divisions: Measured | None
+    on_test: tuple[Simulated, ...]
+
+    def may_word(self, rule: str) -> bool:
+        """Whether a rule may word a verdict."""
+        return self.over_divisions is not None and self.over_divisions.may_word(rule)
+
+
+def rules(problem: Problem, resplits: Sequence[Resplit], y: Array, accuracy: float, score: str) -> Rules:
+    """The rules at the sizes of this study. y: (n,), the cases the winner is graded on; accuracy: the
+    winner's there; score: the deciding one."""
     near = min(max(accuracy, 0.6), 0.995)  # the simulated world has cases on either side of the threshold
-    on_cases = false_positives_on_cases(len(y), int((y == 1).sum()), near, RESAMPLING_SEED)
-    if len(resplits) < 2:
-        return on_cases
-    ratio = resplits[0].ratio
-    scores = np.array(
-        [getattr(grade(resplit.logits["winner"], resplit.y), VARIED[0]) for resplit in resplits]
-    )
-    itself = false_positives_against_itself(scores[:, np.isfinite(scores).all(axis=0)], ratio)
-    over_divisions = false_positives(len(resplits), ratio, RESAMPLING_SEED)
-    return [*over_divisions, *([itself] if itself else []), *on_cases]
-
-
-def may_state_verdict(rule: str, simulated: Sequence[Simulated]) -> bool:
-    """Whether a rule was simulated, and found no difference too often (above .06) in any setting."""
-    shares = [setting.found for setting in simulated if setting.what == rule]
-    return bool(shares) and max(shares) <= MAX_FALSE_POSITIVES
+    on_test = false_positives_on_cases(len(y), int((y == 1).sum()), near, RESAMPLING_SEED)
+    over_divisions = measured(layout_of(problem, len(resplits)), score) if len(resplits) > 1 else None
+    return Rules(over_divisions, tuple(on_test))
 
 
 def can_decide(compared: ComparedOverSplits) -> bool:
@@ -194,7 +246,7 @@ def _compare_score(
         name == verdict.score,
         verdict.equal,
         difference._replace(band=replace(difference.band, diverged=diverged)),
-        rope(d, ratio, verdict.equal) if name not in LOSSES else None,
+        rope(d, ratio, verdict.equal),
         probability_better(
             wins, bootstrap_counts(generator(RESAMPLING_SEED, RESAMPLING), len(d), BOOTSTRAPS)
         ),

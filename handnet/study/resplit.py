@@ -67,7 +67,7 @@ class Resplit:
     """What every configuration gave on the test rows of one fresh division.
 
     y: (n,); logits: role -> (R, n), one row for a method without a seed, NaN for a replica that diverged;
-    ratio: n_test / n_train; winner: None for a search made anew; chosen: the point such a search chose.
+    ratio: n_test / (n - n_test); winner: None for a search made anew; chosen: the point such a search chose.
     """
 
     split_seed: int
@@ -232,7 +232,8 @@ def _logits(problem: Problem, replicas: Replicas, test: Table) -> Array:
 
 
 def _ratio(problem: Problem, test: Table) -> float:
-    return len(test.y) / len(problem.parts.train.y)
+    """n_test / (n - n_test): `handnet.bands.compare.nadeau_bengio` says why the validation rows count."""
+    return len(test.y) / (len(problem.data.y) - len(test.y))
 
 
 def _hashed(*content: object) -> str:

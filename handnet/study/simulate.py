@@ -1,22 +1,45 @@
 """How often bands hold and rules err, shown for the sizes of the default study."""
 
-from handnet.bands.simulated import coverages, false_positives, false_positives_on_cases
+from handnet.bands.compare import ALPHA
+from handnet.bands.null import FalseAlarms, false_alarms
+from handnet.bands.simulated import Simulated, coverages, false_positives_on_cases
+from handnet.study.false_alarms import LAYOUTS, as_csv, layout_of, measure, rate
 from handnet.study.identity import make_problem
 from handnet.study.reading import read
 from handnet.study.screen import Screen
 
+TABLES = 5  # with nothing to find, simulated for each study whose bands are
+
 
 def simulate(studies: int, screen: Screen) -> None:
-    """Show how often every band holds and every rule gives a false positive, at the default study's sizes.
+    """Show how often every band holds and every rule gives a false alarm, at the default study's sizes.
 
     studies: how many are simulated."""
     settings = read({})
-    parts, splits = make_problem(settings).parts, settings.rehearsal.splits
-    n, train = parts.test.n, parts.train.y
+    problem, splits = make_problem(settings), settings.rehearsal.splits
+    n, train = problem.parts.test.n, problem.parts.train.y
     positives = round(n * float(train.mean()))
     with screen.progress("simulated studies", studies, 0) as bar:
         sizes = (positives, n - positives, settings.confirm.seeds, splits)
-        simulated = coverages(*sizes, 0, studies, lambda: bar.advance(1, "bands"))
-    simulated += false_positives(splits, n / len(train), 0, 10 * studies)
-    simulated += false_positives_on_cases(n, positives, 0.97, 0, 2 * studies)
-    screen.simulated(simulated)
+        rows = coverages(*sizes, 0, studies, lambda: bar.advance(1, "bands"))
+    tables = TABLES * studies
+    with screen.progress("simulated tables", tables, 0) as bar:
+        found = list(false_alarms(layout_of(problem, splits), tables, 0, lambda: bar.advance(1, "rules")))
+    rows += [_simulated(row) for row in found]
+    rows += false_positives_on_cases(n, positives, 0.97, 0, 2 * studies)
+    screen.simulated(rows)
+
+
+def _simulated(row: FalseAlarms) -> Simulated:
+    """False alarms as a row of the screen's table."""
+    share = rate(row).centre("share")
+    setting = f"{row.score}, overlapping divisions"
+    error = max(share * (1 - share), 0.25 / row.tables) ** 0.5 / row.tables**0.5
+    return Simulated(row.rule, setting, ALPHA, share, row.tables, error)
+
+
+def remake(tables: int, screen: Screen) -> None:
+    """Print the table of false alarms that is shipped, measured anew. tables: simulated for each layout."""
+    with screen.progress("simulated tables", tables * len(LAYOUTS), 0) as bar:
+        rows = measure(tables, lambda: bar.advance(1, "rules"))
+    screen.print(as_csv(rows).rstrip())

@@ -1,0 +1,153 @@
+"""The rules of comparison on real overlapping divisions of tables in which there is nothing to find."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from handnet.bands.compare import ALPHA
+from handnet.bands.null import (
+    RULE,
+    SCORES,
+    FalseAlarms,
+    Layout,
+    correlation_between,
+    differences,
+    discriminant,
+    draw_divisions,
+    draw_table,
+    false_alarms,
+)
+from handnet.data import wisconsin
+from handnet.draws import generator
+from handnet.splits import split
+from handnet.study.false_alarms import LAYOUTS, as_csv, layout_of, measured, nearest, rate, shipped
+from handnet.study.identity import make_problem
+from handnet.study.reading import read
+
+SMALL = Layout(150, 90, 30, 30, 56, 12)
+
+
+def test_the_discriminant_is_scikit_learns() -> None:
+    draws = generator(3, 0)
+    y = np.repeat([1, 0], [56, 94])
+    X, _ = draw_table(y, draws)
+    train, _ = draw_divisions(SMALL, draws)
+    found = discriminant(X, y, train)
+    for rows, logits in zip(train, found, strict=True):
+        model = LinearDiscriminantAnalysis(solver="lsqr").fit(X[rows], y[rows])
+        assert logits == pytest.approx(model.decision_function(X), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "shares", [{"test": 0.2, "val": 0.25}, {"test": 0.2, "val": 0.1}, {"test": 0.1, "order": "rest-first"}]
+)
+def test_the_parts_are_those_of_a_study(shares: dict) -> None:
+    """As many rows of each class in each part as `split` gives, on the built-in table."""
+    data = wisconsin()
+    parts = split(data, **shares)
+    rows = (parts.train_rows, parts.val_rows, parts.test_rows)
+    layout = Layout(len(data.y), *map(len, rows), int(data.y.sum()), 3)
+    assert layout.rarer_parts == tuple(int(data.y[part].sum()) for part in rows)
+
+
+def test_divisions_are_drawn_evenly_and_without_overlap() -> None:
+    layout = SMALL._replace(divisions=4000)
+    train, test = draw_divisions(layout, generator(1, 0))
+    drawn = np.zeros_like(train)
+    np.put_along_axis(drawn, test, True, axis=1)
+    assert not (train & drawn).any()
+    assert (train.sum(axis=1) == 90).all()
+    assert (drawn.sum(axis=1) == 30).all()
+    assert (np.sort(test, axis=1)[:, : layout.rarer_parts[2]] < 56).all(), "the rarer class comes first"
+    for share, whole in ((train, 90), (drawn, 30)):
+        expected = np.repeat([1, 0], [56, 94])
+        of_class = share[:, expected == 1].sum(axis=1)[0]
+        chance = np.where(expected == 1, of_class / 56, (whole - of_class) / 94)
+        error = np.sqrt(chance * (1 - chance) / 4000)
+        assert (np.abs(share.mean(axis=0) - chance) < 4.5 * error).all()
+
+
+def test_the_halves_can_be_exchanged() -> None:
+    """Means and covariances of the columns are those of the table with its halves exchanged."""
+    y = np.repeat([1, 0], 40_000)
+    halves = draw_table(y, generator(2, 0))
+    for label in (0, 1):
+        joined, exchanged = (np.hstack(tuple(side[:, y == label])) for side in (halves, halves[::-1]))
+        assert joined.mean(axis=0) == pytest.approx(exchanged.mean(axis=0), abs=0.03)
+        assert np.cov(joined.T) == pytest.approx(np.cov(exchanged.T), abs=0.04)
+
+
+def test_a_planted_correlation_is_found() -> None:
+    draws = np.random.default_rng(4)
+    d = np.sqrt(0.3) * draws.normal(size=(40_000, 1)) + np.sqrt(0.7) * draws.normal(size=(40_000, 8))
+    assert correlation_between(d) == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "layout", [SMALL, Layout(300, 180, 60, 60, 111, 29), Layout(400, 320, 0, 80, 60, 29)], ids=str
+)
+def test_the_exact_null_on_three_layouts(layout: Layout) -> None:
+    """Nothing is there: the mean difference is 0, the corrected t keeps its level, the plain one does not."""
+    tables = 400
+    draws = generator(5, 0)
+    means = np.array([differences(layout, draws).mean(axis=1) for _ in range(tables)])
+    assert (np.abs(means.mean(axis=0)) < 4 * means.std(axis=0) / np.sqrt(tables)).all()
+    found = {(row.score, row.rule): row for row in false_alarms(layout, tables, seed=6)}
+    for score in SCORES:
+        assert binomtest(found[score, RULE].found, tables).proportion_ci().low <= ALPHA
+        assert found[score, "uncorrected t"].found / tables > 0.15
+        assert found[score, "P(A > B)"].found >= found[score, RULE].found
+    accuracy = found["accuracy", RULE]
+    assert 0.5 * layout.test / layout.rows < accuracy.correlation < 1.25 * layout.test / layout.rows
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("place", [0, 2, 8])
+def test_the_shipped_rates_come_out_again(place: int) -> None:
+    """Measured anew from other draws, the rates differ by no more than two samples of 2000 do."""
+    layout, tables = LAYOUTS[place], 2000
+    stored = {(row.score, row.rule): row for row in shipped() if row.layout == layout}
+    for row in false_alarms(layout, tables, seed=1000 + place):
+        before = stored[row.score, row.rule]
+        both = (row.found + before.found) / (2 * tables)
+        error = np.sqrt(max(both * (1 - both), 1 / tables) * 2 / tables)
+        assert abs(row.found - before.found) / tables < 4.5 * error, row
+
+
+def test_the_shipped_table_is_whole() -> None:
+    """Every layout, score and rule once, 2000 tables each, and the interval of its rate as SciPy has it."""
+    rows = shipped()
+    assert {row.layout for row in rows} == set(LAYOUTS)
+    assert len(rows) == len({(row.layout, row.score, row.rule) for row in rows}) == len(LAYOUTS) * 6 * 5
+    for row in rows:
+        band = rate(row)
+        ends = binomtest(row.found, row.tables).proportion_ci(method="exact")
+        assert (row.tables, band.low, band.high) == (2000, pytest.approx(ends.low), pytest.approx(ends.high))
+    assert as_csv(rows).splitlines()[1].startswith("150,90,30,30,")
+
+
+def test_the_layout_of_a_study_and_the_nearest_one() -> None:
+    own = layout_of(make_problem(read({})), 29)
+    assert own == Layout(569, 341, 114, 114, 212, 29)
+    assert nearest(own) == own
+    assert nearest(Layout(140, 84, 28, 28, 50, 29)).rows == 150
+    assert nearest(Layout(20_000, 12_000, 4000, 4000, 9000, 29)).rows == 5000
+    assert nearest(own._replace(divisions=70)).divisions == 100
+    assert nearest(Layout(1500, 900, 300, 300, 5, 29)).rarer == 30
+    assert nearest(Layout(569, 455, 1, 113, 212, 29)).validation == 0
+
+
+def test_the_rates_are_those_of_the_deciding_score() -> None:
+    found = measured(LAYOUTS[0], "auc")
+    assert {row.score for row in found.rates} == {"auc"}
+    assert {row.layout for row in found.rates} == {LAYOUTS[0]}
+    assert found.may_word(RULE)
+    assert not found.may_word("uncorrected t")
+
+
+def test_the_ratio_of_a_layout() -> None:
+    """The correlation assumed, ratio / (1 + ratio), is the share of a test that another test holds too."""
+    row = FalseAlarms(SMALL, "accuracy", RULE, 10, 1, 0.1)
+    ratio = row.layout.ratio
+    assert ratio / (1 + ratio) == pytest.approx(30 / 150)
