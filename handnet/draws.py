@@ -73,7 +73,26 @@ def resamples(seed: int, replicas: int, y: Array, count: int, groups: Array | No
     that they hold: those with class 0 alone, those with class 1 alone, those with both. So every sample has
     the classes of the table, and groups of one case each are drawn as cases are.
     """
-    numbers, y = generator(seed, RESAMPLING), np.asarray(y)
+    numbers = generator(seed, RESAMPLING)
+    cases = _drawn_cases(numbers, y, count, groups, stages=1)
+    return Resamples(bootstrap_counts(numbers, replicas, count), cases)
+
+
+def further(seed: int, replicas: int, y: Array, count: int, groups: Array | None = None) -> Resamples:
+    """`count` samples of what may come next: one of R replicas, and as many cases drawn from drawn ones.
+
+    The cases are drawn twice. The first draw stands for not knowing the law of the cases, the second for the
+    luck of the next ones; one draw alone has half of that variance. y, groups: (n,), as in `resamples`.
+    """
+    numbers = generator(seed, RESAMPLING)
+    cases = _drawn_cases(numbers, y, count, groups, stages=2)
+    return Resamples(numbers.multinomial(1, np.full(replicas, 1 / replicas), size=count), cases)
+
+
+def _drawn_cases(numbers: Generator, y: Array, count: int, groups: Array | None, stages: int) -> Array:
+    """How often each case is drawn, (count, n) int, by the rules of `resamples`; stages: how many times over,
+    each time from what was drawn before."""
+    y = np.asarray(y)
     names, place = np.unique(np.arange(len(y)) if groups is None else groups, return_inverse=True)
     labels, of_label = np.unique(y, return_inverse=True)
     holds = np.zeros((len(names), len(labels)), dtype=np.int64)
@@ -82,9 +101,10 @@ def resamples(seed: int, replicas: int, y: Array, count: int, groups: Array | No
     drawn = np.zeros((count, len(names)), dtype=np.int64)
     for mix in np.unique(mixes):
         members = np.flatnonzero(mixes == mix)
-        drawn[:, members] = bootstrap_counts(numbers, len(members), count)
-    cases = drawn[:, place]
-    return Resamples(bootstrap_counts(numbers, replicas, count), cases)
+        for stage in range(stages):
+            of = drawn[:, members] / len(members) if stage else np.full(len(members), 1 / len(members))
+            drawn[:, members] = numbers.multinomial(len(members), of, size=count)
+    return drawn[:, place]
 
 
 def bootstrap_counts(numbers: Generator, n: int, count: int) -> Array:

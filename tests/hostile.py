@@ -102,6 +102,9 @@ def facts_with(name: str) -> dict:
         "low": 0.5,
         "high": 0.75,
         "varied": "seeds",
+        "estimand": "score of a further seed on these rows",
+        "inside": 4,
+        "assured": 0.2,
         "n": 4,
         "coverage": 0.57,
         "centres": {"median": 0.625, "mean": 0.6},
@@ -197,7 +200,6 @@ def facts_with(name: str) -> dict:
         "settings": {"verdict": {"score": "accuracy", "equal": 0.01}},
         "rules": rules | {"over_divisions": [rates], "on_test": [rule]},
         "selection": {"corrected": None, "best_of": None},
-        "wilks": {"holds": False},
         "watched": [{"case": name, "part": None}],
         "doubt": [
             {

@@ -1,14 +1,15 @@
 """Bands over seeds and over splits."""
 
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 import pytest
-from scipy.stats import chi2, trim_mean
+from scipy.stats import beta, binom, chi2, trim_mean
 
 from handnet import Band
 from handnet.bands import seed_bands, split_bands, wilson
-from handnet.bands.seeds import seed_deviation, wilks_confidence
+from handnet.bands.seeds import assured_share, quantile_band, row_bands, seed_deviation
 from handnet.draws import generator
 
 
@@ -87,12 +88,50 @@ def test_a_split_band_says_splits_and_three_values_are_told_what_they_are_worth(
     ("n", "content", "sides"), [(59, 0.95, 1), (93, 0.95, 2), (29, 0.90, 1), (46, 0.90, 2)]
 )
 def test_the_fewest_seeds_that_bound_their_successors(n: int, content: float, sides: int) -> None:
-    assert wilks_confidence(n - 1, content, sides) < 0.95 <= wilks_confidence(n, content, sides)
-    draws = generator(n, 0).uniform(size=(20_000, n))
-    held = draws.max(axis=1) - (draws.min(axis=1) if sides == 2 else 0)
-    assert abs((held >= content).mean() - wilks_confidence(n, content, sides)) < 4 * np.sqrt(
-        0.05 * 0.95 / 20_000
+    """The published table of Wilks (1941): from n draws on the extremes hold so much with confidence .95."""
+    first = 1 if sides == 2 else 0
+    assert assured_share(n - 1, first, n - 1) < content <= assured_share(n, first, n)
+
+
+@pytest.mark.parametrize("n", [3, 20, 100])
+@pytest.mark.parametrize("law", ["even", "skewed", "counts"])
+def test_what_a_band_assures_of_further_seeds_it_holds_in_95_of_100_studies(n: int, law: str) -> None:
+    """Of a continuous score the confidence is exact where the ends are order statistics; of counts more."""
+    draws, studies = generator(n, 1), 1000
+
+    def share(low: float, high: float) -> float:
+        if law == "even":
+            return high - low
+        if law == "skewed":
+            return float(np.exp(-low) - np.exp(-high))
+        return float(
+            binom.cdf(np.floor(high + 1e-9), 114, 0.98) - binom.cdf(np.ceil(low - 1e-9) - 1, 114, 0.98)
+        )
+
+    sample = {"even": draws.uniform, "skewed": draws.exponential}.get(law) or partial(
+        draws.binomial, 114, 0.98
     )
+    bands = [seed_bands(np.asarray(sample(size=n))) for _ in range(studies)]
+    for view in range(2):
+        assured = bands[0][view].assured
+        held = [share(both[view].low, both[view].high) >= assured for both in bands]
+        error = np.sqrt(0.95 * 0.05 / studies)
+        assert np.mean(held) > 0.95 - 4 * error
+        if law != "counts" and view == 1:
+            assert abs(np.mean(held) - 0.95) < 4 * error
+
+
+def test_the_values_inside_a_band_are_counted() -> None:
+    values = np.array([109.0] * 2 + [110] * 8 + [111] * 60 + [112] * 25 + [113] * 4 + [114]) / 114
+    bands = seed_bands(values)
+    assert (bands.quantiles.low * 114, bands.quantiles.high * 114) == pytest.approx((110, 113))
+    assert (bands.quantiles.inside, bands.extremes.inside) == (97, 100)
+    assert bands.extremes.assured == pytest.approx(beta.ppf(0.05, 99, 2))
+    assert bands.quantiles.assured == pytest.approx(beta.ppf(0.05, 97 - 4, 8))  # from the 4th to the 97th
+    assert seed_bands(np.array([1.0, 2])).quantiles.assured == 0
+    rows = row_bands(np.stack([values, values[::-1]], axis=1))
+    assert (rows[1].inside, rows[1].assured) == (97, bands.quantiles.assured)
+    assert quantile_band(values, 0.05, 0.95, "seeds").inside == 93  # up to 112 of 114
 
 
 def test_the_deviation_over_seeds_is_counted_by_hand() -> None:

@@ -26,8 +26,8 @@ HARNESS = """
     study.views study.logged_model study.tracker study.store study.targets
     study.served_model study.search study.sealed study.resplit study.on_test
     study.false_alarms study.comparisons
-    study.analysis study.metrics report.words report.series report.tables report.comparison_tables
-    report.threshold_tables report.threshold_facts
+    study.analysis study.metrics report.words report.series report.tables report.main_table
+    report.comparison_tables report.threshold_tables report.threshold_facts
     report.statements report.verdict report.stories report.cases report.drawing report.figures
     report.comparison_facts report.search_facts report.facts report.pages study.records study.screen
     study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking

@@ -13,6 +13,7 @@ import pytest
 from markdown_it import MarkdownIt
 from scipy.stats import beta
 
+from handnet.bands.band import NEXT_NETWORK
 from handnet.bands.cases import case_bands
 from handnet.bands.multibootstrap import seeds_x_cases
 from handnet.contract import Recipe
@@ -133,8 +134,11 @@ def planted(problem: Problem, opened: Table) -> dict[str, Any]:
 MISSED = np.array([0, 1, 2, 3, 5])  # by seed
 
 
-def test_every_planted_number_is_on_every_page(planted: dict[str, Any], opened: Table) -> None:
+def test_every_planted_number_is_on_every_page(
+    planted: dict[str, Any], opened: Table, problem: Problem
+) -> None:
     n, positives = len(opened.y), int(opened.y.sum())
+    n_train, n_rows = len(problem.parts.train_rows), len(problem.data.y)
     accuracy = 1 - MISSED / n
     low, high = np.quantile(accuracy, [0.025, 0.975])
     quantiles = band(planted, "accuracy", "quantiles")
@@ -154,9 +158,20 @@ def test_every_planted_number_is_on_every_page(planted: dict[str, Any], opened: 
     right = n - MISSED.mean()  # the mean count, between two whole ones
     assert exact["low"] == pytest.approx(beta.ppf(0.025, right, n - right + 1), abs=1e-12)
 
-    text = f"{1 - MISSED.mean() / n:.3f} [{low:.3f}, {high:.3f}]"
+    assert (quantiles["inside"], extremes["inside"]) == (3, 5)  # those with 1, 2 and 3 misses
+    text = f"{1 - MISSED.mean() / n:.3f}; {n - 4} to {n - 1} of {n} (3 of 5)"
+    trained = f"the networks are trained on {n_train} of the {n_rows} rows"
+    (ahead,) = [
+        one
+        for one in planted["json"]["bands"]
+        if (one["role"], one["score"], one["estimand"]) == ("winner", "accuracy", NEXT_NETWORK)
+    ]
     for page in ("html", "md"):
-        assert text in planted[page].replace("\\", ""), page
+        shown = planted[page].replace("\\", "")
+        assert text in shown, page
+        assert f"{n - 5} to {n} of {n}" in shown, page
+        assert trained in shown, page
+        assert f"[{ahead['low']:.3f}, {ahead['high']:.3f}]" in shown, page
     assert planted["mlflow"]["test/accuracy.seeds.q025"] == pytest.approx(low, abs=1e-12)
     assert planted["mlflow"]["test/log_loss.seeds.mean"] == pytest.approx(loss, abs=1e-12)
 

@@ -357,7 +357,7 @@ def test_the_page_of_a_case_says_what_the_facts_say(raised: Path) -> None:
 
 def test_no_public_function_gives_a_bare_score_over_seeds() -> None:
     """A number over seeds travels in a type that knows its n; the exceptions are no scores."""
-    confidences = {"wilks_confidence", "detectable_difference", "correlation_between"}
+    confidences = {"assured_share", "detectable_difference", "correlation_between"}
     for path in Path(handnet.bands.__file__).parent.glob("*.py"):
         module = __import__(f"handnet.bands.{path.stem}", fromlist=["*"])
         public: list[tuple[str, Callable]] = [

@@ -66,7 +66,7 @@ def delong(logits: Array, y: Array, groups: Array | None = None, coverage: float
     area, n = float(np.mean([places.auc for places in replicas])), len(positive)
     centres, count = (("mean", area),), number_of_groups(groups)
     if area in (0.0, 1.0):
-        fewest = _fewest(positive, sides)
+        fewest = smaller_class(positive, groups)
         edge = wilson(area * fewest, fewest, coverage)
         ends, kind = (edge.low, edge.high), "wilson, smaller class"
         return Band(*ends, kind, "cases", n, coverage, EXPECTED, centres, groups=count)
@@ -91,7 +91,7 @@ def auc_difference(
     _check(positive)
     sides = _sides(positive, groups)
     a, b = _mean_placements(ours, positive), _mean_placements(theirs, positive)
-    mean, fewest, reach = a.auc - b.auc, _fewest(positive, sides), _reach(sides, coverage)
+    mean, fewest, reach = a.auc - b.auc, smaller_class(positive, groups), _reach(sides, coverage)
     variance = a.covariance(a, sides) + b.covariance(b, sides) - 2 * a.covariance(b, sides)
     deviation = float(np.sqrt(max(variance, 0.0)))
     half = reach * deviation or 1 - wilson(fewest, fewest, coverage).low
@@ -109,10 +109,13 @@ def _sides(positive: Array, groups: Array | None) -> tuple[Array, Array] | None:
     return None if groups is None else (groups[positive], groups[~positive])
 
 
-def _fewest(positive: Array, sides: tuple[Array, Array] | None) -> int:
-    """The cases of the smaller class; of groups, the number of groups with cases of a class, the smaller."""
-    if sides is not None:
-        return min(number_of_groups(side) for side in sides)
+def smaller_class(positive: Array, groups: Array | None) -> int:
+    """The cases of the smaller class; of groups, the number of groups with cases of a class, the smaller.
+
+    positive: (n,) bool; groups: (n,) int, None where every case is its own.
+    """
+    if groups is not None:
+        return min(number_of_groups(groups[positive]), number_of_groups(groups[~positive]))
     return int(min(positive.sum(), (~positive).sum()))
 
 

@@ -9,8 +9,9 @@ EXPECTED_DIFFERENCE = "expected difference on all cases of this kind"
 FURTHER_SEED = "score of a further seed on these rows"
 FURTHER_PROBABILITY = "probability from a further seed on these rows"
 FURTHER_SPLIT = "score of a further seed on a further division of this table"
-NEXT_CASES = "score of one network on as many further cases"
-NEXT_NETWORK = "score of a further network on as many further cases"
+NEXT_CASES = "score of the same method on as many further cases"
+NEXT_NETWORK = "score of a further seed on as many further cases"
+PREDICTIVE = (NEXT_CASES, NEXT_NETWORK)
 OVER_DIVISIONS = "expected difference over training and test sets of these sizes"
 WINS = "share of all divisions of this table on which the first scores higher"
 CHOSEN = "expected loss, on all cases of this kind, of what the search chooses"
@@ -29,8 +30,8 @@ class Band:
     """An interval with what it is for, its kind, its coverage, its n and what was varied.
 
     `coverage` is the share that the interval is expected to hold: of further draws, on average over studies
-    (kinds "quantiles" and "min-max", and all predictive ones), or of repeated studies (all other kinds). A
-    band with `diverged` above 0 describes the surviving seeds, and its text says so.
+    (kinds "quantiles" and "min-max", and estimands in PREDICTIVE), or of repeated studies (all others).
+    A band with `diverged` above 0 describes the surviving seeds, and its text says so.
     """
 
     low: float

@@ -1,6 +1,7 @@
 """Bands over draws: what another seed, or another split of the table, would have given."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -101,6 +102,7 @@ def _ranks(n: int, low: float, high: float) -> tuple[int, int]:
     return int(np.ceil(1 + (n - 1) * low - tiny)), int(np.floor(1 + (n - 1) * high + tiny))
 
 
+@cache
 def assured_share(n: int, first: int, last: int, confidence: float = CONFIDENCE) -> float:
     """The share of all further draws between two order statistics of n draws, at least, with `confidence`.
 
@@ -166,16 +168,6 @@ def quantile_band(values: Array, low: float, high: float, varied: str) -> Band:
     if n < 2:
         raise ValueError(f"a band over {varied} needs at least 2 finite scores, but got {n}.")
     return _quantile_band(values, low, high, varied, (("median", float(np.median(values))),))
-
-
-def wilks_confidence(n: int, content: float = 0.95, sides: int = 2) -> float:
-    """The chance that the extremes of n draws hold at least `content` of all further draws (Wilks 1941).
-
-    sides=2, [min, max]: 1 - n p^(n-1) + (n-1) p^n        sides=1: 1 - p^n        p = content
-    """
-    if sides == 1:
-        return float(1 - content**n)
-    return float(1 - n * content ** (n - 1) + (n - 1) * content**n)
 
 
 class SeedDeviation(NamedTuple):

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from handnet.bands.clusters import number_of_groups
-from handnet.bands.seeds import wilks_confidence
 from handnet.report.cases import Cases
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
 from handnet.report.search_facts import Findings, search_facts, selection_facts, tuned
@@ -50,7 +49,6 @@ def document(findings: Findings) -> dict[str, Any]:
         "variance": list(variance_facts(analysis)),
         "rules": rule_facts(analysis.rules),
         "selection": selection_facts(analysis),
-        "wilks": _wilks(settings.confirm.seeds),
         "watched": [cases.watched(case) for case in watched],
         "doubt": cases.doubt(),
         "missed": cases.missed(),
@@ -134,12 +132,6 @@ def _configuration(configuration: Confirmed, analysis: Analysis, settings: Setti
             {"seed": seed, "epoch": int(epoch) + 1} for seed, epoch in epochs.items() if epoch >= 0
         ]
     return facts
-
-
-def _wilks(seeds: int, content: float = 0.95) -> dict[str, Any]:
-    """What the extremes over the confirmation seeds promise, where there are enough seeds for a promise."""
-    confidence = wilks_confidence(seeds, content)
-    return {"content": content, "confidence": confidence, "seeds": seeds, "holds": confidence >= content}
 
 
 def _opening(opening: Opening | None, rehearsed: Sequence[int]) -> dict[str, Any] | None:

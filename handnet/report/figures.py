@@ -7,6 +7,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from handnet.bands.band import PREDICTIVE
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.report.drawing import (
@@ -60,10 +61,9 @@ def _forests(facts: Mapping[str, Any]) -> dict[str, Picture]:
     The majority class is left to the table: it would squeeze all others into a corner.
     """
     roles = [configuration["role"] for configuration in facts["configurations"]]
-    bands = [
-        band for band in facts["bands"] if band["score"] == "accuracy" and band["role"] != "majority class"
-    ]
-    bands = [band for band in bands if band["kind"] not in ("min-max", "clopper-pearson")]
+    bands = [one for one in facts["bands"] if one["score"] == "accuracy" and one["role"] != "majority class"]
+    left_out = ("min-max", "clopper-pearson")
+    bands = [band for band in bands if band["kind"] not in left_out and band["estimand"] not in PREDICTIVE]
     bands.sort(key=lambda band: roles.index(band["role"]) if band["role"] in roles else len(roles))
     pictures: dict[str, Picture] = {}
     for part in graded_parts(facts):

@@ -18,15 +18,8 @@ from handnet.report.comparison_tables import (
 )
 from handnet.report.drawing import alone, inline
 from handnet.report.figures import Picture, credits, figures, strip
-from handnet.report.tables import (
-    Grid,
-    band_table,
-    calibration_table,
-    count_table,
-    deviation_table,
-    gap_table,
-    graded_parts,
-)
+from handnet.report.main_table import band_table, count_table
+from handnet.report.tables import Grid, calibration_table, deviation_table, gap_table, graded_parts
 from handnet.report.threshold_tables import benefit_table, threshold_seeds_table, threshold_table
 from handnet.report.words import (
     cases_of,

@@ -19,6 +19,7 @@ LABELS = {  # of scores; any other is its name with blanks
     "calibration_observed_expected": "observed / expected (1)",
     "calibration_error": "error over ten bins",
 }
+FINE = ("log_loss", "brier", "gap", "gap_keras")  # scores that are told to four decimals
 
 
 def label(score: str) -> str:
@@ -69,14 +70,40 @@ def number(value: float | None) -> str:
     return f"{value:.3f}"
 
 
+def loss(value: float | None) -> str:
+    """Four decimals: losses differ by little."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def written(value: float | None, score: str) -> str:
+    """A value of a score, with as many decimals wherever it is printed."""
+    return (loss if score in FINE else number)(value)
+
+
 def interval(band: Mapping[str, Any] | None) -> str:
     """[low, high]."""
-    return "-" if band is None else f"[{number(band['low'])}, {number(band['high'])}]"
+    if band is None:
+        return "-"
+    low, high = (written(band[end], band.get("score", "")) for end in ("low", "high"))
+    return f"[{low}, {high}]"
 
 
 def middle(band: Mapping[str, Any] | None) -> str:
-    """The first centre."""
-    return number(next(iter(band["centres"].values()), None)) if band else "-"
+    """The first centre, a mean."""
+    if not band:
+        return "-"
+    return written(next(iter(band["centres"].values()), None), band.get("score", ""))
+
+
+def counts(band: Mapping[str, Any], cases: int = 0) -> str:
+    """The outermost counts inside a band of counts, or of a share of so many cases: "109 to 113 of 114".
+
+    Where few seeds leave none inside, the counts around it.
+    """
+    low, high = (band[end] * (cases or 1) for end in ("low", "high"))
+    least, most = math.ceil(low - 1e-6), math.floor(high + 1e-6)
+    of = f" of {cases}" if cases else ""
+    return f"{min(least, most)} to {max(least, most)}{of}"
 
 
 def in_band(band: Mapping[str, Any] | None) -> str:

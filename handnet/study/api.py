@@ -104,7 +104,8 @@ class StudyResult:
         return f"StudyResult({self.name!r}, report={str(self.report)!r})\n{self.verdict}"
 
     def _repr_html_(self) -> str:
-        from handnet.report.tables import band_table, graded_parts
+        from handnet.report.main_table import band_table
+        from handnet.report.tables import graded_parts
 
         grids = [band_table(self.facts, part) for part in graded_parts(self.facts)]
         tables = "".join(_html(grid, folded=place > 0) for place, grid in enumerate(grids))

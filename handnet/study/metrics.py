@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from handnet.bands import Band, seed_bands
+from handnet.bands.band import PREDICTIVE
 from handnet.bands.cases import case_bands
 from handnet.data import Array
 from handnet.scores import gap, grade
@@ -40,7 +41,7 @@ def main_metrics(quantities: Iterable[Quantity]) -> dict[str, float]:
         if quantity.name in MAIN and (quantity.part, quantity.name) != ("rehearsal", "log_loss"):
             crossed = len({band.varied for band in quantity.bands}) > 1
             for band in quantity.bands:
-                if band.kind not in LEFT_OUT:
+                if band.kind not in LEFT_OUT and band.estimand not in PREDICTIVE:
                     middle = not (crossed and band.varied == "cases")  # that of the seeds is the same
                     flat |= band_metrics(f"{quantity.part}/{quantity.name}", band, middle)
     return flat

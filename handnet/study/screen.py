@@ -22,8 +22,9 @@ from rich.text import Text
 
 from handnet.bands.simulated import Simulated
 from handnet.messages import command, option
-from handnet.report.tables import rows_of
-from handnet.report.words import UNSEEN, cases_of, in_band, label, number, of_class, percent, short
+from handnet.report.main_table import trained_on
+from handnet.report.tables import over_seeds, rows_of
+from handnet.report.words import UNSEEN, cases_of, in_band, interval, label, number, of_class, percent, short
 
 ACTING = {sign: mark for sign, mark in UNSEEN.items() if chr(sign) != "\n"}
 SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
@@ -198,23 +199,22 @@ def _table(*headings: str, gap: int = 2, **style: Any) -> Table:
 
 def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]]) -> Table:
     """One part's bands, 80 columns wide: a section a score, a line a configuration."""
-    both, splits = (any(column in row for row in rows) for column in ("both", "splits"))
-    first = next((row["seeds"] for row in rows if "seeds" in row), None)
-    headings = ["", "another seed", "seed and cases" if both else "other cases"]
+    splits = any("splits" in row for row in rows)
+    first = next((row["extremes"] for row in rows if "extremes" in row), None)
+    headings = ["", "another seed", "expected"]
     headings += ["another split"] if splits else []
     # As Text, because [ is markup in a plain title.
-    title = Text(f"\n{facts['study']}, {_cases(facts, part)}{_coverage(first, rows)}")
+    title = Text(f"\n{facts['study']}, {_cases(facts, part)};\n{trained_on(facts)}{_coverage(first, rows)}")
     grid = _table(*headings, gap=1, title=title, title_justify="left")
     for place, row in enumerate(rows):
         if place == 0 or rows[place - 1]["score"] != row["score"]:
             grid.add_row(label(row["score"]), style="bold")
-        seeds, cases = row.get("seeds"), row.get("both", row.get("cases"))
-        cells = ["no seed" if cases and not seeds else in_band(seeds), in_band(cases)]
-        cells += [in_band(row.get("splits"))] if splits else []
+        seeds, cases = row.get("extremes"), row.get("both", row.get("cases"))
+        cells = [_seeds(row), in_band(cases)]
+        cells += [interval(row.get("splits"))] if splits else []
         grid.add_row(Text(f"  {row['role']}"), *map(Text, cells))
         if seeds and first and seeds["n"] != first["n"]:
-            covers = f"covers {seeds['coverage']:.1%}; {seeds['diverged']} diverged"
-            grid.add_row(Text(f"    over {seeds['n']} seeds, {covers}"))
+            grid.add_row(Text(f"    over {seeds['n']} seeds, {_holds(seeds)}; {seeds['diverged']} diverged"))
     return grid
 
 
@@ -224,28 +224,38 @@ def _cases(facts: Mapping[str, Any], part: str) -> str:
     return f"{cases_of(facts['split']['parts'][part], part)}{chosen}"
 
 
-def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> str:
-    """What the bands are and cover; a row over another number of seeds says so itself.
+def _seeds(row: Mapping[str, Any]) -> str:
+    """From least to most over seeds: counts of a share, a loss as it is."""
+    told = over_seeds(row)
+    return told[0] if "seeds" not in row else told[1]
 
-    first: the first band over seeds, None where there is none.
+
+def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> str:
+    """What the bands are and hold; a row over another number of seeds says so itself.
+
+    first: the first band over seeds, min to max; None where there is none.
     """
     if first is None:
         return ""
     missing = f" ({first['diverged']} diverged)" if first["diverged"] else ""
     lines = [
-        f"another seed: mean [.025, .975] over {first['n']} seeds{missing}, covers {first['coverage']:.1%}"
-        " of further ones",
-        "other cases: mean over seeds [95 %] over cases",
+        f"another seed: min to max of {first['n']}{missing}; {_holds(first)}",
+        "expected: mean on all such cases [95 %]",
     ]
     if any("both" in row for row in rows):
-        lines[1] = "seed and cases: mean [95 %], both at once; without a seed, over cases alone"
+        lines[1] = "expected: mean on all such cases [at least 95 %; of one without a seed 95 %]"
     splits = next((row["splits"] for row in rows if "splits" in row), None)
     if splits:
         lines.append(
-            f"another split: mean [.025, .975] over {splits['n']} fresh divisions, covers"
-            f" {splits['coverage']:.1%}"
+            f"another split: [.025, .975] of {splits['n']} divisions; holds {percent(splits['coverage'])} of"
+            " further ones on average"
         )
     return "".join(f";\n{line}" for line in lines)
+
+
+def _holds(extremes: Mapping[str, Any]) -> str:
+    """What min to max over seeds holds of further ones."""
+    return f"holds {percent(extremes['assured'])} of further ones, confidence 95 %"
 
 
 def _opening(facts: Mapping[str, Any], openings: int) -> str:

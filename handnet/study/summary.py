@@ -14,10 +14,11 @@ from handnet.bands.band import CALIBRATED, DEVIATION
 from handnet.bands.calibration import calibration, calibration_bands, null_errors
 from handnet.bands.cases import case_bands, exact_over_cases
 from handnet.bands.multibootstrap import seeds_x_cases
+from handnet.bands.predictive import next_cases, next_network
 from handnet.bands.seeds import seed_deviation
 from handnet.bands.simulated import share_coverage
 from handnet.data import Array
-from handnet.draws import SIMULATION, generator, resamples
+from handnet.draws import SIMULATION, further, generator, resamples
 from handnet.scores import grade
 from handnet.study.gaps import gap_quantities
 from handnet.study.quantity import Quantity, finite
@@ -52,13 +53,12 @@ def quantities(configuration: Confirmed, problem: Problem, y_test: Array | None)
     )
     rows: list[Quantity] = []
     for part, y in labels.items():
-        groups = problem.parts.groups(part)
+        groups, last = problem.parts.groups(part), part == list(labels)[-1]
         if configuration.replicas is None:
-            rows += baseline_quantities(configuration, y, part, groups)
+            rows += baseline_quantities(configuration, y, part, last, groups)
             continue
         logits = configuration.logits(part)
         assert logits is not None
-        last = part == list(labels)[-1]
         rows += (detailed_quantities if last else score_quantities)(logits, y, part, groups)
     return rows if configuration.replicas is None else rows + gap_quantities(configuration.replicas)
 
@@ -84,11 +84,11 @@ def detailed_quantities(logits: Array, y: Array, part: str, groups: Array | None
     if not scores:
         return []
     sound = finite(logits)
-    diverged = len(logits) - len(sound)
-    samples = resamples(RESAMPLING_SEED, len(sound), y, bootstraps(len(y)), groups)
-    both = seeds_x_cases(sound, y, samples, groups)
+    samples = (RESAMPLING_SEED, len(sound), y, bootstraps(len(y)), groups)
+    both = seeds_x_cases(sound, y, resamples(*samples), groups)
+    ahead = next_network(sound, y, further(*samples), groups)
     return [
-        *(_with_both(row, replace(both[row.name], diverged=diverged), sound, y, groups) for row in scores),
+        *(_with_both(row, both[row.name], ahead[row.name], sound, y, groups) for row in scores),
         *_counts(logits, y, part),
         *_calibration(logits, y, part),
         *_deviation(sound, y, part),
@@ -96,16 +96,20 @@ def detailed_quantities(logits: Array, y: Array, part: str, groups: Array | None
 
 
 def baseline_quantities(
-    baseline: Confirmed, y: Array, part: str, groups: Array | None = None
+    baseline: Confirmed, y: Array, part: str, last: bool, groups: Array | None = None
 ) -> list[Quantity]:
     """The scores of a deterministic method, over cases alone: it has no seed.
 
-    y: (n,) of 0 and 1; groups: (n,) int, None where every case is its own.
+    y: (n,) of 0 and 1; last: what the next cases may show is said too; groups: (n,) int, None where every
+    case is its own.
     """
     logits = baseline.logits(part)
     assert logits is not None
-    bands = case_bands(logits, y, groups)
-    return [Quantity(name, part, (band, *_exact(name, logits, y, groups))) for name, band in bands.items()]
+    bands, ahead = case_bands(logits, y, groups), next_cases(logits, y, groups) if last else {}
+    return [
+        Quantity(name, part, (band, *_exact(name, logits, y, groups), *filter(None, [ahead.get(name)])))
+        for name, band in bands.items()
+    ]
 
 
 def over_splits(name: str, part: str, values: Array) -> Quantity | None:
@@ -115,14 +119,17 @@ def over_splits(name: str, part: str, values: Array) -> Quantity | None:
     return Quantity(name, part, tuple(split_bands(values)))
 
 
-def _with_both(row: Quantity, band: Band, sound: Array, y: Array, groups: Array | None) -> Quantity:
-    """A score with its band over seeds and cases, whose coverage is simulated if the score is a share."""
-    exact = tuple(replace(extra, diverged=band.diverged) for extra in _exact(row.name, sound, y, groups))
+def _with_both(
+    row: Quantity, both: Band, ahead: Band, sound: Array, y: Array, groups: Array | None
+) -> Quantity:
+    """A score with its band over seeds and cases, whose coverage is simulated if the score is a share, and
+    with what another seed may show on as many further cases."""
     if row.name in SHARES:
         which = _counted(row.name, y)
         missed, of = _wrong(sound, y)[:, which].mean(axis=0), None if groups is None else groups[which]
-        band = replace(band, simulated=share_coverage(missed, len(sound), RESAMPLING_SEED, of).found)
-    return replace(row, bands=(*row.bands, *exact, band))
+        both = replace(both, simulated=share_coverage(missed, len(sound), RESAMPLING_SEED, of).found)
+    more, diverged = (*_exact(row.name, sound, y, groups), both, ahead), row.bands[0].diverged
+    return replace(row, bands=(*row.bands, *(replace(band, diverged=diverged) for band in more)))
 
 
 def _exact(name: str, logits: Array, y: Array, groups: Array | None) -> tuple[Band, ...]:

@@ -1,0 +1,113 @@
+"""The main table: every score with a column for each kind of band; and the counts behind the shares.
+
+A new column goes into `band_table`, with the key of its bands in `rows_of` of handnet/report/tables.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from handnet.bands.simulated import STUDIES
+from handnet.report.tables import COUNTS, Grid, over_seeds, role_of, rows_of
+from handnet.report.words import cases_of, counts, in_band, interval, label, part_name, percent, those
+
+HOW_TO_READ = (
+    "Another seed: what training again gives, on these very rows, mean and the quantiles .025 and .975; of a"
+    " share the counts, and how many of the seeds lie there. Expected of one network: an interval for its"
+    " score on all cases of this kind, mean [95 %]: Wilson for shares, DeLong on the logit for the AUC, t on"
+    " the logarithm for losses, which holds the truth in some 92 of 100 studies rather than 95. Expected over"
+    " seeds: the same, with seeds and cases resampled together, mean [at least 95 %], for it is kept from"
+    " being narrower than that of one network; beside it how often it held the truth in"
+    f" {STUDIES} simulated studies with this study's own errors. Another seed, as many other cases: what one"
+    " more network may score on the next cases [95 %]; without a seed, the same method. That is wider, for"
+    " the luck of those cases is in it. Another split: one network on each fresh division of the table, the"
+    " rehearsal seeds in turn, mean [.025, .975]. They answer different questions."
+)
+OVER_GROUPS = (
+    " Rows of a group are alike, so bands over cases are those of further groups: a group is drawn whole, and"
+    " errors that come together count for fewer."
+)
+
+
+def band_table(facts: Mapping[str, Any], part: str) -> Grid:
+    """The main table: every score of every configuration on one part, a column for each kind of band."""
+    rows = rows_of(facts, part)
+    both, ahead, splits = (any(column in row for row in rows) for column in ("both", "next", "splits"))
+    headings = ["score", "configuration", "another seed", "min to max", "expected of one network"]
+    headings += ["expected over seeds", "held in simulation"] if both else []
+    headings += ["another seed, as many other cases"] if ahead else []
+    headings += ["another split"] if splits else []
+    cells = []
+    for row in rows:
+        line = [label(row["score"]), role_of(row), *over_seeds(row), in_band(row.get("cases"))]
+        if both:
+            held = row["both"]["simulated"] if "both" in row else None
+            line += [in_band(row.get("both")), "-" if held is None else percent(held)]
+        line += [interval(row.get("next"))] if ahead else []
+        line += [in_band(row.get("splits"))] if splits else []
+        cells.append(tuple(line))
+    title = f"Bands on {part_name(part)} rows"
+    return Grid(title, _coverage(facts, part, rows), tuple(headings), cells, HOW_TO_READ if both else "")
+
+
+def _coverage(facts: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the main table is of, and what its bands cover."""
+    sizes = facts["split"]["parts"][part]
+    positives = those(sizes["positive"], facts["data"]["positive_class"])
+    grouped = OVER_GROUPS if sizes["groups"] else ""
+    sentences = [f"{cases_of(sizes)}, {positives} among them; {trained_on(facts)}.{grouped}"]
+    if part == "val":
+        sentences.append("The winner was chosen on these rows, which flatters it here.")
+    row = next((row for row in rows if "seeds" in row), None)
+    if row:
+        seeds, extremes = row["seeds"], row["extremes"]
+        sentences.append(
+            f"Over {seeds['n']} seeds [.025, .975] holds {_holds(seeds, 'seeds')}, min to max"
+            f" {_holds(extremes, 'seeds')}. Scores that are counted take few values, and their bands may hold"
+            " more."
+        )
+    splits = next((row["splits"] for row in rows if "splits" in row), None)
+    if splits:
+        sentences.append(
+            f"Over {splits['n']} fresh divisions [.025, .975] holds"
+            f" {_holds(splits, 'divisions of this table')}; the winner's is optimistic, for its settings were"
+            " chosen on rows of the same table."
+        )
+    return " ".join(sentences)
+
+
+def trained_on(facts: Mapping[str, Any]) -> str:
+    """What the numbers are of: networks that have seen a part of the rows."""
+    trained, rows = facts["split"]["parts"]["train"]["cases"], facts["data"]["cases"]
+    return f"the networks are trained on {trained} of the {rows} rows"
+
+
+def _holds(band: Mapping[str, Any], what: str) -> str:
+    """What a band over seeds or divisions holds of further ones, on average and at least."""
+    return (
+        f"{percent(band['coverage'])} of further {what} on average over studies, and at least"
+        f" {percent(band['assured'])} with confidence 95 %"
+    )
+
+
+def count_table(facts: Mapping[str, Any], part: str) -> Grid:
+    """The four counts of each configuration."""
+    by_role: dict[str, dict[str, Any]] = {}
+    for row in rows_of(facts, part, COUNTS):
+        by_role.setdefault(row["role"], {})[row["score"]] = row["seeds"]
+    rows = []
+    for role, bands in by_role.items():
+        cells = (_count(bands[name]) for name in COUNTS)
+        rows.append((role, *cells, str(bands[COUNTS[0]]["n"])))
+    return Grid(
+        f"Counts on {part_name(part)} rows",
+        "Mean over seeds, the counts from the quantile .025 to .975, and how many of the seeds lie there;"
+        f" positive is {facts['data']['positive_class']}, called so above a probability of .5, a threshold"
+        " fixed in advance.",
+        ("configuration", *(label(name) for name in COUNTS), "seeds"),
+        rows,
+    )
+
+
+def _count(band: Mapping[str, Any]) -> str:
+    """A count over seeds: mean, the counts between the quantiles, and how many seeds lie there."""
+    return f"{band['centres']['mean']:.1f}; {counts(band)} ({band['inside']})"
