@@ -22,14 +22,15 @@ CORE = """
 HARNESS = """
     study.values study.sections study.settings study.reading study.interrupt study.environment
     study.redaction study.files study.folder study.executor study.units study.rivals study.quantity
-    study.gaps study.summary study.operating
+    study.gaps study.summary study.operating study.looks
     study.views study.logged_model study.tracker study.store study.targets
     study.served_model study.search study.sealed study.resplit study.on_test
     study.false_alarms study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.main_table
-    report.comparison_tables report.threshold_tables report.threshold_facts
+    report.comparison_tables report.threshold_tables report.imbalance
     report.statements report.verdict report.stories report.cases report.drawing report.figures
-    report.comparison_facts report.search_facts report.facts report.pages study.records study.screen
+    report.comparison_facts report.search_facts report.threshold_facts report.facts
+    report.pages study.records study.screen
     study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
     study.arguments study.api endings command cli __main__

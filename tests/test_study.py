@@ -48,7 +48,7 @@ def test_a_second_run_trains_and_changes_nothing(
     assert cli(opened, "study", *SMALL, "OPEN=1") == 0
     assert cli(opened, "study", *SMALL) == 0  # opened is opened, asked for or not
     assert state() == before
-    assert "opening 1 of these rows (1 so far" in capsys.readouterr().out
+    assert "opening 1 of these rows in this folder's ledger (1 so far" in capsys.readouterr().out
 
 
 def test_the_one_model_belongs_to_the_winner(finished: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_small_study_leaves_the_test_sealed(
 def test_other_openings_are_counted(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     shutil.copy(tiny / "openings.jsonl", tmp_path)
     assert cli(tmp_path, "study", *TINY, "search.study_seed=8", "OPEN=1") == 0
-    assert "this was opening 2 of these rows (2 so far" in capsys.readouterr().out
+    assert "this was opening 2 of these rows in this folder's ledger (2 so far" in capsys.readouterr().out
     assert report(tmp_path)["opening"]["ordinal"] == 2
     assert report(tiny)["opening"]["ordinal"] == 1
 

@@ -38,7 +38,7 @@ def bootstrap_scores(logits: Array, y: Array, samples: Resamples) -> Scores:
 
 
 def seeds_x_cases(
-    logits: Array, y: Array, samples: Resamples, groups: Array | None = None
+    logits: Array, y: Array, samples: Resamples, groups: Array | None = None, coverage: float = COVERAGE
 ) -> dict[str, Band]:
     """The band of each score over R >= 2 replicas and n cases, by name. logits: (R, n) finite; y: (n,).
 
@@ -51,7 +51,7 @@ def seeds_x_cases(
     the plain bootstrap of an AUC near 1 holds the truth in 80 of 100 studies only.
     """
     scores = bootstrap_scores(logits, y, samples)._asdict()
-    bands = case_bands(logits, y, groups)
+    bands = case_bands(logits, y, groups, coverage)
     return {name: _widened(scores[name], cases, len(logits)) for name, cases in bands.items()}
 
 
@@ -64,12 +64,13 @@ def share_band(correct: Array, samples: Resamples, groups: Array | None = None) 
 
 def _widened(scores: Array, cases: Band, replicas: int) -> Band:
     """The band of bootstrapped scores (B,), widened by the band over cases alone where that rule says so."""
-    low, high = (float(end) for end in np.quantile(scores, [LOW, HIGH]))
+    tail = (1 - cases.coverage) / 2
+    low, high = (float(end) for end in np.quantile(scores, [tail, 1 - tail]))
     kind, centre = "multi-bootstrap", cases.centres[0][1]
     few_errors = cases.kind == "wilson" and round((1 - centre) * (cases.groups or cases.n), 6) < FEW_ERRORS
     if few_errors or high - low < cases.high - cases.low:
         low, high, kind = min(low, cases.low), max(high, cases.high), f"{kind} and {cases.kind}"
-    crossed = replace(cases, low=low, high=high, kind=kind, varied="seeds_x_cases", coverage=COVERAGE)
+    crossed = replace(cases, low=low, high=high, kind=kind, varied="seeds_x_cases")
     return replace(crossed, centres=(("mean", centre),), seeds=replicas, estimand=EXPECTED_OVER_SEEDS)
 
 

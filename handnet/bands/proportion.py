@@ -22,7 +22,7 @@ def wilson(count: float, n: int, coverage: float = 0.95) -> Band:
     return Band(float(low), float(high), "wilson", "cases", n, coverage, EXPECTED, (("share", count / n),))
 
 
-def wilson_ends(share: ArrayLike, n: float, coverage: float = 0.95) -> tuple[Array, Array]:
+def wilson_ends(share: ArrayLike, n: float | Array, coverage: float = 0.95) -> tuple[Array, Array]:
     """Lower and upper ends of Wilson's interval for shares (k,) of n cases each: two arrays (k,).
 
     n need not be whole: of cases in groups it is the number of independent cases that would tell as much.

@@ -10,10 +10,11 @@ from typing import Any
 from handnet.bands.clusters import number_of_groups
 from handnet.report.cases import Cases
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
+from handnet.report.imbalance import warnings
 from handnet.report.search_facts import Findings, search_facts, selection_facts, tuned
 from handnet.report.series import curve_series, reliability, seed_series
 from handnet.report.statements import compared, statements
-from handnet.report.threshold_facts import benefit_facts, threshold_facts
+from handnet.report.threshold_facts import benefit_facts, look_facts, threshold_facts
 from handnet.report.verdict import paragraph
 from handnet.study.analysis import Analysis
 from handnet.study.quantity import band_facts
@@ -42,6 +43,8 @@ def document(findings: Findings) -> dict[str, Any]:
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(configuration, analysis, settings) for configuration in confirmed],
         "statements": statements(confirmed, analysis, y_val),
+        "warnings": _warnings(problem, settings),
+        "looks": look_facts(findings),
         "comparisons": [pair_facts(pair) for pair in analysis.pairs],
         "by_chance": chance_facts(analysis.pairs),
         "thresholds": threshold_facts(analysis.operating),
@@ -86,6 +89,12 @@ def _data(problem: Problem, settings: Settings) -> dict[str, Any]:
         "positive_class": data.class_names[1],
         "negative_class": data.class_names[0],
     }
+
+
+def _warnings(problem: Problem, settings: Settings) -> list[str]:
+    """What to beware of where the deciding score is taken on test cases of these classes, in sentences."""
+    zeros, ones = (int((problem.data.y[problem.parts.test_rows] == label).sum()) for label in (0, 1))
+    return warnings(settings.verdict.score, (zeros, ones), problem.data.class_names)
 
 
 def _split(problem: Problem, settings: Settings) -> dict[str, Any]:

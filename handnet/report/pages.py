@@ -20,7 +20,7 @@ from handnet.report.drawing import alone, inline
 from handnet.report.figures import Picture, credits, figures, strip
 from handnet.report.main_table import band_table, count_table
 from handnet.report.tables import Grid, calibration_table, deviation_table, gap_table, graded_parts
-from handnet.report.threshold_tables import benefit_table, threshold_seeds_table, threshold_table
+from handnet.report.threshold_tables import benefit_table, look_table, threshold_seeds_table, threshold_table
 from handnet.report.words import (
     cases_of,
     digits,
@@ -117,6 +117,7 @@ def tables(facts: Mapping[str, Any]) -> list[Grid]:
     grids = [band_table(facts, last)]
     if any(pair["over_splits"] for pair in facts["comparisons"]):
         grids.append(over_splits_table(facts, decides=True))
+    grids += [look_table(facts)] if facts["looks"] else []
     grids += [threshold_table(facts)] if facts["thresholds"]["points"] else []
     grids += [benefit_table(facts)] if facts["net_benefit"]["thresholds"] else []
     grids += [gap_table(facts), calibration_table(facts, last)]

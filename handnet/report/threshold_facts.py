@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from handnet.report.search_facts import Findings
+from handnet.study.looks import price
 from handnet.study.operating import Operating, OperatingPoint
 from handnet.study.quantity import band_facts
 
@@ -48,5 +50,26 @@ def benefit_facts(operating: Operating) -> dict[str, Any]:
                 ],
             }
             for benefit in operating.benefits
+        ],
+    }
+
+
+def look_facts(findings: Findings) -> dict[str, Any] | None:
+    """The price of the looks at the test that the settings name or the ledger counts; None where none are."""
+    asked, opening, test = findings.settings.report.looks, findings.opening, findings.test
+    if not asked or opening is None or test is None:
+        return None
+    looks = opening.ordinal if asked == "ledger" else int(asked)
+    score, groups = findings.settings.verdict.score, findings.problem.parts.groups("test")
+    found = price(looks, findings.confirmed, test.y, groups, score)
+    return {
+        "counted": asked == "ledger",
+        "looks": looks,
+        "chance": found.chance,
+        "level": found.level,
+        "score": score,
+        "bands": [
+            {"role": role, "plain": band_facts(plain), "corrected": band_facts(wider)}
+            for role, (plain, wider) in found.bands.items()
         ],
     }

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handnet.report.tables import Grid
-from handnet.report.words import in_band, interval, number, of_class, part_name, percent
+from handnet.report.words import in_band, interval, label, number, of_class, part_name, percent
 
 MEASURES = ("sensitivity", "specificity", "ppv", "npv")
 NAMES = {"ppv": "PPV", "npv": "NPV"}
@@ -114,4 +114,22 @@ def benefit_table(facts: Mapping[str, Any]) -> Grid:
         ("act above", "treat all", *shown, *(f"winner less {role}" for role in rivals)),
         rows,
         "Mean over seeds [at least 95 %, another seed and all cases at once]; without a seed over cases.",
+    )
+
+
+def look_table(facts: Mapping[str, Any]) -> Grid:
+    """What several looks at the same test rows cost: the deciding score's band at the level that pays it."""
+    looks = facts["looks"]
+    level = f"{100 * looks['level']:.4g} %"
+    rows = [(row["role"], in_band(row["plain"]), interval(row["corrected"])) for row in looks["bands"]]
+    counted = "counted in this folder's ledger, up to this one" if looks["counted"] else "asked for"
+    return Grid(
+        "The price of looks at the test",
+        f"{looks['looks']} looks at these test rows, {counted}. If there were nothing to find, at least one"
+        f" of so many independent looks would find something at .05 in {percent(looks['chance'])}. A band of"
+        f" level {level} keeps all of them together at .05 (Bonferroni); a p then counts below"
+        f" {number(1 - looks['level'])}.",
+        ("configuration", f"{label(looks['score'])} [95 %]", f"[{level}]"),
+        rows,
+        "The ledger counts what was opened in this folder. It cannot know who has seen the table elsewhere.",
     )

@@ -263,12 +263,13 @@ def _opening(facts: Mapping[str, Any], openings: int) -> str:
     opening, cases = facts["opening"], facts["split"]["parts"]["test"]["cases"]
     if opening:
         return (
-            f"\nTest set: this was opening {opening['ordinal']} of these rows ({openings} so far in this"
-            f" folder's ledger); {opening['seen_before']} of its {cases} cases were in a test opened before."
+            f"\nTest set: this was opening {opening['ordinal']} of these rows in this folder's ledger"
+            f" ({openings} so far), by which {opening['seen_before']} of its {cases} cases were in a test"
+            " opened before."
         )
     return (
-        f"\nTest set: this study has not read it ({openings} openings of these rows by others). A study as"
-        f" large as the default one opens it, or {option('open', True)}."
+        f"\nTest set: this study has not read it ({openings} openings of these rows by others in this"
+        f" folder's ledger). A study as large as the default one opens it, or {option('open', True)}."
     )
 
 

@@ -1,0 +1,88 @@
+"""What is said of the sizes of the test part: the widths are Wilson's, and every sentence is whole."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+from statsmodels.stats.proportion import proportion_confint
+
+from handnet.draws import generator
+from handnet.report.imbalance import auc_ends, cases_for, warnings
+from handnet.study.sections import DECIDING
+
+CLASSES = ("alive", "died")
+
+
+def test_five_positives_of_1500() -> None:
+    majority, few = warnings("accuracy", (1495, 5), CLASSES)
+    assert "Calling every case alive has the accuracy 0.997 on the 1500 test cases" in majority
+    assert "sensitivity" in majority
+    low, high = proportion_confint(4, 5, method="wilson")
+    assert f"a value of 0.8 would have the interval [{low:.3f}, {high:.3f}]" in few
+    (only,) = warnings("sensitivity", (1495, 5), CLASSES)
+    assert only.startswith(
+        "The deciding score, sensitivity, rests on 5 died of 1500 test cases: a value of 0.8"
+    )
+    assert only.split(":", 1)[1] == few.split(":", 1)[1]
+    (auc,) = warnings("auc", (1495, 5), CLASSES)
+    assert "rests on 5 died" in auc
+    assert "5 died" in warnings("log_loss", (1495, 5), CLASSES)[0]
+
+
+def test_nothing_is_said_where_there_is_nothing_to_say() -> None:
+    assert [warnings(score, (7200, 4200), CLASSES) for score in DECIDING] == [[]] * len(DECIDING)
+    assert warnings("accuracy", (72, 42), CLASSES) == []
+    assert "rests on 42 died" in warnings("sensitivity", (72, 42), CLASSES)[0]
+
+
+def test_either_class_may_be_the_rare_one() -> None:
+    majority, few = warnings("sensitivity", (4, 900), CLASSES)  # calling everybody dead finds every death
+    assert "Calling every case died has the sensitivity 1.000" in majority
+    assert "The specificity rests on 4 alive of 904 test cases" in few
+    assert "Calling every case '0'" in warnings("specificity", (900, 4), ("0", "1"))[0]
+
+
+@pytest.mark.parametrize(("share", "half"), [(0.956, 0.05), (0.956, 0.02), (0.8, 0.1), (0.978, 0.01)])
+def test_the_cases_it_takes_are_the_fewest(share: float, half: float) -> None:
+    n = cases_for(share, half)
+
+    def width(size: int) -> float:
+        low, high = proportion_confint(share * size, size, method="wilson")
+        return high - low
+
+    assert width(n) <= 2 * half < width(n - 1)
+
+
+def test_the_width_of_an_auc_is_that_of_simulated_ones() -> None:
+    """Scores of exponential laws, for which Hanley and McNeil's variance is exact: rates 1 and 4, area .8."""
+    numbers = generator(4, 0)
+    low_ones, high_ones = numbers.exponential(0.25, (600, 1, 90)), numbers.exponential(1.0, (600, 30, 1))
+    areas = (high_ones > low_ones).mean(axis=(1, 2))
+    low, high = auc_ends(0.8, (90, 30))
+    assert np.mean(areas) == pytest.approx(0.8, abs=0.01)
+    deviation = np.std(areas) / (0.8 * 0.2)
+    ends = expit(logit(0.8) + np.array([-1.96, 1.96]) * deviation)
+    assert (low, high) == pytest.approx(ends, abs=0.012)
+
+
+@given(
+    st.sampled_from(DECIDING),
+    st.integers(1, 10**6),
+    st.integers(1, 10**6),
+    st.sampled_from([CLASSES, ("0", "1"), ("a b", "it's"), ("B", "M")]),
+)
+def test_every_size_makes_whole_sentences(score: str, zeros: int, ones: int, names: tuple[str, str]) -> None:
+    sentences = warnings(score, (zeros, ones), names)
+    for sentence in sentences:
+        assert re.fullmatch(r"(The|Calling) .*\.", sentence)
+        assert "nan" not in sentence
+        for low, high in re.findall(r"\[([\d.e-]+), ([\d.]+)\]", sentence):
+            assert 0 <= float(low) < 0.8 < float(high) <= 1
+    assert len(sentences) == len(set(sentences)) <= 3
+    if min(zeros, ones) >= 100 and max(zeros, ones) < 9 * min(zeros, ones):
+        assert not sentences
+    if min(zeros, ones) < 10 and (zeros + ones > 100 or score != "accuracy"):
+        assert sentences
