@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from canonical import report
 from corpus import HOSTILE
-from others import ALL, Other, read, titanic, written
+from others import ALL, Other, dietox, read, titanic, written
 from scipy.special import expit
 from studies import CHAPTER, TINY, contents, events, refused, stored
 
 from handnet import Dataset, split
+from handnet.bands.cases import case_bands
 from handnet.cli import main
 from handnet.data import Array
 from handnet.draws import generator
@@ -105,6 +106,44 @@ def test_check_says_what_the_study_does_and_writes_nothing(
     assert f"train {sizes['train']['cases']} ({sizes['train']['positive']} of class 1)" in out
     assert [out.count(note) for note in facts["data"]["notes"]] == [1] * len(facts["data"]["notes"])
     assert "Time: about" in out
+
+
+def test_every_page_counts_the_groups_and_its_bands_go_over_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """The weighings of a pig, counted by pandas; the bands against those of as many independent rows."""
+    other, home = dietox(), tmp_path / "mlruns"
+    frame = other.frame[other.frame.Pig.isin(other.frame.Pig.unique()[:36])]
+    path, pig = written(frame, tmp_path / "dietox.csv"), frame.Pig.to_numpy()
+    assert main(["study", f"MLRUNS={home}", f"DATA={path}", *other.words, *TINY, "OPEN=1"]) == 0
+    out, facts, parts = capsys.readouterr().out, report(home), split(read(other, path))
+    pigs = pig[parts.test_rows]
+    count = f"{len(pigs)} test cases of {len(set(pigs))} groups"
+    pages = [next(home.rglob(f"report.{kind}")).read_text() for kind in ("md", "html")]
+    assert [page.count(count) > 0 for page in (out, *pages)] == [True] * 3
+    for part, rows in (("train", parts.train_rows), ("val", parts.val_rows), ("test", parts.test_rows)):
+        assert facts["split"]["parts"][part]["groups"] == len(set(pig[rows]))
+    logits, y = stored(home, "winner")[1], parts.data.y[parts.test_rows]
+    over_cases, over_pigs = (
+        case_bands(logits, y),
+        case_bands(logits, y, np.unique(pigs, return_inverse=True)[1]),
+    )
+    for name, band in over_pigs.items():
+        (found,) = (
+            row
+            for row in facts["bands"]
+            if (row["role"], row["part"], row["varied"]) == ("winner", "test", "cases")
+            and (row["score"], row["kind"]) == (name, band.kind)
+        )
+        assert (found["low"], found["high"]) == pytest.approx((band.low, band.high), abs=1e-12), name
+        assert (found["n"], found["groups"]) == (over_cases[name].n, band.groups)
+        assert band.high - band.low > over_cases[name].high - over_cases[name].low
+    (found,) = (
+        pair["on_test"]["accuracy"]
+        for pair in facts["comparisons"]
+        if pair["theirs"] == "majority class" and pair["ours"] == "winner"
+    )
+    assert (found["n"], found["groups"]) == (len(pigs), len(set(pigs)))
 
 
 def test_families_are_what_the_settings_say_and_a_text_is_one(tmp_path: Path) -> None:
