@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.tables import Grid
-from handnet.report.words import amount, difference, exact, in_band, interval, label, number, percent, points
+from handnet.report.words import (
+    amount,
+    cases_of,
+    difference,
+    exact,
+    in_band,
+    interval,
+    label,
+    number,
+    percent,
+    points,
+)
 
 
 def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
@@ -91,14 +102,22 @@ def on_test_table(facts: Mapping[str, Any]) -> Grid:
         for pair in facts["comparisons"]
         if pair["on_test"]
     ]
+    sizes = facts["split"]["parts"]["test"]
     accuracy, cases = "accuracy, points [seeds and cases, 95 %]", "cases only one calls right, median seed"
     return Grid(
         "Compared on the opened test",
-        "The networks as they stand, on the same test cases; what is said holds for this split. Of the p of"
-        f" AUCs: {_by_chance(facts, 'auc_on_test')}.",
+        f"The networks as they stand, on the same {cases_of(sizes, 'test')}; what is said holds for this"
+        f" split.{BY_GROUPS if sizes['groups'] else ''} Of the p of AUCs:"
+        f" {_by_chance(facts, 'auc_on_test')}.",
         ("pair", accuracy, "seen in 80 %", "AUC [DeLong 95 %]", "p (Holm)", cases, "McNemar p < .05"),
         rows,
     )
+
+
+BY_GROUPS = (
+    " Rows of a group are alike: the intervals are over groups, areas with Obuchowski's variance in place of"
+    " DeLong's, and McNemar's test lets the two change places in whole groups."
+)
 
 
 def _on_test(pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
@@ -202,6 +221,7 @@ def selection_table(facts: Mapping[str, Any]) -> Grid:
     """The winner's validation loss as chosen, and corrected for the choice."""
     loss = facts["selection"]["corrected"]
     band = loss["band"]
+    cases = f"{band['n']} of {band['groups']} groups" if band["groups"] else str(band["n"])
     no_curve = (
         "The trials of this search were chosen in the light of each other, so there is no curve of the best"
         " against its size."
@@ -211,7 +231,7 @@ def selection_table(facts: Mapping[str, Any]) -> Grid:
         "The winner's mean validation log loss over the search seeds, as the search saw it and corrected for"
         " having been chosen (bootstrap bias corrected cross-validation, Tsamardinos et al. 2018).",
         ("as chosen", "corrected [95 %]", "cases"),
-        [(f"{loss['naive']:.4f}", f"{loss['corrected']:.4f} {interval(band)}", str(band["n"]))],
+        [(f"{loss['naive']:.4f}", f"{loss['corrected']:.4f} {interval(band)}", cases)],
         "" if facts["selection"]["best_of"] else no_curve,
     )
 

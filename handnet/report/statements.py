@@ -7,7 +7,7 @@ import numpy as np
 from handnet.bands.compare import ALPHA, detectable_difference
 from handnet.bands.null import RULE
 from handnet.data import Array
-from handnet.report.words import amount, difference, label
+from handnet.report.words import amount, difference, label, so_many_cases
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
 from handnet.study.comparisons import (
@@ -63,8 +63,9 @@ def _worse_than_untuned(analysis: Analysis) -> str:
     if untuned is None or not untuned.worse:
         return ""
     return (
-        f"Warning: on the {untuned.n} validation cases the winner's mean log loss is {untuned.winner:.4f} and"
-        f" that of untuned {BASELINE} (C = 1) {untuned.rival:.4f}; the difference over cases is"
+        f"Warning: on the {so_many_cases(untuned.n, untuned.groups, 'val')} the winner's mean log loss is"
+        f" {untuned.winner:.4f} and that of untuned {BASELINE} (C = 1) {untuned.rival:.4f}; the"
+        " difference over cases is"
         f" {untuned.winner - untuned.rival:+.4f} [{untuned.low:+.4f}, {untuned.high:+.4f}] (t, 95%). The"
         " search chose on these very cases and found no network as good as a method for which nothing was"
         " chosen."
@@ -174,7 +175,7 @@ def _cost_of_choosing(analysis: Analysis, winner: Confirmed, y_val: Array) -> st
     text = (
         f"The best mean validation log loss of the search is {bias.naive:.4f}; corrected for having been"
         f" chosen on these cases {bias.corrected:.4f} [{bias.band.low:.4f}, {bias.band.high:.4f}] (BBC, over"
-        f" {bias.band.n} cases)"
+        f" {so_many_cases(bias.band.n, bias.band.groups)})"
     )
     if winner.replicas is None or not winner.replicas.sound.any():
         return f"{text}."

@@ -39,8 +39,13 @@ def those(count: int, name: str) -> str:
 
 def cases_of(sizes: Mapping[str, Any], part: str = "") -> str:
     """How many cases a part has, and of how many groups where the table has groups. sizes: its facts."""
-    cases = f"{sizes['cases']} {part_name(part)} cases" if part else f"{sizes['cases']} cases"
-    return f"{cases} of {sizes['groups']} groups" if sizes["groups"] else cases
+    return so_many_cases(sizes["cases"], sizes["groups"], part)
+
+
+def so_many_cases(n: int, groups: int, part: str = "") -> str:
+    """n cases, and of how many groups; groups: 0 where every case is its own."""
+    cases = f"{n} {part_name(part)} cases" if part else f"{n} cases"
+    return f"{cases} of {groups} groups" if groups else cases
 
 
 def of_class(name: str) -> str:

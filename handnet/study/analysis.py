@@ -54,6 +54,7 @@ class Untuned:
     low: float
     high: float
     n: int
+    groups: int  # 0 where every case is its own
 
     @property
     def worse(self) -> bool:
@@ -151,9 +152,10 @@ def _untuned(winner: Confirmed, problem: Problem) -> Untuned | None:
         return None
     losses = case_losses(sound, y).mean(axis=0)
     d, n = losses - case_losses(rival[None], y)[0], len(y)
-    half = mean_reach(d[None], problem.parts.groups("val"))
+    groups = problem.parts.groups("val")
+    half = mean_reach(d[None], groups)
     ours, theirs = float(losses.mean()), float((losses - d).mean())
-    return Untuned(ours, theirs, ours - theirs - half, ours - theirs + half, n)
+    return Untuned(ours, theirs, ours - theirs - half, ours - theirs + half, n, number_of_groups(groups))
 
 
 def _accuracy(winner: Confirmed, y: Array, part: str) -> float:
