@@ -228,6 +228,8 @@ def facts_with(name: str) -> dict:
         "curves": {},
         "seed_scores": {name: {"accuracy": [0.5, 0.6, None]}},
         "reliability": None,
+        "calibration_curve": None,
+        "deployed": None,
         "search": {
             "design": "tpe",
             "objective": "o",

@@ -28,7 +28,8 @@ HARNESS = """
     study.false_alarms study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.main_table
     report.comparison_tables report.threshold_tables report.imbalance
-    report.statements report.verdict report.stories report.cases report.drawing report.figures
+    report.statements report.verdict report.stories report.deployed report.cases report.drawing
+    report.figures report.case_figures
     report.comparison_facts report.search_facts report.threshold_facts report.facts
     report.pages study.records study.screen
     study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking
@@ -47,7 +48,7 @@ HOME = {
         "study/served_model.py",
         "study/mlflow_plugin/handnet_pages.py",
     },
-    "matplotlib": {"report/drawing.py", "report/figures.py", "figures.py"},
+    "matplotlib": {"report/drawing.py", "report/figures.py", "report/case_figures.py", "figures.py"},
     "jinja2": {"report/pages.py"},
 }
 SOURCES = sorted(p for folder in ("handnet", "experiments") for p in (ROOT / folder).rglob("*.py"))

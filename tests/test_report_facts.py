@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from markdown_it import MarkdownIt
+from scipy.special import expit
 from scipy.stats import beta
 
 from handnet.bands.band import NEXT_NETWORK
@@ -199,6 +200,22 @@ def test_the_verdict_counts_what_was_planted(planted: dict[str, Any], opened: Ta
     assert text in planted["html"].replace("&#39;", "'")
 
 
+def test_the_ensemble_and_the_network_of_the_keras_file_are_graded(
+    planted: dict[str, Any], opened: Table
+) -> None:
+    """Two positives are missed by 4 and 3 of the 5 seeds, so the mean probability misses them too."""
+    n, found = len(opened.y), planted["json"]["deployed"]
+    assert found["ensemble"]["right"] == n - 2
+    missed_by = np.array([4, 3, 2, 1, 1])
+    mean = (missed_by * expit(-SURE) + (SEEDS - missed_by) * expit(SURE)) / SEEDS  # of the right class
+    expected = ((n - 5) * RIGHT - np.log(mean).sum()) / n
+    assert found["ensemble"]["log_loss"]["centres"]["mean"] == pytest.approx(expected, abs=1e-12)
+    assert found["each_seed"]["accuracy"] == pytest.approx(1 - MISSED.mean() / n)
+    keras = found["keras_file"]
+    assert keras["accuracy"] == pytest.approx(1 - MISSED[keras["seed"]] / n)
+    assert found["sentence"] in planted["md"].replace("\\", "")
+
+
 def test_the_cases_are_the_planted_ones(planted: dict[str, Any], problem: Problem, opened: Table) -> None:
     rows = {row["case"]: row["misses"] for row in planted["json"]["missed"] if row["role"] == "winner"}
     ids = problem.data.case_ids[problem.parts.test_rows]
@@ -231,7 +248,7 @@ def test_one_probability_moves_every_number_made_of_it(
             one["score"],
             one["kind"],
         )
-    named = "verdict missed doubt thresholds net_benefit seed_scores reliability comparisons"
+    named = "verdict missed doubt thresholds net_benefit seed_scores reliability deployed comparisons"
     for name in named.split():
         assert moved["json"][name] != planted["json"][name], name
     changed = {name for name, value in moved["mlflow"].items() if value != planted["mlflow"][name]}

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from handnet import Dataset
 from handnet.cli import main
 from handnet.data import DATASETS
-from handnet.report import figures
+from handnet.report import case_figures, figures
 from handnet.report import pages as render
 from handnet.report.words import UNSEEN, number, points
 
@@ -131,7 +131,7 @@ def test_pictures_stay_pictures_whatever_their_labels_say() -> None:
     pictures = [
         figures.forest(bands, "x"),
         figures.every_seed(facts["seed_scores"], "val"),
-        figures.credits({"credits": shares, "start": end, "own": end}),
+        case_figures.credits({"credits": shares, "start": end, "own": end}),
     ]
     for picture in [*pictures, *(figures.band_curves(curves, name, 3, 0) for name in some)]:
         whole = list(

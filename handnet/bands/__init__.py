@@ -9,6 +9,7 @@ cases.py            every score of one network over cases
 multibootstrap.py   every score over seeds and cases at once
 predictive.py       every score of the next cases, and of another seed on them
 calibration.py      calibration over cases
+calibration_curve.py  the smoothed calibration curve
 compare.py          is A better than B: corrected t, rope, P(A > B), McNemar
 selection.py        what choosing the best configuration costs
 variance.py         how much of the spread is the split's, the seed's, a stream's

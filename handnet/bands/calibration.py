@@ -1,16 +1,18 @@
 """Calibration: do the probabilities mean what they say? On a hundred cases its bands are wide."""
 
 import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgWarning
-from scipy.optimize import elementwise
-from scipy.special import expit
-from scipy.stats import norm
+from scipy.optimize import brentq, elementwise
+from scipy.special import expit, log_expit, logsumexp
+from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
 
 from handnet.bands.band import CALIBRATION, Band
+from handnet.bands.clusters import group_sums, number_of_groups, widening
 from handnet.data import Array
 
 BINS = 10
@@ -40,40 +42,107 @@ def calibration(logits: Array, y: Array) -> Calibration:
     z, y = np.asarray(logits, dtype=np.float64), np.asarray(y, dtype=np.float64)
     p = expit(z)
     return Calibration(
-        _intercepts(z, y),
+        intercepts(z, y),
         np.array([_line(row, y)[1] for row in z]),
         y.sum() / p.sum(axis=1),
         _errors(p, y[None])[:, 0],
     )
 
 
+def ensemble(logits: Array) -> Array:
+    """The logit (n,) of the mean probability over R replicas, which is what the logged model predicts with.
+
+    logits: (R, n).
+    """
+    z = np.asarray(logits, dtype=np.float64)
+    return np.asarray(logsumexp(log_expit(z), axis=0) - logsumexp(log_expit(-z), axis=0))
+
+
 class CalibrationBands(NamedTuple):
-    """Bands over cases of the calibration of the mean logit over replicas."""
+    """Bands over cases of the calibration of the ensemble; slope: None where it separates the classes."""
 
     intercept: Band
-    slope: Band
+    slope: Band | None
 
 
-def calibration_bands(logits: Array, y: Array, coverage: float = 0.95) -> CalibrationBands | None:
-    """Wald intervals from the Fisher information at the mean logit over replicas.
+def calibration_bands(
+    logits: Array, y: Array, groups: Array | None = None, coverage: float = 0.95
+) -> CalibrationBands:
+    """Profile likelihood intervals of the ensemble's intercept and slope.
 
-    logits: (R, n) finite; y: (n,) of 0 and 1. None when the mean logit separates the classes.
+        { theta : 2 (l(best) - l(theta)) <= c },   c the chi-square quantile of one degree of freedom
+
+    l(slope) is the log-likelihood at the intercept that is best for it. With few errors it is skewed, which
+    the symmetric interval of Wald is not. Of cases in groups c is multiplied by the clustered variance over
+    the one of independent cases, never below 1 (Chandler & Bate 2007), and for few groups widened.
+
+    logits: (R, n) finite; y: (n,) of 0 and 1, both of them; groups: (n,) int, None where every case is its
+    own.
     """
-    z, y = np.asarray(logits, dtype=np.float64).mean(axis=0), np.asarray(y, dtype=np.float64)
-    line = _line(z, y)
+    z, y = ensemble(logits), np.asarray(y, dtype=np.float64)
+    one, both = np.ones((len(y), 1)), np.column_stack([np.ones_like(z), z])
+
+    def band(middle: float, likelihood: Callable[[float], float], design: Array, eta: Array) -> Band:
+        limit = float(chi2.ppf(coverage, 1)) * _inflation(design, eta, y, groups, coverage)
+        best = likelihood(middle)
+        step = np.sqrt(limit * covariance(design, eta)[-1, -1])
+        low, high = _ends(lambda value: 2 * (best - likelihood(value)) - limit, middle, float(step))
+        kind = "profile likelihood" if groups is None else "clustered profile likelihood"
+        centres = (("ensemble", middle),)
+        count = number_of_groups(groups)
+        return Band(low, high, kind, "cases", len(y), coverage, CALIBRATION, centres, groups=count)
+
+    def of_slope(slope: float) -> float:
+        return _likelihood(float(intercepts(slope * z[None], y)[0]) + slope * z, y)
+
+    shift, line = float(intercepts(z[None], y)[0]), _line(z, y)
+    first = band(shift, lambda value: _likelihood(value + z, y), one, shift + z)
     if not np.isfinite(line[1]):
-        return None
-    shift = float(_intercepts(z[None], y)[0])
-    p, q = expit(shift + z), expit(line[0] + line[1] * z)
-    design = np.column_stack([np.ones_like(z), z])
-    slope_variance = np.linalg.inv((design.T * (q * (1 - q))) @ design)[1, 1]
-    reach = float(norm.ppf((1 + coverage) / 2))
+        return CalibrationBands(first, None)
+    return CalibrationBands(first, band(float(line[1]), of_slope, both, line[0] + line[1] * z))
 
-    def band(middle: float, variance: float) -> Band:
-        half, centres = reach * float(np.sqrt(variance)), (("mean logit", middle),)
-        return Band(middle - half, middle + half, "wald", "cases", len(y), coverage, CALIBRATION, centres)
 
-    return CalibrationBands(band(shift, 1 / (p * (1 - p)).sum()), band(float(line[1]), float(slope_variance)))
+def covariance(design: Array, eta: Array) -> Array:
+    """Of the coefficients (d, d) of a logistic regression, from its information.
+
+    design: (n, d); eta: (n,) the linear predictor. Raises LinAlgError where the information is singular.
+    """
+    p = expit(eta)
+    return np.asarray(np.linalg.inv((design.T * (p * (1 - p))) @ design))
+
+
+def clustered(design: Array, eta: Array, y: Array, groups: Array) -> Array:
+    """The covariance (d, d) of the same coefficients where cases come in groups (Liang & Zeger 1986).
+
+    design: (n, d); eta: (n,) the linear predictor; y: (n,) of 0 and 1; groups: (n,) int.
+    """
+    inverse, count = covariance(design, eta), number_of_groups(groups)
+    scores = group_sums((y - expit(eta)) * design.T, groups)
+    return np.asarray(inverse @ scores @ scores.T @ inverse * count / max(count - 1, 1))
+
+
+def _inflation(design: Array, eta: Array, y: Array, groups: Array | None, coverage: float) -> float:
+    """By how much the variance of the last coefficient is larger than that of independent cases."""
+    if groups is None:
+        return 1.0
+    ratio = clustered(design, eta, y, groups)[-1, -1] / covariance(design, eta)[-1, -1]
+    return float(max(1.0, ratio) * widening(len(y), groups, coverage) ** 2)
+
+
+def _likelihood(eta: Array, y: Array) -> float:
+    """The log-likelihood of labels y (n,) under the linear predictor eta (n,)."""
+    return float((y * eta + log_expit(-eta)).sum())
+
+
+def _ends(excess: Callable[[float], float], middle: float, step: float) -> tuple[float, float]:
+    """Where a function that is below 0 at the middle and grows on both sides is 0."""
+    ends = []
+    for sign in (-1, 1):
+        reach = step
+        while excess(middle + sign * reach) < 0:
+            reach *= 2
+        ends.append(float(brentq(excess, middle, middle + sign * reach, xtol=1e-10)))
+    return ends[0], ends[1]
 
 
 def null_errors(logits: Array, draws: Array) -> Array:
@@ -96,8 +165,11 @@ def _errors(p: Array, labels: Array) -> Array:
     return np.asarray(np.abs(expected[:, None] - observed).sum(axis=-1) / p.shape[1])
 
 
-def _intercepts(z: Array, y: Array) -> Array:
-    """The shift a (R,) of each row of z (R, n) with sum of expit(a + z) = sum of y, y (n,)."""
+def intercepts(z: Array, y: Array) -> Array:
+    """The shift a (R,) of each row of z (R, n) with sum of expit(a + z) = sum of y.
+
+    y: (n,) of 0 and 1.
+    """
     reach = np.abs(z).max(axis=1) + 20.0
 
     def excess(shift: Array, row: Array) -> Array:

@@ -10,9 +10,10 @@ from typing import Any
 from handnet.bands.clusters import number_of_groups
 from handnet.report.cases import Cases
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
+from handnet.report.deployed import deployed
 from handnet.report.imbalance import warnings
 from handnet.report.search_facts import Findings, search_facts, selection_facts, tuned
-from handnet.report.series import curve_series, reliability, seed_series
+from handnet.report.series import curve_series, reliability, seed_series, smoothed
 from handnet.report.statements import compared, statements
 from handnet.report.threshold_facts import benefit_facts, look_facts, threshold_facts
 from handnet.report.verdict import paragraph
@@ -59,7 +60,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "search": search_facts(findings),
         "curves": curve_series(confirmed),
         "seed_scores": seed_series(confirmed, y_val, y_test),
-        "reliability": reliability(confirmed[0], y_val, y_test),
+        **_probabilities(findings),
         "opening": _opening(findings.opening, findings.rehearsed),
         "settings": _settings(settings, analysis),
         **_made_by(findings),
@@ -73,6 +74,18 @@ def _made_by(findings: Findings) -> dict[str, Any]:
         "versions": dict(findings.versions),
         "machines": list(findings.machines),
         "seconds": dict(findings.seconds),
+    }
+
+
+def _probabilities(findings: Findings) -> dict[str, Any]:
+    """What is said of the winner's probabilities, and of the networks somebody would use."""
+    winner, parts, test = findings.confirmed[0], findings.problem.parts, findings.test
+    rows = winner, parts.val.y, test.y if test else None
+    groups = parts.groups("test" if test else "val")
+    return {
+        "reliability": reliability(*rows),
+        "calibration_curve": smoothed(*rows, groups),
+        "deployed": deployed(*rows, groups),
     }
 
 

@@ -96,11 +96,12 @@ def _winner_figures(facts: Mapping[str, Any]) -> dict[str, Picture]:
             "The distance between the lines is the gap.",
         )
     if facts["reliability"]:
-        few = "too few cases for a curve" if too_few(facts, part) else ""
+        few = "few cases: read the band, not the line" if too_few(facts, part) else ""
         pictures["Calibration"] = Picture(
-            reliability_curve(facts["reliability"], few),
-            "Share of positives against the winner's mean probability",
-            f"{len(facts['reliability'])} bins of as many cases each, {name} rows.",
+            reliability_curve(facts["reliability"], facts["calibration_curve"], few),
+            "Share of positives against the probability of the ensemble of the winner's seeds",
+            f"On {name} rows. The line is a logistic regression on a natural cubic spline of the logit;"
+            f" the {len(facts['reliability'])} bins hold as many cases each.",
         )
     return pictures
 
@@ -248,52 +249,24 @@ def contour(surface: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> 
 
 
 @picture
-def reliability_curve(rows: Sequence[Mapping[str, float]], few: str) -> Figure:
-    """SVG: the share of positives against the mean probability, with Wilson's intervals. few: a warning."""
-    figure, axes = canvas(4.2, 4.0)
+def reliability_curve(
+    rows: Sequence[Mapping[str, float]], curve: Mapping[str, Any] | None, few: str
+) -> Figure:
+    """SVG: the share of positives against the ensemble's probability, smoothed and in bins. few: a warning.
+
+    rows: the bins, with Wilson's intervals; curve: the smoothed curve with its band, if there is one.
+    """
+    figure, axes = canvas(4.6, 4.2)
     axes.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=1)
+    if curve:
+        axes.plot(curve["probability"], curve["share"], color=ORANGE, label="smoothed")
+        ends = curve["probability"], curve["low"], curve["high"]
+        axes.fill_between(*ends, color=ORANGE, alpha=0.2, linewidth=0, label="95 % over cases, pointwise")
     for row in rows:
         axes.plot([row["expected"]] * 2, [row["low"], row["high"]], color=BLUE, alpha=0.5, linewidth=3)
     expected, observed = ([row[name] for row in rows] for name in ("expected", "observed"))
-    axes.plot(expected, observed, "o", color=BLUE, markersize=5)
-    axes.set(xlabel="mean probability over seeds", ylabel="share of positives [Wilson 95 %]", title=few)
+    axes.plot(expected, observed, "o", color=BLUE, markersize=5, label="bins [Wilson 95 %]")
+    axes.set(xlabel="the ensemble's probability", ylabel="share of positives", title=few)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    return figure
-
-
-@picture
-def strip(low: float, middle: float, high: float) -> Figure:
-    """SVG, small: a case's score from 0 to 1, its band over seeds, the threshold of .5."""
-    figure = Figure(figsize=(1.5, 0.22))
-    axes = figure.add_axes((0.02, 0.02, 0.96, 0.96))
-    axes.set(xlim=(-0.02, 1.02), ylim=(-1, 1))
-    axes.axis("off")
-    axes.plot([0, 1], [0, 0], color=INK, alpha=0.2, linewidth=1)
-    axes.plot([0.5, 0.5], [-0.9, 0.9], color=INK, alpha=0.6, linewidth=1)
-    band_line(axes, {"low": low, "high": high}, 0, BLUE, 4)
-    tick(axes, middle, 0)
-    return figure
-
-
-@picture
-def credits(story: Mapping[str, Any]) -> Figure:
-    """SVG: each family's credit on the logit, over seeds, over splits and in the check, and their sum."""
-    rows = story["credits"]
-    figure, axes = canvas(6.4, 1.3 + 0.36 * len(rows))
-    for place, row in enumerate(rows):
-        for shift, name in ((-0.14, "seeds"), (0.14, "splits")):
-            if row[name]:
-                text = f"{VARIED[name]}, .05 to .95" if place == 0 else None
-                band_line(axes, row[name], place + shift, COLOURS[name], 4, label=text)
-    checks = [row["nearest"] for row in rows]
-    places = range(len(rows))
-    axes.plot(checks, places, "D", color=INK, markersize=4, label="from train cases that resemble it")
-    axes.axvline(0, color=INK, alpha=0.5, linewidth=1)
-    axes.set_yticks(places, [short(str(row["family"])) for row in rows])
-    start, own = (f"{end['logit']['centres']['mean']:.2f}" for end in (story["start"], story["own"]))
-    total = f"start {start} + mean credits = {own}, the case's logit"
-    pulls = "credit on the logit; right of 0 pulls towards the positive class"
-    axes.set(xlabel=pulls, ylim=(len(rows) - 0.5, -0.5))
-    axes.set_title(total, fontsize=10)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper left")
     return figure

@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 
+from handnet.report.case_figures import credits, strip
 from handnet.report.comparison_tables import (
     best_of_table,
     on_test_table,
@@ -17,7 +18,7 @@ from handnet.report.comparison_tables import (
     variance_table,
 )
 from handnet.report.drawing import alone, inline
-from handnet.report.figures import Picture, credits, figures, strip
+from handnet.report.figures import Picture, figures
 from handnet.report.main_table import band_table, count_table
 from handnet.report.tables import Grid, calibration_table, deviation_table, gap_table, graded_parts
 from handnet.report.threshold_tables import benefit_table, look_table, threshold_seeds_table, threshold_table

@@ -11,6 +11,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
 from handnet.bands import wilson
+from handnet.bands.calibration_curve import calibration_curve
 from handnet.data import Array
 from handnet.scores import grade
 from handnet.study.analysis import TrialResult
@@ -71,6 +72,27 @@ def reliability(winner: Confirmed, y_val: Array, y_test: Array | None) -> list[d
     p = expit(sound.astype(np.float64)).mean(axis=0)
     bins = np.array_split(np.argsort(p, kind="stable"), BINS)
     return [_bin(p[members], y[members]) for members in bins if len(members)]
+
+
+def smoothed(
+    winner: Confirmed, y_val: Array, y_test: Array | None, groups: Array | None
+) -> dict[str, Any] | None:
+    """The calibration curve of the winner's ensemble with its band over cases; None where there is none.
+
+    y_val: (n_val,); y_test: (n_test,), None while sealed; groups: (n,) of the part graded last, or None.
+    """
+    logits, y = (winner.val_logits, y_val) if y_test is None else (winner.test_logits, y_test)
+    assert logits is not None
+    sound = finite(logits)
+    if winner.replicas is None or len(sound) < 2:
+        return None
+    curve = calibration_curve(sound, y, groups)
+    if curve is None:
+        return None
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in curve._asdict().items()
+    }
 
 
 def _bin(p: Array, y: Array) -> dict[str, float]:

@@ -109,23 +109,25 @@ def calibration_table(facts: Mapping[str, Any], part: str) -> Grid:
     for row in rows_of(facts, part, CALIBRATION):
         cases = in_band(row.get("cases"))
         if "null" in row:
-            cases = f"below {number(row['null']['high'])} in 95 % if calibrated"
+            cases = f"a calibrated seed: below {number(row['null']['high'])} in 95 %"
         rows.append((label(row["score"]), row["role"], in_band(row.get("seeds")), cases))
     events = too_few(facts, part)
     few = (
-        f" Too few cases for a curve: {events} of the rarer class, where {ENOUGH} are the least."
+        f" Too few cases for a precise curve: {events} of the rarer class, where {ENOUGH} are the least."
         if events
         else ""
     )
-    seeds, cases = "another seed: mean [.025, .975]", "over cases: mean logit [Wald 95 %]"
+    used = facts["deployed"]["sentence"] + " " if facts["deployed"] else ""
+    seeds = "each seed: mean [.025, .975] over seeds"
+    cases = "the ensemble of the seeds: [95 %] over cases"
     return Grid(
         "Calibration",
-        f"In brackets what perfect calibration gives.{few}",
+        f"{used}In brackets what perfect calibration gives.{few}",
         ("measure", "configuration", seeds, cases),
         rows,
-        "The calibration error is never 0: it is read against what a perfectly calibrated network of the same"
-        " probabilities shows on as many cases. A slope has no band over seeds where some seed separates the"
-        " classes.",
+        "Intervals over cases are of the profile likelihood of the ensemble. The calibration error is never"
+        " 0: each seed's is read against what a perfectly calibrated network of the same probabilities"
+        " shows on as many cases. A slope has no band over seeds where some seed separates the classes.",
     )
 
 

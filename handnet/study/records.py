@@ -27,7 +27,7 @@ from handnet.study.resplit import Resplit
 from handnet.study.rivals import Rival
 from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
-from handnet.study.summary import score_quantities
+from handnet.study.summary import middle_seed, score_quantities
 from handnet.study.tracker import Entry
 from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
 
@@ -194,8 +194,7 @@ class Records:
 
         assert result.replicas is not None
         assert result.recipe is not None
-        loss = grade(mask_diverged(result.replicas, result.val_logits), self.problem.parts.val.y).log_loss
-        place = int(np.argsort(loss)[result.replicas.sound.sum() // 2])
+        place = middle_seed(result.replicas, self.problem.parts.val.y)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"seed_{result.replicas.seeds[place]}.keras")
             to_keras(result.replicas.fit.layers, place, result.recipe.dropout).save(path)

@@ -22,7 +22,7 @@ from handnet.draws import SIMULATION, further, generator, resamples
 from handnet.scores import grade
 from handnet.study.gaps import gap_quantities
 from handnet.study.quantity import Quantity, finite
-from handnet.study.units import Confirmed, Problem, Replicas
+from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
 
 SHARES = {
     "accuracy": None,
@@ -90,7 +90,7 @@ def detailed_quantities(logits: Array, y: Array, part: str, groups: Array | None
     return [
         *(_with_both(row, both[row.name], ahead[row.name], sound, y, groups) for row in scores),
         *_counts(logits, y, part),
-        *_calibration(logits, y, part),
+        *_calibration(logits, y, part, groups),
         *_deviation(sound, y, part),
     ]
 
@@ -166,15 +166,15 @@ def _counts(logits: Array, y: Array, part: str) -> Iterator[Quantity]:
         yield Quantity(name, part, tuple(seed_bands(np.where(sound, cell.sum(axis=1), np.nan))))
 
 
-def _calibration(logits: Array, y: Array, part: str) -> Iterator[Quantity]:
-    """The measures of calibration over seeds, and over cases where a formula gives that band.
+def _calibration(logits: Array, y: Array, part: str, groups: Array | None) -> Iterator[Quantity]:
+    """The measures of calibration of each seed, and of the ensemble over cases where a formula gives a band.
 
     A slope has a band over seeds only where every seed leaves one: a network that separates the classes has
     no finite slope.
     """
     sound = finite(logits)
-    cases = calibration_bands(sound, y)
-    others = {name: (band,) for name, band in cases._asdict().items()} if cases else {}
+    cases = calibration_bands(sound, y, groups)._asdict()
+    others = {name: (band,) for name, band in cases.items() if band}
     others["error"] = (_null_error(sound, y),)
     for name, values in calibration(sound, y)._asdict().items():
         seeds = tuple(seed_bands(values)) if np.isfinite(values).all() else ()
@@ -206,3 +206,9 @@ def objective(replicas: Replicas, y_val: Array) -> float:
     if not replicas.sound.all():
         return float("inf")
     return float(grade(replicas.val_logits, y_val).log_loss.mean())
+
+
+def middle_seed(replicas: Replicas, y_val: Array) -> int:
+    """The place of the replica with the median validation loss: the network that the Keras file holds."""
+    loss = grade(mask_diverged(replicas, replicas.val_logits), y_val).log_loss
+    return int(np.argsort(loss)[replicas.sound.sum() // 2])
