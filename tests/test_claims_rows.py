@@ -46,6 +46,7 @@ def test_divisions_are_of_open_rows_alone_and_as_large_as_the_studys(small: Open
         assert (len(one.train.y), len(one.held.y), one.choosing) == (len(parts.train.y), len(parts.val.y), 57)
         assert np.abs(one.train.X.mean(axis=0)).max() < 1e-9
     assert small.ratio == pytest.approx(114 / 341)
+    assert small.exam_ratio == pytest.approx(57 / 398)
 
 
 def test_what_diverges_has_no_score(small: OpenRows) -> None:

@@ -1,6 +1,7 @@
 """The verdict on made-up worlds: it says what the numbers are, and nothing where a rule may not speak."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,22 +109,29 @@ def rules(found: int, tables: int = 2000) -> Rules:
     return Rules(Measured(layout, layout, (alarms,)), ())
 
 
-def worded(
-    p: float,
-    mean: float,
-    found: int = 80,
-    splits: int = 29,
-    width: float = 0.01,
-    score: str = "accuracy",
-    tuned: str = "",
-) -> str:
-    """The sentence on a winner that differs so much from logistic regression, by a rule that errs so."""
-    ends = (mean - width, mean + width)
-    band = Band(*ends, "nadeau-bengio", "splits", splits, 0.95, OVER_DIVISIONS, (("mean", mean),))
+def paired(theirs: str, p: float, adjusted: float, mean: float = 0.02, tuned: str = "") -> ComparedPair:
+    """The winner, so much better than theirs within a point."""
+    ends = (mean - 0.01, mean + 0.01)
+    band = Band(*ends, "nadeau-bengio", "splits", 29, 0.95, OVER_DIVISIONS, (("mean", mean),))
     wins = Wins(band, False, False)
-    row = ComparedOverSplits(score, True, 0.01, Comparison(band, p, p), Rope(0.1, 0.8, 0.1), wins)
-    pair = ComparedPair("winner", "logistic regression", (row,), None, tuned)
-    return compared("winner", Analysis({}, [pair], {}, {}, rules(found), None, {}, (), None, ()))
+    row = ComparedOverSplits("accuracy", True, 0.01, Comparison(band, p, adjusted), Rope(0.1, 0.8, 0.1), wins)
+    return ComparedPair("winner", theirs, (row,), None, tuned)
+
+
+def spoken(pairs: list[ComparedPair], found: int = 80) -> str:
+    """The sentences on these pairs, by a rule that found a difference in so many of 2000 tables with none."""
+    return compared("winner", Analysis({}, pairs, {}, {}, rules(found), None, {}, (), None, ()))
+
+
+def worded(
+    p: float, mean: float, found: int = 80, splits: int = 29, width: float = 0.01, score: str = "accuracy"
+) -> str:
+    """The sentence on a winner that differs so much from logistic regression."""
+    pair = paired("logistic regression", p, p, mean)
+    row = pair.over_splits[0]
+    band = replace(row.difference.band, low=mean - width, high=mean + width, n=splits)
+    row = replace(row, score=score, difference=row.difference._replace(band=band))
+    return spoken([replace(pair, over_splits=(row,))], found)
 
 
 def test_the_verdict_is_the_rules() -> None:
@@ -136,7 +144,7 @@ def test_the_verdict_has_its_power_and_the_region_of_equivalence() -> None:
     """The half-width, 1 point, times 1 + t_.8 / t_.975 with 28 degrees."""
     smallest = 1 + t.ppf(0.8, 28) / t.ppf(0.975, 28)
     text = worded(0.2, 0.02)
-    assert f"A difference under {smallest:.2f} points would not have been seen (80 % power)." in text
+    assert f"A difference under {smallest:.2f} points would not have been seen (80% power)." in text
     assert "within 1 point of each other, equal by convention, with chance 80%" in text
 
 
@@ -182,3 +190,37 @@ def test_p_is_adjusted_within_its_family() -> None:
     assert found["comparisons"] == 4
     assert found["by_chance"] == pytest.approx(0.2)
     assert found["below"] == sum(one.p < 0.05 for one in others)
+
+
+@pytest.mark.parametrize(("adjusted", "words"), [((0.06, 0.06), "not shown"), ((0.03, 0.04), "it beats")])
+def test_each_rival_is_worded_by_its_adjusted_p(adjusted: tuple[float, float], words: str) -> None:
+    """.03 and .04 are each below .05, but Holm doubles the smaller."""
+    text = spoken(
+        [
+            paired("gradient boosting", 0.04, adjusted[1], tuned="rounds chosen"),
+            paired("logistic regression", 0.03, adjusted[0], tuned="C chosen"),
+            paired("majority class", 1e-9, 1e-9),
+        ]
+    )
+    assert text.count(words) == 2
+    assert text.index("than logistic regression (C chosen;") < text.index("than gradient boosting (rounds")
+    assert "majority class" not in text
+    assert ("it beats logistic regression so tuned" in text) == (words == "it beats")
+    assert f"p = 0.03, adjusted for 2 rivals {adjusted[0]}" in text
+
+
+def test_a_verdict_is_adjusted_for_the_rivals_it_is_worded_against() -> None:
+    """The winner's p against two rivals are one family; the comparison with the majority is none of it."""
+    made = divisions(29, better=0.2)
+    for one in made:
+        rival = one.logits["logistic regression"]
+        one.logits["gradient boosting"], one.logits["majority class"] = rival - 0.3, np.zeros_like(rival) - 1
+    roles = ("winner", "logistic regression", "gradient boosting", "majority class")
+    confirmed = [Confirmed(role, "c", None, None, np.zeros((1, 4)), None, f"{role}'s") for role in roles]
+    pairs = compare_pairs(confirmed, made, None, DECIDED)
+    assert [(pair.theirs, pair.tuned) for pair in pairs] == [(role, f"{role}'s") for role in roles[1:]]
+    deciding = [row.difference for pair in pairs for row in pair.over_splits if row.decides]
+    expected = multipletests([one.p for one in deciding[:2]], method="holm")[1]
+    assert [one.adjusted for one in deciding[:2]] == pytest.approx(expected.tolist(), abs=1e-15)
+    assert deciding[0].adjusted != deciding[0].p or deciding[1].adjusted != deciding[1].p
+    assert chance_facts(pairs)["over_divisions"]["comparisons"] == 3 * 5 - 2

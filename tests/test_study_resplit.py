@@ -84,7 +84,7 @@ def test_a_rehearsal_is_a_fresh_split_of_the_whole_table_and_nothing_else(
     rest, test = train_test_split(np.arange(569), test_size=0.2, random_state=100001, stratify=data.y)
     train, val = train_test_split(rest, test_size=0.25, random_state=100001, stratify=data.y[rest])
     assert np.array_equal(one.y, data.y[test])
-    assert one.ratio == 114 / 341
+    assert one.ratio == 114 / 455
     scaler = StandardScaler().fit(data.X[train])
     on = [Table(scaler.transform(data.X[rows]), data.y[rows]) for rows in (train, val, test)]
     expected = logistic(*on[:2]).decision_function(on[2].X)
@@ -146,7 +146,7 @@ def test_the_comparison_is_scipys_t_on_the_stored_logits(finished: Path) -> None
         - np.mean([metrics.log_loss(one.y, expit(z.astype(float))) for z in one.logits["winner"]])
         for one in held
     ]
-    scale = np.sqrt((1 / 3 + 114 / 341) * np.var(d, ddof=1))
+    scale = np.sqrt((1 / 3 + 114 / 455) * np.var(d, ddof=1))
     pair = next(
         one
         for one in facts(finished)["comparisons"]
@@ -357,7 +357,7 @@ def test_the_page_of_a_case_says_what_the_facts_say(raised: Path) -> None:
 
 def test_no_public_function_gives_a_bare_score_over_seeds() -> None:
     """A number over seeds travels in a type that knows its n; the exceptions are no scores."""
-    confidences = {"assured_share", "detectable_difference", "correlation_between"}
+    confidences = {"assured_share", "detectable_difference", "correlation_between", "effective_number"}
     for path in Path(handnet.bands.__file__).parent.glob("*.py"):
         module = __import__(f"handnet.bands.{path.stem}", fromlist=["*"])
         public: list[tuple[str, Callable]] = [

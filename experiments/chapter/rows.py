@@ -88,14 +88,15 @@ class OpenRows:
 
     @cached_property
     def ratio(self) -> float:
-        """Held-out rows to train rows."""
+        """Held-out rows to all others."""
         return len(self.divisions[0].held.y) / len(self.divisions[0].train.y)
 
     @cached_property
     def exam_ratio(self) -> float:
-        """Rows of the exam half to train rows."""
+        """Rows of the exam half to all others, those for choosing among them."""
         division = self.divisions[0]
-        return (len(division.held.y) - division.choosing) / len(division.train.y)
+        exam = len(division.held.y) - division.choosing
+        return exam / (len(self.table.y) - exam)
 
     def runs(
         self, recipe: Recipe, divisions: Sequence[Division] | None = None, starts_alone: bool = False

@@ -46,9 +46,9 @@ def exactly(what: str, value: float, region: Region) -> Part:
 def mean_within(what: str, values: Array, region: Region, design: Design, ratio: float = 0.0) -> Part:
     """A part: the mean of values (n,) lies in the region.
 
-    ratio: n_test / n_train where each value comes from another division of one table (Nadeau & Bengio 2003);
-    0 for independent seeds. A NaN stands for a network that diverged. Raises ValueError for fewer than two
-    finite values.
+    ratio: n_test / (n - n_test) where each value comes from another division of one table, as in
+    `handnet.bands.compare.nadeau_bengio`; 0 for independent seeds. A NaN stands for a network that diverged.
+    Raises ValueError for fewer than two finite values.
     """
     band = mean_band(values, coverage_of(design.parts), ratio)
     return Part(what, region, band, design.truth, power_of_mean(region, len(values), ratio, design))

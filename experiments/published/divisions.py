@@ -31,7 +31,7 @@ def protocols_agree(
     protocol.
 
     ratio 0 asks about other divisions of this very table: given the table they are independent, and more of
-    them tell more. n_test / n_train asks about other tables, of which there is one, however often it is
+    them tell more. n_test / (n - n_test) asks about other tables, of which there is one, however often it is
     divided."""
     means = np.stack([seed_means(accuracy[protocol]) for protocol in PROTOCOLS])
     parts = tuple(_contrast(what, np.array(signs) @ means / 2, sd, ratio) for what, signs, sd in CONTRASTS)

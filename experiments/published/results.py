@@ -24,7 +24,7 @@ from experiments.published.rows import FOLDS, Outputs
 from handnet.bands import Band, split_bands, wilson
 from handnet.bands.compare import nadeau_bengio
 
-FOLDED = 1 / (FOLDS - 1)  # n_test / n_train of a cross-validation
+FOLDED = 1 / (FOLDS - 1)  # n_test / (n - n_test) of a cross-validation
 ALIKE = 0.02  # two points: a narrower margin no band of folds of 569 cases can fit into
 SPREAD = 0.02  # of accuracy between folds, in 20 pilot divisions rounded up
 
@@ -175,7 +175,7 @@ def radial(machine: Outputs, figure: float = 0.8928) -> Claim:
 
 
 def one_small_exam(exam: Exam, network: Outputs, linear: Outputs, ratio: float) -> Claim:
-    """98.73 % of 79 cases. ratio: n_test / n_train of our divisions."""
+    """98.73 % of 79 cases. ratio: n_test / (n - n_test) of our divisions."""
     right, cases = exam.detected + exam.cleared, exam.positives + exam.negatives
     single, accuracy = network.scores("accuracy")[:, 0], seed_means(network.scores("accuracy"))
     theirs = wilson(right, cases)

@@ -56,7 +56,7 @@ def trials(rows: AllRows) -> list[Callable[[], Claim]]:
     cases, exam = len(rows.data.y), readings.smallest_exam(97.5, 100.0, 98.73)
     held = exam.positives + exam.negatives
     parts = rows.problem.parts
-    ratio = len(parts.test_rows) / len(parts.train_rows)
+    ratio = len(parts.test_rows) / (len(parts.train_rows) + len(parts.val_rows))
     protocols = cache(lambda: _protocols(rows))
     return [
         lambda: results.folds_of_the_authors(*_ten_by_ten(rows)),

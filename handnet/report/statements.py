@@ -87,7 +87,7 @@ def _comparison(pair: ComparedPair, analysis: Analysis, rivals: int, first: bool
     band, p, adjusted = row.difference.band, row.difference.p, row.difference.adjusted
     ours = "the search, made anew in each," if pair.ours == SEARCHED_ANEW else f"the {pair.ours}"
     subject = f"Over {band.n} divisions of this table {ours}" if first else "On the same divisions it"
-    by_holm = f", by Holm over {rivals} rivals {adjusted:.2g}" if rivals > 1 else ""
+    by_holm = f", adjusted for {rivals} rivals {adjusted:.2g}" if rivals > 1 else ""
     tuned = f"{pair.tuned}; " if pair.tuned else ""
     rule = f"{tuned}Nadeau-Bengio, {band.coverage:.0%}, p = {p:.2g}{by_holm}"
     text = f"{subject} {_gained(row, pair.theirs)} ({rule})"
@@ -101,7 +101,8 @@ def _comparison(pair: ComparedPair, analysis: Analysis, rivals: int, first: bool
     if (p if adjusted is None else adjusted) < ALPHA:
         so_tuned = " so tuned" if pair.tuned else ""
         verdict = f"it {'beats' if band.centre('mean') > 0 else 'loses to'} {pair.theirs}{so_tuned}"
-    return f"{text}: {verdict}. {_power(row, pair)} {_equivalence(row)}"
+    power = _power(row, pair, first)
+    return f"{text}: {verdict}. {power} {_equivalence(row)}" if first else f"{text}: {verdict}. {power}"
 
 
 def _gained(row: ComparedOverSplits, rival: str) -> str:
@@ -126,10 +127,11 @@ def _article(score: str) -> str:
     return "an" if score == "auc" else "a"
 
 
-def _power(row: ComparedOverSplits, pair: ComparedPair) -> str:
+def _power(row: ComparedOverSplits, pair: ComparedPair, first: bool) -> str:
     """The smallest difference that could have been seen, over divisions and on the test alone."""
-    text = f"A difference under {amount(row.detectable, row.score)} would not have been seen (80 % power)"
-    on_test = pair.on_test
+    power = " (80% power)" if first else ""
+    text = f"A difference under {amount(row.detectable, row.score)} would not have been seen{power}"
+    on_test = pair.on_test if first else None
     bands = {"accuracy": on_test.difference, "auc": on_test.auc and on_test.auc.band} if on_test else {}
     band = bands.get(row.score)
     return (
