@@ -5,6 +5,8 @@ import csv
 import io
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +177,44 @@ def test_every_planted_number_is_on_every_page(
         assert f"[{ahead['low']:.3f}, {ahead['high']:.3f}]" in shown, page
     assert planted["mlflow"]["test/accuracy.seeds.q025"] == pytest.approx(low, abs=1e-12)
     assert planted["mlflow"]["test/log_loss.seeds.mean"] == pytest.approx(loss, abs=1e-12)
+
+
+def numbers(facts: Any) -> Iterator[float]:
+    """The size of every number of the facts that is not whole."""
+    if isinstance(facts, dict | list):
+        for one in facts.values() if isinstance(facts, dict) else facts:
+            yield from numbers(one)
+    elif isinstance(facts, float) and facts != round(facts):
+        yield round(abs(facts), 12)
+
+
+def told_in_two_ways(facts: dict[str, Any], page: str) -> list[set[str]]:
+    """The numbers of the facts that stand on the page with different decimals.
+
+    A text counts for a number only where no other, nor its hundredfold in points, is written like that."""
+    text = re.sub(r"<svg.*?</svg>|<[^>]+>", " ", page, flags=re.DOTALL)
+    shown = set(re.findall(r"(?<![\w.])\d+\.\d+(?![\w.%])", text))
+    values = set(numbers(facts))
+    forms = {
+        value: {f"{value:.{places}f}" for places in range(2, 6)} & shown
+        for value in (*values, *(100 * value for value in values))
+    }
+    owners = Counter(form for own in forms.values() for form in own)
+    own = [{form for form in forms[value] if owners[form] == 1} for value in values]
+    return [one for one in own if len(one) > 1]
+
+
+def test_a_number_has_as_many_decimals_wherever_it_stands(planted: dict[str, Any]) -> None:
+    facts, pages = planted["json"], "".join(planted[page].replace("\\", "") for page in ("md", "html"))
+    assert told_in_two_ways(facts, pages) == []
+    (rival,) = [
+        one
+        for one in facts["bands"]
+        if (one["role"], one["part"], one["score"], one["kind"])
+        == ("logistic regression", "val", "log_loss", "log t")
+    ]
+    assert f"[{rival['low']:.4f}, {rival['high']:.4f}]" in pages
+    assert told_in_two_ways(facts, f"{pages} {rival['high']:.3f}")  # a planted fault is seen
 
 
 def test_every_table_of_the_page_is_a_table_in_markdown(planted: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from handnet.report.words import (
     in_band,
     interval,
     label,
-    number,
+    loss,
     percent,
     points,
 )
@@ -198,7 +198,7 @@ def variance_table(facts: Mapping[str, Any]) -> Grid:
             label(table["score"]),
             table["design"],
             component["source"],
-            number(component["deviation"]),
+            amount(component["deviation"], table["score"]),
             percent(component["share"]),
             str(component["degrees"]) + (", below 0" if component["negative"] else ""),
         )
@@ -219,8 +219,8 @@ def variance_table(facts: Mapping[str, Any]) -> Grid:
 
 def selection_table(facts: Mapping[str, Any]) -> Grid:
     """The winner's validation loss as chosen, and corrected for the choice."""
-    loss = facts["selection"]["corrected"]
-    band = loss["band"]
+    found = facts["selection"]["corrected"]
+    band = found["band"]
     cases = f"{band['n']} of {band['groups']} groups" if band["groups"] else str(band["n"])
     no_curve = (
         "The trials of this search were chosen in the light of each other, so there is no curve of the best"
@@ -231,7 +231,7 @@ def selection_table(facts: Mapping[str, Any]) -> Grid:
         "The winner's mean validation log loss over the search seeds, as the search saw it and corrected for"
         " having been chosen (bootstrap bias corrected cross-validation, Tsamardinos et al. 2018).",
         ("as chosen", "corrected [95 %]", "cases"),
-        [(f"{loss['naive']:.4f}", f"{loss['corrected']:.4f} {interval(band)}", cases)],
+        [(loss(found["naive"]), f"{loss(found['corrected'])} {interval(band, 'log_loss')}", cases)],
         "" if facts["selection"]["best_of"] else no_curve,
     )
 
@@ -239,14 +239,14 @@ def selection_table(facts: Mapping[str, Any]) -> Grid:
 def best_of_table(facts: Mapping[str, Any]) -> Grid:
     """The best loss against the size of the search."""
 
-    def loss(value: float | None) -> str:  # the curve is of losses negated
-        return "-" if value is None else f"{-value:.4f}"
+    def best(value: float | None) -> str:  # the curve is of losses negated
+        return loss(None if value is None else -value)
 
     rows = [
         (
             str(point["size"]),
-            *(loss(point[name]) for name in ("mean", "plug_in", "median")),
-            f"[{loss(point['high'])}, {loss(point['low'])}]",
+            *(best(point[name]) for name in ("mean", "plug_in", "median")),
+            f"[{best(point['high'])}, {best(point['low'])}]",
         )
         for point in facts["selection"]["best_of"]
     ]

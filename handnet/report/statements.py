@@ -7,7 +7,7 @@ import numpy as np
 from handnet.bands.compare import ALPHA, detectable_difference
 from handnet.bands.null import RULE
 from handnet.data import Array
-from handnet.report.words import amount, difference, label, so_many_cases
+from handnet.report.words import amount, difference, label, loss, so_many_cases
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
 from handnet.study.comparisons import (
@@ -64,7 +64,7 @@ def _worse_than_untuned(analysis: Analysis) -> str:
         return ""
     return (
         f"Warning: on the {so_many_cases(untuned.n, untuned.groups, 'val')} the winner's mean log loss is"
-        f" {untuned.winner:.4f} and that of untuned {BASELINE} (C = 1) {untuned.rival:.4f}; the"
+        f" {loss(untuned.winner)} and that of untuned {BASELINE} (C = 1) {loss(untuned.rival)}; the"
         " difference over cases is"
         f" {untuned.winner - untuned.rival:+.4f} [{untuned.low:+.4f}, {untuned.high:+.4f}] (t, 95%). The"
         " search chose on these very cases and found no network as good as a method for which nothing was"
@@ -175,14 +175,14 @@ def _cost_of_choosing(analysis: Analysis, winner: Confirmed, y_val: Array) -> st
     if bias is None:
         return ""
     text = (
-        f"The best mean validation log loss of the search is {bias.naive:.4f}; corrected for having been"
-        f" chosen on these cases {bias.corrected:.4f} [{bias.band.low:.4f}, {bias.band.high:.4f}] (BBC, over"
-        f" {so_many_cases(bias.band.n, bias.band.groups)})"
+        f"The best mean validation log loss of the search is {loss(bias.naive)}; corrected for having been"
+        f" chosen on these cases {loss(bias.corrected)} [{loss(bias.band.low)}, {loss(bias.band.high)}] (BBC,"
+        f" over {so_many_cases(bias.band.n, bias.band.groups)})"
     )
     if winner.replicas is None or not winner.replicas.sound.any():
         return f"{text}."
     fresh = grade(winner.val_logits[winner.replicas.sound], y_val).log_loss
-    return f"{text}; on {len(fresh)} fresh seeds and the same cases it is {fresh.mean():.4f}."
+    return f"{text}; on {len(fresh)} fresh seeds and the same cases it is {loss(fresh.mean())}."
 
 
 def _against_recipes(winner: Confirmed, others: Sequence[Confirmed], y_val: Array) -> str:

@@ -85,11 +85,11 @@ def written(value: float | None, score: str) -> str:
     return (loss if score in FINE else number)(value)
 
 
-def interval(band: Mapping[str, Any] | None) -> str:
-    """[low, high]."""
+def interval(band: Mapping[str, Any] | None, score: str = "") -> str:
+    """[low, high]. score: what it is of, where the band does not say so itself."""
     if band is None:
         return "-"
-    low, high = (written(band[end], band.get("score", "")) for end in ("low", "high"))
+    low, high = (written(band[end], band.get("score", score)) for end in ("low", "high"))
     return f"[{low}, {high}]"
 
 

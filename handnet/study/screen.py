@@ -255,7 +255,7 @@ def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> st
 
 def _holds(extremes: Mapping[str, Any]) -> str:
     """What min to max over seeds holds of further ones."""
-    return f"holds {percent(extremes['assured'])} of further ones, confidence 95 %"
+    return f"at least {percent(extremes['assured'])} of further ones, confidence 95 %"
 
 
 def _opening(facts: Mapping[str, Any], openings: int) -> str:
