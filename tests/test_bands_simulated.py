@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from samples import standard_error
 
-from handnet.bands.simulated import CaseSimulator, Simulated, coverages, share_coverage
+from handnet.bands.simulated import (
+    CaseSimulator,
+    Simulated,
+    coverages,
+    coverages_over_groups,
+    false_positives_on_cases,
+    share_coverage,
+)
 from handnet.draws import generator
 from handnet.scores import Scores, case_losses, grade
 
@@ -69,3 +76,15 @@ def test_a_studys_own_shares_are_held() -> None:
     assert 0.9 <= found.found <= 1
     assert (found.studies, found.nominal) == (200, pytest.approx(0.95))
     assert share_coverage(missed, 30, seed=1, studies=200) == found
+
+
+def test_bands_hold_the_truth_of_groups_where_they_are_told() -> None:
+    found = {(one.what, one.setting): one.found for one in coverages_over_groups(42, 72, 0, studies=400)}
+    for score in ("log_loss", "brier", "skill", "auc"):
+        assert found[f"cases {score}", "114 cases, 38 groups"] > 0.93, score
+        assert found[f"cases {score}", "114 cases, not told"] < 0.92, score
+    for score in ("accuracy", "sensitivity", "specificity"):
+        assert found[f"cases {score}", "114 cases, 38 groups"] > 0.95, score
+    alarms = false_positives_on_cases(114, 42, 0.9, 0, np.arange(114) // 3)
+    assert [one.what for one in alarms] == ["mcnemar", "delong"]
+    assert max(one.found for one in alarms) < 0.08

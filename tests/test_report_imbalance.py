@@ -38,6 +38,16 @@ def test_nothing_is_said_where_there_is_nothing_to_say() -> None:
     assert "rests on 42 died" in warnings("sensitivity", (72, 42), CLASSES)[0]
 
 
+def test_groups_are_counted_where_there_are_groups() -> None:
+    (few,) = warnings("accuracy", (90, 90), CLASSES, (9, 8, 15))
+    low, high = proportion_confint(12, 15, method="wilson")
+    assert "rests on 180 test cases, in 15 groups: if the rows of a group tell no more than one" in few
+    assert f"a value of 0.8 would have the interval [{low:.3f}, {high:.3f}]" in few
+    assert "groups would give 2 points" in few
+    (few,) = warnings("sensitivity", (90, 90), CLASSES, (9, 8, 15))
+    assert "rests on 90 died of 180 test cases, in 8 groups" in few
+
+
 def test_either_class_may_be_the_rare_one() -> None:
     majority, few = warnings("sensitivity", (4, 900), CLASSES)  # calling everybody dead finds every death
     assert "Calling every case died has the sensitivity 1.000" in majority

@@ -74,20 +74,22 @@ def share_coverage(
 
 
 def false_positives_on_cases(
-    n: int, positives: int, accuracy: float, seed: int, studies: int = 300
+    n: int, positives: int, accuracy: float, seed: int, groups: Array | None = None, studies: int = 300
 ) -> list[Simulated]:
     """How often McNemar's and DeLong's tests find a difference between two equal models on one test set.
 
-    n: cases of the test set, `positives` of them positive; accuracy: of both models.
+    n: cases of the test set, `positives` of them positive; accuracy: of both models; groups: (n,) int, those
+    of the positive cases first.
     """
-    simulator = CaseSimulator(positives, n - positives, accuracy)
+    simulator = CaseSimulator(positives, n - positives, accuracy, groups)
     numbers = generator(seed, SIMULATION)
     significant: dict[str, list[bool]] = {"mcnemar": [], "delong": []}
     for _ in range(studies):
         ours, theirs = simulator.sample(numbers, 2)
         correct = [(row > 0) == (simulator.y == 1) for row in (ours, theirs)]
-        significant["mcnemar"].append(mcnemar(*correct).p < ALPHA)
-        significant["delong"].append(auc_difference(ours[None], theirs[None], simulator.y).p < ALPHA)
+        areas = auc_difference(ours[None], theirs[None], simulator.y, groups)
+        significant["mcnemar"].append(mcnemar(correct[0], correct[1], groups).p < ALPHA)
+        significant["delong"].append(areas.p < ALPHA)
     setting = "two equal models, one test"
     return [_simulated(rule, setting, ALPHA, hits) for rule, hits in significant.items()]
 
@@ -99,11 +101,16 @@ class CaseSimulator:
     """Logits of n cases whose difficulty and noise are normal, so that every true score is known.
 
     The logit of case i from replica s is +-mu + difficulty_i + noise_si, with deviations 1.5 and .8: most
-    cases are clear and a few doubtful, as for networks on real tables. mu is set by the accuracy wanted.
+    cases are clear and a few doubtful, as for networks on real tables. mu is set by the accuracy wanted. The
+    cases of a group share half of the variance of both.
     """
 
-    def __init__(self, positives: int, negatives: int, accuracy: float) -> None:
-        """n = positives + negatives cases, each called right with the chance `accuracy`."""
+    def __init__(self, positives: int, negatives: int, accuracy: float, groups: Array | None = None) -> None:
+        """n = positives + negatives cases, each called right with the chance `accuracy`.
+
+        groups: (n,) int, those of the positive cases first; None where every case is its own.
+        """
+        self.groups = None if groups is None else np.unique(groups, return_inverse=True)[1]
         self.y = np.repeat([1, 0], [positives, negatives])
         self.case_deviation, self.noise = 1.5, 0.8
         self.deviation = float(np.hypot(self.case_deviation, self.noise))
@@ -115,13 +122,19 @@ class CaseSimulator:
 
     def cases(self, numbers: Generator) -> Array:
         """The mean logits (n,) of fresh cases."""
-        return np.where(self.y == 1, self.mu, -self.mu) + self.case_deviation * numbers.normal(
-            size=len(self.y)
-        )
+        return np.where(self.y == 1, self.mu, -self.mu) + self.case_deviation * self._normal(numbers)
 
     def logits(self, numbers: Generator, cases: Array, replicas: int) -> Array:
         """Logits (R, n) of R fresh replicas on cases (n,)."""
-        return cases + self.noise * numbers.normal(size=(replicas, len(self.y)))
+        return cases + self.noise * self._normal(numbers, replicas)
+
+    def _normal(self, numbers: Generator, *rows: int) -> Array:
+        """Standard normal numbers (*rows, n), those of a group alike by half of their variance."""
+        own = numbers.normal(size=(*rows, len(self.y)))
+        if self.groups is None:
+            return own
+        common = numbers.normal(size=(*rows, self.groups.max() + 1))[..., self.groups]
+        return np.asarray((own + common) / np.sqrt(2))
 
     def truth(self) -> dict[str, float]:
         """The expectation of each score over cases and replicas, by name."""
@@ -167,6 +180,28 @@ def coverages(
             hits.setdefault((what, setting, nominal), []).append(float(hit))
         tick()
     return [_simulated(*key, values) for key, values in hits.items()]
+
+
+def coverages_over_groups(
+    positives: int, negatives: int, seed: int, size: int = 3, accuracy: float = 0.85, studies: int = 400
+) -> list[Simulated]:
+    """How often the bands over cases hold the truth where cases come in groups, and where that is not told.
+
+    positives, negatives: cases of the test set, in groups of `size` of one class.
+    """
+    counts = (-(-positives // size), -(-negatives // size))
+    places = np.repeat(np.arange(sum(counts)), size)
+    groups = np.concatenate([places[:positives], places[counts[0] * size :][:negatives]])
+    simulator, numbers = CaseSimulator(positives, negatives, accuracy, groups), generator(seed, SIMULATION)
+    truth, hits = simulator.truth(), dict[tuple[str, str], list[bool]]()
+    settings = {"not told": None, f"{sum(counts)} groups": groups}
+    for _ in range(studies):
+        z = simulator.sample(numbers, 1)
+        for setting, told in settings.items():
+            for name, band in case_bands(z, simulator.y, told).items():
+                held = band.low <= truth[name] <= band.high
+                hits.setdefault((f"cases {name}", f"{len(simulator.y)} cases, {setting}"), []).append(held)
+    return [_simulated(*key, 0.95, values) for key, values in hits.items()]
 
 
 Hit = tuple[str, str, float, float]  # what, setting, nominal, and the share held in one study

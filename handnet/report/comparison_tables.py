@@ -140,7 +140,7 @@ def _on_test(pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
 
 def rule_table(facts: Mapping[str, Any]) -> Grid:
     """How often each rule finds a difference where there is none."""
-    rules = facts["rules"]
+    rules, grouped = facts["rules"], facts["data"]["groups"]
     rows = [
         (row["rule"], label(row["score"]), _rate(row["rate"]), f"{row['rate']['n']} tables", _may_word(row))
         for row in rules["over_divisions"]
@@ -150,7 +150,8 @@ def rule_table(facts: Mapping[str, Any]) -> Grid:
     ]
     return Grid(
         f"How often each rule finds a difference where there is none, at {rules['alpha']}",
-        _layouts(rules) + "On the test: simulated with two equally good models of its size.",
+        _layouts(rules) + "On the test: simulated with two equally good models of its size"
+        f"{', the rows of a group alike by half of their variance' if grouped else ''}.",
         ("rule", "score", "found [95 %]", "of", "may word a verdict"),
         rows,
         "A rule words nothing where it is shown to err in more than 5 of 100: where the lower end of its"

@@ -11,7 +11,7 @@ from handnet.bands.clusters import number_of_groups
 from handnet.report.cases import Cases
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
 from handnet.report.deployed import deployed
-from handnet.report.imbalance import warnings
+from handnet.report.imbalance import warnings_on_test
 from handnet.report.search_facts import Findings, search_facts, selection_facts, tuned
 from handnet.report.series import curve_series, reliability, seed_series, smoothed
 from handnet.report.statements import compared, statements
@@ -44,7 +44,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(configuration, analysis, settings) for configuration in confirmed],
         "statements": statements(confirmed, analysis, y_val),
-        "warnings": _warnings(problem, settings),
+        "warnings": warnings_on_test(settings.verdict.score, problem.data, problem.parts.test_rows),
         "looks": look_facts(findings),
         "comparisons": [pair_facts(pair) for pair in analysis.pairs],
         "by_chance": chance_facts(analysis.pairs),
@@ -102,12 +102,6 @@ def _data(problem: Problem, settings: Settings) -> dict[str, Any]:
         "positive_class": data.class_names[1],
         "negative_class": data.class_names[0],
     }
-
-
-def _warnings(problem: Problem, settings: Settings) -> list[str]:
-    """What to beware of where the deciding score is taken on test cases of these classes, in sentences."""
-    zeros, ones = (int((problem.data.y[problem.parts.test_rows] == label).sum()) for label in (0, 1))
-    return warnings(settings.verdict.score, (zeros, ones), problem.data.class_names)
 
 
 def _split(problem: Problem, settings: Settings) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def forest(bands: Sequence[Mapping[str, Any]], title: str) -> Figure:
         for middle in list(band["centres"].values())[:1]:
             tick(axes, middle, place)
     labels = [
-        f"{short(band['role'])}: {VARIED[band['varied']]} ({band['n']}), {band['coverage']:.0%}"
+        f"{short(band['role'])}: {VARIED[band['varied']]} ({_varied(band)}), {band['coverage']:.0%}"
         for band in bands
     ]
     axes.set_yticks(places, labels)
@@ -182,6 +182,11 @@ def forest(bands: Sequence[Mapping[str, Any]], title: str) -> Figure:
     axes.locator_params(axis="x", nbins=7)  # narrow bands have long numbers
     axes.grid(axis="x")
     return figure
+
+
+def _varied(band: Mapping[str, Any]) -> str:
+    """How many values, or cases and groups of them, a band is over."""
+    return f"{band['n']} of {band['groups']} groups" if band["groups"] else str(band["n"])
 
 
 @picture

@@ -9,7 +9,9 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm
 
+from handnet.bands.clusters import number_of_groups
 from handnet.bands.proportion import wilson_ends
+from handnet.data import Array, Dataset
 from handnet.messages import option
 from handnet.report.words import label, number, those
 
@@ -21,30 +23,49 @@ MAJORITY = 0.9  # share of one class from which calling every case so is hard to
 LOSSES = ("log_loss", "brier")
 
 
-def warnings(score: str, sizes: tuple[int, int], names: tuple[str, str]) -> list[str]:
+def warnings_on_test(score: str, data: Dataset, rows: Array) -> list[str]:
+    """`warnings` for the test part of a table. rows: (n,) int, its rows there."""
+    y, groups = data.y[rows], None if data.groups is None else data.groups[rows]
+    zeros, ones = (int((y == label).sum()) for label in (0, 1))
+    if groups is None:
+        return warnings(score, (zeros, ones), data.class_names)
+    of_0, of_1 = (number_of_groups(groups[y == label]) for label in (0, 1))
+    return warnings(score, (zeros, ones), data.class_names, (of_0, of_1, number_of_groups(groups)))
+
+
+Groups = tuple[int, int, int]  # that have test cases of class 0, of class 1, of either; 0 without groups
+
+
+def warnings(
+    score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups = (0, 0, 0)
+) -> list[str]:
     """What to beware of where this score decides, a sentence each.
 
     score: that of `verdict.score`; sizes: test cases of class 0 and of class 1, at least 1 each; names: of
     these classes. The limits are conventions: an interval that reaches more than 10 points to either side
-    counts as wide, and nine cases of ten in one class as a majority that is hard to beat.
+    counts as wide, and nine cases of ten in one class as a majority that is hard to beat. Of groups the width
+    is that of as many cases, which is the least they tell.
     """
-    return [*_majority(score, sizes, names), *_few(score, sizes, names)]
+    return [*_majority(score, sizes, names, groups), *_few(score, sizes, names, groups)]
 
 
-def _few(score: str, sizes: tuple[int, int], names: tuple[str, str]) -> list[str]:
+def _few(score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups) -> list[str]:
     """That a score rests on few cases, with the width this gives and the cases it would take."""
-    cases, what = _counted(score, sizes, names)
+    cases, what = _counted(score, sizes, names, groups)
     if score in LOSSES:
         text = f"The deciding score, {label(score)}, has {what}: a single one of them can turn it."
         return [text] if cases < EVENTS else []
-    low, high = auc_ends(LIKELY, sizes) if score == "auc" else share_ends(LIKELY, cases)
+    told = groups[:2] if groups[2] else sizes
+    low, high = auc_ends(LIKELY, told) if score == "auc" else share_ends(LIKELY, cases)
     if high - low <= 2 * WIDE:
         return []
-    needed = "" if score == "auc" else f"; {cases_for(LIKELY, CLOSE)} would give 2 points to either side"
-    return [f"The deciding score, {label(score)}, rests on {what}: {_width(low, high)}{needed}."]
+    enough = f"{cases_for(LIKELY, CLOSE)}{' groups' if groups[2] else ''}"
+    needed = "" if score == "auc" else f"; {enough} would give 2 points to either side"
+    least = "if the rows of a group tell no more than one, " if groups[2] else ""
+    return [f"The deciding score, {label(score)}, rests on {what}: {least}{_width(low, high)}{needed}."]
 
 
-def _majority(score: str, sizes: tuple[int, int], names: tuple[str, str]) -> list[str]:
+def _majority(score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups) -> list[str]:
     """That calling every case alike scores high, and which score to name instead."""
     larger = int(sizes[1] > sizes[0])
     share = max(sizes) / sum(sizes)
@@ -59,7 +80,7 @@ def _majority(score: str, sizes: tuple[int, int], names: tuple[str, str]) -> lis
         f" methods apart; let another one decide, named before the test is opened: {others}.",
         *(
             sentence.replace(f"The deciding score, {rarer},", f"The {rarer}")
-            for sentence in _few(rarer, sizes, names)
+            for sentence in _few(rarer, sizes, names, groups)
         ),
     ]
 
@@ -69,14 +90,16 @@ def _width(low: float, high: float) -> str:
     return f"a value of {LIKELY:g} would have the interval [{number(low)}, {number(high)}] over cases (95 %)"
 
 
-def _counted(score: str, sizes: tuple[int, int], names: tuple[str, str]) -> tuple[int, str]:
-    """How many test cases a score rests on, and which those are."""
+def _counted(score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups) -> tuple[int, str]:
+    """How many test cases, or groups of them, a score rests on, and which those are."""
     zeros, ones = sizes
-    if score == "accuracy":
-        return zeros + ones, f"{zeros + ones} test cases"
     rarer = int(ones <= zeros)
-    of = {"sensitivity": 1, "specificity": 0}.get(score, rarer)
-    return sizes[of], f"{those(sizes[of], names[of])} of {zeros + ones} test cases"
+    of = {"sensitivity": 1, "specificity": 0, "accuracy": 2}.get(score, rarer)
+    cases = f"{zeros + ones} test cases"
+    what = cases if of == 2 else f"{those(sizes[of], names[of])} of {cases}"
+    if groups[2]:
+        return groups[of], f"{what}, in {groups[of]} groups"
+    return (zeros, ones, zeros + ones)[of], what
 
 
 def share_ends(share: float, n: int) -> tuple[float, float]:

@@ -103,15 +103,15 @@ def analyse(
     y_val, y_test = problem.parts.val.y, test.y if test else None
     divisions = resplits.divisions if resplits else ()
     by_role, overfits = _by_role(confirmed, problem, y_test, divisions, done)
-    y = y_val if y_test is None else y_test
+    part, y = ("val", y_val) if y_test is None else ("test", y_test)
     streams = stream_variance(resplits.streams, y, stream_seeds(settings)) if resplits else {}
-    accuracy = _accuracy(confirmed[0], y, "val" if y_test is None else "test")
+    accuracy = _accuracy(confirmed[0], y, part)
     return Analysis(
         quantities=by_role,
         pairs=compare_pairs(confirmed, divisions, y_test, settings.verdict, problem.parts.groups("test")),
         variances={role: table for role in by_role if (table := variance(role, divisions))},
         streams=streams,
-        rules=rules(problem, divisions, y, accuracy, settings.verdict.score),
+        rules=rules(problem, divisions, part, accuracy, settings.verdict.score),
         optimism=_optimism(trials, y_val, problem.parts.groups("val")),
         overfit=overfits,
         best_of=_best_of(settings, trials, y_val),

@@ -200,11 +200,14 @@ class Rules:
         return self.over_divisions is not None and self.over_divisions.may_word(rule)
 
 
-def rules(problem: Problem, resplits: Sequence[Resplit], y: Array, accuracy: float, score: str) -> Rules:
-    """The rules at the sizes of this study. y: (n,), the cases the winner is graded on; accuracy: the
-    winner's there; score: the deciding one."""
+def rules(problem: Problem, resplits: Sequence[Resplit], part: str, accuracy: float, score: str) -> Rules:
+    """The rules at the sizes of this study. part: what the winner is graded on; accuracy: the winner's there;
+    score: the deciding one."""
     near = min(max(accuracy, 0.6), 0.995)  # the simulated world has cases on either side of the threshold
-    on_test = false_positives_on_cases(len(y), int((y == 1).sum()), near, RESAMPLING_SEED)
+    rows = problem.parts.val_rows if part == "val" else problem.parts.test_rows
+    y, groups = problem.data.y[rows], problem.parts.groups(part)
+    groups = None if groups is None else groups[np.argsort(y != 1, kind="stable")]  # of the positives first
+    on_test = false_positives_on_cases(len(y), int((y == 1).sum()), near, RESAMPLING_SEED, groups)
     over_divisions = measured(layout_of(problem, len(resplits)), score) if len(resplits) > 1 else None
     return Rules(over_divisions, tuple(on_test))
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from threadpoolctl import threadpool_info
 
 from handnet.data import Dataset, canonical_hash
 from handnet.messages import Refusal, command, option
-from handnet.report.imbalance import warnings
+from handnet.report.imbalance import warnings_on_test
 from handnet.splits import split
 from handnet.study.reading import from_stored, load, read, to_stored
 from handnet.study.search import versions as search_versions
@@ -133,8 +132,8 @@ def remarks(settings: Settings, problem: Problem) -> tuple[str, ...]:
     """What to say before anything is trained: what was done to the table, what to beware of in its sizes, and
     whether one batch holds it."""
     rows, batch = len(problem.parts.train_rows), settings.network.batch_size
-    counts = np.bincount(problem.data.y[problem.parts.test_rows], minlength=2)  # told before the opening too
-    beware = warnings(settings.verdict.score, (int(counts[0]), int(counts[1])), problem.data.class_names)
+    # The sizes of the test are told before the opening too.
+    beware = warnings_on_test(settings.verdict.score, problem.data, problem.parts.test_rows)
     one_step = f"network.batch_size is {batch} and there are {rows} train rows, so an epoch is one step."
     return (*problem.parts.notes, *settings.network.notes, *beware, *([one_step] if batch > rows else ()))
 

@@ -2,7 +2,7 @@
 
 from handnet.bands.compare import ALPHA
 from handnet.bands.null import FalseAlarms, false_alarms
-from handnet.bands.simulated import Simulated, coverages, false_positives_on_cases
+from handnet.bands.simulated import Simulated, coverages, coverages_over_groups, false_positives_on_cases
 from handnet.study.false_alarms import LAYOUTS, as_csv, layout_of, measure, rate
 from handnet.study.identity import make_problem
 from handnet.study.reading import read
@@ -26,7 +26,8 @@ def simulate(studies: int, screen: Screen) -> None:
     with screen.progress("simulated tables", tables, 0) as bar:
         found = list(false_alarms(layout_of(problem, splits), tables, 0, lambda: bar.advance(1, "rules")))
     rows += [_simulated(row) for row in found]
-    rows += false_positives_on_cases(n, positives, 0.97, 0, 2 * studies)
+    rows += false_positives_on_cases(n, positives, 0.97, 0, studies=2 * studies)
+    rows += coverages_over_groups(positives, n - positives, 0, studies=2 * studies)
     screen.simulated(rows)
 
 
