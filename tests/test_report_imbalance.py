@@ -1,14 +1,18 @@
 """What is said of the sizes of the test part: the widths are Wilson's, and every sentence is whole."""
 
+import json
 import re
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 from statsmodels.stats.proportion import proportion_confint
 
+from handnet.cli import main
 from handnet.draws import generator
 from handnet.report.imbalance import auc_ends, cases_for, warnings
 from handnet.study.sections import DECIDING
@@ -96,3 +100,48 @@ def test_every_size_makes_whole_sentences(score: str, zeros: int, ones: int, nam
         assert not sentences
     if min(zeros, ones) < 10 and (zeros + ones > 100 or score != "accuracy"):
         assert sentences
+
+
+@pytest.mark.parametrize(
+    ("rows", "positives", "shares", "of"),
+    [
+        (240, 10, ("split.test=0.2", "split.val=0.25"), "2 died of 48"),
+        pytest.param(
+            3600, 12, ("split.test=0.41667", "split.val=0.28"), "5 died of 1501", marks=pytest.mark.long
+        ),
+    ],
+)
+def test_a_table_with_a_rare_class_from_its_file_to_its_pages(
+    rows: int, positives: int, shares: tuple[str, str], of: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """The check, the terminal and the report say the same of it, and nothing breaks where nobody is called
+    positive."""
+    numbers = generator(8, 0)
+    died = np.arange(rows) % (rows // positives) == 0
+    cells = pd.DataFrame(numbers.normal(size=(rows, 3)) + died[:, None], columns=["age", "crp", "dose"])
+    cells["fate"] = np.where(died, "died", "alive")
+    cells.round(3).to_csv(tmp_path / "rare.csv", index=False)
+    words = [f"DATA={tmp_path / 'rare.csv'}", "TARGET=fate", "POSITIVE=died", *shares, "TRIALS=2", "SEEDS=2"]
+    words += ["CONFIRM=3", "SPLITS=0", "space.epochs.high=12", "rivals.boosting=1", "OPEN=1"]
+    assert main(["study", f"MLRUNS={tmp_path / 'mlruns'}", *words, "CHECK=1"]) == 0
+    checked = capsys.readouterr().out
+    assert main(["study", f"MLRUNS={tmp_path / 'mlruns'}", *words]) == 0
+    terminal = capsys.readouterr().err
+    (folder,) = (tmp_path / "mlruns" / "reports").iterdir()
+    facts = json.loads((folder / "report.json").read_text())
+    majority, few = facts["warnings"][:2]
+    assert "Calling every case alive" in majority
+    assert f"The sensitivity rests on {of} test cases" in few
+    for sentence in facts["warnings"]:
+        assert sentence in checked
+        assert sentence in terminal
+    page = (folder / "report.md").read_text().replace("\\", "")
+    assert few in page
+    assert not re.search(r"\bnan\b|\binf\b|None", page)
+    at_half = {
+        point["role"]: point for point in facts["thresholds"]["points"] if point["fixed"] == "probability"
+    }
+    found = [
+        band["centres"]["share"] for band in at_half["winner"]["sensitivity"] if band["kind"] == "wilson"
+    ]
+    assert (found[0] == 0) == (not at_half["winner"]["ppv"] or at_half["winner"]["ppv"][-1]["low"] == 0)
