@@ -134,6 +134,8 @@ def facts_with(name: str) -> dict:
     part = {
         "source": name,
         "deviation": 0.1,
+        "low": 0.05,
+        "high": 0.2,
         "share": 0.5,
         "mean_square": 1.0,
         "degrees": 3,
@@ -189,7 +191,9 @@ def facts_with(name: str) -> dict:
             "stratify": True,
         },
         "bands": [one | {"kind": kind} for one in (band, gap) for kind in ("quantiles", "min-max")],
-        "configurations": [{"role": name, "config_id": "c", "recipe": None, "overfit": None}],
+        "configurations": [
+            {"role": name, "tuned": name, "chosen": name, "config_id": "c", "recipe": None, "overfit": None}
+        ],
         "statements": [f"Of the cases {name}, and {name}."],
         "verdict": f"The verdict on {name}.",
         "warnings": [f"Few {name}."],
@@ -238,6 +242,7 @@ def facts_with(name: str) -> dict:
             "trials": [],
             "importances": {},
             "surface": None,
+            "again": {"samples": 9, "seeds": 2, "trials": []},
         },
         "opening": None,
         "identity": {

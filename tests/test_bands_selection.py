@@ -1,5 +1,6 @@
 """What choosing the best of many costs, against opda and SciPy."""
 
+from collections.abc import Callable
 from importlib.metadata import metadata
 from itertools import combinations, product
 from math import comb
@@ -8,9 +9,9 @@ import numpy as np
 import pytest
 from opda.nonparametric import EmpiricalDistribution
 from samples import standard_error
-from scipy.stats import quantile_test
+from scipy.stats import quantile_test, sem
 
-from handnet.bands.selection import expected_best, selection_optimism
+from handnet.bands.selection import BBC_HELD, expected_best, search_again, selection_optimism
 from handnet.draws import bootstrap_counts, generator
 
 
@@ -119,3 +120,75 @@ def test_a_sample_of_every_case_scores_nothing() -> None:
     counts = np.array([[1, 1, 1], [2, 1, 0], [0, 3, 0], [0, 0, 3]])
     found = selection_optimism(losses, counts)
     assert found.corrected == pytest.approx(np.mean([0.9, (0.1 + 0.9) / 2, 0.3]))
+
+
+def adaptive_study(seed: int, n: int = 114, tries: int = 40) -> tuple[np.ndarray, float]:
+    """The losses (tries, n) of a search that tries near its best so far, and its winner's true loss."""
+    draws = generator(seed, 3)
+    waves, shifts = 3 * draws.normal(size=(3, 24)), draws.uniform(0, 2 * np.pi, 24)
+
+    def world(count: int) -> Callable[[np.ndarray], np.ndarray]:
+        margins, tilts = draws.normal(2.6, 1.6, count), draws.normal(size=(24, count))
+
+        def losses(point: np.ndarray) -> np.ndarray:
+            clearness = 1.4 - 0.9 * ((point - 0.5) ** 2).sum()
+            return np.logaddexp(0, -clearness * margins - np.cos(point @ waves + shifts) @ tilts / 4)
+
+        return losses
+
+    cases, everybody = world(n), world(5000)
+    points: list[np.ndarray] = []
+    found: list[np.ndarray] = []
+    for place in range(tries):
+        best = points[int(np.argmin([row.mean() for row in found]))] if points else np.full(3, 0.5)
+        near = np.clip(best + draws.normal(0, 0.1, 3), 0, 1)
+        points.append(near if place >= 10 and place % 4 else draws.uniform(size=3))
+        found.append(cases(points[-1]))
+    chosen = points[int(np.argmin([row.mean() for row in found]))]
+    return np.array(found), float(everybody(chosen).mean())
+
+
+def test_the_correction_pays_for_most_of_an_adaptive_choice_too() -> None:
+    naive, corrected, held = [], [], []
+    for seed in range(120):
+        losses, truth = adaptive_study(seed)
+        found = selection_optimism(losses, bootstrap_counts(generator(seed, 4), losses.shape[1], 300))
+        naive.append(found.naive - truth)
+        corrected.append(found.corrected - truth)
+        held.append(found.band.low <= truth <= found.band.high)
+    low = BBC_HELD[0]
+    assert low - 3 * np.sqrt(low * (1 - low) / len(held)) < np.mean(held)
+    assert np.mean(naive) < -3 * standard_error(np.array(naive))
+    assert abs(np.mean(corrected)) < -np.mean(naive) / 2
+
+
+def test_what_other_seeds_would_choose_is_counted_seed_by_seed() -> None:
+    losses, counts = generator(17, 0).exponential(size=(5, 7)), bootstrap_counts(generator(17, 1), 7, 40)
+    found = search_again(losses, counts)
+    wins = np.zeros(5)
+    for row in counts:
+        drawn = np.repeat(np.arange(7), row)
+        wins[min(range(5), key=lambda config: losses[config, drawn].mean())] += 1 / 40
+    best = min(range(5), key=lambda config: losses[config].mean())
+    assert (found.best, found.chosen.tolist()) == (best, pytest.approx(wins.tolist()))
+    for config in range(5):
+        paired = losses[config] - losses[best]
+        assert found.difference[config] == pytest.approx(paired.mean(), abs=1e-12)
+        assert found.error[config] == pytest.approx(sem(paired), abs=1e-12)
+        assert found.near[config] == (paired.mean() <= sem(paired))
+    assert found.near[best]
+    for shape in ((1, 7), (5, 1)):
+        with pytest.raises(ValueError, match="at least 2 configurations and 2 seeds"):
+            search_again(np.zeros(shape), counts[:, : shape[1]])
+
+
+def test_equals_replace_each_other_and_a_clear_winner_is_not_replaced() -> None:
+    draws = generator(18, 0)
+    counts = bootstrap_counts(draws, 10, 200)
+    studies = [draws.normal(0.07, 0.005, size=(40, 10)) for _ in range(60)]
+    assert np.mean([search_again(losses, counts).replaced for losses in studies]) > 0.8
+    clear = [np.where(np.arange(40)[:, None] == 3, losses - 0.02, losses) for losses in studies]
+    found = [search_again(losses, counts) for losses in clear]
+    assert {one.best for one in found} == {3}
+    assert not any(one.replaced for one in found)
+    assert all(one.chosen[3] > 0.99 for one in found)

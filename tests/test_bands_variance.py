@@ -7,10 +7,20 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 from samples import standard_error
+from scipy import stats
 from statsmodels.stats.anova import anova_lm
 
-from handnet.bands.variance import Component, variance_table
+from handnet.bands.variance import (
+    Component,
+    Square,
+    asked_deviation,
+    deviation_interval,
+    summed_deviation,
+    variance_table,
+)
 from handnet.draws import generator
+
+SOURCE = frozenset({"a"})
 
 
 def crossed(levels: dict[str, int]) -> dict[str, np.ndarray]:
@@ -124,3 +134,62 @@ def test_a_design_that_is_not_crossed_is_refused() -> None:
         variance_table(np.tile(values, 2), {"split": np.tile(split, 2), "seed": np.tile(seed, 2)})
     with pytest.raises(ValueError, match="finite scores"):
         variance_table(np.where(split == 0, np.nan, values), {"split": split, "seed": seed})
+
+
+def test_the_interval_of_a_single_mean_square_is_that_of_chi_square() -> None:
+    for degrees in (1, 9, 252):
+        found = deviation_interval({SOURCE: Square(2.5, degrees)}, {SOURCE: 0.4})
+        ends = [np.sqrt(0.4 * 2.5 * degrees / stats.chi2.ppf(tail, degrees)) for tail in (0.975, 0.025)]
+        assert found == pytest.approx((1.0, *ends), rel=1e-12)
+
+
+def test_a_component_leaves_0_exactly_where_the_f_test_says_so() -> None:
+    error = frozenset({"a", "b"})
+    for seed in range(40):
+        upper, lower = (int(n) for n in generator(seed, 0).integers(2, 40, 2))
+        edge = stats.f.ppf(0.975, upper, lower)
+        for near, above in ((0.999, False), (1.001, True)):
+            squares = {SOURCE: Square(near * edge, upper), error: Square(1.0, lower)}
+            found = deviation_interval(squares, {SOURCE: 0.1, error: -0.1})
+            assert (found.low > 0) == above
+
+
+def test_intervals_of_deviations_hold_the_planted_ones() -> None:
+    """At the sizes of a study: 29 divisions and 10 seeds, a strong effect, a weak one, and their sum."""
+    levels, deviations = {"split": 29, "seed": 10}, {"split": 1.0, "seed": 0.3, "split x seed": 0.7}
+    factors, held = crossed(levels), {"split": 0, "seed": 0, "split x seed": 0, "sum": 0}
+    for study in range(400):
+        values = planted(levels, deviations, study)
+        for row in variance_table(values, factors):
+            held[row.source] += row.low <= deviations[row.source] <= row.high
+        both = summed_deviation(values, factors, ["seed", "split x seed"])
+        held["sum"] += both.low <= np.hypot(0.3, 0.7) <= both.high
+    for source, count in held.items():
+        assert 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400) < count / 400 < 0.99, source
+
+
+def test_sources_add_up_as_variances() -> None:
+    levels, factors = {"a": 5, "b": 4, "c": 3}, crossed({"a": 5, "b": 4, "c": 3})
+    values = planted(levels, {"a": 1.0, "b": 2.0, "a x b": 0.3, "a x b x c": 0.2}, 3)
+    table = {row.source: row for row in variance_table(values, factors)}
+    for source, row in table.items():
+        found = summed_deviation(values, factors, [source])
+        assert tuple(found) == pytest.approx((row.deviation, row.low, row.high), abs=1e-12)
+    both = summed_deviation(values, factors, ["a", "b"]).deviation
+    assert both == pytest.approx(np.hypot(table["a"].deviation, table["b"].deviation), abs=1e-12)
+
+
+def test_asking_other_cases_moves_the_mean_as_simulated() -> None:
+    draws = generator(12, 0)
+    y = np.repeat([0, 1], [70, 30])
+    shares = np.where(y == 1, draws.beta(0.3, 1, 100), draws.beta(0.1, 3, 100))
+
+    def asked() -> np.ndarray:
+        parts = [draws.permutation(np.flatnonzero(y == one))[:size] for one, size in ((0, 14), (1, 6))]
+        return np.concatenate(parts)
+
+    means, tests = [shares[asked()].mean() for _ in range(10_000)], [asked() for _ in range(2000)]
+    found = asked_deviation([shares[rows] for rows in tests], [y[rows] for rows in tests], 1 - 20 / 100)
+    assert found == pytest.approx(np.std(means), rel=0.03)
+    with pytest.raises(ValueError, match="at least 2 cases"):
+        asked_deviation([shares[[0, 1, 99]]], [y[[0, 1, 99]]], 0.5)

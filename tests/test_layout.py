@@ -24,10 +24,10 @@ HARNESS = """
     study.redaction study.files study.folder study.executor study.units study.rivals study.quantity
     study.gaps study.summary study.operating study.looks
     study.views study.logged_model study.tracker study.store study.targets
-    study.served_model study.search study.sealed study.resplit study.on_test
+    study.served_model study.search study.sealed study.resplit study.spread study.on_test
     study.false_alarms study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.main_table
-    report.comparison_tables report.threshold_tables report.imbalance
+    report.comparison_tables report.search_tables report.threshold_tables report.imbalance
     report.statements report.verdict report.stories report.deployed report.cases report.drawing
     report.figures report.case_figures
     report.comparison_facts report.search_facts report.threshold_facts report.facts

@@ -1,21 +1,10 @@
-"""The tables of comparisons, of the sources of spread, and of what choosing costs; once for both pages."""
+"""The tables of comparisons and of the sources of spread; once for both pages."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.tables import Grid
-from handnet.report.words import (
-    amount,
-    cases_of,
-    difference,
-    exact,
-    in_band,
-    interval,
-    label,
-    loss,
-    percent,
-    points,
-)
+from handnet.report.words import amount, cases_of, difference, exact, in_band, label, percent, points
 
 
 def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
@@ -191,6 +180,12 @@ def _layout(layout: Mapping[str, Any]) -> str:
     )
 
 
+def _deviation(component: Mapping[str, Any], score: str) -> str:
+    """A standard deviation in its interval."""
+    low, high = (difference(component[end], score).removeprefix("+") for end in ("low", "high"))
+    return f"{amount(component['deviation'], score)} [{low}, {high}]"
+
+
 def variance_table(facts: Mapping[str, Any]) -> Grid:
     """The variance components of each design."""
     rows = [
@@ -199,7 +194,7 @@ def variance_table(facts: Mapping[str, Any]) -> Grid:
             label(table["score"]),
             table["design"],
             component["source"],
-            amount(component["deviation"], table["score"]),
+            _deviation(component, table["score"]),
             percent(component["share"]),
             str(component["degrees"]) + (", below 0" if component["negative"] else ""),
         )
@@ -210,51 +205,9 @@ def variance_table(facts: Mapping[str, Any]) -> Grid:
         "Where the spread comes from",
         "Variance components of fully crossed designs without repetition: every configuration on every"
         " division with the same seeds, and the winner on the study's own split with the three streams of its"
-        " seed varied one by one.",
-        ("configuration", "score", "design", "source", "standard deviation", "share of variance", "degrees"),
+        " seed varied one by one. Standard deviations, with intervals for normal effects.",
+        ("configuration", "score", "design", "source", "deviation [95 %]", "share of variance", "degrees"),
         rows,
         "The last source of a design holds whatever nothing else explains. An estimate below 0 is shown as 0."
-        " Few degrees say little: with five a standard deviation is uncertain by a factor of two and a half.",
-    )
-
-
-def selection_table(facts: Mapping[str, Any]) -> Grid:
-    """The winner's validation loss as chosen, and corrected for the choice."""
-    found = facts["selection"]["corrected"]
-    band = found["band"]
-    cases = f"{band['n']} of {band['groups']} groups" if band["groups"] else str(band["n"])
-    no_curve = (
-        "The trials of this search were chosen in the light of each other, so there is no curve of the best"
-        " against its size."
-    )
-    return Grid(
-        "What choosing costs",
-        "The winner's mean validation log loss over the search seeds, as the search saw it and corrected for"
-        " having been chosen (bootstrap bias corrected cross-validation, Tsamardinos et al. 2018).",
-        ("as chosen", "corrected [95 %]", "cases"),
-        [(loss(found["naive"]), f"{loss(found['corrected'])} {interval(band, 'log_loss')}", cases)],
-        "" if facts["selection"]["best_of"] else no_curve,
-    )
-
-
-def best_of_table(facts: Mapping[str, Any]) -> Grid:
-    """The best loss against the size of the search."""
-
-    def best(value: float | None) -> str:  # the curve is of losses negated
-        return loss(None if value is None else -value)
-
-    rows = [
-        (
-            str(point["size"]),
-            *(best(point[name]) for name in ("mean", "plug_in", "median")),
-            f"[{best(point['high'])}, {best(point['low'])}]",
-        )
-        for point in facts["selection"]["best_of"]
-    ]
-    return Grid(
-        "The best loss against the size of the search",
-        "From this search's own points, taken for independent draws; a Sobol design is more even than that."
-        " An open end says the search is too small to bound it.",
-        ("configurations", "expected best", "plug-in", "median best", "95 % by order statistics"),
-        rows,
+        " Few degrees say little, as the intervals show.",
     )

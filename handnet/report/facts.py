@@ -12,7 +12,7 @@ from handnet.report.cases import Cases
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
 from handnet.report.deployed import deployed
 from handnet.report.imbalance import warnings_on_test
-from handnet.report.search_facts import Findings, search_facts, selection_facts, tuned
+from handnet.report.search_facts import Findings, moved_facts, search_facts, selection_facts, tuned
 from handnet.report.series import curve_series, reliability, seed_series, smoothed
 from handnet.report.statements import compared, statements
 from handnet.report.threshold_facts import benefit_facts, look_facts, threshold_facts
@@ -51,6 +51,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "thresholds": threshold_facts(analysis.operating),
         "net_benefit": benefit_facts(analysis.operating),
         "variance": list(variance_facts(analysis)),
+        "moved": moved_facts(analysis.moved),
         "rules": rule_facts(analysis.rules),
         "selection": selection_facts(analysis),
         "watched": [cases.watched(case) for case in watched],

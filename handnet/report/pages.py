@@ -9,17 +9,11 @@ from typing import Any
 import jinja2
 
 from handnet.report.case_figures import credits, strip
-from handnet.report.comparison_tables import (
-    best_of_table,
-    on_test_table,
-    over_splits_table,
-    rule_table,
-    selection_table,
-    variance_table,
-)
+from handnet.report.comparison_tables import on_test_table, over_splits_table, rule_table, variance_table
 from handnet.report.drawing import alone, inline
 from handnet.report.figures import Picture, figures
 from handnet.report.main_table import band_table, count_table
+from handnet.report.search_tables import again_table, best_of_table, selection_table
 from handnet.report.tables import Grid, calibration_table, deviation_table, gap_table, graded_parts
 from handnet.report.threshold_tables import benefit_table, look_table, threshold_seeds_table, threshold_table
 from handnet.report.words import (
@@ -125,6 +119,8 @@ def tables(facts: Mapping[str, Any]) -> list[Grid]:
     grids += [gap_table(facts), calibration_table(facts, last)]
     if facts["selection"]["corrected"]:
         grids.append(selection_table(facts))
+    if facts["search"]["again"]:
+        grids.append(again_table(facts))
     return grids + [replace(grid, detail=True) for grid in _details(facts, last, earlier)]
 
 

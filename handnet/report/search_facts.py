@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from handnet.bands import seed_bands
+from handnet.bands.selection import BBC_HELD
 from handnet.data import Array, Table
 from handnet.report.series import surface
 from handnet.scores import grade
-from handnet.study.analysis import Analysis, TrialResult
+from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult
 from handnet.study.quantity import band_facts
 from handnet.study.resplit import Resplit
 from handnet.study.sealed import Opening
+from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
+from handnet.study.spread import Moved
 from handnet.study.summary import objective
 from handnet.study.units import Confirmed, Problem, Replicas
 
@@ -48,13 +51,22 @@ class Findings:
 
 
 def selection_facts(analysis: Analysis) -> dict[str, Any]:
+    """What choosing cost."""
     bias = analysis.optimism
     curve = [
         {name: value if np.isfinite(value) else None for name, value in size._asdict().items()}
         for size in analysis.best_of
     ]
     corrected = (
-        {"naive": bias.naive, "corrected": bias.corrected, "band": band_facts(bias.band)} if bias else None
+        {
+            "naive": bias.naive,
+            "corrected": bias.corrected,
+            "band": band_facts(bias.band),
+            "adaptive": analysis.adaptive,
+            "held": list(BBC_HELD),
+        }
+        if bias
+        else None
     )
     return {
         "score": "validation log loss over the search seeds",
@@ -77,6 +89,13 @@ def tuned(configuration: Confirmed, settings: Settings) -> str:
     )
 
 
+def moved_facts(moves: Moved | None) -> dict[str, Any] | None:
+    """How far split and seed move the winner's accuracy."""
+    if moves is None:
+        return None
+    return vars(moves) | {"split": moves.split._asdict(), "seed": moves.seed._asdict()}
+
+
 def search_facts(findings: Findings) -> dict[str, Any]:
     settings, y_val = findings.settings, findings.problem.parts.val.y
     rows = [
@@ -97,6 +116,34 @@ def search_facts(findings: Findings) -> dict[str, Any]:
         "trials": rows,
         "importances": dict(findings.importances),
         "surface": surface(findings.trials, y_val, settings),
+        "again": again_facts(findings.analysis.again),
+    }
+
+
+def again_facts(again: Again | None) -> dict[str, Any] | None:
+    """What other search seeds would have chosen, and what the search chose on each fresh division."""
+    if again is None:
+        return None
+    found = again.found
+    trials = [
+        {
+            "place": place + 1,
+            "difference": float(found.difference[row]),
+            "error": float(found.error[row]),
+            "near": bool(found.near[row]),
+            "chosen": float(found.chosen[row]),
+        }
+        for row, place in enumerate(again.places)
+    ]
+    anew = {name: [float(point[name]) for point in again.anew] for name in PARAMS}
+    return {
+        "seeds": again.seeds,
+        "samples": SEARCHES,
+        "winner": again.places[found.best] + 1,
+        "trials": trials,
+        "near": int(found.near.sum()),
+        "replaced": found.replaced,
+        "anew": anew if again.anew else None,
     }
 
 

@@ -1,15 +1,16 @@
 """The sentences on comparisons and on the search: part of the verdict, and the statements under it."""
 
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from handnet.bands.compare import ALPHA, detectable_difference
 from handnet.bands.null import RULE
+from handnet.bands.selection import BBC_HELD
+from handnet.bands.variance import Deviation
 from handnet.data import Array
-from handnet.report.words import amount, difference, label, loss, so_many_cases
+from handnet.report.search_tables import ADAPTIVE
+from handnet.report.words import amount, difference, held, label, loss, so_many_cases
 from handnet.scores import grade
-from handnet.study.analysis import Analysis
+from handnet.study.analysis import SEARCHES, Analysis
 from handnet.study.comparisons import (
     LEAST_SPLITS,
     LOSSES,
@@ -38,6 +39,7 @@ def statements(confirmed: Sequence[Confirmed], analysis: Analysis, y_val: Array)
         compared(SEARCHED_ANEW, analysis),
         _split_against_seed(analysis),
         _cost_of_choosing(analysis, roles["winner"], y_val),
+        _searched_again(analysis),
         _against_recipes(roles["winner"], others, y_val),
     ]
     return [sentence for sentence in sentences if sentence]
@@ -67,8 +69,7 @@ def _worse_than_untuned(analysis: Analysis) -> str:
         f" {loss(untuned.winner)} and that of untuned {BASELINE} (C = 1) {loss(untuned.rival)}; the"
         " difference over cases is"
         f" {untuned.winner - untuned.rival:+.4f} [{untuned.low:+.4f}, {untuned.high:+.4f}] (t, 95%). The"
-        " search chose on these very cases and found no network as good as a method for which nothing was"
-        " chosen."
+        f" winner was chosen on these very cases; for {BASELINE} nothing was chosen."
     )
 
 
@@ -157,16 +158,22 @@ def _region(row: ComparedOverSplits) -> str:
 
 
 def _split_against_seed(analysis: Analysis) -> str:
-    """Which of the two moves the winner's accuracy, and by how much."""
-    table = analysis.variances.get("winner", {}).get("accuracy")
-    if not table:
+    """How far each of the two moves the winner's accuracy, and what the choice of cases alone makes of it."""
+    moves = analysis.moved
+    if moves is None:
         return ""
-    deviations = {component.source: component.deviation for component in table}
-    seed = float(np.hypot(deviations["seed"], deviations["split x seed"]))
+    asked = ""
+    if moves.asked is not None:
+        asked = f"; asking other cases of the table is by itself worth {100 * moves.asked:.2f}"
     return (
-        f"Another split moves the winner's accuracy by {100 * deviations['split']:.2f} points (standard"
-        f" deviation), another seed on the same split by {100 * seed:.2f}, over the fresh divisions."
+        f"Another split moves the winner's accuracy by {_points(moves.split)}{asked}. Another seed on the"
+        f" same split moves it by {_points(moves.seed)}. (Standard deviations in points [95%] over"
+        f" {moves.divisions} fresh divisions and {moves.seeds} seeds.)"
     )
+
+
+def _points(deviation: Deviation) -> str:
+    return f"{100 * deviation.deviation:.2f} [{100 * deviation.low:.2f}, {100 * deviation.high:.2f}]"
 
 
 def _cost_of_choosing(analysis: Analysis, winner: Confirmed, y_val: Array) -> str:
@@ -176,13 +183,43 @@ def _cost_of_choosing(analysis: Analysis, winner: Confirmed, y_val: Array) -> st
         return ""
     text = (
         f"The best mean validation log loss of the search is {loss(bias.naive)}; corrected for having been"
-        f" chosen on these cases {loss(bias.corrected)} [{loss(bias.band.low)}, {loss(bias.band.high)}] (BBC,"
-        f" over {so_many_cases(bias.band.n, bias.band.groups)})"
+        f" chosen on these cases {loss(bias.corrected)} [{loss(bias.band.low)}, {loss(bias.band.high)}] (BBC"
+        f" over {so_many_cases(bias.band.n, bias.band.groups)}; such an interval held the truth in"
+        f" {held(BBC_HELD)} simulated studies)"
     )
-    if winner.replicas is None or not winner.replicas.sound.any():
+    if winner.replicas is not None and winner.replicas.sound.any():
+        fresh = grade(winner.val_logits[winner.replicas.sound], y_val).log_loss
+        text += f"; on {len(fresh)} fresh seeds and the same cases it is {loss(fresh.mean())}"
+    return f"{text}. {ADAPTIVE}" if analysis.adaptive else f"{text}."
+
+
+def _searched_again(analysis: Analysis) -> str:
+    """Whether another search would have chosen the same."""
+    again = analysis.again
+    if again is None:
+        return ""
+    found, count = again.found, len(again.places)
+    near, best = int(found.near.sum()), found.chosen[found.best]
+    others = f"{near - 1} of the {count - 1} other configurations" if near > 1 else "No other configuration"
+    text = (
+        f"{others} lie{'s' if near < 3 else ''} within one standard error of the best, paired over the"
+        f" {again.seeds} search seeds; of"
+        f" {SEARCHES} bootstrap samples of these seeds {best:.0%} choose the winner, and"
+        f" {int((found.chosen > 0).sum())} different configurations are chosen"
+    )
+    if again.anew:
+        text += f"; made anew on {len(again.anew)} fresh divisions the search chose {_ranges(again.anew)}"
+    if not found.replaced:
         return f"{text}."
-    fresh = grade(winner.val_logits[winner.replicas.sound], y_val).log_loss
-    return f"{text}; on {len(fresh)} fresh seeds and the same cases it is {loss(fresh.mean())}."
+    return f"{text}: the search found nothing that another search seed does not replace."
+
+
+def _ranges(points: Sequence[Mapping[str, float]]) -> str:
+    """From where to where each parameter goes."""
+    ends = {name: (min(p[name] for p in points), max(p[name] for p in points)) for name in points[0]}
+    return ", ".join(
+        f"{name.replace('_', ' ')} {low:.2g} to {high:.3g}" for name, (low, high) in ends.items()
+    )
 
 
 def _against_recipes(winner: Confirmed, others: Sequence[Confirmed], y_val: Array) -> str:

@@ -53,6 +53,11 @@ def of_class(name: str) -> str:
     return name if name.isalpha() else f"class '{name}'"
 
 
+def held(shares: tuple[float, float]) -> str:
+    """From how many to how many of 100."""
+    return f"{100 * shares[0]:.0f} to {100 * shares[1]:.0f} of 100"
+
+
 def doubted(doubt: Mapping[str, Any]) -> str:
     """What the seeds make of a part's cases: how many are missed by most of them, by some, or called
     differently by two. doubt: a record of the report's `doubt`."""

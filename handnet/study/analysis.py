@@ -6,10 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from handnet.bands.clusters import mean_reach, number_of_groups
-from handnet.bands.selection import BestOf, Optimism, expected_best, selection_optimism
+from handnet.bands.selection import (
+    BestOf,
+    Optimism,
+    Replaceable,
+    expected_best,
+    search_again,
+    selection_optimism,
+)
 from handnet.bands.variance import Component
 from handnet.data import Array, Table
-from handnet.draws import resamples
+from handnet.draws import RESAMPLING, bootstrap_counts, generator, resamples
 from handnet.scores import case_losses, grade
 from handnet.study.comparisons import (
     ComparedPair,
@@ -26,11 +33,13 @@ from handnet.study.quantity import Quantity, finite
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, Resplits, stream_seeds
 from handnet.study.rivals import roles, untuned_logits
 from handnet.study.settings import Settings
+from handnet.study.spread import Moved, moved
 from handnet.study.store import Finished
 from handnet.study.summary import RESAMPLING_SEED, bootstraps, quantities
 from handnet.study.units import Confirmed, Problem, Replicas
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # of a search, at which its expected best is given
+SEARCHES = 200  # bootstrap samples of the search seeds
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,20 @@ class Untuned:
 
 
 @dataclass(frozen=True)
+class Again:
+    """What other search seeds would have chosen.
+
+    places: (C,) of the sound trials; seeds: how many of the search; found: of these trials, in their order;
+    anew: the point that the search chose on each fresh division it was made anew on.
+    """
+
+    places: tuple[int, ...]
+    seeds: int
+    found: Replaceable
+    anew: tuple[Mapping[str, float], ...]
+
+
+@dataclass(frozen=True)
 class Analysis:
     """What each configuration is worth, by role, and what comparing them gave.
 
@@ -70,7 +93,9 @@ class Analysis:
     the winner's validation loss over the search seeds, None with a single trial; best_of: the best loss,
     negated, against the size of the search, empty where trials depend on each other; untuned: the winner's
     validation loss beside that of untuned logistic regression, None where either is missing; missing: the
-    rivals that could not be fitted.
+    rivals that could not be fitted; again: what other search seeds would have chosen, None with a single
+    trial or seed; adaptive: whether the search proposed trials in the light of earlier ones;
+    moved: how far the winner's accuracy moves over fresh divisions, None without them.
     """
 
     quantities: Mapping[str, list[Quantity]]
@@ -81,8 +106,11 @@ class Analysis:
     optimism: Optimism | None
     overfit: Mapping[str, Overfit]
     best_of: tuple[BestOf, ...]
-    untuned: Untuned | None
-    missing: tuple[str, ...]
+    untuned: Untuned | None = None
+    missing: tuple[str, ...] = ()
+    again: Again | None = None
+    adaptive: bool = False
+    moved: Moved | None = None
     operating: Operating = NOTHING  # what each configuration is worth at thresholds fixed beforehand
 
 
@@ -117,6 +145,9 @@ def analyse(
         best_of=_best_of(settings, trials, y_val),
         untuned=_untuned(confirmed[0], problem),
         missing=tuple(role for role in roles(settings.rivals.boosting) if role not in by_role),
+        again=_again(trials, y_val, divisions),
+        adaptive=settings.search.design == "tpe",
+        moved=moved(divisions, len(problem.data.y), problem.data.groups is not None),
         operating=operating(settings, problem, confirmed, y_test),
     )
 
@@ -178,6 +209,19 @@ def _optimism(trials: Sequence[TrialResult], y_val: Array, groups: Array | None)
     samples = resamples(RESAMPLING_SEED, 1, y_val, bootstraps(len(y_val)), groups)
     optimism = selection_optimism(losses, samples.cases)
     return optimism._replace(band=replace(optimism.band, groups=number_of_groups(groups)))
+
+
+def _again(trials: Sequence[TrialResult], y_val: Array, divisions: Sequence[Resplit]) -> Again | None:
+    """How often each trial is the best when the search seeds are drawn again."""
+    sound = [trial for trial in trials if trial.replicas.sound.all()]
+    losses = np.array([grade(trial.replicas.val_logits, y_val).log_loss for trial in sound])
+    if min(losses.shape) < 2:
+        return None
+    seeds = losses.shape[1]
+    counts = bootstrap_counts(generator(RESAMPLING_SEED, RESAMPLING), seeds, SEARCHES)
+    places = tuple(trial.trial.place for trial in sound)
+    anew = tuple(one.chosen for one in divisions if one.chosen is not None)
+    return Again(places, seeds, search_again(losses, counts), anew)
 
 
 def _best_of(settings: Settings, trials: Sequence[TrialResult], y_val: Array) -> tuple[BestOf, ...]:

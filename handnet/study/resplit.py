@@ -67,7 +67,8 @@ class Resplit:
     """What every configuration gave on the test rows of one fresh division.
 
     y: (n,); logits: role -> (R, n), one row for a method without a seed, NaN for a replica that diverged;
-    ratio: n_test / (n - n_test); winner: None for a search made anew; chosen: the point such a search chose.
+    ratio: n_test / (n - n_test); winner: None for a search made anew; chosen: the point
+    that the search chose when it was made anew, None where it was not.
     """
 
     split_seed: int
@@ -107,10 +108,12 @@ class Resplits:
 
     def joined(self, anew: Sequence[Resplit]) -> "Resplits":
         """With what the search, made anew, gave on the same divisions."""
-        more = {resplit.split_seed: resplit.logits for resplit in anew}
+        more = {resplit.split_seed: resplit for resplit in anew}
         divisions = tuple(
-            dataclasses.replace(resplit, logits={**resplit.logits, **more.get(resplit.split_seed, {})})
-            for resplit in self.divisions
+            dataclasses.replace(one, logits={**one.logits, **other.logits}, chosen=other.chosen)
+            if (other := more.get(one.split_seed))
+            else one
+            for one in self.divisions
         )
         return dataclasses.replace(self, divisions=divisions)
 

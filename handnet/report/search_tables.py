@@ -1,0 +1,91 @@
+"""The tables of what choosing costs, and of what else might have been chosen; once for both pages."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from handnet.report.tables import Grid
+from handnet.report.words import held, interval, loss, percent
+
+ADAPTIVE = (
+    "The correction pays for the choice of the best, not for trials that were proposed in the light of the"
+    " same cases."
+)
+LISTED = 12  # configurations that another search might have chosen
+
+
+def selection_table(facts: Mapping[str, Any]) -> Grid:
+    """The winner's validation loss as chosen, and corrected for the choice."""
+    found = facts["selection"]["corrected"]
+    band = found["band"]
+    cases = f"{band['n']} of {band['groups']} groups" if band["groups"] else str(band["n"])
+    no_curve = (
+        "The trials of this search were chosen in the light of each other, so there is no curve of the best"
+        " against its size."
+    )
+    adapted = f" {ADAPTIVE}" if found["adaptive"] else ""
+    return Grid(
+        "What choosing costs",
+        "The winner's mean validation log loss over the search seeds, as the search saw it and corrected for"
+        f" having been chosen (bootstrap bias corrected cross-validation, Tsamardinos et al. 2018).{adapted}",
+        ("as chosen", f"corrected [held in {held(found['held'])} simulated studies]", "cases"),
+        [(loss(found["naive"]), f"{loss(found['corrected'])} {interval(band, 'log_loss')}", cases)],
+        "" if facts["selection"]["best_of"] else no_curve,
+    )
+
+
+def best_of_table(facts: Mapping[str, Any]) -> Grid:
+    """The best loss against the size of the search."""
+
+    def best(value: float | None) -> str:  # the curve is of losses negated
+        return loss(None if value is None else -value)
+
+    rows = [
+        (
+            str(point["size"]),
+            *(best(point[name]) for name in ("mean", "plug_in", "median")),
+            f"[{best(point['high'])}, {best(point['low'])}]",
+        )
+        for point in facts["selection"]["best_of"]
+    ]
+    return Grid(
+        "The best loss against the size of the search",
+        "From this search's own points, taken for independent draws; a Sobol design is more even than that."
+        " An open end says the search is too small to bound it.",
+        ("configurations", "expected best", "plug-in", "median best", "95 % by order statistics"),
+        rows,
+    )
+
+
+def again_table(facts: Mapping[str, Any]) -> Grid:
+    """The configurations that other search seeds might have chosen, the most often chosen first."""
+    again, tried = facts["search"]["again"], {trial["place"]: trial for trial in facts["search"]["trials"]}
+    rivals = [trial for trial in again["trials"] if trial["near"] or trial["chosen"] > 0]
+    rivals.sort(key=lambda trial: (-trial["chosen"], trial["difference"]))
+    rows = [
+        (
+            f"trial {trial['place']:02d}",
+            *(f"{tried[trial['place']][name]:.3g}" for name in ("learning_rate", "dropout", "epochs")),
+            f"{trial['difference']:+.4f} ({trial['error']:.4f})",
+            "yes" if trial["near"] else "no",
+            percent(trial["chosen"]),
+        )
+        for trial in rivals[:LISTED]
+    ]
+    more = f" {len(rivals) - LISTED} more were chosen in some sample." if len(rivals) > LISTED else ""
+    return Grid(
+        "What another search might have chosen",
+        f"The configurations that lie within one standard error of the best, or are the best in some of"
+        f" {again['samples']} bootstrap samples of the {again['seeds']} search seeds.{more}",
+        (
+            "configuration",
+            "learning rate",
+            "dropout",
+            "epochs",
+            "log loss less the best's (standard error, paired by seed)",
+            "within one",
+            "chosen in",
+        ),
+        rows,
+        "Only the seeds of training are drawn again, not what the sampler proposes: another seed of the"
+        " sampler would try other configurations.",
+    )

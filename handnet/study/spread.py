@@ -1,0 +1,52 @@
+"""How far another split and another seed move the winner's accuracy, and how much of the first is only which
+cases are asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from handnet.bands.variance import Deviation, asked_deviation, summed_deviation
+from handnet.scores import grade
+from handnet.study.resplit import Resplit
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Standard deviations of accuracy over fresh divisions.
+
+    split: of the mean over all seeds, from one division to the next; seed: of a network from its division's
+    mean over all seeds; asked: what the choice of test cases alone makes of the first, None where cases
+    belong to groups; divisions, seeds: how many.
+    """
+
+    split: Deviation
+    seed: Deviation
+    asked: float | None
+    divisions: int
+    seeds: int
+
+
+def moved(divisions: Sequence[Resplit], cases: int, grouped: bool) -> Moved | None:
+    """How far the winner's accuracy moves; None without two divisions and two seeds sound on all of them.
+
+    cases: how many the table has; grouped: whether some belong together."""
+    if len(divisions) < 2:
+        return None
+    scores = np.array([grade(one.logits["winner"], one.y).accuracy for one in divisions])  # (K, R)
+    sound = np.isfinite(scores).all(axis=0)
+    if sound.sum() < 2:
+        return None
+    split, seed = np.indices(scores[:, sound].shape)
+    factors, values = {"split": split.ravel(), "seed": seed.ravel()}, scores[:, sound].ravel()
+    asked = None
+    if not grouped:
+        missed = [((one.logits["winner"][sound] > 0) != (one.y == 1)).mean(axis=0) for one in divisions]
+        asked = asked_deviation(missed, [one.y for one in divisions], 1 - len(divisions[0].y) / cases)
+    return Moved(
+        summed_deviation(values, factors, ["split"]),
+        summed_deviation(values, factors, ["seed", "split x seed"]),
+        asked,
+        len(divisions),
+        int(sound.sum()),
+    )
