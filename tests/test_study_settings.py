@@ -145,7 +145,8 @@ def test_what_decides_makes_another_study_and_what_the_report_adds_does_not() ->
     assert other.identity()["verdict"] == {"score": "sensitivity", "equal": 0.02}
     assert plain.identity()["verdict"] == {"score": "accuracy", "equal": 0.01}
     assert default_name(other, "0123456789") == "wisconsin-01234567"
-    said = {"report.prevalence": ".05", "report.looks": "ledger", "report.thresholds": "[0.3]"}
+    said = {"report.prevalence": ".05", "report.looks": "ledger", "report.thresholds": "[.3, 0.5]"}
+    assert read(said).report.thresholds == (0.3, 0.5)
     assert read(said).identity() == plain.identity()
     assert from_stored(to_stored(read(said))).report == read(said).report
 

@@ -222,11 +222,11 @@ def _place(table: dict[str, Any], dotted: str, text: str) -> None:
     if sections == ["data"]:
         table[key] = column_names(text) if key in ("leave", "text", "number") else text
         return
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except ValueError:  # no TOML, or a number of more digits than Python reads
-        short = re.fullmatch(r"[+-]?\.\d+", text)  # .05, which TOML does not take for a number
-        value = float(text) if short else {"True": True, "False": False}.get(text, text)
+    value: Any = {"True": True, "False": False}.get(text, text)
+    for form in (text, re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)):  # .05 is no number of TOML's
+        with suppress(ValueError):  # no TOML, or a number of more digits than Python reads
+            value = tomllib.loads(f"value = {form}")["value"]
+            break
     if isinstance(table.get(key), bool) and value in (0, 1):
         value = bool(value)
     table[key] = value
