@@ -111,6 +111,7 @@ def facts_with(name: str) -> dict:
         "diverged": 1,
         "seeds": 0,
         "simulated": None,
+        "groups": 0,
     }
     difference = band | {"kind": "nadeau-bengio", "varied": "splits", "centres": {"mean": 0.1}}
     wins = difference | {"centres": {"share": 0.1}}
@@ -175,7 +176,7 @@ def facts_with(name: str) -> dict:
         "data": {
             "digest": "d",
             "cases": 9,
-            "groups": None,
+            "groups": 6,
             "features": 2,
             "inputs": 2,
             "notes": [f"Left out, because they never vary: {name!r}."],
@@ -183,7 +184,7 @@ def facts_with(name: str) -> dict:
             "negative_class": name,
         },
         "split": {
-            "parts": {one: {"cases": 3, "positive": 1, "groups": None} for one in ("train", "val", "test")},
+            "parts": {one: {"cases": 3, "positive": 1, "groups": 2} for one in ("train", "val", "test")},
             "digest": "s",
             "test_digest": "t",
             "order": "o",
