@@ -1,5 +1,7 @@
 """The rules of comparison on real overlapping divisions of tables in which there is nothing to find."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -18,9 +20,12 @@ from handnet.bands.null import (
     draw_table,
     false_alarms,
 )
+from handnet.cli import main
 from handnet.data import wisconsin
 from handnet.draws import generator
 from handnet.splits import split
+from handnet.study import false_alarms as shipped_table
+from handnet.study import simulate as simulation
 from handnet.study.false_alarms import LAYOUTS, as_csv, layout_of, measured, nearest, rate, shipped
 from handnet.study.identity import make_problem
 from handnet.study.reading import read
@@ -151,3 +156,26 @@ def test_the_ratio_of_a_layout() -> None:
     row = FalseAlarms(SMALL, "accuracy", RULE, 10, 1, 0.1)
     ratio = row.layout.ratio
     assert ratio / (1 + ratio) == pytest.approx(30 / 150)
+
+
+def test_the_command_prints_the_table_that_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it prints, once in the place of the shipped table, is what a report looks up."""
+    layouts = (SMALL._replace(divisions=3), SMALL._replace(divisions=6))
+    for module in (shipped_table, simulation):
+        monkeypatch.setattr(module, "LAYOUTS", layouts)
+    assert main(["simulate", "--false-alarms", "20"]) == 0
+    remade = tmp_path / "false_alarms.csv"
+    remade.write_text(capsys.readouterr().out)
+    monkeypatch.setattr(shipped_table, "TABLE", remade)
+    shipped.cache_clear()
+    try:
+        rows = shipped()
+        assert {row.layout for row in rows} == set(layouts)
+        assert {row.tables for row in rows} == {20}
+        again = [row for place, layout in enumerate(layouts) for row in false_alarms(layout, 20, place)]
+        assert [row._replace(correlation=0) for row in rows] == [row._replace(correlation=0) for row in again]
+        assert nearest(SMALL) == layouts[1]
+    finally:
+        shipped.cache_clear()

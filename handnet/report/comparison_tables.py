@@ -139,7 +139,7 @@ def rule_table(facts: Mapping[str, Any]) -> Grid:
     ]
     return Grid(
         f"How often each rule finds a difference where there is none, at {rules['alpha']}",
-        _layouts(rules) + "On the test: simulated with two equally good models of its size"
+        _layouts(facts) + "On the test: simulated with two equally good models of its size"
         f"{', the rows of a group alike by half of their variance' if grouped else ''}.",
         ("rule", "score", "found [95 %]", "of", "may word a verdict"),
         rows,
@@ -157,18 +157,21 @@ def _may_word(row: Mapping[str, Any]) -> str:
     return "yes" if row["may_word"] else "no"
 
 
-def _layouts(rules: Mapping[str, Any]) -> str:
+def _layouts(facts: Mapping[str, Any]) -> str:
     """Where the rates over divisions come from, and how far that is from this study."""
+    rules = facts["rules"]
     if rules["layout"] is None:
         return ""
     own, near = (_layout(rules[name]) for name in ("layout", "measured_layout"))
+    measured = "which is one of those measured" if own == near else f"the nearest one measured has {near}"
+    alone = " No table measured has groups of rows." if facts["split"]["parts"]["test"]["groups"] else ""
     correlation = rules["over_divisions"][0]["correlation"]
     assumed = rules["measured_layout"]["test"] / rules["measured_layout"]["rows"]
     return (
         "Over divisions: measured on tables whose columns are two exchangeable halves, a linear discriminant"
-        f" learning from each, so that no difference is there to be found. This study has {own}; the nearest"
-        f" layout measured has {near}. The differences of two divisions were correlated by {correlation:.2f}"
-        f" there; the corrected t test assumes {assumed:.2f}. "
+        f" learning from each, so that no difference is there to be found. The layout of this study has"
+        f" {own}, {measured}. The differences of two divisions were correlated by {correlation:.2f} there;"
+        f" the corrected t test assumes {assumed:.2f}.{alone} "
     )
 
 

@@ -34,7 +34,8 @@ def simulate(studies: int, screen: Screen) -> None:
 def _simulated(row: FalseAlarms) -> Simulated:
     """False alarms as a row of the screen's table."""
     share = rate(row).centre("share")
-    setting = f"{row.score}, overlapping divisions"
+    assumed = row.layout.test / row.layout.rows
+    setting = f"{row.score}; correlation {row.correlation:.2f}, n_test / n {assumed:.2f}"
     error = max(share * (1 - share), 0.25 / row.tables) ** 0.5 / row.tables**0.5
     return Simulated(row.rule, setting, ALPHA, share, row.tables, error)
 
