@@ -30,8 +30,8 @@ from handnet.study.gaps import curve_band
 
 VARIED = {
     "seeds": "another seed",
-    "cases": "other cases",
-    "seeds_x_cases": "seed and cases",
+    "cases": "expected of one",
+    "seeds_x_cases": "expected over seeds",
     "splits": "another split",
 }
 COLOURS = {"seeds": BLUE, "cases": ORANGE, "seeds_x_cases": GREEN, "splits": PINK}

@@ -200,21 +200,17 @@ def _table(*headings: str, gap: int = 2, **style: Any) -> Table:
 def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]]) -> Table:
     """One part's bands, 80 columns wide: a section a score, a line a configuration."""
     splits = any("splits" in row for row in rows)
-    first = next((row["extremes"] for row in rows if "extremes" in row), None)
     headings = ["", "another seed", "expected"]
     headings += ["another split"] if splits else []
     # As Text, because [ is markup in a plain title.
-    title = Text(f"\n{facts['study']}, {_cases(facts, part)};\n{trained_on(facts)}{_coverage(first, rows)}")
+    title = Text(f"\n{facts['study']}, {_cases(facts, part)};\n{trained_on(facts)}{_coverage(rows)}")
     grid = _table(*headings, gap=1, title=title, title_justify="left")
     for place, row in enumerate(rows):
         if place == 0 or rows[place - 1]["score"] != row["score"]:
             grid.add_row(label(row["score"]), style="bold")
-        seeds, cases = row.get("extremes"), row.get("both", row.get("cases"))
-        cells = [_seeds(row), in_band(cases)]
+        cells = [_seeds(row), in_band(row.get("both", row.get("cases")))]
         cells += [interval(row.get("splits"))] if splits else []
         grid.add_row(Text(f"  {row['role']}"), *map(Text, cells))
-        if seeds and first and seeds["n"] != first["n"]:
-            grid.add_row(Text(f"    over {seeds['n']} seeds, {_holds(seeds)}; {seeds['diverged']} diverged"))
     return grid
 
 
@@ -230,20 +226,18 @@ def _seeds(row: Mapping[str, Any]) -> str:
     return told[0] if "seeds" not in row else told[1]
 
 
-def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> str:
-    """What the bands are and hold; a row over another number of seeds says so itself.
-
-    first: the first band over seeds, min to max; None where there is none.
-    """
-    if first is None:
+def _coverage(rows: list[dict[str, Any]]) -> str:
+    """What the bands are and hold, and of which configurations seeds diverged."""
+    over = {row["role"]: row["extremes"] for row in rows if "extremes" in row}
+    if not over:
         return ""
-    missing = f" ({first['diverged']} diverged)" if first["diverged"] else ""
-    lines = [
-        f"another seed: min to max of {first['n']}{missing}; {_holds(first)}",
-        "expected: mean on all such cases [95 %]",
-    ]
-    if any("both" in row for row in rows):
-        lines[1] = "expected: mean on all such cases [at least 95 %; of one without a seed 95 %]"
+    first = next(iter(over.values()))
+    held = f"at least {percent(first['assured'])} of further ones, confidence 95 %"
+    lines = [f"another seed: min to max of {first['n']}; {held}"]
+    lines += [f"  {_diverged(role, band)}" for role, band in over.items() if band["diverged"]]
+    both = any("both" in row for row in rows)
+    known = "at least 95 %; of one without a seed 95 %" if both else "95 %"
+    lines.append(f"expected: mean on all such cases [{known}]")
     splits = next((row["splits"] for row in rows if "splits" in row), None)
     if splits:
         lines.append(
@@ -253,9 +247,10 @@ def _coverage(first: Mapping[str, Any] | None, rows: list[dict[str, Any]]) -> st
     return "".join(f";\n{line}" for line in lines)
 
 
-def _holds(extremes: Mapping[str, Any]) -> str:
-    """What min to max over seeds holds of further ones."""
-    return f"at least {percent(extremes['assured'])} of further ones, confidence 95 %"
+def _diverged(role: str, band: Mapping[str, Any]) -> str:
+    """How many seeds of a configuration have no score, and what min to max over the others holds."""
+    every = band["n"] + band["diverged"]
+    return f"{role}: {band['diverged']} of {every} seeds diverged; of {band['n']} {percent(band['assured'])}"
 
 
 def _opening(facts: Mapping[str, Any], openings: int) -> str:

@@ -1,0 +1,60 @@
+"""How numbers are written: counts of shares, decimals by score, and a screen that fits."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from canonical import report
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handnet.bands import seed_bands
+from handnet.report.tables import over_seeds
+from handnet.report.words import counts, in_band, interval
+from handnet.study.quantity import band_facts
+from handnet.study.screen import Screen
+
+
+@given(st.lists(st.integers(0, 114), min_size=2, max_size=60))
+def test_the_counts_of_a_band_are_those_of_the_seeds_inside(right: list[int]) -> None:
+    bands = seed_bands(np.array(right) / 114)
+    low, high = sorted(right)[0], sorted(right)[-1]
+    assert counts(band_facts(bands.extremes), 114) == f"{low} to {high} of 114"
+    told = counts(band_facts(bands.quantiles), 114)
+    inside = [
+        one for one in right if bands.quantiles.low * 114 - 1e-6 <= one <= bands.quantiles.high * 114 + 1e-6
+    ]
+    assert bands.quantiles.inside == len(inside)
+    if inside:
+        least, most = (int(word) for word in told.split()[:3:2])
+        assert least <= min(inside)
+        assert max(inside) <= most
+        assert bands.quantiles.low * 114 - 1e-6 <= least
+        assert most <= bands.quantiles.high * 114 + 1e-6
+
+
+def test_a_share_is_told_in_counts_and_a_loss_to_four_decimals() -> None:
+    quantiles, extremes = (band_facts(band) for band in seed_bands(np.array([111, 112, 112, 113]) / 114))
+    row = {"score": "accuracy", "seeds": quantiles, "extremes": extremes, "cases": {"n": 114}}
+    assert over_seeds(row) == ("0.982; 112 to 112 of 114 (2 of 4)", "111 to 113 of 114")
+    assert over_seeds({"score": "accuracy", "cases": {"n": 114}}) == ("no seed", "-")
+    loss = band_facts(seed_bands(np.array([0.07, 0.08])).extremes)
+    assert in_band(loss | {"score": "log_loss"}) == "0.0750 [0.0700, 0.0800]"
+    assert interval(loss) == "[0.070, 0.080]"
+    assert interval(loss, "log_loss") == "[0.0700, 0.0800]"
+
+
+def test_the_tables_of_the_screen_fit_into_80_columns(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = report(tiny)
+    some = next(band for band in facts["bands"] if (band["varied"], band["kind"]) == ("seeds", "min-max"))
+    other = [
+        band | {"n": 198, "diverged": 2} if band["role"] == some["role"] else band for band in facts["bands"]
+    ]
+    for bands in (facts["bands"], other):
+        Screen().summary(facts | {"bands": bands, "verdict": "", "statements": []}, "reports", 0, True)
+        shown = capsys.readouterr().out
+        tables = shown.split("Test set:")[0].splitlines()
+        assert len(tables) > 20
+        assert [line for line in tables if len(line.rstrip()) > 80] == []
+        assert "the networks are trained on 341 of the 569 rows" in shown
+    assert "2 of 200 seeds diverged; of 198 " in shown
