@@ -75,8 +75,12 @@ class Gap(NamedTuple):
 
 def gap(fit: Fit) -> Gap:
     """Both gaps of a fit of R replicas, each (R,)."""
-    last = fit.val_loss.shape[1] - 1
-    epochs = np.where(fit.best_epoch < 0, last, fit.best_epoch)
     losses = (fit.train_loss, fit.train_loss_off, fit.val_loss)
-    train, train_off, val = (loss[np.arange(len(epochs)), epochs] for loss in losses)
+    train, train_off, val = (returned(curve, fit) for curve in losses)
     return Gap(val - train_off, val - train)
+
+
+def returned(curve: Array, fit: Fit) -> Array:
+    """(R,) the values of a curve (R, epochs) of a fit at the epochs whose weights it returned."""
+    epochs = np.where(fit.best_epoch < 0, curve.shape[1] - 1, fit.best_epoch)
+    return np.asarray(curve[np.arange(len(epochs)), epochs])

@@ -177,6 +177,8 @@ def test_every_planted_number_is_on_every_page(
         assert f"[{ahead['low']:.3f}, {ahead['high']:.3f}]" in shown, page
     assert planted["mlflow"]["test/accuracy.seeds.q025"] == pytest.approx(low, abs=1e-12)
     assert planted["mlflow"]["test/log_loss.seeds.mean"] == pytest.approx(loss, abs=1e-12)
+    train = problem.fit(Recipe(epochs=2), range(SEEDS)).fit.train_loss_off[:, -1].mean()
+    assert planted["mlflow"]["gap/gap_test.seeds.mean"] == pytest.approx(loss - train, abs=1e-7)
 
 
 def numbers(facts: Any) -> Iterator[float]:
@@ -300,15 +302,21 @@ def test_one_probability_moves_every_number_made_of_it(
         "test/sensitivity.cases wilson",
         "test/false_negatives.seeds quantiles",
     } <= changed
-    assert not any(name.startswith(("val/", "gap/")) for name in changed)
+    assert "gap/gap_test.seeds.mean" in changed
+    assert not any(name.startswith(("val/", "gap/")) and "gap_test" not in name for name in changed)
     for page in ("html", "md"):
         numbers, others = (re.findall(r"\d\.\d+", pages[page]) for pages in (planted, moved))
         assert numbers != others
         assert f"{1 - (MISSED.mean() + 0.2) / len(opened.y):.3f}" in others
-    elsewhere = [one for one in planted["json"]["bands"] if one["role"] != "winner" or one["part"] != "test"]
-    assert elsewhere == [
-        one for one in moved["json"]["bands"] if one["role"] != "winner" or one["part"] != "test"
-    ]
+    before, after = (
+        [
+            one
+            for one in pages["json"]["bands"]
+            if one["role"] != "winner" or (one["part"] != "test" and one["score"] != "gap_test")
+        ]
+        for pages in (planted, moved)
+    )
+    assert before == after
 
 
 def test_the_report_as_data_is_strict_json(planted: dict[str, Any]) -> None:

@@ -92,6 +92,8 @@ def test_the_table_of_networks_is_the_store(finished: Path, data: Dataset, parts
             off, val = float(network["train_loss_off"][epoch]), float(network["val_loss"][epoch])
             assert (float(row["train_loss_off"]), float(row["val_loss"])) == (off, val)
             assert float(row["gap"]) == pytest.approx(val - off, abs=1e-7)
+            if kind == "confirm":
+                assert float(row["gap_test"]) == pytest.approx(float(row["test/log_loss"]) - off, abs=1e-7)
             assert (row["diverged_at"] == "") == (network["diverged_at"] < 0)
             logits = {"val": network["val_logits"]}
             if kind == "confirm":

@@ -11,15 +11,16 @@ LABELS = {  # of scores; any other is its name with blanks
     "log_loss": "log loss",
     "brier": "Brier score",
     "skill": "Brier skill",
-    "gap": "loss",
-    "gap_keras": "loss, as Keras prints it",
+    "gap": "loss, validation - train",
+    "gap_test": "loss, test - train",
+    "gap_keras": "loss, validation - train as Keras prints it",
     "gap_accuracy": "accuracy, train - validation",
     "calibration_intercept": "intercept (0)",
     "calibration_slope": "slope (1)",
     "calibration_observed_expected": "observed / expected (1)",
     "calibration_error": "error over ten bins",
 }
-FINE = ("log_loss", "brier", "gap", "gap_keras")  # scores that are told to four decimals
+FINE = ("log_loss", "brier", "gap", "gap_test", "gap_keras")  # scores that are told to four decimals
 
 
 def label(score: str) -> str:

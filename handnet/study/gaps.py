@@ -7,7 +7,7 @@ import numpy as np
 from handnet.bands import seed_bands
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
-from handnet.scores import gap, grade
+from handnet.scores import gap, grade, returned
 from handnet.study.quantity import Quantity, finite
 from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
 
@@ -15,14 +15,25 @@ CURVES = ("train_loss", "train_loss_off", "val_loss")
 CURVE_POINTS = 30  # as many steps of a curve as a chart of it can show
 
 
-def gap_quantities(replicas: Replicas) -> list[Quantity]:
-    """Both train-validation gaps of the loss, over seeds; empty when fewer than two replicas are sound."""
+def gap_quantities(replicas: Replicas, test_loss: Array | None = None) -> list[Quantity]:
+    """The gaps of the loss, over seeds; empty when fewer than two replicas are sound.
+
+    test_loss: (R,) on the opened test, None while it is sealed. Its gap is not flattered by the choice of the
+    configuration, as those on validation rows are."""
     if replicas.sound.sum() < 2:
         return []
-    gaps = {
-        name: np.where(replicas.sound, values, np.nan) for name, values in gap(replicas.fit)._asdict().items()
-    }
+    losses = gap(replicas.fit)._asdict()
+    if test_loss is not None:
+        losses["gap_test"] = test_gap(replicas, test_loss)
+    gaps = {name: np.where(replicas.sound, values, np.nan) for name, values in losses.items()}
     return [Quantity(name, "gap", tuple(seed_bands(values))) for name, values in gaps.items()]
+
+
+def test_gap(replicas: Replicas, test_loss: Array) -> Array:
+    """Test loss minus train loss, dropout off in both, (R,), at the epoch whose weights are returned.
+
+    test_loss: (R,)."""
+    return test_loss - returned(replicas.fit.train_loss_off, replicas.fit)
 
 
 @dataclass(frozen=True)

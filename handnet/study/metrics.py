@@ -19,7 +19,7 @@ from handnet.study.resplit import Resplit
 from handnet.study.units import Problem, Replicas, mask_diverged
 
 MOST = 40  # names of metrics a run has: more than that nobody finds on MLflow's pages
-MAIN = ("log_loss", "accuracy", "gap")  # the scores that runs are compared by
+MAIN = ("log_loss", "accuracy", "gap", "gap_test")  # the scores that runs are compared by
 ENDS = {"quantiles": ("q025", "q975"), "min-max": ("min", "max")}
 LEFT_OUT = ("min-max", "clopper-pearson")  # kinds of bands beside better known ones of the same spread
 

@@ -18,9 +18,9 @@ from handnet.data import Table, canonical_hash
 from handnet.report.cases import part_table
 from handnet.report.drawing import alone
 from handnet.report.figures import loss_curves
-from handnet.scores import gap, grade
+from handnet.scores import gap, grade, returned
 from handnet.study.analysis import Analysis
-from handnet.study.gaps import CURVES, curve_band, curves, gap_quantities
+from handnet.study.gaps import CURVES, curve_band, curves, gap_quantities, test_gap
 from handnet.study.metrics import band_rows, main_metrics, network_metrics, resplit_metrics, resplit_rows
 from handnet.study.quantity import Quantity
 from handnet.study.resplit import Resplit
@@ -157,14 +157,14 @@ class Records:
         scores and no missed cases, and names the epoch, from 1."""
         assert result.replicas is not None
         fit = result.replicas.fit
-        last = np.where(fit.best_epoch < 0, fit.val_loss.shape[1] - 1, fit.best_epoch)
-        columns = {name: getattr(fit, name)[np.arange(len(last)), last] for name in CURVES}
-        columns |= gap(fit)._asdict()
+        columns = {name: returned(getattr(fit, name), fit) for name in CURVES} | gap(fit)._asdict()
         missed = {}
         for part, rows in self._parts(test).items():
             logits, ids = result.logits(part), self._ids(part)
             assert logits is not None
             columns |= {f"{part}/{name}": values for name, values in grade(logits, rows.y)._asdict().items()}
+            if part == "test":
+                columns["gap_test"] = test_gap(result.replicas, columns["test/log_loss"])
             wrong = (logits > 0) != (rows.y == 1)
             missed[f"{part}/missed"] = [json.dumps([str(case) for case in ids[row]]) for row in wrong]
         return [

@@ -60,7 +60,11 @@ def quantities(configuration: Confirmed, problem: Problem, y_test: Array | None)
         logits = configuration.logits(part)
         assert logits is not None
         rows += (detailed_quantities if last else score_quantities)(logits, y, part, groups)
-    return rows if configuration.replicas is None else rows + gap_quantities(configuration.replicas)
+    if configuration.replicas is None:
+        return rows
+    logits = configuration.logits("test") if "test" in labels else None
+    test_loss = None if logits is None else grade(logits, labels["test"]).log_loss
+    return rows + gap_quantities(configuration.replicas, test_loss)
 
 
 def score_quantities(logits: Array, y: Array, part: str, groups: Array | None = None) -> list[Quantity]:
