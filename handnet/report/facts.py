@@ -14,7 +14,7 @@ from handnet.report.deployed import deployed
 from handnet.report.imbalance import warnings_on_test
 from handnet.report.search_facts import Findings, moved_facts, search_facts, selection_facts, tuned
 from handnet.report.series import curve_series, reliability, seed_series, smoothed
-from handnet.report.statements import compared, statements
+from handnet.report.statements import compared, statements, worse_than_untuned
 from handnet.report.threshold_facts import benefit_facts, look_facts, threshold_facts
 from handnet.report.verdict import paragraph
 from handnet.study.analysis import Analysis
@@ -66,7 +66,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "settings": _settings(settings, analysis),
         **_made_by(findings),
     }
-    return facts | {"verdict": paragraph(facts, compared("winner", analysis))}
+    return facts | {"verdict": paragraph(facts, compared("winner", analysis), worse_than_untuned(analysis))}
 
 
 def _made_by(findings: Findings) -> dict[str, Any]:

@@ -28,13 +28,12 @@ from handnet.study.units import Confirmed
 def statements(confirmed: Sequence[Confirmed], analysis: Analysis, y_val: Array) -> list[str]:
     """What a reader asks next, a sentence each; those that nothing is known of are left out.
 
-    Whether the winner is worse than an untuned method, which method is missing, what the search made anew
-    gives, what moves the numbers, what choosing cost, how the other recipes did. y_val: (n_val,).
+    Which method is missing, what the search made anew gives, what moves the numbers, what choosing cost, how
+    the other recipes did. y_val: (n_val,).
     """
     roles = {configuration.role: configuration for configuration in confirmed}
     others = [other for role, other in roles.items() if other.recipe and role != "winner"]
     sentences = [
-        _worse_than_untuned(analysis),
         *map(_missing, analysis.missing),
         compared(SEARCHED_ANEW, analysis),
         _split_against_seed(analysis),
@@ -59,17 +58,16 @@ def compared(role: str, analysis: Analysis) -> str:
     return " ".join(sentences)
 
 
-def _worse_than_untuned(analysis: Analysis) -> str:
+def worse_than_untuned(analysis: Analysis) -> str:
     """A warning where the winner is worse on the validation rows than a method nothing was chosen for."""
     untuned = analysis.untuned
     if untuned is None or not untuned.worse:
         return ""
     return (
-        f"Warning: on the {so_many_cases(untuned.n, untuned.groups, 'val')} the winner's mean log loss is"
-        f" {loss(untuned.winner)} and that of untuned {BASELINE} (C = 1) {loss(untuned.rival)}; the"
-        " difference over cases is"
-        f" {untuned.winner - untuned.rival:+.4f} [{untuned.low:+.4f}, {untuned.high:+.4f}] (t, 95%). The"
-        f" winner was chosen on these very cases; for {BASELINE} nothing was chosen."
+        f"Beware: the winner's mean log loss on the {so_many_cases(untuned.n, untuned.groups, 'val')} is"
+        f" {loss(untuned.winner)}, and untuned {BASELINE} (C = 1) has {loss(untuned.rival)} there (difference"
+        f" {untuned.winner - untuned.rival:+.4f} [{untuned.low:+.4f}, {untuned.high:+.4f}], t over cases,"
+        " 95%), although the search chose the winner on these very cases."
     )
 
 
@@ -129,17 +127,13 @@ def _article(score: str) -> str:
 
 
 def _power(row: ComparedOverSplits, pair: ComparedPair, first: bool) -> str:
-    """The smallest difference that could have been seen, over divisions and on the test alone."""
-    power = " (80% power)" if first else ""
-    text = f"A difference under {amount(row.detectable, row.score)} would not have been seen{power}"
+    """The smallest difference that is seen in 80 of 100 studies, over divisions and on the test alone."""
+    text = f"The smallest difference seen with 80% power is {amount(row.detectable, row.score)}"
     on_test = pair.on_test if first else None
     bands = {"accuracy": on_test.difference, "auc": on_test.auc and on_test.auc.band} if on_test else {}
     band = bands.get(row.score)
-    return (
-        f"{text}; on the test alone, one under {amount(detectable_difference(band), row.score)}."
-        if band
-        else f"{text}."
-    )
+    alone = amount(detectable_difference(band), row.score) if band else ""
+    return f"{text}, and {alone} on the test alone." if alone else f"{text}."
 
 
 def _equivalence(row: ComparedOverSplits) -> str:

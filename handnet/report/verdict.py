@@ -7,33 +7,88 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.tables import graded_parts, rows_of
-from handnet.report.words import cases_of, doubted, interval, middle, number, percent, those
+from handnet.report.words import (
+    cases_named,
+    cases_of,
+    counts,
+    doubted,
+    in_band,
+    label,
+    number,
+    percent,
+    those,
+)
 from handnet.study.summary import SHARES
 
 
-def paragraph(facts: Mapping[str, Any], comparison: str) -> str:
-    """The verdict. comparison: the sentence on the simple method, empty where there is none."""
-    sentences = [_worth(facts), _spread(facts), comparison or _no_comparison(facts), _doubted(facts)]
+def paragraph(facts: Mapping[str, Any], comparison: str, warning: str = "") -> str:
+    """The verdict. comparison: the sentences on the rivals, empty where there are none; warning: what makes
+    the comparison worth less, empty where nothing does."""
+    sentences = [
+        _worth(facts),
+        _deciding(facts),
+        _next(facts),
+        _spread(facts),
+        comparison or _no_comparison(facts),
+        warning,
+        _doubted(facts),
+    ]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _worth(facts: Mapping[str, Any]) -> str:
-    """The share of the cases called right, and of each class, another seed and other cases in one band."""
+    """The share of all cases called right, and of each class, with intervals for what is expected."""
     part = graded_parts(facts)[0]
     bands = {row["score"]: row["both"] for row in _winner(facts) if "both" in row}
     if set(bands) != set(SHARES):
         return "Fewer than two seeds of the winner are sound, so it has no band."
-    sizes, data = facts["split"]["parts"][part], facts["data"]
-    positives, negatives = sizes["positive"], sizes["cases"] - sizes["positive"]
-    right, detected, cleared = (f"{middle(bands[name])} {interval(bands[name])}" for name in SHARES)
-    flattered = ", on which it was chosen and which flatter it," if part == "val" else ""
+    sizes, data = facts["split"]["parts"], facts["data"]
+    right, detected, cleared = (in_band(bands[name]) for name in SHARES)
     seeds, diverged = bands["accuracy"]["seeds"], bands["accuracy"]["diverged"]
     missing = f"; {diverged} of {seeds + diverged} seeds diverged" if diverged else ""
+    graded = sizes[part]
+    ones, zeros = graded["positive"], graded["cases"] - graded["positive"]
+    classes = f"{those(ones, data['positive_class'])} and {those(zeros, data['negative_class'])}"
+    flattered = ", on which the recipe was chosen and which flatter it" if part == "val" else ""
     return (
-        f"Of the {cases_of(sizes, part)}{flattered} the winner calls {right} right;"
-        f" of the {those(positives, data['positive_class'])} it finds {detected},"
-        f" of the {those(negatives, data['negative_class'])} it clears {cleared}"
-        f" (mean over {seeds} seeds [95%, another seed and other cases at once]{missing})."
+        f"Networks of this recipe, trained on {sizes['train']['cases']} of the {data['cases']} rows, call an"
+        f" expected {right} of all cases of this kind right; they find {detected} of the"
+        f" {cases_named(data['positive_class'])} and clear {cleared} of the"
+        f" {cases_named(data['negative_class'])} (mean over {seeds} seeds on {cases_of(graded, part)},"
+        f" {classes}{flattered}; {_held(bands)}{missing})."
+    )
+
+
+def _held(bands: Mapping[str, Mapping[str, Any]]) -> str:
+    """How often such intervals hold the truth."""
+    held = [band["simulated"] for band in bands.values() if band["simulated"] is not None]
+    if not held:
+        return "95% intervals"
+    least = percent(min(held))
+    if min(held) >= 0.95:
+        return f"intervals of at least 95%: such ones held the truth in {least} of simulated studies or more"
+    return f"95% intervals, but such ones held the truth in only {least} of simulated studies"
+
+
+def _deciding(facts: Mapping[str, Any]) -> str:
+    """The score that words the verdict, where it is none of the shares."""
+    score = facts["settings"]["verdict"]["score"]
+    if score in SHARES:
+        return ""
+    rows = rows_of(facts, graded_parts(facts)[0], (score,))
+    band = next((row["both"] for row in rows if row["role"] == "winner" and "both" in row), None)
+    return f"Their {label(score)}, the score that decides, is an expected {in_band(band)}." if band else ""
+
+
+def _next(facts: Mapping[str, Any]) -> str:
+    """What one more network would show on as many further cases."""
+    bands = [row["next"] for row in _winner(facts) if row["score"] == "accuracy" and "next" in row]
+    if not bands:
+        return ""
+    (band,) = bands
+    return (
+        f"One more such network calls {number(band['low'])} to {number(band['high'])} of {band['n']} further"
+        " cases right (95%, predictive)."
     )
 
 
@@ -43,22 +98,25 @@ def _spread(facts: Mapping[str, Any]) -> str:
     if not rows:
         return ""
     seeds, splits = rows[0]["seeds"], rows[0].get("splits")
+    cases = facts["split"]["parts"][graded_parts(facts)[0]]["cases"]
     text = (
-        f"Another seed alone gives {number(seeds['low'])} to {number(seeds['high'])}"
-        f" ({percent(seeds['coverage'])} of further seeds)"
+        f"Another seed on these rows calls {counts(seeds, cases)} right ({seeds['inside']} of the"
+        f" {seeds['n']} seeds)"
     )
     if not splits:
         return f"{text}."
     return (
-        f"{text}, another split {number(splits['low'])} to {number(splits['high'])}"
-        f" ({percent(splits['coverage'])} of further divisions)."
+        f"{text}; another seed on another division of this table {number(splits['low'])} to"
+        f" {number(splits['high'])} ({percent(splits['coverage'])} of further divisions on average)."
     )
 
 
 def _no_comparison(facts: Mapping[str, Any]) -> str:
     if facts["opening"]:
-        return "Without fresh divisions of the table no verdict is given on it against logistic regression."
-    return "Its test is sealed, so no verdict is given on it against logistic regression."
+        return (
+            "There are no fresh divisions of the table, so there is no verdict against logistic regression."
+        )
+    return "The test is sealed, so there is no verdict against logistic regression."
 
 
 def _doubted(facts: Mapping[str, Any]) -> str:

@@ -49,6 +49,11 @@ def so_many_cases(n: int, groups: int, part: str = "") -> str:
     return f"{cases} of {groups} groups" if groups else cases
 
 
+def cases_named(name: str) -> str:
+    """The cases of a class. A label that is no word is named as a label."""
+    return f"{name} cases" if name.isalpha() else f"cases of {of_class(name)}"
+
+
 def of_class(name: str) -> str:
     """A class by its label; a label that is no word is named as a label."""
     return name if name.isalpha() else f"class '{name}'"
@@ -64,11 +69,12 @@ def doubted(doubt: Mapping[str, Any]) -> str:
     differently by two. doubt: a record of the report's `doubt`."""
     if not doubt["differing"] and not doubt["mostly"]:
         return f"None of the {doubt['cases']} {part_name(doubt['part'])} cases is called wrong by any seed."
-    are = "case is" if doubt["mostly"] == 1 else "cases are"
+    are = "is" if doubt["mostly"] == 1 else "are"
+    cases = f"{doubt['cases']} {part_name(doubt['part'])} cases"
     return (
-        f"Of all {doubt['cases']} {part_name(doubt['part'])} cases {doubt['mostly'] or 'no'} {are} missed by"
-        f" more than half of the seeds, {doubt['some'] or 'none'} by 5 to 95% of them; two seeds call"
-        f" {doubt['differing']:.1f} cases differently on average."
+        f"Of the {cases} {doubt['mostly'] or 'none'} {are} missed by more than half of the seeds, and"
+        f" {doubt['some'] or 'none'} by 5 to 95% of them; two seeds differ on {doubt['differing']:.1f} cases"
+        " on average."
     )
 
 
