@@ -120,7 +120,7 @@ def counts(band: Mapping[str, Any], cases: int = 0) -> str:
     low, high = (band[end] * (cases or 1) for end in ("low", "high"))
     least, most = math.ceil(low - 1e-6), math.floor(high + 1e-6)
     of = f" of {cases}" if cases else ""
-    return f"{min(least, most)} to {max(least, most)}{of}"
+    return f"{least}{of}" if least == most else f"{min(least, most)} to {max(least, most)}{of}"
 
 
 def in_band(band: Mapping[str, Any] | None) -> str:
