@@ -133,6 +133,8 @@ def test_a_rehearsal_survives_its_file() -> None:
         3, np.array([0, 1]), 0.5, {"../x": np.array([[1.0, -np.inf]]), "y\x00": np.array([[np.nan, 2.0]])}
     )
     again = Resplit.from_npz(one.to_npz())
+    assert again.groups is None
+    assert Resplit.from_npz(replace(one, groups=np.array([7, 3])).to_npz()).groups.tolist() == [7, 3]
     assert (again.split_seed, again.ratio, again.y.tolist()) == (3, 0.5, [0, 1])
     assert [
         (*map(repr, (role.strip("\x00"), logits.tolist())),) for role, logits in again.logits.items()

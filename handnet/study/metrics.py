@@ -78,7 +78,7 @@ def resplit_metrics(resplit: Resplit) -> dict[str, float]:
     for role, logits in resplit.logits.items():
         values = grade(logits, resplit.y).accuracy
         if len(values) == 1:
-            band = case_bands(logits, resplit.y)["accuracy"]
+            band = case_bands(logits, resplit.y, resplit.groups)["accuracy"]
         elif np.isfinite(values).sum() > 1:
             band = seed_bands(values).quantiles
         else:

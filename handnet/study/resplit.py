@@ -67,8 +67,8 @@ class Resplit:
     """What every configuration gave on the test rows of one fresh division.
 
     y: (n,); logits: role -> (R, n), one row for a method without a seed, NaN for a replica that diverged;
-    ratio: n_test / (n - n_test); winner: None for a search made anew; chosen: the point
-    that the search chose when it was made anew, None where it was not.
+    ratio: n_test / (n - n_test); winner: None for a search made anew; chosen: the point that the search chose
+    when it was made anew, None where it was not; groups: (n,) int, None where every case is its own.
     """
 
     split_seed: int
@@ -77,6 +77,7 @@ class Resplit:
     logits: Mapping[str, Array]
     winner: Trained | None = None
     chosen: Mapping[str, float] | None = None
+    groups: Array | None = None
 
     def to_npz(self) -> bytes:
         """As an .npz file, exact to the bit. Roles are stored as content, because users name them."""
@@ -84,7 +85,8 @@ class Resplit:
         head = {"split_seed": np.array(self.split_seed), "y": self.y, "ratio": np.array(self.ratio)}
         winner = self.winner.parts() if self.winner else {}
         chosen = {"chosen": np.array([self.chosen[name] for name in PARAMS])} if self.chosen else {}
-        return to_npz(**head, roles=np.array(list(self.logits)), **parts, **winner, **chosen)
+        groups = {} if self.groups is None else {"groups": self.groups}
+        return to_npz(**head, roles=np.array(list(self.logits)), **parts, **winner, **chosen, **groups)
 
     @staticmethod
     def from_npz(content: bytes) -> "Resplit":
@@ -93,7 +95,8 @@ class Resplit:
         logits = {str(role): parts[f"logits_{place}"] for place, role in enumerate(parts["roles"])}
         winner = Trained.from_parts(parts) if "train_rows" in parts else None
         chosen = dict(zip(PARAMS, parts["chosen"].tolist(), strict=True)) if "chosen" in parts else None
-        return Resplit(int(parts["split_seed"]), parts["y"], float(parts["ratio"]), logits, winner, chosen)
+        head = int(parts["split_seed"]), parts["y"], float(parts["ratio"])
+        return Resplit(*head, logits, winner, chosen, parts.get("groups"))
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,8 @@ def frozen_on(data: str, settings: Settings, frozen: Sequence[Candidate], split_
     methods = rivals(parts.train, parts.val, settings.rivals.boosting)
     logits |= {rival.role: rival.logits(test.X)[None] for rival in methods}
     winner = Trained(sound.fit.layers, parts.train_rows, parts.mean, parts.scale)
-    return Resplit(split_seed, test.y, _ratio(problem, test), logits, winner)
+    ratio, groups = _ratio(problem, test), parts.groups("test")
+    return Resplit(split_seed, test.y, ratio, logits, winner, groups=groups)
 
 
 def search_on(data: str, settings: Settings, split_seed: int) -> Resplit | None:
