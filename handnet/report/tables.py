@@ -10,7 +10,7 @@ from typing import Any
 
 from handnet.bands.band import PREDICTIVE
 from handnet.bands.calibration import ENOUGH
-from handnet.report.words import counts, in_band, interval, label, middle, number, percent, points
+from handnet.report.words import SHARES, counts, in_band, interval, label, middle, number, percent, points
 
 # Each list is the order in which a table has its rows.
 SCORES = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier", "skill")
@@ -22,8 +22,6 @@ CALIBRATION = (
     "calibration_observed_expected",
     "calibration_error",
 )
-# Shares of cases: their bands over seeds are told in counts, because so few values have no quantiles.
-SHARES = ("accuracy", "sensitivity", "specificity")
 # The column of a band, by what was varied and by its kind. Predictive ones are in "next", all others in
 # "both" or in "cases".
 COLUMNS = {

@@ -125,7 +125,7 @@ def look_table(facts: Mapping[str, Any]) -> Grid:
     counted = "counted in this folder's ledger, up to this one" if looks["counted"] else "asked for"
     return Grid(
         "The price of looks at the test",
-        f"{looks['looks']} looks at these test rows, {counted}. If there were nothing to find, at least one"
+        f"Looks at these test rows: {looks['looks']}, {counted}. If there were nothing to find, at least one"
         f" of so many independent looks would find something at .05 in {percent(looks['chance'])}. A band of"
         f" level {level} keeps all of them together at .05 (Bonferroni); a p then counts below"
         f" {number(1 - looks['level'])}.",

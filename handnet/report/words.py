@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from handnet.study.summary import SHARES
-
+# Shares of cases: their bands over seeds are told in counts, because so few values have no quantiles. They
+# stand here, and not with the scores, because the help of a command imports nothing heavy.
+SHARES = ("accuracy", "sensitivity", "specificity")
 LABELS = {  # of scores; any other is its name with blanks
     "auc": "AUC",
     "log_loss": "log loss",
