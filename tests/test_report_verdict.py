@@ -151,7 +151,7 @@ def test_the_verdict_has_its_power_and_the_region_of_equivalence() -> None:
 
 def test_a_loss_decides_in_nats() -> None:
     text = worded(0.2, 0.02, score="log_loss")
-    assert "had a log loss +0.0200 nats [+0.0100, +0.0300] below that of logistic regression" in text
+    assert "had a log loss lower by +0.0200 nats [+0.0100, +0.0300] than logistic regression" in text
     assert "within 0.01 nats of each other" in text
     assert re.search(r"with 80% power is 0\.\d+ nats\.", text)
     assert "points" not in text

@@ -110,9 +110,9 @@ def _gained(row: ComparedOverSplits, rival: str) -> str:
     mean, low, high = (difference(value, score) for value in (band.centre("mean"), band.low, band.high))
     if score in DONE:
         return f"{DONE[score][0]} {mean} points [{low}, {high}] more {DONE[score][1]} than {rival}"
-    better = "below" if score in LOSSES else "above"
+    better = "lower" if score in LOSSES else "higher"
     unit = " nats" if score == "log_loss" else ""
-    return f"had {_article(score)} {label(score)} {mean}{unit} [{low}, {high}] {better} that of {rival}"
+    return f"had {_article(score)} {label(score)} {better} by {mean}{unit} [{low}, {high}] than {rival}"
 
 
 DONE = {  # what a classifier did with the cases of a share
