@@ -28,18 +28,16 @@ from handnet.study.units import Confirmed
 def statements(confirmed: Sequence[Confirmed], analysis: Analysis, y_val: Array) -> list[str]:
     """What a reader asks next, a sentence each; those that nothing is known of are left out.
 
-    Which method is missing, what the search made anew gives, what moves the numbers, what choosing cost, how
-    the other recipes did. y_val: (n_val,).
+    Which method is missing, what the search made anew gives, what moves the numbers, what choosing cost, what
+    another search might have chosen. y_val: (n_val,).
     """
     roles = {configuration.role: configuration for configuration in confirmed}
-    others = [other for role, other in roles.items() if other.recipe and role != "winner"]
     sentences = [
         *map(_missing, analysis.missing),
         compared(SEARCHED_ANEW, analysis),
         _split_against_seed(analysis),
         _cost_of_choosing(analysis, roles["winner"], y_val),
         _searched_again(analysis),
-        _against_recipes(roles["winner"], others, y_val),
     ]
     return [sentence for sentence in sentences if sentence]
 
@@ -213,22 +211,4 @@ def _ranges(points: Sequence[Mapping[str, float]]) -> str:
     ends = {name: (min(p[name] for p in points), max(p[name] for p in points)) for name in points[0]}
     return ", ".join(
         f"{name.replace('_', ' ')} {low:.2g} to {high:.3g}" for name, (low, high) in ends.items()
-    )
-
-
-def _against_recipes(winner: Confirmed, others: Sequence[Confirmed], y_val: Array) -> str:
-    """On how many of the same fresh seeds the winner has the lower validation loss."""
-    counts = []
-    for other in others:
-        assert winner.replicas is not None
-        assert other.replicas is not None
-        both = winner.replicas.sound & other.replicas.sound
-        if both.any():
-            ours, theirs = (grade(side.val_logits[both], y_val).log_loss for side in (winner, other))
-            counts.append(f"{other.role} on {int((ours < theirs).sum())} of {int(both.sum())}")
-    if not counts:
-        return ""
-    return (
-        "On the same fresh seeds the winner's validation log loss is lower than that of"
-        f" {', of '.join(counts)}; it was chosen on these validation cases, they were not."
     )
