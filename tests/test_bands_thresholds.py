@@ -227,3 +227,12 @@ def test_rows_that_are_repeated_tell_no_more() -> None:
             band.high - band.low, rel=0.06
         )  # a little wider for Student's t
     assert threshold_band(60, 0.95, np.repeat(np.arange(20), 3)).low == threshold_band(20, 0.95).low
+
+
+def test_no_net_benefit_is_above_the_prevalence() -> None:
+    """Samples of whole groups have other shares of the classes, which the prevalence does not follow."""
+    y, z, _ = made(5, 90, 11)
+    groups = np.arange(90) % 8
+    values = benefits(z, y, 0.2, 0.05)
+    band = benefit_band(values, y, 0.2, 0.05, resamples(0, 5, y, 500, groups), groups)
+    assert band.low < values.mean() < band.high <= 0.05

@@ -184,7 +184,7 @@ def benefit_band(
     for rows in (y == 1, y == 0):
         band = share_over_cases(values[:, rows] != 0, None if groups is None else groups[rows])
         pieces.append((float(worth[rows].sum()) / len(y), band.centre("share"), band.low, band.high))
-    return replace(_joined(values, pieces, samples, "wilson joined"), groups=number_of_groups(groups))
+    return replace(_joined(values, y, pieces, samples, "wilson joined"), groups=number_of_groups(groups))
 
 
 def benefit_difference(
@@ -206,15 +206,19 @@ def benefit_difference(
         a, b = (np.broadcast_to(side[:, rows] != 0, ours[:, rows].shape) for side in (ours, theirs))
         band = paired_difference(a, b, None if groups is None else groups[rows])
         pieces.append((float(worth[rows].sum()) / len(y), band.centre("mean"), band.low, band.high))
-    band = _joined(ours - theirs, pieces, samples, "agresti-min joined")
+    band = _joined(ours - theirs, y, pieces, samples, "agresti-min joined")
     return replace(band, estimand=BENEFIT_DIFFERENCE, groups=number_of_groups(groups))
 
 
 def _joined(
-    values: Array, pieces: list[tuple[float, float, float, float]], samples: Resamples | None, kind: str
+    values: Array,
+    y: Array,
+    pieces: list[tuple[float, float, float, float]],
+    samples: Resamples | None,
+    kind: str,
 ) -> Band:
     """The band of the mean of values (R, n), from the bootstrap and from (weight, share, low, high) of each
-    class."""
+    class. Samples of groups differ in their classes, so means are taken within each."""
     replicas, n = values.shape
     mean = float(values.mean())
     down, up = (
@@ -223,7 +227,13 @@ def _joined(
     )
     low, high, varied = mean - down, mean + up, "cases"
     if samples is not None:
-        drawn = bootstrap_means(values, np.ones(n, dtype=bool), samples)
+        drawn = sum(
+            rows.mean()
+            * bootstrap_means(
+                values[:, rows], np.ones(rows.sum(), bool), samples._replace(cases=samples.cases[:, rows])
+            )
+            for rows in (y == 1, y == 0)
+        )
         least, most = (float(end) for end in np.quantile(drawn, [LOW, HIGH]))
         low, high = min(low, least), max(high, most)
         kind, varied = f"multi-bootstrap and {kind}", "seeds_x_cases"
