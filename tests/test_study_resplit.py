@@ -191,6 +191,12 @@ def test_the_search_made_anew_chooses_on_its_own_rows(finished: Path, data: Data
     roles = {band["role"] for band in facts(finished)["bands"] if band["part"] == "rehearsal"}
     assert SEARCHED_ANEW in roles
     assert any("the search, made anew in each," in line for line in facts(finished)["statements"])
+    chosen = facts(finished)["search"]["again"]["anew"]
+    assert chosen == {name: [one.chosen[name] for one in anew.values()] for name in point}
+    told = (
+        f"made anew on 3 fresh divisions the search chose learning rate {min(chosen['learning_rate']):.2g} to"
+    )
+    assert any(told in line for line in facts(finished)["statements"])
 
 
 @pytest.fixture(scope="module")

@@ -147,9 +147,15 @@ def analyse(
         missing=tuple(role for role in roles(settings.rivals.boosting) if role not in by_role),
         again=_again(trials, y_val, divisions),
         adaptive=settings.search.design == "tpe",
-        moved=moved(divisions, len(problem.data.y), problem.data.groups is not None),
+        moved=_moved(settings, problem, divisions),
         operating=operating(settings, problem, confirmed, y_test),
     )
+
+
+def _moved(settings: Settings, problem: Problem, divisions: Sequence[Resplit]) -> Moved | None:
+    """How far the winner's accuracy moves over the fresh divisions."""
+    data = problem.data
+    return moved(divisions, len(data.y), data.groups is not None, settings.split.stratify)
 
 
 def _by_role(

@@ -27,10 +27,11 @@ class Moved:
     seeds: int
 
 
-def moved(divisions: Sequence[Resplit], cases: int, grouped: bool) -> Moved | None:
+def moved(divisions: Sequence[Resplit], cases: int, grouped: bool, stratified: bool) -> Moved | None:
     """How far the winner's accuracy moves; None without two divisions and two seeds sound on all of them.
 
-    cases: how many the table has; grouped: whether some belong together."""
+    cases: how many the table has; grouped: whether some belong together; stratified: whether each test has as
+    many of each class."""
     if len(divisions) < 2:
         return None
     scores = np.array([grade(one.logits["winner"], one.y).accuracy for one in divisions])  # (K, R)
@@ -42,7 +43,8 @@ def moved(divisions: Sequence[Resplit], cases: int, grouped: bool) -> Moved | No
     asked = None
     if not grouped:
         missed = [((one.logits["winner"][sound] > 0) != (one.y == 1)).mean(axis=0) for one in divisions]
-        asked = asked_deviation(missed, [one.y for one in divisions], 1 - len(divisions[0].y) / cases)
+        strata = [one.y if stratified else np.zeros_like(one.y) for one in divisions]
+        asked = asked_deviation(missed, strata, 1 - len(divisions[0].y) / cases)
     return Moved(
         summed_deviation(values, factors, ["split"]),
         summed_deviation(values, factors, ["seed", "split x seed"]),
