@@ -28,6 +28,7 @@ from handnet.splits import Split
 DOUBTFUL = (0.05, 0.95)  # a case is called differently by some seeds when the share that misses it lies here
 EXTREMES = 3  # measurements of a case that are listed as unusual
 CLEAR = (0.05, 0.95)  # a credit is clear of 0 when its band between these quantiles excludes 0
+ROUNDING = 1e-4  # a smaller credit may be the rounding of sums that should be 0: no family does so little
 FLIPS = 0.5  # a family is over-trusted when putting it back turns the call in this share of the wrong seeds
 
 
@@ -183,7 +184,7 @@ class FamilyCredit:
     def clear(self) -> bool:
         """Whether the credit has one sign over seeds and over splits."""
         return self.splits is not None and any(
-            all(sign * end > 0 for band in (self.seeds, self.splits) for end in (band.low, band.high))
+            all(sign * end > ROUNDING for band in (self.seeds, self.splits) for end in (band.low, band.high))
             for sign in (1, -1)
         )
 

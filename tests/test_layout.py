@@ -28,7 +28,7 @@ HARNESS = """
     study.false_alarms study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.main_table
     report.comparison_tables report.search_tables report.threshold_tables report.imbalance
-    report.statements report.verdict report.stories report.deployed report.cases report.drawing
+    report.statements report.verdict report.stories study.naming report.deployed report.cases report.drawing
     report.figures report.case_figures
     report.comparison_facts report.search_facts report.threshold_facts report.facts
     report.pages study.records study.screen

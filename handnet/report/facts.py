@@ -18,6 +18,7 @@ from handnet.report.statements import compared, statements, worse_than_untuned
 from handnet.report.threshold_facts import benefit_facts, look_facts, threshold_facts
 from handnet.report.verdict import paragraph
 from handnet.study.analysis import Analysis
+from handnet.study.naming import shipped
 from handnet.study.quantity import band_facts
 from handnet.study.resplit import SEARCHED_ANEW
 from handnet.study.sealed import Opening
@@ -58,6 +59,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "doubt": cases.doubt(),
         "missed": cases.missed(),
         "stories": cases.stories(),
+        "naming": [row._asdict() | {"rate": row.rate} for row in shipped().values()],
         "search": search_facts(findings),
         "curves": curve_series(confirmed),
         "seed_scores": seed_series(confirmed, y_val, y_test),

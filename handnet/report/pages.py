@@ -31,6 +31,7 @@ from handnet.report.words import (
     visible,
 )
 from handnet.study.files import kind_of, write_whole
+from handnet.study.naming import told
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARKDOWN_SPECIALS = {sign: f"\\{sign}" for sign in "\\`*_[]|#"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -48,7 +49,7 @@ HOW_TO_READ_STORIES = (
     " case out of training, and when the sign is the same with the other families taken from the 10 nearest"
     " train cases of the negative class instead (after Aas, Jullum & Loland 2021; the mean of at most 20"
     " seeds). It is over-trusted when putting it back alone turns the call in at least half of the seeds that"
-    " are wrong. All of this says what the networks used, nothing about causes."
+    " are wrong. All of this says what the networks used, nothing about causes. " + told()
 )
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit
-from sklearn.neighbors import NearestNeighbors
 
 from handnet.bands import Band
 from handnet.contract import Layer
@@ -121,11 +120,9 @@ class Explainer:
     def neighbours(self, row: int) -> list[tuple[str, int]]:
         """Ids and classes of the nearest train cases, the nearest first."""
         others = self.parts.train_rows != row
-        near = NearestNeighbors(n_neighbors=min(NEIGHBOURS, int(others.sum()))).fit(
-            self.parts.train.X[others]
-        )
-        _, places = near.kneighbors(self.parts.scaled(self.data.X[[row]]))
-        rows = self.parts.train_rows[others][places[0]]
+        away = self.parts.train.X[others] - self.parts.scaled(self.data.X[[row]])
+        places = np.argsort(np.square(away).sum(axis=1), kind="stable")[:NEIGHBOURS]
+        rows = self.parts.train_rows[others][places]
         return [(str(self.data.case_ids[other]), int(self.data.y[other])) for other in rows]
 
     def _over_divisions(self, row: int) -> Array:

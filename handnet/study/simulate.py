@@ -5,9 +5,12 @@ from handnet.bands.null import FalseAlarms, false_alarms
 from handnet.bands.simulated import Simulated, coverages, coverages_over_groups, false_positives_on_cases
 from handnet.study.false_alarms import LAYOUTS, as_csv, layout_of, measure, rate
 from handnet.study.identity import make_problem
+from handnet.study.naming import DOES, Naming
+from handnet.study.naming import measure as measure_naming
 from handnet.study.reading import read
 from handnet.study.screen import Screen
 
+STORIES = 20  # studies whose bands are simulated for each whose stories are
 TABLES = 5  # with nothing to find, simulated for each study whose bands are
 
 
@@ -28,7 +31,16 @@ def simulate(studies: int, screen: Screen) -> None:
     rows += [_simulated(row) for row in found]
     rows += false_positives_on_cases(n, positives, 0.97, 0, studies=2 * studies)
     rows += coverages_over_groups(positives, n - positives, 0, studies=2 * studies)
+    stories = max(2, studies // STORIES)
+    with screen.progress("simulated stories", stories, 0) as bar:
+        named = measure_naming(stories, lambda: bar.advance(1, "stories"))
+    rows += [_named(row) for row in named if row.does != DOES[0]]
     screen.simulated(rows)
+
+
+def _named(row: Naming) -> Simulated:
+    """How often a story names a family that should never be, as a row of the screen's table."""
+    return Simulated(f"named: {row.does}", "family of a story", 0.0, row.rate, row.studies, row.error)
 
 
 def _simulated(row: FalseAlarms) -> Simulated:
