@@ -216,11 +216,12 @@ class _Told:
         )
         if not self.outside.hybrids:
             return f"{text}."
-        beyond = f", and {self.outside.all:.0%} than all of them" if self.outside.all else ""
-        return (
-            f"{text}; {self.outside.edge:.0%} of the {self.outside.hybrids} hybrids between the two lie"
-            f" farther out than 95% of the train cases{beyond}."
+        n, edge, beyond = self.outside.hybrids, self.outside.edge, self.outside.all
+        share = (
+            f"{edge:.0%} of the {n} hybrids between the two lie" if edge else f"none of the {n} hybrids lies"
         )
+        farthest = f", and {beyond:.0%} than all of them" if beyond else ""
+        return f"{text}; {share} farther out than 95% of the train cases{farthest}."
 
     def _carried(self) -> str:
         """What carried the case to the wrong class."""
