@@ -33,9 +33,6 @@ def document(findings: Findings) -> dict[str, Any]:
     settings, problem, analysis = findings.settings, findings.problem, findings.analysis
     confirmed = findings.confirmed
     y_val, y_test = problem.parts.val.y, findings.test.y if findings.test else None
-    cases = Cases(problem, confirmed, findings.test, findings.divisions)
-    # The ids of the settings file are those of the built-in table.
-    watched = () if settings.data.path else settings.report.watch
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "study": findings.study,
@@ -55,11 +52,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "moved": moved_facts(analysis.moved),
         "rules": rule_facts(analysis.rules),
         "selection": selection_facts(analysis),
-        "watched": [cases.watched(case) for case in watched],
-        "doubt": cases.doubt(),
-        "missed": cases.missed(),
-        "stories": cases.stories(),
-        "naming": [row._asdict() | {"rate": row.rate} for row in shipped().values()],
+        **_cases(findings),
         "search": search_facts(findings),
         "curves": curve_series(confirmed),
         "seed_scores": seed_series(confirmed, y_val, y_test),
@@ -69,6 +62,21 @@ def document(findings: Findings) -> dict[str, Any]:
         **_made_by(findings),
     }
     return facts | {"verdict": paragraph(facts, compared("winner", analysis), worse_than_untuned(analysis))}
+
+
+def _cases(findings: Findings) -> dict[str, Any]:
+    """What is said of single cases, and of stories in general."""
+    settings = findings.settings
+    cases = Cases(findings.problem, findings.confirmed, findings.test, findings.divisions)
+    # The ids of the settings file are those of the built-in table.
+    watched = () if settings.data.path else settings.report.watch
+    return {
+        "watched": [cases.watched(case) for case in watched],
+        "doubt": cases.doubt(),
+        "missed": cases.missed(),
+        "stories": cases.stories(),
+        "naming": [row._asdict() | {"rate": row.rate} for row in shipped().values()],
+    }
 
 
 def _made_by(findings: Findings) -> dict[str, Any]:
