@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from handnet.bands.auc import delong
 from handnet.bands.band import EXPECTED, Band
-from handnet.bands.clusters import effective_number, mean_reach, number_of_groups
+from handnet.bands.clusters import effective_number, groups_among, mean_reach, number_of_groups
 from handnet.bands.proportion import clopper_pearson_ends, wilson_ends
 from handnet.data import Array
 from handnet.scores import case_losses
@@ -37,7 +37,7 @@ def case_bands(
     return {
         "log_loss": loss_band(case_losses(z, positive), groups, coverage),
         **{
-            name: share_over_cases(correct[:, which], None if groups is None else groups[which], coverage)
+            name: share_over_cases(correct[:, which], groups_among(groups, which), coverage)
             for name, which in shares.items()
         },
         "auc": delong(z, positive, groups, coverage),

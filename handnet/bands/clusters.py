@@ -20,6 +20,11 @@ def group_sums(values: Array, groups: Array) -> Array:
     return np.add.reduceat(np.asarray(values, dtype=np.float64)[..., order], starts, axis=-1)
 
 
+def groups_among(groups: Array | None, which: Array) -> Array | None:
+    """The groups of some of the cases. groups: (n,) int or None; which: (n,) bool, or places."""
+    return None if groups is None else groups[which]
+
+
 def number_of_groups(groups: Array | None) -> int:
     """How many groups there are, 0 where every case is its own. groups: (n,) int."""
     return 0 if groups is None else len(np.unique(groups))

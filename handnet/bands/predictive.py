@@ -16,7 +16,7 @@ from scipy.stats import betabinom
 from handnet.bands.auc import smaller_class
 from handnet.bands.band import NEXT_CASES, NEXT_NETWORK, Band
 from handnet.bands.cases import case_bands
-from handnet.bands.clusters import effective_number
+from handnet.bands.clusters import effective_number, groups_among
 from handnet.bands.multibootstrap import bootstrap_scores
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
@@ -55,7 +55,7 @@ def next_cases(
     for name, band in expected.items():
         if name in counted:
             which = counted[name]
-            of = None if groups is None else groups[which]
+            of = groups_among(groups, which)
             number = effective_number(correct[:, which], of, coverage)
             bands[name] = _counted(band, max(int(number), 1), coverage)
         elif band.kind == "wilson, smaller class":

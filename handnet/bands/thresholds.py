@@ -13,7 +13,7 @@ from scipy.stats import beta
 
 from handnet.bands.band import AT_PREVALENCE, BENEFIT, BENEFIT_DIFFERENCE, EXPECTED, REACHED, Band
 from handnet.bands.cases import share_over_cases
-from handnet.bands.clusters import effective_number, number_of_groups
+from handnet.bands.clusters import effective_number, groups_among, number_of_groups
 from handnet.bands.compare import paired_difference
 from handnet.bands.multibootstrap import bootstrap_means
 from handnet.bands.proportion import wilson_ends
@@ -110,7 +110,7 @@ def predictive_bands_at(
     calls: (R, n) bool; y: (n,) of 0 and 1; groups: (n,) int. One without a call is missing.
     """
     found, cleared = (
-        share_over_cases(calls[:, y == label] == bool(label), None if groups is None else groups[y == label])
+        share_over_cases(calls[:, y == label] == bool(label), groups_among(groups, y == label))
         for label in (1, 0)
     )
     odds, bands = prevalence / (1 - prevalence), {}
@@ -182,7 +182,7 @@ def benefit_band(
     """
     worth, pieces = _worth(y, threshold, prevalence), []
     for rows in (y == 1, y == 0):
-        band = share_over_cases(values[:, rows] != 0, None if groups is None else groups[rows])
+        band = share_over_cases(values[:, rows] != 0, groups_among(groups, rows))
         pieces.append((float(worth[rows].sum()) / len(y), band.centre("share"), band.low, band.high))
     return replace(_joined(values, y, pieces, samples, "wilson joined"), groups=number_of_groups(groups))
 
@@ -204,7 +204,7 @@ def benefit_difference(
     worth, pieces = _worth(y, threshold, prevalence), []
     for rows in (y == 1, y == 0):
         a, b = (np.broadcast_to(side[:, rows] != 0, ours[:, rows].shape) for side in (ours, theirs))
-        band = paired_difference(a, b, None if groups is None else groups[rows])
+        band = paired_difference(a, b, groups_among(groups, rows))
         pieces.append((float(worth[rows].sum()) / len(y), band.centre("mean"), band.low, band.high))
     band = _joined(ours - theirs, y, pieces, samples, "agresti-min joined")
     return replace(band, estimand=BENEFIT_DIFFERENCE, groups=number_of_groups(groups))

@@ -15,6 +15,7 @@ from scipy.special import expit, logit
 from handnet.bands import Band, seed_bands
 from handnet.bands.band import FURTHER_THRESHOLD
 from handnet.bands.cases import share_over_cases
+from handnet.bands.clusters import groups_among
 from handnet.bands.thresholds import (
     at_prevalence,
     benefit_band,
@@ -167,7 +168,7 @@ def _points(
             threshold=_thresholds(expit(thresholds)),
             fixed_on=cases,
             beyond=beyond(cases, target) if cases else 0,
-            reaches=threshold_band(cases, target, _those(val.groups, those)) if cases else None,
+            reaches=threshold_band(cases, target, groups_among(val.groups, those)) if cases else None,
             measures=measures,
             uncalled=uncalled,
         )
@@ -196,8 +197,8 @@ def _measures(
     ppv, npv = at_prevalence(values["sensitivity"], values["specificity"], pi)
     values |= {"ppv": ppv, "npv": npv}
     over_cases = {
-        "sensitivity": share_over_cases(right[:, positive], _those(groups, positive)),
-        "specificity": share_over_cases(right[:, ~positive], _those(groups, ~positive)),
+        "sensitivity": share_over_cases(right[:, positive], groups_among(groups, positive)),
+        "specificity": share_over_cases(right[:, ~positive], groups_among(groups, ~positive)),
         **(
             predictive_bands(sound > 0, y, groups)
             if prevalence is None
@@ -210,11 +211,6 @@ def _measures(
         bands = (*(seed_bands(of_seeds) if enough else ()), *filter(None, [over_cases.get(name)]))
         made[name] = tuple(replace(band, diverged=diverged) for band in bands)
     return made, int((~np.isfinite(values["ppv"] + values["npv"])).sum())
-
-
-def _those(groups: Array | None, rows: Array) -> Array | None:
-    """The groups of these rows (n,) bool."""
-    return None if groups is None else groups[rows]
 
 
 def _benefits(

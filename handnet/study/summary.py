@@ -13,6 +13,7 @@ from handnet.bands import Band, seed_bands, split_bands
 from handnet.bands.band import CALIBRATED, DEVIATION
 from handnet.bands.calibration import calibration, calibration_bands, null_errors
 from handnet.bands.cases import case_bands, exact_over_cases
+from handnet.bands.clusters import groups_among
 from handnet.bands.multibootstrap import seeds_x_cases
 from handnet.bands.predictive import next_cases, next_network
 from handnet.bands.seeds import seed_deviation
@@ -130,7 +131,7 @@ def _with_both(
     with what another seed may show on as many further cases."""
     if row.name in SHARES:
         which = _counted(row.name, y)
-        missed, of = _wrong(sound, y)[:, which].mean(axis=0), None if groups is None else groups[which]
+        missed, of = _wrong(sound, y)[:, which].mean(axis=0), groups_among(groups, which)
         both = replace(both, simulated=share_coverage(missed, len(sound), RESAMPLING_SEED, of).found)
     more, diverged = (*_exact(row.name, sound, y, groups), both, ahead), row.bands[0].diverged
     return replace(row, bands=(*row.bands, *(replace(band, diverged=diverged) for band in more)))
@@ -141,7 +142,7 @@ def _exact(name: str, logits: Array, y: Array, groups: Array | None) -> tuple[Ba
     if name not in SHARES:
         return ()
     which = _counted(name, y)
-    right, of = ~_wrong(logits, y)[:, which], None if groups is None else groups[which]
+    right, of = ~_wrong(logits, y)[:, which], groups_among(groups, which)
     return (exact_over_cases(right, of),)
 
 
