@@ -8,7 +8,9 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from handnet.bands import wilson
+from handnet.bands.multibootstrap import bootstrap_means
 from handnet.bands.thresholds import (
+    _drawn_means,
     at_prevalence,
     benefit_band,
     benefit_difference,
@@ -180,6 +182,9 @@ def test_the_difference_to_oneself_is_nothing_and_every_band_holds_its_middle() 
         assert band.centre("mean") == pytest.approx(ours.mean() - theirs.mean())
         assert band.low <= band.centre("mean") <= band.high
         assert (band.varied, band.seeds, band.n) == ("seeds_x_cases", 8, 60)
+        for rows in (y == 1, y == 0):
+            plain = bootstrap_means(ours, rows, samples)
+            assert _drawn_means(ours, rows, samples) == pytest.approx(plain, abs=1e-12)
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.5])

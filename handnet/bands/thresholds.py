@@ -15,7 +15,6 @@ from handnet.bands.band import AT_PREVALENCE, BENEFIT, BENEFIT_DIFFERENCE, EXPEC
 from handnet.bands.cases import share_over_cases
 from handnet.bands.clusters import effective_number, groups_among, number_of_groups
 from handnet.bands.compare import paired_difference
-from handnet.bands.multibootstrap import bootstrap_means
 from handnet.bands.proportion import wilson_ends
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
@@ -227,15 +226,21 @@ def _joined(
     )
     low, high, varied = mean - down, mean + up, "cases"
     if samples is not None:
-        drawn = sum(
-            rows.mean()
-            * bootstrap_means(
-                values[:, rows], np.ones(rows.sum(), bool), samples._replace(cases=samples.cases[:, rows])
-            )
-            for rows in (y == 1, y == 0)
-        )
+        drawn = sum(rows.mean() * _drawn_means(values, rows, samples) for rows in (y == 1, y == 0))
         least, most = (float(end) for end in np.quantile(drawn, [LOW, HIGH]))
         low, high = min(low, least), max(high, most)
         kind, varied = f"multi-bootstrap and {kind}", "seeds_x_cases"
     seeds = 0 if samples is None else replicas
     return Band(low, high, kind, varied, n, HIGH - LOW, BENEFIT, (("mean", mean),), seeds=seeds)
+
+
+def _drawn_means(values: Array, mask: Array, samples: Resamples) -> Array:
+    """What `bootstrap_means` gives, (B,), where most cases (n,) have one value for all replicas.
+
+    Only those in which values (R, n) differ are averaged over the drawn replicas."""
+    cases, first = samples.cases[:, mask], values[0, mask]
+    rest = values[:, mask] - first
+    doubtful = rest.any(axis=0)
+    seeds = samples.seeds / samples.seeds.sum(axis=1, keepdims=True)
+    sums = cases @ first + np.einsum("bn,bn->b", seeds @ rest[:, doubtful], cases[:, doubtful])
+    return np.asarray(sums / cases.sum(axis=1))
