@@ -14,9 +14,10 @@ from threadpoolctl import threadpool_limits
 from handnet.contract import Recipe
 from handnet.data import listed
 from handnet.encode import GAP, LEVEL
-from handnet.families import MOST_FAMILIES
+from handnet.families import families_of
 from handnet.messages import option
 from handnet.report.cases import MOST
+from handnet.report.stories import CHECKED, NEIGHBOURS
 from handnet.splits import split
 from handnet.study.executor import make_workers
 from handnet.study.identity import remarks
@@ -217,10 +218,12 @@ def preview(settings: Settings, problem: Problem, opened: bool, executor: str, w
 
 def _explaining(settings: Settings, problem: Problem, opened: bool) -> float:
     """The seconds it takes to explain as many cases as a report may: of every set of families one row goes
-    through every network."""
-    families = problem.parts.encoder.families
-    rows = 2 ** min(len(set(families)), MOST_FAMILIES)
-    products = rows * len(families) * settings.network.hidden[0] * settings.confirm.seeds
+    through every network, and NEIGHBOURS rows through CHECKED of them."""
+    parts = problem.parts
+    inputs = parts.encoder.families
+    rows = 2 ** len(families_of(inputs, parts.train.X).names)
+    networks = settings.confirm.seeds + NEIGHBOURS * min(CHECKED, settings.confirm.seeds)
+    products = rows * len(inputs) * settings.network.hidden[0] * networks
     cases = min(MOST, len(problem.parts.val_rows)) * (1 + opened)
     return PER_PRODUCT * products * cases
 
