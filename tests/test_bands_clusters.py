@@ -212,3 +212,17 @@ def test_the_error_of_an_area_is_that_of_a_bootstrap_of_groups(mixed: bool) -> N
     reach = (logit(band.high) - logit(band.low)) / 2 * centre * (1 - centre)
     for half, spread in ((reach, first), ((difference.high - difference.low) / 2, first - second)):
         assert half / t.ppf(0.975, few - 1) == pytest.approx(spread.std(), rel=0.15)
+
+
+def test_one_group_is_no_sample_of_groups() -> None:
+    """Its bands are finite and hardly say anything; nothing in it can be left out of a bootstrap sample."""
+    y, groups = labels(6, 8), np.zeros(14, dtype=int)
+    z = table(3, 4, y)
+    samples = resamples(0, 4, y, 30, groups)
+    assert (samples.cases == 1).all()
+    for name, band in seeds_x_cases(z, y, samples, groups).items():
+        assert np.isfinite([band.low, band.high]).all()
+        assert band.groups == 1
+        if name in ("accuracy", "sensitivity", "specificity"):
+            assert band.high - band.low > 0.7
+    assert mcnemar(z[0] > 0, z[1] > 0, groups).p == 1

@@ -25,7 +25,7 @@ from handnet.report.drawing import (
     tick,
 )
 from handnet.report.tables import graded_parts, too_few
-from handnet.report.words import label, part_name, short
+from handnet.report.words import label, part_name, short, so_many_groups
 from handnet.study.gaps import curve_band
 
 VARIED = {
@@ -186,7 +186,7 @@ def forest(bands: Sequence[Mapping[str, Any]], title: str) -> Figure:
 
 def _varied(band: Mapping[str, Any]) -> str:
     """How many values, or cases and groups of them, a band is over."""
-    return f"{band['n']} of {band['groups']} groups" if band["groups"] else str(band["n"])
+    return f"{band['n']} of {so_many_groups(band['groups'])}" if band["groups"] else str(band["n"])
 
 
 @picture

@@ -13,7 +13,7 @@ from handnet.bands.clusters import number_of_groups
 from handnet.bands.proportion import wilson_ends
 from handnet.data import Array, Dataset
 from handnet.messages import option
-from handnet.report.words import label, number, those
+from handnet.report.words import label, number, so_many_groups, those
 
 LIKELY = 0.8  # the score at which a width is told, because nothing is known of it yet
 WIDE = 0.1  # half of a 95 % interval from which a score is said to rest on few cases
@@ -98,7 +98,7 @@ def _counted(score: str, sizes: tuple[int, int], names: tuple[str, str], groups:
     cases = f"{zeros + ones} test cases"
     what = cases if of == 2 else f"{those(sizes[of], names[of])} of {cases}"
     if groups[2]:
-        return groups[of], f"{what}, in {groups[of]} groups"
+        return groups[of], f"{what}, in {so_many_groups(groups[of])}"
     return (zeros, ones, zeros + ones)[of], what
 
 

@@ -47,7 +47,12 @@ def cases_of(sizes: Mapping[str, Any], part: str = "") -> str:
 def so_many_cases(n: int, groups: int, part: str = "") -> str:
     """n cases, and of how many groups; groups: 0 where every case is its own."""
     cases = f"{n} {part_name(part)} cases" if part else f"{n} cases"
-    return f"{cases} of {groups} groups" if groups else cases
+    return f"{cases} of {so_many_groups(groups)}" if groups else cases
+
+
+def so_many_groups(count: int) -> str:
+    """How many groups."""
+    return "1 group" if count == 1 else f"{count} groups"
 
 
 def cases_named(name: str) -> str:

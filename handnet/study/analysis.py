@@ -204,7 +204,8 @@ def _accuracy(winner: Confirmed, y: Array, part: str) -> float:
 
 
 def _optimism(trials: Sequence[TrialResult], y_val: Array, groups: Array | None) -> Optimism | None:
-    """By how much the winner's loss is flattered by being chosen; None with fewer than two sound trials.
+    """By how much the winner's loss is flattered by being chosen; None with fewer than two sound trials, and
+    where groups are so few that no sample leaves one out.
 
     y_val, groups: (n_val,), None where every case is its own group.
     """
@@ -212,8 +213,10 @@ def _optimism(trials: Sequence[TrialResult], y_val: Array, groups: Array | None)
     if len(sound) < 2:
         return None
     losses = np.array([case_losses(replicas.val_logits, y_val).mean(axis=0) for replicas in sound])
-    samples = resamples(RESAMPLING_SEED, 1, y_val, bootstraps(len(y_val)), groups)
-    optimism = selection_optimism(losses, samples.cases)
+    drawn = resamples(RESAMPLING_SEED, 1, y_val, bootstraps(len(y_val)), groups).cases
+    if drawn.all():
+        return None
+    optimism = selection_optimism(losses, drawn)
     return optimism._replace(band=replace(optimism.band, groups=number_of_groups(groups)))
 
 
