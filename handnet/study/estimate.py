@@ -59,7 +59,8 @@ class Work(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """What is timed for an estimate: seconds of an epoch by the networks in a unit; of dividing the table."""
+    """What is timed for an estimate: seconds of an epoch by the networks in a unit; of dividing the
+    table and fitting the rivals."""
 
     epoch: Mapping[int, float]
     division: float
@@ -149,9 +150,9 @@ def measured(settings: Settings, problem: Problem) -> Prices:
     sizes = {len(block) for count in counts for block in problem.blocks(range(count))} | {search, again.seeds}
     with threadpool_limits(1, "blas"):
         epochs = _seconds_per_epoch(settings, problem, sizes)
-    started = time.perf_counter()
-    split(problem.data, **vars(settings.split))
-    rivals(problem.parts.train, problem.parts.val, settings.rivals.boosting)
+        started = time.perf_counter()
+        split(problem.data, **vars(settings.split))
+        rivals(problem.parts.train, problem.parts.val, settings.rivals.boosting)
     return Prices(epochs, time.perf_counter() - started)
 
 
