@@ -11,7 +11,7 @@ from handnet.bands.auc import delong
 from handnet.bands.band import NEXT_CASES, NEXT_NETWORK
 from handnet.bands.cases import case_bands, loss_band, share_over_cases
 from handnet.bands.multibootstrap import seeds_x_cases
-from handnet.bands.predictive import next_cases, next_network
+from handnet.bands.predictive import next_cases, next_network, next_share
 from handnet.draws import further, generator, resamples
 from handnet.scores import case_losses, grade
 
@@ -36,7 +36,7 @@ def held(p: float, bands: list[Band]) -> float:
 def test_wilson_is_no_band_of_the_next_cases_and_the_beta_binomial_is() -> None:
     """Wilson's chances, exact, were computed apart from this code."""
     expected = [share_over_cases(calls(k) * (2 * Y - 1) > 0) for k in range(115)]
-    predicted = [next_cases(calls(k), Y)["accuracy"] for k in range(115)]
+    predicted = [next_share(calls(k) * (2 * Y - 1) > 0) for k in range(115)]
     for p, chance in ((0.9776, 0.776), (0.95, 0.820), (0.97, 0.797), (0.985, 0.752)):
         assert held(p, expected) == pytest.approx(chance, abs=2e-3)
         assert 0.95 < held(p, predicted) < 0.985
@@ -45,14 +45,14 @@ def test_wilson_is_no_band_of_the_next_cases_and_the_beta_binomial_is() -> None:
 
 def test_the_ends_are_quantiles_of_the_next_count() -> None:
     draws = generator(1, 0)
-    band = next_cases(calls(111), Y, coverage=0.9)["accuracy"]
+    band = next_share(calls(111) * (2 * Y - 1) > 0, coverage=0.9)
     rates = draws.beta(111.5, 3.5, size=400_000)  # the posterior of the share under Jeffreys' prior
     counts = draws.binomial(114, rates)
     low, high = (int(np.quantile(counts, q, method="inverted_cdf")) for q in (0.05, 0.95))
     assert (band.low * 114, band.high * 114) == pytest.approx((low, high))
     assert (band.estimand, band.kind, band.n, band.coverage) == (NEXT_CASES, "beta-binomial", 114, 0.9)
     law = betabinom(57, 57.5, 0.5)
-    perfect = next_cases(calls(114), Y)
+    perfect = next_cases(calls(114), Y, further(0, 1, Y, 50))
     assert perfect["sensitivity"].low == pytest.approx(law.ppf(0.025) / 57)
     assert perfect["auc"].low == pytest.approx(law.ppf(0.025) / 57)  # no misplaced pair
 
@@ -60,7 +60,8 @@ def test_the_ends_are_quantiles_of_the_next_count() -> None:
 def test_losses_and_areas_have_the_variance_of_another_mean_added() -> None:
     y = labels(25, 40)
     z = table(3, 4, y)
-    found = next_cases(z, y)
+    ahead = further(0, 4, y, 2)._replace(cases=np.ones((2, 65), dtype=int))  # as these: the formula alone
+    found = next_cases(z, y, ahead)
     loss, area = loss_band(case_losses(z, y == 1)), delong(z, y)
     reach = np.log(loss.high / loss.centre("mean")) * np.sqrt(2)
     assert np.log(found["log_loss"].high / loss.centre("mean")) == pytest.approx(reach)
@@ -74,13 +75,15 @@ def test_losses_and_areas_have_the_variance_of_another_mean_added() -> None:
     assert found["skill"].low == pytest.approx(1 - found["brier"].high / reference)
     assert found["skill"].high == pytest.approx(1 - found["brier"].low / reference)
     for name, band in case_bands(np.zeros((1, 65)), y).items():  # one probability for all
-        assert next_cases(np.zeros((1, 65)), y)[name].centres == band.centres
+        assert next_cases(np.zeros((1, 65)), y, further(0, 1, y, 9))[name].centres == band.centres
 
 
 def test_groups_count_for_fewer_cases_and_widen_every_band() -> None:
     y = labels(30, 60)
     z = np.repeat(table(5, 1, y[::3], 1.0), 3, axis=1)  # three rows of each patient, all alike
-    alone, grouped = next_cases(z, y), next_cases(z, y, groups=np.repeat(np.arange(30), 3))
+    groups = np.repeat(np.arange(30), 3)
+    alone = next_cases(z, y, further(0, 1, y, 400))
+    grouped = next_cases(z, y, further(0, 1, y, 400, groups), groups)
     for name, band in grouped.items():
         assert band.low <= alone[name].low
         assert band.high >= alone[name].high

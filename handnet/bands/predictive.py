@@ -1,8 +1,8 @@
 """The predictive band: what the next cases of this kind will show, as many and in as many groups as these.
 
 An interval for the expected score leaves out the luck of the next cases: Wilson's at n = 114 and a share of
-.9776 holds what another 114 cases show in 78 of 100 studies. These bands hold it in at least 95, for shares,
-and in about as many as the interval behind them holds the truth, for all other scores.
+.9776 holds what another 114 cases show in 78 of 100 studies. These bands hold it in at least 95
+for shares and the AUC, and for losses in about as many as the interval behind them holds the truth.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from scipy.stats import betabinom
 
 from handnet.bands.auc import smaller_class
 from handnet.bands.band import NEXT_CASES, NEXT_NETWORK, Band
-from handnet.bands.cases import case_bands
+from handnet.bands.cases import case_bands, share_over_cases
 from handnet.bands.clusters import effective_number, groups_among
 from handnet.bands.multibootstrap import bootstrap_scores
 from handnet.bands.seeds import HIGH, LOW
@@ -31,38 +31,70 @@ SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 }
 
 
-def next_cases(
-    logits: Array, y: Array, groups: Array | None = None, coverage: float = COVERAGE
-) -> dict[str, Band]:
+def next_cases(logits: Array, y: Array, ahead: Resamples, groups: Array | None = None) -> dict[str, Band]:
     """The band of each score of one method on as many further cases, by the score's name.
 
-    Shares: the beta-binomial law of the next count, with k the mean count over the replicas,
-
-        k' ~ BetaBinomial(n, k + 1/2, n - k + 1/2)
-
-    The other scores have the interval of `case_bands` with the variance of another mean of n cases added: on
-    the logarithm of a loss, and on the logit of the AUC, it is wider by the root of 2. An AUC without a
-    misplaced pair has the beta-binomial of the smaller class. Of groups, shares have the law of their
-    `effective_number` of cases, a whole number.
+    Shares have `next_share`. The other scores have the interval of `case_bands` with the variance of another
+    mean of n cases added: on the logarithm of a loss, and on the logit of the AUC, it is wider by the root of
+    2. It is joined to the quantiles .025 and .975 of the scores on cases drawn twice, because near 1 an AUC
+    varies more upwards than its logit says: alone it holds 85 of 100 there.
 
     logits: (R, n), finite; R = 1 for a method without a seed.
-    y: (n,) of 0 and 1, both present; groups: (n,) int, None where every case is its own.
+    y: (n,) of 0 and 1, both present; ahead: as `handnet.draws.further` gives it; groups: (n,) int, None where
+    every case is its own.
     """
+    scores = _scores_of_one(logits, y, ahead)._asdict()
+    return {
+        name: band if band.kind == "beta-binomial" else _joined(band, scores[name])
+        for name, band in _by_formula(logits, y, groups).items()
+    }
+
+
+def next_network(logits: Array, y: Array, ahead: Resamples, groups: Array | None = None) -> dict[str, Band]:
+    """The band of each score of a further network on as many further cases, by the score's name.
+
+    The quantiles .025 and .975 of the scores of one drawn replica on cases drawn twice, joined to the band of
+    the same score by formula (`next_cases`), because an error that was not seen is not drawn.
+
+    logits: (R, n), finite, R at least 2; the other arguments are those of `next_cases`, y and groups (n,).
+    """
+    scores, bands = _scores_of_one(logits, y, ahead)._asdict(), {}
+    for name, band in _by_formula(logits, y, groups).items():
+        joined, centres = _joined(band, scores[name]), (("mean", band.centres[0][1]),)
+        crossed = replace(joined, varied="seeds_x_cases", seeds=len(logits), centres=centres)
+        bands[name] = replace(crossed, estimand=NEXT_NETWORK)
+    return bands
+
+
+def next_share(correct: Array, groups: Array | None = None, coverage: float = COVERAGE) -> Band:
+    """The band of the share of as many further cases that will be called right: the law of the next count.
+
+        k' ~ BetaBinomial(n, k + 1/2, n - k + 1/2),    k the mean count over the replicas
+
+    Of groups it is the law of their `effective_number` of cases, a whole number.
+
+    correct: (R, n) bool, R = 1 for a method without a seed; groups: (n,) int.
+    """
+    number = max(int(effective_number(correct, groups, coverage)), 1)
+    return _counted(share_over_cases(correct, groups, coverage), number, coverage)
+
+
+def _by_formula(logits: Array, y: Array, groups: Array | None) -> dict[str, Band]:
+    """The beta-binomial or the widened interval of each score. An AUC without a misplaced pair has the
+    beta-binomial of the smaller class."""
     z, positive = np.asarray(logits, dtype=np.float64), np.asarray(y) == 1
-    expected, correct = case_bands(z, y, groups, coverage), np.equal(z > 0, positive)
+    correct = np.equal(z > 0, positive)
     counted = {"accuracy": np.ones_like(positive), "sensitivity": positive, "specificity": ~positive}
     bands = {}
-    for name, band in expected.items():
+    for name, band in case_bands(z, y, groups).items():
         if name in counted:
             which = counted[name]
-            of = groups_among(groups, which)
-            number = effective_number(correct[:, which], of, coverage)
-            bands[name] = _counted(band, max(int(number), 1), coverage)
+            bands[name] = next_share(correct[:, which], groups_among(groups, which))
         elif band.kind == "wilson, smaller class":
-            bands[name] = _counted(band, smaller_class(positive, groups), coverage)
+            bands[name] = _counted(band, smaller_class(positive, groups), COVERAGE)
         else:
-            bands[name] = _stretched(name, band)
-    return {name: replace(band, estimand=NEXT_CASES) for name, band in bands.items()}
+            bands[name] = replace(_stretched(name, band), estimand=NEXT_CASES)
+    return bands
 
 
 def _counted(band: Band, n: int, coverage: float) -> Band:
@@ -70,7 +102,14 @@ def _counted(band: Band, n: int, coverage: float) -> Band:
     count = n * band.centres[0][1]
     law = betabinom(n, count + 0.5, n - count + 0.5)
     low, high = (float(law.ppf(q)) / n for q in ((1 - coverage) / 2, (1 + coverage) / 2))
-    return replace(band, low=low, high=high, kind="beta-binomial")
+    return replace(band, low=low, high=high, kind="beta-binomial", estimand=NEXT_CASES)
+
+
+def _joined(band: Band, scores: Array) -> Band:
+    """The hull of a band and of the quantiles of drawn scores (B,)."""
+    low, high = (float(end) for end in np.quantile(scores, [LOW, HIGH]))
+    kind = f"predictive bootstrap and {band.kind}"
+    return replace(band, low=min(low, band.low), high=max(high, band.high), kind=kind)
 
 
 def _stretched(name: str, band: Band) -> Band:
@@ -85,34 +124,12 @@ def _stretched(name: str, band: Band) -> Band:
     return replace(band, low=low, high=high, kind=kind)
 
 
-# One drawn network on as many drawn cases
-
-
-def next_network(logits: Array, y: Array, further: Resamples, groups: Array | None = None) -> dict[str, Band]:
-    """The band of each score of a further network on as many further cases, by the score's name.
-
-    The quantiles .025 and .975 of the scores of one drawn replica on cases drawn twice, and the hull with
-    `next_cases`, because an error that was not seen is not drawn.
-
-    logits: (R, n), finite, R at least 2; y: (n,) of 0 and 1; groups: (n,) int; further: as
-    `handnet.draws.further` gives it.
-    """
-    scores = _scores_of_one(logits, y, further)._asdict()
-    bands = {}
-    for name, band in next_cases(logits, y, groups).items():
-        low, high = (float(end) for end in np.quantile(scores[name], [LOW, HIGH]))
-        hull = replace(band, low=min(low, band.low), high=max(high, band.high), varied="seeds_x_cases")
-        kind, centres = f"predictive bootstrap and {band.kind}", (("mean", band.centres[0][1]),)
-        bands[name] = replace(hull, kind=kind, estimand=NEXT_NETWORK, centres=centres, seeds=len(logits))
-    return bands
-
-
-def _scores_of_one(logits: Array, y: Array, further: Resamples) -> Scores:
+def _scores_of_one(logits: Array, y: Array, ahead: Resamples) -> Scores:
     """Each score (B,) of the one replica drawn in each sample, on the cases drawn there."""
-    drawn = further.seeds.argmax(axis=1)
+    drawn = ahead.seeds.argmax(axis=1)
     found = np.empty((len(Scores._fields), len(drawn)))
     for replica in np.unique(drawn):
         rows = np.flatnonzero(drawn == replica)
-        alone = Resamples(np.ones((len(rows), 1), dtype=np.int64), further.cases[rows])
+        alone = Resamples(np.ones((len(rows), 1), dtype=np.int64), ahead.cases[rows])
         found[:, rows] = bootstrap_scores(logits[replica : replica + 1], y, alone)
     return Scores(*found)

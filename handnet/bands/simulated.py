@@ -17,11 +17,12 @@ from handnet.bands.calibration import calibration, calibration_bands, null_error
 from handnet.bands.cases import case_bands
 from handnet.bands.compare import ALPHA, mcnemar
 from handnet.bands.multibootstrap import seeds_x_cases, share_band
+from handnet.bands.predictive import next_cases
 from handnet.bands.proportion import clopper_pearson, wilson
 from handnet.bands.seeds import HIGH, LOW, seed_bands, seed_deviation, split_bands
 from handnet.bands.selection import expected_best, selection_optimism
 from handnet.data import Array
-from handnet.draws import SIMULATION, Generator, Resamples, generator, redrawn, resamples
+from handnet.draws import SIMULATION, Generator, Resamples, further, generator, redrawn, resamples
 from handnet.scores import grade
 
 STUDIES = 200  # simulated for a study's own shares, each time its report is made
@@ -173,10 +174,10 @@ def coverages(
     splits; tick: called after each simulated study.
     """
     simulator, numbers = CaseSimulator(positives, negatives, 0.97), generator(seed, SIMULATION)
-    samples = resamples(seed, replicas, simulator.y, 1000)
+    samples, ahead = resamples(seed, replicas, simulator.y, 1000), further(seed, 1, simulator.y, 1000)
     hits: dict[tuple[str, str, float], list[float]] = {}
     for _ in range(studies):
-        for what, setting, nominal, hit in _one_study(simulator, numbers, replicas, splits, samples):
+        for what, setting, nominal, hit in _one_study(simulator, numbers, replicas, splits, samples, ahead):
             hits.setdefault((what, setting, nominal), []).append(float(hit))
         tick()
     return [_simulated(*key, values) for key, values in hits.items()]
@@ -208,7 +209,12 @@ Hit = tuple[str, str, float, float]  # what, setting, nominal, and the share hel
 
 
 def _one_study(
-    simulator: CaseSimulator, numbers: Generator, replicas: int, splits: int, samples: Resamples
+    simulator: CaseSimulator,
+    numbers: Generator,
+    replicas: int,
+    splits: int,
+    samples: Resamples,
+    ahead: Resamples,
 ) -> Iterator[Hit]:
     """The hits of every band in one simulated study."""
     yield from _over_seeds(simulator, numbers, replicas)
@@ -225,15 +231,19 @@ def _one_study(
     for band in split_bands(numbers.normal(size=splits)):
         inside = float(norm.cdf(band.high) - norm.cdf(band.low))
         yield f"splits {band.kind}", f"{splits} splits", band.coverage, inside
+    following = grade(simulator.sample(numbers, 1), y)._asdict()
+    for name, band in next_cases(z[:1], y, ahead).items():
+        score = float(following[name][0])
+        yield f"next cases {name}", n, band.coverage, band.low - 1e-12 <= score <= band.high + 1e-12
 
 
 def _over_seeds(simulator: CaseSimulator, numbers: Generator, replicas: int) -> Iterator[Hit]:
     """The hits of the bands over seeds, on fixed cases."""
     setting, cases, y = f"{replicas} seeds", simulator.cases(numbers), simulator.y
-    scores, further = (grade(simulator.logits(numbers, cases, count), y) for count in (replicas, 200))
+    scores, others = (grade(simulator.logits(numbers, cases, count), y) for count in (replicas, 200))
     for name in ("log_loss", "accuracy"):
         for band in seed_bands(getattr(scores, name)):
-            inside = (band.low <= getattr(further, name)) & (getattr(further, name) <= band.high)
+            inside = (band.low <= getattr(others, name)) & (getattr(others, name) <= band.high)
             yield f"seeds {band.kind} {name}", setting, band.coverage, float(inside.mean())
     # The chance of a miss is known for each case, and with it the deviation of accuracy over seeds.
     chances = norm.cdf(np.where(y == 1, -cases, cases) / simulator.noise)

@@ -110,7 +110,9 @@ def baseline_quantities(
     """
     logits = baseline.logits(part)
     assert logits is not None
-    bands, ahead = case_bands(logits, y, groups), next_cases(logits, y, groups) if last else {}
+    bands, ahead = case_bands(logits, y, groups), dict[str, Band]()
+    if last:
+        ahead = next_cases(logits, y, further(RESAMPLING_SEED, 1, y, bootstraps(len(y)), groups), groups)
     return [
         Quantity(name, part, (band, *_exact(name, logits, y, groups), *filter(None, [ahead.get(name)])))
         for name, band in bands.items()
