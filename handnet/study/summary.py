@@ -32,6 +32,7 @@ SHARES = {
 }  # shares of cases; the class they are counted on
 BOOTSTRAPS = 4000  # samples of cases
 MOST_DRAWN = 2 * 10**7  # cases drawn in all: a large test gets fewer samples, but never under 1000
+AHEAD = 1000  # samples of what may come next: bands of it are joined to a formula
 NULLS = 1000  # simulated sets of labels for the calibration error of a calibrated network
 RESAMPLING_SEED = 0  # one for all studies, so that equal results give equal bands
 
@@ -89,9 +90,9 @@ def detailed_quantities(logits: Array, y: Array, part: str, groups: Array | None
     if not scores:
         return []
     sound = finite(logits)
-    samples = (RESAMPLING_SEED, len(sound), y, bootstraps(len(y)), groups)
-    both = seeds_x_cases(sound, y, resamples(*samples), groups)
-    ahead = next_network(sound, y, further(*samples), groups)
+    samples = resamples(RESAMPLING_SEED, len(sound), y, bootstraps(len(y)), groups)
+    both = seeds_x_cases(sound, y, samples, groups)
+    ahead = next_network(sound, y, further(RESAMPLING_SEED, len(sound), y, AHEAD, groups), groups)
     return [
         *(_with_both(row, both[row.name], ahead[row.name], sound, y, groups) for row in scores),
         *_counts(logits, y, part),
@@ -112,7 +113,7 @@ def baseline_quantities(
     assert logits is not None
     bands, ahead = case_bands(logits, y, groups), dict[str, Band]()
     if last:
-        ahead = next_cases(logits, y, further(RESAMPLING_SEED, 1, y, bootstraps(len(y)), groups), groups)
+        ahead = next_cases(logits, y, further(RESAMPLING_SEED, 1, y, AHEAD, groups), groups)
     return [
         Quantity(name, part, (band, *_exact(name, logits, y, groups), *filter(None, [ahead.get(name)])))
         for name, band in bands.items()
