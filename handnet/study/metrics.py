@@ -35,13 +35,17 @@ def network_metrics(network: Replicas, problem: Problem) -> dict[str, float]:
 def main_metrics(quantities: Iterable[Quantity]) -> dict[str, float]:
     """The bands that configurations are compared by: of the main scores, over each thing that varied.
 
-    Over fresh divisions it is the accuracy alone."""
+    Over fresh divisions it is the accuracy alone. Of the loss no band over cases alone is among them where
+    there is one over seeds and cases."""
     flat: dict[str, float] = {}
     for quantity in quantities:
         if quantity.name in MAIN and (quantity.part, quantity.name) != ("rehearsal", "log_loss"):
-            crossed = len({band.varied for band in quantity.bands}) > 1
+            varied = {band.varied for band in quantity.bands}
+            crossed = len(varied) > 1
+            wider = {"cases"} if quantity.name == "log_loss" and "seeds_x_cases" in varied else set()
             for band in quantity.bands:
-                if band.kind not in LEFT_OUT and band.estimand not in PREDICTIVE:
+                left_out = band.kind in LEFT_OUT or band.varied in wider
+                if not left_out and band.estimand not in PREDICTIVE:
                     middle = not (crossed and band.varied == "cases")  # that of the seeds is the same
                     flat |= band_metrics(f"{quantity.part}/{quantity.name}", band, middle)
     return flat
