@@ -2,26 +2,16 @@
 
 import numpy as np
 
-from handnet.report import figures
+from handnet.report import case_figures, figures
 
 LONG = ["winner", "chapter", "a configuration with a long name"]
 
 
 def drawn() -> dict[str, bytes]:
     """Every picture at 100 seeds and 40 trials."""
-    rows = [
-        {
-            "role": role,
-            "varied": varied,
-            "low": 0.93,
-            "high": 0.99,
-            "n": 100,
-            "coverage": 0.93,
-            "centres": {"median": 0.97},
-        }
-        for role in LONG
-        for varied in figures.VARIED
-    ]
+    band = {"low": 0.93, "high": 0.99, "n": 100, "coverage": 0.93, "centres": {"mean": 0.97}}
+    band |= {"inside": None, "groups": 0}
+    rows = [{"role": role, **dict.fromkeys(figures.LINES, band)} for role in LONG]
     wave = np.abs(np.sin(np.arange(1, 101) * 12.9898))
     seeds = {
         role: {"accuracy": list(np.round(0.95 + 0.05 * wave, 2)), "log_loss": list(0.05 + 0.3 * wave**4)}
@@ -51,10 +41,12 @@ def drawn() -> dict[str, bytes]:
         "low": np.geomspace(0.6, 0.04, 150),
         "high": np.geomspace(0.9, 0.06, 150),
     }
-    band = {"low": -1.0, "high": 2.0}
+    credit = {"low": -1.0, "high": 2.0}
     families = [
-        {"family": f"fractal dimension {place}", "seeds": band, "splits": band} for place in range(12)
+        {"family": f"fractal dimension {place}", "seeds": credit, "splits": credit, "nearest": 0.5}
+        for place in range(12)
     ]
+    end = {"logit": {"centres": {"mean": 1.0}}}
     bins = [
         {"expected": p, "observed": p, "low": max(p - 0.2, 0), "high": min(p + 0.2, 1)}
         for p in (0, 0.01, 0.4, 0.9, 1)
@@ -67,5 +59,5 @@ def drawn() -> dict[str, bytes]:
         "importances": figures.importances({"learning_rate": 0.5, "dropout": 0.2, "epochs": 0.3}),
         "curves": figures.band_curves({"train_loss_off": curve, "val_loss": curve}, "winner", 100, 0),
         "reliability": figures.reliability_curve(bins, "too few cases for a curve"),
-        "credits": figures.credits(families),
+        "credits": case_figures.credits({"credits": families, "start": end, "own": end}),
     }

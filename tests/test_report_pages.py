@@ -19,6 +19,7 @@ from handnet.cli import main
 from handnet.data import DATASETS
 from handnet.report import case_figures, figures
 from handnet.report import pages as render
+from handnet.report.tables import rows_of
 from handnet.report.words import UNSEEN, number, points
 
 ROOT = Path(__file__).parent.parent
@@ -120,7 +121,6 @@ def test_names_are_data_and_never_markup(start: int) -> None:
 def test_pictures_stay_pictures_whatever_their_labels_say() -> None:
     some = [HOSTILE[0], *HOSTILE[-9:]]
     facts = facts_with_all(some)
-    bands = [band for band in facts["bands"] if (band["part"], band["kind"]) == ("val", "quantiles")]
     curves = {
         name: {end: [0.5, 0.4] for end in ("mean", "low", "high")} for name in ("train_loss_off", "val_loss")
     }
@@ -129,7 +129,7 @@ def test_pictures_stay_pictures_whatever_their_labels_say() -> None:
     ]
     end = {"logit": {"centres": {"mean": 1.0}}}
     pictures = [
-        figures.forest(bands, "x"),
+        figures.forest(rows_of(facts, "val", ("accuracy",)), "x"),
         figures.every_seed(facts["seed_scores"], "val"),
         case_figures.credits({"credits": shares, "start": end, "own": end}),
     ]

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from handnet.report.drawing import BLUE, INK, band_line, canvas, picture, tick
-from handnet.report.figures import COLOURS, VARIED
+from handnet.report.figures import LINES
 from handnet.report.words import short
 
 
@@ -32,8 +32,9 @@ def credits(story: Mapping[str, Any]) -> Figure:
     for place, row in enumerate(rows):
         for shift, name in ((-0.14, "seeds"), (0.14, "splits")):
             if row[name]:
-                text = f"{VARIED[name]}, .05 to .95" if place == 0 else None
-                band_line(axes, row[name], place + shift, COLOURS[name], 4, label=text)
+                called, colour = LINES[name]
+                text = f"{called}, .05 to .95" if place == 0 else None
+                band_line(axes, row[name], place + shift, colour, 4, label=text)
     checks = [row["nearest"] for row in rows]
     places = range(len(rows))
     axes.plot(checks, places, "D", color=INK, markersize=4, label="from train cases that resemble it")

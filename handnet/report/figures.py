@@ -7,7 +7,6 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from handnet.bands.band import PREDICTIVE
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.report.drawing import (
@@ -24,17 +23,18 @@ from handnet.report.drawing import (
     plain_ticks,
     tick,
 )
-from handnet.report.tables import graded_parts, too_few
+from handnet.report.tables import graded_parts, rows_of, too_few
 from handnet.report.words import label, part_name, short, so_many_groups
 from handnet.study.gaps import curve_band
 
-VARIED = {
-    "seeds": "another seed",
-    "cases": "expected of one",
-    "seeds_x_cases": "expected over seeds",
-    "splits": "another split",
+# A band of the forest by its column in the main table: what it is called, and its colour.
+LINES = {
+    "seeds": ("another seed", BLUE),
+    "both": ("expected", GREEN),
+    "cases": ("expected", GREEN),
+    "next": ("the next", ORANGE),
+    "splits": ("another split", PINK),
 }
-COLOURS = {"seeds": BLUE, "cases": ORANGE, "seeds_x_cases": GREEN, "splits": PINK}
 
 
 class Picture(NamedTuple):
@@ -60,19 +60,16 @@ def _forests(facts: Mapping[str, Any]) -> dict[str, Picture]:
 
     The majority class is left to the table: it would squeeze all others into a corner.
     """
-    roles = [configuration["role"] for configuration in facts["configurations"]]
-    bands = [one for one in facts["bands"] if one["score"] == "accuracy" and one["role"] != "majority class"]
-    left_out = ("min-max", "clopper-pearson")
-    bands = [band for band in bands if band["kind"] not in left_out and band["estimand"] not in PREDICTIVE]
-    bands.sort(key=lambda band: roles.index(band["role"]) if band["role"] in roles else len(roles))
     pictures: dict[str, Picture] = {}
     for part in graded_parts(facts):
-        name, drawn = part_name(part), (part, "rehearsal") if part == "test" else (part,)
+        name = part_name(part)
+        rows = [row for row in rows_of(facts, part, ("accuracy",)) if row["role"] != "majority class"]
         pictures[f"Bands on {name} rows" if pictures else "forest"] = Picture(
-            forest([band for band in bands if band["part"] in drawn], f"accuracy on {name} rows"),
+            forest(rows, f"accuracy on {name} rows"),
             f"Accuracy on {name} rows: the bands of the table below, one line each",
-            "Each line is a band: how many were varied in brackets, and what it covers; the tick is its"
-            " middle.",
+            "Another seed: the quantiles .025 to .975, and how many of the seeds lie there; another split"
+            " likewise. Expected: the score on all cases of this kind. The next: what one more network may"
+            " show on as many other cases. The tick is the mean.",
         )
     return pictures
 
@@ -162,21 +159,19 @@ def band_curves(bands: Mapping[str, Mapping[str, Any]], title: str, seeds: int, 
 
 
 @picture
-def forest(bands: Sequence[Mapping[str, Any]], title: str) -> Figure:
-    """SVG: one line per band, one group per configuration. bands: rows of the report's list, of one score."""
-    figure, axes = canvas(7.6, 1.0 + 0.27 * len(bands))
+def forest(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
+    """SVG: one line per band, one group per configuration. rows: as `rows_of` gives them, of one score."""
+    lines = [(row["role"], column, row[column]) for row in rows for column in LINES if _drawn(row, column)]
+    figure, axes = canvas(7.6, 1.0 + 0.27 * len(lines))
     places, place, before = [], 0.0, None
-    for band in bands:
-        place += 1.6 if before not in (None, band["role"]) else 1.0
+    for role, column, band in lines:
+        place += 1.6 if before not in (None, role) else 1.0
         places.append(place)
-        before = band["role"]
-        band_line(axes, band, place, COLOURS[band["varied"]], 4)
+        before = role
+        band_line(axes, band, place, LINES[column][1], 4)
         for middle in list(band["centres"].values())[:1]:
             tick(axes, middle, place)
-    labels = [
-        f"{short(band['role'])}: {VARIED[band['varied']]} ({_varied(band)}), {band['coverage']:.0%}"
-        for band in bands
-    ]
+    labels = [f"{short(role)}: {LINES[column][0]} {_varied(band)}" for role, column, band in lines]
     axes.set_yticks(places, labels)
     axes.set(xlabel=title, ylim=(place + 0.8, 0.2))
     axes.locator_params(axis="x", nbins=7)  # narrow bands have long numbers
@@ -184,9 +179,17 @@ def forest(bands: Sequence[Mapping[str, Any]], title: str) -> Figure:
     return figure
 
 
+def _drawn(row: Mapping[str, Any], column: str) -> bool:
+    """Whether a band is in the forest: what is expected of one network is not, beside that over seeds."""
+    return column in row and not (column == "cases" and "both" in row)
+
+
 def _varied(band: Mapping[str, Any]) -> str:
-    """How many values, or cases and groups of them, a band is over."""
-    return f"{band['n']} of {so_many_groups(band['groups'])}" if band["groups"] else str(band["n"])
+    """How many values lie in a band, or how many cases and groups of them it is for, and at which level."""
+    if band["inside"] is not None:
+        return f"({band['inside']} of {band['n']})"
+    groups = f" of {so_many_groups(band['groups'])}" if band["groups"] else ""
+    return f"{band['n']} cases{groups}, {band['coverage']:.0%}"
 
 
 @picture

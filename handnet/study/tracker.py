@@ -16,7 +16,6 @@ from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from ssl import SSLCertVerificationError
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlparse
 
@@ -114,9 +113,6 @@ def _ask(address: str) -> None:
         raise Unwelcome("it does not answer") from None
 
 
-_importing = Lock()  # of two threads that import MLflow at once, one may get half of it
-
-
 class Begun(NamedTuple):
     """A run that is being filled. started: milliseconds since 1970."""
 
@@ -136,8 +132,7 @@ class Mlflow:
             check_answers(uri)
         os.environ.update(mlflow_variables())
         os.environ.pop("MLFLOW_RUN_CONTEXT", None)  # tags from outside: what is logged is named here
-        with _importing:
-            from mlflow import MlflowClient, entities
+        from mlflow import MlflowClient, entities
 
         quieten()
         self.client, self.entities = MlflowClient(tracking_uri=uri), entities
