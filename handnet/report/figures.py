@@ -30,8 +30,8 @@ from handnet.study.gaps import curve_band
 # A band of the forest by its column in the main table: what it is called, and its colour.
 LINES = {
     "seeds": ("another seed", BLUE),
-    "both": ("expected", GREEN),
-    "cases": ("expected", GREEN),
+    "both": ("expected, from", GREEN),
+    "cases": ("expected, from", GREEN),
     "next": ("the next", ORANGE),
     "splits": ("another split", PINK),
 }
