@@ -59,7 +59,7 @@ def test_the_result_says_what_the_report_says(result: handnet.study.api.StudyRes
     page = result._repr_html_()
     assert result.verdict.split(" [")[0] in page
     assert result.report.name in page
-    assert "covers" in page
+    assert "of further seeds on average over studies" in page
 
 
 def test_two_calls_are_one_study(home: Path, result: handnet.study.api.StudyResult) -> None:
