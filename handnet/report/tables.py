@@ -120,7 +120,7 @@ def calibration_table(facts: Mapping[str, Any], part: str) -> Grid:
     cases = "the ensemble of the seeds: [95 %] over cases"
     return Grid(
         "Calibration",
-        f"{used}In brackets what perfect calibration gives.{few}",
+        f"{used}Behind the name of a measure stands what perfect calibration gives.{few}",
         ("measure", "configuration", seeds, cases),
         rows,
         "Intervals over cases are of the profile likelihood of the ensemble. The calibration error is never"
@@ -149,8 +149,8 @@ def gap_table(facts: Mapping[str, Any]) -> Grid:
         if row["overfit"]
     ]
     flagged = (
-        "Seeds flagged as overfitting (accuracy at least .03, and a tenth, better on train than on validation"
-        f" rows): {', '.join(flags)}."
+        "Seeds flagged as overfitting (their accuracy on train rows exceeds that on validation rows by .03"
+        f" and by a tenth of it): {', '.join(flags)}."
     )
     return Grid(
         "The gap between train and validation",

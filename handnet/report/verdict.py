@@ -6,6 +6,7 @@ They are computed from the facts, so they say what the tables say. A template st
 from collections.abc import Mapping
 from typing import Any
 
+from handnet.bands.simulated import STUDIES
 from handnet.report.tables import graded_parts, rows_of
 from handnet.report.words import (
     cases_named,
@@ -61,13 +62,12 @@ def _worth(facts: Mapping[str, Any]) -> str:
 
 def _held(bands: Mapping[str, Mapping[str, Any]]) -> str:
     """How often such intervals hold the truth."""
-    held = [band["simulated"] for band in bands.values() if band["simulated"] is not None]
+    held = [round(STUDIES * band["simulated"]) for band in bands.values() if band["simulated"] is not None]
     if not held:
         return "95% intervals"
-    least = percent(min(held))
-    if min(held) >= 0.95:
-        return f"intervals of at least 95%: such ones held the truth in {least} of simulated studies or more"
-    return f"95% intervals, but such ones held the truth in only {least} of simulated studies"
+    least, most = min(held), max(held)
+    times = f"{least}" if least == most else f"{least} to {most}"
+    return f"95% intervals, such as held the truth in {times} of {STUDIES} simulated studies"
 
 
 def _deciding(facts: Mapping[str, Any]) -> str:
@@ -87,8 +87,8 @@ def _next(facts: Mapping[str, Any]) -> str:
         return ""
     (band,) = bands
     return (
-        f"One more such network calls {number(band['low'])} to {number(band['high'])} of {band['n']} further"
-        " cases right (95%, predictive)."
+        f"One more such network calls {counts(band, band['n'])} further cases of this kind right (95%,"
+        " predictive)."
     )
 
 
