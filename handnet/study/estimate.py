@@ -247,7 +247,8 @@ def _table(settings: Settings, problem: Problem) -> Iterator[str]:
     yield (
         f"Columns: {len(data.feature_names)} measured, {len(data.levels)} of them text;"
         f" {len(learnt.left_out)} that do not vary in the train rows and teach nothing;"
-        f" {len(learnt.names)} inputs, {levels} of them levels of a text and {gaps} mark{'' if gaps == 1 else 's'} of gaps."
+        f" {len(learnt.names)} inputs, {levels} of them levels of a text and {gaps}"
+        f" mark{'' if gaps == 1 else 's'} of gaps."
     )
     if data.levels:
         yield f"Text: {listed(map(repr, data.levels))}."
