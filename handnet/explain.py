@@ -3,8 +3,8 @@
 The credit of a family of measurements is its exact Shapley value on the logit. The value of a set of families
 is the network's logit when they have the case's own values and all others those of a baseline. A family's
 credit is what it adds, averaged over every order in which the families could be added (Shapley 1953; Lundberg
-& Lee 2017); ten families take 1024 forward passes. The logit is used because a probability near 0 or 1 hardly
-moves.
+& Lee 2017). It takes 2^k forward passes of k families: 128 for the seven of the default table. The logit is
+used because a probability near 0 or 1 hardly moves.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,8 @@ from handnet.encode import VALUE, text_columns
 from handnet.families import Families
 from handnet.splits import Split
 
-DOUBTFUL = (0.05, 0.95)  # a case is called differently by some seeds when the share that misses it lies here
+DOUBTFUL = 0.05  # share of seeds from which a case counts as missed by some of them
+MOST = 0.5  # above this share most seeds miss a case
 EXTREMES = 3  # measurements of a case that are listed as unusual
 CLEAR = (0.05, 0.95)  # a credit is clear of 0 when its band between these quantiles excludes 0
 ROUNDING = 1e-4  # a smaller credit may be the rounding of sums that should be 0: no family does so little
@@ -81,7 +82,7 @@ class Doubt(NamedTuple):
 
     cases, seeds: how many are counted.
     mostly: cases that more than half of the seeds miss.
-    some: cases that 5 to 95 % of the seeds miss.
+    some: cases that 5 to 50 % of the seeds miss; none of them is among `mostly`.
     differing: how many cases two seeds call differently, on average over all pairs of seeds: the sum of
         2 q (1 - q) R / (R - 1) over cases, q the share of the R seeds that miss a case.
     """
@@ -99,8 +100,8 @@ def doubt(table: pd.DataFrame) -> Doubt:
     return Doubt(
         len(table),
         int(table["seeds"].iloc[0]),
-        int((share > 0.5).sum()),
-        int(share.between(*DOUBTFUL).sum()),
+        int((share > MOST).sum()),
+        int(share.between(DOUBTFUL, MOST).sum()),
         float((1 - table["self_consistency"]).sum()),
     )
 

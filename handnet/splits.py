@@ -116,7 +116,8 @@ def split(
     Raises ValueError when a part has fewer than two cases of a class, or train is not the largest.
     """
     _check_shares(test, val, order)
-    _check_classes(data)
+    needed = _cases_needed(test, val, order)
+    _check_classes(data, needed)
 
     def divide(rows: Array, share: float) -> tuple[Array, Array]:
         """The rows (n,) that stay, and those set aside, about `share` of them."""
@@ -134,7 +135,7 @@ def split(
     else:
         train_rows, rest = divide(rows, 2 * test)
         val_rows, test_rows = divide(rest, 0.5)
-    _check_parts(data, {"train": train_rows, "validation": val_rows, "test": test_rows}, stratify)
+    _check_parts(data, {"train": train_rows, "validation": val_rows, "test": test_rows}, stratify, needed)
     return _scaled(data, train_rows, val_rows, test_rows)
 
 
@@ -149,14 +150,26 @@ def _check_shares(test: float, val: float, order: str) -> None:
             )
 
 
-def _check_classes(data: Dataset) -> None:
+def _cases_needed(test: float, val: float, order: str) -> int:
+    """About how many cases of a class a table needs for two in each part."""
+    aside = (test, (1 - test) * val) if order == "test-first" else (test, test)
+    smallest = min(*aside, 1 - sum(aside))
+    return math.ceil(LEAST_CASES / smallest - 1e-9) if smallest > 0 else 3 * LEAST_CASES
+
+
+def _too_few(data: Dataset, needed: int, part: str = "") -> str:
+    """What is said of a table with too few cases of a class. part: what a part has, if it is known."""
+    return (
+        "each of the three parts needs 2 cases of each class; with these shares the table needs about"
+        f" {needed} of each for that, but has {_each(np.bincount(data.y, minlength=2), data)}{part}; use more"
+        " cases, larger shares or another split seed."
+    )
+
+
+def _check_classes(data: Dataset, needed: int) -> None:
     """Raises ValueError when a class has too few cases for three parts, or is in too few blocks."""
-    totals = np.bincount(data.y, minlength=2)
-    if totals.min() < 3 * LEAST_CASES:
-        raise ValueError(
-            "each of the three parts needs 2 cases of each class, so the table needs 6 of each, but has"
-            f" {_each(totals, data)}."
-        )
+    if np.bincount(data.y, minlength=2).min() < 3 * LEAST_CASES:
+        raise ValueError(_too_few(data, needed))
     if data.blocks is None:
         return
     zeros, ones = (len(np.unique(data.blocks[data.y == label])) for label in (0, 1))
@@ -176,16 +189,16 @@ def _each(counts: Array, data: Dataset) -> str:
     return " and ".join(f"{count} of {name!r}" for count, name in zip(counts, data.class_names, strict=True))
 
 
-def _check_parts(data: Dataset, parts: dict[str, Array], stratify: bool) -> None:
+def _check_parts(data: Dataset, parts: dict[str, Array], stratify: bool, needed: int) -> None:
     """Raises ValueError when a part, row numbers (n,), lacks cases of a class or is larger than train."""
     for name, rows in parts.items():
         counts = np.bincount(data.y[rows], minlength=2)
         if counts.min() < LEAST_CASES:
+            if data.blocks is None and np.bincount(data.y, minlength=2).min() < needed:
+                raise ValueError(_too_few(data, needed, f" (the {name} part: {_each(counts, data)})"))
             even = "" if stratify else "stratify=True, "
             if data.blocks is None:
-                needed = math.ceil(LEAST_CASES * len(data.y) / len(rows))
-                why = f"; with {len(rows)} of {len(data.y)} cases it needs a table of about {needed} of each"
-                more = "more cases"
+                why, more = "", "more cases"
             elif data.groups is None:
                 why, more = " (equal rows stay together)", "more cases that differ"
             else:

@@ -227,9 +227,9 @@ TABLES = [
     Bad(
         "a class too small",
         column("y", "B").replace(b"3,B", b"3,M", 5),
-        ["needs 6 of each", "35 of 'B' and 5 of 'M'"],
+        ["needs about 10 of each", "35 of 'B' and 5 of 'M'"],
     ),
-    Bad("a table too small", table(10), ["needs 6 of each", "5 of 'B' and 5 of 'M'"]),
+    Bad("a table too small", table(10), ["needs about 10 of each", "5 of 'B' and 5 of 'M'"]),
     Bad("a part without a class", table(13), ["part needs 2 cases of each class"]),
     # the ids
     Bad("no such id", SOUND, ["no column 'Patient' for the id", "did you mean 'patient'"], id="Patient"),

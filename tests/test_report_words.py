@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handnet.bands import seed_bands
 from handnet.report.tables import over_seeds
-from handnet.report.words import counts, in_band, interval
+from handnet.report.words import counts, doubted, in_band, interval
 from handnet.study.quantity import band_facts
 from handnet.study.screen import Screen
 
@@ -44,6 +44,14 @@ def test_a_share_is_told_in_counts_and_a_loss_to_four_decimals() -> None:
     assert in_band(loss | {"score": "log_loss"}) == "0.0750 [0.0700, 0.0800]"
     assert interval(loss) == "[0.070, 0.080]"
     assert interval(loss, "log_loss") == "[0.0700, 0.0800]"
+
+
+def test_a_case_in_doubt_is_counted_once_and_no_difference_is_no_number() -> None:
+    row = {"cases": 114, "part": "test", "mostly": 2, "some": 0, "differing": 0.0}
+    assert doubted(row).endswith("and none by 5 to 50% of them; no two seeds differ.")
+    assert doubted(row | {"differing": 0.04}).endswith("two seeds differ on fewer than 0.1 cases on average.")
+    assert doubted(row | {"differing": 1.46}).endswith("two seeds differ on 1.5 cases on average.")
+    assert doubted(row | {"mostly": 0}) == "None of the 114 test cases is called wrong by any seed."
 
 
 def test_the_tables_of_the_screen_fit_into_80_columns(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

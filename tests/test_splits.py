@@ -94,10 +94,14 @@ def test_bad_splits_are_refused(data: Dataset) -> None:
     with pytest.raises(ValueError, match="train part must be the largest"):
         split(data, test=0.7)
     few = replace(data, y=(np.arange(569) < 7).astype(int))
-    with pytest.raises(
-        ValueError, match="and 1 of 'malignant'; with 114 of 569 cases it needs a table of about 10 of each"
-    ):
+    needed = r"with these shares the table needs about 10 of each for that, but has 56\d of 'benign' and"
+    with pytest.raises(ValueError, match=rf"{needed} 7 of 'malignant' \(the .* part: .* 1 of 'malignant'\);"):
         split(few, seed=0)
+    fewer = replace(data, y=(np.arange(569) < 5).astype(int))
+    with pytest.raises(ValueError, match=rf"{needed} 5 of 'malignant'; use more cases, larger shares"):
+        split(fewer)
+    with pytest.raises(ValueError, match="needs about 20 of each"):  # a tenth of the rows for the test
+        split(fewer, test=0.1)
 
 
 @pytest.mark.parametrize("groups", [1, 2, 4, 30])

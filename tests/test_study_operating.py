@@ -11,6 +11,8 @@ from handnet.bands.cases import case_bands
 from handnet.bands.multibootstrap import seeds_x_cases
 from handnet.data import Array
 from handnet.draws import generator, resamples
+from handnet.report.threshold_facts import sealed_looks
+from handnet.report.threshold_tables import benefit_table
 from handnet.study.looks import price
 from handnet.study.operating import Operating, operating
 from handnet.study.reading import read
@@ -82,6 +84,38 @@ def test_looks_cost_what_bonferroni_says() -> None:
     assert five.chance == pytest.approx(1 - 0.95**5)
     wider = five.bands["logistic regression"][1]
     assert (wider.low, wider.high) == pytest.approx(proportion_confint(7, 10, 0.01, method="wilson"))
+
+
+def test_looks_at_a_sealed_test_are_said_to_have_no_price() -> None:
+    def said(looks: str, opening: object) -> list[str]:
+        return sealed_looks(SimpleNamespace(settings=read({"report.looks": looks}), opening=opening))
+
+    assert said("0", None) == said("3", object()) == []
+    for looks in ("3", "ledger"):
+        (sentence,) = said(looks, None)
+        assert looks in sentence
+        assert "the test is sealed" in sentence
+
+
+def test_net_benefits_have_four_decimals() -> None:
+    def band(value: float) -> dict:
+        return {"low": -value, "high": 0.25, "centres": {"mean": value}}
+
+    row = {
+        "threshold": 0.1,
+        "treat_all": -0.0027,
+        "methods": [{"role": "winner", **band(0.002)}, {"role": "rival", **band(0.33333)}],
+        "differences": [{"theirs": "rival", **band(0.00001)}],
+    }
+    found = {"part": "test", "prevalence": 0.4, "own_prevalence": True, "thresholds": [row]}
+    grid = benefit_table({"net_benefit": found})
+    (shown,) = grid.rows
+    assert shown[1:] == (
+        "-0.0027",
+        "0.0020 [-0.0020, 0.2500]",
+        "0.3333 [-0.3333, 0.2500]",
+        "0.0000 [0.0000, 0.2500]",
+    )
 
 
 def test_a_band_over_seeds_and_cases_grows_with_its_level() -> None:

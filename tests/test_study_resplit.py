@@ -363,6 +363,21 @@ def test_the_page_of_a_case_says_what_the_facts_say(raised: Path) -> None:
     assert f"start {start:.2f} + mean credits = {own:.2f}" in page
 
 
+def test_a_story_counts_the_nearest_train_cases_beside_all_of_them(raised: Path) -> None:
+    found = facts(raised)
+    train = found["split"]["parts"]["train"]
+    assert found["stories"]
+    for story in found["stories"]:
+        called = "benign" if story["class"] == "malignant" else "malignant"
+        count = sum(one["class"] == called for one in story["neighbours"])
+        positive = train["positive"] / train["cases"]
+        share = positive if called == "malignant" else 1 - positive
+        are = f"{count or 'none'} {'is' if count == 1 else 'are'} {called}"
+        assert story["sentence"].endswith(
+            f"Of its 10 nearest train cases {are}, and of all train cases {share:.0%}."
+        )
+
+
 def test_no_public_function_gives_a_bare_score_over_seeds() -> None:
     """A number over seeds travels in a type that knows its n; the exceptions are no scores."""
     no_scores = set(

@@ -1,10 +1,13 @@
 """Settings: read, stored, or refused in one sentence."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
-from studies import CHAPTER
+from studies import CHAPTER, study_name
 
+from handnet.cli import main
 from handnet.messages import Refusal, through
 from handnet.study.identity import default_name
 from handnet.study.reading import from_stored, read, to_stored
@@ -136,8 +139,28 @@ def test_settings_survive_the_store() -> None:
         from_stored("{}")
     older = to_stored(settings)
     del older["verdict"]
-    with pytest.raises(Refusal, match=r"is read by that alone; make it anew .* verdict is missing\.$"):
+    with pytest.raises(Refusal, match=r"study again under another name .* or in another folder \(home=\)\.$"):
         from_stored(older)
+
+
+@pytest.mark.parametrize("verb", [["report"], ["case", "ID=205"], ["track"]])
+def test_a_study_of_another_version_is_refused_in_one_sentence(
+    tiny: Path, tmp_path: Path, verb: list[str], capsys: pytest.CaptureFixture
+) -> None:
+    """A stored study whose settings lack what this version asks for."""
+    home = shutil.copytree(tiny, tmp_path / "mlruns")
+    for path in (home / "studies").glob("*/*.json"):
+        content = json.loads(path.read_text())
+        if "settings" in content:
+            del content["settings"]["verdict"], content["settings"]["rivals"]
+            del content["settings"]["report"]["looks"]
+            path.write_text(json.dumps(content))
+    capsys.readouterr()
+    assert main([verb[0], f"MLRUNS={home}", f"NAME={study_name(home)}", *verb[1:]]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("handnet: the study was stored by another version of the harness")
+    assert "study again under another name" in line
+    assert "missing" not in line
 
 
 def test_what_decides_makes_another_study_and_what_the_report_adds_does_not() -> None:

@@ -15,7 +15,7 @@ from handnet.report.imbalance import warnings_on_test
 from handnet.report.search_facts import Findings, moved_facts, search_facts, selection_facts, tuned
 from handnet.report.series import curve_series, reliability, seed_series, smoothed
 from handnet.report.statements import compared, statements, worse_than_untuned
-from handnet.report.threshold_facts import benefit_facts, look_facts, threshold_facts
+from handnet.report.threshold_facts import benefit_facts, look_facts, sealed_looks, threshold_facts
 from handnet.report.verdict import paragraph
 from handnet.study.analysis import Analysis
 from handnet.study.naming import shipped
@@ -41,8 +41,10 @@ def document(findings: Findings) -> dict[str, Any]:
         "split": _split(problem, settings),
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(configuration, analysis, settings) for configuration in confirmed],
-        "statements": statements(confirmed, analysis, y_val),
-        "warnings": warnings_on_test(settings.verdict.score, problem.data, problem.parts.test_rows),
+        "statements": [*statements(confirmed, analysis, y_val), *sealed_looks(findings)],
+        "warnings": warnings_on_test(
+            settings.verdict.score, problem.data, problem.parts.test_rows, findings.opening is not None
+        ),
         "looks": look_facts(findings),
         "comparisons": [pair_facts(pair) for pair in analysis.pairs],
         "by_chance": chance_facts(analysis.pairs),

@@ -23,37 +23,46 @@ MAJORITY = 0.9  # share of one class from which calling every case so is hard to
 LOSSES = ("log_loss", "brier")
 
 
-def warnings_on_test(score: str, data: Dataset, rows: Array) -> list[str]:
+def warnings_on_test(score: str, data: Dataset, rows: Array, opened: bool = False) -> list[str]:
     """`warnings` for the test part of a table. rows: (n,) int, its rows there."""
     y, groups = data.y[rows], None if data.groups is None else data.groups[rows]
     zeros, ones = (int((y == label).sum()) for label in (0, 1))
     if groups is None:
-        return warnings(score, (zeros, ones), data.class_names)
+        return warnings(score, (zeros, ones), data.class_names, opened=opened)
     of_0, of_1 = (number_of_groups(groups[y == label]) for label in (0, 1))
-    return warnings(score, (zeros, ones), data.class_names, (of_0, of_1, number_of_groups(groups)))
+    of_either = number_of_groups(groups)
+    return warnings(score, (zeros, ones), data.class_names, (of_0, of_1, of_either), opened)
 
 
 Groups = tuple[int, int, int]  # that have test cases of class 0, of class 1, of either; 0 without groups
 
 
 def warnings(
-    score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups = (0, 0, 0)
+    score: str,
+    sizes: tuple[int, int],
+    names: tuple[str, str],
+    groups: Groups = (0, 0, 0),
+    opened: bool = False,
 ) -> list[str]:
     """What to beware of where this score decides, a sentence each.
 
     score: that of `verdict.score`; sizes: test cases of class 0 and of class 1, at least 1 each; names: of
-    these classes. The limits are conventions: an interval that reaches more than 10 points to either side
-    counts as wide, and nine cases of ten in one class as a majority that is hard to beat. Of groups the width
-    is that of as many cases, which is the least they tell.
+    these classes; opened: whether the test is, so that it is too late to name another score. The limits are
+    conventions: an interval that reaches more than 10 points to either side counts as wide, and nine cases of
+    ten in one class as a majority that is hard to beat. Of groups the width is that of as many cases, the
+    least they tell.
     """
-    return [*_majority(score, sizes, names, groups), *_few(score, sizes, names, groups)]
+    few = _few(f"The deciding score, {label(score)},", score, sizes, names, groups)
+    return [*_majority(score, sizes, names, groups, opened), *few]
 
 
-def _few(score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups) -> list[str]:
-    """That a score rests on few cases, with the width this gives and the cases it would take."""
+def _few(which: str, score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups) -> list[str]:
+    """That a score rests on few cases, with the width this gives and the cases it would take.
+
+    which: the words that the sentence begins with, which name the score."""
     cases, what = _counted(score, sizes, names, groups)
     if score in LOSSES:
-        text = f"The deciding score, {label(score)}, has {what}: a single one of them can turn it."
+        text = f"{which} has {what}: a single one of them can turn it."
         return [text] if cases < EVENTS else []
     told = groups[:2] if groups[2] else sizes
     low, high = auc_ends(LIKELY, told) if score == "auc" else share_ends(LIKELY, cases)
@@ -62,11 +71,13 @@ def _few(score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Gro
     enough = f"{cases_for(LIKELY, CLOSE)}{' groups' if groups[2] else ''}"
     needed = "" if score == "auc" else f"; {enough} would give 2 points to either side"
     least = "if the rows of a group tell no more than one, " if groups[2] else ""
-    return [f"The deciding score, {label(score)}, rests on {what}: {least}{_width(low, high)}{needed}."]
+    return [f"{which} rests on {what}: {least}{_width(low, high)}{needed}."]
 
 
-def _majority(score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups) -> list[str]:
-    """That calling every case alike scores high, and which score to name instead."""
+def _majority(
+    score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups, opened: bool
+) -> list[str]:
+    """That calling every case alike scores high, and before the opening which score to name instead."""
     larger = int(sizes[1] > sizes[0])
     share = max(sizes) / sum(sizes)
     worth = {"accuracy": share, "sensitivity": float(larger), "specificity": float(1 - larger)}
@@ -74,14 +85,12 @@ def _majority(score: str, sizes: tuple[int, int], names: tuple[str, str], groups
         return []
     rarer = "sensitivity" if larger == 0 else "specificity"
     others = f"{option('score', rarer)}, {option('score', 'auc')} or {option('score', 'log_loss')}"
+    advice = "" if opened else f"; let another one decide, named before the test is opened: {others}"
     return [
         f"Calling every case {names[larger] if names[larger].isalpha() else repr(names[larger])} has the"
         f" {label(score)} {number(worth[score])} on the {sum(sizes)} test cases, so this score hardly tells"
-        f" methods apart; let another one decide, named before the test is opened: {others}.",
-        *(
-            sentence.replace(f"The deciding score, {rarer},", f"The {rarer}")
-            for sentence in _few(rarer, sizes, names, groups)
-        ),
+        f" methods apart{advice}.",
+        *_few(f"The {rarer}", rarer, sizes, names, groups),
     ]
 
 

@@ -42,7 +42,8 @@ class Explainer:
         outside = self.outside(row)
         credits = sorted(explanation.credits, key=lambda credit: -abs(credit.seeds.centre("mean")))
         trusted = [credit.family for credit in explanation.credits if explanation.over_trusted(credit)]
-        told = _Told(record, explanation, outside, [label for _, label in neighbours], self.data, row)
+        labels, base_rate = [label for _, label in neighbours], float(self.parts.train.y.mean())
+        told = _Told(record, explanation, outside, labels, base_rate, self.data, row)
         return {
             **record,
             "sentence": told.sentence(),
@@ -178,12 +179,16 @@ def _credit(credit: FamilyCredit) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Told:
-    """All that a sentence about one case is made of. neighbours: classes of the nearest train cases."""
+    """All that a sentence about one case is made of.
+
+    neighbours: classes of the nearest train cases; base_rate: share of class 1 among all train cases.
+    """
 
     record: Mapping[str, Any]
     explanation: Explanation
     outside: Outside
     neighbours: Sequence[int]
+    base_rate: float
     data: Dataset
     row: int
 
@@ -254,17 +259,20 @@ class _Told:
         return f"{text} the sign is the same."
 
     def _neighbourhood(self) -> str:
-        """The classes of the nearest train cases; where no family turns the call, that they do, or do not."""
-        label, wrong = int(self.data.y[self.row]), self._class(right=False)
-        other = sum(one != label for one in self.neighbours)
-        alike, n = len(self.neighbours) - other, len(self.neighbours)
-        if not self.explanation.wrong or self.explanation.turned:
-            is_ = "is" if alike == 1 else "are"
-            return f"Of its {n} nearest train cases {alike} {is_} {self._class(right=True)}."
-        are = f"{other} of its {n} nearest train cases {'is' if other == 1 else 'are'} {wrong}"
-        if 2 * other > n:
-            return f"No family named turns the call; its place among the train cases does: {are}."
-        return f"No family named turns the call, and its place does not explain it either: {are}."
+        """How many of the nearest train cases are of the class it is called, beside the share of all of them.
+
+        Where families are named and turn few calls, that is said too. It is a count and explains nothing.
+        """
+        wrong = self.explanation.wrong > 0
+        called = int(self.data.y[self.row]) ^ wrong
+        count, n = sum(one == called for one in self.neighbours), len(self.neighbours)
+        are = f"{count or 'none'} {'is' if count == 1 else 'are'} {self._class(right=not wrong)}"
+        share = self.base_rate if called else 1 - self.base_rate
+        text = f"Of its {n} nearest train cases {are}, and of all train cases {share:.0%}."
+        if wrong and self.explanation.named and not self.explanation.turned:
+            they = "family named does" if len(self.explanation.named) == 1 else "families named do"
+            return f"The {they} not turn the call of most of these seeds. {text}"
+        return text
 
 
 def _listed(words: Iterable[str]) -> str:

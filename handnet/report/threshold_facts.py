@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from handnet.messages import option
 from handnet.report.search_facts import Findings
 from handnet.study.looks import price
 from handnet.study.operating import Operating, OperatingPoint
@@ -73,3 +74,13 @@ def look_facts(findings: Findings) -> dict[str, Any] | None:
             for role, (plain, wider) in found.bands.items()
         ],
     }
+
+
+def sealed_looks(findings: Findings) -> list[str]:
+    """A sentence where the price of looks is asked for and the test is sealed."""
+    asked = findings.settings.report.looks
+    if not asked or findings.opening is not None:
+        return []
+    return [
+        f"{option('looks', asked)}: the test is sealed, so there is no look yet whose price could be told."
+    ]

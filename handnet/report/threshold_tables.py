@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handnet.report.tables import Grid
-from handnet.report.words import in_band, interval, label, number, of_class, part_name, percent
+from handnet.report.words import in_band, interval, label, number, of_class, part_name, percent, written
 
 MEASURES = ("sensitivity", "specificity", "ppv", "npv")
 NAMES = {"ppv": "PPV", "npv": "NPV"}
@@ -77,7 +77,7 @@ def _prevalence(facts: Mapping[str, Any]) -> str:
 
 def _holds(points: Sequence[Mapping[str, Any]]) -> list[str]:
     """How well so few validation cases hold a threshold, a sentence for each kind."""
-    sentences = []
+    sentences: list[str] = []
     for kind in ("sensitivity", "specificity"):
         point = next((point for point in points if point["fixed"] == kind), None)
         if point:
@@ -88,6 +88,8 @@ def _holds(points: Sequence[Mapping[str, Any]]) -> list[str]:
                 f" fixed reaches {low} to {high} of all cases of that class (95 %, by the order of the scores"
                 " alone)."
             )
+    if sentences:
+        sentences.append("The winner was chosen on these same validation rows.")
     if any(point["uncalled"] for point in points):
         sentences.append("Seeds that call no case positive, or none negative, have no PPV or no NPV.")
     return sentences
@@ -101,9 +103,10 @@ def benefit_table(facts: Mapping[str, Any]) -> Grid:
     rows = []
     for row in found["thresholds"]:
         bands = {band["role"]: band for band in row["methods"]}
-        methods = (in_band(bands.get(role)) for role in shown)
-        differences = (in_band(band) for band in row["differences"])
-        rows.append((f"{row['threshold']:g}", number(row["treat_all"]), *methods, *differences))
+        methods = (_benefit(bands.get(role)) for role in shown)
+        differences = (_benefit(band) for band in row["differences"])
+        treat_all = written(row["treat_all"], "net_benefit")
+        rows.append((f"{row['threshold']:g}", treat_all, *methods, *differences))
     moved = f" Probabilities are moved to a prevalence of {percent(found['prevalence'])}."
     return Grid(
         f"Net benefit on {part_name(found['part'])} rows",
@@ -115,6 +118,11 @@ def benefit_table(facts: Mapping[str, Any]) -> Grid:
         rows,
         "Mean over seeds [at least 95 %, another seed and all cases at once]; without a seed over cases.",
     )
+
+
+def _benefit(band: Mapping[str, Any] | None) -> str:
+    """A net benefit in its band."""
+    return in_band(band and {**band, "score": "net_benefit"})
 
 
 def look_table(facts: Mapping[str, Any]) -> Grid:

@@ -21,7 +21,14 @@ LABELS = {  # of scores; any other is its name with blanks
     "calibration_observed_expected": "observed / expected (1)",
     "calibration_error": "error over ten bins",
 }
-FINE = ("log_loss", "brier", "gap", "gap_test", "gap_keras")  # scores that are told to four decimals
+FINE = (
+    "log_loss",
+    "brier",
+    "gap",
+    "gap_test",
+    "gap_keras",
+    "net_benefit",
+)  # scores that are told to four decimals
 
 
 def label(score: str) -> str:
@@ -71,17 +78,24 @@ def held(shares: tuple[float, float]) -> str:
 
 
 def doubted(doubt: Mapping[str, Any]) -> str:
-    """What the seeds make of a part's cases: how many are missed by most of them, by some, or called
-    differently by two. doubt: a record of the report's `doubt`."""
+    """What the seeds make of a part's cases: how many are missed by most of them, by some of them, or
+    called differently by two. doubt: a record of the report's `doubt`."""
     if not doubt["differing"] and not doubt["mostly"]:
         return f"None of the {doubt['cases']} {part_name(doubt['part'])} cases is called wrong by any seed."
     are = "is" if doubt["mostly"] == 1 else "are"
     cases = f"{doubt['cases']} {part_name(doubt['part'])} cases"
     return (
         f"Of the {cases} {doubt['mostly'] or 'none'} {are} missed by more than half of the seeds, and"
-        f" {doubt['some'] or 'none'} by 5 to 95% of them; two seeds differ on {doubt['differing']:.1f} cases"
-        " on average."
+        f" {doubt['some'] or 'none'} by 5 to 50% of them; {_differing(doubt['differing'])}."
     )
+
+
+def _differing(cases: float) -> str:
+    """On how many cases two seeds differ, on average."""
+    if not cases:
+        return "no two seeds differ"
+    many = f"{cases:.1f}" if cases >= 0.05 else "fewer than 0.1"
+    return f"two seeds differ on {many} cases on average"
 
 
 def number(value: float | None) -> str:
@@ -94,8 +108,8 @@ def number(value: float | None) -> str:
 
 
 def loss(value: float | None) -> str:
-    """Four decimals: losses differ by little."""
-    return "-" if value is None else f"{value:.4f}"
+    """Four decimals: losses differ by little. What rounds to 0 is 0.0000."""
+    return "-" if value is None else f"{round(value, 4) + 0.0:.4f}"
 
 
 def written(value: float | None, score: str) -> str:

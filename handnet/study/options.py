@@ -32,8 +32,16 @@ OPTIONS = {
     "ideal": ("rehearsal.ideal", "1", "search anew inside each of them (minutes)"),
     "score": ("verdict.score", "NAME", "that decides the verdict, fixed before the test is opened"),
     "equal": ("verdict.equal", "X", "difference up to which two methods count as equal, as in 0.01"),
-    "prevalence": ("report.prevalence", "SHARE", "of class 1 where the networks would be used, as in 0.05"),
-    "looks": ("report.looks", "K", "looks at the test whose price is told; or ledger: those counted there"),
+    "prevalence": (
+        "report.prevalence",
+        "SHARE",
+        "of class 1 where the networks are used; also after the opening",
+    ),
+    "looks": (
+        "report.looks",
+        "K",
+        "looks at the test whose price is told, or ledger; also after the opening",
+    ),
     "data": ("data.path", "FILE", "a table of your own: a CSV, TSV or Parquet file"),
     "target": ("data.target", "COLUMN", "its column of labels, of which there are two"),
     "positive": ("data.positive", "LABEL", "the label that is class 1"),

@@ -167,11 +167,11 @@ def to_stored(settings: "Settings") -> dict[str, Any]:
 
 def from_stored(content: dict[str, Any]) -> "Settings":
     """The settings that `to_stored` gave. Raises Refusal when this version cannot read them."""
-    settings, faults = _validated(content)
+    settings, _ = _validated(content)
     if settings is None:
         raise Refusal(
-            "the study was stored by another version of the harness and is read by that alone; make it anew"
-            f" under another name ({option('name', '')}): {' '.join(faults)}"
+            "the study was stored by another version of the harness, which alone can read it; study again"
+            f" under another name ({option('name', '')}) or in another folder ({option('mlruns', '')})."
         )
     return settings
 
