@@ -126,6 +126,7 @@ def facts_with(name: str) -> dict:
                 "p": 0.5,
                 "p_holm": 1.0,
                 "detectable": 0.1,
+                "detectable_level": 0.05,
                 "rope": {"worse": 0.1, "equal": 0.8, "better": 0.1, "width": 0.01},
                 "wins": wins,
             }
@@ -150,7 +151,7 @@ def facts_with(name: str) -> dict:
     rule = {"what": "r", "setting": "s", "nominal": 0.05, "found": 0.04, "studies": 9}
     rates = {"rule": "r", "score": "accuracy", "rate": wins, "correlation": 0.1, "may_word": True}
     layout = dict.fromkeys(("rows", "train", "validation", "test", "rarer", "divisions"), 9)
-    rules = {"alpha": 0.05, "layout": layout, "measured_layout": layout}
+    rules = {"alpha": 0.05, "layout": layout, "measured_layout": layout, "layouts": 2, "erring_layouts": 1}
     chance = {"comparisons": 1, "by_chance": 0.05, "below": 0, "below_by_holm": 0}
     gap = band | {"part": "gap", "score": "gap"}
     row = {

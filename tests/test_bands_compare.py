@@ -191,21 +191,46 @@ def test_holm_by_hand() -> None:
 def test_the_smallest_difference_seen_is_seen_in_80_of_100_tables(splits: int) -> None:
     """Against the noncentral t, and against statsmodels' power of a t test."""
     d = np.random.default_rng(splits).normal(size=splits)
-    found = detectable_difference(nadeau_bengio(d, SPLIT).band, splits - 1)
+    found = detectable_difference(nadeau_bengio(d, SPLIT).error(splits - 1), splits - 1)
     error = np.sqrt((1 / splits + SPLIT) * d.var(ddof=1))
     reach = t.ppf(0.975, splits - 1)
     assert nct.sf(reach, splits - 1, found / error) == pytest.approx(0.8, abs=0.03 if splits < 10 else 0.015)
     effect = TTestPower().solve_power(nobs=splits, alpha=0.05, power=0.8)
-    alone = detectable_difference(nadeau_bengio(d, 0.0).band, splits - 1)
+    alone = detectable_difference(nadeau_bengio(d, 0.0).error(splits - 1), splits - 1)
     assert alone / d.std(ddof=1) == pytest.approx(effect, rel=0.08 if splits < 10 else 0.03)
 
 
-def test_the_smallest_difference_seen_on_cases() -> None:
-    """2.80 standard errors of the difference, each of the four cells half a case larger."""
-    halves = np.repeat([1.0, -1.0, 0.0, 0.0], 2 * np.array([7, 3, 100, 4]) + 1)
-    ours, theirs = (np.repeat([one, not one, True], [7, 3, 104])[None] for one in (True, False))
-    found = detectable_difference(paired_difference(ours, theirs))
-    assert found == pytest.approx((norm.ppf(0.975) + norm.ppf(0.8)) * halves.std() / np.sqrt(116), abs=1e-12)
+@pytest.mark.parametrize("both", [False, True])
+def test_holm_sees_the_smallest_difference_in_80_of_100_tables(both: bool) -> None:
+    """29 divisions correlated by n_test / n, two rivals that resemble each other, one of them or both truly
+    worse by what a table like these prints."""
+    draws, tables, splits, shared = np.random.default_rng(29), 5000, 29, 114 / 569
+
+    def effects(*shape: int) -> np.ndarray:  # (tables, 2 rivals, ...), rivals correlated by .5
+        common, own = draws.normal(size=(tables, 1, *shape)), draws.normal(size=(tables, 2, *shape))
+        return np.sqrt(0.5) * (common + own)
+
+    noise = np.sqrt(shared) * effects(1) + np.sqrt(1 - shared) * effects(splits)
+    ratio = shared / (1 - shared)
+    errors = [nadeau_bengio(d, ratio).error(splits - 1) for d in noise[:300, 0]]
+
+    def power(level: float) -> float:
+        printed = detectable_difference(float(np.mean(errors)), splits - 1, level)
+        worse = np.array([printed, printed if both else 0.0])[:, None]
+        p = nadeau_bengio_p(noise + worse, ratio)
+        return float(np.mean([holm(pair.tolist())[0] < 0.05 for pair in p]))
+
+    assert 0.8 - 3 * np.sqrt(0.8 * 0.2 / tables) < power(0.05 / 2) < 0.88
+    assert both or power(0.05) < 0.77  # as if nothing were adjusted
+
+
+def test_no_smallest_difference_is_given_where_none_could_be_seen() -> None:
+    for alike in (0.02, 2 / 114, 1.1 / 114):  # in floats some of these have a spread
+        assert detectable_difference(nadeau_bengio(np.full(29, alike), SPLIT).error(28), 28) is None
+    wide = nadeau_bengio(np.array([0.3, -0.3]), SPLIT).error(1)
+    assert detectable_difference(wide, 1, most=1.0) is None
+    assert detectable_difference(wide, 1) == pytest.approx(wide * (t.ppf(0.975, 1) + t.ppf(0.8, 1)))
+    assert detectable_difference(0.1, most=1.0) == pytest.approx(0.1 * (norm.ppf(0.975) + norm.ppf(0.8)))
 
 
 def test_mcnemar_is_statsmodels() -> None:

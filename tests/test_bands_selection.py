@@ -1,6 +1,7 @@
 """What choosing the best of many costs, against opda and SciPy."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import metadata
 from itertools import combinations, product
 from math import comb
@@ -103,6 +104,20 @@ def test_choosing_is_paid_for_case_by_case() -> None:
         selection_optimism(losses[:1], counts)
 
 
+@pytest.mark.parametrize(
+    ("configurations", "cases", "told"),
+    [(40, 114, True), (10, 50, True), (9, 114, False), (40, 49, False), (9, 49, False)],
+)
+def test_simulated_searches_are_cited_only_for_those_like_them(
+    configurations: int, cases: int, told: bool
+) -> None:
+    draws = generator(15, 2)
+    counts = bootstrap_counts(draws, cases, 20)
+    found = selection_optimism(draws.exponential(size=(configurations, cases)), counts)
+    assert found.held == (BBC_HELD if told else None)
+    assert found._replace(band=replace(found.band, groups=37)).held is None
+
+
 def test_the_best_of_equals_flatters_itself_until_it_pays() -> None:
     draws = generator(16, 0)
     studies = [
@@ -177,6 +192,7 @@ def test_what_other_seeds_would_choose_is_counted_seed_by_seed() -> None:
         assert found.error[config] == pytest.approx(sem(paired), abs=1e-12)
         assert found.near[config] == (paired.mean() <= sem(paired))
     assert found.near[best]
+    assert found.favourite == max(range(5), key=lambda config: (wins[config], config == best))
     for shape in ((1, 7), (5, 1)):
         with pytest.raises(ValueError, match="at least 2 configurations and 2 seeds"):
             search_again(np.zeros(shape), counts[:, : shape[1]])

@@ -1,14 +1,19 @@
 """The statements on the search and on what a network was compared with, on planted facts."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from handnet.bands import Band
+from handnet.bands.band import CHOSEN
 from handnet.bands.null import Layout
-from handnet.bands.selection import Replaceable
+from handnet.bands.selection import Optimism, Replaceable
 from handnet.contract import Recipe
-from handnet.report.statements import statements
+from handnet.report.statements import statements, worse_than_untuned
+from handnet.study import analysis
 from handnet.study.analysis import Again, Analysis, Untuned
 from handnet.study.comparisons import Rules
 from handnet.study.false_alarms import measured
@@ -18,7 +23,7 @@ Y = np.array([0, 1])
 NOTHING = Analysis(
     {}, [], {}, {}, Rules(measured(Layout(300, 100, 100, 100, 120, 29), "accuracy"), ()), None, {}, ()
 )
-REPLACED = "the search found nothing that another search seed does not replace"
+REPLACED = "The search found nothing that other training seeds do not replace."
 
 
 def said(**known: object) -> list[str]:
@@ -47,8 +52,41 @@ def test_a_search_is_called_replaceable_by_its_rule_alone(
     assert (REPLACED in line) == replaced
     counts = {1: "No other configuration lies", 2: "1 of the 2 other configurations lies"}
     assert line.startswith(counts.get(sum(near), "2 of the 2 other configurations lie "))
-    assert f"of 200 bootstrap samples of these seeds {chosen[0]:.0%} choose the winner" in line
+    assert f"Of 20,000 bootstrap samples of these seeds {chosen[0]:.1%} choose the winner" in line
     assert f"{np.count_nonzero(chosen)} different configurations are chosen" in line
+    most = int(np.argmax(chosen))
+    assert ("choose trial" in line) == (most != 0)
+    assert most == 0 or f"the winner, but {chosen[most]:.1%} choose trial {most + 1:02d};" in line
+
+
+@pytest.mark.parametrize(("near", "words"), [(True, "The one other"), (False, "No other")])
+def test_a_search_of_two_and_a_choice_of_one_are_told_in_english(near: bool, words: str) -> None:
+    two = Replaceable(0, np.zeros(2), np.zeros(2), np.array([True, near]), np.array([1.0, 0.0]))
+    (line,) = said(again=Again((0, 1), 7, two, ()))
+    assert line.startswith(f"{words} configuration lies within")
+    assert line.endswith("100.0% choose the winner; all choose the same one.")
+
+
+def bias(naive: float, configurations: int = 40, cases: int = 114, groups: int = 0) -> Optimism:
+    band = Band(0.01, 0.2, "bbc bootstrap", "cases", cases, 0.95, CHOSEN, (("mean", 0.0823),), groups=groups)
+    return Optimism(naive, 0.0823, band, configurations)
+
+
+def test_the_simulation_is_cited_with_its_sizes_and_for_searches_like_it() -> None:
+    sizes = "97 to 99 of 100 simulated searches of 40 configurations on 114 cases"
+    for found in (bias(0.07), bias(0.07, 10, 50)):
+        (line,) = said(optimism=found)
+        assert sizes in line
+        assert "0.0700; corrected for having been chosen on these cases 0.082 [0.010, 0.200]" in line
+    for found in (bias(0.07, 4), bias(0.07, cases=40), bias(0.07, groups=37)):
+        (line,) = said(optimism=found)
+        assert "simulated" not in line
+
+
+@pytest.mark.parametrize(("naive", "remarked"), [(0.07, False), (0.09, True)])
+def test_a_correction_that_lowers_the_loss_is_remarked(naive: float, remarked: bool) -> None:
+    (line,) = said(optimism=bias(naive))
+    assert ("The corrected loss is the lower one here" in line) == remarked
 
 
 def test_what_the_search_chose_elsewhere_is_told_from_end_to_end() -> None:
@@ -63,8 +101,34 @@ def test_a_rival_that_could_not_be_fitted_is_named() -> None:
     ]
 
 
-def test_only_a_winner_that_is_worse_than_an_untuned_method_is_warned_of() -> None:
-    (line,) = said(untuned=Untuned(0.0751, 0.0717, -0.0191, 0.0259, 114, 0))
-    assert line.startswith("Warning: on the 114 validation cases the winner's mean log loss is 0.0751")
-    assert "+0.0034 [-0.0191, +0.0259]" in line
-    assert said(untuned=Untuned(0.0717, 0.0717, -0.01, 0.01, 114, 0)) == []
+def warned(*untuned: float, groups: int = 0) -> str:
+    return worse_than_untuned(replace(NOTHING, untuned=Untuned(*untuned, 114, groups)))
+
+
+def test_only_a_winner_that_is_shown_to_be_worse_than_an_untuned_method_is_warned_of() -> None:
+    rows = "untuned logistic regression on the validation rows it was chosen on: its mean log loss on the 114"
+    line = warned(0.0751, 0.0717, -0.0191, 0.0259)
+    assert line.startswith(f"The winner is not shown to be better than {rows}")
+    assert "(difference +0.0034 [-0.0191, +0.0259], 95% for one network, t over cases)" in line
+    line = warned(0.0951, 0.0717, 0.0101, 0.0367, groups=37)
+    assert line.startswith(f"Beware: the winner is worse than {rows} validation cases of 37 groups is 0.0951")
+    assert "[+0.0101, +0.0367], 95% for one network, t over groups)" in line
+    assert warned(0.0717, 0.0717, -0.01, 0.01) == ""
+
+
+def test_beside_an_untuned_method_stands_one_network_and_not_the_mean(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The variance of a case's difference in loss, averaged over the seeds, whose noise averages out in the
+    mean."""
+    draws = np.random.default_rng(3)
+    y, rival = np.repeat([1, 0], [20, 30]), draws.normal(size=50)
+    logits = rival + draws.normal(size=(6, 50))
+    monkeypatch.setattr(analysis, "untuned_logits", lambda *_: rival)
+    parts = SimpleNamespace(val=SimpleNamespace(y=y, X=None), train=None, groups=lambda _: None)
+    found = analysis._untuned(SimpleNamespace(logits=lambda _: logits), SimpleNamespace(parts=parts))
+    signs = np.where(y == 1, -1, 1)
+    d = np.logaddexp(0, signs * logits) - np.logaddexp(0, signs * rival)
+    half = stats.t.ppf(0.975, 49) * np.sqrt(np.mean([np.var(row, ddof=1) for row in d]) / 50)
+    assert found.winner - found.rival == pytest.approx(d.mean())
+    assert (found.low, found.high) == pytest.approx((d.mean() - half, d.mean() + half))

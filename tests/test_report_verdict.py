@@ -1,12 +1,15 @@
 """The verdict on made-up worlds: it says what the numbers are, and nothing where a rule may not speak."""
 
+import csv
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, t
+from scipy.stats import binomtest, norm, t
+from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.multitest import multipletests
 
 from handnet.bands import Band
@@ -14,7 +17,8 @@ from handnet.bands.band import OVER_DIVISIONS
 from handnet.bands.compare import Comparison, Rope, Wins
 from handnet.bands.null import FalseAlarms, Layout
 from handnet.draws import generator
-from handnet.report.comparison_facts import chance_facts
+from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts
+from handnet.report.comparison_tables import over_splits_table, rule_table
 from handnet.report.statements import compared
 from handnet.scores import grade
 from handnet.study.analysis import Analysis
@@ -25,7 +29,8 @@ from handnet.study.comparisons import (
     compare_over_splits,
     compare_pairs,
 )
-from handnet.study.false_alarms import Measured, measured
+from handnet.study.false_alarms import TABLE, Measured, measured
+from handnet.study.on_test import ComparedOnTest, compare_on_test
 from handnet.study.resplit import Resplit
 from handnet.study.sections import VerdictSettings
 from handnet.study.units import Confirmed
@@ -151,10 +156,146 @@ def test_the_verdict_has_its_power_and_the_region_of_equivalence() -> None:
 
 def test_a_loss_decides_in_nats() -> None:
     text = worded(0.2, 0.02, score="log_loss")
-    assert "had a log loss lower by +0.0200 nats [+0.0100, +0.0300] than logistic regression" in text
+    assert "had a log loss lower by 0.0200 nats [0.0100, 0.0300] than logistic regression" in text
     assert "within 0.01 nats of each other" in text
     assert re.search(r"with 80% power is 0\.\d+ nats\.", text)
     assert "points" not in text
+
+
+@pytest.mark.parametrize(
+    ("score", "mean", "words"),
+    [
+        ("accuracy", 0.0325, "called 3.25 points [-1.75, 8.25] more of the test cases right than"),
+        ("accuracy", -0.0325, "called 3.25 points [-1.75, 8.25] fewer of the test cases right than"),
+        ("sensitivity", -0.06, "found 6.00 points [1.00, 11.00] fewer of the positive test cases than"),
+        ("specificity", 0.06, "cleared 6.00 points [1.00, 11.00] more of the negative test cases than"),
+        ("auc", 0.0558, "had an AUC higher by 0.0558 [0.0058, 0.1058] than"),
+        ("auc", -0.0558, "had an AUC lower by 0.0558 [0.0058, 0.1058] than"),
+        ("log_loss", 0.02, "had a log loss lower by 0.0200 nats [-0.0300, 0.0700] than"),
+        ("log_loss", -0.02, "had a log loss higher by 0.0200 nats [-0.0300, 0.0700] than"),
+        ("brier", -0.06, "had a Brier score higher by 0.0600 [0.0100, 0.1100] than"),
+    ],
+)
+def test_a_difference_is_told_by_its_size_and_a_word_for_its_sign(
+    score: str, mean: float, words: str
+) -> None:
+    assert words in worded(0.2, mean, width=0.05, score=score)
+
+
+def test_an_interval_that_is_not_centred_is_turned_with_its_sign() -> None:
+    (row,) = paired("a rival", 0.2, 0.2, -0.03).over_splits
+    band = replace(row.difference.band, low=-0.05, high=0.01)
+    row = replace(row, difference=row.difference._replace(band=band))
+    text = spoken([replace(paired("logistic regression", 0.2, 0.2), over_splits=(row,))])
+    assert "called 3.00 points [-1.00, 5.00] fewer of the test cases right" in text
+
+
+def test_no_number_is_printed_that_the_score_cannot_reach() -> None:
+    """Two divisions far from each other: an interval of thousands of points."""
+    text = worded(0.9, 0.1, width=20.0)
+    assert "called 10.00 points [-100.00, 100.00] more" in text
+    assert "No difference could have been seen with 80% power over these divisions." in text
+    assert "nats [-19.9000, 20.1000]" in worded(0.9, 0.1, width=20.0, score="log_loss")
+    text = worded(0.0, 0.02, width=0.0)
+    assert "no difference could have been seen, and the rule words no verdict" in text
+    assert "80% power" not in text
+
+
+def test_nothing_counts_as_equal_where_nothing_shall() -> None:
+    pair = paired("logistic regression", 0.2, 0.2)
+    (row,) = pair.over_splits
+    text = spoken([replace(pair, over_splits=(replace(row, equal=0.0),))])
+    assert "equal" not in text
+    assert text.count("  ") == 0
+
+
+def test_the_power_of_a_verdict_is_that_of_its_adjusted_level() -> None:
+    """A half-width of 1 point is t_.975 errors; what is seen is t_.9875 + t_.8 of them."""
+    quantiles = t.ppf([0.975, 0.9875, 0.8], 28)
+    pair = paired("logistic regression", 0.2, 0.2)
+    (row,) = pair.over_splits
+    smallest = (quantiles[1] + quantiles[2]) / quantiles[0]
+    on_test = ComparedOnTest(row.difference.band, None, (), 0.01)
+    text = spoken([replace(pair, over_splits=(replace(row, among=2),), on_test=on_test)])
+    alone = norm.ppf(0.9875) + norm.ppf(0.8)
+    assert f"80% power, adjusted for 2 rivals, is {smallest:.2f} points, and {alone:.2f} points by" in text
+
+
+def test_only_what_a_verdict_is_worded_on_is_seen_at_an_adjusted_level() -> None:
+    made = divisions(29, better=0.2)
+    for one in made:
+        rival = one.logits["logistic regression"]
+        one.logits["gradient boosting"], one.logits["majority class"] = rival - 0.3, np.zeros_like(rival) - 1
+    roles = ("winner", "logistic regression", "gradient boosting", "majority class")
+    confirmed = [Confirmed(role, "c", None, None, np.zeros((1, 4)), None) for role in roles]
+    pairs = compare_pairs(confirmed, made, None, DECIDED)
+    levels = {(pair.theirs, row.score): row.level for pair in pairs for row in pair.over_splits}
+    adjusted = {pair for pair, level in levels.items() if level != 0.05}
+    assert adjusted == {("logistic regression", "accuracy"), ("gradient boosting", "accuracy")}
+    assert {levels[pair] for pair in adjusted} == {0.025}
+    assert [pair.level("accuracy") for pair in pairs] == [0.025, 0.025, 0.05]
+    assert {pair.level("auc") for pair in pairs} == {0.05}
+
+
+def test_on_the_test_alone_one_network_is_seen_through_its_own_error() -> None:
+    """The clustered error of statsmodels, or var / n, of each network, averaged as variances."""
+    draws = generator(11, 0)
+    y, groups = np.repeat([1, 0], [30, 50]), np.repeat(np.arange(20), 4)
+    ours = np.where(y == 1, 1.0, -1.0) + draws.normal(size=(5, 80))
+    theirs = np.where(y == 1, 1.0, -1.0) + draws.normal(size=(1, 80))
+    d = ((ours > 0) == (y == 1)).astype(float) - ((theirs > 0) == (y == 1))
+    sides = [SimpleNamespace(logits=lambda _, z=z: z) for z in (ours, theirs)]
+    reach = norm.ppf(0.975) + norm.ppf(0.8)
+    alone = compare_on_test(*sides, y)
+    error = np.sqrt(np.mean(d.var(axis=1, ddof=1)) / 80)
+    assert alone.detectable("accuracy", 0.05) == pytest.approx(reach * error, abs=1e-12)
+    grouped = compare_on_test(*sides, y, groups)
+    fits = [OLS(row, np.ones(80)).fit(cov_type="cluster", cov_kwds={"groups": groups}) for row in d]
+    error = np.sqrt(np.mean([fit.bse[0] ** 2 for fit in fits]))
+    reach = t.ppf(0.975, 19) + t.ppf(0.8, 19)
+    assert grouped.detectable("accuracy", 0.05) == pytest.approx(reach * error, rel=1e-9)
+    assert alone.detectable("log_loss", 0.05) is None
+    same = compare_on_test(sides[0], sides[0], y)
+    assert same.detectable("accuracy", 0.05) is None
+
+
+def test_tables_print_no_number_that_the_score_cannot_reach() -> None:
+    pairs = [paired("logistic regression", 0.2, 0.2), paired("majority class", 0.2, 0.2)]
+    (row,) = pairs[0].over_splits
+    band = replace(row.difference.band, low=-19.98, high=20.02)
+    pairs[0] = replace(pairs[0], over_splits=(replace(row, difference=row.difference._replace(band=band)),))
+    settings = {"verdict": {"score": "accuracy", "equal": 0.01}}
+    facts = {"comparisons": list(map(pair_facts, pairs)), "settings": settings, "opening": None}
+    wide, narrow = over_splits_table(facts, decides=True).rows
+    assert wide[2] == "+2.00 [-100.00, +100.00]"
+    assert (wide[4], narrow[2]) == ("none", "+2.00 [+1.00, +3.00]")
+    assert facts["comparisons"][0]["over_splits"][0]["detectable"] is None
+    assert facts["comparisons"][0]["over_splits"][0]["difference"]["high"] == 20.02
+    smallest = 1 + t.ppf(0.8, 28) / t.ppf(0.975, 28)
+    assert narrow[4] == f"{smallest:.2f} points"
+
+
+@pytest.mark.parametrize("rows", [569, 683])
+def test_the_table_of_rules_says_how_far_its_layout_is(rows: int) -> None:
+    sizes = {569: (341, 114, 114), 683: (410, 136, 137)}[rows]
+    own = Layout(rows, *sizes, 212, 29 if rows == 569 else 10)
+    found = rule_facts(Rules(measured(own, "accuracy"), ()))
+    part = {"groups": 0}
+    facts = {"rules": found, "data": part, "split": {"parts": {"test": part}}}
+    grid = rule_table(facts)
+    assert ("which is one of those measured" in grid.before) == (rows == 569)
+    apart = "that is 0.83 times the rows and 1 times the divisions of this study, with train 60% of its rows"
+    assert (apart in grid.before) == (rows == 683)
+    with TABLE.open(encoding="utf-8") as lines:
+        alarms = [line for line in csv.DictReader(lines) if line["rule"] == "nadeau-bengio"]
+    erring = [line for line in alarms if float(line["low"]) > 0.05]
+    layouts = {tuple(line[name] for name in Layout._fields) for line in alarms}
+    assert (found["layouts"], found["erring_layouts"]) == (len(layouts), 0)
+    assert not erring
+    assert f"In none of the {len(layouts)} layouts measured is the rule" in grid.after
+    planted = rule_table(facts | {"rules": found | {"erring_layouts": 2}}).after
+    assert f"on some score, in 2 of the {len(layouts)} layouts" in planted
+    assert "In none" not in planted
 
 
 def test_few_divisions_and_no_spread_word_no_verdict() -> None:

@@ -152,7 +152,8 @@ def test_a_winner_worse_than_an_untuned_method_is_warned_of(tmp_path: Path) -> N
     untuned = facts["selection"]["untuned"]
     assert untuned["worse"]
     assert untuned["low"] > 0.1
-    assert facts["statements"][0].startswith("Warning: on the 60 validation cases the winner's mean log loss")
+    assert untuned["shown"]
+    assert "Beware: the winner is worse than untuned logistic regression on the" in facts["verdict"]
     assert "loses to logistic regression" in facts["verdict"]
     told = {one["role"]: one["tuned"] for one in facts["configurations"]}
     assert told[BASELINE] == "C chosen on the validation rows, of 7"

@@ -13,6 +13,7 @@ from handnet.bands.proportion import wilson_ends
 from handnet.data import Array
 
 ALPHA = 0.05  # below which a p counts as a difference
+ROUNDING = 1e-12  # values that differ by less are alike
 
 
 class Comparison(NamedTuple):
@@ -24,6 +25,11 @@ class Comparison(NamedTuple):
     band: Band
     p: float
     adjusted: float | None = None
+
+    def error(self, degrees: float = inf) -> float:
+        """The standard error behind a symmetric band, mean -+ t error. degrees: of Student's t, as in
+        `detectable_difference`."""
+        return float((self.band.high - self.band.low) / 2 / t.ppf((1 + self.band.coverage) / 2, degrees))
 
 
 def nadeau_bengio(differences: Array, ratio: float, coverage: float = 0.95) -> Comparison:
@@ -59,17 +65,21 @@ def _corrected(d: Array, ratio: float) -> Array:
     return np.sqrt((1 / d.shape[-1] + ratio) * d.var(axis=-1, ddof=1))
 
 
-def detectable_difference(band: Band, degrees: float = inf, power: float = 0.8) -> float:
-    """The smallest true difference that a comparison finds with this chance, from its symmetric band.
+def detectable_difference(
+    error: float, degrees: float = inf, level: float = ALPHA, most: float = inf, power: float = 0.8
+) -> float | None:
+    """The smallest true difference that a two-sided test finds with this chance; None where it finds none.
 
-        (t_(1+coverage)/2 + t_power) error
+        (t_(1 - level/2) + t_power) error
 
-    error is the standard error behind the band, mean -+ t_(1+coverage)/2 error. degrees: of Student's t,
-    J - 1 over J divisions; infinitely many for a band over cases (Miller 2024, section 5). It takes the error
-    for known and the shifted t for central, as is usual.
+    error: the standard error of the difference; degrees: of Student's t, J - 1 over J divisions, infinitely
+    many over cases (Miller 2024, section 5); level: .05, or .05 / m where p is adjusted by Holm's method
+    among m, which is its first step, so that the chance is at least `power`; most: the largest difference
+    that the score can have. None where that is exceeded, and where an error of 0 tells nothing. It takes the
+    error for known and the shifted t for central, as is usual.
     """
-    reach = t.ppf((1 + band.coverage) / 2, degrees)
-    return float((band.high - band.low) / 2 * (1 + t.ppf(power, degrees) / reach))
+    found = float((t.ppf(1 - level / 2, degrees) + t.ppf(power, degrees)) * error)
+    return found if ROUNDING < found <= most else None
 
 
 def holm(p: Sequence[float]) -> list[float]:

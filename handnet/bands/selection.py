@@ -11,7 +11,9 @@ from handnet.bands.band import CHOSEN, Band
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 
-BBC_HELD = (0.97, 0.99)  # shares of simulated studies whose band held the truth, see `selection_optimism`
+BBC_HELD = (0.97, 0.99)  # shares of simulated searches whose band held the truth, see `selection_optimism`
+SIMULATED = (40, 114)  # configurations and cases of these searches
+LEAST_LIKE = (10, 50)  # a search with fewer is not like them
 
 
 class Optimism(NamedTuple):
@@ -20,6 +22,14 @@ class Optimism(NamedTuple):
     naive: float  # on the cases it was chosen on
     corrected: float
     band: Band  # of the corrected loss, over cases
+    configurations: int
+
+    @property
+    def held(self) -> tuple[float, float] | None:
+        """From which to which share of simulated searches such a band held the truth; None where this search
+        is not like them: too few configurations or cases, or cases of groups."""
+        alike = self.configurations >= LEAST_LIKE[0] and self.band.n >= LEAST_LIKE[1]
+        return BBC_HELD if alike and not self.band.groups else None
 
 
 def selection_optimism(losses: Array, counts: Array) -> Optimism:
@@ -29,9 +39,9 @@ def selection_optimism(losses: Array, counts: Array) -> Optimism:
     counts: (B, n), how often each case was drawn in each bootstrap sample.
     No network is trained again. The band is the quantiles .025 and .975 over samples, as the authors take
     it; each sample scores on a third of the cases, so the band is wide and held the truth in 97 to 99 of 100
-    simulated studies. That was so after an adaptive search too, although the correction pays for the choice
-    of the best alone and not for what was proposed in the light of the same cases. Raises ValueError when C
-    is below 2.
+    simulated searches of 40 configurations on 114 cases. That was so after an adaptive search too, although
+    the correction pays for the choice of the best alone and not for what was proposed in the light of the
+    same cases. Raises ValueError when C is below 2.
     """
     if len(losses) < 2:
         raise ValueError(f"choosing takes at least 2 configurations, but got {len(losses)}.")
@@ -43,7 +53,7 @@ def selection_optimism(losses: Array, counts: Array) -> Optimism:
     low, high = (float(end) for end in np.quantile(scores, [LOW, HIGH]))
     n, centres = losses.shape[1], (("mean", corrected),)
     band = Band(low, high, "bbc bootstrap", "cases", n, HIGH - LOW, CHOSEN, centres)
-    return Optimism(float(losses.mean(axis=1).min()), corrected, band)
+    return Optimism(float(losses.mean(axis=1).min()), corrected, band, len(losses))
 
 
 class Replaceable(NamedTuple):
@@ -56,9 +66,16 @@ class Replaceable(NamedTuple):
     chosen: Array  # (C,) share of bootstrap samples of the seeds in which a configuration is the best
 
     @property
+    def favourite(self) -> int:
+        """The place of the configuration that is the best in most samples: the best itself where it is one of
+        them."""
+        most = self.chosen.max()
+        return self.best if self.chosen[self.best] == most else int(self.chosen.argmax())
+
+    @property
     def replaced(self) -> bool:
-        """Whether other seeds would rather choose another: the best wins fewer than half of the samples, and
-        at least one other configuration lies within one standard error of it."""
+        """Whether other training seeds would rather choose another: the best wins fewer than half of the
+        samples, and at least one other configuration lies within one standard error of it."""
         return bool(self.chosen[self.best] < 0.5 and self.near.sum() > 1)
 
 
@@ -78,7 +95,9 @@ def search_again(losses: Array, counts: Array) -> Replaceable:
     best = int(losses.mean(axis=1).argmin())
     paired = losses - losses[best]
     difference, error = paired.mean(axis=1), paired.std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
-    chosen = np.bincount((counts @ losses.T).argmin(axis=1), minlength=len(losses)) / len(counts)
+    parts = np.array_split(counts, len(counts) // 1000 + 1)  # of samples: of a large search they fill memory
+    best_of = np.concatenate([(part @ losses.T).argmin(axis=1) for part in parts])
+    chosen = np.bincount(best_of, minlength=len(losses)) / len(counts)
     return Replaceable(best, difference, error, difference <= error, chosen)
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from handnet.bands.compare import ALPHA, Comparison, detectable_difference
-from handnet.bands.null import FalseAlarms
+from handnet.bands.compare import ALPHA, Comparison
+from handnet.bands.null import RULE, FalseAlarms
 from handnet.study.analysis import Analysis
 from handnet.study.comparisons import ComparedOverSplits, ComparedPair, Rules
-from handnet.study.false_alarms import rate
+from handnet.study.false_alarms import rate, shipped
 from handnet.study.on_test import ComparedOnTest
 from handnet.study.quantity import band_facts
 
@@ -20,7 +20,7 @@ def pair_facts(pair: ComparedPair) -> dict[str, Any]:
         "theirs": pair.theirs,
         "tuned": pair.tuned,
         "over_splits": [_over_splits(compared) for compared in pair.over_splits],
-        "on_test": _on_test(pair.on_test),
+        "on_test": _on_test(pair),
     }
 
 
@@ -32,6 +32,7 @@ def _over_splits(compared: ComparedOverSplits) -> dict[str, Any]:
         "p": compared.difference.p,
         "p_holm": compared.difference.adjusted,
         "detectable": compared.detectable,
+        "detectable_level": compared.level,
         "rope": {**compared.rope._asdict(), "width": compared.equal},
         "wins": band_facts(compared.wins.band),
         "significant": compared.wins.significant,
@@ -39,11 +40,12 @@ def _over_splits(compared: ComparedOverSplits) -> dict[str, Any]:
     }
 
 
-def _on_test(compared: ComparedOnTest | None) -> dict[str, Any] | None:
+def _on_test(pair: ComparedPair) -> dict[str, Any] | None:
+    compared = pair.on_test
     if compared is None:
         return None
     counts = compared.disagreements
-    accuracy = band_facts(compared.difference) | {"detectable": detectable_difference(compared.difference)}
+    accuracy = band_facts(compared.difference) | _detectable(pair, compared, "accuracy")
     mcnemar = {
         "only_ours": float(np.median([count.only_ours for count in counts])),
         "only_theirs": float(np.median([count.only_theirs for count in counts])),
@@ -51,18 +53,17 @@ def _on_test(compared: ComparedOnTest | None) -> dict[str, Any] | None:
         "below_alpha": sum(count.p < ALPHA for count in counts),
         "alpha": ALPHA,
     }
-    return {"accuracy": accuracy, "auc": _auc(compared.auc), "mcnemar": mcnemar}
+    auc = _auc(compared.auc) | _detectable(pair, compared, "auc") if compared.auc else None
+    return {"accuracy": accuracy, "auc": auc, "mcnemar": mcnemar}
 
 
-def _auc(compared: Comparison | None) -> dict[str, Any] | None:
-    if compared is None:
-        return None
-    values = {
-        "p": compared.p,
-        "p_holm": compared.adjusted,
-        "detectable": detectable_difference(compared.band),
-    }
-    return band_facts(compared.band) | values
+def _detectable(pair: ComparedPair, compared: ComparedOnTest, score: str) -> dict[str, float | None]:
+    level = pair.level(score)
+    return {"detectable": compared.detectable(score, level), "detectable_level": level}
+
+
+def _auc(compared: Comparison) -> dict[str, Any]:
+    return band_facts(compared.band) | {"p": compared.p, "p_holm": compared.adjusted}
 
 
 def chance_facts(pairs: Sequence[ComparedPair]) -> dict[str, Any]:
@@ -97,10 +98,14 @@ def rule_facts(rules: Rules) -> dict[str, Any]:
     """How often each rule errs: over divisions, in the measured layout nearest to this one; on the test."""
     found = rules.over_divisions
     rates = found.rates if found else ()
+    deciding = [row for row in shipped() if row.rule == RULE]
+    erring = {row.layout for row in deciding if rate(row).low > ALPHA}
     return {
         "alpha": ALPHA,
         "layout": found.own._asdict() if found else None,
         "measured_layout": found.nearest._asdict() if found else None,
+        "layouts": len({row.layout for row in deciding}),
+        "erring_layouts": len(erring),
         "over_divisions": [_rate_facts(row, rules.may_word(row.rule)) for row in rates],
         "on_test": [rule._asdict() for rule in rules.on_test],
     }

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.tables import Grid
-from handnet.report.words import amount, cases_of, difference, exact, in_band, label, percent, points
+from handnet.report.words import amount, cases_of, difference, exact, in_band, label, percent
+from handnet.study.comparisons import widest
 
 
 def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
@@ -30,7 +31,7 @@ def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
     return Grid(
         "Compared over fresh divisions, the other scores",
         f"Shares in points; losses turned, so that above 0 is better there too. They describe:"
-        f" {_by_chance(facts, 'over_divisions')}.",
+        f" {_by_chance(facts, 'over_divisions')}. Seen in 80 %: at the level {facts['by_chance']['alpha']}.",
         headings,
         rows,
     )
@@ -39,7 +40,10 @@ def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
 HOW_DECIDED = (
     "Divisions share rows, so the plain t test would find differences everywhere: the corrected one"
     " decides, adjusted by Holm for the number of rivals a verdict is worded against. Seen in 80 %: the"
-    " smallest true difference that it would have found in 80 of 100 tables like this one. The chances are"
+    " smallest true difference that it would have found in at least 80 of 100 tables like this one; at the"
+    " level .05 / m, Holm's first step, where a verdict is worded against m rivals, at .05 for pairs that"
+    " only describe; none where no two divisions differ, or where two values of the score cannot differ so"
+    " much. Intervals are cut off at the largest difference there can be. The chances are"
     " its Bayesian reading under a flat prior, for a region of equivalence that is a convention;"
     " P(first > second) describes. How often each rule is wrong stands in the details."
 )
@@ -60,13 +64,28 @@ def _over_splits(pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         pair,
         label(score),
-        f"{difference(band['centres']['mean'], score)}"
-        f" [{difference(band['low'], score)}, {difference(band['high'], score)}]",
+        _difference(band, score),
         f"{exact(compared['p'])} ({exact(compared['p_holm'])})",
-        amount(compared["detectable"], score),
+        _seen(compared, score),
         " / ".join(percent(rope[name]) for name in ("worse", "equal", "better")),
         in_band(compared["wins"]),
     )
+
+
+def _difference(band: Mapping[str, Any], score: str) -> str:
+    """A difference of a score in its interval."""
+    low, high = (difference(within(band[end], score), score) for end in ("low", "high"))
+    return f"{difference(band['centres']['mean'], score)} [{low}, {high}]"
+
+
+def within(value: float, score: str) -> float:
+    """An end of the interval of a difference, no farther from 0 than a difference of this score can be."""
+    return min(max(value, -widest(score)), widest(score))
+
+
+def _seen(compared: Mapping[str, Any], score: str) -> str:
+    """The smallest difference that would have been seen, "none" where no difference would."""
+    return "none" if compared["detectable"] is None else amount(compared["detectable"], score)
 
 
 def _divisions(facts: Mapping[str, Any]) -> str:
@@ -97,7 +116,9 @@ def on_test_table(facts: Mapping[str, Any]) -> Grid:
         "Compared on the opened test",
         f"The networks as they stand, on the same {cases_of(sizes, 'test')}; what is said holds for this"
         f" split.{BY_GROUPS if sizes['groups'] else ''} Of the p of AUCs:"
-        f" {_by_chance(facts, 'auc_on_test')}.",
+        f" {_by_chance(facts, 'auc_on_test')}. Seen in 80 %: the smallest true difference between one network"
+        " and the other method that so many cases would have shown in 80 of 100 tests, at the level .05 / m"
+        " where a verdict is worded against m rivals and .05 elsewhere; none where the two never differ.",
         ("pair", accuracy, "seen in 80 %", "AUC [DeLong 95 %]", "p (Holm)", cases, "McNemar p < .05"),
         rows,
     )
@@ -114,12 +135,12 @@ def _on_test(pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
     accuracy, auc, cases = compared["accuracy"], compared["auc"], compared["mcnemar"]
     area, p = "-", "-"
     if auc:
-        area = f"{auc['centres']['mean']:+.4f} [{auc['low']:+.4f}, {auc['high']:+.4f}]"
+        area = _difference(auc, "auc")
         p = f"{exact(auc['p'])} ({exact(auc['p_holm'])})"
     return (
         pair,
-        f"{points(accuracy['centres']['mean'])} [{points(accuracy['low'])}, {points(accuracy['high'])}]",
-        amount(accuracy["detectable"], "accuracy"),
+        _difference(accuracy, "accuracy"),
+        _seen(accuracy, "accuracy"),
         area,
         p,
         f"{cases['only_ours']:g} to {cases['only_theirs']:g}",
@@ -144,9 +165,22 @@ def rule_table(facts: Mapping[str, Any]) -> Grid:
         ("rule", "score", "found [95 %]", "of", "may word a verdict"),
         rows,
         "A rule words nothing where it is shown to err in more than 5 of 100: where the lower end of its"
-        " interval is above that. Only the first one words the verdict; the others describe. The uncorrected"
-        " t test is listed for what it would have done.",
+        f" interval is above that.{_erring(rules)} Only the first one words the verdict; the others describe."
+        " The uncorrected t test is listed for what it would have done.",
     )
+
+
+def _erring(rules: Mapping[str, Any]) -> str:
+    """In how many of the measured layouts the rule of the verdict may word none."""
+    if rules["layout"] is None:
+        return ""
+    erring, layouts = rules["erring_layouts"], rules["layouts"]
+    if not erring:
+        return (
+            f" In none of the {layouts} layouts measured is the rule of the verdict shown to do so, on any"
+            " score, so this condition stops no verdict today."
+        )
+    return f" The rule of the verdict is shown to do so, on some score, in {erring} of the {layouts} layouts."
 
 
 def _rate(band: Mapping[str, Any]) -> str:
@@ -163,7 +197,8 @@ def _layouts(facts: Mapping[str, Any]) -> str:
     if rules["layout"] is None:
         return ""
     own, near = (_layout(rules[name]) for name in ("layout", "measured_layout"))
-    measured = "which is one of those measured" if own == near else f"the nearest one measured has {near}"
+    measured = f"the nearest one measured has {near}; {_apart(rules['layout'], rules['measured_layout'])}"
+    measured = "which is one of those measured" if own == near else measured
     alone = " No table measured has groups of rows." if facts["split"]["parts"]["test"]["groups"] else ""
     correlation = rules["over_divisions"][0]["correlation"]
     assumed = rules["measured_layout"]["test"] / rules["measured_layout"]["rows"]
@@ -172,6 +207,23 @@ def _layouts(facts: Mapping[str, Any]) -> str:
         f" learning from each, so that no difference is there to be found. The layout of this study has"
         f" {own}, {measured}. The differences of two divisions were correlated by {correlation:.2f} there;"
         f" the corrected t test assumes {assumed:.2f}.{alone} "
+    )
+
+
+def _apart(own: Mapping[str, Any], near: Mapping[str, Any]) -> str:
+    """How far the measured layout is from this study's, in rows, parts, classes and divisions."""
+    shares = ", ".join(
+        f"{name} {near[part] / near['rows']:.0%} of its rows for {own[part] / own['rows']:.0%}"
+        for name, part in (
+            ("train", "train"),
+            ("validation", "validation"),
+            ("test", "test"),
+            ("the rarer class", "rarer"),
+        )
+    )
+    return (
+        f"that is {near['rows'] / own['rows']:.2g} times the rows and"
+        f" {near['divisions'] / own['divisions']:.2g} times the divisions of this study, with {shares}"
     )
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from handnet.bands import seed_bands
-from handnet.bands.selection import BBC_HELD
+from handnet.bands.selection import SIMULATED
 from handnet.data import Array, Table
 from handnet.report.series import surface
 from handnet.scores import grade
-from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult
+from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult, Untuned
 from handnet.study.quantity import band_facts
 from handnet.study.resplit import Resplit
 from handnet.study.sealed import Opening
@@ -63,7 +63,8 @@ def selection_facts(analysis: Analysis) -> dict[str, Any]:
             "corrected": bias.corrected,
             "band": band_facts(bias.band),
             "adaptive": analysis.adaptive,
-            "held": list(BBC_HELD),
+            "held": list(bias.held) if bias.held else None,
+            "simulated": dict(zip(("configurations", "cases"), SIMULATED, strict=True)),
         }
         if bias
         else None
@@ -73,8 +74,12 @@ def selection_facts(analysis: Analysis) -> dict[str, Any]:
         "corrected": corrected,
         "best_of": curve or None,
         "best_of_is_of": "losses negated",
-        "untuned": vars(analysis.untuned) | {"worse": analysis.untuned.worse} if analysis.untuned else None,
+        "untuned": _untuned(analysis.untuned),
     }
+
+
+def _untuned(untuned: Untuned | None) -> dict[str, Any] | None:
+    return vars(untuned) | {"worse": untuned.worse, "shown": untuned.shown} if untuned else None
 
 
 def tuned(configuration: Confirmed, settings: Settings) -> str:
@@ -140,6 +145,7 @@ def again_facts(again: Again | None) -> dict[str, Any] | None:
         "seeds": again.seeds,
         "samples": SEARCHES,
         "winner": again.places[found.best] + 1,
+        "favourite": again.places[found.favourite] + 1,
         "trials": trials,
         "near": int(found.near.sum()),
         "replaced": found.replaced,

@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.tables import Grid
-from handnet.report.words import held, interval, loss, percent
+from handnet.report.words import held, loss, percent
 
 ADAPTIVE = (
     "The correction pays for the choice of the best, not for trials that were proposed in the light of the"
     " same cases."
+)
+BELOW = (
+    "The corrected loss is the lower one here: choosing flatters on average, and the estimate of by how much"
+    " has an error of its own."
 )
 LISTED = 12  # configurations that another search might have chosen
 
@@ -23,13 +27,32 @@ def selection_table(facts: Mapping[str, Any]) -> Grid:
         " against its size."
     )
     adapted = f" {ADAPTIVE}" if found["adaptive"] else ""
+    below = f" {BELOW}" if found["corrected"] < found["naive"] else ""
     return Grid(
         "What choosing costs",
         "The winner's mean validation log loss over the search seeds, as the search saw it and corrected for"
-        f" having been chosen (bootstrap bias corrected cross-validation, Tsamardinos et al. 2018).{adapted}",
-        ("as chosen", f"corrected [held in {held(found['held'])} simulated studies]", "cases"),
-        [(loss(found["naive"]), f"{loss(found['corrected'])} {interval(band, 'log_loss')}", cases)],
+        " having been chosen (bootstrap bias corrected cross-validation, Tsamardinos et al. 2018)."
+        f"{adapted}{below}",
+        ("as chosen", f"corrected [95 %{simulated(found)}]", "cases"),
+        [(loss(found["naive"]), corrected(found["corrected"], band), cases)],
         "" if facts["selection"]["best_of"] else no_curve,
+    )
+
+
+def corrected(value: float, band: Mapping[str, Any]) -> str:
+    """A corrected loss in its band, to the three decimals that the number of bootstrap samples allows."""
+    return f"{value:.3f} [{band['low']:.3f}, {band['high']:.3f}]"
+
+
+def simulated(found: Mapping[str, Any]) -> str:
+    """How often such a band held the truth in simulated searches; empty where they were not like this one."""
+    if found["held"] is None:
+        return ""
+    low, high = found["held"]
+    configurations, cases = (found["simulated"][of] for of in ("configurations", "cases"))
+    return (
+        f"; such an interval held the truth in {held((low, high))} simulated searches of {configurations}"
+        f" configurations on {cases} cases"
     )
 
 
@@ -57,7 +80,7 @@ def best_of_table(facts: Mapping[str, Any]) -> Grid:
 
 
 def again_table(facts: Mapping[str, Any]) -> Grid:
-    """The configurations that other search seeds might have chosen, the most often chosen first."""
+    """The configurations that other training seeds might have chosen, the most often chosen first."""
     again, tried = facts["search"]["again"], {trial["place"]: trial for trial in facts["search"]["trials"]}
     rivals = [trial for trial in again["trials"] if trial["near"] or trial["chosen"] > 0]
     rivals.sort(key=lambda trial: (-trial["chosen"], trial["difference"]))
@@ -73,9 +96,9 @@ def again_table(facts: Mapping[str, Any]) -> Grid:
     ]
     more = f" {len(rivals) - LISTED} more were chosen in some sample." if len(rivals) > LISTED else ""
     return Grid(
-        "What another search might have chosen",
+        "What other training seeds might have chosen",
         f"The configurations that lie within one standard error of the best, or are the best in some of"
-        f" {again['samples']} bootstrap samples of the {again['seeds']} search seeds.{more}",
+        f" {again['samples']:,} bootstrap samples of the {again['seeds']} search seeds.{more}",
         (
             "configuration",
             "learning rate",

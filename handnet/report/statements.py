@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from handnet.bands.compare import ALPHA, detectable_difference
+from handnet.bands.compare import ALPHA
 from handnet.bands.null import RULE
-from handnet.bands.selection import BBC_HELD
 from handnet.bands.variance import Deviation
 from handnet.data import Array
-from handnet.report.search_tables import ADAPTIVE
-from handnet.report.words import amount, difference, held, label, loss, so_many_cases
+from handnet.report.comparison_tables import within
+from handnet.report.search_facts import selection_facts
+from handnet.report.search_tables import ADAPTIVE, BELOW, corrected, simulated
+from handnet.report.words import amount, difference, label, loss, so_many_cases
 from handnet.scores import grade
-from handnet.study.analysis import SEARCHES, Analysis
+from handnet.study.analysis import SEARCHES, Again, Analysis
 from handnet.study.comparisons import (
     LEAST_SPLITS,
     LOSSES,
@@ -61,11 +62,15 @@ def worse_than_untuned(analysis: Analysis) -> str:
     untuned = analysis.untuned
     if untuned is None or not untuned.worse:
         return ""
+    verdict = (
+        "Beware: the winner is worse than" if untuned.shown else "The winner is not shown to be better than"
+    )
+    over = "groups" if untuned.groups else "cases"
     return (
-        f"Beware: the winner's mean log loss on the {so_many_cases(untuned.n, untuned.groups, 'val')} is"
-        f" {loss(untuned.winner)}, and untuned {BASELINE} (C = 1) has {loss(untuned.rival)} there (difference"
-        f" {untuned.winner - untuned.rival:+.4f} [{untuned.low:+.4f}, {untuned.high:+.4f}], t over cases,"
-        " 95%), although the search chose the winner on these very cases."
+        f"{verdict} untuned {BASELINE} on the validation rows it was chosen on: its mean log loss on the"
+        f" {so_many_cases(untuned.n, untuned.groups, 'val')} is {loss(untuned.winner)}, that of untuned"
+        f" {BASELINE} (C = 1) {loss(untuned.rival)} (difference {untuned.winner - untuned.rival:+.4f}"
+        f" [{untuned.low:+.4f}, {untuned.high:+.4f}], 95% for one network, t over {over})."
     )
 
 
@@ -92,25 +97,32 @@ def _comparison(pair: ComparedPair, analysis: Analysis, rivals: int, first: bool
         return f"{text}; the rule finds a difference too often where there is none, so it words no verdict."
     if not can_decide(row):
         few = band.n < LEAST_SPLITS
-        reason = f"with fewer than {LEAST_SPLITS} divisions" if few else "where no two divisions differ"
-        return f"{text}; {reason} it words no verdict."
+        reason = f"with fewer than {LEAST_SPLITS} divisions it"
+        unseen = "no two divisions differ, so no difference could have been seen, and the rule"
+        return f"{text}; {reason if few else unseen} words no verdict."
     verdict = "not shown to beat it, nor to lose to it"
     if (p if adjusted is None else adjusted) < ALPHA:
         so_tuned = " so tuned" if pair.tuned else ""
         verdict = f"it {'beats' if band.centre('mean') > 0 else 'loses to'} {pair.theirs}{so_tuned}"
-    power = _power(row, pair, first)
-    return f"{text}: {verdict}. {power} {_equivalence(row)}" if first else f"{text}: {verdict}. {power}"
+    further = [f"{text}: {verdict}.", _power(row, pair, first), _equivalence(row) if first else ""]
+    return " ".join(sentence for sentence in further if sentence)
 
 
 def _gained(row: ComparedOverSplits, rival: str) -> str:
     """By how much a configuration was better than a rival, for a sentence."""
     band, score = row.difference.band, row.score
-    mean, low, high = (difference(value, score) for value in (band.centre("mean"), band.low, band.high))
+    values = (band.centre("mean"), within(band.low, score), within(band.high, score))
+    worse = values[0] < 0
+    if worse:  # told as so much fewer, or higher, so the interval is turned
+        values = (-values[0], -values[2], -values[1])
+    by, low, high = (difference(value, score).removeprefix("+") for value in values)
     if score in DONE:
-        return f"{DONE[score][0]} {mean} points [{low}, {high}] more {DONE[score][1]} than {rival}"
-    better = "lower" if score in LOSSES else "higher"
+        done, which = DONE[score]
+        return f"{done} {by} points [{low}, {high}] {'fewer' if worse else 'more'} {which} than {rival}"
+    lower = (score in LOSSES) != worse
     unit = " nats" if score == "log_loss" else ""
-    return f"had {_article(score)} {label(score)} {better} by {mean}{unit} [{low}, {high}] than {rival}"
+    had = f"had {_article(score)} {label(score)} {'lower' if lower else 'higher'}"
+    return f"{had} by {by}{unit} [{low}, {high}] than {rival}"
 
 
 DONE = {  # what a classifier did with the cases of a share
@@ -126,16 +138,23 @@ def _article(score: str) -> str:
 
 def _power(row: ComparedOverSplits, pair: ComparedPair, first: bool) -> str:
     """The smallest difference that is seen in 80 of 100 studies, over divisions and on the test alone."""
-    text = f"The smallest difference seen with 80% power is {amount(row.detectable, row.score)}"
-    on_test = pair.on_test if first else None
-    bands = {"accuracy": on_test.difference, "auc": on_test.auc and on_test.auc.band} if on_test else {}
-    band = bands.get(row.score)
-    alone = amount(detectable_difference(band), row.score) if band else ""
-    return f"{text}, and {alone} on the test alone." if alone else f"{text}."
+    adjusted = f", adjusted for {row.among} rivals," if row.among > 1 else ""
+    text = (
+        f"The smallest difference seen with 80% power{adjusted} is {amount(row.detectable or 0, row.score)}"
+    )
+    if row.detectable is None:
+        text = "No difference could have been seen with 80% power over these divisions"
+    alone = pair.on_test.detectable(row.score, row.level) if first and pair.on_test else None
+    if alone is None:
+        return f"{text}."
+    on_test = "by one network on the test alone" if row.score == "accuracy" else "on the test alone"
+    return f"{text}, and {amount(alone, row.score)} {on_test}."
 
 
 def _equivalence(row: ComparedOverSplits) -> str:
-    """The chance that the two are equal for practical purposes."""
+    """The chance that the two are equal for practical purposes; empty where nothing counts as equal."""
+    if row.equal == 0:
+        return ""
     return (
         f"Under a flat prior the two are within {_region(row)} of each other, equal by convention, with"
         f" chance {row.rope.equal:.0%}."
@@ -173,37 +192,57 @@ def _cost_of_choosing(analysis: Analysis, winner: Confirmed, y_val: Array) -> st
     bias = analysis.optimism
     if bias is None:
         return ""
+    found = selection_facts(analysis)["corrected"]
     text = (
         f"The best mean validation log loss of the search is {loss(bias.naive)}; corrected for having been"
-        f" chosen on these cases {loss(bias.corrected)} [{loss(bias.band.low)}, {loss(bias.band.high)}] (BBC"
-        f" over {so_many_cases(bias.band.n, bias.band.groups)}; such an interval held the truth in"
-        f" {held(BBC_HELD)} simulated studies)"
+        f" chosen on these cases {corrected(bias.corrected, found['band'])} (BBC, 95% over"
+        f" {so_many_cases(bias.band.n, bias.band.groups)}{simulated(found)})"
     )
     if winner.replicas is not None and winner.replicas.sound.any():
         fresh = grade(winner.val_logits[winner.replicas.sound], y_val).log_loss
         text += f"; on {len(fresh)} fresh seeds and the same cases it is {loss(fresh.mean())}"
-    return f"{text}. {ADAPTIVE}" if analysis.adaptive else f"{text}."
+    remarks = [BELOW] * (bias.corrected < bias.naive) + [ADAPTIVE] * analysis.adaptive
+    return " ".join([f"{text}.", *remarks])
 
 
 def _searched_again(analysis: Analysis) -> str:
-    """Whether another search would have chosen the same."""
+    """Whether other training seeds would have chosen the same."""
     again = analysis.again
     if again is None:
         return ""
-    found, count = again.found, len(again.places)
-    near, best = int(found.near.sum()), found.chosen[found.best]
-    others = f"{near - 1} of the {count - 1} other configurations" if near > 1 else "No other configuration"
+    found = again.found
     text = (
-        f"{others} lie{'s' if near < 3 else ''} within one standard error of the best, paired over the"
-        f" {again.seeds} search seeds; of"
-        f" {SEARCHES} bootstrap samples of these seeds {best:.0%} choose the winner, and"
-        f" {int((found.chosen > 0).sum())} different configurations are chosen"
+        f"{_near(int(found.near.sum()) - 1, len(again.places) - 1)} within one standard error of the best,"
+        f" paired over the {again.seeds} search seeds. Of {SEARCHES:,} bootstrap samples of these seeds"
+        f" {found.chosen[found.best]:.1%} choose the winner{_favourite(again)};"
+        f" {_different(int((found.chosen > 0).sum()))}"
     )
     if again.anew:
         text += f"; made anew on {len(again.anew)} fresh divisions the search chose {_ranges(again.anew)}"
     if not found.replaced:
         return f"{text}."
-    return f"{text}: the search found nothing that another search seed does not replace."
+    return f"{text}. The search found nothing that other training seeds do not replace."
+
+
+def _near(near: int, others: int) -> str:
+    """How many of the others lie near the best."""
+    if near == 0 or others == 1:
+        return "The one other configuration lies" if near else "No other configuration lies"
+    return f"{near} of the {others} other configurations lie{'s' if near == 1 else ''}"
+
+
+def _favourite(again: Again) -> str:
+    """The trial that more samples choose than choose the winner, if there is one."""
+    found = again.found
+    if found.favourite == found.best:
+        return ""
+    place = again.places[found.favourite] + 1
+    return f", but {found.chosen[found.favourite]:.1%} choose trial {place:02d}"
+
+
+def _different(count: int) -> str:
+    """How many configurations some sample chooses."""
+    return "all choose the same one" if count == 1 else f"{count} different configurations are chosen"
 
 
 def _ranges(points: Sequence[Mapping[str, float]]) -> str:

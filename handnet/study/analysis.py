@@ -39,7 +39,7 @@ from handnet.study.summary import RESAMPLING_SEED, bootstraps, quantities
 from handnet.study.units import Confirmed, Problem, Replicas
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # of a search, at which its expected best is given
-SEARCHES = 200  # bootstrap samples of the search seeds
+SEARCHES = 20_000  # bootstrap samples of the search seeds
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class TrialResult:
 class Untuned:
     """The winner beside logistic regression with C = 1 on the validation rows, by mean log loss.
 
-    winner: over its sound seeds; low, high: of the winner's loss less the rival's, 95 %, t over the n cases,
-    or over their groups.
+    winner: over its sound seeds; low, high: of the loss of one network of the winner less the rival's, 95 %,
+    t over the n cases, or over their groups, its variance averaged over the seeds.
     """
 
     winner: float
@@ -67,8 +67,13 @@ class Untuned:
 
     @property
     def worse(self) -> bool:
-        """Whether the winner is, though it was chosen on these rows and the other was not."""
+        """Whether the winner has the higher loss, though it was chosen on these rows, the other not."""
         return self.winner > self.rival
+
+    @property
+    def shown(self) -> bool:
+        """Whether the interval of its loss less the rival's lies above 0."""
+        return self.low > 0
 
 
 @dataclass(frozen=True)
@@ -187,12 +192,10 @@ def _untuned(winner: Confirmed, problem: Problem) -> Untuned | None:
     sound = finite(logits)
     if rival is None or not len(sound):
         return None
-    losses = case_losses(sound, y).mean(axis=0)
-    d, n = losses - case_losses(rival[None], y)[0], len(y)
+    losses, theirs = case_losses(sound, y), case_losses(rival[None], y)
     groups = problem.parts.groups("val")
-    half = mean_reach(d[None], groups)
-    ours, theirs = float(losses.mean()), float((losses - d).mean())
-    return Untuned(ours, theirs, ours - theirs - half, ours - theirs + half, n, number_of_groups(groups))
+    half, ours, other = mean_reach(losses - theirs, groups), float(losses.mean()), float(theirs.mean())
+    return Untuned(ours, other, ours - other - half, ours - other + half, len(y), number_of_groups(groups))
 
 
 def _accuracy(winner: Confirmed, y: Array, part: str) -> float:

@@ -5,10 +5,13 @@ Answered from the fresh divisions of the table and from the opened test.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 
 from handnet.bands.compare import (
+    ALPHA,
+    ROUNDING,
     Comparison,
     Rope,
     Wins,
@@ -37,6 +40,7 @@ COMPARED = ("accuracy", "sensitivity", "specificity", "auc", "log_loss")  # and 
 VARIED = ("accuracy", "log_loss")  # whose spread is taken apart
 LOSSES = ("log_loss", "brier")  # lower is better
 RIVALS = (BASELINE, BOOSTING)  # against which a verdict is worded, in this order
+UNBOUNDED = ("log_loss",)  # of any other score two values differ by 1 at most
 LEAST_SPLITS = 5  # fewer divisions word no verdict: their few scores tie too often
 
 
@@ -45,7 +49,8 @@ class ComparedOverSplits:
     """Ours minus theirs over fresh divisions, for one score; above 0 ours is better (losses are turned).
 
     decides: whether the settings fix this score as the one whose comparison is worded; equal: the difference
-    up to which the two count as equal, by convention.
+    up to which the two count as equal, by convention; among: how many rivals a verdict is worded against, for
+    whom its p is adjusted; 1 for a comparison that only describes.
     """
 
     score: str
@@ -54,11 +59,19 @@ class ComparedOverSplits:
     difference: Comparison
     rope: Rope
     wins: Wins
+    among: int = 1
 
     @property
-    def detectable(self) -> float:
-        """The smallest true difference that would have been found in 80 of 100 tables like this one."""
-        return detectable_difference(self.difference.band, self.difference.band.n - 1)
+    def level(self) -> float:
+        """The level at which a difference is surely found: the first step of Holm's method."""
+        return ALPHA / self.among
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest true difference that would have been found in at least 80 of 100 tables like this one;
+        None where no difference would."""
+        degrees = self.difference.band.n - 1
+        return detectable_difference(self.difference.error(degrees), degrees, self.level, widest(self.score))
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,17 @@ class ComparedPair:
     def worded(self) -> bool:
         """Whether a verdict is worded on this pair; all others describe."""
         return self.ours in ("winner", SEARCHED_ANEW) and self.theirs in RIVALS
+
+    def level(self, score: str) -> float:
+        """The level of a difference in this score on the test: that of the verdict where it is worded on this
+        pair and score."""
+        rows = (row for row in self.over_splits if row.decides and row.score == score)
+        return next((row.level for row in rows), ALPHA)
+
+
+def widest(score: str) -> float:
+    """The largest difference that two values of a score can have."""
+    return inf if score in UNBOUNDED else 1.0
 
 
 def resplit_quantities(role: str, resplits: Sequence[Resplit]) -> list[Quantity]:
@@ -138,7 +162,11 @@ def _adjusted(pairs: Sequence[ComparedPair]) -> Iterator[ComparedPair]:
     adjusted = {family: iter(holm(values)) for family, values in families.items()}
     for pair in pairs:
         rows = tuple(
-            replace(row, difference=row.difference._replace(adjusted=next(adjusted[_family(pair, row)])))
+            replace(
+                row,
+                difference=row.difference._replace(adjusted=next(adjusted[_family(pair, row)])),
+                among=len(families[_family(pair, row)]) if _worded(pair, row) else 1,
+            )
             for row in pair.over_splits
         )
         on_test = pair.on_test
@@ -148,7 +176,11 @@ def _adjusted(pairs: Sequence[ComparedPair]) -> Iterator[ComparedPair]:
 
 
 def _family(pair: ComparedPair, row: ComparedOverSplits) -> str:
-    return f"verdict on {pair.ours}" if pair.worded and row.decides else "described"
+    return f"verdict on {pair.ours}" if _worded(pair, row) else "described"
+
+
+def _worded(pair: ComparedPair, row: ComparedOverSplits) -> bool:
+    return pair.worded and row.decides
 
 
 def variance(role: str, resplits: Sequence[Resplit]) -> dict[str, tuple[Component, ...]]:
@@ -215,7 +247,7 @@ def rules(problem: Problem, resplits: Sequence[Resplit], part: str, accuracy: fl
 def can_decide(compared: ComparedOverSplits) -> bool:
     """Whether there are enough divisions for a verdict, and some spread over them."""
     band = compared.difference.band
-    return band.n >= LEAST_SPLITS and band.high > band.low
+    return band.n >= LEAST_SPLITS and band.high - band.low > ROUNDING
 
 
 def compare_over_splits(
