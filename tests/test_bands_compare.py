@@ -275,3 +275,5 @@ def test_without_spread_the_posterior_is_a_point() -> None:
     assert rope(np.full(5, 0.25), 0.1, 0.01) == (0, 0, 1)
     assert rope(np.full(5, -0.25), 0.1, 0.01) == (1, 0, 0)
     assert rope(np.zeros(5), 0.1, 0) == (0, 1, 0)
+    nothing = [rope(row, 0.1, 0).equal for row in generator(12, 0).normal(size=(100, 5))]
+    assert not np.signbit(nothing).any()

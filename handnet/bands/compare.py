@@ -122,7 +122,7 @@ def rope_chances(differences: Array, ratio: float, width: float) -> tuple[Array,
         worse, better = t.cdf((-width - mean) / scale, degrees), t.sf((width - mean) / scale, degrees)
     point = scale == 0  # no spread: the posterior is a point
     worse, better = np.where(point, mean < -width, worse), np.where(point, mean > width, better)
-    return worse, 1 - worse - better, better
+    return worse, np.maximum(1 - worse - better, 0.0), better
 
 
 class Wins(NamedTuple):
