@@ -1,6 +1,6 @@
 """The tables of what choosing costs, and of what else might have been chosen; once for both pages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from handnet.report.tables import Grid
@@ -33,23 +33,22 @@ def selection_table(facts: Mapping[str, Any]) -> Grid:
         "The winner's mean validation log loss over the search seeds, as the search saw it and corrected for"
         " having been chosen (bootstrap bias corrected cross-validation, Tsamardinos et al. 2018)."
         f"{adapted}{below}",
-        ("as chosen", f"corrected [95 %{simulated(found)}]", "cases"),
-        [(loss(found["naive"]), corrected(found["corrected"], band), cases)],
+        ("as chosen", f"corrected [95 %{simulated(found['held'], **found['simulated'])}]", "cases"),
+        [(loss(found["naive"]), corrected(found["corrected"], band["low"], band["high"]), cases)],
         "" if facts["selection"]["best_of"] else no_curve,
     )
 
 
-def corrected(value: float, band: Mapping[str, Any]) -> str:
+def corrected(value: float, low: float, high: float) -> str:
     """A corrected loss in its band, to the three decimals that the number of bootstrap samples allows."""
-    return f"{value:.3f} [{band['low']:.3f}, {band['high']:.3f}]"
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def simulated(found: Mapping[str, Any]) -> str:
+def simulated(shares: Sequence[float] | None, configurations: int, cases: int) -> str:
     """How often such a band held the truth in simulated searches; empty where they were not like this one."""
-    if found["held"] is None:
+    if shares is None:
         return ""
-    low, high = found["held"]
-    configurations, cases = (found["simulated"][of] for of in ("configurations", "cases"))
+    low, high = shares
     return (
         f"; such an interval held the truth in {held((low, high))} simulated searches of {configurations}"
         f" configurations on {cases} cases"

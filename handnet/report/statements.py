@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from handnet.bands.compare import ALPHA
 from handnet.bands.null import RULE
+from handnet.bands.selection import SIMULATED
 from handnet.bands.variance import Deviation
 from handnet.data import Array
 from handnet.report.comparison_tables import within
-from handnet.report.search_facts import selection_facts
 from handnet.report.search_tables import ADAPTIVE, BELOW, corrected, simulated
 from handnet.report.words import amount, difference, label, loss, so_many_cases
 from handnet.scores import grade
@@ -192,11 +192,10 @@ def _cost_of_choosing(analysis: Analysis, winner: Confirmed, y_val: Array) -> st
     bias = analysis.optimism
     if bias is None:
         return ""
-    found = selection_facts(analysis)["corrected"]
     text = (
         f"The best mean validation log loss of the search is {loss(bias.naive)}; corrected for having been"
-        f" chosen on these cases {corrected(bias.corrected, found['band'])} (BBC, 95% over"
-        f" {so_many_cases(bias.band.n, bias.band.groups)}{simulated(found)})"
+        f" chosen on these cases {corrected(bias.corrected, bias.band.low, bias.band.high)} (BBC, 95% over"
+        f" {so_many_cases(bias.band.n, bias.band.groups)}{simulated(bias.held, *SIMULATED)})"
     )
     if winner.replicas is not None and winner.replicas.sound.any():
         fresh = grade(winner.val_logits[winner.replicas.sound], y_val).log_loss
