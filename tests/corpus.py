@@ -230,7 +230,7 @@ TABLES = [
         ["needs about 10 of each", "35 of 'B' and 5 of 'M'"],
     ),
     Bad("a table too small", table(10), ["needs about 10 of each", "5 of 'B' and 5 of 'M'"]),
-    Bad("a part without a class", table(13), ["part needs 2 cases of each class"]),
+    Bad("a part without a class", table(13), ["needs about 10 of each", "part: ", "1 of 'M')"]),
     # the ids
     Bad("no such id", SOUND, ["no column 'Patient' for the id", "did you mean 'patient'"], id="Patient"),
     Bad("the id is the target", SOUND, ["both the target and the id"], id="y"),
