@@ -10,6 +10,7 @@ from handnet.bands.simulated import (
     coverages,
     coverages_over_groups,
     false_positives_on_cases,
+    loss_coverage,
     share_coverage,
 )
 from handnet.draws import generator
@@ -79,6 +80,17 @@ def test_a_studys_own_shares_are_held() -> None:
     assert 0.9 <= found.found <= 1
     assert (found.studies, found.nominal) == (200, pytest.approx(0.95))
     assert share_coverage(missed, 30, seed=1, studies=200) == found
+
+
+def test_a_studys_own_losses_are_held_the_less_the_fewer_cases_carry_them() -> None:
+    even = generator(3, 0).exponential(size=(30, 114))
+    odd = even + np.where(np.arange(114) == 5, 100.0, 0)  # without it in a sample the mean is half
+    found = [loss_coverage(losses, seed=1) for losses in (even, odd)]
+    assert found[0].found > 0.92
+    assert found[1].found < 0.85
+    assert loss_coverage(odd, seed=1) == found[1]
+    grouped = loss_coverage(np.repeat(even[:, :38], 3, axis=1), 1, np.repeat(np.arange(38), 3))
+    assert grouped.found > 0.9
 
 
 def test_bands_hold_the_truth_of_groups_where_they_are_told() -> None:

@@ -1,5 +1,6 @@
 """How numbers are written: counts of shares, decimals by score, and a screen that fits."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handnet.bands import seed_bands
+from handnet.bands.seeds import assured_share
+from handnet.report.main_table import band_table
 from handnet.report.tables import over_seeds
 from handnet.report.words import counts, doubted, in_band, interval
 from handnet.study.quantity import band_facts
@@ -67,4 +70,25 @@ def test_the_tables_of_the_screen_fit_into_80_columns(tiny: Path, capsys: pytest
         assert len(tables) > 20
         assert [line for line in tables if len(line.rstrip()) > 80] == []
         assert "the networks are trained on 341 of the 569 rows" in shown
+        assert "shares at least 95 %, without a seed 95 %" in shown
+        assert re.search(r"of the log loss such ones held in \d+\.\d% of simulated studies or more", shown)
     assert "2 of 200 seeds diverged; of 198 " in shown
+
+
+def test_of_few_seeds_no_least_share_is_told(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two seeds: min to max holds a third of further ones on average; "at least 2.5 %" says nothing."""
+    facts = report(tiny)
+    few = {"n": 2, "inside": 2, "coverage": 1 / 3, "assured": assured_share(2, 1, 2), "diverged": 1}
+    bands = [band | few if band["varied"] == "seeds" else band for band in facts["bands"]]
+    assert few["assured"] == pytest.approx(0.0253, abs=1e-4)
+    told = facts | {"bands": bands, "verdict": "", "statements": []}
+    Screen().summary(told, "reports", 0, True)
+    shown = capsys.readouterr().out
+    assert "another seed: min to max of 2; 33.3% of further ones on average" in shown
+    assert "1 of 3 seeds diverged; of 2 33.3% on average" in shown
+    page = band_table(told, "test").before
+    for text in (shown, page):
+        assert "2.5%" not in text
+    assert (
+        "Over 2 seeds [.025, .975] holds 33.3% of further seeds on average over studies, min to max" in page
+    )

@@ -97,7 +97,7 @@ def auc_difference(
     half = reach * deviation or 1 - wilson(fewest, fewest, coverage).low
     score = abs(mean) / deviation * norm.ppf((1 + coverage) / 2) / reach if deviation else 0.0
     p = float(2 * norm.sf(score)) if deviation else float(mean == 0)
-    ends, centres = (mean - half, mean + half), (("mean", mean),)
+    ends, centres = (max(mean - half, -1.0), min(mean + half, 1.0)), (("mean", mean),)
     n, count = len(positive), number_of_groups(groups)
     return Comparison(
         Band(*ends, "delong", "cases", n, coverage, EXPECTED_DIFFERENCE, centres, groups=count), p

@@ -1,6 +1,6 @@
 """The type in which every score over seeds, cases or splits travels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # What an interval is for. One for an expected score says nothing of what the next cases or seeds will show.
 EXPECTED = "expected score on all cases of this kind"
@@ -58,9 +58,20 @@ class Band:
 
     def __str__(self) -> str:
         middle = f"{self.centres[0][1]:.3f} " if self.centres else ""
-        lost = f"; {self.diverged} seeds diverged" if self.diverged else ""
+        lost = f"; {self.diverged} seed{'s' * (self.diverged > 1)} diverged" if self.diverged else ""
         crossed = self.varied == "seeds_x_cases"
         varied = f"{self.seeds} seeds x {self.n} cases" if crossed else f"{self.n} {self.varied}"
         varied += f" of {self.groups} groups" if self.groups else ""
         origin = f"{self.estimand}: {self.kind} over {varied}, covers {self.coverage:.1%}{lost}"
         return f"{middle}[{self.low:.3f}, {self.high:.3f}] ({origin})"
+
+
+def possible(score: str, band: Band, reference: float) -> Band:
+    """The band of a score, without the values that the score cannot take.
+
+    Shares, AUC and Brier score are from 0 to 1, a log loss is at least 0, and a skill is 1 - Brier score /
+    reference. reference: the Brier score of the share of positives, q (1 - q).
+    """
+    least, most = {"log_loss": (0.0, float("inf")), "skill": (1 - 1 / reference, 1.0)}.get(score, (0.0, 1.0))
+    low, high = (min(max(end, least), most) for end in (band.low, band.high))
+    return replace(band, low=low, high=high)

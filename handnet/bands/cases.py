@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import expit
 
 from handnet.bands.auc import delong
-from handnet.bands.band import EXPECTED, Band
-from handnet.bands.clusters import effective_number, groups_among, mean_reach, number_of_groups
+from handnet.bands.band import EXPECTED, Band, possible
+from handnet.bands.clusters import effective_number, groups_among, number_of_groups, skewed_reach
 from handnet.bands.proportion import clopper_pearson_ends, wilson_ends
 from handnet.data import Array
 from handnet.scores import case_losses
@@ -23,7 +23,8 @@ def case_bands(
     """The band of each score over cases, by the score's name.
 
     Shares (accuracy, sensitivity, specificity) have Wilson's interval (`share_over_cases`), the AUC has
-    DeLong's on its logit (`delong`), losses and skill have the t interval of `loss_band`.
+    DeLong's on its logit (`delong`), losses and skill have the t interval of `loss_band`. No end lies beyond
+    the values that its score can take.
 
     logits: (R, n), finite; R = 1 for a method without a seed.
     y: (n,) of 0 and 1, both present; groups: (n,) int, None where every case is its own.
@@ -34,7 +35,7 @@ def case_bands(
     brier = loss_band(np.square(expit(z) - positive), groups, coverage)
     reference = float(positive.var())
     low, high, centre = (1 - loss / reference for loss in (brier.high, brier.low, brier.centre("mean")))
-    return {
+    bands = {
         "log_loss": loss_band(case_losses(z, positive), groups, coverage),
         **{
             name: share_over_cases(correct[:, which], groups_among(groups, which), coverage)
@@ -44,6 +45,7 @@ def case_bands(
         "brier": brier,
         "skill": replace(brier, low=low, high=high, centres=(("mean", centre),)),
     }
+    return {name: possible(name, band, reference) for name, band in bands.items()}
 
 
 def share_over_cases(correct: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:
@@ -80,12 +82,19 @@ def loss_band(losses: Array, groups: Array | None = None, coverage: float = 0.95
 
         mean exp(-+ t se / mean),    se^2 = var over cases / n, averaged over the replicas
 
-    t has n - 1 degrees of freedom. Of G groups se is the clustered one (`mean_variance`), and t has G - 1.
-    The logarithm allows for the skew of losses, most of which come from a few cases. On tables of a hundred
-    cases with a handful of errors the interval holds the truth in some 92 of 100 studies, not 95.
+    t has one degree of freedom less than there are cases, or groups, that carry the loss (`skewed_reach`).
+    Of groups se is the clustered one (`mean_variance`). The logarithm and these degrees allow for the skew of
+    losses, most of which come from a few cases.
+
+    How often it holds the truth depends on how many cases carry the loss. In 1000 studies drawn from the
+    114 test cases of the default study, one of which makes half of the log loss, it held the log loss in 85
+    of 100 for one network and in 92 for the mean over 20 seeds, the Brier score in 92 and 98. In simulated
+    worlds of 40 to 114 cases where no case stands out it held either in 90 to 95 of 100 for one network, and
+    in 97 to 99 for the mean over 20 seeds. `loss_coverage` of simulated.py tells
+    it of a study's own losses.
     """
     n = losses.shape[1]
     mean = float(losses.mean())
-    stretch = float(np.exp(mean_reach(losses, groups, coverage) / mean)) if mean else 1.0
+    stretch = float(np.exp(skewed_reach(losses, groups, coverage) / mean)) if mean else 1.0
     ends, centres, count = (mean / stretch, mean * stretch), (("mean", mean),), number_of_groups(groups)
     return Band(*ends, "log t", "cases", n, coverage, EXPECTED, centres, groups=count)

@@ -57,7 +57,33 @@ def mean_reach(values: Array, groups: Array | None = None, coverage: float = 0.9
     return float(_quantile(number_of_groups(groups) or values.shape[1], coverage) * error)
 
 
-def _quantile(count: int, coverage: float) -> float:
+def carriers(values: Array, groups: Array | None = None) -> float:
+    """How many of n cases, or of G groups, carry a mean of values that are at least 0 (Kish 1965).
+
+        (sum v)^2 / sum v^2,    of groups with their sums in place of v; averaged over the replicas
+
+    n where all values are alike, and nearly 1 where one case makes the mean. values: (R, n), at least 0.
+    """
+    v = np.asarray(values, dtype=np.float64)
+    parts = v if number_of_groups(groups) < 2 else group_sums(v, np.asarray(groups))
+    parts = parts / np.maximum(parts.max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    squares = np.square(parts).sum(axis=1)
+    counts = np.square(parts.sum(axis=1)) / np.where(squares == 0, 1, squares)
+    return float(np.where(squares == 0, parts.shape[1], counts).mean())
+
+
+def skewed_reach(values: Array, groups: Array | None = None, coverage: float = 0.95) -> float:
+    """`mean_reach` of values of which a few make most of the mean: those alone tell how much it varies.
+
+    Student's t has one degree of freedom less than there are `carriers`, and no fewer than 2 unless there
+    are only 2 cases or groups. values: (R, n), at least 0, n at least 2; groups: (n,) int.
+    """
+    most = number_of_groups(groups) or values.shape[1]
+    count = min(most, max(carriers(values, groups), 3.0))
+    return float(_quantile(count, coverage) * np.sqrt(mean_variance(values, groups)))
+
+
+def _quantile(count: float, coverage: float) -> float:
     """The quantile of Student's t for a mean of so many cases or groups; 1 counts as 2."""
     return float(t.ppf((1 + coverage) / 2, max(count - 1, 1)))
 

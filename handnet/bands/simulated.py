@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from handnet.bands.auc import auc_difference
 from handnet.bands.calibration import calibration, calibration_bands, null_errors
-from handnet.bands.cases import case_bands
+from handnet.bands.cases import case_bands, loss_band
 from handnet.bands.compare import ALPHA, mcnemar
 from handnet.bands.multibootstrap import seeds_x_cases, share_band
 from handnet.bands.predictive import next_cases
@@ -25,7 +25,8 @@ from handnet.data import Array
 from handnet.draws import SIMULATION, Generator, Resamples, further, generator, redrawn, resamples
 from handnet.scores import grade
 
-STUDIES = 200  # simulated for a study's own shares, each time its report is made
+STUDIES = 200  # simulated for a study's own shares and losses, each time its report is made
+DRAWN_AT_ONCE = 2500  # losses of one simulated study
 
 
 class Simulated(NamedTuple):
@@ -46,7 +47,7 @@ def _simulated(what: str, setting: str, nominal: float, hits: Sequence[float] | 
     return Simulated(what, setting, nominal, share, studies, float(deviation / np.sqrt(studies)))
 
 
-# The band of a study's own shares
+# The bands of a study's own shares and losses
 
 
 def share_coverage(
@@ -69,6 +70,22 @@ def share_coverage(
         band = share_band(numbers.random((replicas, len(drawn))) >= missed[drawn], samples, of)
         held.append(band.low <= truth <= band.high)
     return _simulated("seeds_x_cases", f"{replicas} seeds x {n} cases", HIGH - LOW, held)
+
+
+def loss_coverage(losses: Array, seed: int, groups: Array | None = None, studies: int = STUDIES) -> Simulated:
+    """How often `loss_band` holds the truth in simulated studies that draw their cases from this study's.
+
+    losses: (R, n), of which the first replicas are taken, some 2500 losses or ten replicas; groups: (n,) int,
+    of which whole groups are drawn.
+    """
+    numbers, n = generator(seed, SIMULATION), losses.shape[1]
+    losses, held = losses[: max(10, DRAWN_AT_ONCE // n)], []
+    truth = float(losses.mean())
+    for _ in range(studies):
+        drawn, of = redrawn(numbers, n, groups)
+        band = loss_band(losses[:, drawn], of)
+        held.append(band.low <= truth <= band.high)
+    return _simulated("cases loss", f"{n} cases", HIGH - LOW, held)
 
 
 # Rules for two equally good models on one test

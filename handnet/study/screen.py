@@ -22,7 +22,7 @@ from rich.text import Text
 
 from handnet.bands.simulated import Simulated
 from handnet.messages import command, option
-from handnet.report.main_table import trained_on
+from handnet.report.main_table import TELLING, expected, min_to_max, trained_on
 from handnet.report.tables import over_seeds, rows_of
 from handnet.report.words import UNSEEN, cases_of, in_band, interval, label, number, of_class, percent, short
 
@@ -232,12 +232,9 @@ def _coverage(rows: list[dict[str, Any]]) -> str:
     if not over:
         return ""
     first = next(iter(over.values()))
-    held = f"at least {percent(first['assured'])} of further ones, confidence 95 %"
-    lines = [f"another seed: min to max of {first['n']}; {held}"]
+    lines = [f"another seed: min to max of {first['n']}; {min_to_max(first)}"]
     lines += [f"  {_diverged(role, band)}" for role, band in over.items() if band["diverged"]]
-    both = any("both" in row for row in rows)
-    known = "at least 95 %; of one without a seed 95 %" if both else "95 %"
-    lines.append(f"expected: mean on all such cases [{known}]")
+    lines += expected(rows)
     splits = next((row["splits"] for row in rows if "splits" in row), None)
     if splits:
         lines.append(
@@ -250,7 +247,9 @@ def _coverage(rows: list[dict[str, Any]]) -> str:
 def _diverged(role: str, band: Mapping[str, Any]) -> str:
     """How many seeds of a configuration have no score, and what min to max over the others holds."""
     every = band["n"] + band["diverged"]
-    return f"{role}: {band['diverged']} of {every} seeds diverged; of {band['n']} {percent(band['assured'])}"
+    few = band["assured"] < TELLING
+    held = f"{percent(band['coverage'])} on average" if few else percent(band["assured"])
+    return f"{role}: {band['diverged']} of {every} seeds diverged; of {band['n']} {held}"
 
 
 def _opening(facts: Mapping[str, Any], openings: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import expit
 
 from handnet.bands import Band, seed_bands, split_bands
 from handnet.bands.band import CALIBRATED, DEVIATION
@@ -17,10 +18,10 @@ from handnet.bands.clusters import groups_among
 from handnet.bands.multibootstrap import seeds_x_cases
 from handnet.bands.predictive import next_cases, next_network
 from handnet.bands.seeds import seed_deviation
-from handnet.bands.simulated import share_coverage
+from handnet.bands.simulated import loss_coverage, share_coverage
 from handnet.data import Array
 from handnet.draws import SIMULATION, further, generator, resamples
-from handnet.scores import grade
+from handnet.scores import case_losses, grade
 from handnet.study.gaps import gap_quantities
 from handnet.study.quantity import Quantity, finite
 from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
@@ -91,7 +92,11 @@ def detailed_quantities(logits: Array, y: Array, part: str, groups: Array | None
         return []
     sound = finite(logits)
     samples = resamples(RESAMPLING_SEED, len(sound), y, bootstraps(len(y)), groups)
-    both = seeds_x_cases(sound, y, samples, groups)
+    held = _held(sound, y, groups)
+    both = {
+        name: replace(band, simulated=held.get(name))
+        for name, band in seeds_x_cases(sound, y, samples, groups).items()
+    }
     ahead = next_network(sound, y, further(RESAMPLING_SEED, len(sound), y, AHEAD, groups), groups)
     return [
         *(_with_both(row, both[row.name], ahead[row.name], sound, y, groups) for row in scores),
@@ -130,14 +135,22 @@ def over_splits(name: str, part: str, values: Array) -> Quantity | None:
 def _with_both(
     row: Quantity, both: Band, ahead: Band, sound: Array, y: Array, groups: Array | None
 ) -> Quantity:
-    """A score with its band over seeds and cases, whose coverage is simulated if the score is a share, and
-    with what another seed may show on as many further cases."""
-    if row.name in SHARES:
-        which = _counted(row.name, y)
-        missed, of = _wrong(sound, y)[:, which].mean(axis=0), groups_among(groups, which)
-        both = replace(both, simulated=share_coverage(missed, len(sound), RESAMPLING_SEED, of).found)
+    """A score with its band over seeds and cases, and with what another seed may show on as many further
+    cases."""
     more, diverged = (*_exact(row.name, sound, y, groups), both, ahead), row.bands[0].diverged
     return replace(row, bands=(*row.bands, *(replace(band, diverged=diverged) for band in more)))
+
+
+def _held(sound: Array, y: Array, groups: Array | None) -> dict[str, float]:
+    """How often bands over seeds and cases held the truth in simulated studies, by score, but the AUC."""
+    found = {}
+    for name in SHARES:
+        which = _counted(name, y)
+        missed, of = _wrong(sound, y)[:, which].mean(axis=0), groups_among(groups, which)
+        found[name] = share_coverage(missed, len(sound), RESAMPLING_SEED, of).found
+    losses = {"log_loss": case_losses(sound, y), "brier": np.square(expit(sound) - y)}
+    found |= {name: loss_coverage(each, RESAMPLING_SEED, groups).found for name, each in losses.items()}
+    return found | {"skill": found["brier"]}  # the skill is the Brier score on another scale
 
 
 def _exact(name: str, logits: Array, y: Array, groups: Array | None) -> tuple[Band, ...]:
