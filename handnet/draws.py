@@ -97,7 +97,7 @@ def _drawn_cases(numbers: Generator, y: Array, count: int, groups: Array | None,
     labels, of_label = np.unique(y, return_inverse=True)
     holds = np.zeros((len(names), len(labels)), dtype=np.int64)
     holds[place, of_label] = 1
-    mixes = holds @ 2 ** np.arange(len(labels))
+    mixes = holds @ (1 << np.arange(len(labels)))
     drawn = np.zeros((count, len(names)), dtype=np.int64)
     for mix in np.unique(mixes):
         members = np.flatnonzero(mixes == mix)

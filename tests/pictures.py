@@ -58,6 +58,6 @@ def drawn() -> dict[str, bytes]:
         "contour": figures.contour(surface, trials),
         "importances": figures.importances({"learning_rate": 0.5, "dropout": 0.2, "epochs": 0.3}),
         "curves": figures.band_curves({"train_loss_off": curve, "val_loss": curve}, "winner", 100, 0),
-        "reliability": figures.reliability_curve(bins, "too few cases for a curve"),
+        "reliability": figures.reliability_curve(bins, None, "too few cases for a curve"),
         "credits": case_figures.credits({"credits": families, "start": end, "own": end}),
     }
