@@ -82,9 +82,11 @@ class Resembling:
         """The credits (k,) of the case x (features,), from the mean logit over replicas.
 
         logits: rows (m, features) -> (R, m). A Shapley value is linear in the logits, so the credits of the
-        mean logit are the mean credits.
+        mean logit are the mean credits. They are 0 where every row equals the case.
         """
         others = self.rows[(self.rows != x).any(axis=1)]
+        if not len(others):
+            return np.zeros(len(self.families.names))
         near = self._near(self._present @ np.square(x - others).T)
         values = np.empty(len(near))
         step = max(1, LARGEST // (near.shape[1] * len(x)))

@@ -214,7 +214,7 @@ def test_axes_are_labelled(name: str) -> None:
         "history": ["trial", "validation log loss"],
         "contour": ["learning rate", "dropout", "validation log loss"],
         "curves": ["epoch", "log loss, dropout off"],
-        "reliability": ["mean probability over seeds", "share of positives [Wilson 95 %]"],
+        "reliability": ["the ensemble's probability", "share of positives"],
     }[name]
     assert set(wanted) <= set(words)
 

@@ -100,3 +100,9 @@ def test_equal_distances_take_the_first_rows() -> None:
     found = Resembling(families, rows, 2).credits(lambda X: (X[:, 0] * X[:, 1])[None], np.array([2.0, 9.0]))
     # v() = 5, v(a) = 2 (3 + 5) / 2 = 8, v(b) = 9 (of the two nearest in b, both have 1 in a), v(ab) = 18
     assert found == pytest.approx([(8 - 5 + 18 - 9) / 2, (9 - 5 + 18 - 8) / 2])
+
+
+def test_nothing_sets_a_case_apart_from_rows_that_all_equal_it() -> None:
+    families = Families(("a", "b"), np.eye(2, dtype=bool))
+    found = Resembling(families, np.ones((5, 2)), 2).credits(lambda X: X.sum(axis=1)[None], np.ones(2))
+    assert not found.any()

@@ -229,15 +229,16 @@ class _Told:
         return f"{text}; {share} farther out than 95% of the train cases{farthest}."
 
     def _carried(self) -> str:
-        """What carried the case to the wrong class."""
+        """What carried the case to the wrong class, or pulled it there without turning the call."""
         found, wrong = self.explanation, self._class(right=False)
         if all(credit.splits is None for credit in found.credits):
             return "What carried it is not told: fewer than two fresh divisions held it out of training."
         if not found.named:
             return f"No family is shown to pull it towards {wrong} over seeds, splits and in the check."
         them = "that" if len(found.named) == 1 else "these"
+        moved = "Carried there" if found.turned else f"Pulled towards {wrong}"
         text = (
-            f"Carried there by {_listed(found.named)}; with {them} at the mean of the"
+            f"{moved} by {_listed(found.named)}; with {them} at the mean of the"
             f" {of_class(self.data.class_names[0])} train cases {found.flipped} of those {found.wrong} seeds"
             " call it right."
         )
@@ -249,14 +250,14 @@ class _Told:
         return f"{text} Over-trusted: {turning}."
 
     def _checked(self) -> str:
-        """Whether credits from train rows that resemble the case agree."""
-        named, doubted = self.explanation.named, self.explanation.doubted
-        if not named and not doubted:
+        """Which families are not named because credits from train rows that resemble the case disagree."""
+        doubted = self.explanation.doubted
+        if not doubted:
             return ""
-        text = f"Measured from the {of_class(self.data.class_names[0])} train cases that resemble it most,"
-        if doubted:
-            return f"{text} the sign is another for {_listed(doubted)}, not named for that reason."
-        return f"{text} the sign is the same."
+        return (
+            f"Measured from the {of_class(self.data.class_names[0])} train cases that resemble it most, the"
+            f" sign is another for {_listed(doubted)}, not named for that reason."
+        )
 
     def _neighbourhood(self) -> str:
         """How many of the nearest train cases are of the class it is called, beside the share of all of them.
