@@ -145,6 +145,7 @@ def test_a_winner_worse_than_an_untuned_method_is_warned_of(tmp_path: Path) -> N
     known = table(tmp_path, X, X @ [2.0, -1, 1] + 0.5 * draws.normal(size=300) > 0)
     small = ["TRIALS=2", "SEEDS=2", "CONFIRM=3", "rehearsal.seeds=2", "rehearsal.levels=2", "SPLITS=6"]
     crippled = ["space.epochs.low=1", "space.epochs.high=1", "space.learning_rate.high=2e-4", "OPEN=1"]
+    crippled.append("rivals.boosting=2")
     words = [f"{key}={value}" for key, value in known.items()]
     assert cli(tmp_path, "study", *words, *small, *crippled) == 0
     (path,) = (tmp_path / "reports").glob("*/report.json")

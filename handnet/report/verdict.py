@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.bands.simulated import STUDIES
+from handnet.report.main_table import TELLING
 from handnet.report.tables import graded_parts, rows_of
 from handnet.report.words import (
     cases_named,
@@ -94,20 +95,19 @@ def _next(facts: Mapping[str, Any]) -> str:
 
 def _spread(facts: Mapping[str, Any]) -> str:
     """How far the accuracy goes when nothing but the seed, or nothing but the split, is another."""
-    rows = [row for row in _winner(facts) if row["score"] == "accuracy" and "seeds" in row]
+    rows = [row for row in _winner(facts) if row["score"] == "accuracy" and "extremes" in row]
     if not rows:
         return ""
-    seeds, splits = rows[0]["seeds"], rows[0].get("splits")
+    seeds, splits = rows[0]["extremes"], rows[0].get("splits")
     cases = facts["split"]["parts"][graded_parts(facts)[0]]["cases"]
-    text = (
-        f"Another seed on these rows calls {counts(seeds, cases)} right ({seeds['inside']} of the"
-        f" {seeds['n']} seeds)"
-    )
+    text = f"The {seeds['n']} seeds call {counts(seeds, cases)} right on these rows"
+    if seeds["assured"] >= TELLING:
+        text += f", as at least {percent(seeds['assured'])} of further seeds do (confidence 95%)"
     if not splits:
         return f"{text}."
     return (
-        f"{text}; another seed on another division of this table {number(splits['low'])} to"
-        f" {number(splits['high'])} ({percent(splits['coverage'])} of further divisions on average)."
+        f"{text}; another seed on another division of this table calls {number(splits['low'])} to"
+        f" {number(splits['high'])} right ({percent(splits['coverage'])} of further divisions on average)."
     )
 
 

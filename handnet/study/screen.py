@@ -261,9 +261,10 @@ def _opening(facts: Mapping[str, Any], openings: int) -> str:
             f" ({openings} so far), by which {opening['seen_before']} of its {cases} cases were in a test"
             " opened before."
         )
+    others = f"{openings} opening{'' if openings == 1 else 's'} of these rows by others"
     return (
-        f"\nTest set: this study has not read it ({openings} openings of these rows by others in this"
-        f" folder's ledger). A study as large as the default one opens it, or {option('open', True)}."
+        f"\nTest set: this study has not read it ({others} in this folder's ledger). A study as large as the"
+        f" default one opens it, or {option('open', True)}."
     )
 
 
