@@ -23,7 +23,8 @@ from handnet.study.units import Problem, Replicas
 NAMED = 3  # families a sentence lists before it counts the rest
 NEIGHBOURS = 10  # train cases nearest to a case, and to each of its hybrids in the check
 CHECKED = 20  # networks in the check by train rows that resemble the case
-MOST_ROWS = 2000  # train rows of the check and of the cloud; of more, so many evenly spaced
+MOST_ROWS = 2000  # train rows of the cloud; of more, so many evenly spaced
+MOST_RESEMBLING = 400  # of the check, which measures every set of families against each of them
 
 
 class Explainer:
@@ -68,7 +69,7 @@ class Explainer:
     @cached_property
     def cloud(self) -> Cloud:
         """That of the train rows."""
-        return Cloud(_some(self.parts.train.X))
+        return Cloud(_some(self.parts.train.X, MOST_ROWS))
 
     @cached_property
     def resembling(self) -> Resembling:
@@ -77,7 +78,7 @@ class Explainer:
         Rows of both classes would ask another question: what sets a case apart from the average of all cases.
         """
         rows = self.parts.train.X[self.parts.train.y == 0]
-        return Resembling(self.families, _some(rows), NEIGHBOURS)
+        return Resembling(self.families, _some(rows, MOST_RESEMBLING), NEIGHBOURS)
 
     @cached_property
     def checked(self) -> tuple[Layer, ...]:
@@ -152,11 +153,11 @@ def _network(trained: Trained, place: int) -> tuple[Layer, ...]:
     return tuple(Layer(layer.weight[which], layer.bias[which]) for layer in trained.layers)
 
 
-def _some(rows: Array) -> Array:
-    """At most so many rows as a check or a cloud needs, evenly spaced."""
-    if len(rows) <= MOST_ROWS:
+def _some(rows: Array, most: int) -> Array:
+    """The rows, or so many of them, evenly spaced."""
+    if len(rows) <= most:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, MOST_ROWS).astype(int)]
+    return rows[np.linspace(0, len(rows) - 1, most).astype(int)]
 
 
 def _logit(band: Band) -> dict[str, Any]:
