@@ -91,7 +91,8 @@ def _comparison(pair: ComparedPair, analysis: Analysis, rivals: int, first: bool
     subject = f"Over {band.n} divisions of this table {ours}" if first else "On the same divisions it"
     by_holm = f", adjusted for {rivals} rivals {adjusted:.2g}" if rivals > 1 else ""
     tuned = f"{pair.tuned}; " if pair.tuned else ""
-    rule = f"{tuned}Nadeau-Bengio, {band.coverage:.0%}, p = {p:.2g}{by_holm}"
+    alone = " for this rival alone" if rivals > 1 else ""
+    rule = f"{tuned}Nadeau-Bengio, {band.coverage:.0%}{alone}, p = {p:.2g}{by_holm}"
     text = f"{subject} {_gained(row, pair.theirs)} ({rule})"
     if not analysis.rules.may_word(RULE):
         return f"{text}; the rule finds a difference too often where there is none, so it words no verdict."

@@ -151,7 +151,7 @@ def analyse(
         untuned=_untuned(confirmed[0], problem),
         missing=tuple(role for role in roles(settings.rivals.boosting) if role not in by_role),
         again=_again(trials, y_val, divisions),
-        adaptive=settings.search.design == "tpe",
+        adaptive=_adaptive(settings, trials),
         moved=_moved(settings, problem, divisions),
         operating=operating(settings, problem, confirmed, y_test),
     )
@@ -236,10 +236,15 @@ def _again(trials: Sequence[TrialResult], y_val: Array, divisions: Sequence[Resp
     return Again(places, seeds, search_again(losses, counts), anew)
 
 
+def _adaptive(settings: Settings, trials: Sequence[TrialResult]) -> bool:
+    """Whether some trial was proposed in the light of others; the first ones of TPE are drawn at random."""
+    return settings.search.design == "tpe" and len(trials) > settings.search.tpe.startup_trials
+
+
 def _best_of(settings: Settings, trials: Sequence[TrialResult], y_val: Array) -> tuple[BestOf, ...]:
     """The expected best against the size of the search, where no trial was chosen in the light of others."""
     sound = [trial.replicas for trial in trials if trial.replicas.sound.all()]
-    if settings.search.design != "sobol" or len(sound) < 2:
+    if _adaptive(settings, trials) or len(sound) < 2:
         return ()
     losses = np.array([grade(replicas.val_logits, y_val).log_loss.mean() for replicas in sound])
     return expected_best(-losses, np.array([size for size in SIZES if size <= len(losses)]))
