@@ -212,7 +212,7 @@ def coverages_over_groups(
     groups = np.concatenate([places[:positives], places[counts[0] * size :][:negatives]])
     simulator, numbers = CaseSimulator(positives, negatives, accuracy, groups), generator(seed, SIMULATION)
     truth, hits = simulator.truth(), dict[tuple[str, str], list[bool]]()
-    settings = {"not told": None, f"{sum(counts)} groups": groups}
+    settings = {"groups not told": None, f"{sum(counts)} groups": groups}
     for _ in range(studies):
         z = simulator.sample(numbers, 1)
         for setting, told in settings.items():
