@@ -97,7 +97,7 @@ def test_bands_hold_the_truth_of_groups_where_they_are_told() -> None:
     found = {(one.what, one.setting): one.found for one in coverages_over_groups(42, 72, 0, studies=400)}
     for score in ("log_loss", "brier", "skill", "auc"):
         assert found[f"cases {score}", "114 cases, 38 groups"] > 0.93, score
-        assert found[f"cases {score}", "114 cases, not told"] < 0.92, score
+        assert found[f"cases {score}", "114 cases, groups not told"] < 0.92, score
     for score in ("accuracy", "sensitivity", "specificity"):
         assert found[f"cases {score}", "114 cases, 38 groups"] > 0.95, score
     alarms = false_positives_on_cases(114, 42, 0.9, 0, np.arange(114) // 3)
