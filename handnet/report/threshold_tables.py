@@ -116,7 +116,7 @@ def benefit_table(facts: Mapping[str, Any]) -> Grid:
         " question of statistics.",
         ("act above", "treat all", *shown, *(f"winner less {role}" for role in rivals)),
         rows,
-        "Mean over seeds [at least 95 %, another seed and all cases at once]; without a seed over cases.",
+        "Mean over seeds [95 %, another seed and all cases at once]; without a seed over cases.",
     )
 
 
