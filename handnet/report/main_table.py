@@ -11,17 +11,18 @@ from handnet.report.tables import COUNTS, Grid, over_seeds, role_of, rows_of
 from handnet.report.words import cases_of, counts, in_band, interval, label, part_name, percent, those
 
 HOW_TO_READ = (
-    "Another seed: what training again gives, on these very rows, mean and the quantiles .025 and .975; of a"
-    " share the counts, and how many of the seeds lie there. Expected of one network: an interval for its"
-    " score on all cases of this kind, mean [95 %]: Wilson for shares, DeLong on the logit for the AUC, t on"
-    " the logarithm for losses. Expected over seeds: the same, with seeds and cases resampled together, and"
-    " kept from being narrower than that of one network, so for shares and the AUC mean [at least 95 %]. An"
-    " interval of a loss holds less the fewer cases carry the loss: where one of 114 cases made half of it,"
-    " 85 of 100 studies for one network and 92 over seeds. Held in simulation: how often such intervals held"
-    f" the truth in {STUDIES} simulated studies with this study's own errors, and those of a loss, over cases"
-    " alone, with its own losses; the AUC was not simulated. Another seed, as many other cases: what one more"
-    " network may score on the next cases [95 %; losses less, as said]; without a seed, the same method. That"
-    " is wider, for the luck of those cases is in it. Another split: one network on each fresh division of"
+    "Another seed: what training again gives, on these very rows, mean and the quantiles .025 and .975;"
+    " of a share the counts, and how many of the seeds lie there. Expected of one network: the mean over"
+    " the seeds, with the interval of a single network of that score on all cases of this kind [95 %]:"
+    " Wilson for shares, DeLong on the logit for the AUC, t on the logarithm for losses. Expected over"
+    " seeds: the same, with seeds and cases resampled together, and kept from being narrower than that of"
+    " one network, so for shares and the AUC mean [at least 95 %]. An interval of a loss holds less the"
+    " fewer cases carry the loss: where one of 114 cases made half of it, 85 of 100 studies for one"
+    f" network and 92 over seeds. Held in simulation: how often such intervals held the truth in {STUDIES}"
+    " simulated studies with this study's own errors, and those of a loss, over cases alone, with its own"
+    " losses; the AUC was not simulated. Another seed, as many other cases: what one more network may"
+    " score on the next cases [95 %; losses less, as said]; without a seed, the same method. That is"
+    " wider, for the luck of those cases is in it. Another split: one network on each fresh division of"
     " the table, the rehearsal seeds in turn, mean [.025, .975]. They answer different questions."
 )
 TELLING = 0.5  # "at least" a smaller share of further draws tells nothing
