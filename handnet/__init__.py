@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from handnet.contract import load_backend as load_backend
     from handnet.data import Dataset as Dataset
     from handnet.data import Table as Table
+    from handnet.data import diabetes as diabetes
+    from handnet.data import digits as digits
+    from handnet.data import wine as wine
     from handnet.data import wisconsin as wisconsin
     from handnet.draws import counted_plan as counted_plan
     from handnet.draws import seeded_plan as seeded_plan
@@ -32,6 +35,9 @@ _HOME = {
     "Dataset": "handnet.data",
     "Table": "handnet.data",
     "wisconsin": "handnet.data",
+    "wine": "handnet.data",
+    "digits": "handnet.data",
+    "diabetes": "handnet.data",
     "read_csv": "handnet.tables.dataset",
     "read_table": "handnet.tables.dataset",
     "split": "handnet.splits",

@@ -13,14 +13,15 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 MOST_LISTED = 5  # names or values a sentence lists before it counts the rest
+MOST_CLASSES = 50
 STATISTIC = "mean|worst|error|se|sd|std|sem|min|max|median|average|avg"  # words in the names of columns
 
 
 class Table(NamedTuple):
-    """What a backend sees: scaled columns, labels and weights, no names, no ids."""
+    """What a backend sees: scaled columns, truths and weights, no names, no ids."""
 
     X: Array  # (n, features) float64
-    y: Array  # (n,) int, 0 or 1
+    y: Array  # (n,) int8, the class of each row from 0; or float64, a number in its own unit
     weight: Array | None = None  # (n,) float64, at least 0: how much each row counts; None: all the same
 
 
@@ -28,30 +29,48 @@ class Table(NamedTuple):
 class Dataset:
     """A whole unscaled table: a gap is NaN, a text the place of its level in `levels`.
 
-    The arrays are copied and made read-only. Raises ValueError when the parts do not fit together, a value is
-    not finite, an id comes twice or a class is missing.
+    The target is a class or a number, which `class_names` tells: it holds 2 names, or 3 to 50, or none where
+    the target is a number. The arrays are copied and made read-only. Raises ValueError when the parts do not
+    fit together, a value is not finite, an id comes twice, a class is missing or a number never varies.
     """
 
     name: str
     X: Array  # (n, features) float64
-    y: Array  # (n,) int8, class 1 is the positive one
+    y: Array  # (n,) int8, the place in class_names, of two 1 for the positive one; or float64, a number
     case_ids: Array  # (n,) unique
     feature_names: tuple[str, ...]  # (features,)
     families: tuple[str, ...]  # (features,) columns of one family measure one thing
-    class_names: tuple[str, str]  # of class 0 and of class 1
+    class_names: tuple[str, ...]  # (k,) of class 0, class 1 and so on; () where the target is a number
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # column of text -> its texts
     missing: str = ""  # "" where there are no gaps, "median" where they are to be filled
     groups: Array | None = None  # (n,) int: rows of one number stay in one part
     notes: tuple[str, ...] = ()  # what was done to the table when it was read
+    target: str = ""  # the name of a number that is the target, with its unit
 
     def __post_init__(self) -> None:
-        for name, dtype in (("X", np.float64), ("y", np.int8), ("case_ids", None), ("groups", np.int64)):
+        truths = np.int8 if self.class_names else np.float64
+        self._check_target()
+        for name, dtype in (("X", np.float64), ("y", truths), ("case_ids", None), ("groups", np.int64)):
             if getattr(self, name) is not None:
                 array = np.array(getattr(self, name), dtype=dtype, order="C")
                 array.setflags(write=False)
                 object.__setattr__(self, name, array)
         self._check_shapes()
         self._check_values()
+
+    def _check_target(self) -> None:
+        """That y holds every class, or a number that varies; before a cast to small integers hides it."""
+        y, k = np.asarray(self.y), len(self.class_names)
+        if k == 1 or k > MOST_CLASSES:
+            raise ValueError(
+                f"class_names must hold 2 to {MOST_CLASSES} names, or none for a number, but holds {k}."
+            )
+        if not k:
+            if y.dtype.kind not in "iuf" or not np.isfinite(y).all() or len(np.unique(y)) < 2:
+                raise ValueError("y must hold finite numbers that differ, because class_names is empty.")
+        elif not np.array_equal(np.unique(y), np.arange(k)):
+            every = "both classes, 0 and 1" if k == 2 else f"all {k} classes, 0 to {k - 1}"
+            raise ValueError(f"y must hold {every}, but holds {listed(map(str, np.unique(y).tolist()))}.")
 
     def _check_shapes(self) -> None:
         if self.X.ndim != 2:
@@ -82,16 +101,14 @@ class Dataset:
                 f"every value must be finite, but case {self.case_ids[row]} has {self.X[row, column]} "
                 f"in column {self.feature_names[column]!r}."
             )
-        if not np.array_equal(np.unique(self.y), [0, 1]):
-            raise ValueError(f"y must hold both classes, 0 and 1, but holds {np.unique(self.y).tolist()}.")
         ids, rows = len(np.unique(self.case_ids)), len(self.y)
         if ids != rows:
             raise ValueError(f"case_ids must be unique, but {rows} rows share {ids} ids.")
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of values, labels, ids and names: equal content has an equal digest on any machine."""
-        names = self.feature_names, self.families, self.class_names
+        """SHA-256 of values, truths, ids and names: equal content has an equal digest on any machine."""
+        names = self.feature_names, self.families, self.class_names or (self.target,)
         options: list[Any] = [(name, *texts) for name, texts in self.levels.items()]
         options += [(self.missing,)] if self.missing else []
         options += [] if self.groups is None else [self.groups]
@@ -195,4 +212,51 @@ def wisconsin() -> Dataset:
     )
 
 
-DATASETS = {"wisconsin": wisconsin}
+def wine() -> Dataset:
+    """The wine table: 178 cases, 13 columns of chemistry, three classes, the cultivars.
+
+    It comes with scikit-learn, which calls the cultivars class_0 to class_2. A case's id is its row number
+    there, from 0. Source: M. Forina and others, 1988.
+    """
+    from sklearn.datasets import load_wine
+
+    raw = load_wine()
+    names = tuple(map(str, raw.feature_names))
+    cultivars = ("cultivar 1", "cultivar 2", "cultivar 3")
+    return Dataset("wine", raw.data, raw.target, np.arange(len(raw.target)), names, names, cultivars)
+
+
+def digits() -> Dataset:
+    """Handwritten digits: 1797 cases, 64 columns, ten classes, the digits 0 to 9.
+
+    A column is how much ink is in one of 8 x 8 pixels, 0 to 16; a family is a row of the image. The table
+    comes with scikit-learn. A case's id is its row number there, from 0. Source: E. Alpaydin and C. Kaynak,
+    1998.
+    """
+    from sklearn.datasets import load_digits
+
+    raw = load_digits()
+    names = tuple(map(str, raw.feature_names))  # pixel_0_0, row by row
+    rows = tuple(f"row {name.split('_')[1]}" for name in names)
+    labels = tuple(map(str, raw.target_names))
+    return Dataset("digits", raw.data, raw.target, np.arange(len(raw.target)), names, rows, labels)
+
+
+def diabetes() -> Dataset:
+    """The diabetes table: 442 cases, 10 columns; the target is a number, how far the disease has gone on.
+
+    It comes with scikit-learn, here in the units it was measured in. The target is a score one year later, 25
+    to 346. A case's id is its row number there, from 0. Source: B. Efron and others, Least angle regression,
+    2004.
+    """
+    from sklearn.datasets import load_diabetes
+
+    raw = load_diabetes(scaled=False)
+    names = tuple(map(str, raw.feature_names))
+    ids = np.arange(len(raw.target))
+    return Dataset(
+        "diabetes", raw.data, raw.target, ids, names, names, class_names=(), target="disease progression"
+    )
+
+
+DATASETS = {"wisconsin": wisconsin, "wine": wine, "digits": digits, "diabetes": diabetes}

@@ -1,12 +1,14 @@
-"""The built-in table and what a dataset refuses."""
+"""The built-in tables and what a dataset refuses."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 
 from handnet import Dataset, Table
+from handnet.data import DATASETS
+from handnet.data import digest as digest_of
 
 
 def test_wisconsin_is_scikit_learns_table_with_malignant_as_1(data: Dataset) -> None:
@@ -25,6 +27,34 @@ def test_wisconsin_is_scikit_learns_table_with_malignant_as_1(data: Dataset) -> 
         "concave points error",
         "worst concave points",
     }
+
+
+def test_the_other_tables_are_scikit_learns() -> None:
+    loaded = {"wine": load_wine(), "digits": load_digits(), "diabetes": load_diabetes(scaled=False)}
+    for name, raw in loaded.items():
+        data = DATASETS[name]()
+        assert data.name == name
+        assert np.array_equal(data.X, raw.data)
+        assert np.array_equal(data.y, raw.target)
+        assert data.feature_names == tuple(raw.feature_names)
+        assert len(data.class_names) == (0 if name == "diabetes" else len(raw.target_names))
+        assert data.y.dtype == (np.float64 if name == "diabetes" else np.int8)
+    assert sorted(set(DATASETS["digits"]().families)) == [f"row {row}" for row in range(8)]
+
+
+def test_a_digest_of_two_classes_is_made_as_it_always_was(data: Dataset) -> None:
+    """Stored studies name their table by it."""
+    parts = (data.X, data.y.astype(np.int8), data.case_ids.astype("U"))
+    assert data.digest == digest_of(*parts, data.feature_names, data.families, data.class_names)
+    grouped = replace(data, groups=data.case_ids // 2, missing="median", levels={})
+    options = ("median",), (np.arange(569) // 2)
+    assert grouped.digest == digest_of(*parts, data.feature_names, data.families, data.class_names, *options)
+
+
+def test_the_digest_tells_a_number_from_a_class_and_its_name(data: Dataset) -> None:
+    number = replace(data, class_names=(), target="stage")
+    others = [data, number, replace(number, target="size"), replace(number, y=number.y + 0.5)]
+    assert len({other.digest for other in others}) == 4
 
 
 def test_the_digest_sees_every_part(data: Dataset) -> None:
@@ -50,6 +80,14 @@ def test_a_dataset_that_does_not_fit_is_refused(data: Dataset) -> None:
         ({"X": data.X[0]}, "must be a table"),
         ({"y": data.y[:-1]}, "one entry for each of 569 rows"),
         ({"y": np.zeros(569)}, "both classes"),
+        ({"y": data.y * 0.5}, "both classes, 0 and 1, but holds 0.0, 0.5"),
+        ({"y": data.y.astype(int) * 257}, "both classes, 0 and 1, but holds 0, 257"),
+        ({"class_names": ("a", "b", "c")}, "all 3 classes, 0 to 2, but holds 0, 1"),
+        ({"class_names": ("a",)}, "2 to 50 names, or none for a number, but holds 1"),
+        ({"class_names": ("a",) * 51}, "but holds 51"),
+        ({"class_names": (), "y": np.full(569, 3.5)}, "finite numbers that differ"),
+        ({"class_names": (), "y": np.where(data.y, np.inf, 0.0)}, "finite numbers that differ"),
+        ({"class_names": (), "y": np.where(data.y, "1", "0")}, "finite numbers that differ"),
         ({"case_ids": np.zeros(569)}, "unique"),
         ({"feature_names": ("one",)}, "one entry for each of 30 columns"),
     ]:

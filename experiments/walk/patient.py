@@ -155,7 +155,7 @@ def _worst(data: Dataset, parts: Split, network: Network) -> Case:
 
 
 def _through(
-    case: Case, network: Network, columns: tuple[Column, ...], class_names: tuple[str, str], back: Backward
+    case: Case, network: Network, columns: tuple[Column, ...], class_names: tuple[str, ...], back: Backward
 ) -> Patient:
     layers, y = network.layers, np.array(case.y)
     z, trace = forward(layers, np.array([[[column.scaled for column in columns]]]))

@@ -4,6 +4,7 @@ One function makes the sentences; CHECK=1, the terminal and the report take them
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import expit, logit
@@ -38,11 +39,7 @@ Groups = tuple[int, int, int]  # that have test cases of class 0, of class 1, of
 
 
 def warnings(
-    score: str,
-    sizes: tuple[int, int],
-    names: tuple[str, str],
-    groups: Groups = (0, 0, 0),
-    opened: bool = False,
+    score: str, sizes: tuple[int, int], names: Sequence[str], groups: Groups = (0, 0, 0), opened: bool = False
 ) -> list[str]:
     """What to beware of where this score decides, a sentence each.
 
@@ -56,7 +53,7 @@ def warnings(
     return [*_majority(score, sizes, names, groups, opened), *few]
 
 
-def _few(which: str, score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups) -> list[str]:
+def _few(which: str, score: str, sizes: tuple[int, int], names: Sequence[str], groups: Groups) -> list[str]:
     """That a score rests on few cases, with the width this gives and the cases it would take.
 
     which: the words that the sentence begins with, which name the score."""
@@ -75,7 +72,7 @@ def _few(which: str, score: str, sizes: tuple[int, int], names: tuple[str, str],
 
 
 def _majority(
-    score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups, opened: bool
+    score: str, sizes: tuple[int, int], names: Sequence[str], groups: Groups, opened: bool
 ) -> list[str]:
     """That calling every case alike scores high, and before the opening which score to name instead."""
     larger = int(sizes[1] > sizes[0])
@@ -99,7 +96,7 @@ def _width(low: float, high: float) -> str:
     return f"a value of {LIKELY:g} would have the interval [{number(low)}, {number(high)}] over cases (95 %)"
 
 
-def _counted(score: str, sizes: tuple[int, int], names: tuple[str, str], groups: Groups) -> tuple[int, str]:
+def _counted(score: str, sizes: tuple[int, int], names: Sequence[str], groups: Groups) -> tuple[int, str]:
     """How many test cases, or groups of them, a score rests on, and which those are."""
     zeros, ones = sizes
     rarer = int(ones <= zeros)
