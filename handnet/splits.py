@@ -4,7 +4,6 @@ Rows that belong together, of one group or with equal measurements, fall into on
 division is that of scikit-learn's train_test_split, to the row.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,16 +12,14 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state, shuffle
 
+from handnet.blocks import set_aside
 from handnet.data import Array, Dataset, Table, digest
 from handnet.encode import Encoder, fit_encoder
+from handnet.enough import MAX_DEVIATIONS, cases_needed, check_classes, check_distances, check_parts, too_few
 from handnet.notes import table_notes
 
 Order = Literal["test-first", "rest-first"]
-LEAST_CASES = 2  # of each class, in each part
-MAX_ORDERS = 20  # of blocks, drawn when blocks are set aside
-MAX_DEVIATIONS = 1e12  # of a value from the train mean: products of four such layers still fit in float32
 
 
 class SealedTest:
@@ -112,21 +109,19 @@ def split(
     order "test-first": `test` of all rows are set aside, then `val` of the rest: 341 / 114 / 114 of 569.
     order "rest-first": val and test are set aside together, then halved. This is the other reading of the
         chapter, which does not say how it split; `test` is the share of each of the two, `val` is not used.
-    seed: of scikit-learn's random_state; stratify: keep the shares of the classes in each part.
-    Raises ValueError when a part has fewer than two cases of a class, or train is not the largest.
+    seed: of scikit-learn's random_state; stratify: keep the shares of the classes in each part (a number has
+        none, so its rows are shuffled alone).
+    Raises ValueError when a part has fewer than two cases of a class, or fewer than ten rows where the target
+    is a number, or when train is not the largest.
     """
     _check_shares(test, val, order)
-    needed = _cases_needed(test, val, order)
-    _check_classes(data, needed)
+    needed = cases_needed(test, val, order)
+    stratify = stratify and bool(data.class_names)
+    if data.class_names:
+        check_classes(data, needed)
 
     def divide(rows: Array, share: float) -> tuple[Array, Array]:
-        """The rows (n,) that stay, and those set aside, about `share` of them."""
-        labels = data.y[rows] if stratify else None
-        if data.blocks is not None:
-            aside = _set_aside(data.blocks[rows], labels, share, seed)
-            return rows[~aside], rows[aside]
-        kept, aside = train_test_split(rows, test_size=share, random_state=seed, stratify=labels)
-        return kept, aside
+        return _divide(data, rows, share, seed, stratify, needed)
 
     rows = np.arange(len(data.y))
     if order == "test-first":
@@ -135,8 +130,25 @@ def split(
     else:
         train_rows, rest = divide(rows, 2 * test)
         val_rows, test_rows = divide(rest, 0.5)
-    _check_parts(data, {"train": train_rows, "validation": val_rows, "test": test_rows}, stratify, needed)
+    check_parts(data, {"train": train_rows, "validation": val_rows, "test": test_rows}, stratify, needed)
+    if not data.class_names:
+        check_distances(data, train_rows)
     return _scaled(data, train_rows, val_rows, test_rows)
+
+
+def _divide(
+    data: Dataset, rows: Array, share: float, seed: int, stratify: bool, needed: int
+) -> tuple[Array, Array]:
+    """The rows (n,) that stay, and those set aside, about `share` of them."""
+    labels = data.y[rows] if stratify else None
+    if data.blocks is not None:
+        aside = set_aside(data.blocks[rows], labels, share, seed)
+        return rows[~aside], rows[aside]
+    try:
+        kept, aside = train_test_split(rows, test_size=share, random_state=seed, stratify=labels)
+    except ValueError:  # a part that is smaller than the number of classes, or than one row
+        raise ValueError(too_few(data, needed)) from None
+    return kept, aside
 
 
 def _check_shares(test: float, val: float, order: str) -> None:
@@ -148,114 +160,6 @@ def _check_shares(test: float, val: float, order: str) -> None:
             raise ValueError(
                 f"{name} must be a share between 0 and 1 that leaves rows to train on, but got {share}."
             )
-
-
-def _cases_needed(test: float, val: float, order: str) -> int:
-    """About how many cases of a class a table needs for two in each part."""
-    aside = (test, (1 - test) * val) if order == "test-first" else (test, test)
-    smallest = min(*aside, 1 - sum(aside))
-    return math.ceil(LEAST_CASES / smallest - 1e-9) if smallest > 0 else 3 * LEAST_CASES
-
-
-def _too_few(data: Dataset, needed: int, part: str = "") -> str:
-    """What is said of a table with too few cases of a class. part: what a part has, if it is known."""
-    return (
-        "each of the three parts needs 2 cases of each class; with these shares the table needs about"
-        f" {needed} of each for that, but has {_each(np.bincount(data.y, minlength=2), data)}{part}; use more"
-        " cases, larger shares or another split seed."
-    )
-
-
-def _check_classes(data: Dataset, needed: int) -> None:
-    """Raises ValueError when a class has too few cases for three parts, or is in too few blocks."""
-    if np.bincount(data.y, minlength=2).min() < 3 * LEAST_CASES:
-        raise ValueError(_too_few(data, needed))
-    if data.blocks is None:
-        return
-    zeros, ones = (len(np.unique(data.blocks[data.y == label])) for label in (0, 1))
-    if min(zeros, ones) < 3:
-        together, needs, more = ("equal rows stay together", "have 3 different rows", "cases")
-        if data.groups is not None:
-            together, needs, more = ("rows of one group stay together", "be in 3 groups", "groups")
-        raise ValueError(
-            f"each of the three parts needs cases of each class, and {together}, so each class must {needs}"
-            f" at least, but {data.class_names[0]!r} has {zeros} and {data.class_names[1]!r} {ones}; use more"
-            f" {more}."
-        )
-
-
-def _each(counts: Array, data: Dataset) -> str:
-    """How many there are of each class. counts: (2,)."""
-    return " and ".join(f"{count} of {name!r}" for count, name in zip(counts, data.class_names, strict=True))
-
-
-def _check_parts(data: Dataset, parts: dict[str, Array], stratify: bool, needed: int) -> None:
-    """Raises ValueError when a part, row numbers (n,), lacks cases of a class or is larger than train."""
-    for name, rows in parts.items():
-        counts = np.bincount(data.y[rows], minlength=2)
-        if counts.min() < LEAST_CASES:
-            if data.blocks is None and np.bincount(data.y, minlength=2).min() < needed:
-                raise ValueError(_too_few(data, needed, f" (the {name} part: {_each(counts, data)})"))
-            even = "" if stratify else "stratify=True, "
-            if data.blocks is None:
-                why, more = "", "more cases"
-            elif data.groups is None:
-                why, more = " (equal rows stay together)", "more cases that differ"
-            else:
-                why, more = " (rows of one group, and equal rows, stay together)", "more and smaller groups"
-            raise ValueError(
-                f"the {name} part needs 2 cases of each class, but has {_each(counts, data)}{why}; use"
-                f" {even}{more}, larger shares or another split seed."
-            )
-        largest = len(parts["train"])
-        if len(rows) > largest:
-            raise ValueError(
-                f"the train part must be the largest, but has {largest} cases and {name} {len(rows)}."
-            )
-
-
-def _set_aside(blocks: Array, labels: Array | None, share: float, seed: int) -> Array:
-    """(n,) bool: the rows of whole blocks that make up `share` of the rows, to within half of the largest.
-
-    blocks: (n,) int, the block of each row; labels: (n,) 0 or 1, None to take all blocks for one class.
-    The order of blocks is drawn by `seed`. It matters where blocks are few, so several are drawn and the one
-    is kept whose classes come nearest to their shares.
-    """
-    names, place, sizes = np.unique(blocks, return_inverse=True, return_counts=True)
-    positives = np.bincount(place, weights=np.zeros(len(blocks)) if labels is None else labels)
-    classes = np.column_stack([sizes - positives, positives])
-    wanted = share * classes.sum(axis=0)
-    draws = check_random_state(seed)
-    count = max(1, min(MAX_ORDERS, 5000 // len(names)))
-    orders = [shuffle(np.arange(len(names)), random_state=draws) for _ in range(count)]
-    candidates = [_take_blocks(order, classes, wanted) for order in orders]
-    distances = [np.abs(classes[taken].sum(axis=0) - wanted).sum() for taken in candidates]
-    return np.asarray(candidates[int(np.argmin(distances))][place])
-
-
-def _take_blocks(order: Array, classes: Array, wanted: Array) -> Array:
-    """(blocks,) bool: those taken in this order (blocks,), until each class has about the rows wanted (2,).
-
-    classes: (blocks, 2), how many rows of each class a block has. The next block comes from the class that
-    lacks the larger share, the class of most of its rows; it is taken if that brings the size nearer to what
-    is wanted.
-    """
-    mostly_positive = classes[:, 1] > classes[:, 0]
-    queues = [order[~mostly_positive[order]].tolist(), order[mostly_positive[order]].tolist()]
-    # Plain numbers: a loop over the blocks is many times faster with them than with arrays of two.
-    rows, (of_0, of_1), (has_0, has_1) = classes.tolist(), wanted.tolist(), (0.0, 0.0)
-    taken = []
-    while any(queues):
-        lacks_0 = (of_0 - has_0) / of_0 if of_0 > 0 else -np.inf
-        lacks_1 = (of_1 - has_1) / of_1 if of_1 > 0 else -np.inf
-        from_1 = not queues[0] or (bool(queues[1]) and lacks_1 > lacks_0)
-        block = queues[from_1].pop()
-        zeros, ones = rows[block]
-        size, goal = has_0 + has_1, of_0 + of_1
-        if abs(size + zeros + ones - goal) < abs(size - goal):
-            taken.append(block)
-            has_0, has_1 = has_0 + zeros, has_1 + ones
-    return np.isin(np.arange(len(classes)), taken)
 
 
 def _scaled(data: Dataset, train_rows: Array, val_rows: Array, test_rows: Array) -> Split:

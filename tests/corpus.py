@@ -259,13 +259,13 @@ TABLES = [
     Bad(
         "groups too large to divide",
         SOUND,
-        ["rows of one group stay together", "must be in 3 groups at least, but 'B' has 2 and 'M' 2"],
+        ["rows of one group stay together", "must be in 3 groups at least, but 'B' has 2 and 'M' has 2"],
         more=["GROUP=stage"],
     ),
     Bad(
         "equal rows too many to divide",
         lines("patient,x,y", *(f"{n},{n % 2},{'MB'[n % 2]}" for n in range(40))),
-        ["equal rows stay together", "3 different rows at least, but 'B' has 1 and 'M' 1"],
+        ["equal rows stay together", "3 different rows at least, but 'B' has 1 and 'M' has 1"],
     ),
     # the gaps
     Bad(

@@ -15,7 +15,7 @@ CORE = """
     messages data encode notes
     tables.quotes tables.dialect tables.numerals tables.header tables.typed tables.sheets tables.cells
     tables.faults tables.columns tables.labels tables.remarks tables.dataset
-    splits contract draws
+    blocks enough splits contract draws
     mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores probe bands families hybrids explain estimator
 """.split()

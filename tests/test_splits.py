@@ -13,8 +13,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from handnet import Dataset, split
+from handnet.blocks import set_aside
 from handnet.draws import generator
-from handnet.splits import Split, _set_aside
+from handnet.splits import Split
 
 
 def test_the_default_split_is_scikit_learns(data: Dataset, parts: Split) -> None:
@@ -111,13 +112,13 @@ def test_too_few_groups_are_refused_with_the_number_that_is_needed(data: Dataset
         assert len(split(grouped).train_rows) > 150
         return
     sentence = (
-        f"must be in 3 groups at least, but 'benign' has {groups} and 'malignant' {groups}; use more groups"
+        f"be in 3 groups at least, but 'benign' has {groups} and 'malignant' has {groups}; use more groups"
     )
     with pytest.raises(ValueError, match=sentence):
         split(grouped)
     # Thirty groups, but the positive cases are in two of them.
     lopsided = replace(data, groups=np.where(data.y == 1, np.arange(569) % 2, np.arange(569) % 30))
-    with pytest.raises(ValueError, match="'benign' has 30 and 'malignant' 2"):
+    with pytest.raises(ValueError, match="'benign' has 30 and 'malignant' has 2"):
         split(lopsided)
 
 
@@ -131,21 +132,104 @@ def test_equal_rows_too_many_to_divide_are_said_to_stay_together() -> None:
         split(lopsided)
 
 
+def three(rows: int = 300, **changes: object) -> Dataset:
+    """A table of three classes, of which the last is rare."""
+    noise = generator(rows, 7)
+    y = noise.permutation(np.repeat([0, 1, 2], [rows // 2, rows - rows // 2 - rows // 10, rows // 10]))
+    names, ids = ("a", "b"), np.arange(rows)
+    return replace(
+        Dataset("t", noise.normal(size=(rows, 2)), y, ids, names, names, ("x", "y", "z")), **changes
+    )
+
+
+def a_number(rows: int = 300, **changes: object) -> Dataset:
+    y = generator(rows, 8).normal(size=rows) * 40
+    return replace(three(rows), **{"class_names": (), "y": y, **changes})
+
+
+def test_many_classes_and_a_number_are_divided_as_scikit_learn_divides_them() -> None:
+    rows = np.arange(300)
+    for data in (three(), a_number()):
+        parts = split(data, seed=3)
+        by = data.y if data.class_names else None
+        rest, test_rows = train_test_split(rows, test_size=0.2, random_state=3, stratify=by)
+        by = data.y[rest] if data.class_names else None
+        train_rows, val_rows = train_test_split(rest, test_size=0.25, random_state=3, stratify=by)
+        assert np.array_equal(parts.test_rows, test_rows)
+        assert np.array_equal(parts.val_rows, val_rows)
+        assert np.array_equal(parts.train_rows, train_rows)
+        table = parts.test.open(lambda digest: digest)
+        assert np.array_equal(table.y, data.y[test_rows])  # of a number in its own unit
+        assert table.y.dtype == data.y.dtype
+    assert split(a_number(), stratify=False).digest == split(a_number()).digest
+
+
+def test_groups_of_many_classes_and_of_a_number_stay_whole() -> None:
+    for data in (three(groups=np.arange(300) // 5), a_number(groups=np.arange(300) // 5)):
+        parts = split(data)
+        where = [set((part // 5).tolist()) for part in (parts.train_rows, parts.val_rows, parts.test_rows)]
+        assert len(set.union(*where)) == sum(map(len, where)) == 60
+        assert [len(parts.train_rows), len(parts.val_rows), len(parts.test_rows)] == [180, 60, 60]
+        if data.class_names:
+            whole = np.bincount(data.y) / 300
+            assert np.abs(np.bincount(data.y[parts.test_rows], minlength=3) / 60 - whole).max() < 0.05
+
+
+def test_too_few_rows_of_many_classes_or_of_a_number_are_refused() -> None:
+    names = tuple(f"c{label}" for label in range(50))
+    short = replace(three(), class_names=names, y=np.arange(300) % 50)
+    with pytest.raises(
+        ValueError, match=r"needs about 40 of each for that, but has 6 of 'c0', .* and 45 more"
+    ):
+        split(short, test=0.05)
+    with pytest.raises(ValueError, match=r"has 6 of 'c0', .* \(the .* part: 1 of 'c0', .*\); use more cases"):
+        split(short)
+    enough = replace(three(500), class_names=names, y=np.arange(500) % 50)
+    assert len(split(enough).train_rows) == 300
+    rare = replace(three(), y=np.where(np.arange(300) < 5, 2, np.arange(300) % 2))
+    with pytest.raises(ValueError, match="for that, but has 5 of 'z'; use more cases"):
+        split(rare)
+    grouped = three(groups=np.where(three().y == 2, 0, np.arange(300)))
+    with pytest.raises(ValueError, match="in 3 groups at least, but 'z' has 1; use more groups"):
+        split(grouped)
+    with pytest.raises(ValueError, match="the validation part needs 10 rows at least, but has 8 of 40;"):
+        split(a_number(40))
+    with pytest.raises(
+        ValueError, match=r"the validation part needs 10 rows .* \(rows of one group, .*\); use more"
+    ):
+        split(a_number(40, groups=np.arange(40) // 8))
+    tiny = Dataset("t", np.eye(2), np.arange(2.0), np.arange(2), ("a", "b"), ("a", "b"), ())
+    with pytest.raises(ValueError, match="each of the three parts needs 10 rows, but the table has 2"):
+        split(tiny)
+
+
+def test_a_target_that_stays_or_flies_away_is_refused() -> None:
+    rows = split(a_number()).train_rows
+    y = np.full(300, 2.5)
+    y[np.setdiff1d(np.arange(300), rows)] = 3
+    with pytest.raises(ValueError, match=f"the target 'kg' is 2.5 in all {len(rows)} train rows"):
+        split(a_number(y=y, target="kg"))
+    far = a_number().y.copy()
+    far[split(a_number()).val_rows[0]] = 1e20
+    with pytest.raises(ValueError, match=r"standard deviations .* in the target 'kg'; look at that value"):
+        split(a_number(y=far, target="kg"))
+
+
 @given(
-    sizes=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(any), min_size=3, max_size=60),
+    sizes=st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4).filter(any), min_size=3, max_size=60),
     share=st.floats(0.05, 0.6),
     seed=st.integers(0, 9),
     stratify=st.booleans(),
 )
 def test_whole_groups_make_a_part_of_the_wanted_size(
-    sizes: list[tuple[int, int]], share: float, seed: int, stratify: bool
+    sizes: list[list[int]], share: float, seed: int, stratify: bool
 ) -> None:
     units = np.repeat(np.arange(len(sizes)), [sum(one) for one in sizes])
-    labels = np.concatenate([[0] * zeros + [1] * ones for zeros, ones in sizes])
-    aside = _set_aside(units, labels if stratify else None, share, seed)
+    labels = np.concatenate([np.repeat(range(4), one) for one in sizes])
+    aside = set_aside(units, labels if stratify else None, share, seed)
     assert all(len(set(aside[units == unit])) == 1 for unit in set(units))
     assert abs(aside.sum() - share * len(units)) <= max(map(sum, sizes)) / 2 + 1e-9
-    assert np.array_equal(aside, _set_aside(units, labels if stratify else None, share, seed))
+    assert np.array_equal(aside, set_aside(units, labels if stratify else None, share, seed))
 
 
 def test_parts_of_groups_hold_both_classes_in_their_shares(tmp_path: Path) -> None:
