@@ -32,13 +32,15 @@ import numpy as np
 from handnet.data import Array, Table
 
 OPTIMIZERS = ("adam", "sgd")
+LOSSES = ("log_loss", "squared_error")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """The shape of a network and how it is trained. The defaults are the chapter's own.
 
-    Raises ValueError that names the field, what was expected and what came.
+    outputs and loss say what is learned: 1 and "log_loss" two classes, k and "log_loss" k classes, 1 and
+    "squared_error" a number. Raises ValueError that names the field, what was expected and what came.
     """
 
     learning_rate: float = 1e-3  # step size, above 0
@@ -48,6 +50,10 @@ class Recipe:
     hidden: tuple[int, ...] = (16, 8)  # units of each hidden layer; a list or an array too, or one int
     optimizer: str = "adam"  # "adam", in the form Keras uses, or "sgd"
     patience: int | None = None  # epochs without a better validation loss before a replica stops; None: never
+    outputs: int = (
+        1  # of the exit layer: 1 for two classes and for a number, else one for each of 3 classes or more
+    )
+    loss: str = "log_loss"  # "log_loss", or "squared_error" for a number
 
     def __post_init__(self) -> None:
         def assign(field: str, value: object) -> None:
@@ -66,6 +72,36 @@ class Recipe:
             raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, but got {self.optimizer!r}.")
         if self.patience is not None:
             assign("patience", check_count("patience", self.patience))
+        assign("outputs", check_count("outputs", self.outputs))
+        exit_of(self.outputs, self.loss)
+
+    @property
+    def exit(self) -> str:
+        """What stands behind the last layer: "sigmoid", "softmax" or "identity"."""
+        return exit_of(self.outputs, self.loss)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Each field with its value, in order. A recipe of two classes names no outputs and no loss, so that
+        its id is that of a recipe without them."""
+        values = dict(vars(self))
+        if self.exit == "sigmoid":
+            del values["outputs"], values["loss"]
+        return values
+
+
+def exit_of(outputs: int, loss: str) -> str:
+    """What stands behind a last layer of that many outputs: "sigmoid", "softmax" or "identity".
+
+    Raises ValueError for an unknown loss, and for a number of outputs that the loss does not have.
+    """
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, but got {loss!r}.")
+    if loss == "squared_error" and outputs != 1:
+        raise ValueError(f"outputs must be 1 where the loss is squared_error, but got {outputs}.")
+    if outputs == 2:
+        raise ValueError("outputs must be 1 for two classes, or the number of classes from 3 on, but got 2.")
+    return "identity" if loss == "squared_error" else "sigmoid" if outputs == 1 else "softmax"
 
 
 def _number(field: str, value: Any) -> float:
@@ -131,7 +167,8 @@ class Plan(Protocol):
     """Every random number of a fit, decided before any arithmetic."""
 
     def start(self) -> tuple[Layer, ...]:
-        """The first weights of R replicas: hidden layers in order, then the output layer of width 1."""
+        """The first weights of R replicas: hidden layers in order, then the output layer, `recipe.outputs`
+        wide."""
         ...
 
     def epochs(self) -> Iterator[EpochDraws]:
@@ -161,11 +198,17 @@ class Backend(Protocol):
         ...
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """Logits (R, n) of rows X (n, features): what enters the sigmoid, dropout off."""
+        """What the last layer gives for rows X (n, features), dropout off: (R, n) where it has one output,
+        which is the logit of class 1 or the guessed number; else the logits (R, n, k) of k classes."""
         ...
 
-    def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """Probability of class 1, (R, n), of rows X (n, features): sigmoid of logits clipped to [-80, 80]."""
+    def predict(self, layers: tuple[Layer, ...], X: Array, loss: str = "log_loss") -> Array:
+        """What the networks say of rows X (n, features): the probability (R, n) of class 1, the probabilities
+        (R, n, k) of k classes, or with the loss "squared_error" the guessed number (R, n).
+
+        A probability is the sigmoid of the logit clipped to [-80, 80], or the softmax of the logits, of which
+        none counts as more than 80 below the largest. Raises ValueError as `exit_of` does.
+        """
         ...
 
 

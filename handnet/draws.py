@@ -161,7 +161,7 @@ class SeededPlan:
     def start(self) -> tuple[Layer, ...]:
         """Glorot uniform weights (Glorot & Bengio 2010: limit sqrt(6 / (fan_in + fan_out))), zero biases."""
         generators = [generator(seed.init, INIT) for seed in self.seeds]
-        widths = (self.columns, *self.recipe.hidden, 1)
+        widths = (self.columns, *self.recipe.hidden, self.recipe.outputs)
         return tuple(_glorot(generators, fan_in, fan_out) for fan_in, fan_out in pairwise(widths))
 
     def epochs(self) -> Iterator[EpochDraws]:

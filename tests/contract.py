@@ -16,6 +16,25 @@ from handnet.splits import Split
 
 RECIPE = Recipe(epochs=6, learning_rate=5e-3)
 HISTORIES = ("train_loss", "train_loss_off", "val_loss")
+# What a recipe says of each task.
+TASKS: dict[str, dict[str, object]] = {
+    "two classes": {},
+    "many classes": {"outputs": 3},
+    "a number": {"loss": "squared_error"},
+}
+
+
+def truths(task: str, table: Table) -> np.ndarray:
+    """Of each row (n,): its label; one of three, the second label split by a measurement; or a number."""
+    if task == "many classes":
+        return np.asarray(table.y + table.y * (table.X[:, 1] > 0), np.int8)
+    return np.asarray(table.X[:, :4].sum(axis=1) / 4 - table.y if task == "a number" else table.y)
+
+
+def of_task(task: str, parts: Split) -> Split:
+    """The same train and validation rows with the truths of a task."""
+    given = {name: getattr(parts, name) for name in ("train", "val")}
+    return replace(parts, **{name: table._replace(y=truths(task, table)) for name, table in given.items()})
 
 
 def with_row(row: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -211,11 +211,28 @@ def test_bad_seeds_are_refused(parts: Split, seeds: list) -> None:
         ("optimizer", "rmsprop"),
         ("patience", 0),
         ("patience", 2.5),
+        ("outputs", 0),
+        ("outputs", 2),
+        ("outputs", 3.0),
+        ("loss", "hinge"),
+        ("loss", None),
     ],
 )
 def test_a_bad_recipe_is_one_sentence(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"^{field} must .*, but got .*\\.$"):
         Recipe(**{field: value})
+
+
+def test_outputs_and_loss_say_what_is_learned() -> None:
+    exits = {(1, "log_loss"): "sigmoid", (1, "squared_error"): "identity"}
+    exits |= {(outputs, "log_loss"): "softmax" for outputs in (3, 50)}
+    for (outputs, loss), name in exits.items():
+        assert Recipe(outputs=np.int64(outputs), loss=loss).exit == name
+    with pytest.raises(ValueError, match=r"^outputs must be 1 where the loss is squared_error"):
+        Recipe(outputs=3, loss="squared_error")
+    # The id of a configuration of two classes is made of these.
+    assert list(Recipe().values) == list(vars(Recipe()))[:-2]
+    assert Recipe(outputs=3).values == vars(Recipe()) | {"outputs": 3}
 
 
 def test_a_recipe_is_frozen_and_comparable() -> None:

@@ -45,6 +45,8 @@ class Compiled:
 
         Raises ValueError when plan, recipe and rows do not fit together.
         """
+        if recipe.exit != "sigmoid":
+            raise NotImplementedError("the compiled backend learns two classes alone; use the numpy backend.")
         first = first_layers(plan, train, recipe, self.dtype)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return self._train(first, self._cast(train), self._cast(val), recipe, plan)

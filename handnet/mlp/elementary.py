@@ -75,3 +75,12 @@ def log1p(x: Array) -> Array:
     rest = s * (f - _series(s * s, LOG) * (s * s))
     total = high + f
     return total - ((rest - low) - (f - (total - high)))  # the last bracket: what rounding took from `total`
+
+
+@_by_parts
+def log1p_any(x: Array) -> Array:
+    """ln(1 + x) in float64, of x's shape (..., n), for any finite x from 0 on; NaN for NaN."""
+    # 1 + x = 2^k (1 + f) with f from 0 to 1. x - (2^k - 1) is exact.
+    exponent = (1 + x).view(np.int64) >> 52
+    k, power = exponent - 1023.0, (exponent << 52).view(np.float64)
+    return k * LN2_HIGH + (log1p((x - (power - 1)) / power) + k * LN2_LOW)

@@ -107,11 +107,25 @@ def first_layers(plan: Plan, train: Table, recipe: Recipe, dtype: np.dtype) -> t
     Raises ValueError unless they have the recipe's widths and the table's columns.
     """
     layers = tuple(Layer(*(np.asarray(part, dtype) for part in layer)) for layer in plan.start())
-    expected = list(pairwise((train.X.shape[1], *recipe.hidden, 1)))
+    expected = list(pairwise((train.X.shape[1], *recipe.hidden, recipe.outputs)))
     shapes = [layer.weight.shape[1:] for layer in layers]
     if shapes != expected:
         raise ValueError(f"the plan's weights must have shapes {expected} a replica, but have {shapes}.")
     return layers
+
+
+def check_classes(recipe: Recipe, *tables: Table) -> None:
+    """Raises ValueError unless every y (n,) is a class from 0 to k - 1, where k classes are learned."""
+    if recipe.exit != "softmax":
+        return
+    for table in tables:
+        wrong = ~np.isin(table.y, np.arange(recipe.outputs))
+        if wrong.any():
+            place = int(wrong.argmax())
+            raise ValueError(
+                f"each y must be a class from 0 to {recipe.outputs - 1}, but that of row {place} is "
+                f"{table.y[place]}."
+            )
 
 
 class Weighted(NamedTuple):

@@ -49,6 +49,8 @@ class KerasBackend:
         train, val: scaled rows (n, features) and labels (n,). Raises ValueError when plan, recipe and rows do
         not fit together.
         """
+        if recipe.exit != "sigmoid":
+            raise NotImplementedError("the keras backend learns two classes alone; use the numpy backend.")
         first = first_layers(plan, train, recipe, self.dtype)
         history, parts = History(pack(first), recipe), [self._weighted(part) for part in (train, val)]
         replicas, rows = len(first[0].weight), len(train.y)

@@ -12,7 +12,7 @@ import numpy as np
 
 from handnet.contract import Layer
 from handnet.data import Array
-from handnet.mlp.elementary import exp, log1p
+from handnet.mlp.elementary import exp, log1p, log1p_any
 
 
 def dense(x: Array, layer: Layer) -> Array:
@@ -70,24 +70,6 @@ def log_loss_backward(z: Array, y: Array) -> Array:
     return sigmoid(z) - y
 
 
-def mean_loss(z: Array, y: Array, weight: Array) -> Array:
-    """The loss sum(w l) / sum(w), (R,), of rows with the losses l of `log_loss` and weights w.
-
-    z, y, weight: (R, batch), logits, labels and weights; y and weight also (batch,), for all replicas.
-    """
-    weight = np.asarray(weight, np.float64)
-    return np.asarray((weight * log_loss(z, y)).sum(axis=-1) / weight.sum(axis=-1))
-
-
-def mean_loss_backward(z: Array, y: Array, weight: Array) -> Array:
-    """dL/dz (R, batch) of forward L = sum(w l) / sum(w): p - y times the row's share, w / sum(w).
-
-    z, y, weight: (R, batch). Where all weights are 0 there is nothing to learn from, and the slope is 0.
-    """
-    total = weight.sum(axis=1, keepdims=True)
-    return log_loss_backward(z, y) * weight / np.where(total > 0, total, 1)
-
-
 def sigmoid(z: Array) -> Array:
     """p = 1 / (1 + e^-z), of z's shape (R, n) and type, z clipped to [-80, 80].
 
@@ -95,6 +77,97 @@ def sigmoid(z: Array) -> Array:
     """
     p = 1 / (1 + exp(-np.clip(z, -80, 80)))
     return np.asarray(p, np.result_type(z, np.float32))
+
+
+def cross_entropy(z: Array, y: Array) -> Array:
+    """The loss -ln p_y of each row, where p = softmax(z), in nats and float64.
+
+    z: (R, batch, k), the logits of k classes; y: (R, batch), or (batch,) for all replicas, the class of each
+    row from 0. With m the largest logit the loss is m - z_y + ln(1 + the sum of e^(z_c - m) over the other
+    classes c), so that no z overflows. Of two classes with the logits 0 and z it is `log_loss`.
+    """
+    below, others = _below_the_largest(z)
+    place = np.broadcast_to(np.asarray(y, np.intp), z.shape[:-1])[..., None]
+    loss = log1p_any(_total(exp(below) * others)) - np.take_along_axis(below, place, axis=-1)
+    return np.asarray(loss[..., 0])
+
+
+def cross_entropy_backward(z: Array, y: Array) -> Array:
+    """dL/dz (R, batch, k) of `cross_entropy`: p - y again, where y is 1 for the class of the row, else 0.
+
+    The loss moves with p_y alone, with slope -1/p_y. p_y moves with its own logit by p_y (1 - p_y), and by
+    -p_y p_c with that of another class c. The products are p_y - 1 and p_c.
+    """
+    return softmax(z) - (np.asarray(y)[..., None] == np.arange(z.shape[-1]))
+
+
+def softmax(z: Array) -> Array:
+    """p_c = e^z_c / (the sum of e^z over the k classes), of z's shape (R, n, k) and type.
+
+    As in `sigmoid`, no logit counts as more than 80 below the largest, and p is rounded once.
+    """
+    below, others = _below_the_largest(z)
+    e = exp(np.maximum(below, -80))
+    return np.asarray(e / (1 + _total(e * others)), np.result_type(z, np.float32))
+
+
+def _below_the_largest(z: Array) -> tuple[Array, Array]:
+    """Each logit of z (R, n, k) less the largest of its row, in float64; and which classes are not that one,
+    the first where several are."""
+    z = np.asarray(z, np.float64)
+    largest = z.argmax(axis=-1)[..., None]
+    return z - np.take_along_axis(z, largest, axis=-1), largest != np.arange(z.shape[-1])
+
+
+def _total(parts: Array) -> Array:
+    """The sum over the classes, (R, n, 1), added in their order, as kernels.py does."""
+    return np.cumsum(parts, axis=-1)[..., -1:]
+
+
+def squared_error(z: Array, y: Array) -> Array:
+    """The loss (z - y)^2 / 2 of each row, in float64. z, y: (R, batch), guesses and true numbers."""
+    error = np.asarray(z, np.float64) - y
+    return np.asarray(error * error / 2)
+
+
+def squared_error_backward(z: Array, y: Array) -> Array:
+    """dL/dz (R, batch) of `squared_error`: z - y, guess minus truth as at the other exits."""
+    return z - y
+
+
+class Exit(NamedTuple):
+    """What stands behind the last layer."""
+
+    loss: Callable[[Array, Array], Array]  # of each row, (R, batch), from what the layer gives and the truth
+    backward: Callable[[Array, Array], Array]  # its slope dL/dz, of z's shape
+    predict: Callable[[Array], Array]  # a probability or a number, of z's shape
+
+
+EXITS = {  # by the name that `contract.exit_of` gives
+    "sigmoid": Exit(log_loss, log_loss_backward, sigmoid),
+    "softmax": Exit(cross_entropy, cross_entropy_backward, softmax),
+    "identity": Exit(squared_error, squared_error_backward, np.asarray),
+}
+
+
+def mean_loss(losses: Array, weight: Array) -> Array:
+    """The loss L = sum(w l) / sum(w), (R,), of rows with losses l (R, batch) and weights w, (R, batch) or
+    (batch,) for all replicas."""
+    weight = np.asarray(weight, np.float64)
+    return np.asarray((weight * losses).sum(axis=-1) / weight.sum(axis=-1))
+
+
+def mean_loss_backward(slope: Array, weight: Array) -> Array:
+    """dL/dz of `mean_loss` from the slope dl/dz of each row: dl/dz times the row's share, w / sum(w).
+
+    slope: (R, batch), or (R, batch, k) of k outputs; weight: (R, batch). Where all weights are 0 there is
+    nothing to learn from, and the slope is 0.
+    """
+    total = weight.sum(axis=1, keepdims=True)
+    total = np.where(total > 0, total, 1)
+    if slope.ndim == 3:
+        weight, total = weight[..., None], total[..., None]
+    return slope * weight / total
 
 
 class Trace(NamedTuple):
@@ -105,7 +178,8 @@ class Trace(NamedTuple):
 
 
 def forward(layers: tuple[Layer, ...], x: Array, scale: Array | None = None) -> tuple[Array, Trace]:
-    """Logits (R, batch) of rows x, (batch, features) or (R, batch, features), and the trace for `backward`.
+    """Logits of rows x, (batch, features) or (R, batch, features), and the trace for `backward`. The logits
+    are (R, batch) where the last layer has one output, else (R, batch, k).
 
     scale: the factor of dropout on the first hidden layer, (R, batch, units); None when dropout is off.
     """
@@ -117,7 +191,8 @@ def forward(layers: tuple[Layer, ...], x: Array, scale: Array | None = None) -> 
             a *= scale
         sums.append(z)
         inputs.append(a)
-    return dense(inputs[-1], layers[-1])[:, :, 0], Trace(tuple(inputs), tuple(sums))
+    z = dense(inputs[-1], layers[-1])
+    return z[:, :, 0] if z.shape[2] == 1 else z, Trace(tuple(inputs), tuple(sums))
 
 
 def backward(
@@ -125,9 +200,9 @@ def backward(
 ) -> tuple[Layer, ...]:
     """The slope of the loss for every weight and bias, in the layout of `layers`.
 
-    error: dL/dz at the exit, (R, batch); trace and scale: of the forward pass that gave z.
+    error: dL/dz at the exit, (R, batch) or (R, batch, k); trace and scale: of the forward pass that gave z.
     """
-    dz = error[:, :, None]
+    dz = error[:, :, None] if error.ndim == 2 else error
     slopes = [dense_backward(trace.inputs[-1], dz)]
     for depth in reversed(range(len(layers) - 1)):
         da = dense_backward_input(layers[depth + 1], dz)

@@ -155,7 +155,7 @@ def _configuration(configuration: Confirmed, analysis: Analysis, settings: Setti
     recipe, replicas = configuration.recipe, configuration.replicas
     if recipe and replicas:
         epochs = dict(zip(replicas.seeds, replicas.fit.diverged_at, strict=True))
-        facts["recipe"] = vars(recipe) | {"hidden": list(recipe.hidden)}
+        facts["recipe"] = recipe.values | {"hidden": list(recipe.hidden)}
         facts["seeds"] = [replicas.seeds[0], replicas.seeds[-1], len(replicas.seeds)]
         facts["diverged"] = [
             {"seed": seed, "epoch": int(epoch) + 1} for seed, epoch in epochs.items() if epoch >= 0

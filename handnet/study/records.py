@@ -246,5 +246,5 @@ def _band_curves(values: Any) -> dict[str, Any]:
 
 def _params(recipe: Recipe) -> dict[str, object]:
     """The searched parameters first, so that they are the first columns."""
-    values = vars(recipe)
+    values = recipe.values
     return {name: values[name] for name in (*PARAMS, *values)}

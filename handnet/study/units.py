@@ -230,7 +230,7 @@ class Problem:
 
     def config_id(self, recipe: Recipe) -> str:
         """16 hex digits that name a configuration: equal ids, equal results, whatever the git commit."""
-        return canonical_hash({"recipe": vars(recipe), **self.identity})[:16]
+        return canonical_hash({"recipe": recipe.values, **self.identity})[:16]
 
     @cached_property
     def rows(self) -> tuple[str, Rows]:
