@@ -19,7 +19,6 @@ from handnet.contract import Recipe
 from handnet.data import Array
 from handnet.data import Table as Rows
 from handnet.messages import Refusal
-from handnet.scores import grade
 from handnet.study.screen import Screen
 from handnet.study.units import Problem
 
@@ -92,8 +91,8 @@ def _model(keras: Any, features: int, recipe: Recipe) -> Any:
 def by_hand(problem: Problem, recipe: Recipe, seeds: Sequence[int]) -> Sample:
     """The same quantities of the network by hand, one value a seed."""
     replicas = problem.fit(recipe, seeds)
-    scores = grade(replicas.val_logits, problem.parts.val.y)
-    values = (replicas.fit.train_loss[:, -1], replicas.fit.val_loss[:, -1], scores.accuracy)
+    scores = problem.task.grade(replicas.val_logits, problem.parts.val.y)
+    values = (replicas.fit.train_loss[:, -1], replicas.fit.val_loss[:, -1], scores["accuracy"])
     return dict(zip(QUANTITIES, values, strict=True))
 
 

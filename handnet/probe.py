@@ -14,10 +14,13 @@ from handnet.data import Array, Table
 from handnet.draws import SIMULATION, generator
 from handnet.mlp.replicas import train_replicas
 from handnet.scores import grade
+from handnet.tasks import task_of
 
 RECIPE = Recipe(learning_rate=1e-2, epochs=10)
 # The last batch is shorter, and so is the last group of replicas.
 TRAIN, VAL, COLUMNS, REPLICAS = 85, 43, 30, 10
+# A digest stays the same as long as these do, whatever other scores there are.
+SCORES = ("log_loss", "accuracy", "sensitivity", "specificity", "auc", "brier")
 
 
 def probe(backend: Backend) -> dict[str, Array]:
@@ -32,8 +35,11 @@ def probe(backend: Backend) -> dict[str, Array]:
         f"{name}_{at}": part for at, layer in enumerate(fit.layers) for name, part in layer._asdict().items()
     }
     histories = {name: getattr(fit, name) for name in fit._fields[1:]}
+    scores = {name: task_of(2).scores[name] for name in SCORES}
     outputs = {"logits": logits, "probabilities": backend.predict(fit.layers, val.X)}
-    return weights | histories | outputs | grade(logits, val.y)._asdict()
+    graded = grade(scores, logits, val.y)
+    graded["skill"] = 1 - graded["brier"] / val.y.astype(bool).var()
+    return weights | histories | outputs | graded
 
 
 def arithmetic_digest(backend: Backend) -> str | None:

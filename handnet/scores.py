@@ -1,5 +1,18 @@
-"""Scores from logits, one per replica, in float64 and from the logit itself, so that nothing saturates."""
+"""Every score, written once: what a case adds to it, and how outputs become one number per replica.
 
+A Score is one of four kinds, and each kind has its own bands (handnet/bands/):
+
+Share   the share of cases called right, of all cases or of those of a class
+Mean    the mean of a number per case: a loss
+Ratio   a smooth function of several means: balanced accuracy, F1, R2
+Whole   a statistic of all cases together: an area under a curve, a median
+
+Outputs are (R, n) or, of many classes, (R, n, k); y is (n,). All is computed in float64, and from logits, so
+that nothing saturates. handnet/tasks.py says which scores a task has.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -9,65 +22,185 @@ from handnet.contract import Fit
 from handnet.data import Array
 from handnet.mlp.network import log_loss, sigmoid
 
+PerCase = Callable[[Array, Array], Array]  # outputs, y -> (R, n)
 
-class Scores(NamedTuple):
-    """One number per replica, each (R,). A replica whose logits are not finite scores NaN throughout.
 
-    A case is called positive when its probability exceeds .5.
+@dataclass(frozen=True)
+class Share:
+    """The share of cases that `right` holds for, among those that `counted` names."""
+
+    name: str
+    right: PerCase  # outputs, y -> (R, n) bool
+    counted: Callable[[Array], Array]  # y -> (n,) bool
+    higher: bool = True  # whether higher is better
+    least: float = 0.0
+    most: float = 1.0
+
+    def of(self, outputs: Array, y: Array) -> Array:
+        """The score (R,) of each replica."""
+        return np.asarray(self.right(outputs, y)[:, self.counted(y)].mean(axis=1))
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of a number per case, of at least 0 unless it is `signed`."""
+
+    name: str
+    values: PerCase
+    higher: bool = False
+    least: float = 0.0
+    most: float = np.inf
+    signed: bool = False  # whether it may be below 0: then 0 is best, and neither direction is better
+
+    def of(self, outputs: Array, y: Array) -> Array:
+        """The score (R,) of each replica."""
+        return np.asarray(self.values(outputs, y).mean(axis=1))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A smooth function of the means of M numbers per case.
+
+    moments: outputs, y -> (M, R, n); function: means (M, ...) -> (...), analytic, so that its slopes can be
+    taken by complex steps; base: the loss whose mean is the first moment, where the score is a monotone
+    function of that loss for given y, and has its interval.
     """
 
-    log_loss: Array  # mean negative log likelihood, nats per case
-    accuracy: Array  # share of cases called right
-    sensitivity: Array  # share of positive cases called positive
-    specificity: Array  # share of negative cases called negative
-    auc: Array  # chance that a positive case outscores a negative one, ties half (Mann-Whitney U / n+ n-)
-    brier: Array  # mean squared distance of the probability from the label (Brier 1950)
-    skill: Array  # 1 - brier / brier of the prevalence: 1 is perfect, 0 knows only the share of positives
+    name: str
+    moments: PerCase
+    function: Callable[[Array], Array]
+    higher: bool = True
+    least: float = 0.0
+    most: float = 1.0
+    base: Mean | None = None
+
+    def of(self, outputs: Array, y: Array) -> Array:
+        """The score (R,) of each replica."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self.function(self.moments(outputs, y).mean(axis=-1)))
+
+    def of_base(self, losses: Array, outputs: Array, y: Array) -> Array:
+        """The score at means (...,) of the base loss, with the other moments as they are in these cases."""
+        others = self.moments(outputs, y)[1:].mean(axis=(1, 2))
+        return np.asarray(self.function(np.stack([losses, *(np.full_like(losses, one) for one in others)])))
 
 
-def grade(logits: Array, y: Array) -> Scores:
-    """Scores of R replicas on n cases. logits: (R, n); y: (n,) of 0 and 1.
+@dataclass(frozen=True)
+class Whole:
+    """A statistic of all cases together."""
 
-    Raises ValueError when the shapes do not fit or a class is missing.
+    name: str
+    statistic: PerCase  # outputs, y -> (R,)
+    higher: bool = True
+    least: float = 0.0
+    most: float = 1.0
+
+    def of(self, outputs: Array, y: Array) -> Array:
+        """The score (R,) of each replica."""
+        return np.asarray(self.statistic(outputs, y))
+
+
+Score = Share | Mean | Ratio | Whole
+
+
+def grade(scores: Mapping[str, Score], outputs: Array, y: Array) -> dict[str, Array]:
+    """Each score of R replicas on n cases, (R,), by name; NaN for a replica with outputs that are not finite.
+
+    outputs: (R, n) or (R, n, k); y: (n,). Raises ValueError when the shapes do not fit.
     """
-    z = np.asarray(logits, dtype=np.float64)
-    positive = np.asarray(y).astype(bool)
-    if z.ndim != 2 or z.shape[1:] != positive.shape:
+    z, y = np.asarray(outputs, dtype=np.float64), np.asarray(y)
+    if z.ndim not in (2, 3) or z.shape[1:2] != y.shape:
         raise ValueError(
-            f"logits must be (R, n) with n = {len(positive)} labels, but their shape is {z.shape}."
+            f"outputs must be (R, n) or (R, n, k) with n = {len(y)} cases, but their shape is {z.shape}."
         )
-    if positive.all() or not positive.any():
-        raise ValueError("both classes must be among the cases to be graded, but only one is.")
-    finite = np.asarray(np.isfinite(z).all(axis=1))
-    z = np.where(finite[:, None], z, 0)
-    correct: Array = np.equal(z > 0, positive)
-    brier = np.square(sigmoid(z) - positive).mean(axis=1)
-    scores = Scores(
-        log_loss=case_losses(z, positive).mean(axis=1),
-        accuracy=correct.mean(axis=1),
-        sensitivity=correct[:, positive].mean(axis=1),
-        specificity=correct[:, ~positive].mean(axis=1),
-        auc=_auc(z, positive),
-        brier=brier,
-        skill=1 - brier / positive.var(),
-    )
-    return Scores(*(np.where(finite, score, np.nan) for score in scores))
+    finite = finite_replicas(z)
+    z = np.where(_across(finite, z), z, 0)
+    return {name: np.where(finite, score.of(z, y), np.nan) for name, score in scores.items()}
 
 
-def case_losses(logits: Array, y: Array) -> Array:
-    """The negative log likelihood (R, n) of each case, in nats. logits: (R, n); y: (n,) of 0 and 1."""
-    return log_loss(logits, y)
+def finite_replicas(outputs: Array) -> Array:
+    """(R,) bool: the replicas whose outputs (R, n) or (R, n, k) are all finite."""
+    return np.asarray(np.isfinite(outputs).all(axis=tuple(range(1, outputs.ndim))))
 
 
-def _auc(z: Array, positive: Array) -> Array:
-    """The area under the ROC curve of each replica, (R,), by rank sums. z: (R, n); positive: (n,) bool."""
+def _across(replicas: Array, outputs: Array) -> Array:
+    """One value per replica (R,), shaped to meet outputs (R, n) or (R, n, k)."""
+    return replicas.reshape(-1, *(1,) * (outputs.ndim - 1))
+
+
+# What is called: of two classes and of many
+
+
+def called(outputs: Array) -> Array:
+    """The class (R, n) that each replica calls each case.
+
+    Of two classes 1 where the logit is above 0, of many the one with the highest logit, the first on a tie.
+    """
+    return outputs.argmax(axis=-1) if outputs.ndim == 3 else (outputs > 0).astype(np.int8)
+
+
+def right(outputs: Array, y: Array) -> Array:
+    """(R, n) bool: which calls are right. outputs: of classes; y: (n,) the classes."""
+    return np.asarray(called(outputs) == y)
+
+
+def case_losses(outputs: Array, y: Array) -> Array:
+    """The negative log likelihood (R, n) of each case, in nats. outputs: logits; y: (n,) the classes."""
+    return log_loss(outputs, y)
+
+
+def brier(outputs: Array, y: Array) -> Array:
+    """The squared distance (R, n) of the probability of class 1 from the label (Brier 1950)."""
+    return np.square(sigmoid(outputs) - y)
+
+
+def everyone(y: Array) -> Array:
+    """(n,) bool: every case."""
+    return np.ones(len(y), dtype=bool)
+
+
+def of_class(label: int) -> Callable[[Array], Array]:
+    """The cases of one class, as a mask (n,) made of y."""
+    return lambda y: np.equal(y, label)
+
+
+def _areas(z: Array, y: Array) -> Array:
+    """The area under the ROC curve of each replica, (R,), by rank sums (Mann-Whitney U / n+ n-).
+
+    It is the chance that a positive case outscores a negative one, ties half. z: (R, n); y: (n,).
+    """
+    positive = y == 1
     n_positive, n_negative = positive.sum(), (~positive).sum()
     rank_sum = rankdata(z, axis=1)[:, positive].sum(axis=1)
     return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
 
 
+def _skill(means: Array) -> Array:
+    """1 - Brier score / that of the prevalence, from the means of both (2, ...)."""
+    loss, prevalence = means
+    return 1 - loss / (prevalence * (1 - prevalence))
+
+
+def _with_labels(values: PerCase) -> PerCase:
+    """Moments (2, R, n): a number per case, and the labels."""
+    return lambda z, y: np.stack([values(z, y), np.broadcast_to(y.astype(np.float64), z.shape)])
+
+
+BRIER = Mean("brier", brier, most=1.0)
+TWO_CLASSES: tuple[Score, ...] = (
+    Mean("log_loss", case_losses),  # negative log likelihood, nats per case
+    Share("accuracy", right, everyone),
+    Share("sensitivity", right, of_class(1)),  # share of positive cases called positive
+    Share("specificity", right, of_class(0)),
+    Whole("auc", _areas),
+    BRIER,
+    # 1 is perfect, 0 knows only the share of positives
+    Ratio("skill", _with_labels(brier), _skill, least=-np.inf, base=BRIER),
+)
+
+
 class Gap(NamedTuple):
-    """Validation loss minus train loss of each replica, (R,) nats, at the epoch whose weights it returned."""
+    """Validation loss minus train loss of each replica, (R,), at the epoch whose weights it returned."""
 
     gap: Array  # val_loss - train_loss_off: dropout off in both
     gap_keras: Array  # val_loss - train_loss, as Keras's progress lines show them: dropout on in the second

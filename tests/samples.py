@@ -4,8 +4,10 @@ import numpy as np
 from scipy.stats import norm
 
 from handnet.draws import generator
+from handnet.tasks import task_of
 
 Z = norm.ppf(0.975)
+TWO = task_of(2)
 
 SPLIT = 114 / 341  # n_test / n_train of the book's division
 

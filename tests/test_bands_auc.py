@@ -5,14 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from MLstatkit import Delong_test
-from samples import Z, labels, table
+from samples import TWO, Z, labels, table
 from scipy.special import expit, logit
 from scipy.stats import norm
 from sklearn import metrics
 
 from handnet.bands import wilson
 from handnet.bands.auc import auc_difference, delong
-from handnet.scores import grade
 
 
 def test_the_area_is_compared_as_mlstatkit_does() -> None:
@@ -67,7 +66,7 @@ def test_replicas_are_compared_at_their_mean_area_on_the_same_cases() -> None:
     )
     error = np.sqrt(sum(np.var(one - other, ddof=1) / len(one) for one, other in zip(a, b, strict=True)))
     found = auc_difference(ours, theirs, y)
-    mean = grade(ours, y).auc.mean() - grade(theirs, y).auc.mean()
+    mean = TWO.grade(ours, y)["auc"].mean() - TWO.grade(theirs, y)["auc"].mean()
     assert found.band.centre("mean") == pytest.approx(mean, abs=1e-12)
     assert (found.band.low, found.band.high) == pytest.approx((mean - Z * error, mean + Z * error), abs=1e-12)
     assert found.p == pytest.approx(2 * norm.sf(abs(mean) / error), abs=1e-12)
@@ -103,7 +102,7 @@ def test_the_band_of_an_area_stays_between_0_and_1(
     middle = band.centre("mean")
     assert 0 <= band.low <= middle + 1e-12
     assert middle - 1e-12 <= band.high <= 1
-    assert middle == pytest.approx(grade(z, y).auc.mean(), abs=1e-12)
+    assert middle == pytest.approx(TWO.grade(z, y)["auc"].mean(), abs=1e-12)
 
 
 def test_a_perfect_area_still_has_a_band() -> None:

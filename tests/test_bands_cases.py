@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import labels, table
+from samples import TWO, labels, table
 from scipy.special import expit
 from scipy.stats import binomtest, t
 
@@ -15,7 +15,6 @@ from handnet.bands.clusters import carriers, mean_variance
 from handnet.bands.multibootstrap import seeds_x_cases
 from handnet.bands.predictive import next_cases, next_network
 from handnet.draws import further, generator, resamples
-from handnet.scores import Scores, grade
 
 
 def test_a_loss_band_is_the_t_interval_of_its_logarithm() -> None:
@@ -91,10 +90,10 @@ def test_no_band_has_a_value_that_its_score_cannot_take(
     samples, ahead = resamples(seed, replicas, y, 30, of), further(seed, replicas, y, 30, of)
     alone = ahead._replace(seeds=np.ones((30, 1), dtype=np.int64))
     for bands in (
-        case_bands(z, y, of),
-        seeds_x_cases(z, y, samples, of),
-        next_network(z, y, ahead, of),
-        next_cases(z[:1], y, alone, of),
+        case_bands(TWO.scores, z, y, of),
+        seeds_x_cases(TWO.scores, z, y, samples, of),
+        next_network(TWO.scores, z, y, ahead, of),
+        next_cases(TWO.scores, z[:1], y, alone, of),
     ):
         for name, band in bands.items():
             least = {"skill": -np.inf}.get(name, 0)
@@ -111,8 +110,8 @@ def test_no_band_has_a_value_that_its_score_cannot_take(
 def test_one_network_over_cases_is_graded_and_given_the_band_of_each_score() -> None:
     y = labels(20, 35)
     z = table(6, 1, y)
-    bands, scores = case_bands(z, y), grade(z, y)._asdict()
-    assert set(bands) == set(Scores._fields)
+    bands, scores = case_bands(TWO.scores, z, y), TWO.grade(z, y)
+    assert set(bands) == set(TWO.scores)
     for name, band in bands.items():
         assert band.centres[0][1] == pytest.approx(scores[name][0], abs=1e-12)
         assert band.varied == "cases"
@@ -138,7 +137,7 @@ def test_one_network_over_cases_is_graded_and_given_the_band_of_each_score() -> 
 def test_replicas_over_cases_are_taken_at_their_mean() -> None:
     y = labels(20, 35)
     z = table(7, 5, y)
-    bands, scores = case_bands(z, y), grade(z, y)._asdict()
+    bands, scores = case_bands(TWO.scores, z, y), TWO.grade(z, y)
     for name, band in bands.items():
         assert band.centres[0][1] == pytest.approx(scores[name].mean(), abs=1e-12)
     share = wilson(float(((z > 0) == y).sum() / 5), 55)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from samples import labels, table
+from samples import TWO, labels, table
 from scipy.special import logit
 from scipy.stats import t
 
@@ -46,7 +46,11 @@ def test_groups_of_one_case_each_change_nothing(seed: int, replicas: int) -> Non
     ours, theirs, alone = table(seed, replicas, y), table(seed + 1, replicas, y), draws.permutation(30)
     right_a, right_b = ((z > 0) == (y == 1) for z in (ours, theirs))
     pairs = [
-        *zip(case_bands(ours, y).values(), case_bands(ours, y, alone).values(), strict=True),
+        *zip(
+            case_bands(TWO.scores, ours, y).values(),
+            case_bands(TWO.scores, ours, y, alone).values(),
+            strict=True,
+        ),
         (auc_difference(ours, theirs, y).band, auc_difference(ours, theirs, y, alone).band),
         (paired_difference(right_a, right_b), paired_difference(right_a, right_b, alone)),
     ]
@@ -69,7 +73,7 @@ def test_cases_written_out_several_times_tell_no_more(seed: int, times: int) -> 
     y = labels(12, 18)
     z = table(seed, 2, y)
     copies, groups = np.repeat(z, times, axis=1), np.repeat(np.arange(30), times)
-    alone, grouped = case_bands(z, y), case_bands(copies, np.repeat(y, times), groups)
+    alone, grouped = case_bands(TWO.scores, z, y), case_bands(TWO.scores, copies, np.repeat(y, times), groups)
     for name in ("log_loss", "brier", "skill"):
         ends = alone[name].low, alone[name].high
         assert (grouped[name].low, grouped[name].high) == pytest.approx(ends, abs=1e-9), name
@@ -119,7 +123,7 @@ def test_a_sample_has_whole_groups_and_both_classes(mixed: bool) -> None:
         assert (np.ptp(samples.cases[:, groups == group], axis=1) == 0).all()
     assert (samples.cases[:, y].sum(axis=1) > 0).all()
     assert (samples.cases[:, ~y].sum(axis=1) > 0).all()
-    bands = seeds_x_cases(table(1, 4, y.astype(int)), y.astype(int), samples, groups)
+    bands = seeds_x_cases(TWO.scores, table(1, 4, y.astype(int)), y.astype(int), samples, groups)
     assert all(np.isfinite([band.low, band.high]).all() for band in bands.values())
     assert bands["accuracy"].groups == 14
 
@@ -165,7 +169,7 @@ def test_bands_over_groups_hold_what_they_say_and_those_over_cases_do_not() -> N
     held: dict[str, list[tuple[bool, bool]]] = {name: [] for name in ("accuracy", "auc", "log_loss")}
     for _ in range(400):
         z, y, groups = world(draws, 1)
-        over_cases, over_groups = case_bands(z, y), case_bands(z, y, groups)
+        over_cases, over_groups = case_bands(TWO.scores, z, y), case_bands(TWO.scores, z, y, groups)
         for name, hits in held.items():
             bands = over_cases[name], over_groups[name]
             hits.append(tuple(band.low <= truth[name] <= band.high for band in bands))
@@ -220,7 +224,7 @@ def test_one_group_is_no_sample_of_groups() -> None:
     z = table(3, 4, y)
     samples = resamples(0, 4, y, 30, groups)
     assert (samples.cases == 1).all()
-    for name, band in seeds_x_cases(z, y, samples, groups).items():
+    for name, band in seeds_x_cases(TWO.scores, z, y, samples, groups).items():
         assert np.isfinite([band.low, band.high]).all()
         assert band.groups == 1
         if name in ("accuracy", "sensitivity", "specificity"):

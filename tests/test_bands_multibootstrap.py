@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import labels, table
+from samples import TWO, labels, table
 from scipy.special import expit
 from scipy.stats import binom
 from sklearn import metrics
@@ -13,7 +13,6 @@ from handnet.bands import wilson
 from handnet.bands.cases import case_bands
 from handnet.bands.multibootstrap import bootstrap_means, bootstrap_scores, seeds_x_cases, share_band
 from handnet.draws import Resamples, bootstrap_counts, generator, resamples
-from handnet.scores import Scores, grade
 
 
 def test_resamples_are_the_same_again_and_keep_the_classes() -> None:
@@ -41,18 +40,18 @@ def test_things_are_drawn_with_replacement_alike() -> None:
         assert np.abs(share - chance).max() < 5 * np.sqrt(chance * (1 - chance) / 20_000)
 
 
-def graded_by_scikit_learn(logits: np.ndarray, y: np.ndarray) -> Scores:
+def graded_by_scikit_learn(logits: np.ndarray, y: np.ndarray, prevalence: float) -> dict[str, float]:
     p, called = expit(logits), logits > 0
     brier = metrics.brier_score_loss(y, p)
-    return Scores(
-        metrics.log_loss(y, p),
-        metrics.accuracy_score(y, called),
-        metrics.recall_score(y, called),
-        metrics.recall_score(y, called, pos_label=0),
-        metrics.roc_auc_score(y, logits),
-        brier,
-        1 - brier / metrics.brier_score_loss(y, np.full(len(y), y.mean())),
-    )
+    return {
+        "log_loss": metrics.log_loss(y, p),
+        "accuracy": metrics.accuracy_score(y, called),
+        "sensitivity": metrics.recall_score(y, called),
+        "specificity": metrics.recall_score(y, called, pos_label=0),
+        "auc": metrics.roc_auc_score(y, logits),
+        "brier": brier,
+        "skill": 1 - brier / (prevalence * (1 - prevalence)),
+    }
 
 
 @pytest.mark.parametrize("stratified", [True, False])
@@ -64,12 +63,13 @@ def test_a_bootstrap_sample_is_graded_as_if_its_rows_were_written_out(stratified
     if not stratified:
         samples = Resamples(samples.seeds, bootstrap_counts(generator(9, 1), 27, 12))
         assert len(set(samples.cases[:, y == 1].sum(axis=1))) > 1
-    found = bootstrap_scores(z, y, samples)
+    found = bootstrap_scores(TWO.scores, z, y, samples)
     for b in range(12):
         rows, columns = (np.repeat(np.arange(len(one[b])), one[b]) for one in samples)
-        each = [graded_by_scikit_learn(z[row, columns], y[columns]) for row in rows]
-        for name, mean in zip(Scores._fields, np.mean(each, axis=0), strict=True):
-            assert getattr(found, name)[b] == pytest.approx(mean, abs=1e-9), name
+        each = [graded_by_scikit_learn(z[row, columns], y[columns], y.mean()) for row in rows]
+        for name in each[0]:
+            mean = np.mean([one[name] for one in each])
+            assert found[name][b] == pytest.approx(mean, abs=1e-9), name
 
 
 @given(
@@ -86,12 +86,12 @@ def test_seeds_and_cases_together_say_no_less_than_cases_alone(
     y = labels(positives, negatives)
     z = table(seed, replicas, y, lean, coarse)
     samples = resamples(seed, replicas, y, 60)
-    drawn, alone = bootstrap_scores(z, y, samples)._asdict(), case_bands(z, y)
+    drawn, alone = bootstrap_scores(TWO.scores, z, y, samples), case_bands(TWO.scores, z, y)
     errors = {
         name: (1 - alone[name].centres[0][1]) * alone[name].n
         for name in ("accuracy", "sensitivity", "specificity")
     }
-    for name, band in seeds_x_cases(z, y, samples).items():
+    for name, band in seeds_x_cases(TWO.scores, z, y, samples).items():
         low, high = np.quantile(drawn[name], [0.025, 0.975])
         case = alone[name]
         assert band.high - band.low >= case.high - case.low - 1e-12
@@ -102,7 +102,7 @@ def test_seeds_and_cases_together_say_no_less_than_cases_alone(
         else:
             assert (band.low, band.high) == (min(low, case.low), max(high, case.high))
             assert band.kind == f"multi-bootstrap and {case.kind}"
-        assert band.centre("mean") == pytest.approx(grade(z, y)._asdict()[name].mean(), abs=1e-12)
+        assert band.centre("mean") == pytest.approx(TWO.grade(z, y)[name].mean(), abs=1e-12)
         assert (band.varied, band.seeds, band.n) == ("seeds_x_cases", replicas, case.n)
 
 
@@ -110,7 +110,7 @@ def test_many_errors_and_unlike_seeds_leave_the_plain_bootstrap() -> None:
     y = labels(60, 60)
     z = table(1, 6, y, 0.3) + np.linspace(-4, 4, 6)[:, None]
     samples = resamples(1, 6, y, 200)
-    bands, drawn = seeds_x_cases(z, y, samples), bootstrap_scores(z, y, samples)._asdict()
+    bands, drawn = seeds_x_cases(TWO.scores, z, y, samples), bootstrap_scores(TWO.scores, z, y, samples)
     for name in ("log_loss", "sensitivity", "specificity"):
         assert bands[name].kind == "multi-bootstrap"
         assert (bands[name].low, bands[name].high) == tuple(np.quantile(drawn[name], [0.025, 0.975]))
@@ -120,7 +120,7 @@ def test_many_errors_and_unlike_seeds_leave_the_plain_bootstrap() -> None:
 def test_no_error_seen_is_not_none_to_come() -> None:
     y = labels(42, 72)
     z = np.where(y == 1, 9.0, -9.0) + table(2, 3, y) / 10
-    bands = seeds_x_cases(z, y, resamples(2, 3, y, 50))
+    bands = seeds_x_cases(TWO.scores, z, y, resamples(2, 3, y, 50))
     for name, n in (("accuracy", 114), ("sensitivity", 42), ("specificity", 72), ("auc", 42)):
         assert (bands[name].low, bands[name].high) == pytest.approx((wilson(n, n).low, 1), abs=1e-12)
     right = np.ones((3, 72), dtype=bool)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import labels, table
+from samples import TWO, labels, table
 from scipy.special import expit, logit
 from scipy.stats import betabinom, binom
 
@@ -13,7 +13,7 @@ from handnet.bands.cases import case_bands, loss_band, share_over_cases
 from handnet.bands.multibootstrap import seeds_x_cases
 from handnet.bands.predictive import next_cases, next_network, next_share
 from handnet.draws import further, generator, resamples
-from handnet.scores import case_losses, grade
+from handnet.scores import case_losses
 
 Y = labels(57, 57)
 
@@ -52,7 +52,7 @@ def test_the_ends_are_quantiles_of_the_next_count() -> None:
     assert (band.low * 114, band.high * 114) == pytest.approx((low, high))
     assert (band.estimand, band.kind, band.n, band.coverage) == (NEXT_CASES, "beta-binomial", 114, 0.9)
     law = betabinom(57, 57.5, 0.5)
-    perfect = next_cases(calls(114), Y, further(0, 1, Y, 50))
+    perfect = next_cases(TWO.scores, calls(114), Y, further(0, 1, Y, 50))
     assert perfect["sensitivity"].low == pytest.approx(law.ppf(0.025) / 57)
     assert perfect["auc"].low == pytest.approx(law.ppf(0.025) / 57)  # no misplaced pair
 
@@ -61,7 +61,7 @@ def test_losses_and_areas_have_the_variance_of_another_mean_added() -> None:
     y = labels(25, 40)
     z = table(3, 4, y)
     ahead = further(0, 4, y, 2)._replace(cases=np.ones((2, 65), dtype=int))  # as these: the formula alone
-    found = next_cases(z, y, ahead)
+    found = next_cases(TWO.scores, z, y, ahead)
     loss, area = loss_band(case_losses(z, y == 1)), delong(z, y)
     reach = np.log(loss.high / loss.centre("mean")) * np.sqrt(2)
     assert np.log(found["log_loss"].high / loss.centre("mean")) == pytest.approx(reach)
@@ -74,16 +74,16 @@ def test_losses_and_areas_have_the_variance_of_another_mean_added() -> None:
     reference = float((y == 1).var())
     assert found["skill"].low == pytest.approx(1 - found["brier"].high / reference)
     assert found["skill"].high == pytest.approx(1 - found["brier"].low / reference)
-    for name, band in case_bands(np.zeros((1, 65)), y).items():  # one probability for all
-        assert next_cases(np.zeros((1, 65)), y, further(0, 1, y, 9))[name].centres == band.centres
+    for name, band in case_bands(TWO.scores, np.zeros((1, 65)), y).items():  # one probability for all
+        assert next_cases(TWO.scores, np.zeros((1, 65)), y, further(0, 1, y, 9))[name].centres == band.centres
 
 
 def test_groups_count_for_fewer_cases_and_widen_every_band() -> None:
     y = labels(30, 60)
     z = np.repeat(table(5, 1, y[::3], 1.0), 3, axis=1)  # three rows of each patient, all alike
     groups = np.repeat(np.arange(30), 3)
-    alone = next_cases(z, y, further(0, 1, y, 400))
-    grouped = next_cases(z, y, further(0, 1, y, 400, groups), groups)
+    alone = next_cases(TWO.scores, z, y, further(0, 1, y, 400))
+    grouped = next_cases(TWO.scores, z, y, further(0, 1, y, 400, groups), groups)
     for name, band in grouped.items():
         assert band.low <= alone[name].low
         assert band.high >= alone[name].high
@@ -102,12 +102,12 @@ def test_a_further_network_on_further_cases_is_held_and_not_by_the_expected_scor
     ahead, samples = further(0, 5, y, 150), resamples(0, 5, y, 150)
     for _ in range(studies):
         z = cases() + draws.normal(0, 0.5, (5, 80))
-        following = grade((cases() + draws.normal(0, 0.5, 80))[None], y)._asdict()
-        for name, band in next_network(z, y, ahead).items():
+        following = TWO.grade((cases() + draws.normal(0, 0.5, 80))[None], y)
+        for name, band in next_network(TWO.scores, z, y, ahead).items():
             value = following[name][0]
             hits.setdefault(name, []).append(band.low - 1e-12 <= value <= band.high + 1e-12)
             assert (band.varied, band.seeds, band.estimand) == ("seeds_x_cases", 5, NEXT_NETWORK)
-        band = seeds_x_cases(z, y, samples)["accuracy"]
+        band = seeds_x_cases(TWO.scores, z, y, samples)["accuracy"]
         hits.setdefault("expected", []).append(band.low <= following["accuracy"][0] <= band.high)
     found, error = {name: np.mean(hit) for name, hit in hits.items()}, np.sqrt(0.95 * 0.05 / studies)
     for name in ("accuracy", "sensitivity", "specificity", "auc"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import standard_error
+from samples import TWO, standard_error
 
 from handnet.bands.simulated import (
     CaseSimulator,
@@ -14,12 +14,12 @@ from handnet.bands.simulated import (
     share_coverage,
 )
 from handnet.draws import generator
-from handnet.scores import Scores, case_losses, grade
+from handnet.scores import case_losses
 
 
 def test_the_worlds_true_scores_are_its_average_ones() -> None:
     world, draws = CaseSimulator(4200, 7200, 0.97), generator(22, 0)
-    scores = grade(np.vstack([world.sample(draws, 1) for _ in range(50)]), world.y)._asdict()
+    scores = TWO.grade(np.vstack([world.sample(draws, 1) for _ in range(50)]), world.y)
     truth = world.truth()
     assert set(truth) == set(scores)
     assert truth["accuracy"] == pytest.approx(0.97, abs=1e-12)
@@ -54,9 +54,9 @@ def test_every_band_holds_the_truth_as_often_as_it_says() -> None:
         "bbc",
         "calibration",
     }
-    assert {
-        f"{kind} {name}" for kind in ("seeds_x_cases", "cases", "next cases") for name in Scores._fields
-    } <= {one.what for one in found}
+    assert {f"{kind} {name}" for kind in ("seeds_x_cases", "cases", "next cases") for name in TWO.scores} <= {
+        one.what for one in found
+    }
     for one in found:
         assert one.studies >= 55  # the few without a calibration slope are left out
         # Of seeds and splits each study gives a share of further draws, which scatters far less than a yes or

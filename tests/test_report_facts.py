@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from markdown_it import MarkdownIt
+from samples import TWO
 from scipy.special import expit
 from scipy.stats import beta
 
@@ -25,7 +26,6 @@ from handnet.draws import resamples
 from handnet.report import facts
 from handnet.report import pages as render
 from handnet.report.tables import SCORES
-from handnet.scores import Scores
 from handnet.study.analysis import TrialResult, analyse
 from handnet.study.identity import make_problem
 from handnet.study.reading import read
@@ -46,9 +46,9 @@ SEEDS = 5
 
 def test_every_score_has_its_bands_and_its_row_in_the_main_table() -> None:
     logits, y = np.array([[1.0, -1, 2, -3], [2, 1, -1, -2]]), np.array([1, 0, 1, 0])
-    assert set(case_bands(logits, y)) == set(Scores._fields)
-    assert set(seeds_x_cases(logits, y, resamples(0, 2, y, 9))) == set(Scores._fields)
-    assert set(SCORES) == set(Scores._fields)
+    assert set(case_bands(TWO.scores, logits, y)) == set(TWO.scores)
+    assert set(seeds_x_cases(TWO.scores, logits, y, resamples(0, 2, y, 9))) == set(TWO.scores)
+    assert set(SCORES) == set(TWO.scores)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from samples import TWO
 from scipy import stats
 
 from handnet.bands import Band
@@ -28,7 +29,7 @@ REPLACED = "The search found nothing that other training seeds do not replace."
 
 def said(**known: object) -> list[str]:
     winner = Confirmed("winner", "c", Recipe(), None, np.zeros((1, 2)), None)
-    return statements([winner], replace(NOTHING, **known), Y)
+    return statements([winner], replace(NOTHING, **known), None)
 
 
 def again(near: list[bool], chosen: list[float], anew: tuple = ()) -> Again:
@@ -126,7 +127,9 @@ def test_beside_an_untuned_method_stands_one_network_and_not_the_mean(
     logits = rival + draws.normal(size=(6, 50))
     monkeypatch.setattr(analysis, "untuned_logits", lambda *_: rival)
     parts = SimpleNamespace(val=SimpleNamespace(y=y, X=None), train=None, groups=lambda _: None)
-    found = analysis._untuned(SimpleNamespace(logits=lambda _: logits), SimpleNamespace(parts=parts))
+    found = analysis._untuned(
+        SimpleNamespace(logits=lambda _: logits), SimpleNamespace(parts=parts, task=TWO)
+    )
     signs = np.where(y == 1, -1, 1)
     d = np.logaddexp(0, signs * logits) - np.logaddexp(0, signs * rival)
     half = stats.t.ppf(0.975, 49) * np.sqrt(np.mean([np.var(row, ddof=1) for row in d]) / 50)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from samples import TWO
 from scipy.stats import binomtest, norm, t
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.multitest import multipletests
@@ -20,7 +21,6 @@ from handnet.draws import generator
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts
 from handnet.report.comparison_tables import over_splits_table, rule_table
 from handnet.report.statements import compared
-from handnet.scores import grade
 from handnet.study.analysis import Analysis
 from handnet.study.comparisons import (
     ComparedOverSplits,
@@ -70,7 +70,7 @@ def test_worlds_in_which_the_network_is_better_equal_and_worse(better: float, wo
     pair = ComparedPair(
         "winner",
         "logistic regression",
-        tuple(compare_over_splits("winner", "logistic regression", made, DECIDED)),
+        tuple(compare_over_splits(TWO, "winner", "logistic regression", made, DECIDED)),
         None,
         "",
     )
@@ -87,11 +87,11 @@ def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
     """Another seed in each division: none of them is sound throughout, and all comparisons are still
     there."""
     hurt = divisions(6, lambda k: k % 4)
-    band = next(compare_over_splits("winner", "logistic regression", hurt, DECIDED)).difference.band
+    band = next(compare_over_splits(TWO, "winner", "logistic regression", hurt, DECIDED)).difference.band
     assert (band.n, band.diverged) == (6, 6)
     means = [
-        np.nanmean(grade(division.logits["winner"], division.y).accuracy)
-        - grade(division.logits["logistic regression"], division.y).accuracy[0]
+        np.nanmean(TWO.grade(division.logits["winner"], division.y)["accuracy"])
+        - TWO.grade(division.logits["logistic regression"], division.y)["accuracy"][0]
         for division in hurt
     ]
     assert band.centre("mean") == pytest.approx(np.mean(means), abs=1e-12)
@@ -101,7 +101,7 @@ def test_a_diverged_network_is_left_out_of_its_division_alone() -> None:
 def test_one_score_decides_and_it_is_the_one_of_the_settings(score: str) -> None:
     compared = list(
         compare_over_splits(
-            "winner", "logistic regression", divisions(5), VerdictSettings(score=score, equal=0.03)
+            TWO, "winner", "logistic regression", divisions(5), VerdictSettings(score=score, equal=0.03)
         )
     )
     assert [row.score for row in compared if row.decides] == [score]
@@ -228,7 +228,7 @@ def test_only_what_a_verdict_is_worded_on_is_seen_at_an_adjusted_level() -> None
         one.logits["gradient boosting"], one.logits["majority class"] = rival - 0.3, np.zeros_like(rival) - 1
     roles = ("winner", "logistic regression", "gradient boosting", "majority class")
     confirmed = [Confirmed(role, "c", None, None, np.zeros((1, 4)), None) for role in roles]
-    pairs = compare_pairs(confirmed, made, None, DECIDED)
+    pairs = compare_pairs(TWO, confirmed, made, None, DECIDED)
     levels = {(pair.theirs, row.score): row.level for pair in pairs for row in pair.over_splits}
     adjusted = {pair for pair, level in levels.items() if level != 0.05}
     assert adjusted == {("logistic regression", "accuracy"), ("gradient boosting", "accuracy")}
@@ -322,7 +322,7 @@ def test_p_is_adjusted_within_its_family() -> None:
     made = divisions(29, better=0.2)
     roles = ("winner", "logistic regression")
     confirmed = [Confirmed(role, "c", None, None, np.zeros((1, 4)), None) for role in roles]
-    (pair,) = compare_pairs(confirmed, made, None, DECIDED)
+    (pair,) = compare_pairs(TWO, confirmed, made, None, DECIDED)
     deciding = [row.difference for row in pair.over_splits if row.decides]
     others = [row.difference for row in pair.over_splits if not row.decides]
     assert [one.adjusted for one in deciding] == [one.p for one in deciding]
@@ -359,7 +359,7 @@ def test_a_verdict_is_adjusted_for_the_rivals_it_is_worded_against() -> None:
         one.logits["gradient boosting"], one.logits["majority class"] = rival - 0.3, np.zeros_like(rival) - 1
     roles = ("winner", "logistic regression", "gradient boosting", "majority class")
     confirmed = [Confirmed(role, "c", None, None, np.zeros((1, 4)), None, f"{role}'s") for role in roles]
-    pairs = compare_pairs(confirmed, made, None, DECIDED)
+    pairs = compare_pairs(TWO, confirmed, made, None, DECIDED)
     assert [(pair.theirs, pair.tuned) for pair in pairs] == [(role, f"{role}'s") for role in roles[1:]]
     deciding = [row.difference for pair in pairs for row in pair.over_splits if row.decides]
     expected = multipletests([one.p for one in deciding[:2]], method="holm")[1]

@@ -3,12 +3,12 @@ further seeds what it says."""
 
 import numpy as np
 import pytest
+from samples import TWO
 from scipy.stats import ansari, kruskal, ks_2samp, rankdata
 
 from handnet import Recipe, load_backend
 from handnet.draws import LARGEST_SEED, SIMULATION, generator
 from handnet.mlp.replicas import train_replicas
-from handnet.scores import grade
 from handnet.splits import Split
 
 N, BLOCK = 400, 50
@@ -19,7 +19,7 @@ def losses(parts: Split, seeds: list[int] | list[tuple[int, int, int]]) -> np.nd
     """(N,) the validation log loss of the network of each seed, in their order."""
     backend = load_backend("compiled")
     fit = train_replicas(backend, parts.train, parts.val, RECIPE, seeds)
-    return grade(backend.logits(fit.layers, parts.val.X), parts.val.y).log_loss
+    return TWO.grade(backend.logits(fit.layers, parts.val.X), parts.val.y)["log_loss"]
 
 
 def neighbours(values: np.ndarray, lag: int = 1) -> float:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from samples import TWO
 from scipy.special import logit
 from statsmodels.stats.proportion import proportion_confint
 
@@ -76,11 +77,11 @@ def test_what_tells_no_case_apart_and_what_is_sealed_have_no_points() -> None:
 
 
 def test_looks_cost_what_bonferroni_says() -> None:
-    once = price(1, [rival()], Y_TEST, None, "accuracy")
+    once = price(1, [rival()], Y_TEST, None, TWO.scores["accuracy"])
     assert (once.chance, once.level) == (pytest.approx(0.05), 0.95)
     plain, same = once.bands["logistic regression"]
-    assert plain == same == case_bands(TEST[None], Y_TEST)["accuracy"]
-    five = price(5, [rival()], Y_TEST, None, "accuracy")
+    assert plain == same == case_bands(TWO.scores, TEST[None], Y_TEST)["accuracy"]
+    five = price(5, [rival()], Y_TEST, None, TWO.scores["accuracy"])
     assert five.chance == pytest.approx(1 - 0.95**5)
     wider = five.bands["logistic regression"][1]
     assert (wider.low, wider.high) == pytest.approx(proportion_confint(7, 10, 0.01, method="wilson"))
@@ -125,6 +126,6 @@ def test_a_band_over_seeds_and_cases_grows_with_its_level() -> None:
     samples = resamples(0, 6, y, 500)
     levels = (0.8, 0.95, 0.99)
     for name in ("accuracy", "auc", "log_loss"):
-        bands = [seeds_x_cases(logits, y, samples, coverage=level)[name] for level in levels]
+        bands = [seeds_x_cases(TWO.scores, logits, y, samples, coverage=level)[name] for level in levels]
         assert [band.coverage for band in bands] == list(levels)
         assert bands[2].low < bands[1].low < bands[0].low < bands[0].high < bands[1].high < bands[2].high

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from canonical import digest
+from samples import TWO
 from scipy import stats
 from scipy.special import expit
 from sklearn import metrics
@@ -24,7 +25,6 @@ from studies import CHAPTER, SMALL, TINY, cli
 import handnet.bands
 from handnet import Backend, Dataset, Recipe, Table, load_backend, seeded_plan, split
 from handnet.messages import Refusal
-from handnet.scores import grade
 from handnet.study import units
 from handnet.study.identity import Commit
 from handnet.study.reading import read
@@ -118,7 +118,7 @@ def test_balanced_classes_are_so_in_every_part_of_a_study(tmp_path: Path, data: 
     parts = split(data)
     train = balanced(parts.train)
     fit = backend.fit(train, parts.val, recipe, seeded_plan(recipe, train, [1000, 1001, 1002]))
-    loss = grade(backend.logits(fit.layers, parts.val.X), parts.val.y).log_loss
+    loss = TWO.grade(backend.logits(fit.layers, parts.val.X), parts.val.y)["log_loss"]
     (band,) = (
         one
         for one in found["bands"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from samples import TWO
 from scipy.special import expit
 from sklearn import metrics
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -134,7 +135,7 @@ def test_a_rival_that_is_truly_better_beats_the_network(tmp_path: Path) -> None:
     with workers:
         made = list(in_order(workers, (call for _, _, call in resplitter.frozen_calls())))
     for rival, low, high in ((BOOSTING, -1, -0.2), (BASELINE, -0.2, 0.2)):
-        found = {one.score: one for one in compare_over_splits("winner", rival, made, settings.verdict)}
+        found = {one.score: one for one in compare_over_splits(TWO, "winner", rival, made, settings.verdict)}
         assert low < found["accuracy"].difference.band.low < found["accuracy"].difference.band.high < high
 
 

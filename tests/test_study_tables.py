@@ -12,6 +12,7 @@ import pytest
 from canonical import report
 from corpus import HOSTILE
 from others import ALL, Other, dietox, read, titanic, written
+from samples import TWO
 from scipy.special import expit
 from studies import CHAPTER, TINY, contents, events, refused, stored
 
@@ -125,8 +126,8 @@ def test_every_page_counts_the_groups_and_its_bands_go_over_them(
         assert facts["split"]["parts"][part]["groups"] == len(set(pig[rows]))
     logits, y = stored(home, "winner")[1], parts.data.y[parts.test_rows]
     over_cases, over_pigs = (
-        case_bands(logits, y),
-        case_bands(logits, y, np.unique(pigs, return_inverse=True)[1]),
+        case_bands(TWO.scores, logits, y),
+        case_bands(TWO.scores, logits, y, np.unique(pigs, return_inverse=True)[1]),
     )
     for name, band in over_pigs.items():
         (found,) = (

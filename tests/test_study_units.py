@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from samples import TWO
 
 from handnet import Dataset, Recipe, load_backend
 from handnet.data import digest
@@ -96,4 +97,4 @@ def test_curves_are_thinned_evenly_and_keep_their_ends() -> None:
 
 
 def test_too_few_finite_replicas_give_no_band() -> None:
-    assert score_quantities(np.array([[1.0, -1], [np.nan, 0]]), np.array([1, 0]), "val") == []
+    assert score_quantities(TWO, np.array([[1.0, -1], [np.nan, 0]]), np.array([1, 0]), "val") == []

@@ -19,10 +19,10 @@ from experiments.claims.division import SEEDS, Division, train
 from handnet.contract import Recipe
 from handnet.data import Array, Dataset, Table
 from handnet.mlp.replicas import concurrently
-from handnet.scores import grade
 from handnet.splits import Order, split
 from handnet.study.sealed import Opening
 from handnet.study.units import Problem
+from handnet.tasks import task_of
 
 DIVISIONS, REPEATS, SPLIT_SEEDS = 100, 60, 200  # of a protocol; of a cross-validation; of the study's own
 FOLDS, TEN = 10, 10  # folds of a cross-validation, and how many repetitions are "10 x 10"
@@ -38,8 +38,8 @@ class Outputs(NamedTuple):
     y: list[Array]  # K of (n,)
 
     def scores(self, name: str) -> Array:
-        """(K, R): a score of `grade`, by its name."""
-        return np.stack([getattr(grade(z, y), name) for z, y in zip(self.logits, self.y, strict=True)])
+        """(K, R): a score of `Task.grade`, by its name."""
+        return np.stack([task_of(2).grade(z, y)[name] for z, y in zip(self.logits, self.y, strict=True)])
 
     def correct(self) -> list[Array]:
         """K of (R, n): 1 where a case was called right, 0 where not, NaN for a network that diverged."""

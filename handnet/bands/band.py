@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from handnet.scores import Score
+
 # What an interval is for. One for an expected score says nothing of what the next cases or seeds will show.
 EXPECTED = "expected score on all cases of this kind"
 EXPECTED_OVER_SEEDS = "expected score over all seeds, on all cases of this kind"
@@ -66,12 +68,7 @@ class Band:
         return f"{middle}[{self.low:.3f}, {self.high:.3f}] ({origin})"
 
 
-def possible(score: str, band: Band, reference: float) -> Band:
-    """The band of a score, without the values that the score cannot take.
-
-    Shares, AUC and Brier score are from 0 to 1, a log loss is at least 0, and a skill is 1 - Brier score /
-    reference. reference: the Brier score of the share of positives, q (1 - q).
-    """
-    least, most = {"log_loss": (0.0, float("inf")), "skill": (1 - 1 / reference, 1.0)}.get(score, (0.0, 1.0))
-    low, high = (min(max(end, least), most) for end in (band.low, band.high))
+def possible(score: Score, band: Band) -> Band:
+    """The band of a score, without the values that the score cannot take."""
+    low, high = (min(max(end, score.least), score.most) for end in (band.low, band.high))
     return replace(band, low=low, high=high)

@@ -4,48 +4,54 @@ Of R replicas it is taken at their mean, with the sampling error of a single one
 method without a seed are read in the same way. Cases of groups (`handnet/bands/clusters.py`) count for fewer.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import expit
 
 from handnet.bands.auc import delong
 from handnet.bands.band import EXPECTED, Band, possible
 from handnet.bands.clusters import effective_number, groups_among, number_of_groups, skewed_reach
 from handnet.bands.proportion import clopper_pearson_ends, wilson_ends
 from handnet.data import Array
-from handnet.scores import case_losses
+from handnet.scores import Mean, Ratio, Score, Share
 
 
 def case_bands(
-    logits: Array, y: Array, groups: Array | None = None, coverage: float = 0.95
+    scores: Mapping[str, Score], outputs: Array, y: Array, groups: Array | None = None, coverage: float = 0.95
 ) -> dict[str, Band]:
     """The band of each score over cases, by the score's name.
 
-    Shares (accuracy, sensitivity, specificity) have Wilson's interval (`share_over_cases`), the AUC has
-    DeLong's on its logit (`delong`), losses and skill have the t interval of `loss_band`. No end lies beyond
-    the values that its score can take.
+    Shares have Wilson's interval (`share_over_cases`), the AUC has DeLong's on its logit (`delong`), losses,
+    and scores that are functions of one loss, have the t interval of `loss_band`. No end lies beyond the
+    values that its score can take.
 
-    logits: (R, n), finite; R = 1 for a method without a seed.
-    y: (n,) of 0 and 1, both present; groups: (n,) int, None where every case is its own.
+    scores: as of `Task.scores`; outputs: (R, n) or (R, n, k), finite; R = 1 for a method without a seed.
+    y: (n,), every class present; groups: (n,) int, None where every case is its own.
     """
-    z, positive = np.asarray(logits, dtype=np.float64), np.asarray(y) == 1
-    correct, every = np.equal(z > 0, positive), np.ones_like(positive)
-    shares = {"accuracy": every, "sensitivity": positive, "specificity": ~positive}
-    brier = loss_band(np.square(expit(z) - positive), groups, coverage)
-    reference = float(positive.var())
-    low, high, centre = (1 - loss / reference for loss in (brier.high, brier.low, brier.centre("mean")))
-    bands = {
-        "log_loss": loss_band(case_losses(z, positive), groups, coverage),
-        **{
-            name: share_over_cases(correct[:, which], groups_among(groups, which), coverage)
-            for name, which in shares.items()
-        },
-        "auc": delong(z, positive, groups, coverage),
-        "brier": brier,
-        "skill": replace(brier, low=low, high=high, centres=(("mean", centre),)),
-    }
-    return {name: possible(name, band, reference) for name, band in bands.items()}
+    z, y = np.asarray(outputs, dtype=np.float64), np.asarray(y)
+    bands = {name: _case_band(score, z, y, groups, coverage) for name, score in scores.items()}
+    return {name: possible(scores[name], band) for name, band in bands.items()}
+
+
+def _case_band(score: Score, z: Array, y: Array, groups: Array | None, coverage: float) -> Band:
+    """The band of one score, by its kind."""
+    if isinstance(score, Share):
+        which = score.counted(y)
+        return share_over_cases(score.right(z, y)[:, which], groups_among(groups, which), coverage)
+    if isinstance(score, Mean):
+        return loss_band(score.values(z, y), groups, coverage)
+    if isinstance(score, Ratio) and score.base:
+        loss = loss_band(score.base.values(z, y), groups, coverage)
+        return _of_base(score, possible(score.base, loss), z, y)
+    return delong(z, y, groups, coverage)
+
+
+def _of_base(score: Ratio, loss: Band, z: Array, y: Array) -> Band:
+    """The band of a function of a loss, from the band of that loss."""
+    *ends, centre = score.of_base(np.array([loss.low, loss.high, loss.centre("mean")]), z, y)
+    low, high = sorted(map(float, ends))
+    return replace(loss, low=low, high=high, centres=(("mean", float(centre)),))
 
 
 def share_over_cases(correct: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:

@@ -4,43 +4,56 @@ Replicas and cases are resampled together, cases within each class, and the scor
 replicas; the band is the quantiles .025 and .975 of these averages.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import expit
 
 from handnet.bands.band import EXPECTED_OVER_SEEDS, Band
 from handnet.bands.cases import case_bands, share_over_cases
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.draws import Resamples
-from handnet.scores import Scores, case_losses
+from handnet.scores import Mean, Ratio, Score, Share, everyone
 
 COVERAGE = HIGH - LOW
 FEW_ERRORS = 10  # with fewer errors than these the bootstrap of a share is too coarse to stand alone
 
 
-def bootstrap_scores(logits: Array, y: Array, samples: Resamples) -> Scores:
-    """Each score averaged over the replicas, (B,), by sample. logits: (R, n) finite; y: (n,) of 0 and 1."""
-    z, positive = np.asarray(logits, dtype=np.float64), np.asarray(y) == 1
-    every, correct = np.ones_like(positive), np.equal(z > 0, positive)
-    brier = bootstrap_means(np.square(expit(z) - positive), every, samples)
-    prevalence = bootstrap_means(np.broadcast_to(positive, z.shape), every, samples)
-    return Scores(
-        log_loss=bootstrap_means(case_losses(z, positive), every, samples),
-        accuracy=bootstrap_means(correct, every, samples),
-        sensitivity=bootstrap_means(correct, positive, samples),
-        specificity=bootstrap_means(correct, ~positive, samples),
-        auc=_areas(z, positive, samples),
-        brier=brier,
-        skill=1 - brier / (prevalence * (1 - prevalence)),
-    )
+def bootstrap_scores(
+    scores: Mapping[str, Score], outputs: Array, y: Array, samples: Resamples
+) -> dict[str, Array]:
+    """Each score averaged over the replicas, (B,), by sample.
+
+    outputs: (R, n) or (R, n, k), finite; y: (n,).
+    """
+    z, y = np.asarray(outputs, dtype=np.float64), np.asarray(y)
+    return {name: _drawn(score, z, y, samples) for name, score in scores.items()}
+
+
+def _drawn(score: Score, z: Array, y: Array, samples: Resamples) -> Array:
+    """One score averaged over the replicas, (B,), by sample."""
+    every = everyone(y)
+    if isinstance(score, Share):
+        return bootstrap_means(score.right(z, y), score.counted(y), samples)
+    if isinstance(score, Mean):
+        return bootstrap_means(score.values(z, y), every, samples)
+    if isinstance(score, Ratio) and score.base:
+        return score.of_base(bootstrap_means(score.base.values(z, y), every, samples), z, y)
+    return _areas(z, y == 1, samples)
 
 
 def seeds_x_cases(
-    logits: Array, y: Array, samples: Resamples, groups: Array | None = None, coverage: float = COVERAGE
+    scores: Mapping[str, Score],
+    outputs: Array,
+    y: Array,
+    samples: Resamples,
+    groups: Array | None = None,
+    coverage: float = COVERAGE,
 ) -> dict[str, Band]:
-    """The band of each score over R >= 2 replicas and n cases, by name. logits: (R, n) finite; y: (n,).
+    """The band of each score over R >= 2 replicas and n cases, by name.
+
+    scores: as of `Task.scores`; outputs: (R, n) or (R, n, k), finite; y: (n,).
 
     groups: (n,) int, None where every case is its own; the samples are of whole groups then.
 
@@ -51,9 +64,9 @@ def seeds_x_cases(
     the plain bootstrap of an AUC near 1 holds the truth in 80 of 100 studies only. Of shares and the AUC the
     bands hold at least 95; of losses they hold what `loss_band` says of the mean over seeds, 92 and more.
     """
-    scores = bootstrap_scores(logits, y, samples)._asdict()
-    bands = case_bands(logits, y, groups, coverage)
-    return {name: _widened(scores[name], cases, len(logits)) for name, cases in bands.items()}
+    drawn = bootstrap_scores(scores, outputs, y, samples)
+    bands = case_bands(scores, outputs, y, groups, coverage)
+    return {name: _widened(drawn[name], cases, len(outputs)) for name, cases in bands.items()}
 
 
 def share_band(correct: Array, samples: Resamples, groups: Array | None = None) -> Band:

@@ -16,6 +16,7 @@ from handnet.bands.compare import ALPHA, nadeau_bengio_p, rope_chances, win_inte
 from handnet.data import Array
 from handnet.draws import SIMULATION, Generator, bootstrap_counts, generator
 from handnet.scores import grade
+from handnet.tasks import task_of
 
 RULE = "nadeau-bengio"  # the one that may word a verdict
 SCORES = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier")
@@ -112,10 +113,12 @@ def differences(layout: Layout, numbers: Generator) -> Array:
     y = np.repeat([1, 0], [layout.rarer, layout.rows - layout.rarer])
     halves = draw_table(y, numbers)
     train, test = draw_divisions(layout, numbers)
+    scores = {name: task_of(2).scores[name] for name in SCORES}
     ours, theirs = (
-        grade(np.take_along_axis(discriminant(half, y, train), test, axis=1), y[test[0]]) for half in halves
+        grade(scores, np.take_along_axis(discriminant(half, y, train), test, axis=1), y[test[0]])
+        for half in halves
     )
-    return np.array([getattr(ours, name) - getattr(theirs, name) for name in SCORES])
+    return np.array([ours[name] - theirs[name] for name in SCORES])
 
 
 def draw_table(y: Array, numbers: Generator) -> Array:

@@ -6,7 +6,7 @@ and the AUC. They held the loss of another network in 96 to 99 of 100, of a sing
 fewer cases carry the loss, the less (measured in the worlds that `loss_band` of cases.py names).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from handnet.bands.multibootstrap import bootstrap_scores
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.draws import Resamples
-from handnet.scores import Scores
+from handnet.scores import Score, Share
 
 COVERAGE = HIGH - LOW
 # Of scores other than losses: to the scale of the interval over cases, and back.
@@ -32,7 +32,9 @@ SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 }
 
 
-def next_cases(logits: Array, y: Array, ahead: Resamples, groups: Array | None = None) -> dict[str, Band]:
+def next_cases(
+    scores: Mapping[str, Score], outputs: Array, y: Array, ahead: Resamples, groups: Array | None = None
+) -> dict[str, Band]:
     """The band of each score of one method on as many further cases, by the score's name.
 
     Shares have `next_share`. The other scores have the interval of `case_bands` with the variance of another
@@ -40,29 +42,31 @@ def next_cases(logits: Array, y: Array, ahead: Resamples, groups: Array | None =
     2. It is joined to the quantiles .025 and .975 of the scores on cases drawn twice, because near 1 an AUC
     varies more upwards than its logit says: alone it holds 85 of 100 there.
 
-    logits: (R, n), finite; R = 1 for a method without a seed.
-    y: (n,) of 0 and 1, both present; ahead: as `handnet.draws.further` gives it; groups: (n,) int, None where
+    scores: as of `Task.scores`; outputs: (R, n) or (R, n, k), finite; R = 1 for a method without a seed.
+    y: (n,), every class present; ahead: as `handnet.draws.further` gives it; groups: (n,) int, None where
     every case is its own.
     """
-    scores = _scores_of_one(logits, y, ahead)._asdict()
+    drawn = _scores_of_one(scores, outputs, y, ahead)
     return {
-        name: band if band.kind == "beta-binomial" else _joined(band, scores[name])
-        for name, band in _by_formula(logits, y, groups).items()
+        name: band if band.kind == "beta-binomial" else _joined(band, drawn[name])
+        for name, band in _by_formula(scores, outputs, y, groups).items()
     }
 
 
-def next_network(logits: Array, y: Array, ahead: Resamples, groups: Array | None = None) -> dict[str, Band]:
+def next_network(
+    scores: Mapping[str, Score], outputs: Array, y: Array, ahead: Resamples, groups: Array | None = None
+) -> dict[str, Band]:
     """The band of each score of a further network on as many further cases, by the score's name.
 
     The quantiles .025 and .975 of the scores of one drawn replica on cases drawn twice, joined to the band of
     the same score by formula (`next_cases`), because an error that was not seen is not drawn.
 
-    logits: (R, n), finite, R at least 2; the other arguments are those of `next_cases`, y and groups (n,).
+    outputs: (R, n) or (R, n, k), finite, R at least 2; the other arguments are those of `next_cases`.
     """
-    scores, bands = _scores_of_one(logits, y, ahead)._asdict(), {}
-    for name, band in _by_formula(logits, y, groups).items():
-        joined, centres = _joined(band, scores[name]), (("mean", band.centres[0][1]),)
-        crossed = replace(joined, varied="seeds_x_cases", seeds=len(logits), centres=centres)
+    drawn, bands = _scores_of_one(scores, outputs, y, ahead), {}
+    for name, band in _by_formula(scores, outputs, y, groups).items():
+        joined, centres = _joined(band, drawn[name]), (("mean", band.centres[0][1]),)
+        crossed = replace(joined, varied="seeds_x_cases", seeds=len(outputs), centres=centres)
         bands[name] = replace(crossed, estimand=NEXT_NETWORK)
     return bands
 
@@ -80,22 +84,22 @@ def next_share(correct: Array, groups: Array | None = None, coverage: float = CO
     return _counted(share_over_cases(correct, groups, coverage), number, coverage)
 
 
-def _by_formula(logits: Array, y: Array, groups: Array | None) -> dict[str, Band]:
+def _by_formula(
+    scores: Mapping[str, Score], outputs: Array, y: Array, groups: Array | None
+) -> dict[str, Band]:
     """The beta-binomial or the widened interval of each score. An AUC without a misplaced pair has the
     beta-binomial of the smaller class."""
-    z, positive = np.asarray(logits, dtype=np.float64), np.asarray(y) == 1
-    correct = np.equal(z > 0, positive)
-    counted = {"accuracy": np.ones_like(positive), "sensitivity": positive, "specificity": ~positive}
+    z, y = np.asarray(outputs, dtype=np.float64), np.asarray(y)
     bands = {}
-    for name, band in case_bands(z, y, groups).items():
-        if name in counted:
-            which = counted[name]
-            bands[name] = next_share(correct[:, which], groups_among(groups, which))
+    for name, band in case_bands(scores, z, y, groups).items():
+        score = scores[name]
+        if isinstance(score, Share):
+            which = score.counted(y)
+            bands[name] = next_share(score.right(z, y)[:, which], groups_among(groups, which))
         elif band.kind == "wilson, smaller class":
-            bands[name] = _counted(band, smaller_class(positive, groups), COVERAGE)
+            bands[name] = _counted(band, smaller_class(y == 1, groups), COVERAGE)
         else:
-            wider = replace(_stretched(name, band), estimand=NEXT_CASES)
-            bands[name] = possible(name, wider, float(positive.var()))
+            bands[name] = possible(score, replace(_stretched(name, band), estimand=NEXT_CASES))
     return bands
 
 
@@ -126,12 +130,15 @@ def _stretched(name: str, band: Band) -> Band:
     return replace(band, low=low, high=high, kind=kind)
 
 
-def _scores_of_one(logits: Array, y: Array, ahead: Resamples) -> Scores:
+def _scores_of_one(
+    scores: Mapping[str, Score], outputs: Array, y: Array, ahead: Resamples
+) -> dict[str, Array]:
     """Each score (B,) of the one replica drawn in each sample, on the cases drawn there."""
     drawn = ahead.seeds.argmax(axis=1)
-    found = np.empty((len(Scores._fields), len(drawn)))
+    found = {name: np.empty(len(drawn)) for name in scores}
     for replica in np.unique(drawn):
         rows = np.flatnonzero(drawn == replica)
         alone = Resamples(np.ones((len(rows), 1), dtype=np.int64), ahead.cases[rows])
-        found[:, rows] = bootstrap_scores(logits[replica : replica + 1], y, alone)
-    return Scores(*found)
+        for name, values in bootstrap_scores(scores, outputs[replica : replica + 1], y, alone).items():
+            found[name][rows] = values
+    return found

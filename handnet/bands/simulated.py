@@ -24,6 +24,7 @@ from handnet.bands.selection import expected_best, selection_optimism
 from handnet.data import Array
 from handnet.draws import SIMULATION, Generator, Resamples, further, generator, redrawn, resamples
 from handnet.scores import grade
+from handnet.tasks import task_of
 
 STUDIES = 200  # simulated for a study's own shares and losses, each time its report is made
 DRAWN_AT_ONCE = 2500  # losses of one simulated study
@@ -194,7 +195,7 @@ def coverages(
     samples, ahead = resamples(seed, replicas, simulator.y, 1000), further(seed, 1, simulator.y, 1000)
     hits: dict[tuple[str, str, float], list[float]] = {}
     for _ in range(studies):
-        for what, setting, nominal, hit in _one_study(simulator, numbers, replicas, splits, samples, ahead):
+        for what, setting, nominal, hit in _one_study(simulator, numbers, (replicas, splits), samples, ahead):
             hits.setdefault((what, setting, nominal), []).append(float(hit))
         tick()
     return [_simulated(*key, values) for key, values in hits.items()]
@@ -216,7 +217,7 @@ def coverages_over_groups(
     for _ in range(studies):
         z = simulator.sample(numbers, 1)
         for setting, told in settings.items():
-            for name, band in case_bands(z, simulator.y, told).items():
+            for name, band in case_bands(task_of(2).scores, z, simulator.y, told).items():
                 held = band.low <= truth[name] <= band.high
                 hits.setdefault((f"cases {name}", f"{len(simulator.y)} cases, {setting}"), []).append(held)
     return [_simulated(*key, 0.95, values) for key, values in hits.items()]
@@ -226,20 +227,17 @@ Hit = tuple[str, str, float, float]  # what, setting, nominal, and the share hel
 
 
 def _one_study(
-    simulator: CaseSimulator,
-    numbers: Generator,
-    replicas: int,
-    splits: int,
-    samples: Resamples,
-    ahead: Resamples,
+    simulator: CaseSimulator, numbers: Generator, sizes: tuple[int, int], samples: Resamples, ahead: Resamples
 ) -> Iterator[Hit]:
-    """The hits of every band in one simulated study."""
+    """The hits of every band in one simulated study. sizes: replicas and splits, as in `coverages`."""
+    replicas, splits = sizes
     yield from _over_seeds(simulator, numbers, replicas)
     z, y, truth = simulator.sample(numbers, replicas), simulator.y, simulator.truth()
     both, n = f"{replicas} seeds x {len(y)} cases", f"{len(y)} cases"
-    for name, band in seeds_x_cases(z, y, samples).items():
+    scores = {name: task_of(2).scores[name] for name in truth}
+    for name, band in seeds_x_cases(scores, z, y, samples).items():
         yield f"seeds_x_cases {name}", both, band.coverage, band.low <= truth[name] <= band.high
-    for name, band in case_bands(z[:1], y).items():
+    for name, band in case_bands(scores, z[:1], y).items():
         yield f"cases {name}", n, band.coverage, band.low <= truth[name] <= band.high
     band = clopper_pearson(float(((z[0] > 0) == (y == 1)).sum()), len(y))
     yield "cases clopper-pearson accuracy", n, band.coverage, band.low <= truth["accuracy"] <= band.high
@@ -248,8 +246,8 @@ def _one_study(
     for band in split_bands(numbers.normal(size=splits)):
         inside = float(norm.cdf(band.high) - norm.cdf(band.low))
         yield f"splits {band.kind}", f"{splits} splits", band.coverage, inside
-    following = grade(simulator.sample(numbers, 1), y)._asdict()
-    for name, band in next_cases(z[:1], y, ahead).items():
+    following = grade(scores, simulator.sample(numbers, 1), y)
+    for name, band in next_cases(scores, z[:1], y, ahead).items():
         score = float(following[name][0])
         yield f"next cases {name}", n, band.coverage, band.low - 1e-12 <= score <= band.high + 1e-12
 
@@ -257,10 +255,11 @@ def _one_study(
 def _over_seeds(simulator: CaseSimulator, numbers: Generator, replicas: int) -> Iterator[Hit]:
     """The hits of the bands over seeds, on fixed cases."""
     setting, cases, y = f"{replicas} seeds", simulator.cases(numbers), simulator.y
-    scores, others = (grade(simulator.logits(numbers, cases, count), y) for count in (replicas, 200))
+    logits = (simulator.logits(numbers, cases, count) for count in (replicas, 200))
+    scores, others = (task_of(2).grade(z, y) for z in logits)
     for name in ("log_loss", "accuracy"):
-        for band in seed_bands(getattr(scores, name)):
-            inside = (band.low <= getattr(others, name)) & (getattr(others, name) <= band.high)
+        for band in seed_bands(scores[name]):
+            inside = (band.low <= others[name]) & (others[name] <= band.high)
             yield f"seeds {band.kind} {name}", setting, band.coverage, float(inside.mean())
     # The chance of a miss is known for each case, and with it the deviation of accuracy over seeds.
     chances = norm.cdf(np.where(y == 1, -cases, cases) / simulator.noise)

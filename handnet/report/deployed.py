@@ -8,16 +8,17 @@ from handnet.bands.calibration import ensemble
 from handnet.bands.cases import case_bands
 from handnet.data import Array
 from handnet.report.words import number, part_name
-from handnet.scores import grade
+from handnet.scores import right
 from handnet.study.quantity import band_facts
 from handnet.study.summary import middle_seed
 from handnet.study.units import Confirmed
+from handnet.tasks import Task
 
 SHOWN = ("accuracy", "log_loss")
 
 
 def deployed(
-    winner: Confirmed, y_val: Array, y_test: Array | None, groups: Array | None
+    task: Task, winner: Confirmed, y_val: Array, y_test: Array | None, groups: Array | None
 ) -> dict[str, Any] | None:
     """The ensemble that the logged model is, the seeds one by one, and the one seed of the Keras file.
 
@@ -30,22 +31,22 @@ def deployed(
         return None
     sound = logits[winner.replicas.sound]
     together = ensemble(sound)
-    bands = case_bands(together[None], y, groups)
-    scores = grade(sound, y)
-    place = middle_seed(winner.replicas, y_val)
-    alone = grade(logits[[place]], y)
+    bands = case_bands(task.scores, together[None], y, groups)
+    scores = task.grade(sound, y)
+    place = middle_seed(task, winner.replicas, y_val)
+    alone = task.grade(logits[[place]], y)
     facts = {
         "part": part,
         "cases": len(y),
         "ensemble": {
             "seeds": len(sound),
-            "right": int(((together > 0) == (y == 1)).sum()),
+            "right": int(right(together[None], y).sum()),
             **{name: band_facts(bands[name]) for name in SHOWN},
         },
-        "each_seed": {name: float(np.mean(getattr(scores, name))) for name in SHOWN},
+        "each_seed": {name: float(np.mean(scores[name])) for name in SHOWN},
         "keras_file": {
             "seed": winner.replicas.seeds[place],
-            **{name: float(getattr(alone, name)[0]) for name in SHOWN},
+            **{name: float(alone[name][0]) for name in SHOWN},
         },
     }
     return facts | {"sentence": _sentence(facts)}

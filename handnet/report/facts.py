@@ -41,7 +41,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "split": _split(problem, settings),
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(configuration, analysis, settings) for configuration in confirmed],
-        "statements": [*statements(confirmed, analysis, y_val), *sealed_looks(findings)],
+        "statements": [*statements(confirmed, analysis, problem), *sealed_looks(findings)],
         "warnings": warnings_on_test(
             settings.verdict.score, problem.data, problem.parts.test_rows, findings.opening is not None
         ),
@@ -57,7 +57,7 @@ def document(findings: Findings) -> dict[str, Any]:
         **_cases(findings),
         "search": search_facts(findings),
         "curves": curve_series(confirmed),
-        "seed_scores": seed_series(confirmed, y_val, y_test),
+        "seed_scores": seed_series(problem.task, confirmed, y_val, y_test),
         **_probabilities(findings),
         "opening": _opening(findings.opening, findings.rehearsed),
         "settings": _settings(settings, analysis),
@@ -98,7 +98,7 @@ def _probabilities(findings: Findings) -> dict[str, Any]:
     return {
         "reliability": reliability(*rows),
         "calibration_curve": smoothed(*rows, groups),
-        "deployed": deployed(*rows, groups),
+        "deployed": deployed(findings.problem.task, *rows, groups),
     }
 
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from handnet.bands import seed_bands
 from handnet.bands.selection import SIMULATED
-from handnet.data import Array, Table
+from handnet.data import Table
 from handnet.report.series import surface
-from handnet.scores import grade
 from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult, Untuned
 from handnet.study.quantity import band_facts
 from handnet.study.resplit import Resplit
@@ -102,14 +101,14 @@ def moved_facts(moves: Moved | None) -> dict[str, Any] | None:
 
 
 def search_facts(findings: Findings) -> dict[str, Any]:
-    settings, y_val = findings.settings, findings.problem.parts.val.y
+    settings = findings.settings
     rows = [
         {
             "place": result.trial.place + 1,
             "config_id": result.trial.config_id,
             **result.trial.params,
             "diverged": int((~result.replicas.sound).sum()),
-            **_objective(result.replicas, y_val),
+            **_objective(findings.problem, result.replicas),
         }
         for result in findings.trials
     ]
@@ -120,7 +119,7 @@ def search_facts(findings: Findings) -> dict[str, Any]:
         "winner_on_fresh_seeds": _winner_on_fresh_seeds(findings),
         "trials": rows,
         "importances": dict(findings.importances),
-        "surface": surface(findings.trials, y_val, settings),
+        "surface": surface(findings.problem, findings.trials, settings),
         "again": again_facts(findings.analysis.again),
     }
 
@@ -159,14 +158,15 @@ def _winner_on_fresh_seeds(findings: Findings) -> dict[str, Any]:
     if winner.replicas is None or not winner.has_seed_bands:
         return {"seeds": seeds, "diverged": seeds, **NO_OBJECTIVE}
     sound = winner.replicas.pick(winner.replicas.sound)
-    value = _objective(sound, findings.problem.parts.val.y)
+    value = _objective(findings.problem, sound)
     return {"seeds": seeds, "diverged": seeds - len(sound.seeds), **value}
 
 
-def _objective(replicas: Replicas, y_val: Array) -> dict[str, float | None]:
-    """The mean loss with its band over seeds; null throughout when a seed diverged. y_val: (n_val,)."""
-    value = objective(replicas, y_val)
+def _objective(problem: Problem, replicas: Replicas) -> dict[str, float | None]:
+    """The mean loss with its band over seeds; null throughout when a seed diverged."""
+    task, y_val = problem.task, problem.parts.val.y
+    value = objective(task, replicas, y_val)
     if not np.isfinite(value):
         return NO_OBJECTIVE
-    band = seed_bands(grade(replicas.val_logits, y_val).log_loss).quantiles
+    band = seed_bands(task.mean_loss(replicas.val_logits, y_val)).quantiles
     return {"value": value, "low": band.low, "high": band.high, "coverage": band.coverage}

@@ -13,13 +13,14 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from handnet.bands import wilson
 from handnet.bands.calibration_curve import calibration_curve
 from handnet.data import Array
-from handnet.scores import grade
 from handnet.study.analysis import TrialResult
 from handnet.study.gaps import curve_band, curves
 from handnet.study.quantity import finite
 from handnet.study.sections import Range
 from handnet.study.settings import Settings
-from handnet.study.units import Confirmed
+from handnet.study.summary import objective
+from handnet.study.units import Confirmed, Problem
+from handnet.tasks import Task
 
 SHOWN = ("accuracy", "log_loss")  # scores whose every seed is drawn
 BINS = 5  # of the reliability curve, each with as many cases
@@ -40,7 +41,7 @@ def curve_series(confirmed: Sequence[Confirmed]) -> dict[str, dict[str, dict[str
 
 
 def seed_series(
-    confirmed: Sequence[Confirmed], y_val: Array, y_test: Array | None
+    task: Task, confirmed: Sequence[Confirmed], y_val: Array, y_test: Array | None
 ) -> dict[str, dict[str, list[float | None]]]:
     """role -> score -> (R,) its value for each seed on the last graded part; None where it diverged.
 
@@ -51,7 +52,7 @@ def seed_series(
     for configuration in confirmed:
         logits = configuration.logits(part)
         if configuration.replicas is not None and logits is not None:
-            scores = grade(logits, y)._asdict()
+            scores = task.grade(logits, y)
             series[configuration.role] = {
                 name: [float(value) if np.isfinite(value) else None for value in scores[name]]
                 for name in SHOWN
@@ -108,16 +109,16 @@ def _bin(p: Array, y: Array) -> dict[str, float]:
     }
 
 
-def surface(trials: Sequence[TrialResult], y_val: Array, settings: Settings) -> dict[str, Any] | None:
+def surface(problem: Problem, trials: Sequence[TrialResult], settings: Settings) -> dict[str, Any] | None:
     """The objective over learning rate and dropout at the best trial's epochs, by a Gaussian process.
 
     median and factor are (GRID, GRID): the process's median and its factor of uncertainty, one standard
-    deviation up. None with too few trials that never diverged. y_val: (n_val,).
+    deviation up. None with too few trials that never diverged.
     """
-    sound = [trial for trial in trials if trial.replicas.sound.all()]
+    task, sound = problem.task, [trial for trial in trials if trial.replicas.sound.all()]
     if len(sound) < ENOUGH_TRIALS:
         return None
-    values = np.log([grade(trial.replicas.val_logits, y_val).log_loss.mean() for trial in sound])
+    values = np.log([objective(task, trial.replicas, problem.parts.val.y) for trial in sound])
     points = np.array([_in_unit_cube(trial.trial.params, settings) for trial in sound])
     process = _process(points, values)
     axis = np.linspace(0, 1, GRID)

@@ -6,11 +6,9 @@ from handnet.bands.compare import ALPHA
 from handnet.bands.null import RULE
 from handnet.bands.selection import SIMULATED
 from handnet.bands.variance import Deviation
-from handnet.data import Array
 from handnet.report.comparison_tables import within
 from handnet.report.search_tables import ADAPTIVE, BELOW, corrected, simulated
 from handnet.report.words import amount, difference, label, loss, so_many_cases
-from handnet.scores import grade
 from handnet.study.analysis import SEARCHES, Again, Analysis
 from handnet.study.comparisons import (
     LEAST_SPLITS,
@@ -23,21 +21,21 @@ from handnet.study.comparisons import (
 from handnet.study.resplit import SEARCHED_ANEW
 from handnet.study.rivals import BASELINE
 from handnet.study.summary import SHARES
-from handnet.study.units import Confirmed
+from handnet.study.units import Confirmed, Problem
 
 
-def statements(confirmed: Sequence[Confirmed], analysis: Analysis, y_val: Array) -> list[str]:
+def statements(confirmed: Sequence[Confirmed], analysis: Analysis, problem: Problem) -> list[str]:
     """What a reader asks next, a sentence each; those that nothing is known of are left out.
 
     Which method is missing, what the search made anew gives, what moves the numbers, what choosing cost, what
-    another search might have chosen. y_val: (n_val,).
+    another search might have chosen.
     """
     roles = {configuration.role: configuration for configuration in confirmed}
     sentences = [
         *map(_missing, analysis.missing),
         compared(SEARCHED_ANEW, analysis),
         _split_against_seed(analysis),
-        _cost_of_choosing(analysis, roles["winner"], y_val),
+        _cost_of_choosing(analysis, roles["winner"], problem),
         _searched_again(analysis),
     ]
     return [sentence for sentence in sentences if sentence]
@@ -188,7 +186,7 @@ def _points(deviation: Deviation) -> str:
     return f"{100 * deviation.deviation:.2f} [{100 * deviation.low:.2f}, {100 * deviation.high:.2f}]"
 
 
-def _cost_of_choosing(analysis: Analysis, winner: Confirmed, y_val: Array) -> str:
+def _cost_of_choosing(analysis: Analysis, winner: Confirmed, problem: Problem) -> str:
     """What choosing cost: on these cases, by BBC; by the luck of the search seeds, on fresh ones."""
     bias = analysis.optimism
     if bias is None:
@@ -199,7 +197,7 @@ def _cost_of_choosing(analysis: Analysis, winner: Confirmed, y_val: Array) -> st
         f" {so_many_cases(bias.band.n, bias.band.groups)}{simulated(bias.held, *SIMULATED)})"
     )
     if winner.replicas is not None and winner.replicas.sound.any():
-        fresh = grade(winner.val_logits[winner.replicas.sound], y_val).log_loss
+        fresh = problem.task.mean_loss(winner.val_logits[winner.replicas.sound], problem.parts.val.y)
         text += f"; on {len(fresh)} fresh seeds and the same cases it is {loss(fresh.mean())}"
     remarks = [BELOW] * (bias.corrected < bias.naive) + [ADAPTIVE] * analysis.adaptive
     return " ".join([f"{text}.", *remarks])

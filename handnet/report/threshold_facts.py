@@ -62,7 +62,7 @@ def look_facts(findings: Findings) -> dict[str, Any] | None:
         return None
     looks = opening.ordinal if asked == "ledger" else int(asked)
     score, groups = findings.settings.verdict.score, findings.problem.parts.groups("test")
-    found = price(looks, findings.confirmed, test.y, groups, score)
+    found = price(looks, findings.confirmed, test.y, groups, findings.problem.task.scores[score])
     return {
         "counted": asked == "ledger",
         "looks": looks,

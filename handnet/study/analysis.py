@@ -17,7 +17,7 @@ from handnet.bands.selection import (
 from handnet.bands.variance import Component
 from handnet.data import Array, Table
 from handnet.draws import RESAMPLING, bootstrap_counts, generator, resamples
-from handnet.scores import case_losses, grade
+from handnet.scores import right
 from handnet.study.comparisons import (
     ComparedPair,
     Rules,
@@ -35,7 +35,7 @@ from handnet.study.rivals import roles, untuned_logits
 from handnet.study.settings import Settings
 from handnet.study.spread import Moved, moved
 from handnet.study.store import Finished
-from handnet.study.summary import RESAMPLING_SEED, bootstraps, quantities
+from handnet.study.summary import RESAMPLING_SEED, bootstraps, objective, quantities
 from handnet.study.units import Confirmed, Problem, Replicas
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # of a search, at which its expected best is given
@@ -134,23 +134,25 @@ def analyse(
     the role of each configuration, which takes some ten seconds where the test has 20 000 cases.
     """
     y_val, y_test = problem.parts.val.y, test.y if test else None
-    divisions = resplits.divisions if resplits else ()
+    divisions, task = resplits.divisions if resplits else (), problem.task
     by_role, overfits = _by_role(confirmed, problem, y_test, divisions, done)
     part, y = ("val", y_val) if y_test is None else ("test", y_test)
-    streams = stream_variance(resplits.streams, y, stream_seeds(settings)) if resplits else {}
+    streams = stream_variance(task, resplits.streams, y, stream_seeds(settings)) if resplits else {}
     accuracy = _accuracy(confirmed[0], y, part)
     return Analysis(
         quantities=by_role,
-        pairs=compare_pairs(confirmed, divisions, y_test, settings.verdict, problem.parts.groups("test")),
-        variances={role: table for role in by_role if (table := variance(role, divisions))},
+        pairs=compare_pairs(
+            task, confirmed, divisions, y_test, settings.verdict, problem.parts.groups("test")
+        ),
+        variances={role: table for role in by_role if (table := variance(task, role, divisions))},
         streams=streams,
         rules=rules(problem, divisions, part, accuracy, settings.verdict.score),
-        optimism=_optimism(trials, y_val, problem.parts.groups("val")),
+        optimism=_optimism(problem, trials),
         overfit=overfits,
-        best_of=_best_of(settings, trials, y_val),
+        best_of=_best_of(settings, problem, trials),
         untuned=_untuned(confirmed[0], problem),
         missing=tuple(role for role in roles(settings.rivals.boosting) if role not in by_role),
-        again=_again(trials, y_val, divisions),
+        again=_again(problem, trials, divisions),
         adaptive=_adaptive(settings, trials),
         moved=_moved(settings, problem, divisions),
         operating=operating(settings, problem, confirmed, y_test),
@@ -160,7 +162,7 @@ def analyse(
 def _moved(settings: Settings, problem: Problem, divisions: Sequence[Resplit]) -> Moved | None:
     """How far the winner's accuracy moves over the fresh divisions."""
     data = problem.data
-    return moved(divisions, len(data.y), data.groups is not None, settings.split.stratify)
+    return moved(problem.task, divisions, len(data.y), data.groups is not None, settings.split.stratify)
 
 
 def _by_role(
@@ -175,12 +177,14 @@ def _by_role(
     overfits: dict[str, Overfit] = {}
     for configuration in confirmed:
         role = configuration.role
-        by_role[role] = quantities(configuration, problem, y_test) + resplit_quantities(role, divisions)
+        by_role[role] = quantities(configuration, problem, y_test) + resplit_quantities(
+            problem.task, role, divisions
+        )
         done(role)
         if gap := overfit(configuration, problem):
             overfits[role] = gap
             by_role[role].append(gap.gap)
-    anew = resplit_quantities(SEARCHED_ANEW, divisions)
+    anew = resplit_quantities(problem.task, SEARCHED_ANEW, divisions)
     return by_role | ({SEARCHED_ANEW: anew} if anew else {}), overfits
 
 
@@ -192,7 +196,7 @@ def _untuned(winner: Confirmed, problem: Problem) -> Untuned | None:
     sound = finite(logits)
     if rival is None or not len(sound):
         return None
-    losses, theirs = case_losses(sound, y), case_losses(rival[None], y)
+    losses, theirs = problem.task.case_losses(sound, y), problem.task.case_losses(rival[None], y)
     groups = problem.parts.groups("val")
     half, ours, other = mean_reach(losses - theirs, groups), float(losses.mean()), float(theirs.mean())
     return Untuned(ours, other, ours - other - half, ours - other + half, len(y), number_of_groups(groups))
@@ -203,19 +207,17 @@ def _accuracy(winner: Confirmed, y: Array, part: str) -> float:
     logits = winner.logits(part)
     assert logits is not None
     sound = finite(logits)
-    return float(((sound > 0) == (y == 1)).mean()) if len(sound) else 0.5
+    return float(right(sound, y).mean()) if len(sound) else 0.5
 
 
-def _optimism(trials: Sequence[TrialResult], y_val: Array, groups: Array | None) -> Optimism | None:
+def _optimism(problem: Problem, trials: Sequence[TrialResult]) -> Optimism | None:
     """By how much the winner's loss is flattered by being chosen; None with fewer than two sound trials, and
-    where groups are so few that no sample leaves one out.
-
-    y_val, groups: (n_val,), None where every case is its own group.
-    """
+    where groups are so few that no sample leaves one out."""
+    y_val, groups = problem.parts.val.y, problem.parts.groups("val")
     sound = [trial.replicas for trial in trials if trial.replicas.sound.all()]
     if len(sound) < 2:
         return None
-    losses = np.array([case_losses(replicas.val_logits, y_val).mean(axis=0) for replicas in sound])
+    losses = np.array([problem.task.case_losses(each.val_logits, y_val).mean(axis=0) for each in sound])
     drawn = resamples(RESAMPLING_SEED, 1, y_val, bootstraps(len(y_val)), groups).cases
     if drawn.all():
         return None
@@ -223,10 +225,11 @@ def _optimism(trials: Sequence[TrialResult], y_val: Array, groups: Array | None)
     return optimism._replace(band=replace(optimism.band, groups=number_of_groups(groups)))
 
 
-def _again(trials: Sequence[TrialResult], y_val: Array, divisions: Sequence[Resplit]) -> Again | None:
+def _again(problem: Problem, trials: Sequence[TrialResult], divisions: Sequence[Resplit]) -> Again | None:
     """How often each trial is the best when the search seeds are drawn again."""
     sound = [trial for trial in trials if trial.replicas.sound.all()]
-    losses = np.array([grade(trial.replicas.val_logits, y_val).log_loss for trial in sound])
+    task, y_val = problem.task, problem.parts.val.y
+    losses = np.array([task.mean_loss(trial.replicas.val_logits, y_val) for trial in sound])
     if min(losses.shape) < 2:
         return None
     seeds = losses.shape[1]
@@ -241,10 +244,10 @@ def _adaptive(settings: Settings, trials: Sequence[TrialResult]) -> bool:
     return settings.search.design == "tpe" and len(trials) > settings.search.tpe.startup_trials
 
 
-def _best_of(settings: Settings, trials: Sequence[TrialResult], y_val: Array) -> tuple[BestOf, ...]:
+def _best_of(settings: Settings, problem: Problem, trials: Sequence[TrialResult]) -> tuple[BestOf, ...]:
     """The expected best against the size of the search, where no trial was chosen in the light of others."""
     sound = [trial.replicas for trial in trials if trial.replicas.sound.all()]
     if _adaptive(settings, trials) or len(sound) < 2:
         return ()
-    losses = np.array([grade(replicas.val_logits, y_val).log_loss.mean() for replicas in sound])
+    losses = np.array([objective(problem.task, replicas, problem.parts.val.y) for replicas in sound])
     return expected_best(-losses, np.array([size for size in SIZES if size <= len(losses)]))

@@ -26,7 +26,6 @@ from handnet.bands.simulated import Simulated, false_positives_on_cases
 from handnet.bands.variance import Component, variance_table
 from handnet.data import Array
 from handnet.draws import RESAMPLING, bootstrap_counts, generator
-from handnet.scores import Scores, grade
 from handnet.study.false_alarms import Measured, layout_of, measured
 from handnet.study.on_test import ComparedOnTest, compare_on_test
 from handnet.study.quantity import Quantity
@@ -35,6 +34,7 @@ from handnet.study.rivals import BASELINE, BOOSTING
 from handnet.study.sections import VerdictSettings
 from handnet.study.summary import BOOTSTRAPS, RESAMPLING_SEED, over_splits
 from handnet.study.units import Confirmed, Problem
+from handnet.tasks import Task
 
 COMPARED = ("accuracy", "sensitivity", "specificity", "auc", "log_loss")  # and the deciding score
 VARIED = ("accuracy", "log_loss")  # whose spread is taken apart
@@ -105,18 +105,19 @@ def widest(score: str) -> float:
     return inf if score in UNBOUNDED else 1.0
 
 
-def resplit_quantities(role: str, resplits: Sequence[Resplit]) -> list[Quantity]:
+def resplit_quantities(task: Task, role: str, resplits: Sequence[Resplit]) -> list[Quantity]:
     """A configuration's scores over fresh divisions, another seed with each; empty without two divisions."""
     held = [(resplit.logits[role], resplit.y) for resplit in resplits if role in resplit.logits]
     if len(held) < 2:
         return []
-    scores = [grade(logits[[place % len(logits)]], y) for place, (logits, y) in enumerate(held)]
-    values = {name: np.array([getattr(row, name)[0] for row in scores]) for name in Scores._fields}
+    scores = [task.grade(logits[[place % len(logits)]], y) for place, (logits, y) in enumerate(held)]
+    values = {name: np.array([row[name][0] for row in scores]) for name in task.scores}
     rows = (over_splits(name, "rehearsal", of_score) for name, of_score in values.items())
     return [row for row in rows if row is not None]
 
 
 def compare_pairs(
+    task: Task,
     confirmed: Sequence[Confirmed],
     resplits: Sequence[Resplit],
     y_test: Array | None,
@@ -138,7 +139,7 @@ def compare_pairs(
         ComparedPair(
             ours,
             theirs,
-            tuple(compare_over_splits(ours, theirs, resplits, verdict)),
+            tuple(compare_over_splits(task, ours, theirs, resplits, verdict)),
             compare_on_test(by_role.get(ours), by_role.get(theirs), y_test, groups),
             by_role[theirs].tuned,
         )
@@ -183,15 +184,15 @@ def _worded(pair: ComparedPair, row: ComparedOverSplits) -> bool:
     return pair.worded and row.decides
 
 
-def variance(role: str, resplits: Sequence[Resplit]) -> dict[str, tuple[Component, ...]]:
+def variance(task: Task, role: str, resplits: Sequence[Resplit]) -> dict[str, tuple[Component, ...]]:
     """Split against seed, for accuracy and log loss; seeds that diverged on any division are left out."""
     held = [resplit for resplit in resplits if role in resplit.logits]
     if len(held) < 2 or len(held[0].logits[role]) < 2:
         return {}
-    scores = [grade(resplit.logits[role], resplit.y) for resplit in held]
+    scores = [task.grade(resplit.logits[role], resplit.y) for resplit in held]
     tables = {}
     for name in VARIED:
-        grid = np.array([getattr(row, name) for row in scores])  # (K, R)
+        grid = np.array([row[name] for row in scores])  # (K, R)
         sound = grid[:, np.isfinite(grid).all(axis=0)]
         if sound.shape[1] > 1:
             splits, seeds = np.indices(sound.shape)
@@ -200,7 +201,7 @@ def variance(role: str, resplits: Sequence[Resplit]) -> dict[str, tuple[Componen
 
 
 def stream_variance(
-    logits: Array, y: Array, seeds: Sequence[tuple[int, int, int]]
+    task: Task, logits: Array, y: Array, seeds: Sequence[tuple[int, int, int]]
 ) -> dict[str, tuple[Component, ...]]:
     """Variance of accuracy and log loss over the three streams; empty if a network diverged.
 
@@ -209,9 +210,9 @@ def stream_variance(
     if not np.isfinite(logits).all():
         return {}
     init, order, dropout = np.array(seeds).T
-    scores = grade(logits, y)
+    scores = task.grade(logits, y)
     return {
-        name: variance_table(getattr(scores, name), {"init": init, "order": order, "dropout": dropout})
+        name: variance_table(scores[name], {"init": init, "order": order, "dropout": dropout})
         for name in VARIED
     }
 
@@ -251,16 +252,16 @@ def can_decide(compared: ComparedOverSplits) -> bool:
 
 
 def compare_over_splits(
-    ours: str, theirs: str, resplits: Sequence[Resplit], verdict: VerdictSettings
+    task: Task, ours: str, theirs: str, resplits: Sequence[Resplit], verdict: VerdictSettings
 ) -> Iterator[ComparedOverSplits]:
     """Two configurations, by role, on the divisions that have both; empty with fewer than two."""
     held = [resplit for resplit in resplits if {ours, theirs} <= set(resplit.logits)]
     if len(held) < 2:
         return
-    scores = [[grade(resplit.logits[role], resplit.y) for resplit in held] for role in (ours, theirs)]
+    scores = [[task.grade(resplit.logits[role], resplit.y) for resplit in held] for role in (ours, theirs)]
     for name in dict.fromkeys((*COMPARED, verdict.score)):
         sign = -1.0 if name in LOSSES else 1.0
-        values = (np.array([sign * getattr(row, name) for row in side]) for side in scores)
+        values = (np.array([sign * row[name] for row in side]) for side in scores)
         a, b = np.broadcast_arrays(*values)  # (K, R) each; a method without a seed stands beside every seed
         sound = np.isfinite(a - b)  # pairs of which neither side diverged
         kept = sound.any(axis=1)

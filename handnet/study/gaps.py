@@ -7,7 +7,7 @@ import numpy as np
 from handnet.bands import seed_bands
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
-from handnet.scores import gap, grade, returned
+from handnet.scores import gap, returned
 from handnet.study.quantity import Quantity, finite
 from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
 
@@ -56,8 +56,9 @@ def overfit(configuration: Confirmed, problem: Problem) -> Overfit | None:
         return None
     rows = problem.parts.train
     train_logits = problem.backend.logits(replicas.fit.layers, rows.X)
-    train = grade(mask_diverged(replicas, train_logits), rows.y).accuracy
-    val = grade(mask_diverged(replicas, replicas.val_logits), problem.parts.val.y).accuracy
+    grade = problem.task.grade
+    train = grade(mask_diverged(replicas, train_logits), rows.y)["accuracy"]
+    val = grade(mask_diverged(replicas, replicas.val_logits), problem.parts.val.y)["accuracy"]
     flagged = int((train - val >= np.maximum(0.03, 0.1 * val)).sum())
     gap_accuracy = Quantity("gap_accuracy", "gap", tuple(seed_bands(train - val)))
     return Overfit(gap_accuracy, flagged, int(replicas.sound.sum()))

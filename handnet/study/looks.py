@@ -8,6 +8,7 @@ from handnet.bands.cases import case_bands
 from handnet.bands.multibootstrap import seeds_x_cases
 from handnet.data import Array
 from handnet.draws import resamples
+from handnet.scores import Score
 from handnet.study.quantity import finite
 from handnet.study.summary import RESAMPLING_SEED, bootstraps
 from handnet.study.units import Confirmed
@@ -28,7 +29,7 @@ class Price(NamedTuple):
     bands: dict[str, tuple[Band, Band]]
 
 
-def price(looks: int, confirmed: Sequence[Confirmed], y: Array, groups: Array | None, score: str) -> Price:
+def price(looks: int, confirmed: Sequence[Confirmed], y: Array, groups: Array | None, score: Score) -> Price:
     """1 - (1 - .05)^k, and the bands of a score on the test at level 1 - .05 / k.
 
     They are over seeds and cases, or over cases alone without a seed. looks: k, at least 1; y: (n,) of the
@@ -43,9 +44,10 @@ def price(looks: int, confirmed: Sequence[Confirmed], y: Array, groups: Array | 
     return Price(looks, 1 - (1 - ERROR) ** looks, level, bands)
 
 
-def _band(sound: Array, y: Array, groups: Array | None, score: str, coverage: float) -> Band:
-    """The band of a score of sound replicas (R, n) at a level."""
+def _band(sound: Array, y: Array, groups: Array | None, score: Score, coverage: float) -> Band:
+    """The band of a score of sound replicas (R, ...) at a level."""
+    one = {score.name: score}
     if len(sound) < 2:
-        return case_bands(sound, y, groups, coverage)[score]
+        return case_bands(one, sound, y, groups, coverage)[score.name]
     samples = resamples(RESAMPLING_SEED, len(sound), y, bootstraps(len(y)), groups)
-    return seeds_x_cases(sound, y, samples, groups, coverage)[score]
+    return seeds_x_cases(one, sound, y, samples, groups, coverage)[score.name]

@@ -13,10 +13,11 @@ from handnet.bands import Band, seed_bands
 from handnet.bands.band import PREDICTIVE
 from handnet.bands.cases import case_bands
 from handnet.data import Array
-from handnet.scores import gap, grade
+from handnet.scores import gap
 from handnet.study.quantity import Quantity
 from handnet.study.resplit import Resplit
 from handnet.study.units import Problem, Replicas, mask_diverged
+from handnet.tasks import Task
 
 MOST = 40  # names of metrics a run has: more than that nobody finds on MLflow's pages
 MAIN = ("log_loss", "accuracy", "gap", "gap_test")  # the scores that runs are compared by
@@ -26,7 +27,7 @@ LEFT_OUT = ("min-max", "clopper-pearson")  # kinds of bands beside better known 
 
 def network_metrics(network: Replicas, problem: Problem) -> dict[str, float]:
     """The scores and gaps of a single network (R = 1) on validation rows; those that are finite."""
-    scores = grade(mask_diverged(network, network.val_logits), problem.parts.val.y)._asdict()
+    scores = problem.task.grade(mask_diverged(network, network.val_logits), problem.parts.val.y)
     flat = {f"val/{name}": float(value[0]) for name, value in scores.items()}
     flat |= {f"gap/{name}": float(value[0]) for name, value in gap(network.fit)._asdict().items()}
     return {name: value for name, value in flat.items() if np.isfinite(value)}
@@ -74,15 +75,15 @@ def band_rows(quantities: Iterable[Quantity]) -> list[dict[str, Any]]:
     return rows
 
 
-def resplit_metrics(resplit: Resplit) -> dict[str, float]:
+def resplit_metrics(task: Task, resplit: Resplit) -> dict[str, float]:
     """The accuracy of each configuration on one fresh division, of as many as a run has names for.
 
     Its band is over seeds; over cases where there is no seed."""
     flat: dict[str, float] = {}
     for role, logits in resplit.logits.items():
-        values = grade(logits, resplit.y).accuracy
+        values = task.grade(logits, resplit.y)["accuracy"]
         if len(values) == 1:
-            band = case_bands(logits, resplit.y, resplit.groups)["accuracy"]
+            band = case_bands(task.scores, logits, resplit.y, resplit.groups)["accuracy"]
         elif np.isfinite(values).sum() > 1:
             band = seed_bands(values).quantiles
         else:
@@ -92,14 +93,14 @@ def resplit_metrics(resplit: Resplit) -> dict[str, float]:
     return flat
 
 
-def resplit_rows(resplit: Resplit, seeds: range) -> list[dict[str, Any]]:
+def resplit_rows(task: Task, resplit: Resplit, seeds: range) -> list[dict[str, Any]]:
     """Every score of every network on one fresh division, as rows of a table.
 
     seeds: of the networks of each configuration; a method without a seed has one row."""
     return [
         {"configuration": role, "seed": seeds[place] if len(logits) > 1 else "", **values}
         for role, logits in resplit.logits.items()
-        for place, values in enumerate(_rows(grade(logits, resplit.y)._asdict()))
+        for place, values in enumerate(_rows(task.grade(logits, resplit.y)))
     ]
 
 

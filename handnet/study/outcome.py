@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from handnet.data import Array, Table
+from handnet.data import Table
 from handnet.messages import Refusal, command
 from handnet.report import pages
 from handnet.report.cases import Cases
@@ -221,14 +221,14 @@ class StoredStudy:
     def _trial(self, trial: Finished) -> TrialResult:
         blocks = self.problem.blocks(self.records.settings.search_seeds)
         result = TrialResult(trial, concatenate(self.store.replicas(trial.config_id, blocks)))
-        check_trials(self.store, [result], self.problem.parts.val.y)
+        check_trials(self.store, self.problem, [result])
         return result
 
 
-def check_trials(store: Store, trials: Iterable[TrialResult], y_val: Array) -> None:
+def check_trials(store: Store, problem: Problem, trials: Iterable[TrialResult]) -> None:
     """Raises Refusal (1) unless each trial has the value that its networks give."""
     for result in trials:
-        if objective(result.replicas, y_val) != result.trial.value:
+        if objective(problem.task, result.replicas, problem.parts.val.y) != result.trial.value:
             raise store.damaged(f"trials.jsonl, line {result.trial.place + 1} is not what its networks give")
 
 

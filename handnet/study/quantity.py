@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from handnet.bands import Band
 from handnet.data import Array
+from handnet.scores import finite_replicas
 
 
 @dataclass(frozen=True)
@@ -18,9 +17,9 @@ class Quantity:
     bands: tuple[Band, ...]
 
 
-def finite(logits: Array) -> Array:
-    """The rows of (R, n) that are finite throughout."""
-    return logits[np.isfinite(logits).all(axis=1)]
+def finite(outputs: Array) -> Array:
+    """The replicas whose outputs (R, n) or (R, n, k) are finite throughout."""
+    return outputs[finite_replicas(outputs)]
 
 
 def band_facts(band: Band) -> dict[str, Any]:

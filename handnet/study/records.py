@@ -18,7 +18,7 @@ from handnet.data import Table, canonical_hash
 from handnet.report.cases import part_table
 from handnet.report.drawing import alone
 from handnet.report.figures import loss_curves
-from handnet.scores import gap, grade, returned
+from handnet.scores import gap, returned, right
 from handnet.study.analysis import Analysis
 from handnet.study.gaps import CURVES, curve_band, curves, gap_quantities, test_gap
 from handnet.study.metrics import band_rows, main_metrics, network_metrics, resplit_metrics, resplit_rows
@@ -59,7 +59,8 @@ class Records:
     def search(self, key: str, name: str, replicas: Replicas, recipe: Recipe) -> Entry:
         """A configuration of the search: validation rows only, because the test is sealed."""
         logits = mask_diverged(replicas, replicas.val_logits)
-        bands = score_quantities(logits, self.problem.parts.val.y, "val") + gap_quantities(replicas)
+        bands = score_quantities(self.problem.task, logits, self.problem.parts.val.y, "val")
+        bands += gap_quantities(replicas)
         config_id = self.problem.config_id(recipe)
         trial = Confirmed("search", config_id, recipe, replicas, replicas.val_logits, None)
         return self._configuration(key, name, trial, bands, None)
@@ -113,8 +114,10 @@ class Records:
             key=key,
             name=name,
             tags={"role": "rehearsal", "split_seed": str(division.split_seed)},
-            metrics=resplit_metrics(division),
-            files={"scores.csv": table(resplit_rows(division, self.settings.rehearsal_seeds))},
+            metrics=resplit_metrics(self.problem.task, division),
+            files={
+                "scores.csv": table(resplit_rows(self.problem.task, division, self.settings.rehearsal_seeds))
+            },
         )
 
     def _configuration(
@@ -162,10 +165,11 @@ class Records:
         for part, rows in self._parts(test).items():
             logits, ids = result.logits(part), self._ids(part)
             assert logits is not None
-            columns |= {f"{part}/{name}": values for name, values in grade(logits, rows.y)._asdict().items()}
+            scores = self.problem.task.grade(logits, rows.y)
+            columns |= {f"{part}/{name}": values for name, values in scores.items()}
             if part == "test":
                 columns["gap_test"] = test_gap(result.replicas, columns["test/log_loss"])
-            wrong = (logits > 0) != (rows.y == 1)
+            wrong = ~right(logits, rows.y)
             missed[f"{part}/missed"] = [json.dumps([str(case) for case in ids[row]]) for row in wrong]
         return [
             {
@@ -194,7 +198,7 @@ class Records:
 
         assert result.replicas is not None
         assert result.recipe is not None
-        place = middle_seed(result.replicas, self.problem.parts.val.y)
+        place = middle_seed(self.problem.task, result.replicas, self.problem.parts.val.y)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"seed_{result.replicas.seeds[place]}.keras")
             to_keras(result.replicas.fit.layers, place, result.recipe.dropout).save(path)

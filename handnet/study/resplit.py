@@ -199,7 +199,8 @@ def search_on(data: str, settings: Settings, split_seed: int) -> Resplit | None:
         recipe = search.propose(place)
         replicas = problem.fit(recipe, settings.search_seeds)
         params = {name: getattr(recipe, name) for name in PARAMS}
-        search.tell(Finished(place, params, objective(replicas, y), "", int((~replicas.sound).sum())))
+        value = objective(problem.task, replicas, y)
+        search.tell(Finished(place, params, value, "", int((~replicas.sound).sum())))
     winner = search.winner(settings.trials)
     if winner is None:
         return None

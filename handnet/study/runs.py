@@ -76,7 +76,7 @@ class Runs:
             yield from self._networks(result)
         for division in outcome.divisions:
             if division is outcome.divisions[0]:
-                view = views.rehearsals(resplit_metrics(division))
+                view = views.rehearsals(resplit_metrics(self.records.problem.task, division))
                 experiment = self._experiment(SUFFIXES[2], views.REHEARSALS_DESCRIPTION, view)
             key, name = f"split/{content}/{division.split_seed}", f"split {division.split_seed}"
             yield Pending(experiment, key, name, partial(self.records.resplit, division=division))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from handnet.bands.variance import Deviation, asked_deviation, summed_deviation
-from handnet.scores import grade
+from handnet.scores import right
 from handnet.study.resplit import Resplit
+from handnet.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,16 @@ class Moved:
     seeds: int
 
 
-def moved(divisions: Sequence[Resplit], cases: int, grouped: bool, stratified: bool) -> Moved | None:
+def moved(
+    task: Task, divisions: Sequence[Resplit], cases: int, grouped: bool, stratified: bool
+) -> Moved | None:
     """How far the winner's accuracy moves; None without two divisions and two seeds sound on all of them.
 
     cases: how many the table has; grouped: whether some belong together; stratified: whether each test has as
     many of each class."""
     if len(divisions) < 2:
         return None
-    scores = np.array([grade(one.logits["winner"], one.y).accuracy for one in divisions])  # (K, R)
+    scores = np.array([task.grade(one.logits["winner"], one.y)["accuracy"] for one in divisions])  # (K, R)
     sound = np.isfinite(scores).all(axis=0)
     if sound.sum() < 2:
         return None
@@ -42,7 +45,7 @@ def moved(divisions: Sequence[Resplit], cases: int, grouped: bool, stratified: b
     factors, values = {"split": split.ravel(), "seed": seed.ravel()}, scores[:, sound].ravel()
     asked = None
     if not grouped:
-        missed = [((one.logits["winner"][sound] > 0) != (one.y == 1)).mean(axis=0) for one in divisions]
+        missed = [1 - right(one.logits["winner"][sound], one.y).mean(axis=0) for one in divisions]
         strata = [one.y if stratified else np.zeros_like(one.y) for one in divisions]
         asked = asked_deviation(missed, strata, 1 - len(divisions[0].y) / cases)
     return Moved(

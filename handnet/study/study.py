@@ -146,7 +146,8 @@ class Study:
 
     def _tell(self, place: int, recipe: Recipe, replicas: Replicas) -> Finished:
         """Store the trial at a place, whose networks are stored already."""
-        value, diverged = objective(replicas, self.problem.parts.val.y), int((~replicas.sound).sum())
+        value = objective(self.problem.task, replicas, self.problem.parts.val.y)
+        diverged = int((~replicas.sound).sum())
         params = {name: getattr(recipe, name) for name in PARAMS}
         trial = Finished(place, params, value, self.problem.config_id(recipe), diverged)
         with self.clock("store"):
@@ -233,7 +234,7 @@ class Study:
         methods = rivals(parts.train, parts.val, self.settings.rivals.boosting)
         confirmed += [self.records.graded_rival(rival, test) for rival in methods]
         trials = self.trainer.trials(self.searched.finished[: self.settings.trials])
-        check_trials(self.store, trials, self.problem.parts.val.y)
+        check_trials(self.store, self.problem, trials)
         return Outcome(confirmed, trials, opened, read_resplits(self.store, resplits))
 
     def commit(self, outcome: Outcome, resplits: tuple[str, ...]) -> None:

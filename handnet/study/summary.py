@@ -21,10 +21,11 @@ from handnet.bands.seeds import seed_deviation
 from handnet.bands.simulated import loss_coverage, share_coverage
 from handnet.data import Array
 from handnet.draws import SIMULATION, further, generator, resamples
-from handnet.scores import case_losses, grade
+from handnet.scores import case_losses
 from handnet.study.gaps import gap_quantities
 from handnet.study.quantity import Quantity, finite
 from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
+from handnet.tasks import Task
 
 SHARES = {
     "accuracy": None,
@@ -58,19 +59,21 @@ def quantities(configuration: Confirmed, problem: Problem, y_test: Array | None)
     for part, y in labels.items():
         groups, last = problem.parts.groups(part), part == list(labels)[-1]
         if configuration.replicas is None:
-            rows += baseline_quantities(configuration, y, part, last, groups)
+            rows += baseline_quantities(problem.task, configuration, y, part, last, groups)
             continue
         logits = configuration.logits(part)
         assert logits is not None
-        rows += (detailed_quantities if last else score_quantities)(logits, y, part, groups)
+        rows += (detailed_quantities if last else score_quantities)(problem.task, logits, y, part, groups)
     if configuration.replicas is None:
         return rows
     logits = configuration.logits("test") if "test" in labels else None
-    test_loss = None if logits is None else grade(logits, labels["test"]).log_loss
+    test_loss = None if logits is None else problem.task.mean_loss(logits, labels["test"])
     return rows + gap_quantities(configuration.replicas, test_loss)
 
 
-def score_quantities(logits: Array, y: Array, part: str, groups: Array | None = None) -> list[Quantity]:
+def score_quantities(
+    task: Task, logits: Array, y: Array, part: str, groups: Array | None = None
+) -> list[Quantity]:
     """Every score of R replicas over seeds and over cases; empty when fewer than two are finite.
 
     logits: (R, n), NaN for a replica that diverged; y: (n,) of 0 and 1; groups: (n,) int, None where every
@@ -79,15 +82,17 @@ def score_quantities(logits: Array, y: Array, part: str, groups: Array | None = 
     sound = finite(logits)
     if len(sound) < 2:
         return []
-    diverged = len(logits) - len(sound)
-    cases = {name: replace(band, diverged=diverged) for name, band in case_bands(sound, y, groups).items()}
-    scores = grade(logits, y)._asdict()
+    diverged, bands = len(logits) - len(sound), case_bands(task.scores, sound, y, groups)
+    cases = {name: replace(band, diverged=diverged) for name, band in bands.items()}
+    scores = task.grade(logits, y)
     return [Quantity(name, part, (*seed_bands(values), cases[name])) for name, values in scores.items()]
 
 
-def detailed_quantities(logits: Array, y: Array, part: str, groups: Array | None = None) -> list[Quantity]:
+def detailed_quantities(
+    task: Task, logits: Array, y: Array, part: str, groups: Array | None = None
+) -> list[Quantity]:
     """`score_quantities` with seeds and cases varied at once, then counts, calibration and seed noise."""
-    scores = score_quantities(logits, y, part, groups)
+    scores = score_quantities(task, logits, y, part, groups)
     if not scores:
         return []
     sound = finite(logits)
@@ -95,9 +100,11 @@ def detailed_quantities(logits: Array, y: Array, part: str, groups: Array | None
     held = _held(sound, y, groups)
     both = {
         name: replace(band, simulated=held.get(name))
-        for name, band in seeds_x_cases(sound, y, samples, groups).items()
+        for name, band in seeds_x_cases(task.scores, sound, y, samples, groups).items()
     }
-    ahead = next_network(sound, y, further(RESAMPLING_SEED, len(sound), y, AHEAD, groups), groups)
+    ahead = next_network(
+        task.scores, sound, y, further(RESAMPLING_SEED, len(sound), y, AHEAD, groups), groups
+    )
     return [
         *(_with_both(row, both[row.name], ahead[row.name], sound, y, groups) for row in scores),
         *_counts(logits, y, part),
@@ -107,7 +114,7 @@ def detailed_quantities(logits: Array, y: Array, part: str, groups: Array | None
 
 
 def baseline_quantities(
-    baseline: Confirmed, y: Array, part: str, last: bool, groups: Array | None = None
+    task: Task, baseline: Confirmed, y: Array, part: str, last: bool, groups: Array | None = None
 ) -> list[Quantity]:
     """The scores of a deterministic method, over cases alone: it has no seed.
 
@@ -116,9 +123,9 @@ def baseline_quantities(
     """
     logits = baseline.logits(part)
     assert logits is not None
-    bands, ahead = case_bands(logits, y, groups), dict[str, Band]()
+    bands, ahead = case_bands(task.scores, logits, y, groups), dict[str, Band]()
     if last:
-        ahead = next_cases(logits, y, further(RESAMPLING_SEED, 1, y, AHEAD, groups), groups)
+        ahead = next_cases(task.scores, logits, y, further(RESAMPLING_SEED, 1, y, AHEAD, groups), groups)
     return [
         Quantity(name, part, (band, *_exact(name, logits, y, groups), *filter(None, [ahead.get(name)])))
         for name, band in bands.items()
@@ -222,14 +229,14 @@ def _deviation(sound: Array, y: Array, part: str) -> Iterator[Quantity]:
     yield Quantity("accuracy_deviation", part, (band,))
 
 
-def objective(replicas: Replicas, y_val: Array) -> float:
-    """What the search minimises: the mean validation log loss over seeds; infinite when any seed diverged."""
+def objective(task: Task, replicas: Replicas, y_val: Array) -> float:
+    """What the search minimises: the mean validation loss over seeds; infinite when any seed diverged."""
     if not replicas.sound.all():
         return float("inf")
-    return float(grade(replicas.val_logits, y_val).log_loss.mean())
+    return float(task.mean_loss(replicas.val_logits, y_val).mean())
 
 
-def middle_seed(replicas: Replicas, y_val: Array) -> int:
+def middle_seed(task: Task, replicas: Replicas, y_val: Array) -> int:
     """The place of the replica with the median validation loss: the network that the Keras file holds."""
-    loss = grade(mask_diverged(replicas, replicas.val_logits), y_val).log_loss
+    loss = task.mean_loss(mask_diverged(replicas, replicas.val_logits), y_val)
     return int(np.argsort(loss)[replicas.sound.sum() // 2])

@@ -20,6 +20,7 @@ from handnet.splits import Split
 from handnet.study.executor import held
 from handnet.study.sections import BackendSettings
 from handnet.study.settings import Settings
+from handnet.tasks import Task, task_of
 
 # Seeds trained and stored together: few in the first blocks, so that even ten seeds keep two cores busy, and
 # more in those that follow, because each of 32 networks takes a fifth less time than each of 8.
@@ -169,8 +170,8 @@ def candidates(winner: Recipe, settings: Settings) -> list[Candidate]:
 
 
 def mask_diverged(replicas: Replicas, logits: Array) -> Array:
-    """Logits (R, n) with NaN for every replica that diverged, even where its last logits are finite."""
-    return np.where(replicas.sound[:, None], logits, np.nan)
+    """Outputs (R, n) or (R, n, k), NaN for every replica that diverged, even where its last are finite."""
+    return np.where(replicas.sound.reshape(-1, *(1,) * (logits.ndim - 1)), logits, np.nan)
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,11 @@ class Problem:
     backend: Backend
     spec: BackendSettings
     class_weight: str = "none"
+
+    @cached_property
+    def task(self) -> Task:
+        """What is learnt from this table."""
+        return task_of(len(self.data.class_names))
 
     @cached_property
     def identity(self) -> dict[str, Any]:

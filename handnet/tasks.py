@@ -1,0 +1,71 @@
+"""What is learnt: to tell two classes apart, to tell many apart, or to guess a number.
+
+A Task says how many outputs a network has, what it is trained on, which scores it has and which of them
+decides. Everything else of the project asks it, and none of it lists tasks or scores of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from handnet.data import Array
+from handnet.scores import TWO_CLASSES, Score, grade
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learnt, and how it is judged.
+
+    classes: how many there are, 0 for a number; deciding: the score that decides unless the settings name
+    another; trained_on: the score that is the mean loss of training, by which the search ranks.
+    """
+
+    name: str
+    classes: int
+    all_scores: tuple[Score, ...]
+    deciding: str
+    trained_on: str
+
+    @cached_property
+    def scores(self) -> Mapping[str, Score]:
+        """Every score, by name."""
+        return {score.name: score for score in self.all_scores}
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a network has."""
+        return self.classes if self.classes > 2 else 1
+
+    @property
+    def loss(self) -> str:
+        """The loss that a Recipe names."""
+        return "log_loss" if self.classes else "squared_error"
+
+    def grade(self, outputs: Array, y: Array) -> dict[str, Array]:
+        """Each score of R replicas on n cases, (R,), by name; NaN for a replica that is not finite.
+
+        outputs: (R, n) or (R, n, k); y: (n,). Raises ValueError when the shapes do not fit or a class is
+        missing.
+        """
+        present = len(np.unique(y)) if self.classes else 0
+        if present < self.classes:
+            raise ValueError(f"all {self.classes} classes must be among the cases, but {present} are.")
+        return grade(self.scores, outputs, y)
+
+    def mean_loss(self, outputs: Array, y: Array) -> Array:
+        """The mean of that loss over the cases, (R,), NaN for a replica that is not finite."""
+        return grade({"": self.scores[self.trained_on]}, outputs, y)[""]
+
+    def case_losses(self, outputs: Array, y: Array) -> Array:
+        """The loss (R, n) of each case that training lowers the mean of. outputs, y: as in `grade`."""
+        return self.scores[self.trained_on].values(outputs, y)  # type: ignore[union-attr]  # it is a Mean
+
+
+@lru_cache
+def task_of(classes: int) -> Task:
+    """The task of a table with so many classes, 0 for a number. Raises ValueError for one that has none."""
+    if classes == 2:
+        return Task("two classes", 2, TWO_CLASSES, deciding="accuracy", trained_on="log_loss")
+    raise ValueError(f"a network here tells two classes apart, but the table has {classes}.")
