@@ -64,14 +64,13 @@ class Resamples(NamedTuple):
 
 
 def resamples(seed: int, replicas: int, y: Array, count: int, groups: Array | None = None) -> Resamples:
-    """`count` bootstrap samples of R replicas and of the cases with labels y (n,).
+    """`count` bootstrap samples of R replicas and of the cases with labels or numbers y (n,).
 
-    Equal arguments give equal draws. Two sets of cases, or of replicas, of one size get the same draws, so
-    that comparisons are made on common random numbers.
+    Equal arguments give equal draws, and sets of one size share them: comparisons on common random numbers.
 
-    groups: (n,) int; the cases of a group are drawn together. Groups are drawn within each mix of classes
-    that they hold: those with class 0 alone, those with class 1 alone, those with both. So every sample has
-    the classes of the table, and groups of one case each are drawn as cases are.
+    groups: (n,) int; the cases of a group are drawn together, within each mix of classes that groups hold, so
+    that every sample has the classes of the table. Many classes have too many mixes: there groups are drawn
+    within the rarest class that they hold. Numbers (floats) are drawn among all.
     """
     numbers = generator(seed, RESAMPLING)
     cases = _drawn_cases(numbers, y, count, groups, stages=1)
@@ -90,21 +89,29 @@ def further(seed: int, replicas: int, y: Array, count: int, groups: Array | None
 
 
 def _drawn_cases(numbers: Generator, y: Array, count: int, groups: Array | None, stages: int) -> Array:
-    """How often each case is drawn, (count, n) int, by the rules of `resamples`; stages: how many times over,
-    each time from what was drawn before."""
-    y = np.asarray(y)
+    """How often each case is drawn, (count, n) int; stages: how many times over, each from the one before."""
     names, place = np.unique(np.arange(len(y)) if groups is None else groups, return_inverse=True)
-    labels, of_label = np.unique(y, return_inverse=True)
-    holds = np.zeros((len(names), len(labels)), dtype=np.int64)
-    holds[place, of_label] = 1
-    mixes = holds @ (1 << np.arange(len(labels)))
+    strata = _strata(np.asarray(y), place)
     drawn = np.zeros((count, len(names)), dtype=np.int64)
-    for mix in np.unique(mixes):
-        members = np.flatnonzero(mixes == mix)
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
         for stage in range(stages):
             of = drawn[:, members] / len(members) if stage else np.full(len(members), 1 / len(members))
             drawn[:, members] = numbers.multinomial(len(members), of, size=count)
     return drawn[:, place]
+
+
+def _strata(y: Array, place: Array) -> Array:
+    """The stratum (G,) of each group, by the rules of `resamples`. y: (n,); place: (n,) int, the groups."""
+    if np.issubdtype(y.dtype, np.floating):
+        return np.zeros(place.max() + 1, dtype=np.int64)
+    labels, of_label = np.unique(y, return_inverse=True)
+    holds = np.zeros((place.max() + 1, len(labels)), dtype=np.int64)
+    holds[place, of_label] = 1
+    if len(labels) == 2:
+        return np.asarray(holds @ np.array([1, 2]))
+    rarest = np.argsort(holds.sum(axis=0), kind="stable")  # first, by the number of groups that hold it
+    return np.asarray(holds[:, rarest].argmax(axis=1))
 
 
 def bootstrap_counts(numbers: Generator, n: int, count: int) -> Array:

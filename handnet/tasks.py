@@ -19,7 +19,9 @@ class Task:
     """What is learnt, and how it is judged.
 
     classes: how many there are, 0 for a number; deciding: the score that decides unless the settings name
-    another; trained_on: the score that is the mean loss of training, by which the search ranks.
+    another; trained_on: the score that is the mean loss of training, by which the search ranks; compared: the
+    scores on which methods are compared, beside the deciding one; varied: those whose spread over divisions,
+    seeds and streams is taken apart.
     """
 
     name: str
@@ -27,6 +29,8 @@ class Task:
     all_scores: tuple[Score, ...]
     deciding: str
     trained_on: str
+    compared: tuple[str, ...]
+    varied: tuple[str, ...]
 
     @cached_property
     def scores(self) -> Mapping[str, Score]:
@@ -67,5 +71,13 @@ class Task:
 def task_of(classes: int) -> Task:
     """The task of a table with so many classes, 0 for a number. Raises ValueError for one that has none."""
     if classes == 2:
-        return Task("two classes", 2, TWO_CLASSES, deciding="accuracy", trained_on="log_loss")
+        return Task(
+            "two classes",
+            2,
+            TWO_CLASSES,
+            deciding="accuracy",
+            trained_on="log_loss",
+            compared=("accuracy", "sensitivity", "specificity", "auc", "log_loss"),
+            varied=("accuracy", "log_loss"),
+        )
     raise ValueError(f"a network here tells two classes apart, but the table has {classes}.")

@@ -30,6 +30,32 @@ def test_resamples_are_the_same_again_and_keep_the_classes() -> None:
     assert set(one.cases[:, y == 0].sum(axis=1)) == {5}
 
 
+def test_numbers_are_drawn_among_all_and_many_classes_within_each() -> None:
+    """Numbers that are all different, or that look like labels, are no strata."""
+    for y in (np.linspace(0, 1, 30), np.repeat([0.0, 1.0], 15)):
+        drawn = resamples(0, 2, y, 2000).cases
+        assert set(drawn.sum(axis=1)) == {30}
+        assert drawn[:, :15].sum(axis=1).var() == pytest.approx(30 / 4, rel=0.15)  # as a binomial count
+    y = np.repeat(np.arange(5), [2, 4, 6, 8, 10])
+    drawn = resamples(0, 2, y, 200).cases
+    assert all(set(drawn[:, y == label].sum(axis=1)) == {size} for label, size in enumerate((2, 4, 6, 8, 10)))
+
+
+def test_groups_with_many_mixes_of_classes_are_still_drawn() -> None:
+    """Sixty groups with many mixes of five classes: drawn within the rarest class a group holds, not within
+    their own mix, of which there is one group."""
+    groups = np.repeat(np.arange(60), 3)
+    y = generator(3, 0).integers(0, 4, 180)
+    y[:6] = [0, 1, 2, 0, 1, 4]  # class 4 in a single group
+    drawn = resamples(0, 2, y, 500, groups).cases
+    assert np.array_equal(drawn[:, ::3], drawn[:, 1::3])
+    moved = drawn[:, ::3].var(axis=0) > 0
+    assert not moved[1]  # the only one with class 4 is in every sample
+    assert moved.sum() == 59
+    alone = resamples(0, 2, y, 50, np.arange(180)).cases
+    assert np.array_equal(alone, resamples(0, 2, y, 50).cases)
+
+
 def test_things_are_drawn_with_replacement_alike() -> None:
     counts = bootstrap_counts(generator(1, 0), 10, 20_000)
     assert counts.shape == (20_000, 10)
