@@ -93,8 +93,8 @@ def document(problem: Problem, opened: Table, wrong: dict[int, list[int]]) -> di
         for one in candidates(recipe, SETTINGS)
     ]
     confirmed += [
-        Confirmed(one.role, one.role, None, None, one.logits(problem.parts.val.X), one.logits(opened.X))
-        for one in rivals(problem.parts.train, problem.parts.val, 1)
+        Confirmed(one.role, one.role, None, None, one.outputs(problem.parts.val.X), one.outputs(opened.X))
+        for one in rivals(problem.task, problem.parts.train, problem.parts.val, 1)
     ]
     params = {"learning_rate": 1e-3, "dropout": 0.2, "epochs": 2}
     tried = [TrialResult(Finished(place, params, 0.1, "c", 0), replicas) for place in range(2)]

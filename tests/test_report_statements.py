@@ -103,7 +103,9 @@ def test_a_rival_that_could_not_be_fitted_is_named() -> None:
 
 
 def warned(*untuned: float, groups: int = 0) -> str:
-    return worse_than_untuned(replace(NOTHING, untuned=Untuned(*untuned, 114, groups)))
+    return worse_than_untuned(
+        replace(NOTHING, untuned=Untuned(*untuned, 114, groups, "logistic regression", "C = 1"))
+    )
 
 
 def test_only_a_winner_that_is_shown_to_be_worse_than_an_untuned_method_is_warned_of() -> None:
@@ -125,7 +127,7 @@ def test_beside_an_untuned_method_stands_one_network_and_not_the_mean(
     draws = np.random.default_rng(3)
     y, rival = np.repeat([1, 0], [20, 30]), draws.normal(size=50)
     logits = rival + draws.normal(size=(6, 50))
-    monkeypatch.setattr(analysis, "untuned_logits", lambda *_: rival)
+    monkeypatch.setattr(analysis, "untuned_outputs", lambda *_: rival)
     parts = SimpleNamespace(val=SimpleNamespace(y=y, X=None), train=None, groups=lambda _: None)
     found = analysis._untuned(
         SimpleNamespace(logits=lambda _: logits), SimpleNamespace(parts=parts, task=TWO)

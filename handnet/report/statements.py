@@ -19,7 +19,6 @@ from handnet.study.comparisons import (
     can_decide,
 )
 from handnet.study.resplit import SEARCHED_ANEW
-from handnet.study.rivals import BASELINE
 from handnet.study.summary import SHARES
 from handnet.study.units import Confirmed, Problem
 
@@ -65,10 +64,11 @@ def worse_than_untuned(analysis: Analysis) -> str:
     )
     over = "groups" if untuned.groups else "cases"
     return (
-        f"{verdict} untuned {BASELINE} on the validation rows it was chosen on: its mean log loss on the"
-        f" {so_many_cases(untuned.n, untuned.groups, 'val')} is {loss(untuned.winner)}, that of untuned"
-        f" {BASELINE} (C = 1) {loss(untuned.rival)} (difference {untuned.winner - untuned.rival:+.4f}"
-        f" [{untuned.low:+.4f}, {untuned.high:+.4f}], 95% for one network, t over {over})."
+        f"{verdict} untuned {untuned.method} on the validation rows it was chosen on: its mean log loss on"
+        f" the {so_many_cases(untuned.n, untuned.groups, 'val')} is {loss(untuned.winner)}, that of untuned"
+        f" {untuned.method} ({untuned.penalty}) {loss(untuned.rival)} (difference"
+        f" {untuned.winner - untuned.rival:+.4f} [{untuned.low:+.4f}, {untuned.high:+.4f}], 95% for one"
+        f" network, t over {over})."
     )
 
 

@@ -31,7 +31,7 @@ from handnet.study.gaps import Overfit, overfit
 from handnet.study.operating import NOTHING, Operating, operating
 from handnet.study.quantity import Quantity, finite
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, Resplits, stream_seeds
-from handnet.study.rivals import roles, untuned_logits
+from handnet.study.rivals import UNTUNED, baseline, penalty, roles, untuned_outputs
 from handnet.study.settings import Settings
 from handnet.study.spread import Moved, moved
 from handnet.study.store import Finished
@@ -52,10 +52,11 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class Untuned:
-    """The winner beside logistic regression with C = 1 on the validation rows, by mean log loss.
+    """The winner beside its untuned first rival on the validation rows, by the mean loss of the task.
 
     winner: over its sound seeds; low, high: of the loss of one network of the winner less the rival's, 95 %,
-    t over the n cases, or over their groups, its variance averaged over the seeds.
+    t over the n cases, or over their groups, its variance averaged over the seeds; method, penalty: the rival
+    in words.
     """
 
     winner: float
@@ -64,6 +65,8 @@ class Untuned:
     high: float
     n: int
     groups: int  # 0 where every case is its own
+    method: str
+    penalty: str
 
     @property
     def worse(self) -> bool:
@@ -151,7 +154,7 @@ def analyse(
         overfit=overfits,
         best_of=_best_of(settings, problem, trials),
         untuned=_untuned(confirmed[0], problem),
-        missing=tuple(role for role in roles(settings.rivals.boosting) if role not in by_role),
+        missing=tuple(role for role in roles(problem.task, settings.rivals.boosting) if role not in by_role),
         again=_again(problem, trials, divisions),
         adaptive=_adaptive(settings, trials),
         moved=_moved(settings, problem, divisions),
@@ -189,17 +192,19 @@ def _by_role(
 
 
 def _untuned(winner: Confirmed, problem: Problem) -> Untuned | None:
-    """The winner beside untuned logistic regression on the validation rows."""
-    y, logits = problem.parts.val.y, winner.logits("val")
-    rival = untuned_logits(problem.parts.train, problem.parts.val.X)
+    """The winner beside its untuned first rival on the validation rows."""
+    task, y, logits = problem.task, problem.parts.val.y, winner.logits("val")
+    rival = untuned_outputs(task, problem.parts.train, problem.parts.val.X)
     assert logits is not None
     sound = finite(logits)
     if rival is None or not len(sound):
         return None
-    losses, theirs = problem.task.case_losses(sound, y), problem.task.case_losses(rival[None], y)
+    losses, theirs = task.case_losses(sound, y), task.case_losses(rival[None], y)
     groups = problem.parts.groups("val")
     half, ours, other = mean_reach(losses - theirs, groups), float(losses.mean()), float(theirs.mean())
-    return Untuned(ours, other, ours - other - half, ours - other + half, len(y), number_of_groups(groups))
+    band = ours - other - half, ours - other + half
+    words = baseline(task), penalty(task, UNTUNED)
+    return Untuned(ours, other, *band, len(y), number_of_groups(groups), *words)
 
 
 def _accuracy(winner: Confirmed, y: Array, part: str) -> float:

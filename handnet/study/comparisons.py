@@ -30,7 +30,7 @@ from handnet.study.false_alarms import Measured, layout_of, measured
 from handnet.study.on_test import ComparedOnTest, compare_on_test
 from handnet.study.quantity import Quantity
 from handnet.study.resplit import SEARCHED_ANEW, Resplit
-from handnet.study.rivals import BASELINE, BOOSTING
+from handnet.study.rivals import BOOSTING, LOGISTIC, RIDGE, baseline
 from handnet.study.sections import VerdictSettings
 from handnet.study.summary import BOOTSTRAPS, RESAMPLING_SEED, over_splits
 from handnet.study.units import Confirmed, Problem
@@ -39,7 +39,7 @@ from handnet.tasks import Task
 COMPARED = ("accuracy", "sensitivity", "specificity", "auc", "log_loss")  # and the deciding score
 VARIED = ("accuracy", "log_loss")  # whose spread is taken apart
 LOSSES = ("log_loss", "brier")  # lower is better
-RIVALS = (BASELINE, BOOSTING)  # against which a verdict is worded, in this order
+RIVALS = (LOGISTIC, RIDGE, BOOSTING)  # against which a verdict is worded, in this order
 UNBOUNDED = ("log_loss",)  # of any other score two values differ by 1 at most
 LEAST_SPLITS = 5  # fewer divisions word no verdict: their few scores tie too often
 
@@ -124,7 +124,7 @@ def compare_pairs(
     verdict: VerdictSettings,
     groups: Array | None = None,
 ) -> list[ComparedPair]:
-    """The winner against every other configuration; every other recipe against logistic regression.
+    """The winner against every other configuration; every other recipe against the first rival.
 
     The search made anew is compared with the rivals of a verdict and with the winner. y_test: (n_test,), None
     while the test is sealed; groups: (n_test,) int, None where every case is its own.
@@ -132,7 +132,7 @@ def compare_pairs(
     by_role = {configuration.role: configuration for configuration in confirmed}
     others = [role for role in by_role if role != "winner"]
     pairs = [("winner", role) for role in others]
-    pairs += [(role, BASELINE) for role in others if by_role[role].recipe is not None]
+    pairs += [(role, baseline(task)) for role in others if by_role[role].recipe is not None]
     if any(SEARCHED_ANEW in resplit.logits for resplit in resplits):
         pairs += [(SEARCHED_ANEW, role) for role in (*RIVALS, "winner") if role in by_role]
     compared = [

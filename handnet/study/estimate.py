@@ -152,7 +152,7 @@ def measured(settings: Settings, problem: Problem) -> Prices:
         epochs = _seconds_per_epoch(settings, problem, sizes)
         started = time.perf_counter()
         split(problem.data, **vars(settings.split))
-        rivals(problem.parts.train, problem.parts.val, settings.rivals.boosting)
+        rivals(problem.task, problem.parts.train, problem.parts.val, settings.rivals.boosting)
     return Prices(epochs, time.perf_counter() - started)
 
 

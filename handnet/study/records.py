@@ -53,7 +53,7 @@ class Records:
         """A method without seeds."""
         method = [rival.role, rival.tuned, rival.chosen]
         config_id = canonical_hash({"method": method, **self.problem.identity})[:16]
-        val, after = rival.logits(self.problem.parts.val.X), rival.logits(test.X) if test else None
+        val, after = rival.outputs(self.problem.parts.val.X), rival.outputs(test.X) if test else None
         return Confirmed(rival.role, config_id, None, None, val, after, rival.tuned, rival.chosen)
 
     def search(self, key: str, name: str, replicas: Replicas, recipe: Recipe) -> Entry:

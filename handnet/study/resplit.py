@@ -179,8 +179,8 @@ def frozen_on(data: str, settings: Settings, frozen: Sequence[Candidate], split_
     fits = {candidate.role: problem.fit(candidate.recipe, seeds) for candidate in frozen}
     logits = {role: _logits(problem, replicas, test) for role, replicas in fits.items()}
     parts, sound = problem.parts, fits["winner"].pick(fits["winner"].sound)
-    methods = rivals(parts.train, parts.val, settings.rivals.boosting)
-    logits |= {rival.role: rival.logits(test.X)[None] for rival in methods}
+    methods = rivals(problem.task, parts.train, parts.val, settings.rivals.boosting)
+    logits |= {rival.role: rival.outputs(test.X)[None] for rival in methods}
     winner = Trained(sound.fit.layers, parts.train_rows, parts.mean, parts.scale)
     ratio, groups = _ratio(problem, test), parts.groups("test")
     return Resplit(split_seed, test.y, ratio, logits, winner, groups=groups)

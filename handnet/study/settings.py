@@ -25,7 +25,15 @@ from handnet.study.sections import (
 )
 from handnet.study.values import Section, Texts
 
-RESERVED = ("winner", "logistic regression", "gradient boosting", "majority class", "searched anew")
+RESERVED = (  # roles that no recipe may have
+    "winner",
+    "logistic regression",
+    "ridge regression",
+    "gradient boosting",
+    "majority class",
+    "train mean",
+    "searched anew",
+)
 ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}")  # part of the names of metrics
 
 

@@ -231,7 +231,7 @@ class Study:
             for candidate, replicas in zip(frozen, networks, strict=True)
         ]
         parts = self.problem.parts
-        methods = rivals(parts.train, parts.val, self.settings.rivals.boosting)
+        methods = rivals(self.problem.task, parts.train, parts.val, self.settings.rivals.boosting)
         confirmed += [self.records.graded_rival(rival, test) for rival in methods]
         trials = self.trainer.trials(self.searched.finished[: self.settings.trials])
         check_trials(self.store, self.problem, trials)
