@@ -1,14 +1,16 @@
 """Every score, written once: what a case adds to it, and how outputs become one number per replica.
 
-A Score is one of four kinds, and each kind has its own bands (handnet/bands/):
+A Score is one of five kinds, and each kind has its own bands (handnet/bands/):
 
-Share   the share of cases called right, of all cases or of those of a class
-Mean    the mean of a number per case: a loss
-Ratio   a smooth function of several means: balanced accuracy, F1, R2
-Whole   a statistic of all cases together: an area under a curve, a median
+Share     the share of cases called right, of all cases or of those of a class
+Mean      the mean of a number per case: a loss
+Ratio     a smooth function of several means: balanced accuracy, F1, R2
+Quantile  a quantile of a number per case: a median error
+Whole     a statistic of all cases together: an area under a curve
 
 Outputs are (R, n) or, of many classes, (R, n, k); y is (n,). All is computed in float64, and from logits, so
-that nothing saturates. handnet/tasks.py says which scores a task has.
+that nothing saturates. The scores of classes stand in class_scores.py, those of a number in number_scores.py,
+and tasks.py says which scores a task has.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,11 +18,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 from handnet.contract import Fit
 from handnet.data import Array
-from handnet.mlp.network import log_loss, sigmoid
+from handnet.mlp.network import cross_entropy, log_loss
 
 PerCase = Callable[[Array, Array], Array]  # outputs, y -> (R, n)
 
@@ -35,6 +36,7 @@ class Share:
     higher: bool = True  # whether higher is better
     least: float = 0.0
     most: float = 1.0
+    main: bool = True  # whether it stands in the main tables; the others are details
 
     def of(self, outputs: Array, y: Array) -> Array:
         """The score (R,) of each replica."""
@@ -43,14 +45,19 @@ class Share:
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of a number per case, of at least 0 unless it is `signed`."""
+    """The mean of a number per case, a loss of at least 0 unless it is `signed`."""
 
     name: str
     values: PerCase
     higher: bool = False
     least: float = 0.0
     most: float = np.inf
-    signed: bool = False  # whether it may be below 0: then 0 is best, and neither direction is better
+    main: bool = True
+
+    @property
+    def signed(self) -> bool:
+        """Whether it may be below 0: then 0 is best, and neither direction is better."""
+        return self.least < 0
 
     def of(self, outputs: Array, y: Array) -> Array:
         """The score (R,) of each replica."""
@@ -73,11 +80,28 @@ class Ratio:
     least: float = 0.0
     most: float = 1.0
     base: Mean | None = None
+    main: bool = True
 
     def of(self, outputs: Array, y: Array) -> Array:
         """The score (R,) of each replica."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(self.function(self.moments(outputs, y).mean(axis=-1)))
+        return np.asarray(self.function(self.moments(outputs, y).mean(axis=-1)))
+
+    def influence(self, outputs: Array, y: Array) -> Array:
+        """How each case moves the score of each replica, (R, n), each row with the mean 0.
+
+            sum over the M means of df/dm (v - m)
+
+        v are the numbers of the case. The slopes df/dm are taken by complex steps (Squire & Trapp 1998),
+        which lose no digits.
+        """
+        moments = self.moments(outputs, y)
+        means, step = moments.mean(axis=-1), 1e-30
+        slopes = [self.function(means + 1j * step * row[:, None]).imag / step for row in np.eye(len(means))]
+        moved = sum(
+            slope[:, None] * (each - mean[:, None])
+            for slope, each, mean in zip(slopes, moments, means, strict=True)
+        )
+        return np.asarray(moved)
 
     def of_base(self, losses: Array, outputs: Array, y: Array) -> Array:
         """The score at means (...,) of the base loss, with the other moments as they are in these cases."""
@@ -86,21 +110,44 @@ class Ratio:
 
 
 @dataclass(frozen=True)
+class Quantile:
+    """A quantile of a number per case."""
+
+    name: str
+    values: PerCase
+    level: float = 0.5
+    higher: bool = False
+    least: float = 0.0
+    most: float = np.inf
+    main: bool = True
+
+    def of(self, outputs: Array, y: Array) -> Array:
+        """The score (R,) of each replica, between two cases as type 7 of Hyndman & Fan (1996) has it."""
+        return np.asarray(np.quantile(self.values(outputs, y), self.level, axis=1))
+
+
+@dataclass(frozen=True)
 class Whole:
-    """A statistic of all cases together."""
+    """A statistic of all cases together.
+
+    influence: outputs, y -> (R, n), how each case moves the statistic of each replica, each row with the mean
+    0; None of the AUC of two classes, which has formulas of its own (handnet/bands/auc.py).
+    """
 
     name: str
     statistic: PerCase  # outputs, y -> (R,)
+    influence: PerCase | None = None
     higher: bool = True
     least: float = 0.0
     most: float = 1.0
+    main: bool = True
 
     def of(self, outputs: Array, y: Array) -> Array:
         """The score (R,) of each replica."""
         return np.asarray(self.statistic(outputs, y))
 
 
-Score = Share | Mean | Ratio | Whole
+Score = Share | Mean | Ratio | Quantile | Whole
 
 
 def grade(scores: Mapping[str, Score], outputs: Array, y: Array) -> dict[str, Array]:
@@ -146,12 +193,7 @@ def right(outputs: Array, y: Array) -> Array:
 
 def case_losses(outputs: Array, y: Array) -> Array:
     """The negative log likelihood (R, n) of each case, in nats. outputs: logits; y: (n,) the classes."""
-    return log_loss(outputs, y)
-
-
-def brier(outputs: Array, y: Array) -> Array:
-    """The squared distance (R, n) of the probability of class 1 from the label (Brier 1950)."""
-    return np.square(sigmoid(outputs) - y)
+    return (cross_entropy if outputs.ndim == 3 else log_loss)(outputs, y)
 
 
 def everyone(y: Array) -> Array:
@@ -162,41 +204,6 @@ def everyone(y: Array) -> Array:
 def of_class(label: int) -> Callable[[Array], Array]:
     """The cases of one class, as a mask (n,) made of y."""
     return lambda y: np.equal(y, label)
-
-
-def _areas(z: Array, y: Array) -> Array:
-    """The area under the ROC curve of each replica, (R,), by rank sums (Mann-Whitney U / n+ n-).
-
-    It is the chance that a positive case outscores a negative one, ties half. z: (R, n); y: (n,).
-    """
-    positive = y == 1
-    n_positive, n_negative = positive.sum(), (~positive).sum()
-    rank_sum = rankdata(z, axis=1)[:, positive].sum(axis=1)
-    return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
-
-
-def _skill(means: Array) -> Array:
-    """1 - Brier score / that of the prevalence, from the means of both (2, ...)."""
-    loss, prevalence = means
-    return 1 - loss / (prevalence * (1 - prevalence))
-
-
-def _with_labels(values: PerCase) -> PerCase:
-    """Moments (2, R, n): a number per case, and the labels."""
-    return lambda z, y: np.stack([values(z, y), np.broadcast_to(y.astype(np.float64), z.shape)])
-
-
-BRIER = Mean("brier", brier, most=1.0)
-TWO_CLASSES: tuple[Score, ...] = (
-    Mean("log_loss", case_losses),  # negative log likelihood, nats per case
-    Share("accuracy", right, everyone),
-    Share("sensitivity", right, of_class(1)),  # share of positive cases called positive
-    Share("specificity", right, of_class(0)),
-    Whole("auc", _areas),
-    BRIER,
-    # 1 is perfect, 0 knows only the share of positives
-    Ratio("skill", _with_labels(brier), _skill, least=-np.inf, base=BRIER),
-)
 
 
 class Gap(NamedTuple):

@@ -10,8 +10,10 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from handnet.class_scores import TWO_CLASSES, many_classes
 from handnet.data import Array
-from handnet.scores import TWO_CLASSES, Score, grade
+from handnet.number_scores import NUMBER
+from handnet.scores import Score, grade
 
 
 @dataclass(frozen=True)
@@ -80,4 +82,26 @@ def task_of(classes: int) -> Task:
             compared=("accuracy", "sensitivity", "specificity", "auc", "log_loss"),
             varied=("accuracy", "log_loss"),
         )
-    raise ValueError(f"a network here tells two classes apart, but the table has {classes}.")
+    if 3 <= classes <= 50:
+        return Task(
+            "many classes",
+            classes,
+            many_classes(classes),
+            deciding="accuracy",
+            trained_on="log_loss",
+            compared=("accuracy", "balanced_accuracy", "macro_f1", "auc", "log_loss"),
+            varied=("accuracy", "log_loss"),
+        )
+    if classes == 0:
+        return Task(
+            "a number",
+            0,
+            NUMBER,
+            deciding="rmse",
+            trained_on="mse",
+            compared=("rmse", "mae", "r2"),
+            varied=("rmse", "mae"),
+        )
+    raise ValueError(
+        f"a network here tells 2 to 50 classes apart or guesses a number, but the table has {classes}."
+    )

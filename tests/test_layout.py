@@ -17,7 +17,8 @@ CORE = """
     tables.faults tables.columns tables.labels tables.remarks tables.dataset
     blocks enough splits contract draws
     mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
-    mlp.engine mlp.keras_model mlp.keras mlp.replicas scores tasks probe
+    mlp.engine mlp.keras_model mlp.keras mlp.replicas scores class_scores number_scores
+    tasks probe
     bands families hybrids explain estimator
 """.split()
 HARNESS = """

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import TWO
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn import metrics
 
 from handnet import Fit
 from handnet.draws import generator
 from handnet.scores import gap
+from handnet.tasks import task_of
 
 
 @given(seed=st.integers(0, 10_000), n=st.integers(4, 60), coarse=st.booleans())
@@ -29,6 +30,66 @@ def test_grades_are_scikit_learns(seed: int, n: int, coarse: bool) -> None:
         assert scores["specificity"][r] == metrics.recall_score(y, called, pos_label=0)
         assert scores["auc"][r] == pytest.approx(metrics.roc_auc_score(y, z[r]), abs=1e-12)
         assert scores["brier"][r] == pytest.approx(metrics.brier_score_loss(y, p), abs=1e-12)
+
+
+@given(seed=st.integers(0, 10_000), k=st.integers(3, 6), more=st.integers(0, 40), lean=st.floats(0, 5))
+def test_grades_of_many_classes_are_scikit_learns(seed: int, k: int, more: int, lean: float) -> None:
+    draws = generator(seed, 0)
+    y = np.concatenate([np.arange(k), draws.integers(0, k, more)])
+    z = draws.normal(0, 2, (2, len(y), k)) + lean * (y[:, None] == np.arange(k))
+    scores = task_of(k).grade(z, y)
+    for r in range(2):
+        p, called = softmax(z[r], axis=1), z[r].argmax(axis=1)
+        precision, recall, f1, _ = metrics.precision_recall_fscore_support(y, called, zero_division=0.0)
+        expected = {
+            "log_loss": metrics.log_loss(y, p),
+            "accuracy": metrics.accuracy_score(y, called),
+            "balanced_accuracy": metrics.balanced_accuracy_score(y, called),
+            "macro_f1": f1.mean(),
+            "auc": metrics.roc_auc_score(y, p, multi_class="ovr"),
+            "auc_hand_till": metrics.roc_auc_score(y, p, multi_class="ovo"),
+            "brier": metrics.brier_score_loss(y, p, labels=range(k), scale_by_half=False),
+            "top_2": metrics.top_k_accuracy_score(y, p, k=2, labels=range(k)),
+            **{f"recall_{label}": recall[label] for label in range(k)},
+            **{f"precision_{label}": precision[label] for label in range(k)},
+        }
+        reference = 1 - np.square(np.bincount(y) / len(y)).sum()
+        expected["skill"] = 1 - expected["brier"] / reference
+        assert set(expected) == set(scores)
+        for name, value in expected.items():
+            assert scores[name][r] == pytest.approx(value, rel=1e-9, abs=1e-12), name
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(2, 60), offset=st.sampled_from([0.0, 1e6]))
+def test_grades_of_a_number_are_scikit_learns(seed: int, n: int, offset: float) -> None:
+    draws = generator(seed, 0)
+    y = draws.normal(offset, 3, n)
+    guesses = y + draws.normal(0.5, 1, (2, n))
+    scores = task_of(0).grade(guesses, y)
+    for r in range(2):
+        expected = {
+            "rmse": metrics.root_mean_squared_error(y, guesses[r]),
+            "mse": metrics.mean_squared_error(y, guesses[r]),
+            "mae": metrics.mean_absolute_error(y, guesses[r]),
+            "median_absolute_error": metrics.median_absolute_error(y, guesses[r]),
+            "r2": metrics.r2_score(y, guesses[r]),
+            "bias": guesses[r].mean() - y.mean(),
+        }
+        assert set(expected) == set(scores)
+        for name, value in expected.items():
+            assert scores[name][r] == pytest.approx(value, rel=1e-9, abs=1e-8 if offset else 1e-12), name
+
+
+def test_a_tie_goes_to_the_lower_class() -> None:
+    z, y = np.zeros((1, 4, 4)), np.arange(4)
+    scores = task_of(4).grade(z, y)
+    assert [scores[f"recall_{label}"][0] for label in range(4)] == [1, 0, 0, 0]
+    assert scores["top_2"][0] == 0.5
+
+
+def test_a_class_that_is_never_called_has_a_precision_of_0() -> None:
+    scores = task_of(3).grade(np.broadcast_to([2.0, 1.0, 0.0], (2, 6, 3)), np.arange(6) % 3)
+    assert [scores[f"precision_{label}"].tolist() for label in range(3)] == [[1 / 3, 1 / 3], [0, 0], [0, 0]]
 
 
 def test_a_diverged_replica_scores_nan_and_no_other_does() -> None:

@@ -1,8 +1,13 @@
 """The type in which every score over seeds, cases or splits travels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
-from handnet.scores import Score
+import numpy as np
+from scipy.special import expit, logit
+
+from handnet.scores import Mean, Quantile, Score
 
 # What an interval is for. One for an expected score says nothing of what the next cases or seeds will show.
 EXPECTED = "expected score on all cases of this kind"
@@ -72,3 +77,27 @@ def possible(score: Score, band: Band) -> Band:
     """The band of a score, without the values that the score cannot take."""
     low, high = (min(max(end, score.least), score.most) for end in (band.low, band.high))
     return replace(band, low=low, high=high)
+
+
+class Scale(NamedTuple):
+    """The scale on which the interval of a score is symmetric about its centre, and the way back."""
+
+    to: Callable[[Any], Any]
+    back: Callable[[Any], Any]
+    slope: Callable[[Any], Any]  # of `to`
+
+
+PLAIN = Scale(np.asarray, np.asarray, np.ones_like)
+LOGARITHM = Scale(np.log, np.exp, np.reciprocal)
+# of what is 1 at best and has no least
+SHORTFALL = Scale(lambda x: np.log(1 - x), lambda u: 1 - np.exp(u), lambda x: -1 / (1 - x))
+LOGIT = Scale(logit, expit, lambda x: 1 / (x * (1 - x)))
+FISHER = Scale(np.arctanh, np.tanh, lambda x: 1 / (1 - x * x))  # of what lies between -1 and 1
+
+
+def scale_of(score: Score) -> Scale:
+    """The scale of a score: the logarithm of a loss, else by the values the score can take."""
+    if isinstance(score, Mean | Quantile):
+        return PLAIN if score.least < 0 else LOGARITHM
+    ends = {(-np.inf, 1.0): SHORTFALL, (0.0, np.inf): LOGARITHM, (0.0, 1.0): LOGIT, (-1.0, 1.0): FISHER}
+    return ends[score.least, score.most]

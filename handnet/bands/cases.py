@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from handnet.bands.auc import delong
-from handnet.bands.band import EXPECTED, Band, possible
-from handnet.bands.clusters import effective_number, groups_among, number_of_groups, skewed_reach
+from handnet.bands.band import EXPECTED, Band, possible, scale_of
+from handnet.bands.clusters import effective_number, groups_among, mean_reach, number_of_groups, skewed_reach
 from handnet.bands.proportion import clopper_pearson_ends, wilson_ends
 from handnet.data import Array
-from handnet.scores import Mean, Ratio, Score, Share
+from handnet.scores import Mean, Quantile, Ratio, Score, Share, Whole
 
 
 def case_bands(
@@ -40,18 +40,22 @@ def _case_band(score: Score, z: Array, y: Array, groups: Array | None, coverage:
         which = score.counted(y)
         return share_over_cases(score.right(z, y)[:, which], groups_among(groups, which), coverage)
     if isinstance(score, Mean):
-        return loss_band(score.values(z, y), groups, coverage)
+        band = signed_band if score.signed else loss_band
+        return band(score.values(z, y), groups, coverage)
+    if isinstance(score, Quantile):
+        return quantile_over_cases(score, z, y, groups, coverage)
     if isinstance(score, Ratio) and score.base:
         loss = loss_band(score.base.values(z, y), groups, coverage)
         return _of_base(score, possible(score.base, loss), z, y)
-    return delong(z, y, groups, coverage)
+    if score.influence is None:
+        return delong(z, y, groups, coverage)
+    return smooth_band(score, z, y, groups, coverage)
 
 
 def _of_base(score: Ratio, loss: Band, z: Array, y: Array) -> Band:
     """The band of a function of a loss, from the band of that loss."""
-    *ends, centre = score.of_base(np.array([loss.low, loss.high, loss.centre("mean")]), z, y)
-    low, high = sorted(map(float, ends))
-    return replace(loss, low=low, high=high, centres=(("mean", float(centre)),))
+    low, high = sorted(map(float, score.of_base(np.array([loss.low, loss.high]), z, y)))
+    return replace(loss, low=low, high=high, centres=(("mean", float(score.of(z, y).mean())),))
 
 
 def share_over_cases(correct: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:
@@ -104,3 +108,62 @@ def loss_band(losses: Array, groups: Array | None = None, coverage: float = 0.95
     stretch = float(np.exp(skewed_reach(losses, groups, coverage) / mean)) if mean else 1.0
     ends, centres, count = (mean / stretch, mean * stretch), (("mean", mean),), number_of_groups(groups)
     return Band(*ends, "log t", "cases", n, coverage, EXPECTED, centres, groups=count)
+
+
+def signed_band(values: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:
+    """The t interval of a mean that may be below 0 (`mean_reach`). values: (R, n); groups: (n,) int."""
+    mean, half = float(values.mean()), mean_reach(values, groups, coverage)
+    n, centres, count = values.shape[1], (("mean", mean),), number_of_groups(groups)
+    return Band(mean - half, mean + half, "t", "cases", n, coverage, EXPECTED, centres, groups=count)
+
+
+def smooth_band(
+    score: Ratio | Whole, z: Array, y: Array, groups: Array | None = None, coverage: float = 0.95
+) -> Band:
+    """The interval of a smooth statistic, on the score's own scale, by the delta method.
+
+        g(s) -+ g'(s) t se,    se^2 = var over cases of their influence / n, averaged over the replicas
+
+    Of groups se is the clustered one (`mean_variance`). s is the mean over the replicas.
+
+    z: (R, n) or (R, n, k); y: (n,); groups: (n,) int.
+    """
+    scale, value = scale_of(score), float(score.of(z, y).mean())
+    assert score.influence is not None
+    reach = mean_reach(score.influence(z, y), groups, coverage)
+    if reach == 0 or value in (score.least, score.most):
+        return _edge(score, value, y, groups, coverage)
+    half, middle = reach * scale.slope(value), scale.to(value)
+    low, high = sorted(float(scale.back(end)) for end in (middle - half, middle + half))
+    centres, count = (("mean", value),), number_of_groups(groups)
+    return Band(low, high, "delta", "cases", len(y), coverage, EXPECTED, centres, groups=count)
+
+
+def _edge(score: Score, value: float, y: Array, groups: Array | None, coverage: float) -> Band:
+    """Wilson's interval for the smallest class, of a score that no case of the sample moves."""
+    least = max(score.least, -1.0)
+    labels = np.unique(y) if y.dtype.kind != "f" else [y[0]]
+    fewest = min(
+        number_of_groups(groups_among(groups, which)) or int(which.sum())
+        for which in (y == label for label in labels)
+    )
+    ends = wilson_ends((value - least) / (score.most - least), fewest, coverage)
+    low, high = (least + (score.most - least) * float(end) for end in ends)
+    kind, centres, count = "wilson, smallest class", (("mean", value),), number_of_groups(groups)
+    return Band(low, high, kind, "cases", len(y), coverage, EXPECTED, centres, groups=count)
+
+
+def quantile_over_cases(
+    score: Quantile, z: Array, y: Array, groups: Array | None = None, coverage: float = 0.95
+) -> Band:
+    """Woodruff's interval (1952) of a quantile: from the quantiles at the ends of Wilson's interval for its
+    level. The ends are averaged over the replicas.
+
+    z: (R, n); groups: (n,) int, for their `effective_number` of cases.
+    """
+    values = score.values(z, y)
+    below = values <= score.of(z, y)[:, None]
+    ends = wilson_ends(score.level, effective_number(below, groups, coverage), coverage)
+    low, high = (float(np.quantile(values, end, axis=1).mean()) for end in ends)
+    centres, count = (("mean", float(score.of(z, y).mean())),), number_of_groups(groups)
+    return Band(low, high, "woodruff", "cases", len(y), coverage, EXPECTED, centres, groups=count)

@@ -9,14 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from handnet.bands.band import EXPECTED_OVER_SEEDS, Band
+from handnet.bands.band import EXPECTED_OVER_SEEDS, Band, scale_of
 from handnet.bands.cases import case_bands, share_over_cases
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.draws import Resamples
-from handnet.scores import Mean, Ratio, Score, Share, everyone
+from handnet.scores import Mean, Quantile, Ratio, Score, Share, Whole, everyone
 
 COVERAGE = HIGH - LOW
+AT_ONCE = 2 * 10**6  # means taken at a time, for the sake of memory
 FEW_ERRORS = 10  # with fewer errors than these the bootstrap of a share is too coarse to stand alone
 
 
@@ -28,7 +29,27 @@ def bootstrap_scores(
     outputs: (R, n) or (R, n, k), finite; y: (n,).
     """
     z, y = np.asarray(outputs, dtype=np.float64), np.asarray(y)
-    return {name: _drawn(score, z, y, samples) for name, score in scores.items()}
+    ratios = {name: score for name, score in scores.items() if isinstance(score, Ratio) and not score.base}
+    found = {name: _drawn(score, z, y, samples) for name, score in scores.items() if name not in ratios}
+    for moments in {score.moments for score in ratios.values()}:
+        alike = {name: score for name, score in ratios.items() if score.moments is moments}
+        found |= _drawn_ratios(alike, moments(z, y), samples)
+    return {name: found[name] for name in scores}
+
+
+def _drawn_ratios(scores: Mapping[str, Ratio], moments: Array, samples: Resamples) -> dict[str, Array]:
+    """Ratios of the same moments (M, R, n), averaged over the replicas, (B,), by sample."""
+    found = {name: np.empty(len(samples.cases)) for name in scores}
+    values = np.concatenate(np.asarray(moments, dtype=np.float64)).T  # (n, M R)
+    step = max(1, AT_ONCE // values.shape[1])
+    for start in range(0, len(samples.cases), step):
+        rows = slice(start, start + step)
+        cases, seeds = samples.cases[rows], samples.seeds[rows]
+        means = cases.astype(np.float64) @ values / cases.sum(axis=1, keepdims=True)
+        means = means.reshape(len(cases), len(moments), -1).swapaxes(0, 1)  # (M, b, R)
+        for name, score in scores.items():
+            found[name][rows] = (score.function(means) * seeds).sum(axis=1) / seeds.sum(axis=1)
+    return found
 
 
 def _drawn(score: Score, z: Array, y: Array, samples: Resamples) -> Array:
@@ -40,7 +61,33 @@ def _drawn(score: Score, z: Array, y: Array, samples: Resamples) -> Array:
         return bootstrap_means(score.values(z, y), every, samples)
     if isinstance(score, Ratio) and score.base:
         return score.of_base(bootstrap_means(score.base.values(z, y), every, samples), z, y)
-    return _areas(z, y == 1, samples)
+    if isinstance(score, Quantile):
+        return _quantiles(score.values(z, y), score.level, samples)
+    if score.influence is None:
+        return _areas(z, y == 1, samples)
+    return _linear(score, z, y, samples)
+
+
+def _linear(score: Ratio | Whole, z: Array, y: Array, samples: Resamples) -> Array:
+    """The bootstrap (B,) of a score's first-order expansion in the cases, on the scale of the score."""
+    assert score.influence is not None
+    values = score.of(z, y)
+    drawn = bootstrap_means(values[:, None] + score.influence(z, y), everyone(y), samples)
+    scale, middle = scale_of(score), float(values.mean())
+    if middle in (score.least, score.most):
+        return drawn
+    return np.asarray(scale.back(scale.to(middle) + scale.slope(middle) * (drawn - middle)))
+
+
+def _quantiles(values: Array, level: float, samples: Resamples) -> Array:
+    """Means (B,) of a quantile of values (R, n) over the drawn replicas: the first value that a share `level`
+    of the drawn cases does not exceed."""
+    total, wanted = np.zeros(len(samples.cases)), level * samples.cases.sum(axis=1)
+    for row, counts in zip(values, samples.seeds.T, strict=True):
+        order = np.argsort(row)
+        reached = samples.cases[:, order].cumsum(axis=1) >= wanted[:, None]
+        total += counts * row[order][reached.argmax(axis=1)]
+    return np.asarray(total / samples.seeds.sum(axis=1))
 
 
 def seeds_x_cases(

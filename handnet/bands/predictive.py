@@ -6,16 +6,14 @@ and the AUC. They held the loss of another network in 96 to 99 of 100, of a sing
 fewer cases carry the loss, the less (measured in the worlds that `loss_band` of cases.py names).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit
 from scipy.stats import betabinom
 
 from handnet.bands.auc import smaller_class
-from handnet.bands.band import NEXT_CASES, NEXT_NETWORK, Band, possible
+from handnet.bands.band import NEXT_CASES, NEXT_NETWORK, Band, possible, scale_of
 from handnet.bands.cases import case_bands, share_over_cases
 from handnet.bands.clusters import effective_number, groups_among
 from handnet.bands.multibootstrap import bootstrap_scores
@@ -25,11 +23,6 @@ from handnet.draws import Resamples
 from handnet.scores import Score, Share
 
 COVERAGE = HIGH - LOW
-# Of scores other than losses: to the scale of the interval over cases, and back.
-SCALES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "auc": (logit, expit),
-    "skill": (lambda skill: np.log(1 - skill), lambda loss: 1 - np.exp(loss)),
-}
 
 
 def next_cases(
@@ -96,10 +89,12 @@ def _by_formula(
         if isinstance(score, Share):
             which = score.counted(y)
             bands[name] = next_share(score.right(z, y)[:, which], groups_among(groups, which))
+        elif band.kind == "wilson, smallest class":
+            bands[name] = possible(score, replace(band, kind=f"predictive {band.kind}", estimand=NEXT_CASES))
         elif band.kind == "wilson, smaller class":
             bands[name] = _counted(band, smaller_class(y == 1, groups), COVERAGE)
         else:
-            bands[name] = possible(score, replace(_stretched(name, band), estimand=NEXT_CASES))
+            bands[name] = possible(score, replace(_stretched(score, band), estimand=NEXT_CASES))
     return bands
 
 
@@ -118,15 +113,15 @@ def _joined(band: Band, scores: Array) -> Band:
     return replace(band, low=min(low, band.low), high=max(high, band.high), kind=kind)
 
 
-def _stretched(name: str, band: Band) -> Band:
+def _stretched(score: Score, band: Band) -> Band:
     """The band with twice the variance, on the scale on which it is symmetric about its centre."""
     kind = f"predictive {band.kind}"
     if band.low == band.high:  # of a loss of 0, and of the AUC of a constant score
         return replace(band, kind=kind)
-    to, back = SCALES.get(name, (np.log, np.exp))
+    scale = scale_of(score)
     with np.errstate(divide="ignore"):
-        low, middle, high = (to(value) for value in (band.low, band.centres[0][1], band.high))
-    low, high = (float(back(middle + np.sqrt(2) * (end - middle))) for end in (low, high))
+        low, middle, high = (scale.to(value) for value in (band.low, band.centres[0][1], band.high))
+    low, high = (float(scale.back(middle + np.sqrt(2) * (end - middle))) for end in (low, high))
     return replace(band, low=low, high=high, kind=kind)
 
 

@@ -1,0 +1,60 @@
+"""The scores of guesses of a number. Guesses are (R, n), y is (n,), both in the target's own unit."""
+
+import numpy as np
+
+from handnet.data import Array
+from handnet.scores import Mean, Quantile, Ratio, Score, Share, everyone
+
+
+def error(guesses: Array, y: Array) -> Array:
+    """Guess minus truth (R, n): above 0 where the guess is too high."""
+    return np.asarray(guesses - y)
+
+
+def absolute_error(guesses: Array, y: Array) -> Array:
+    """How far each guess is from the truth (R, n)."""
+    return np.abs(guesses - y)
+
+
+def squared_error(guesses: Array, y: Array) -> Array:
+    """The square (R, n) of that distance."""
+    return np.square(guesses - y)
+
+
+def interval_coverage(half_width: float) -> Share:
+    """The share of cases whose truth lies within `half_width` of the guess."""
+    return Share("interval_coverage", lambda z, y: np.abs(z - y) <= half_width, everyone, main=False)
+
+
+def _squares(guesses: Array, y: Array) -> Array:
+    """The squared errors, as the one moment (1, R, n)."""
+    return squared_error(guesses, y)[None]
+
+
+def _with_spread(guesses: Array, y: Array) -> Array:
+    """Moments (3, R, n): the squared errors, and the truth and its square, measured from the mean of y."""
+    truth = np.broadcast_to(y - y.mean(), guesses.shape)
+    return np.stack([squared_error(guesses, y), truth, np.square(truth)])
+
+
+def _root(means: Array) -> Array:
+    """The root of a mean square, from means (1, ...)."""
+    return np.asarray(np.sqrt(means[0]))
+
+
+def _explained(means: Array) -> Array:
+    """1 - mean squared error / variance of the truth, from the means of `_with_spread` (3, ...)."""
+    loss, truth, square = means
+    return np.asarray(1 - loss / (square - truth * truth))
+
+
+MSE = Mean("mse", squared_error)
+NUMBER: tuple[Score, ...] = (
+    Ratio("rmse", _squares, _root, higher=False, most=np.inf, base=MSE),
+    Mean("mae", absolute_error),
+    # 1 is perfect, 0 knows only the mean of the graded cases
+    Ratio("r2", _with_spread, _explained, least=-np.inf),
+    Mean("bias", error, least=-np.inf),  # above 0 where guesses are too high on average
+    Quantile("median_absolute_error", absolute_error),
+    MSE,
+)
