@@ -4,7 +4,7 @@ A verb imports the heavy packages it needs once its words are understood."""
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,11 +13,12 @@ import click
 import handnet
 from handnet import command as commands
 from handnet import messages
-from handnet.command import Group, Truth, Whole, command, option
+from handnet.command import Group, Whole, command, option
 from handnet.endings import GOES_ON
+from handnet.making import makes_a_study, named
 from handnet.messages import Refusal
 from handnet.report.words import visible
-from handnet.study.options import OPTIONS, overrides, settings_and_table, settings_section
+from handnet.study.options import overrides, settings_and_table, settings_section
 
 if TYPE_CHECKING:
     from handnet.study.outcome import StoredStudy
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 STARTED = time.perf_counter()
 STORED = "everything stored is kept; the same command begins anew"
-TYPES = {"FILE": click.Path(), "1": Truth()}
 TRY = {"search.trials": "3", "search.seeds": "2", "confirm.seeds": "5"}
 COMPLETION = """\
 To have the shell complete words, in ~/.bashrc (or zsh_source, fish_source):
@@ -38,7 +38,6 @@ program = Group(
     "handnet", help="The honest band around every number a small network prints.", epilog=COMPLETION
 )
 click.version_option(handnet.__version__, prog_name="handnet", message="%(prog)s %(version)s")(program)
-named = option("--name", metavar="NAME", help="of the study; default: the data's, or data-fingerprint")
 moved = option("--data", type=click.Path(), metavar="FILE", help="where its table is now, if that was moved")
 
 
@@ -50,28 +49,6 @@ def main(words: Sequence[str] | None = None) -> int:
 def run(words: Sequence[str] | None = None) -> NoReturn:
     """The command as a whole process."""
     commands.run(program, words)
-
-
-def makes_a_study(function: Callable[..., int]) -> Callable[..., int]:
-    """The options of a verb that makes a study."""
-    decorators = [
-        named,
-        *(
-            option(f"--{name}", metavar=takes, type=TYPES.get(takes), default=None, help=means)
-            for name, (_, takes, means) in OPTIONS.items()
-        ),
-        option("--open", type=Truth(), help="open the test of a small study too"),
-        option("--executor", metavar="NAME", default="threads", help="what trains: threads or processes"),
-        option("--workers", type=Whole(0, 1000), default="0", help="how many of them; 0: one on each core"),
-        option("--check", type=Truth(), help="say what would be done, and how long it takes; write nothing"),
-        option("--settings", type=click.Path(), metavar="FILE", help="laid over the defaults below"),
-        option(
-            "--set", multiple=True, metavar="KEY=VALUE", help="any setting below; may be typed without --set"
-        ),
-    ]
-    for decorator in reversed(decorators):
-        function = decorator(function)
-    return function
 
 
 @command("study", GOES_ON, program, settings_section)
@@ -89,8 +66,9 @@ def study(**options: Any) -> int:
       handnet study space.epochs.high=300   any setting; another study
       handnet study --trials 60   grow it, until its test is open
       handnet study --trials 20 --open   open a small study's test too
-      handnet study --data my.csv --target diagnosis --positive M --id patient   a table of your own
-      handnet study --data my.csv --target diagnosis --positive M --check   what that would do, how long
+      handnet study wine   another built-in table: wine and digits have many classes, diabetes a number
+      handnet study my.csv --target diagnosis --positive M --id patient   a table of your own
+      handnet study my.csv --target weight --check   what that would do, how long; the target is a number
 
     With MLFLOW_TRACKING_URI=http://... in the environment that server gets every run too. If it does not
     answer, nothing is lost: `track` sends what it lacks.
@@ -110,7 +88,7 @@ def try_out(**options: Any) -> int:
     may follow here too.
 
       handnet try   the built-in table
-      handnet try --data my.csv --target diagnosis --positive M   a table of your own
+      handnet try my.csv --target diagnosis --positive M   a table of your own
     """
     return _run(options, TRY)
 

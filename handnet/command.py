@@ -13,12 +13,12 @@ import click
 from click.core import ParameterSource
 
 from handnet import messages
+from handnet.assignments import as_options
 from handnet.endings import ANEW, NOTHING, ended, finish
 from handnet.messages import FOLDER, Refusal, nearest, stored_in, through
 from handnet.study.files import check_folder
 from handnet.study.interrupt import stop_at_once
 
-FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
 WRITTEN = f"where everything is written ({FOLDER})"
 PLACE = click.Path(readable=False)  # one that cannot be read is told with its owner
 HELP = ("-h", "--help")
@@ -60,12 +60,12 @@ class Whole(click.ParamType[Any]):
 class Option(click.Option):
     """An option that the help names as the reader types it.
 
-    bare: a word that stands alone was meant for it.
+    bare: a word that stands alone was meant for it. first: a first word that stands alone is its value.
     """
 
-    def __init__(self, *arguments: Any, bare: bool = False, **attributes: Any) -> None:
+    def __init__(self, *arguments: Any, bare: bool = False, first: bool = False, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
-        self.bare = bare
+        self.bare, self.first = bare, first
 
     @property
     def alone(self) -> bool:
@@ -95,7 +95,7 @@ class Command(click.Command):
         """Raises Refusal for what is not understood."""
         ctx.allow_extra_args = True
         try:
-            rest = super().parse_args(ctx, _as_options(args, self.params))
+            rest = super().parse_args(ctx, self._as_options(args))
         except click.UsageError as fault:
             raise _refusal(fault, self) from None
         if rest and "--" in args:
@@ -103,6 +103,16 @@ class Command(click.Command):
         if rest:
             raise _unknown(rest[0], self)
         return rest
+
+    def _as_options(self, args: Sequence[str]) -> list[str]:
+        """The words with every assignment, and a first word that stands alone, as options."""
+        known = [param for param in self.params if isinstance(param, Option)]
+        takes = {name for param in known if not param.alone for name in param.opts}
+        first = next((param.opts[-1] for param in known if param.first), "")
+        options = as_options(args, takes, first)
+        if first and len(named := [word for word in options if word.partition("=")[0] == first]) > 1:
+            raise Refusal(f"{' and '.join(named)} name two tables; leave one of them out.")
+        return options
 
     def invoke(self, ctx: click.Context) -> int:
         """Does it. Returns the exit code."""
@@ -238,24 +248,6 @@ def _complete(program: click.Command) -> None:
         sys.exit(shell_complete(program, {}, str(program.name), variable, instruction))
 
 
-def _as_options(words: Sequence[str], params: Sequence[click.Parameter]) -> list[str]:
-    """Make's NAME=value as --name=value, and a dotted setting as --set: both may be typed after a verb."""
-    takes = {name for param in params if isinstance(param, Option) and not param.alone for name in param.opts}
-    options: list[str] = []
-    for before, word in zip(["", *words], words, strict=False):
-        variable = re.fullmatch(r"([A-Za-z][A-Za-z_]*)=(.*)", word, re.DOTALL)
-        if before in takes:
-            options.append(word)
-        elif variable and variable[1].upper() in FLAGS:
-            options += [f"--{variable[1].lower()}"] if variable[2] not in {"", "0"} else []
-        elif variable:
-            options.append(f"--{variable[1].lower().replace('_', '-')}={variable[2]}")
-        else:
-            dotted = re.fullmatch(r"([a-z_]+(\.[a-z_]+)+)=.*", word, re.DOTALL)
-            options.append(f"--set={word}" if dotted else word)
-    return options
-
-
 def _given(ctx: click.Context) -> dict[str, Any]:
     """The options that were typed, by their names, and the settings among them; none that make adds."""
     unsaid, given = ("", os.environ.get("HANDNET_SETTINGS")), {}
@@ -292,8 +284,10 @@ def _named(param: click.Parameter | None) -> str:
 
 
 def _example(line: str) -> tuple[str, str]:
-    """A line of a help text, `  handnet study --seeds 3   what it does`, as the reader types it."""
+    """A line of a help text, `  handnet study x --seeds 3   what it does`, as the reader types it."""
     typed, _, does = line.strip().partition("   ")
-    _, verb, options = re.split(r"\A(?:handnet|python -m) (\S+)", typed)
+    _, verb, alone, options = re.split(r"\A(?:handnet|python -m) (\S+)((?: [^-\s=]+(?=\s|\Z))?)", typed)
     pairs = re.findall(r"(?:--)?([\w.-]+)(?:[= ]([^-\s]\S*))?", options)
-    return messages.command(verb, **{name: value or True for name, value in pairs}), does.strip()
+    given = {"data": alone.strip()} if alone else {}
+    words = messages.command(verb, **given, **{name: value or True for name, value in pairs})
+    return words.replace(f" --data{alone}", alone) if alone else words, does.strip()

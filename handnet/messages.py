@@ -67,13 +67,13 @@ def typed(verb: str, options: Mapping[str, Any]) -> Iterator[None]:
 
 def again(**options: Any) -> str:
     """The command that the reader has typed, with these options beside or instead of its own; without those
-    of its lists that become empty.
+    that become empty.
 
     >>> with typed("study", {"data": "my.csv", "leave": "a"}): again(leave=["a", "b c"], missing="median")
     'run_study(data="my.csv", leave=["a", "b c"], missing="median")'
     """
     verb, before = _typed
-    emptied = {name for name, value in options.items() if value == [] and name in before}
+    emptied = {name for name, value in options.items() if value in ([], "") and name in before}
     return command(verb, **{key: value for key, value in {**before, **options}.items() if key not in emptied})
 
 

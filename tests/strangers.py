@@ -20,7 +20,7 @@ class Stranger(NamedTuple):
 
     rows: how many are read; 0: it is refused. says: what the notes, or else the refusal, hold.
     options: typed beside the table, its target and positive label. way_on: options with which a refused
-    table is read."""
+    table is read. names: of the classes that are read, () for a number; None where there are two."""
 
     what: str
     content: bytes
@@ -31,6 +31,7 @@ class Stranger(NamedTuple):
     options: Mapping[str, Any] = {}
     way_on: Mapping[str, Any] | None = None
     ending: str = ".csv"
+    names: Sequence[str] | None = None
 
 
 def columns(**given: Sequence[str]) -> Columns:
@@ -58,6 +59,11 @@ def parquet(**given: Any) -> bytes:
     """The columns, one of numbers, and the labels, as pandas writes them."""
     frame = pd.DataFrame({"w": [float(cell) for cell in WEIGHT], "outcome": LABEL})
     return bytes(frame.assign(**given).to_parquet())
+
+
+def told(cells: Sequence[str]) -> bytes:
+    """Two columns of numbers, and the target with these cells."""
+    return text({"weight": WEIGHT, "k": K, "outcome": cells}).encode()
 
 
 BASE = {"weight": WEIGHT, "k": K, "outcome": LABEL}
@@ -316,10 +322,11 @@ TARGETS = [
         ["'YES'", "case"],
     ),
     Stranger(
-        "a third label",
-        text({"w": WEIGHT, "outcome": every(6, "unknown", LABEL)}).encode(),
+        "a third label, and a positive one",
+        told(every(6, "unknown", LABEL)),
         0,
-        ["3 labels", "'unknown' (10)"],
+        ["3 labels", "'unknown' (10)", "empty the cells that hold 'unknown'"],
+        way_on={"positive": ""},
     ),
     Stranger(
         "a label called NA",
@@ -343,6 +350,219 @@ TARGETS = [
         positive="can't $HOME",
     ),
     Stranger("one label", text({"w": WEIGHT, "outcome": ["no"] * ROWS}).encode(), 0, ["only the label 'no'"]),
+]
+# What has no positive label: the cells of the target, and what is right.
+TASKS = [
+    Stranger("three labels", told(GRADE), ROWS, names=["high", "low", "mid"]),
+    Stranger(
+        "a label that may be a gap",
+        told(every(6, "unknown", LABEL)),
+        ROWS,
+        ["may stand for a gap: 'unknown' (10)"],
+        names=["no", "unknown", "yes"],
+    ),
+    Stranger("two labels", told(LABEL), 0, ["two labels, 'no' (31), 'yes' (29)"], way_on={"positive": "yes"}),
+    Stranger(
+        "grades",
+        told([("10", "2", "1.0", "1", "2.0")[n % 5] for n in range(ROWS)]),
+        ROWS,
+        ["3 different whole numbers, and each is a class", 'task="number"', "'1' (12), '1.0' (12)"],
+        names=["1.0", "2", "10"],
+    ),
+    Stranger(
+        "grades as a number",
+        told([str(n % 5) for n in range(ROWS)]),
+        ROWS,
+        options={"task": "number"},
+        names=(),
+    ),
+    Stranger(
+        "few whole numbers, some rare",
+        told([str(min(n % 13, 8)) for n in range(ROWS)]),
+        ROWS,
+        ["9 different whole numbers, some in fewer than 10 rows", 'task="classes"'],
+        names=(),
+    ),
+    Stranger(
+        "rare whole numbers as classes",
+        told([str(min(n % 13, 8)) for n in range(ROWS)]),
+        ROWS,
+        options={"task": "classes"},
+        names=[str(n) for n in range(9)],
+    ),
+    Stranger("a number", told(WEIGHT), ROWS, names=()),
+    Stranger("a number of few steps", told([str(n % 4 / 2) for n in range(ROWS)]), ROWS, names=()),
+    Stranger("another minus in a number", told([f"\N{MINUS SIGN}{w}" for w in WEIGHT]), ROWS, names=()),
+    Stranger(
+        "a number with decimal commas",
+        text({**COMMA, "outcome": COMMA["weight"]}, ";").encode(),
+        ROWS,
+        ["decimal commas"],
+        names=(),
+    ),
+    Stranger(
+        "a number alone with decimal commas",
+        text({"k": [str(n % 7) for n in range(ROWS)], "outcome": COMMA["weight"]}, ";").encode(),
+        ROWS,
+        ["decimal commas: 'outcome'"],
+        names=(),
+    ),
+    Stranger(
+        "a number with a unit",
+        told([f"{w} kg" for w in WEIGHT]),
+        0,
+        ["'outcome'  numbers with a unit, 60 different, first '55.0 kg' (line 2)"],
+        way_on={"task": "number"},
+    ),
+    Stranger(
+        "thousands",
+        told([f'"{n + 1},{n * 37 % 1000:03}"' for n in range(ROWS)]),
+        0,
+        ["numbers with marks between thousands, 60 different"],
+        way_on={"task": "number"},
+    ),
+    Stranger(
+        "a number with a unit, asked for",
+        told([f"{w} kg" for w in WEIGHT]),
+        ROWS,
+        ["Taken off, so that numbers are read: 'kg' in 'outcome'"],
+        options={"task": "number"},
+        names=(),
+    ),
+    Stranger(
+        "a number with gaps",
+        told(every(7, "?", WEIGHT)),
+        0,
+        ["no number in 9 of 60 rows: '?' (9)"],
+        way_on={"missing": "drop"},
+    ),
+    Stranger(
+        "grades with gaps",
+        told(every(7, "", GRADE)),
+        0,
+        ["no label in 9 of 60 rows: empty (9)"],
+        way_on={"missing": "drop"},
+    ),
+    Stranger(
+        "a code among numbers",
+        told(every(20, "-999", WEIGHT)),
+        ROWS,
+        ["may stand for a gap: -999 (3) in 'outcome'"],
+        names=(),
+    ),
+    Stranger(
+        "dates of eight digits",
+        told([str(20240101 + n % 28) for n in range(ROWS)]),
+        ROWS,
+        ["dates, as"],
+        names=(),
+    ),
+    Stranger(
+        "infinite",
+        told(every(30, "inf", WEIGHT)),
+        0,
+        ["infinite values in 2 of 60 cells, first 'inf' (line 5)"],
+    ),
+    Stranger(
+        "absurd", told(every(60, "1e40", WEIGHT)), 0, ["numbers above 1e+30 in 1 of 60 cells, first '1e40'"]
+    ),
+    Stranger(
+        "a word among numbers",
+        told(every(30, "heavy", WEIGHT)),
+        0,
+        ["is a number in most rows, but holds words in 2 of 60 cells, first 'heavy' (line 5)", "missing="],
+    ),
+    Stranger(
+        "a word among few numbers",
+        told(every(30, "heavy", [str(n % 9) for n in range(ROWS)])),
+        0,
+        ["is a number in most rows, but holds words in 2 of 60 cells", 'task="classes"'],
+    ),
+    Stranger(
+        "labels as a number",
+        told(LABEL),
+        0,
+        ["is to be a number, but holds words in 60 of 60 cells", 'task="classes"'],
+        options={"task": "number"},
+    ),
+    Stranger(
+        "a number as classes",
+        told(WEIGHT),
+        0,
+        ["holds 60 labels, ", "at most 50 classes"],
+        options={"task": "classes"},
+    ),
+    Stranger(
+        "a name of its own for each row",
+        told([f"c{n}" for n in range(ROWS)]),
+        0,
+        ["holds 60 labels", "55 more"],
+    ),
+    Stranger(
+        "dates",
+        told([f"2024-{1 + n // 28:02}-{1 + n % 28:02}" for n in range(ROWS)]),
+        0,
+        ["holds dates, 60 different, first '2024-01-01' (line 2)", "neither classes nor a number"],
+    ),
+    Stranger(
+        "few dates", told([f"2024-0{1 + n % 3}-01" for n in range(ROWS)]), 0, ["dates, 3", 'task="classes"']
+    ),
+    Stranger(
+        "few dates as classes",
+        told([f"2024-0{1 + n % 3}-01" for n in range(ROWS)]),
+        ROWS,
+        options={"task": "classes"},
+        names=["2024-01-01", "2024-02-01", "2024-03-01"],
+    ),
+    Stranger(
+        "truth values and a third",
+        told([("True", "false", "true", "maybe")[n % 4] for n in range(ROWS)]),
+        ROWS,
+        ["'True' (15), 'true' (15)"],
+        names=["True", "false", "maybe"],
+    ),
+    Stranger(
+        "truth values",
+        told([str(n % 2 == 0) for n in range(ROWS)]),
+        0,
+        ["two labels"],
+        way_on={"positive": "True"},
+    ),
+    Stranger(
+        "three labels of two cases",
+        told(every(6, "LOW", GRADE)),
+        0,
+        ["upper and lower case only", "'LOW' (10)"],
+    ),
+    Stranger(
+        "labels that look alike",
+        told(every(6, "e\u0301t\u00e9", ["\u00e9t\u00e9", "hiver", "automne"] * 20)),
+        0,
+        ["only in how they are encoded"],
+    ),
+    Stranger(
+        "blanks in labels", told(["a b", "a  b", "c"] * 20), 0, ["only in how they are encoded: 'a  b' (20)"]
+    ),
+    Stranger("one number", told(["4.5"] * ROWS), 0, ["two labels or more", "only the label '4.5' (60)"]),
+    Stranger(
+        "one number, asked for", told(["4.5"] * ROWS), 0, ["4.5 in all rows"], options={"task": "number"}
+    ),
+    Stranger("no label at all", told([""] * ROWS), 0, ["two labels or more", "holds none"]),
+    Stranger(
+        "another task", told(LABEL), 0, ["task must be one of '', 'classes', 'number'"], options={"task": "x"}
+    ),
+    Stranger(
+        "a positive number",
+        told(WEIGHT),
+        0,
+        ["which is for two labels"],
+        positive="60",
+        way_on={"positive": ""},
+    ),
+]
+TASKS = [
+    task._replace(what=f"{task.what}, as target", positive=task.positive if task.positive != "yes" else "")
+    for task in TASKS
 ]
 NAMES = [
     Stranger(
@@ -396,6 +616,36 @@ TYPED = [
         way_on={"leave": ["g"]},
     ),
     Stranger("labels that are truth values", parquet(outcome=SERIES % 2 == 0), ROWS, positive="True"),
+    Stranger(
+        "a number of floats with a gap",
+        parquet(outcome=every(7, np.nan, [float(w) for w in WEIGHT])),
+        0,
+        ["no number in 9 of 60 rows"],
+        positive="",
+        way_on={"missing": "drop"},
+    ),
+    Stranger("a number of whole numbers", parquet(outcome=SERIES**2), ROWS, positive="", names=()),
+    Stranger(
+        "a categorical target",
+        parquet(outcome=pd.Categorical(GRADE)),
+        ROWS,
+        positive="",
+        names=["high", "low", "mid"],
+    ),
+    Stranger(
+        "a date as target",
+        parquet(outcome=pd.date_range("2024-01-01", periods=ROWS)),
+        0,
+        ["holds dates, 60 different"],
+        positive="",
+    ),
+    Stranger(
+        "a duration as target",
+        parquet(outcome=pd.to_timedelta(SERIES, unit="D")),
+        0,
+        ["holds durations, 60 different"],
+        positive="",
+    ),
     Stranger("truth values by number", parquet(outcome=SERIES % 2 == 0), ROWS, positive="1"),
     Stranger("labels that are floats", parquet(outcome=(SERIES % 2).astype(float)), ROWS, positive="1"),
     Stranger(

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 CORE = """
     messages data encode notes
     tables.quotes tables.dialect tables.numerals tables.header tables.typed tables.sheets tables.cells
-    tables.faults tables.columns tables.labels tables.remarks tables.dataset
+    tables.faults tables.columns tables.ids tables.labels tables.remarks tables.target tables.rows
+    tables.dataset
     blocks enough splits contract draws
     mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores class_scores number_scores
@@ -36,7 +37,7 @@ HARNESS = """
     report.pages study.records study.screen
     study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
-    study.arguments study.api endings command cli __main__
+    study.arguments study.api endings assignments command making cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]

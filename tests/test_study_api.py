@@ -188,6 +188,31 @@ def test_a_dataset_is_kept_whole(tmp_path: Path) -> None:
         as_file(own, tmp_path, {"text": ["code"]})
 
 
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("1", "5", "10"), ()])
+def test_a_dataset_of_another_task_is_kept_whole(names: tuple[str, ...], tmp_path: Path) -> None:
+    from handnet.study.arguments import to_settings
+    from handnet.study.frames import as_file
+    from handnet.study.reading import load, read
+
+    y = np.arange(40) % 3 if names else np.random.default_rng(1).normal(size=40) * 1e5
+    target = "" if names else "weight (g)"
+    own = Dataset(
+        "own", y[:, None] * 2.5, y, [f"p{n}" for n in range(40)], ("x",), ("x",), names, target=target
+    )
+    path, options = as_file(own, tmp_path, {})
+    assert load(read(to_settings(path, options))).digest == own.digest
+    with pytest.raises(Refusal, match="knows its columns, labels and ids; leave task out"):
+        as_file(own, tmp_path, {"task": "number"})
+
+
+def test_a_built_in_table_is_studied_by_its_name() -> None:
+    from handnet.study.arguments import to_settings
+
+    for name in ("wine", "digits", "diabetes"):
+        assert to_settings(name, {}) == {"data.name": name}
+    assert to_settings("wine.csv", {"target": "y"}) == {"data.path": "wine.csv", "data.target": "y"}
+
+
 def test_columns_of_a_frame_are_left_out_or_taken_as_text(tmp_path: Path) -> None:
     table = frame().assign(**{"1": range(569), "note, long": [f"n{n}" for n in range(569)]})
     with pytest.raises(Refusal, match="'note, long'  text of 569 levels") as refusal:
@@ -234,7 +259,8 @@ def test_a_dataset_keeps_its_own_families(tmp_path: Path) -> None:
             "settings must be the path of a settings file, but is of the type dict",
         ),
         ({"data": frame()}, 'run_study(frame, target="diagnosis", positive="M")'),
-        ({"data": frame(), "target": "diagnosis"}, "a DataFrame needs the name of its column of labels"),
+        ({"data": frame()}, "a DataFrame needs the name of the column that is to be told"),
+        ({"data": frame(), "target": "diagnosis"}, 'To go on: run_study(data=frame, target="diagnosis", pos'),
         ({"data": frame(), "target": frame().diagnosis, "positive": "M"}, "but is of the type Series."),
         ({"data": frame().assign(z=1j), **OWN}, "the DataFrame cannot be written as a table"),
         ({"data": frame(), **OWN, "seeds": 1}, "search.seeds must be a whole number from 2"),

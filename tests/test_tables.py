@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strangers import COLUMNS, DIALECTS, MISSING, NAMES, TARGETS, TYPED, Stranger
+from strangers import COLUMNS, DIALECTS, MISSING, NAMES, TARGETS, TASKS, TYPED, Stranger
 
 from handnet.data import Dataset
 from handnet.tables.dataset import read_table
 from handnet.tables.faults import Unusable
 
-STRANGERS = [*DIALECTS, *MISSING, *COLUMNS, *TARGETS, *NAMES]
+STRANGERS = [*DIALECTS, *MISSING, *COLUMNS, *TARGETS, *TASKS, *NAMES]
 STRANGERS += [table._replace(ending=".parquet") for table in TYPED]
 REFUSED = [table for table in STRANGERS if not table.rows]
 MENDED = [table for table in REFUSED if table.way_on]
@@ -20,7 +20,7 @@ KEPT = 40  # of 60 rows at least, whatever is dropped
 def read(table: Stranger, folder: Path, **more: Any) -> Dataset:
     path = folder / f"table{table.ending}"
     path.write_bytes(table.content)
-    return read_table(path, table.target, table.positive, **{**table.options, **more})
+    return read_table(path, table.target, **{"positive": table.positive, **table.options, **more})
 
 
 def called(table: Stranger) -> str:
@@ -37,6 +37,7 @@ def test_a_table_is_read_and_what_was_taken_is_told(table: Stranger, tmp_path: P
     data = read(table, tmp_path)
     told = " ".join(data.notes)
     assert len(data.y) == table.rows
+    assert data.class_names == tuple(table.names) if table.names is not None else len(data.class_names) == 2
     assert not [words for words in table.says if words not in told], told
 
 

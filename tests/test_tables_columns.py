@@ -373,7 +373,11 @@ def test_labels_are_compared_by_value(what: str, tmp_path: Path) -> None:
             r"differ in upper and lower case only: 'NO' \(10\), 'Yes' \(10\)",
         ),
         (["yes", "YES"], "yes", "differ in upper and lower case only"),
-        (["1", "2", "0"], "1", r"3 labels, '1' \(14\), '2' \(13\), '0' \(13\); a network"),
+        (
+            ["1", "2", "0"],
+            "1",
+            r"3 labels, '1' \(14\), '2' \(13\), '0' \(13\)  without positive each is a class",
+        ),
         (
             ["yes", "no", "unknown"],
             "yes",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handnet.messages import Name, Refusal, nearest
-from handnet.study.options import OPTIONS
+from handnet.study.options import OPTIONS, named_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,13 +24,10 @@ def check_arguments(
     data: object, options: Mapping[str, object], settings: object, server: str | None
 ) -> None:
     """Refuse what is not of the kind an argument takes."""
-    from handnet.data import DATASETS
     from handnet.study.reading import server_address
 
-    if isinstance(data, str) and data not in DATASETS and not Path(data).suffix and not Path(data).exists():
-        raise Refusal(
-            f"there is no file and no built-in table of the name {data!r}: {nearest(data, list(DATASETS))}"
-        )
+    if isinstance(data, str):
+        named_table(data)
     for name in ("target", "positive", "id", "group"):
         value = _plain(options.get(name))
         if hasattr(value, "__len__") and not isinstance(value, str):
@@ -66,10 +63,10 @@ def table_file(
 
     def check(path: str, described: Mapping[str, object]) -> None:
         chosen = to_settings(path, described)
-        if not settings and not {"data.target", "data.positive"} <= chosen.keys():
+        if not settings and "data.target" not in chosen:
             raise Refusal(
-                "a DataFrame needs the name of its column of labels and the label that is class 1:"
-                ' run_study(frame, target="diagnosis", positive="M").'
+                "a DataFrame needs the name of the column that is to be told, and of two labels the one that"
+                ' is class 1: run_study(frame, target="diagnosis", positive="M").'
             )
         read(chosen, Path(settings) if settings else None)
 
@@ -92,9 +89,7 @@ def as_typed(
 
 def to_settings(data: str | Path | None, options: Mapping[str, object]) -> dict[str, str]:
     """Dotted key -> text of every setting that is named."""
-    from handnet.data import DATASETS
-
-    chosen = {} if data is None else {"data.name" if str(data) in DATASETS else "data.path": str(data)}
+    chosen = {} if data is None else named_table(str(data))
     for name, value in options.items():
         option = OPTIONS.get(name.replace("_", "-"))
         if option is None and "." not in name and name != "families":

@@ -19,7 +19,11 @@ from handnet.study.reading import column_names
 
 Check = Callable[[str, Mapping[str, object]], object]
 FOLDER = "tables"  # below the folder of studies
-TARGET, CASE, GROUP = "class label", "case id", "group"  # columns of a Dataset's file
+TARGET, CASE, GROUP = (
+    "class label",
+    "case id",
+    "group",
+)  # columns of a Dataset's file; a number keeps its name
 
 
 @contextmanager
@@ -62,7 +66,7 @@ def as_file(
         )
     described = [
         name
-        for name in ("target", "positive", "id", "group", "text", "number")
+        for name in ("target", "positive", "task", "id", "group", "text", "number")
         if options.get(name) is not None
     ]
     if described:
@@ -76,7 +80,10 @@ def as_file(
 
 def _described(table: Dataset, options: Mapping[str, object]) -> dict[str, object]:
     """The options that describe the file of a Dataset."""
-    columns: dict[str, object] = {"target": TARGET, "positive": table.class_names[1], "id": CASE}
+    columns: dict[str, object] = {"target": _target(table), "id": CASE}
+    two = len(table.class_names) == 2
+    columns |= {"positive": table.class_names[1]} if two else {}
+    columns["task"] = "classes" if table.class_names else "number"
     columns |= {"group": GROUP} if table.groups is not None else {}
     columns |= {"missing": table.missing} if table.missing else {}
     left: Any = options.get("leave") or ()
@@ -93,15 +100,20 @@ def _described(table: Dataset, options: Mapping[str, object]) -> dict[str, objec
     return columns
 
 
+def _target(table: Dataset) -> str:
+    """The column of the file that is the target."""
+    return TARGET if table.class_names else table.target or "target"
+
+
 def _frame(table: Dataset) -> pd.DataFrame:
     """The Dataset as `read_table` reads it: texts for levels, names for classes."""
-    reserved = {TARGET, CASE, GROUP} & set(table.feature_names)
+    reserved = {_target(table), CASE, GROUP} & set(table.feature_names)
     if reserved:
         raise Refusal(f"a column of the Dataset may not be called {', '.join(sorted(reserved))}.")
     frame = pd.DataFrame(table.X, columns=list(table.feature_names))
     for name, texts in table.levels.items():
         frame[name] = [None if np.isnan(code) else texts[int(code)] for code in frame[name]]
-    frame[TARGET] = np.array(table.class_names)[table.y]
+    frame[_target(table)] = np.array(table.class_names)[table.y] if table.class_names else table.y
     frame[CASE] = table.case_ids.astype("U")
     if table.groups is not None:
         frame[GROUP] = [f"{group:020d}" for group in table.groups]

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handnet.messages import Refusal, option
+from handnet.messages import Refusal, nearest, option
 
 if TYPE_CHECKING:
     from handnet.data import Dataset
@@ -42,9 +42,14 @@ OPTIONS = {
         "K",
         "looks at the test whose price is told, or ledger; also after the opening",
     ),
-    "data": ("data.path", "FILE", "a table of your own: a CSV, TSV or Parquet file"),
-    "target": ("data.target", "COLUMN", "its column of labels, of which there are two"),
-    "positive": ("data.positive", "LABEL", "the label that is class 1"),
+    "data": (
+        "data.path",
+        "FILE",
+        "a table of your own, a CSV, TSV or Parquet file; or wine, digits, diabetes, wisconsin",
+    ),
+    "target": ("data.target", "COLUMN", "its column that the networks are to tell: labels, or numbers"),
+    "positive": ("data.positive", "LABEL", "of two labels the one that is class 1"),
+    "task": ("data.task", "NAME", "what the target is, classes or number, if that is not found out"),
     "id": ("data.id", "COLUMN", "its column of case ids; without it, row numbers from 0"),
     "group": (
         "data.group",
@@ -75,12 +80,27 @@ def overrides(options: Mapping[str, Any]) -> dict[str, str]:
     Raises Refusal for an assignment without a value."""
     chosen = {key: options.get(name.replace("-", "_")) for name, (key, *_) in OPTIONS.items()}
     texts = {key: str(value) for key, value in chosen.items() if value is not None}
+    if (table := texts.pop("data.path", None)) is not None:
+        texts |= named_table(table)
     for assignment in options.get("set", ()):
         key, equals, value = assignment.partition("=")
         if not equals:
             raise Refusal(f"{option('set')} wants key=value, but got {assignment!r}.")
         texts[key] = value
     return texts
+
+
+def named_table(name: str) -> dict[str, str]:
+    """The setting that is a table's name: that of a built-in one, or the path of a file.
+
+    Raises Refusal for a word that is neither."""
+    from handnet.data import DATASETS
+
+    if name and name not in DATASETS and not Path(name).suffix and not Path(name).exists():
+        raise Refusal(
+            f"there is no file and no built-in table of the name {name!r}: {nearest(name, list(DATASETS))}"
+        )
+    return {"data.name" if name in DATASETS else "data.path": name}
 
 
 def settings_and_table(

@@ -11,6 +11,7 @@ from handnet.draws import PLANS
 from handnet.messages import option, options
 from handnet.study.values import MANY, Count, Section, Seed, Seeds, Texts, between, one_of, that
 from handnet.tables.dataset import WAYS
+from handnet.tables.target import TASKS
 
 LIMITS = {"learning_rate": (0, 10), "dropout": (0, 1), "epochs": (1, MANY)}  # of the search space
 MOST_BOOSTING = 8  # configurations of gradient boosting
@@ -33,14 +34,14 @@ class DataSettings(Section):
     separator: str = ""
     decimal: str = ""
     encoding: str = ""
+    task: Annotated[str, that(TASKS.__contains__, "classes or number, or left out")] = ""
 
     def faults(self) -> Iterator[str]:
-        absent = [option(name, "") for name in ("target", "positive") if not getattr(self, name)]
-        if self.path and absent:
+        if self.path and not self.target:
             yield (
-                f"a table of your own needs {' and '.join(absent)} too:"
-                f" {options(data='my.csv', target='diagnosis', positive='M')},"
-                f" and {option('id', 'patient')} if it has ids."
+                f"a table of your own needs {option('target', '')} too, the column to be told:"
+                f" {options(data='my.csv', target='diagnosis')}, with {option('positive', 'M')} where it"
+                f" holds two labels, and {option('id', 'patient')} if the table has ids."
             )
         if self.path and self.missing not in WAYS:
             yield f"{option('missing', '')} must be median or drop, or left out, but is {self.missing!r}."
@@ -72,13 +73,13 @@ class SplitSettings(Section):
 
 
 DECIDING = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier")  # scores that may decide
-BALANCED = (  # said of a study in which both classes count the same
-    "The train rows are weighted so that both classes count the same, for the networks and their"
+BALANCED = (  # said of a study in which all classes count the same
+    "The train rows are weighted so that all classes count the same, for the networks and their"
     " rivals; validation loss and scores count every case once, because they estimate what happens at the"
     " table's own shares.",
-    "Probabilities are those of a table with as many cases of either class, so expect them to be too high for"
-    " the rarer one; calibration, log loss and Brier score suffer by it, and the gap of the losses compares a"
-    " weighted train loss with an unweighted validation loss.",
+    "Probabilities are those of a table with as many cases of each class, so expect them to be too high for"
+    " the rarer ones; calibration, log loss and Brier score suffer by it, and the gap of the losses compares"
+    " a weighted train loss with an unweighted validation loss.",
 )
 
 

@@ -32,7 +32,7 @@ MOST_ASKED = 200  # where the reader says that a column is text
 
 
 class Asked(NamedTuple):
-    """What the reader says of the columns."""
+    """What the reader says of the columns and of the target."""
 
     target: str
     id: str | None = None
@@ -41,6 +41,8 @@ class Asked(NamedTuple):
     leave: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
     number: tuple[str, ...] = ()
+    positive: str = ""
+    task: str = ""
     decimal: str = ""
 
 
@@ -162,7 +164,7 @@ def _text(sheet: Sheet, name: str, found: Tally, asked: Asked) -> Column:
     """A column of text, or one that the reader says is."""
     wanted, rows, levels = name in asked.text, len(sheet.numbers), found.levels
     form, kind = common_form(found.words), sheet.kinds.get(name, "")
-    what, readable = _what(form, kind), _readable(form, found, asked)
+    what, readable = what_cells_are(form, kind), _readable(form, found, asked)
     many = levels > MOST_ASKED if wanted else levels > MOST_LEVELS or 2 * levels > rows
     if many or (not wanted and ((form and not form.levels) or (kind and what not in ("dates", "times")))):
         own = levels == rows and asked.id is None and not kind and form in (None, TOO_LONG)
@@ -221,7 +223,7 @@ def _readable(form: Form | None, found: Tally, asked: Asked) -> list[str]:
     return ["leave", "read"] if joined(numbers) else ["read"]
 
 
-def _what(form: Form | None, kind: str) -> str:
+def what_cells_are(form: Form | None, kind: str) -> str:
     """What the cells are: by the type a file gives them, or by their form."""
     types = {"timestamp": "dates", "date": "dates", "time": "times", "duration": "durations"}
     types |= {"decimal": MANY_DIGITS}

@@ -2,8 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection, Mapping, Sequence
-from itertools import compress
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ from handnet.tables.cells import shown, spelt
 from handnet.tables.columns import Asked, Column, judge, levels_of, numbers_of
 from handnet.tables.dialect import Dialect
 from handnet.tables.faults import Fault, Unusable, gaps_fault, labels_fault
-from handnet.tables.labels import lookalike, read_groups, read_ids, read_labels
-from handnet.tables.numerals import Cells
+from handnet.tables.ids import lookalike, read_groups, read_ids
 from handnet.tables.remarks import on_columns, on_values
+from handnet.tables.rows import complete_rows, kept_rows
 from handnet.tables.sheets import Sheet, read_sheet
+from handnet.tables.target import TASKS, read_target
 
 WAYS = ("", "median", "drop")  # what may be done about gaps
 
@@ -27,9 +27,10 @@ WAYS = ("", "median", "drop")  # what may be done about gaps
 def read_table(
     path: str | PathLike[str],
     target: str,
-    positive: str,
+    positive: str = "",
     id: str | None = None,
     *,
+    task: str = "",
     group: str | None = None,
     missing: str = "",
     leave: str | Sequence[str] = (),
@@ -41,25 +42,28 @@ def read_table(
 ) -> Dataset:
     """The table in a text file (CSV, TSV and their like), an ARFF file or a Parquet file.
 
-    target, positive: the column of labels, of which there are two, and the label that becomes class 1.
+    target: the column that a network is to tell; positive: of two labels the one that becomes class 1; left
+    out for three to fifty labels, which are as many classes, and for a number.
+    task: "classes" or "number"; "" is found out: labels of text are classes, and so are three to fifty whole
+    numbers where each stands in ten rows or more.
     id: the column that names the cases, kept as text; without it, the names of rows or row numbers from 0.
     group: a column whose equal cells mark rows that belong together, as those of one patient.
     missing: "" refuses gaps and missing labels, "drop" leaves the rows with a gap out, "median" keeps them
     for the split to fill in. Both leave rows without a label out.
     leave, text, number: columns that are left out, that are text whatever they hold, and that are numbers, of
     which signs and units are taken off, and cells that are no numbers become gaps.
-    separator, decimal, encoding: how a text file is written: "tab" or a character, "." or ",", "latin-1" and
-    the like; "" is found out.
+    separator, decimal, encoding: of a text file, as "tab", "," and "latin-1"; "" is found out.
 
-    Every other column is a measurement: numbers, or text of at most 20 levels. Columns whose names differ
-    only in a word for a statistic (mean radius, radius_worst) are a family. What was left out, and what may
-    have been meant in another way, is told in the `notes` of the Dataset.
+    Every other column is a measurement: numbers, or text of at most 20 levels. Names that differ only in a
+    word for a statistic (mean radius, radius_worst) are a family. What was left out or may have been meant in
+    another way is told in the `notes` of the Dataset.
 
     Raises ValueError, with the line, the column and what to do, when the table cannot be used as it is;
     `handnet.tables.faults.Unusable` is one that names every column that stops it and the options that go on.
     """
-    asked = Asked(target, id, group, missing, _names(leave), _names(text), _names(number))
-    return _read(Path(path), asked, positive, Dialect(separator, decimal, encoding))
+    lists = _names(leave), _names(text), _names(number)
+    asked = Asked(target, id, group, missing, *lists, positive.strip(), task)
+    return _read(Path(path), asked, Dialect(separator, decimal, encoding))
 
 
 read_csv = read_table  # its name while it read nothing else
@@ -99,36 +103,36 @@ def _instead(column: str, known: Collection[str]) -> str:
     return lookalike(column, known) or hint
 
 
-def _read(path: Path, asked: Asked, positive: str, dialect: Dialect) -> Dataset:
+def _read(path: Path, asked: Asked, dialect: Dialect) -> Dataset:
     """The table in a file. Raises ValueError that names the file."""
     try:
         if asked.missing not in WAYS:
             raise ValueError(
                 f"missing must be one of {', '.join(map(repr, WAYS))}, but got {asked.missing!r}."
             )
+        if asked.task not in TASKS:
+            raise ValueError(f"task must be one of {', '.join(map(repr, TASKS))}, but got {asked.task!r}.")
         purposes = {column for column in (asked.target, asked.id, asked.group) if column is not None}
         named = purposes.union(asked.leave, asked.text, asked.number)
         sheet = read_sheet(path, purposes.union(asked.text, asked.leave), named, dialect)
         asked = asked._replace(decimal=sheet.decimal or dialect.checked().decimal)
         _check_named(sheet, asked)
-        return _dataset(path.stem, sheet, asked, positive)
+        return _dataset(path.stem, sheet, asked)
     except Unusable as stop:
-        suggested, why = _way_on(sheet, asked, positive, stop.faults)
+        suggested, why = _way_on(sheet, asked, stop.faults)
         raise Unusable(stop.faults, suggested, why, f"{path}: ") from None
     except ValueError as fault:
         raise ValueError(f"{path}: {fault}") from None
 
 
-def _way_on(
-    sheet: Sheet, asked: Asked, positive: str, faults: Sequence[Fault]
-) -> tuple[dict[str, Any] | None, str]:
+def _way_on(sheet: Sheet, asked: Asked, faults: Sequence[Fault]) -> tuple[dict[str, Any] | None, str]:
     """The options with which the table is read, found by reading it with them; or why there are none."""
     why = ""
     for avoided in (set[str](), {"id", "leave", "text"}, {"id", "leave", "text", "drop"}):
         mended, found = _mended(asked, faults, avoided), faults
         for _ in range(8):
             try:
-                _dataset("", sheet._replace(columns=dict(sheet.columns)), mended, positive)
+                _dataset("", sheet._replace(columns=dict(sheet.columns)), mended)
             except Unusable as more:
                 found = more.faults
                 mended = _mended(mended, found, avoided)
@@ -142,7 +146,9 @@ def _way_on(
 
 def _changes(asked: Asked, mended: Asked) -> dict[str, Any]:
     """The options that are new."""
-    options = {key: getattr(mended, key) for key in ("id", "leave", "text", "number", "missing")}
+    options = {
+        key: getattr(mended, key) for key in ("positive", "task", "id", "leave", "text", "number", "missing")
+    }
     return {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in options.items()
@@ -157,7 +163,11 @@ def _mended(asked: Asked, faults: Sequence[Fault], avoided: Collection[str]) -> 
     for fault in faults:
         column = fault.column
         way = next((way for way in fault.options if way not in avoided), fault.options[0])
-        if way in WAYS:
+        if way == "positive":
+            asked = asked._replace(positive=fault.value)
+        elif way == "task":
+            asked = asked._replace(task=fault.value)
+        elif way in WAYS:
             asked = asked._replace(missing=asked.missing if asked.missing == "median" else way)
         elif way == "id" and asked.id is None:
             asked = asked._replace(id=column)
@@ -171,19 +181,19 @@ def _mended(asked: Asked, faults: Sequence[Fault], avoided: Collection[str]) -> 
     return asked
 
 
-def _dataset(name: str, sheet: Sheet, asked: Asked, positive: str) -> Dataset:
-    labels = read_labels(sheet, asked.target, positive)
-    notes, faults = [*sheet.notes, *labels.notes], list[Fault]()
-    rows, places = len(labels.y), np.flatnonzero(labels.known)
-    if labels.missing:
-        sheet = _kept(sheet, labels.known)
+def _dataset(name: str, sheet: Sheet, asked: Asked) -> Dataset:
+    target = read_target(sheet, asked)
+    notes, faults = [*sheet.notes, *target.notes], [*target.faults]
+    rows, places = len(target.y), np.flatnonzero(target.known)
+    if target.missing:
+        sheet = kept_rows(sheet, target.known)
         if not asked.missing:
-            faults.append(labels_fault(asked.target, labels.missing, rows))
+            faults.append(labels_fault(asked.target, target.missing, rows, target.kind))
         notes.append(
-            f"Left out, because they have no label: {rows - len(places)} of {rows} rows"
-            f" ({spelt(labels.missing)})."
+            f"Left out, because they have no {target.kind}: {rows - len(places)} of {rows} rows"
+            f" ({spelt(target.missing)})."
         )
-    y = labels.y[labels.known]
+    y = target.y[target.known]
     ids = read_ids(sheet, asked.id, notes)
     groups = None if asked.group is None else read_groups(sheet, asked.group)
     taken = {asked.target, asked.id, asked.group, *asked.leave}
@@ -200,7 +210,7 @@ def _dataset(name: str, sheet: Sheet, asked: Asked, positive: str) -> Dataset:
     columns = [one for one in columns if one.kind and one.name not in numbering]
     X, levels = _matrix(sheet, columns)
     if asked.missing == "drop":
-        kept = _complete_rows(X, y)
+        kept = complete_rows(X, y, len(target.names))
         if not kept.all():
             left_out = f"{(~kept).sum()} of {len(y)} rows have a gap and are left out"
             notes.insert(0, f"{left_out} ({option('missing', 'drop')}).")
@@ -208,33 +218,9 @@ def _dataset(name: str, sheet: Sheet, asked: Asked, positive: str) -> Dataset:
     _check_varying(X)
     names, gaps = tuple(one.name for one in columns), "median" if np.isnan(X).any() else ""
     notes += on_values(names, X, levels, asked)
-    families = families_of(names)
-    return Dataset(name, X, y, ids, names, families, labels.names, levels, gaps, groups, tuple(notes))
-
-
-def _kept(sheet: Sheet, known: Array) -> Sheet:
-    """The rows of a sheet that known (n,) says are kept."""
-    columns: dict[str, list[Cells]] = {}
-    for name, blocks in sheet.columns.items():
-        begins, columns[name] = 0, []
-        for block in blocks:
-            part = known[begins : begins + len(block)]
-            begins += len(block)
-            cells = list(compress(block, part)) if isinstance(block, list) else block[part]
-            columns[name].append(cells)
-    names = None if sheet.row_names is None else list(compress(sheet.row_names, known))
-    gaps = {name: _gaps_left(words, columns[name]) for name, words in sheet.gaps.items()}
-    numbers = list(compress(sheet.numbers, known))
-    return sheet._replace(columns=columns, numbers=numbers, row_names=names, gaps=gaps)
-
-
-def _gaps_left(words: Mapping[str, int], blocks: Sequence[Cells]) -> Mapping[str, int]:
-    """How often each word for a gap stands in blocks of numbers of which rows were left out; the words
-    together where there are several, because a gap does not keep its word."""
-    left = sum(int(np.isnan(block).sum()) for block in blocks if not isinstance(block, list))
-    if left in (0, sum(words.values())):
-        return words if left else {}
-    return {" or ".join(word or "empty" for word in sorted(words)) if len(words) > 1 else max(words): left}
+    families, told = families_of(names), tuple(notes)
+    called = "" if target.names else asked.target
+    return Dataset(name, X, y, ids, names, families, target.names, levels, gaps, groups, told, called)
 
 
 def _numbers_rows(column: Column, sheet: Sheet, asked: Asked, places: Array) -> bool:
@@ -258,18 +244,6 @@ def _matrix(sheet: Sheet, columns: Sequence[Column]) -> tuple[Array, dict[str, t
         else:
             X[:, place] = numbers_of(column, blocks)
     return X, levels
-
-
-def _complete_rows(X: Array, y: Array) -> Array:
-    """(n,) whether a row of X (n, features) has no gap. Raises ValueError when those that have none are not
-    of two classes."""
-    kept = np.asarray(~np.isnan(X).any(axis=1))
-    if len(np.unique(y[kept])) < 2:
-        raise ValueError(
-            f"{(~kept).sum()} rows have a gap, and the {kept.sum()} without one are not of two classes; fill"
-            f" the gaps in, or use {option('missing', 'median')}."
-        )
-    return kept
 
 
 def _check_varying(X: Array) -> None:

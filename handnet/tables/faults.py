@@ -21,13 +21,15 @@ class Fault(NamedTuple):
     """A column that stops a table.
 
     what: it holds. ways: to go on, in words. options: one for each way, the best one first: an option of
-    `read_table` that names the column, or what `missing` is to be.
+    `read_table` that names the column, or what `missing` is to be, or "positive" or "task".
+    value: what such an option of the target is to be; "" leaves it out.
     """
 
     column: str
     what: str
     ways: str
     options: tuple[str, ...]
+    value: str = ""
 
 
 class Unusable(ValueError):
@@ -51,9 +53,16 @@ class Unusable(ValueError):
             else f"{len(faults)} columns cannot be used as they are"
         )
         self.lines = [f"{file}{count}:", *_aligned(faults)]
-        options = ", ".join(option(name, value) for name, value in (suggested or {}).items())
-        last = [f"It is read with {options}."] if suggested else [why] if why else []
+        last = [_read_with(suggested)] if suggested else [why] if why else []
         super().__init__("\n".join([*self.lines, *last]))
+
+
+def _read_with(options: Mapping[str, Any]) -> str:
+    """The sentence that names the options with which a table is read, and those that are left out."""
+    given = ", ".join(option(name, value) for name, value in options.items() if value)
+    left_out = ", ".join(option(name) for name, value in options.items() if not value)
+    ways = [f"with {given}"] * bool(given) + [f"without {left_out}"] * bool(left_out)
+    return f"It is read {' and '.join(ways)}."
 
 
 def _aligned(faults: Sequence[Fault]) -> list[str]:
@@ -81,8 +90,8 @@ def gaps_fault(name: str, words: Mapping[str, int], rows: int) -> Fault:
     return Fault(name, what, f"{median} fills them in; {drop} leaves their rows out", ("median", "drop"))
 
 
-def labels_fault(name: str, words: Mapping[str, int], rows: int) -> Fault:
-    """The fault of a target in which labels are missing."""
-    what = f"no label in {sum(words.values())} of {rows} rows: {spelt(words)}"
+def labels_fault(name: str, words: Mapping[str, int], rows: int, kind: str) -> Fault:
+    """The fault of a target that rows lack. kind: "label" or "number"."""
+    what = f"no {kind} in {sum(words.values())} of {rows} rows: {spelt(words)}"
     ways = f"{option('missing', 'drop')} leaves their rows out, and so does {option('missing', 'median')}"
     return Fault(name, what, ways, ("drop", "median"))

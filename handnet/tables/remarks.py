@@ -50,7 +50,6 @@ def on_values(names: Sequence[str], X: Array, levels: Collection[str], asked: As
     """Sentences on the numbers of X (n, features): those that may be ids, and those that may be codes."""
     numbers = [(name, X[:, place]) for place, name in enumerate(names) if name not in levels]
     ids = [repr(name) for name, column in numbers if name not in asked.number and _is_own(column)]
-    codes = [f"{code:g} ({count}) in {name!r}" for name, column in numbers for code, count in _codes(column)]
     sentences = []
     if ids:
         ways = [*([option("id", "")] if asked.id is None else []), option("leave", "")]
@@ -58,7 +57,14 @@ def on_values(names: Sequence[str], X: Array, levels: Collection[str], asked: As
             f"Used as measurements, though every row has a different whole number: {listed(ids)}; if one"
             f" names the cases, give it as {' or '.join(ways)}."
         )
+    return sentences + on_numbers(numbers)
+
+
+def on_numbers(numbers: Sequence[tuple[str, Array]]) -> list[str]:
+    """Sentences on columns (n,) of numbers, with their names: those that may be dates, or codes for gaps."""
+    codes = [f"{code:g} ({count}) in {name!r}" for name, column in numbers for code, count in _codes(column)]
     days = [repr(name) for name, column in numbers if _are_days(column)]
+    sentences = []
     if days:
         sentences.append(f"Whole numbers that may be dates, as in 20240131: {listed(days)}.")
     if codes:

@@ -1,0 +1,32 @@
+"""Words after a verb as options: NAME=value as make passes it, dotted.setting=value, a first word alone."""
+
+import re
+from collections.abc import Collection, Sequence
+
+FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
+
+
+def as_options(words: Sequence[str], takes: Collection[str], first: str = "") -> list[str]:
+    """Make's NAME=value as --name=value, and a dotted setting as --set: both may be typed after a verb.
+
+    takes: the options that take a value. first: the option whose value the first word is that stands alone;
+    "" where there is none.
+    """
+    options: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        variable = re.fullmatch(r"([A-Za-z][A-Za-z_]*)=(.*)", word, re.DOTALL)
+        dotted = re.fullmatch(r"([a-z_]+(\.[a-z_]+)+)=.*", word, re.DOTALL)
+        if before in takes:
+            options.append(word)
+        elif variable and variable[1].upper() in FLAGS:
+            options += [f"--{variable[1].lower()}"] if variable[2] not in {"", "0"} else []
+        elif variable:
+            options.append(f"--{variable[1].lower().replace('_', '-')}={variable[2]}")
+        elif dotted:
+            options.append(f"--set={word}")
+        elif first and not word.startswith("-") and not (before.startswith("-") and "=" not in before):
+            options.append(f"{first}={word}")
+            first = ""  # a second word is not understood
+        else:
+            options.append(word)
+    return options
