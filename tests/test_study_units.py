@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from samples import TWO
 
-from handnet import Dataset, Recipe, load_backend
+from handnet import Dataset, Recipe, Refusal, load_backend
 from handnet.data import digest
 from handnet.splits import Split
 from handnet.study.gaps import curve_band, curve_epochs
+from handnet.study.identity import default_name, is_default, make_problem
 from handnet.study.logged_model import served_model
 from handnet.study.reading import read
 from handnet.study.summary import score_quantities
@@ -98,3 +99,21 @@ def test_curves_are_thinned_evenly_and_keep_their_ends() -> None:
 
 def test_too_few_finite_replicas_give_no_band() -> None:
     assert score_quantities(TWO, np.array([[1.0, -1], [np.nan, 0]]), np.array([1, 0]), "val") == []
+
+
+def test_weights_of_k_classes_are_balanced_and_a_number_has_none() -> None:
+    settings = read({"data.name": "wine", "network.class_weight": "balanced"})
+    weight = make_problem(settings).rows[1].train.weight
+    y = make_problem(settings).rows[1].train.y
+    counts = np.array([(y == label).sum() for label in range(3)])
+    assert weight == pytest.approx((len(y) / (3 * counts))[y])
+    with pytest.raises(Refusal, match="weighs classes, and the target of this table is a number"):
+        make_problem(settings.changed(data={"name": "diabetes"}))
+
+
+def test_a_built_in_table_gives_its_default_study_its_name() -> None:
+    for name in ("wisconsin", "wine", "diabetes"):
+        assert default_name(read({"data.name": name}), "0123456789") == name
+    assert default_name(read({"data.name": "wine", "search.seeds": "3"}), "0123456789") == "wine-01234567"
+    assert is_default("wisconsin", "0123456789")
+    assert not is_default("wine", "0123456789")

@@ -147,10 +147,11 @@ def make_fingerprint(settings: Settings, problem: Problem, probe: str | None) ->
 
 
 def default_name(settings: Settings, fingerprint: str) -> str:
-    """The data's name for the default settings, and the name with the fingerprint for any others.
+    """The data's name for the default settings of a built-in table, and with the fingerprint for any others.
 
     The recipes a study compares do not count, so studies of other settings never mix with the default one."""
-    default = settings.identity() | {"compare": ()} == read({}).identity()
+    built_in = {} if settings.data.path else {"data.name": settings.data.name}
+    default = settings.identity() | {"compare": ()} == read(built_in).identity()
     return settings.data.name if default else f"{settings.data.name}-{fingerprint[:8]}"
 
 

@@ -271,6 +271,10 @@ def load_problem(settings: Settings, data: Dataset, parts: Split) -> Problem:
 
     Raises ValueError when that refuses."""
     class_weight = settings.network.class_weight
+    if class_weight == "balanced" and not data.class_names:
+        raise ValueError(
+            "network.class_weight weighs classes, and the target of this table is a number; leave it at none."
+        )
     if class_weight == "balanced":
         weight = compute_sample_weight(class_weight, parts.train.y)
         parts = replace(parts, train=parts.train._replace(weight=weight))
