@@ -13,7 +13,7 @@ import numpy as np
 from handnet.class_scores import TWO_CLASSES, many_classes
 from handnet.data import Array
 from handnet.number_scores import NUMBER
-from handnet.scores import Score, grade
+from handnet.scores import Mean, Score, grade
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,24 @@ class Task:
     def scores(self) -> Mapping[str, Score]:
         """Every score, by name."""
         return {score.name: score for score in self.all_scores}
+
+    @property
+    def may_decide(self) -> list[str]:
+        """The names of the scores that a verdict may rest on: those that are better in one direction."""
+        signed = {score.name for score in self.all_scores if isinstance(score, Mean) and score.signed}
+        return [name for name in self.scores if name not in {*signed, "skill"}]
+
+    @property
+    def headline(self) -> tuple[str, str]:
+        """The two scores that runs are compared by: the loss of training, and the one that is read first."""
+        return self.trained_on, self.deciding
+
+    @property
+    def simulated(self) -> tuple[str, ...]:
+        """The shares and losses whose bands are simulated anew for each study."""
+        if self.classes == 2:
+            return ("accuracy", "sensitivity", "specificity", "log_loss", "brier")
+        return ("accuracy", "log_loss", "brier") if self.classes else ("mse", "mae")
 
     @property
     def outputs(self) -> int:

@@ -28,12 +28,13 @@ from handnet.report import pages as render
 from handnet.report.tables import SCORES
 from handnet.study.analysis import TrialResult, analyse
 from handnet.study.identity import make_problem
+from handnet.study.networks import Replicas
 from handnet.study.reading import read
 from handnet.study.records import Records
 from handnet.study.rivals import rivals
 from handnet.study.sealed import Opening
 from handnet.study.search import Finished
-from handnet.study.units import Confirmed, Problem, Replicas, candidates
+from handnet.study.units import Confirmed, Problem, candidates
 
 SETTINGS = read(
     {"search.trials": "2", "search.seeds": "2", "confirm.seeds": "5", "rehearsal.splits": "0"},

@@ -15,8 +15,8 @@ from statsmodels.stats.proportion import proportion_confint
 from handnet.cli import main
 from handnet.draws import generator
 from handnet.report.imbalance import auc_ends, cases_for, warnings
-from handnet.study.sections import DECIDING
 
+DECIDING = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier")
 CLASSES = ("alive", "died")
 
 

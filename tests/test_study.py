@@ -37,7 +37,7 @@ def test_everything_is_written_exactly_once(finished: Path) -> None:
 def test_a_second_run_trains_and_changes_nothing(
     opened: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(units, "train_on", lambda *_: pytest.fail("a network was trained again"))
+    monkeypatch.setattr(units, "train_here", lambda *_: pytest.fail("a network was trained again"))
 
     def state() -> tuple:
         pages = [(p.name, p.stat().st_mtime_ns) for p in sorted((opened / "reports").rglob("*.*"))]

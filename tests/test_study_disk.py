@@ -25,7 +25,7 @@ from studies import SMALL, TINY, cli, contents, refused, study_name, unwritable
 from handnet import Dataset, read_csv, split
 from handnet.cli import main
 from handnet.study import folder as folders
-from handnet.study.units import from_npz, to_npz
+from handnet.study.networks import from_npz, to_npz
 
 ROOT = Path(__file__).parent.parent
 GROWN = [*TINY, "OPEN=1"]

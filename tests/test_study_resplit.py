@@ -27,11 +27,11 @@ from handnet import Backend, Dataset, Recipe, Table, load_backend, seeded_plan, 
 from handnet.messages import Refusal
 from handnet.study import units
 from handnet.study.identity import Commit
+from handnet.study.networks import Replicas
 from handnet.study.reading import read
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, stream_seeds
 from handnet.study.sealed import Ledger
 from handnet.study.store import Store
-from handnet.study.units import Replicas
 
 OPEN = [*SMALL, "OPEN=1"]
 STREAMS = ["rehearsal.seeds=2", "rehearsal.levels=2"]
@@ -299,14 +299,14 @@ def test_a_reader_follows_a_writer_that_confirms_anew(opened: Path, monkeypatch:
 def test_a_study_whose_winner_diverges_on_every_fresh_seed_still_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = units.train_on
+    whole = units.train_here
 
     def broken(rows: units.Rows, backend: Backend, recipe: Recipe, seeds: list, draws: str) -> Replicas:
         found = whole(rows, backend, recipe, seeds, draws)
         lost = np.array([1 if isinstance(seed, int) and 1000 <= seed < 2000 else -1 for seed in seeds])
         return replace(found, fit=found.fit._replace(diverged_at=lost))
 
-    monkeypatch.setattr(units, "train_on", broken)
+    monkeypatch.setattr(units, "train_here", broken)
     assert cli(tmp_path, "study", *TINY, "OPEN=1", "SPLITS=2", *STREAMS) == 0
     found = facts(tmp_path)
     assert found["search"]["winner_on_fresh_seeds"]["diverged"] == 2

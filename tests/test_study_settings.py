@@ -34,7 +34,6 @@ from handnet.study.reading import from_stored, read, to_stored
         ({"space.epochs.low": "0"}, "space.epochs must lie within 1"),
         ({"space.epochs.low": "10.5"}, "whole ends"),
         ({"space.dropout.low": "0.6"}, "low <= high"),
-        ({"verdict.score": "f1"}, "verdict.score must be one of accuracy, sensitivity, specificity, auc"),
         ({"verdict.equal": "1"}, "verdict.equal must be a number from 0 up to 1"),
         ({"report.prevalence": "1"}, "report.prevalence must be 0 or a share below 1"),
         ({"report.sensitivity": "0"}, "report.sensitivity must be a share between 0 and 1"),
@@ -164,13 +163,14 @@ def test_a_study_of_another_version_is_refused_in_one_sentence(
 
 
 def test_what_decides_makes_another_study_and_what_the_report_adds_does_not() -> None:
-    plain, other = read({}), read({"verdict.score": "sensitivity", "verdict.equal": ".02"})
+    plain = read({}).decided(2)
+    other = read({"verdict.score": "sensitivity", "verdict.equal": ".02"}).decided(2)
     assert other.identity()["verdict"] == {"score": "sensitivity", "equal": 0.02}
     assert plain.identity()["verdict"] == {"score": "accuracy", "equal": 0.01}
     assert default_name(other, "0123456789") == "wisconsin-01234567"
     said = {"report.prevalence": ".05", "report.looks": "ledger", "report.thresholds": "[.3, 0.5]"}
     assert read(said).report.thresholds == (0.3, 0.5)
-    assert read(said).identity() == plain.identity()
+    assert read(said).decided(2).identity() == plain.identity()
     assert from_stored(to_stored(read(said))).report == read(said).report
 
 
@@ -203,3 +203,15 @@ def test_columns_are_named_in_a_settings_file_too(tmp_path: Path) -> None:
     ):
         with through("make"), pytest.raises(Refusal, match=sentence):
             read(words)
+
+
+@pytest.mark.parametrize(("classes", "score"), [(2, "rmse"), (3, "auc_x"), (0, "accuracy"), (0, "bias")])
+def test_a_score_that_a_task_does_not_have_decides_nothing(classes: int, score: str) -> None:
+    with pytest.raises(Refusal, match=f"verdict.score must be one of .*, but is '{score}'"):
+        read({"verdict.score": score}).decided(classes)
+
+
+def test_the_score_that_decides_is_the_tasks_own_unless_one_is_named() -> None:
+    found = {classes: read({}).decided(classes).verdict.score for classes in (0, 2, 3)}
+    assert found == {0: "rmse", 2: "accuracy", 3: "accuracy"}
+    assert read({"verdict.score": "mae"}).decided(0).verdict.score == "mae"

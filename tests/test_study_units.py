@@ -12,9 +12,10 @@ from handnet.splits import Split
 from handnet.study.gaps import curve_band, curve_epochs
 from handnet.study.identity import default_name, is_default, make_problem
 from handnet.study.logged_model import served_model
+from handnet.study.networks import Replicas, concatenate
 from handnet.study.reading import read
 from handnet.study.summary import score_quantities
-from handnet.study.units import Problem, Replicas, concatenate, load_problem
+from handnet.study.units import Problem, load_problem
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from experiments.bench.race import ALL, RECIPE, Goal, Timing, median_of
 from handnet.mlp.replicas import train_replicas
+from handnet.study.networks import Replicas
 from handnet.study.reading import read
 from handnet.study.search import Search
 from handnet.study.store import Finished, Store, network_key
-from handnet.study.units import Problem, Replicas
+from handnet.study.units import Problem
 
 WIDE = 10_000  # networks
 STUDY = (sys.executable, "-m", "handnet", "study", "--settings", "experiments/study.toml")

@@ -10,8 +10,9 @@ import pandas as pd
 from handnet.data import Array, Table
 from handnet.explain import case_table, doubt, unusual_values
 from handnet.report.stories import Explainer
+from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.resplit import Resplit
-from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
+from handnet.study.units import Confirmed, Problem
 
 MOST = 30  # stories a report tells of one part, the most often missed cases first
 

@@ -11,6 +11,7 @@ from handnet.bands.selection import SIMULATED
 from handnet.data import Table
 from handnet.report.series import surface
 from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult, Untuned
+from handnet.study.networks import Replicas
 from handnet.study.quantity import band_facts
 from handnet.study.resplit import Resplit
 from handnet.study.sealed import Opening
@@ -18,7 +19,7 @@ from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
 from handnet.study.spread import Moved
 from handnet.study.summary import objective
-from handnet.study.units import Confirmed, Problem, Replicas
+from handnet.study.units import Confirmed, Problem
 
 NO_OBJECTIVE: dict[str, float | None] = {"value": None, "low": None, "high": None, "coverage": None}
 

@@ -16,9 +16,10 @@ from handnet.explain import Credits, Explanation, FamilyCredit, credits_of, expl
 from handnet.families import Families, families_of
 from handnet.hybrids import Cloud, Outside, Resembling
 from handnet.report.words import number, of_class, part_name
+from handnet.study.networks import Replicas
 from handnet.study.quantity import band_facts
 from handnet.study.resplit import Resplit, Trained
-from handnet.study.units import Problem, Replicas
+from handnet.study.units import Problem
 
 NAMED = 3  # families a sentence lists before it counts the rest
 NEIGHBOURS = 10  # train cases nearest to a case, and to each of its hybrids in the check

@@ -28,6 +28,7 @@ from handnet.study.comparisons import (
     variance,
 )
 from handnet.study.gaps import Overfit, overfit
+from handnet.study.networks import Replicas
 from handnet.study.operating import NOTHING, Operating, operating
 from handnet.study.quantity import Quantity, finite
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, Resplits, stream_seeds
@@ -36,7 +37,7 @@ from handnet.study.settings import Settings
 from handnet.study.spread import Moved, moved
 from handnet.study.store import Finished
 from handnet.study.summary import RESAMPLING_SEED, bootstraps, objective, quantities
-from handnet.study.units import Confirmed, Problem, Replicas
+from handnet.study.units import Confirmed, Problem
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # of a search, at which its expected best is given
 SEARCHES = 20_000  # bootstrap samples of the search seeds
@@ -141,7 +142,7 @@ def analyse(
     by_role, overfits = _by_role(confirmed, problem, y_test, divisions, done)
     part, y = ("val", y_val) if y_test is None else ("test", y_test)
     streams = stream_variance(task, resplits.streams, y, stream_seeds(settings)) if resplits else {}
-    accuracy = _accuracy(confirmed[0], y, part)
+    accuracy = _accuracy(problem, confirmed[0], y, part)
     return Analysis(
         quantities=by_role,
         pairs=compare_pairs(
@@ -158,7 +159,7 @@ def analyse(
         again=_again(problem, trials, divisions),
         adaptive=_adaptive(settings, trials),
         moved=_moved(settings, problem, divisions),
-        operating=operating(settings, problem, confirmed, y_test),
+        operating=operating(settings, problem, confirmed, y_test) if task.classes == 2 else NOTHING,
     )
 
 
@@ -207,12 +208,12 @@ def _untuned(winner: Confirmed, problem: Problem) -> Untuned | None:
     return Untuned(ours, other, *band, len(y), number_of_groups(groups), *words)
 
 
-def _accuracy(winner: Confirmed, y: Array, part: str) -> float:
-    """The winner's mean accuracy over its sound replicas; .5 when it has none. y: (n,)."""
+def _accuracy(problem: Problem, winner: Confirmed, y: Array, part: str) -> float:
+    """The winner's mean accuracy over its sound replicas; .5 when it has none, and of a number. y: (n,)."""
     logits = winner.logits(part)
     assert logits is not None
     sound = finite(logits)
-    return float(right(sound, y).mean()) if len(sound) else 0.5
+    return float(right(sound, y).mean()) if len(sound) and problem.task.classes else 0.5
 
 
 def _optimism(problem: Problem, trials: Sequence[TrialResult]) -> Optimism | None:

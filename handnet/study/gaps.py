@@ -8,8 +8,9 @@ from handnet.bands import seed_bands
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.scores import gap, returned
+from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.quantity import Quantity, finite
-from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
+from handnet.study.units import Confirmed, Problem
 
 CURVES = ("train_loss", "train_loss_off", "val_loss")
 CURVE_POINTS = 30  # as many steps of a curve as a chart of it can show
@@ -38,9 +39,9 @@ def test_gap(replicas: Replicas, test_loss: Array) -> Array:
 
 @dataclass(frozen=True)
 class Overfit:
-    """Train against validation accuracy, per seed.
+    """Train against validation accuracy, of a number R2, per seed.
 
-    flagged: how many of `seeds` are at least .03, and a tenth of their validation accuracy, better on train
+    flagged: how many of `seeds` are at least .03, and a tenth of their validation score, better on train
     rows (rule SKD001 of skore).
     """
 
@@ -50,18 +51,18 @@ class Overfit:
 
 
 def overfit(configuration: Confirmed, problem: Problem) -> Overfit | None:
-    """The gap of accuracy, over seeds; None for a baseline, or when fewer than two replicas are sound."""
+    """The gap of accuracy or R2, over seeds; None for a baseline, or with fewer than two sound replicas."""
     replicas = configuration.replicas
     if replicas is None or not configuration.has_seed_bands:
         return None
     rows = problem.parts.train
-    train_logits = problem.backend.logits(replicas.fit.layers, rows.X)
-    grade = problem.task.grade
-    train = grade(mask_diverged(replicas, train_logits), rows.y)["accuracy"]
-    val = grade(mask_diverged(replicas, replicas.val_logits), problem.parts.val.y)["accuracy"]
+    train_logits = problem.outputs(replicas.fit.layers, rows.X)
+    grade, name = problem.task.grade, "accuracy" if problem.task.classes else "r2"
+    train = grade(mask_diverged(replicas, train_logits), rows.y)[name]
+    val = grade(mask_diverged(replicas, replicas.val_logits), problem.parts.val.y)[name]
     flagged = int((train - val >= np.maximum(0.03, 0.1 * val)).sum())
-    gap_accuracy = Quantity("gap_accuracy", "gap", tuple(seed_bands(train - val)))
-    return Overfit(gap_accuracy, flagged, int(replicas.sound.sum()))
+    gap_of_score = Quantity(f"gap_{name}", "gap", tuple(seed_bands(train - val)))
+    return Overfit(gap_of_score, flagged, int(replicas.sound.sum()))
 
 
 def curves(replicas: Replicas) -> dict[str, Array]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_info
 
-from handnet.data import Dataset, canonical_hash
+from handnet.data import DATASETS, Dataset, canonical_hash
 from handnet.messages import Refusal, command, option
 from handnet.report.imbalance import warnings_on_test
 from handnet.splits import split
@@ -18,6 +18,7 @@ from handnet.study.search import versions as search_versions
 from handnet.study.settings import Settings
 from handnet.study.store import Store
 from handnet.study.units import Problem, load_problem
+from handnet.tasks import task_of
 
 ENOUGH = 100  # confirmation seeds
 MOST_INPUTS = 10_000  # of a network: the report compares every family with every other
@@ -151,13 +152,21 @@ def default_name(settings: Settings, fingerprint: str) -> str:
 
     The recipes a study compares do not count, so studies of other settings never mix with the default one."""
     built_in = {} if settings.data.path else {"data.name": settings.data.name}
-    default = settings.identity() | {"compare": ()} == read(built_in).identity()
-    return settings.data.name if default else f"{settings.data.name}-{fingerprint[:8]}"
+    default = read(built_in).changed(verdict={"score": _deciding(settings)}).identity()
+    same = settings.identity() | {"compare": ()} == default
+    return settings.data.name if same else f"{settings.data.name}-{fingerprint[:8]}"
+
+
+def _deciding(settings: Settings) -> str:
+    """The score that decides where none is named; an empty text where that is not settled yet."""
+    if settings.data.path or not settings.verdict.score:
+        return settings.verdict.score
+    return task_of(len(DATASETS[settings.data.name]().class_names)).deciding
 
 
 def is_default(name: str, fingerprint: str) -> bool:
     """Whether a study has the name that a command means which names none."""
-    return name == default_name(read({}), fingerprint)
+    return name == default_name(read({}).decided(2), fingerprint)
 
 
 def large_enough(settings: Settings) -> bool:

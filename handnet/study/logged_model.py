@@ -14,9 +14,11 @@ from mlflow import MlflowClient, pyfunc
 from mlflow.entities import LoggedModelOutput
 from mlflow.models import infer_signature
 
-from handnet.bands.seeds import HIGH, LOW
+from handnet.contract import load_backend
 from handnet.encode import train_levels
-from handnet.study.units import Problem, Replicas, to_npz
+from handnet.study.networks import Replicas, to_npz
+from handnet.study.prediction import banded
+from handnet.study.units import Problem, in_unit
 
 SAVING = Lock()  # it changes the whole process
 
@@ -26,7 +28,7 @@ class ServedModel:
     """A model to be attached to a run.
 
     weights: an .npz file; example: (5, columns) unscaled cases, with the columns of the table; prediction:
-    (5, 3) what the model gives for them."""
+    what the model gives for them, five rows."""
 
     name: str
     weights: bytes
@@ -62,9 +64,9 @@ def served_model(problem: Problem, replicas: Replicas) -> ServedModel:
     example = pd.DataFrame(data.X[parts.val_rows[:5]], columns=list(data.feature_names))
     for name, texts in data.levels.items():
         example[name] = [None if np.isnan(code) else texts[int(code)] for code in example[name]]
-    p = problem.backend.predict(replicas.fit.layers, parts.val.X)[:, :5].astype(np.float64)
-    low, high = np.quantile(p, [LOW, HIGH], axis=0)
-    prediction = pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})
+    served = load_backend("numpy", problem.spec.dtype)  # the backend that a loaded model runs on
+    p = served.predict(replicas.fit.layers, parts.val.X[:5], problem.task.loss)
+    prediction = banded(in_unit(p.astype(np.float64), problem.target_unit), data.class_names)
     return ServedModel("winner", _weights(problem, replicas), example, prediction)
 
 
@@ -83,5 +85,7 @@ def _weights(problem: Problem, replicas: Replicas) -> bytes:
         texts=np.array(list(levels), dtype="U"),
         levels=np.array([text for texts in levels.values() for text in texts], dtype="U"),
         level_of=np.array([name for name, texts in levels.items() for _ in texts], dtype="U"),
+        classes=np.array(data.class_names, dtype="U"),
+        target=np.array(problem.target_unit or (), dtype=np.float64),
         **replicas.weights(),
     )

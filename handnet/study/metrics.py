@@ -14,13 +14,14 @@ from handnet.bands.band import PREDICTIVE
 from handnet.bands.cases import case_bands
 from handnet.data import Array
 from handnet.scores import gap
+from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.quantity import Quantity
 from handnet.study.resplit import Resplit
-from handnet.study.units import Problem, Replicas, mask_diverged
+from handnet.study.units import Problem
 from handnet.tasks import Task
 
 MOST = 40  # names of metrics a run has: more than that nobody finds on MLflow's pages
-MAIN = ("log_loss", "accuracy", "gap", "gap_test")  # the scores that runs are compared by
+GAPS = ("gap", "gap_test")
 ENDS = {"quantiles": ("q025", "q975"), "min-max": ("min", "max")}
 LEFT_OUT = ("min-max", "clopper-pearson")  # kinds of bands beside better known ones of the same spread
 
@@ -33,17 +34,17 @@ def network_metrics(network: Replicas, problem: Problem) -> dict[str, float]:
     return {name: value for name, value in flat.items() if np.isfinite(value)}
 
 
-def main_metrics(quantities: Iterable[Quantity]) -> dict[str, float]:
-    """The bands that configurations are compared by: of the main scores, over each thing that varied.
+def main_metrics(task: Task, quantities: Iterable[Quantity]) -> dict[str, float]:
+    """The bands that configurations are compared by: of two scores and the gaps, over each thing that varied.
 
-    Over fresh divisions it is the accuracy alone. Of the loss no band over cases alone is among them where
+    Over fresh divisions it is one score alone. Of the loss no band over cases alone is among them where
     there is one over seeds and cases."""
-    flat: dict[str, float] = {}
+    loss, flat = task.headline[0], dict[str, float]()
     for quantity in quantities:
-        if quantity.name in MAIN and (quantity.part, quantity.name) != ("rehearsal", "log_loss"):
+        if quantity.name in (*task.headline, *GAPS) and (quantity.part, quantity.name) != ("rehearsal", loss):
             varied = {band.varied for band in quantity.bands}
             crossed = len(varied) > 1
-            wider = {"cases"} if quantity.name == "log_loss" and "seeds_x_cases" in varied else set()
+            wider = {"cases"} if quantity.name == loss and "seeds_x_cases" in varied else set()
             for band in quantity.bands:
                 left_out = band.kind in LEFT_OUT or band.varied in wider
                 if not left_out and band.estimand not in PREDICTIVE:
@@ -76,19 +77,19 @@ def band_rows(quantities: Iterable[Quantity]) -> list[dict[str, Any]]:
 
 
 def resplit_metrics(task: Task, resplit: Resplit) -> dict[str, float]:
-    """The accuracy of each configuration on one fresh division, of as many as a run has names for.
+    """The accuracy, or RMSE, of each configuration on one fresh division, of as many as a run has names for.
 
     Its band is over seeds; over cases where there is no seed."""
     flat: dict[str, float] = {}
     for role, logits in resplit.logits.items():
-        values = task.grade(logits, resplit.y)["accuracy"]
+        values = task.grade(logits, resplit.y)[task.headline[1]]
         if len(values) == 1:
-            band = case_bands(task.scores, logits, resplit.y, resplit.groups)["accuracy"]
+            band = case_bands(task.scores, logits, resplit.y, resplit.groups)[task.headline[1]]
         elif np.isfinite(values).sum() > 1:
             band = seed_bands(values).quantiles
         else:
             continue
-        more = band_metrics(f"{role}/accuracy", band)
+        more = band_metrics(f"{role}/{task.headline[1]}", band)
         flat |= more if len(flat) + len(more) <= MOST else {}
     return flat
 

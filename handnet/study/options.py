@@ -105,8 +105,8 @@ def named_table(name: str) -> dict[str, str]:
 
 def settings_and_table(
     chosen: Mapping[str, str], file: str | Path | None, say: Callable[[str], None] | None = None
-) -> "tuple[Settings, Dataset | None]":
-    """The settings of a study, and the user's table if there is one.
+) -> "tuple[Settings, Dataset]":
+    """The settings of a study, and its table.
 
     A large table is divided anew only on request.
 
@@ -116,9 +116,8 @@ def settings_and_table(
     from handnet.study.reading import load, read
 
     settings = read(chosen, Path(file) if file else None)
-    if not settings.data.path:
-        return settings, None
     data, again = load(settings), settings.rehearsal
+    settings = settings.decided(len(data.class_names))
     if len(data.y) > MANY and again.splits and "rehearsal.splits" not in chosen:
         sentence = (
             f"{settings.data.name}: more than {MANY} rows, so no fresh divisions and no band over them;"

@@ -19,6 +19,7 @@ from handnet.report.facts import document
 from handnet.report.search_facts import Findings
 from handnet.study.analysis import Analysis, TrialResult, analyse
 from handnet.study.identity import Commit, Frozen, check_name, is_default, make_fingerprint, make_problem
+from handnet.study.networks import concatenate, read_logits, to_npz
 from handnet.study.reading import from_stored, load, moved, read
 from handnet.study.records import Records
 from handnet.study.resplit import Resplit, Resplits
@@ -28,7 +29,7 @@ from handnet.study.search import PARAMS, Search, versions
 from handnet.study.settings import Settings
 from handnet.study.store import Finished, Store, check_study
 from handnet.study.summary import objective
-from handnet.study.units import Confirmed, Problem, concatenate, read_logits, to_npz
+from handnet.study.units import Confirmed, Problem
 
 
 @dataclass(frozen=True)

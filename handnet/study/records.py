@@ -22,6 +22,7 @@ from handnet.scores import gap, returned, right
 from handnet.study.analysis import Analysis
 from handnet.study.gaps import CURVES, curve_band, curves, gap_quantities, test_gap
 from handnet.study.metrics import band_rows, main_metrics, network_metrics, resplit_metrics, resplit_rows
+from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.quantity import Quantity
 from handnet.study.resplit import Resplit
 from handnet.study.rivals import Rival
@@ -29,7 +30,7 @@ from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
 from handnet.study.summary import middle_seed, score_quantities
 from handnet.study.tracker import Entry
-from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
+from handnet.study.units import Confirmed, Problem
 
 SHOWN_CURVES = {"val_loss": ("mean", "q025", "q975"), "train_loss_off": ("mean",)}  # of a configuration
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a text that begins so is a formula to a spreadsheet
@@ -46,7 +47,7 @@ class Records:
 
     def graded(self, role: str, recipe: Recipe, replicas: Replicas, test: Table | None) -> Confirmed:
         """A frozen configuration on its confirmation seeds, with its logits on the test once that is open."""
-        logits = self.problem.backend.logits(replicas.fit.layers, test.X) if test else None
+        logits = self.problem.outputs(replicas.fit.layers, test.X) if test else None
         return Confirmed(role, self.problem.config_id(recipe), recipe, replicas, replicas.val_logits, logits)
 
     def graded_rival(self, rival: Rival, test: Table | None) -> Confirmed:
@@ -124,7 +125,7 @@ class Records:
         self, key: str, name: str, result: Confirmed, bands: list[Quantity], test: Table | None
     ) -> Entry:
         tags = {"config_id": result.config_id, "role": result.role, "fingerprint": self.fingerprint}
-        metrics, files = main_metrics(bands), {"bands.csv": table(band_rows(bands))}
+        metrics, files = main_metrics(self.problem.task, bands), {"bands.csv": table(band_rows(bands))}
         seen = {} if result.role == "search" else self._parts(test)
         replicas = result.replicas
         if replicas is None or result.recipe is None:
@@ -168,7 +169,10 @@ class Records:
             scores = self.problem.task.grade(logits, rows.y)
             columns |= {f"{part}/{name}": values for name, values in scores.items()}
             if part == "test":
-                columns["gap_test"] = test_gap(result.replicas, columns["test/log_loss"])
+                loss = self.problem.history_loss(columns[f"test/{self.problem.task.trained_on}"])
+                columns["gap_test"] = test_gap(result.replicas, loss)
+            if not self.problem.task.classes:
+                continue
             wrong = ~right(logits, rows.y)
             missed[f"{part}/missed"] = [json.dumps([str(case) for case in ids[row]]) for row in wrong]
         return [

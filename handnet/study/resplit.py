@@ -17,24 +17,14 @@ from handnet.data import Array, Dataset, Table, canonical_hash
 from handnet.messages import Refusal, option
 from handnet.splits import split
 from handnet.study.executor import Call, abandoned, held
+from handnet.study.networks import Replicas, from_npz, layer_parts, layers_of, mask_diverged, to_npz
 from handnet.study.rivals import identity, rivals
 from handnet.study.sealed import Opening
 from handnet.study.search import PARAMS, Search
 from handnet.study.settings import Settings
 from handnet.study.store import Finished
 from handnet.study.summary import objective
-from handnet.study.units import (
-    Candidate,
-    Problem,
-    Replicas,
-    Unit,
-    from_npz,
-    layer_parts,
-    layers_of,
-    load_problem,
-    mask_diverged,
-    to_npz,
-)
+from handnet.study.units import Candidate, Problem, Unit, load_problem
 
 SEARCHED_ANEW = "searched anew"  # the role of what the search chooses when it is repeated on a fresh division
 
@@ -236,7 +226,7 @@ def stream_seeds(settings: Settings) -> list[tuple[int, int, int]]:
 
 def _logits(problem: Problem, replicas: Replicas, test: Table) -> Array:
     """(R, n) on test rows, NaN for a replica that diverged."""
-    return mask_diverged(replicas, problem.backend.logits(replicas.fit.layers, test.X))
+    return mask_diverged(replicas, problem.outputs(replicas.fit.layers, test.X))
 
 
 def _ratio(problem: Problem, test: Table) -> float:

@@ -12,11 +12,12 @@ from handnet.data import canonical_hash
 from handnet.study import views
 from handnet.study.analysis import Analysis
 from handnet.study.metrics import resplit_metrics
+from handnet.study.networks import Replicas
 from handnet.study.outcome import Outcome
 from handnet.study.records import Records
 from handnet.study.tracker import KEY, Entry
 from handnet.study.training import label
-from handnet.study.units import Confirmed, Replicas
+from handnet.study.units import Confirmed
 
 SUFFIXES = ("", " seeds", " rehearsals")  # of the names of a study's experiments
 FIRST = 20  # networks of a confirmed configuration that have a run of their own
@@ -45,11 +46,12 @@ class Runs:
 
     def __init__(self, records: Records) -> None:
         self.records, self.settings = records, records.settings
+        self.headline = records.problem.task.headline
         self.names = [records.name + suffix for suffix in SUFFIXES]
         self.configurations = self._experiment(
-            SUFFIXES[0], views.DESCRIPTION, views.configurations(), {KEY: "study"}
+            SUFFIXES[0], views.DESCRIPTION, views.configurations(*self.headline), {KEY: "study"}
         )
-        self.seeds = self._experiment(SUFFIXES[1], views.SEEDS_DESCRIPTION, views.seeds())
+        self.seeds = self._experiment(SUFFIXES[1], views.SEEDS_DESCRIPTION, views.seeds(*self.headline))
 
     def searched(self, place: int, recipe: Recipe, replicas: Replicas) -> Pending:
         """The run of a trial."""
@@ -107,4 +109,8 @@ class Runs:
     ) -> Experiment:
         study = self.records.name
         tags = {**CUSTOM, views.TAG: view, **(tags or {})}
-        return Experiment(study + suffix, description.format(study=study), tags)
+        return Experiment(
+            study + suffix,
+            description.format(study=study, loss=self.headline[0], score=self.headline[1]),
+            tags,
+        )

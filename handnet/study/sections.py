@@ -72,7 +72,6 @@ class SplitSettings(Section):
     order: Annotated[str, one_of(("test-first", "rest-first"))]
 
 
-DECIDING = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier")  # scores that may decide
 BALANCED = (  # said of a study in which all classes count the same
     "The train rows are weighted so that all classes count the same, for the networks and their"
     " rivals; validation loss and scores count every case once, because they estimate what happens at the"
@@ -214,7 +213,7 @@ class TrackSettings(Section):
 class VerdictSettings(Section):
     """What decides, fixed before the test is opened: part of what makes a study this study."""
 
-    score: Annotated[str, one_of(DECIDING)]
+    score: str  # empty until the task is known: `Settings.decided`
     equal: Annotated[float, that(lambda value: 0 <= value < 1, "a number from 0 up to 1, as in 0.01")]
 
 

@@ -10,15 +10,16 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from handnet import Layer, load_backend
-from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.encode import Encoder
+from handnet.study.prediction import banded
 
 
 class SeedEnsemble(PythonModel):
     """The confirmed replicas of one configuration that did not diverge.
 
-    It gives a probability for each case, never without its band over seeds."""
+    It gives a probability for each case, of many classes one for each class, or a number, never without its
+    band over seeds."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read scaler and weights."""
@@ -31,20 +32,23 @@ class SeedEnsemble(PythonModel):
         self.levels: dict[str, list[str]] = {str(name): [] for name in parts["texts"]}
         for name, text in zip(parts["level_of"], parts["levels"], strict=True):
             self.levels[str(name)].append(str(text))
+        self.classes, self.target = [str(name) for name in parts["classes"]], parts["target"].tolist()
         self.encode = Encoder(parts["source"], parts["kind"], parts["code"], parts["fill"], (), (), ())
         self.backend = load_backend("numpy", str(self.layers[0].weight.dtype))
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """The probability of class 1: its mean, q025 and q975 over seeds, (n, 3).
+        """What `banded` gives, a row for each case.
 
         model_input: (n, columns) cases with the columns of the table."""
         X = np.column_stack([self._numbers(name, model_input[name]) for name in self.columns])
         X = (self.encode(X) - self.mean) / self.scale
-        p = self.backend.predict(self.layers, X).astype(np.float64)
-        low, high = np.quantile(p, [LOW, HIGH], axis=0)
-        return pd.DataFrame({"mean": p.mean(axis=0), "q025": low, "q975": high})
+        p = self.backend.predict(self.layers, X, "log_loss" if self.classes else "squared_error")
+        outputs = p.astype(np.float64)
+        if self.target:  # mean and deviation of the target that the networks learnt
+            outputs = self.target[0] + self.target[1] * outputs
+        return banded(outputs, self.classes)
 
     def _numbers(self, name: str, cells: "pd.Series[Any]") -> Array:
         """A column as the networks' table has it, (n,): a text is the number of its level.

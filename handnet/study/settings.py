@@ -8,6 +8,7 @@ from pydantic import Strict
 
 from handnet.contract import Recipe
 from handnet.draws import LARGEST_SEED
+from handnet.messages import Refusal
 from handnet.study.sections import (
     BackendSettings,
     CompareSettings,
@@ -107,6 +108,21 @@ class Settings(Section):
         left_out = counts | {"report": True, "track": True} | ({} if self.families else {"families": True})
         left_out |= {"network": {"class_weight"}} if self.network.class_weight == "none" else {}
         return self.model_dump(exclude=left_out) | {"data": self.data.identity()}
+
+    def decided(self, classes: int) -> Self:
+        """The same settings with the score that decides, of a table with so many classes, 0 for a number.
+
+        Raises Refusal for a score that its task does not have."""
+        from handnet.tasks import task_of
+
+        task = task_of(classes)
+        score = self.verdict.score or task.deciding
+        if score not in task.may_decide:
+            raise Refusal(
+                f"verdict.score must be one of {', '.join(task.may_decide)} where the task is {task.name},"
+                f" but is {score!r}."
+            )
+        return self.changed(verdict={"score": score})
 
     def sized(self, trials: int, confirm_seeds: int) -> Self:
         """The same study with other counts."""

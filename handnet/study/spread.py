@@ -14,13 +14,14 @@ from handnet.tasks import Task
 
 @dataclass(frozen=True)
 class Moved:
-    """Standard deviations of accuracy over fresh divisions.
+    """Standard deviations of a score over fresh divisions: of accuracy, or of the RMSE of a number.
 
     split: of the mean over all seeds, from one division to the next; seed: of a network from its division's
-    mean over all seeds; asked: what the choice of test cases alone makes of the first, None where cases
-    belong to groups; divisions, seeds: how many.
+    mean over all seeds; asked: what the choice of test cases alone makes of the first, None of a number and
+    where cases belong to groups; divisions, seeds: how many.
     """
 
+    score: str
     split: Deviation
     seed: Deviation
     asked: float | None
@@ -37,18 +38,20 @@ def moved(
     many of each class."""
     if len(divisions) < 2:
         return None
-    scores = np.array([task.grade(one.logits["winner"], one.y)["accuracy"] for one in divisions])  # (K, R)
+    name = "accuracy" if task.classes else "rmse"
+    scores = np.array([task.grade(one.logits["winner"], one.y)[name] for one in divisions])  # (K, R)
     sound = np.isfinite(scores).all(axis=0)
     if sound.sum() < 2:
         return None
     split, seed = np.indices(scores[:, sound].shape)
     factors, values = {"split": split.ravel(), "seed": seed.ravel()}, scores[:, sound].ravel()
     asked = None
-    if not grouped:
+    if task.classes and not grouped:
         missed = [1 - right(one.logits["winner"][sound], one.y).mean(axis=0) for one in divisions]
         strata = [one.y if stratified else np.zeros_like(one.y) for one in divisions]
         asked = asked_deviation(missed, strata, 1 - len(divisions[0].y) / cases)
     return Moved(
+        name,
         summed_deviation(values, factors, ["split"]),
         summed_deviation(values, factors, ["seed", "split x seed"]),
         asked,

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from handnet.messages import Refusal, command, option
 from handnet.study.files import append_line, check_file, kind_of, parsed, read_file, whole_lines, write_whole
 from handnet.study.folder import check_layout
-from handnet.study.units import Replicas
+from handnet.study.networks import Replicas
 
 STUDIES = "studies"
 UNLIKE = (

@@ -30,6 +30,7 @@ from handnet.study.identity import (
     remarks,
 )
 from handnet.study.interrupt import Interrupt
+from handnet.study.networks import Replicas
 from handnet.study.outcome import (
     Outcome,
     check_trials,
@@ -51,7 +52,7 @@ from handnet.study.summary import objective
 from handnet.study.targets import targets
 from handnet.study.tracking import Tracking
 from handnet.study.training import Job, Trainer, label
-from handnet.study.units import Candidate, Problem, Replicas, candidates
+from handnet.study.units import Candidate, Problem, candidates
 
 
 class Study:

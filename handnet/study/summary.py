@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import expit
 
 from handnet.bands import Band, seed_bands, split_bands
 from handnet.bands.band import CALIBRATED, DEVIATION
@@ -21,10 +20,11 @@ from handnet.bands.seeds import seed_deviation
 from handnet.bands.simulated import loss_coverage, share_coverage
 from handnet.data import Array
 from handnet.draws import SIMULATION, further, generator, resamples
-from handnet.scores import case_losses
+from handnet.scores import Mean, Ratio, Share, right
 from handnet.study.gaps import gap_quantities
+from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.quantity import Quantity, finite
-from handnet.study.units import Confirmed, Problem, Replicas, mask_diverged
+from handnet.study.units import Confirmed, Problem
 from handnet.tasks import Task
 
 SHARES = {
@@ -67,8 +67,10 @@ def quantities(configuration: Confirmed, problem: Problem, y_test: Array | None)
     if configuration.replicas is None:
         return rows
     logits = configuration.logits("test") if "test" in labels else None
-    test_loss = None if logits is None else problem.task.mean_loss(logits, labels["test"])
-    return rows + gap_quantities(configuration.replicas, test_loss)
+    loss = None
+    if logits is not None:
+        loss = problem.history_loss(problem.task.mean_loss(logits, labels["test"]))
+    return rows + gap_quantities(configuration.replicas, loss)
 
 
 def score_quantities(
@@ -76,8 +78,8 @@ def score_quantities(
 ) -> list[Quantity]:
     """Every score of R replicas over seeds and over cases; empty when fewer than two are finite.
 
-    logits: (R, n), NaN for a replica that diverged; y: (n,) of 0 and 1; groups: (n,) int, None where every
-    case is its own.
+    logits: outputs (R, n) or (R, n, k), NaN for a replica that diverged; y: (n,); groups: (n,) int, None
+    where every case is its own.
     """
     sound = finite(logits)
     if len(sound) < 2:
@@ -97,7 +99,7 @@ def detailed_quantities(
         return []
     sound = finite(logits)
     samples = resamples(RESAMPLING_SEED, len(sound), y, bootstraps(len(y)), groups)
-    held = _held(sound, y, groups)
+    held = _held(task, sound, y, groups)
     both = {
         name: replace(band, simulated=held.get(name))
         for name, band in seeds_x_cases(task.scores, sound, y, samples, groups).items()
@@ -105,12 +107,13 @@ def detailed_quantities(
     ahead = next_network(
         task.scores, sound, y, further(RESAMPLING_SEED, len(sound), y, AHEAD, groups), groups
     )
-    return [
-        *(_with_both(row, both[row.name], ahead[row.name], sound, y, groups) for row in scores),
-        *_counts(logits, y, part),
-        *_calibration(logits, y, part, groups),
-        *_deviation(sound, y, part),
+    rows = [
+        _with_both(row, (*_exact(task, row.name, sound, y, groups), both[row.name], ahead[row.name]))
+        for row in scores
     ]
+    rows += _counts(logits, y, part) if task.classes == 2 else ()
+    rows += _calibration(logits, y, part, groups) if task.classes == 2 else ()
+    return rows + list(_deviation(sound, y, part) if task.classes else ())
 
 
 def baseline_quantities(
@@ -118,7 +121,7 @@ def baseline_quantities(
 ) -> list[Quantity]:
     """The scores of a deterministic method, over cases alone: it has no seed.
 
-    y: (n,) of 0 and 1; last: what the next cases may show is said too; groups: (n,) int, None where every
+    y: (n,); last: what the next cases may show is said too; groups: (n,) int, None where every
     case is its own.
     """
     logits = baseline.logits(part)
@@ -127,7 +130,7 @@ def baseline_quantities(
     if last:
         ahead = next_cases(task.scores, logits, y, further(RESAMPLING_SEED, 1, y, AHEAD, groups), groups)
     return [
-        Quantity(name, part, (band, *_exact(name, logits, y, groups), *filter(None, [ahead.get(name)])))
+        Quantity(name, part, (band, *_exact(task, name, logits, y, groups), *filter(None, [ahead.get(name)])))
         for name, band in bands.items()
     ]
 
@@ -139,45 +142,39 @@ def over_splits(name: str, part: str, values: Array) -> Quantity | None:
     return Quantity(name, part, tuple(split_bands(values)))
 
 
-def _with_both(
-    row: Quantity, both: Band, ahead: Band, sound: Array, y: Array, groups: Array | None
-) -> Quantity:
-    """A score with its band over seeds and cases, and with what another seed may show on as many further
-    cases."""
-    more, diverged = (*_exact(row.name, sound, y, groups), both, ahead), row.bands[0].diverged
+def _with_both(row: Quantity, more: tuple[Band, ...]) -> Quantity:
+    """A score with its bands over seeds and cases, and with what another seed may show on further cases."""
+    diverged = row.bands[0].diverged
     return replace(row, bands=(*row.bands, *(replace(band, diverged=diverged) for band in more)))
 
 
-def _held(sound: Array, y: Array, groups: Array | None) -> dict[str, float]:
-    """How often bands over seeds and cases held the truth in simulated studies, by score, but the AUC."""
+def _held(task: Task, sound: Array, y: Array, groups: Array | None) -> dict[str, float]:
+    """How often bands over seeds and cases held the truth in simulated studies, by score: those of
+    `Task.simulated` and the scores that are functions of one of them."""
     found = {}
-    for name in SHARES:
-        which = _counted(name, y)
-        missed, of = _wrong(sound, y)[:, which].mean(axis=0), groups_among(groups, which)
-        found[name] = share_coverage(missed, len(sound), RESAMPLING_SEED, of).found
-    losses = {"log_loss": case_losses(sound, y), "brier": np.square(expit(sound) - y)}
-    found |= {name: loss_coverage(each, RESAMPLING_SEED, groups).found for name, each in losses.items()}
-    return found | {"skill": found["brier"]}  # the skill is the Brier score on another scale
+    for name, score in task.scores.items():
+        if isinstance(score, Share) and name in task.simulated:
+            which = score.counted(y)
+            missed = 1 - score.right(sound, y)[:, which].mean(axis=0)
+            of = groups_among(groups, which)
+            found[name] = share_coverage(missed, len(sound), RESAMPLING_SEED, of).found
+        elif isinstance(score, Mean) and not score.signed and name in task.simulated:
+            found[name] = loss_coverage(score.values(sound, y), RESAMPLING_SEED, groups).found
+    bases = {
+        name: score.base.name
+        for name, score in task.scores.items()
+        if isinstance(score, Ratio) and score.base is not None
+    }
+    return found | {name: found[base] for name, base in bases.items() if base in found}
 
 
-def _exact(name: str, logits: Array, y: Array, groups: Array | None) -> tuple[Band, ...]:
+def _exact(task: Task, name: str, outputs: Array, y: Array, groups: Array | None) -> tuple[Band, ...]:
     """Of a share the interval of Clopper and Pearson at the mean count, beside that of Wilson."""
-    if name not in SHARES:
+    score = task.scores[name]
+    if not isinstance(score, Share):
         return ()
-    which = _counted(name, y)
-    right, of = ~_wrong(logits, y)[:, which], groups_among(groups, which)
-    return (exact_over_cases(right, of),)
-
-
-def _wrong(logits: Array, y: Array) -> Array:
-    """(R, n) bool: which replica calls which case wrong."""
-    return np.asarray((logits > 0) != (y == 1))
-
-
-def _counted(name: str, y: Array) -> Array:
-    """(n,) bool: the cases a share is counted on."""
-    label = SHARES[name]
-    return np.ones(len(y), dtype=bool) if label is None else np.asarray(y == label)
+    which = score.counted(y)
+    return (exact_over_cases(score.right(outputs, y)[:, which], groups_among(groups, which)),)
 
 
 def _counts(logits: Array, y: Array, part: str) -> Iterator[Quantity]:
@@ -221,7 +218,7 @@ def _null_error(sound: Array, y: Array) -> Band:
 
 def _deviation(sound: Array, y: Array, part: str) -> Iterator[Quantity]:
     """The seed's noise; nothing where every seed scores alike, because a deviation of 0 has no interval."""
-    noise = seed_deviation(_wrong(sound, y))
+    noise = seed_deviation(~right(sound, y))
     if noise.measured == 0:
         return
     centres, ends = (("measured", noise.measured), ("expected", noise.expected)), (noise.low, noise.high)

@@ -14,6 +14,7 @@ from handnet.contract import Recipe
 from handnet.messages import Refusal, command
 from handnet.study.analysis import Analysis, TrialResult
 from handnet.study.files import check_in_place, kind_of, read_file, write_whole
+from handnet.study.networks import Replicas, concatenate
 from handnet.study.outcome import Outcome
 from handnet.study.reading import from_stored
 from handnet.study.records import Records
@@ -24,7 +25,6 @@ from handnet.study.search import Search, write_journal
 from handnet.study.store import Store, studies
 from handnet.study.targets import Target, tracked_in
 from handnet.study.tracker import Entry, Tracker, Unwelcome
-from handnet.study.units import Replicas, concatenate
 
 PASSES = 3  # times what is missing is sent, while some of it arrives
 JOURNAL = "optuna.journal"

@@ -8,11 +8,12 @@ from handnet.data import Table
 from handnet.messages import Refusal, option
 from handnet.study.analysis import TrialResult
 from handnet.study.executor import Workers, in_order
+from handnet.study.networks import Replicas, concatenate, read_logits, to_npz
 from handnet.study.records import Records
 from handnet.study.resplit import Resplit, Resplitter
 from handnet.study.screen import Bar, Clock
 from handnet.study.store import Finished, Store, network_key
-from handnet.study.units import Replicas, Unit, concatenate, read_logits, to_npz, train
+from handnet.study.units import Unit, train
 
 
 class Job(NamedTuple):

@@ -4,8 +4,7 @@ The result of a network is a pure function of its configuration and its seed. A 
 configuration with a block of seeds; it names the rows it is trained on by their digest and holds no row.
 """
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -13,11 +12,12 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from sklearn.utils.class_weight import compute_sample_weight
 
-from handnet.contract import ARITHMETIC, TO_THE_BIT, Backend, Fit, Layer, Recipe, load_backend
+from handnet.contract import ARITHMETIC, TO_THE_BIT, Backend, Layer, Recipe, load_backend
 from handnet.data import Array, Dataset, Table, canonical_hash, digest
-from handnet.mlp.replicas import joined, train_here
+from handnet.mlp.replicas import train_here
 from handnet.splits import Split
 from handnet.study.executor import held
+from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.sections import BackendSettings
 from handnet.study.settings import Settings
 from handnet.tasks import Task, task_of
@@ -26,99 +26,8 @@ from handnet.tasks import Task, task_of
 # more in those that follow, because each of 32 networks takes a fifth less time than each of 8.
 FEW, FEW_UNTIL, MANY = 8, 64, 32
 STACK = 50  # in Keras
+EXIT = ("outputs", "loss")  # what a recipe says of the exit of a network
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Replicas:
-    """The exact results of one configuration on R seeds: what every band, table and figure is computed from.
-
-    seeds: (R,), each an integer or a triple of one seed for each stream; fit: histories and weights of the R
-    replicas; val_logits: (R, n_val).
-    """
-
-    seeds: tuple[Any, ...]
-    fit: Fit
-    val_logits: Array
-
-    @property
-    def sound(self) -> Array:
-        """(R,) bool: which replicas never diverged."""
-        return np.asarray(self.fit.diverged_at < 0)
-
-    def pick(self, which: Array | list[int]) -> "Replicas":
-        """Some of the replicas, by mask (R,) or by place."""
-        layers = tuple(Layer(layer.weight[which], layer.bias[which]) for layer in self.fit.layers)
-        seeds = tuple(int(seed) for seed in np.array(self.seeds)[which])
-        return Replicas(seeds, Fit(layers, *(part[which] for part in self.fit[1:])), self.val_logits[which])
-
-    def one(self, index: int) -> "Replicas":
-        """The replica at `index`, alone."""
-        return self.pick([index])
-
-    def to_npz(self) -> bytes:
-        """As an .npz file, exact to the bit."""
-        parts = {name: getattr(self.fit, name) for name in Fit._fields[1:]}
-        return to_npz(seeds=np.array(self.seeds), val_logits=self.val_logits, **parts, **self.weights())
-
-    def weights(self) -> dict[str, Array]:
-        """Weights and biases by name: weight_0 (R, fan_in, fan_out), bias_0 (R, 1, fan_out), weight_1, ..."""
-        return layer_parts(self.fit.layers)
-
-    @staticmethod
-    def from_npz(content: bytes) -> "Replicas":
-        """What `to_npz` wrote. Raises ValueError or KeyError when it is something else."""
-        parts = from_npz(content)
-        fit = Fit(layers_of(parts), *(parts[name] for name in Fit._fields[1:]))
-        return Replicas(tuple(int(seed) for seed in parts["seeds"]), fit, parts["val_logits"])
-
-
-def layer_parts(layers: Sequence[Layer]) -> dict[str, Array]:
-    """Weights and biases by name: weight_0 (R, fan_in, fan_out), bias_0 (R, 1, fan_out), weight_1, ..."""
-    return {
-        f"{name}_{place}": part
-        for place, layer in enumerate(layers)
-        for name, part in layer._asdict().items()
-    }
-
-
-def layers_of(parts: Mapping[str, Array]) -> tuple[Layer, ...]:
-    """What `layer_parts` named, whatever else is among the parts."""
-    depth = sum(name.startswith("weight_") for name in parts)
-    return tuple(Layer(parts[f"weight_{place}"], parts[f"bias_{place}"]) for place in range(depth))
-
-
-def to_npz(**parts: Array) -> bytes:
-    """Named arrays as an .npz file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **parts)  # type: ignore[arg-type]  # the stub takes a name for its allow_pickle flag
-    return buffer.getvalue()
-
-
-def from_npz(content: bytes) -> dict[str, Array]:
-    """What `to_npz` wrote. Raises ValueError when it is something else."""
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            parts = dict(file)
-    except Exception as fault:  # a damaged file makes zipfile and NumPy raise anything
-        raise ValueError(f"no .npz file: {fault}") from None
-    # One bit may hide an array in the directory of the file, which ends with how many there are.
-    if len(parts) != int.from_bytes(content[-12:-10], "little"):
-        raise ValueError("an array is missing")
-    return parts
-
-
-def read_logits(content: bytes) -> Array:
-    """The logits of a file that holds nothing else."""
-    return np.asarray(from_npz(content)["logits"])
-
-
-def concatenate(replicas: Sequence[Replicas]) -> Replicas:
-    """Several results of one configuration as one, ordered by seed."""
-    ordered = sorted(replicas, key=lambda part: part.seeds)
-    seeds = tuple(seed for part in ordered for seed in part.seeds)
-    val_logits = np.concatenate([part.val_logits for part in ordered])
-    return Replicas(seeds, joined([part.fit for part in ordered]), val_logits)
 
 
 class Rows(NamedTuple):
@@ -132,24 +41,34 @@ class Rows(NamedTuple):
 class Unit:
     """A configuration with a block of seeds.
 
-    spec: the backend; seeds: (R,), each an integer or a triple of one seed for each stream; rows: the digest
-    of the Rows, which the worker holds."""
+    spec: the backend; recipe: with the exit of its task; seeds: (R,), each an integer or a triple of one seed
+    for each stream; rows: the digest of the Rows, which the worker holds; unit: as in `in_unit`."""
 
     spec: BackendSettings
     recipe: Recipe
     seeds: tuple[Any, ...]
     rows: str
+    unit: "TargetUnit | None" = None
 
 
 def train(unit: Unit) -> Replicas:
     """Train the networks of a unit, one per seed: a pure function of the unit, for a worker."""
-    return train_on(held(unit.rows), load_from(unit.spec), unit.recipe, unit.seeds, unit.spec.draws)
+    rows, backend = held(unit.rows), load_from(unit.spec)
+    fit = train_here(backend, rows.train, rows.val, unit.recipe, unit.seeds, unit.spec.draws)
+    return Replicas(unit.seeds, fit, in_unit(backend.logits(fit.layers, rows.val.X), unit.unit))
 
 
-def train_on(rows: Rows, backend: Backend, recipe: Recipe, seeds: Sequence[Any], draws: str) -> Replicas:
-    """Train one network per seed in this thread."""
-    fit = train_here(backend, *rows, recipe, seeds, draws)
-    return Replicas(tuple(seeds), fit, backend.logits(fit.layers, rows.val.X))
+class TargetUnit(NamedTuple):
+    """What the outputs of networks are multiplied by, and what is then added; None: they stay as they are."""
+
+    mean: float
+    scale: float
+
+
+def in_unit(outputs: Array, unit: TargetUnit | None) -> Array:
+    """Outputs (R, n) of networks that learnt a scaled number, in the unit of the target and in float64; other
+    outputs are returned as they are."""
+    return outputs if unit is None else unit.mean + unit.scale * np.asarray(outputs, np.float64)
 
 
 @dataclass(frozen=True)
@@ -169,18 +88,13 @@ def candidates(winner: Recipe, settings: Settings) -> list[Candidate]:
     return [Candidate("winner", winner), *others]
 
 
-def mask_diverged(replicas: Replicas, logits: Array) -> Array:
-    """Outputs (R, n) or (R, n, k), NaN for every replica that diverged, even where its last are finite."""
-    return np.where(replicas.sound.reshape(-1, *(1,) * (logits.ndim - 1)), logits, np.nan)
-
-
 @dataclass(frozen=True)
 class Confirmed:
     """A frozen configuration as the store has it.
 
-    replicas: None for a method without seeds. val_logits, test_logits: (R, n), of such a method (n,);
-    test_logits is None while the test is sealed. tuned, chosen: what was chosen for such a method on the
-    validation rows, and what came out.
+    replicas: None for a method without seeds. val_logits, test_logits: outputs (R, n) or (R, n, k), of such a
+    method (n,) or (n, k); test_logits is None while the test is sealed. tuned, chosen: what was chosen for
+    such a method on the validation rows, and what came out.
     """
 
     role: str
@@ -198,7 +112,8 @@ class Confirmed:
         return self.replicas is not None and bool(self.replicas.sound.sum() > 1)
 
     def logits(self, part: str) -> Array | None:
-        """(R, n) logits on "val" or "test", NaN for a replica that diverged; None while it is sealed."""
+        """Outputs (R, n) or (R, n, k) on "val" or "test", NaN for a replica that diverged; None while it is
+        sealed."""
         logits = self.val_logits if part == "val" else self.test_logits
         if logits is None or self.replicas is None:
             return None if logits is None else logits[None]
@@ -236,12 +151,12 @@ class Problem:
 
     def config_id(self, recipe: Recipe) -> str:
         """16 hex digits that name a configuration: equal ids, equal results, whatever the git commit."""
-        return canonical_hash({"recipe": recipe.values, **self.identity})[:16]
+        return canonical_hash({"recipe": self.with_exit(recipe).values, **self.identity})[:16]
 
     @cached_property
     def rows(self) -> tuple[str, Rows]:
-        """What networks are trained on, and its digest."""
-        rows = Rows(self.parts.train, self.parts.val)
+        """What networks are trained on, and its digest: of a number, the target is scaled."""
+        rows = Rows(*(self._scaled(table) for table in (self.parts.train, self.parts.val)))
         return digest(*(part for table in rows for part in table if part is not None)), rows
 
     def blocks(self, seeds: Sequence[T]) -> list[Sequence[T]]:
@@ -259,11 +174,40 @@ class Problem:
 
     def unit(self, recipe: Recipe, block: Sequence[Any]) -> Unit:
         """A configuration with a block of seeds."""
-        return Unit(self.spec, recipe, tuple(block), self.rows[0])
+        return Unit(self.spec, self.with_exit(recipe), tuple(block), self.rows[0], self.target_unit)
+
+    def with_exit(self, recipe: Recipe) -> Recipe:
+        """The recipe of a network with as many outputs as the task takes, and with its loss."""
+        return replace(recipe, outputs=self.task.outputs, loss=self.task.loss)
 
     def fit(self, recipe: Recipe, seeds: Sequence[Any]) -> Replicas:
         """Train one network per seed, in this thread."""
-        return train_on(self.rows[1], self.backend, recipe, seeds, self.spec.draws)
+        rows = self.rows[1]
+        fit = train_here(self.backend, rows.train, rows.val, self.with_exit(recipe), seeds, self.spec.draws)
+        return Replicas(tuple(seeds), fit, self.outputs(fit.layers, self.parts.val.X))
+
+    def outputs(self, layers: tuple[Layer, ...], X: Array) -> Array:
+        """What networks give for scaled rows X (n, inputs): logits (R, n), of many classes (R, n, k), or
+        guesses (R, n) in the unit of the target."""
+        return in_unit(self.backend.logits(layers, X), self.target_unit)
+
+    @cached_property
+    def target_unit(self) -> TargetUnit | None:
+        """Mean and standard deviation of a measured target in the train rows; None for classes."""
+        if self.task.classes:
+            return None
+        y = self.parts.train.y
+        return TargetUnit(float(y.mean()), float(y.std()))
+
+    def history_loss(self, loss: Array) -> Array:
+        """A mean loss (R,) over cases in the unit of a Fit's histories: of a number, half the squared error
+        in variances of the train target."""
+        return loss if self.target_unit is None else loss / (2 * self.target_unit.scale**2)
+
+    def _scaled(self, table: Table) -> Table:
+        """A table with the target as networks learn it."""
+        unit = self.target_unit
+        return table if unit is None else table._replace(y=(table.y - unit.mean) / unit.scale)
 
 
 def load_problem(settings: Settings, data: Dataset, parts: Split) -> Problem:

@@ -9,7 +9,6 @@ from typing import Any
 
 NAME = "handnet"
 TAG = f"mlflow.sharedViewState.{NAME}"
-LOSS = "val/log_loss.seeds"
 OPENED = "Compare"
 # Groups of charts MLflow makes by itself, one chart a metric: closed until somebody asks.
 GROUPS = ("val", "gap", "test", "rehearsal", "curve", "loss", "seeds")
@@ -17,15 +16,15 @@ NARROW, WIDE = 105, 175  # of a column, in pixels: a metric's name must be reada
 
 
 DESCRIPTION = """\
-Compare `val/log_loss.seeds.mean` with its q025 and q975, never alone. One run per configuration of the study
+Compare `val/{loss}.seeds.mean` with its q025 and q975, never alone. One run per configuration of the study
 `{study}`; `role` says why it was trained: *search* runs were compared on validation rows to choose a winner,
 the others were confirmed on fresh seeds and carry the test.
 
-Metric names read `part/score.varied.what`: `val/accuracy.seeds.q025` is the lower end of the band over seeds
-of the accuracy on validation rows, `test/accuracy.cases.wilson_low` that of the interval over cases. Under
-*Artifacts*, `bands.csv` has every band of every score and `networks.csv` every network, one row a seed. The
-winner's run has the cases that its networks call wrong, the report with its figures, and the networks as a
-model.
+Metric names read `part/score.varied.what`: `val/{score}.seeds.q025` is the lower end of the band over seeds
+of that score on validation rows, `test/{score}.seeds_x_cases.low` that of the interval over seeds and cases.
+Under *Artifacts*, `bands.csv` has every band of every score and `networks.csv` every network, one row a seed.
+The winner's run has the cases that its networks call wrong, the report with its figures, and the networks as
+a model.
 
 Single networks with their curves are in the experiment `{study} seeds`, fresh divisions of the table in
 `{study} rehearsals`."""
@@ -34,7 +33,7 @@ REHEARSALS_DESCRIPTION = """\
 Compare the configurations within a row: each row is one fresh division of the whole table, made after the
 test was opened. The configurations are those of the study `{study}`; *searched anew*, where it was asked for,
 is what the search chose on that division. Nothing was chosen by them. Metric names read
-`configuration/accuracy.seeds.what`; `scores.csv` under *Artifacts* has the other scores."""
+`configuration/{score}.seeds.what`; `scores.csv` under *Artifacts* has the other scores."""
 
 SEEDS_DESCRIPTION = """\
 Compare the seeds of one configuration at a time, `tags.role = 'winner'` in the search field to begin with.
@@ -48,10 +47,10 @@ def link(experiment: str) -> str:
     return f"/#/experiments/{experiment}/runs?viewStateShareKey={NAME}&workflowType=machine_learning"
 
 
-def configurations() -> str:
+def configurations(loss: str, score: str) -> str:
     """One row a configuration, the best mean validation loss first, each loss in its band over seeds."""
-    band = [f"{LOSS}.{end}" for end in ("mean", "q025", "q975")]
-    both = [f"test/accuracy.seeds_x_cases.{end}" for end in ("mean", "low", "high")]
+    band = [f"val/{loss}.seeds.{end}" for end in ("mean", "q025", "q975")]
+    both = [f"test/{score}.seeds_x_cases.{end}" for end in ("mean", "low", "high")]
     recipe = ["learning_rate", "dropout", "epochs"]
     columns = [_tag("role"), *map(_param, recipe), *map(_metric, [*band, "gap/gap.seeds.mean", *both])]
     charts = [
@@ -63,9 +62,9 @@ def configurations() -> str:
     return _view(columns, _metric(band[0]), charts)
 
 
-def seeds() -> str:
+def seeds(loss: str, score: str) -> str:
     """The winner's networks, one row a seed, in the order they were tracked in."""
-    columns = [_tag("role"), _tag("seed"), *map(_metric, ("val/log_loss", "val/accuracy", "gap/gap"))]
+    columns = [_tag("role"), _tag("seed"), *map(_metric, (f"val/{loss}", f"val/{score}", "gap/gap"))]
     curve = _chart(
         "LINE",
         metricKey="loss/val_loss",
@@ -76,7 +75,7 @@ def seeds() -> str:
         xAxisScaleType="linear",
         range={},
     )
-    charts = [curve, _chart("SCATTER", xaxis=_axis("gap/gap"), yaxis=_axis("val/log_loss"))]
+    charts = [curve, _chart("SCATTER", xaxis=_axis("gap/gap"), yaxis=_axis(f"val/{loss}"))]
     return _view(columns, "attributes.start_time", charts, "tags.role = 'winner'")
 
 
