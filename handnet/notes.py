@@ -1,50 +1,41 @@
 """What was done to a table and what to beware of in it, a sentence each, for the console and the report.
 
-What is said of labels and of relations among rows is found in the train rows alone.
+What is said of targets and of relations among rows is found in the train rows alone.
 """
 
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
-from scipy.stats import hypergeom
 
-from handnet.data import Array, Dataset, listed
-from handnet.encode import GAP, LEVEL, Encoder, level_codes, text_columns
+from handnet.data import MOST_LISTED, Array, Dataset, listed
+from handnet.encode import LEVEL, Encoder, level_codes, text_columns
+from handnet.leaks import Listing, leaks
 from handnet.messages import option
 
 FEW = 10  # cases of a class in a part, below which its bands over cases are wide
-# A column nearly tells the classes apart when it is wrong in one row or in at most this share of the train
-# rows, and in at most this share of the rarer class.
-WRONG, WRONG_OF_RARER = 0.02, 0.2
-# Of the gaps that are nearly all of one class those of the other are at most this share, and at most
-# WRONG_OF_RARER of as many as there would be if gaps and classes had nothing to do with each other.
-WRONG_OF_GAPS = 0.05
 # Words in the names of columns that name cases, and the least share of different values in one.
 NAMING = frozenset(
     "id ids pid ptid mrn usubjid subjid subject patient person participant customer animal".split()
 )
 REPEATING = 0.05
-CHANCE = 0.1  # of such a column in a table whose labels have been shuffled: what is likelier is not told
-BLOCK = 2**22  # cells looked at together
+# What share of the variance of a number one train row has to make to be told: the first at least, and TIMES
+# what the largest of n normal values makes, but no more than the last.
+LEAST_SHARE, TIMES, MOST_SHARE = 0.1, 3, 0.5
 
 
 def table_notes(data: Dataset, encoder: Encoder, parts: Mapping[str, Array]) -> tuple[str, ...]:
     """What was done to the table, a sentence each: when it was read, and by the encoder.
 
     parts: row numbers (n,) int by part: train, validation, test. Of the test only the number of cases of each
-    class is told.
+    class, or of groups, is told.
     """
     train, val = parts["train"], parts["validation"]
     made, found = _what_was_made(data, encoder, train), _what_to_beware_of(data, encoder, train, val)
     listings = [sentence.format(listed(names)) for sentence, names in (*made, *found) if names]
-    return (*data.notes, *_block_notes(data), *_few_cases(data, parts), *_few_groups(data, parts), *listings)
-
-
-Listing = tuple[str, list[str]]  # a sentence, and the columns that take the place of its {}
+    rows = _few_cases(data, parts) if data.class_names else _heavy_tail(data, train)
+    return (*data.notes, *_block_notes(data), *rows, *_few_groups(data, parts), *listings)
 
 
 def _what_was_made(data: Dataset, encoder: Encoder, train: Array) -> Iterator[Listing]:
@@ -59,24 +50,9 @@ def _what_was_made(data: Dataset, encoder: Encoder, train: Array) -> Iterator[Li
 
 
 def _what_to_beware_of(data: Dataset, encoder: Encoder, train: Array, val: Array) -> Iterator[Listing]:
-    """Columns that may hold the label, found among the train rows (n,), and levels that only validation rows
-    (n,) have."""
-    n, wrong = len(train), _fewest_wrong(data, encoder, train)
-    yield (
-        f"Tells the classes apart by itself in all {n} train rows: {{}}; what is known only after the label"
-        " must be left out.",
-        [repr(name) for name, rows in wrong.items() if not rows],
-    )
-    yield (
-        "Nearly tells the classes apart by itself, by one cut or by its levels: {}; what is known only after"
-        " the label must be left out.",
-        [f"{name!r} (all but {rows} of {n} train rows)" for name, rows in wrong.items() if rows],
-    )
-    yield (
-        "Gaps that only one class has among the train rows, or nearly: {}; a column that lacks its values"
-        " because of the label must be left out.",
-        _telling_gaps(data, train),
-    )
+    """Columns that may hold the target, or name patients, among the train rows (n,), and levels that only
+    validation rows (n,) have."""
+    yield from leaks(data, encoder, train)
     yield (
         "May name patients, or whatever else has several rows: {}; rows of one are alike, and"
         f" {option('group', '')} keeps them in one part.",
@@ -129,30 +105,58 @@ def _block_notes(data: Dataset) -> list[str]:
             f"{repeated} of {n} rows repeat{'s' if repeated == 1 else ''} the measurements of an earlier one;"
             " equal rows fall into one part."
         )
-        rows = np.bincount(data.first_equal, minlength=n)
-        positive = np.bincount(data.first_equal, weights=data.y, minlength=n)
-        mixed = (positive > 0) & (positive < rows)
-        if mixed.any():
-            sentence += (
-                f" Rows with equal measurements and both labels: {rows[mixed].sum()}, in"
-                f" {mixed.sum()} set{'s' if mixed.sum() > 1 else ''}; no method calls all of those right."
-            )
+        sentence += _torn(data)
         sentences.append(sentence)
     return sentences
 
 
+def _torn(data: Dataset) -> str:
+    """What is said of rows with equal measurements and different targets; "" where there are none."""
+    least, most = np.full(len(data.y), np.inf), np.full(len(data.y), -np.inf)
+    np.minimum.at(least, data.first_equal, data.y)
+    np.maximum.at(most, data.first_equal, data.y)
+    torn = least < most
+    if not torn.any():
+        return ""
+    rows, sets = int(np.bincount(data.first_equal, minlength=len(data.y))[torn].sum()), int(torn.sum())
+    what = {0: "different targets", 2: "both labels"}.get(len(data.class_names), "different labels")
+    does = "calls all of those right" if data.class_names else "guesses all of those"
+    return (
+        f" Rows with equal measurements and {what}: {rows}, in {sets} set{'s' if sets > 1 else ''}; no method"
+        f" {does}."
+    )
+
+
 def _few_cases(data: Dataset, parts: Mapping[str, Array]) -> list[str]:
     """A sentence where a part has few cases of a class."""
-    counts = {part: np.bincount(data.y[rows], minlength=2) for part, rows in parts.items()}
+    k = len(data.class_names)
+    counts = {part: np.bincount(data.y[rows], minlength=k) for part, rows in parts.items()}
     few = [
         f"{data.class_names[label]!r} has "
         + ", ".join(f"{numbers[label]} in {part}" for part, numbers in counts.items())
-        for label in (1, 0)
+        for label in reversed(range(k))
         if min(numbers[label] for numbers in counts.values()) < FEW
     ]
     if not few:
         return []
-    return [f"Few cases of a class: {'; '.join(few)}. Bands over so few cases are wide."]
+    more = f"; and {len(few) - MOST_LISTED} more classes" if len(few) > MOST_LISTED else ""
+    return [f"Few cases of a class: {'; '.join(few[:MOST_LISTED])}{more}. Bands over so few cases are wide."]
+
+
+def _heavy_tail(data: Dataset, train: Array) -> list[str]:
+    """A sentence where one train row makes much of the variance of a number.
+
+    The largest of n normal values makes about 2 ln n / n of it."""
+    squares = np.square(data.y[train] - data.y[train].mean())
+    share, n = squares.max() / squares.sum(), len(train)
+    if share < min(MOST_SHARE, max(LEAST_SHARE, TIMES * 2 * math.log(n) / n)):
+        return []
+    row = train[int(squares.argmax())]
+    return [
+        f"One train row, case {data.case_ids[row]} with {data.y[row]:g}, makes {100 * share:.0f} % of the"
+        " variance of the target among them: look at that value. Squared errors are mostly those of few such"
+        " rows, absolute ones less so."
+    ]
 
 
 def _few_groups(data: Dataset, parts: Mapping[str, Array]) -> list[str]:
@@ -165,82 +169,6 @@ def _few_groups(data: Dataset, parts: Mapping[str, Array]) -> list[str]:
     alone = " One group alone shows nothing of how groups differ." if min(counts.values()) == 1 else ""
     listing = ", ".join(f"{count} in {part}" for part, count in counts.items())
     return [f"Few groups: {listing}. Bands over so few groups are wide.{alone}"]
-
-
-def _fewest_wrong(data: Dataset, encoder: Encoder, train: Array) -> dict[str, int]:
-    """The columns that tell the labels of the train rows (n,) apart by themselves, or nearly, with the number
-    of rows they are wrong in.
-
-    A number is cut at one place; each level of a text takes the class of most of its rows. Gaps are filled as
-    the encoder fills them.
-    """
-    y, used = data.y[train], np.unique(encoder.source[encoder.kind != GAP])
-    rarer = int(np.bincount(y, minlength=2).min())
-    most = min(max(1, int(WRONG * len(y))), int(WRONG_OF_RARER * rarer))
-    texts = set(text_columns(data).values())
-    numbers = [column for column in used.tolist() if column not in texts]
-    found: dict[int, tuple[int, float]] = {}  # column -> rows that are wrong, and ln of how many rules it had
-    width = max(1, BLOCK // len(y))
-    for low in range(0, len(numbers), width):
-        columns = np.array(numbers[low : low + width])
-        for place, rows in _wrong_by_cut(_filled(data, encoder, train, columns), y, most).items():
-            found[int(columns[place])] = rows, math.log(2 * (2 * rows + 1))
-    for column in texts.intersection(used.tolist()):
-        levels, rows = _wrong_by_levels(_filled(data, encoder, train, np.array([column]))[:, 0], y)
-        if rows <= most:
-            found[column] = rows, levels * math.log(2)
-    log_tables = math.log(len(used) / CHANCE) if len(used) else 0.0
-    return {
-        data.feature_names[column]: rows
-        for column, (rows, log_rules) in sorted(found.items())
-        if log_rules + log_tables + _log_shuffled(rows, len(y), rarer) <= 0
-    }
-
-
-def _filled(data: Dataset, encoder: Encoder, train: Array, columns: Array) -> Array:
-    """The cells (n, k) of these columns (k,) in the train rows (n,), gaps filled."""
-    X = data.X[np.ix_(train, columns)]
-    return np.where(np.isnan(X), encoder.fill[columns], X) if data.missing else X
-
-
-def _wrong_by_cut(X: Array, y: Array, most: int) -> dict[int, int]:
-    """How many labels the best cut of a column calls wrong, for the columns of X (n, k) where it is `most` of
-    the labels y (n,) or fewer."""
-    ones, zeros = X[y == 1], X[y == 0]
-    ends = [np.partition(part, place, axis=0)[place] for part in (ones, zeros) for place in _ends(part, most)]
-    low_1, high_1, low_0, high_0 = ends
-    wrong = {}
-    for column in np.flatnonzero((low_1 > high_0) | (high_1 < low_0)):
-        values, places = np.unique(X[:, column], return_inverse=True)
-        below = [np.cumsum(np.bincount(places[y == label], minlength=len(values))) for label in (0, 1)]
-        above = below[1] + len(zeros) - below[0]  # wrong where class 1 lies above the cut
-        wrong[int(column)] = int(min(above.min(), (len(y) - above).min()))
-    return {column: rows for column, rows in wrong.items() if rows <= most}
-
-
-def _ends(part: Array, most: int) -> tuple[int, int]:
-    """The places of the smallest and of the largest row but `most`."""
-    return most, len(part) - 1 - most
-
-
-def _wrong_by_levels(cells: Array, y: Array) -> tuple[int, int]:
-    """The number of levels in cells (n,), and how many labels y (n,) are not those of most of their level."""
-    places = np.unique(cells, return_inverse=True)[1]
-    counts = [np.bincount(places[y == label], minlength=places.max() + 1) for label in (0, 1)]
-    return len(counts[0]), int(np.minimum(*counts).sum())
-
-
-def _log_shuffled(wrong: int, n: int, positive: int) -> float:
-    """ln of an upper bound of the chance that one given rule is wrong in so few of n shuffled labels.
-
-    So many labellings differ from the rule's own in `wrong` rows or fewer, of all those with as many rows of
-    a class: sum over j of C(n, j), divided by C(n, positive).
-    """
-
-    def log_ways(k: Array | int) -> Any:
-        return gammaln(n + 1) - gammaln(np.add(k, 1)) - gammaln(n - np.asarray(k) + 1)
-
-    return float(logsumexp(log_ways(np.arange(wrong + 1))) - log_ways(positive))
 
 
 def _repeating_names(data: Dataset, train: Array) -> list[str]:
@@ -257,26 +185,3 @@ def _repeating_names(data: Dataset, train: Array) -> list[str]:
             if (cells % 1 == 0).all() and max(FEW, REPEATING * len(train)) <= different < len(train):
                 found.append(f"{name!r} ({different} different in {len(train)} train rows)")
     return found
-
-
-def _telling_gaps(data: Dataset, train: Array) -> list[str]:
-    """Each column whose gaps among the train rows (n,) are of one class, or nearly, and not by chance."""
-    if not data.missing:
-        return []
-    gaps, y = np.isnan(data.X[train]), data.y[train]
-    number = gaps.sum(axis=0)
-    columns = np.flatnonzero((number > 0) & (number < len(y)))
-    number, of_1 = number[columns], gaps[y == 1].sum(axis=0)[columns]
-    others = np.minimum(of_1, number - of_1)
-    drawn = hypergeom(len(y), int(y.sum()), number)
-    chance = (drawn.cdf(others) + drawn.sf(number - others - 1)) * data.X.shape[1]
-    expected = number * np.where(2 * of_1 > number, 1 - y.mean(), y.mean())  # others, if gaps told nothing
-    few = (others <= WRONG_OF_GAPS * number) & (others <= WRONG_OF_RARER * expected)
-    told = few & (chance <= CHANCE)
-    return [
-        f"{data.feature_names[column]!r} ({all_ - few} of {all_} are"
-        f" {data.class_names[int(2 * positive > all_)]!r})"
-        for column, all_, few, positive in zip(
-            *(part[told].tolist() for part in (columns, number, others, of_1)), strict=True
-        )
-    ]

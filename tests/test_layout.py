@@ -12,7 +12,7 @@ import handnet
 
 ROOT = Path(__file__).parent.parent
 CORE = """
-    messages data encode notes
+    messages data encode leaks notes
     tables.quotes tables.dialect tables.numerals tables.header tables.typed tables.sheets tables.cells
     tables.faults tables.columns tables.ids tables.labels tables.remarks tables.target tables.rows
     tables.dataset
