@@ -3,7 +3,7 @@
 import numpy as np
 
 from handnet.data import Array
-from handnet.scores import Mean, Quantile, Ratio, Score, Share, everyone
+from handnet.scores import Mean, Quantile, Ratio, Score
 
 
 def error(guesses: Array, y: Array) -> Array:
@@ -19,11 +19,6 @@ def absolute_error(guesses: Array, y: Array) -> Array:
 def squared_error(guesses: Array, y: Array) -> Array:
     """The square (R, n) of that distance."""
     return np.square(guesses - y)
-
-
-def interval_coverage(half_width: float) -> Share:
-    """The share of cases whose truth lies within `half_width` of the guess."""
-    return Share("interval_coverage", lambda z, y: np.abs(z - y) <= half_width, everyone, main=False)
 
 
 def _squares(guesses: Array, y: Array) -> Array:

@@ -25,7 +25,7 @@ CORE = """
 HARNESS = """
     study.values study.sections study.settings study.reading study.interrupt study.environment
     study.redaction study.files study.folder study.executor study.networks study.units study.rivals
-    study.quantity     study.gaps study.summary study.operating study.looks
+    study.quantity     study.gaps study.intervals study.summary study.operating study.looks
     study.views study.prediction study.logged_model study.tracker study.store study.targets
     study.served_model study.search study.sealed study.resplit study.spread study.on_test
     study.false_alarms study.comparisons

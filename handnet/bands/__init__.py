@@ -7,6 +7,7 @@ clusters.py         cases that come in groups, and how many independent ones the
 auc.py              the AUC over cases, and the difference of two: DeLong
 cases.py            every score of one network over cases
 multibootstrap.py   every score over seeds and cases at once
+intervals.py        the interval of the number of a single case
 predictive.py       every score of the next cases, and of another seed on them
 calibration.py      calibration over cases
 calibration_curve.py  the smoothed calibration curve

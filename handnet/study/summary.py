@@ -22,6 +22,7 @@ from handnet.data import Array
 from handnet.draws import SIMULATION, further, generator, resamples
 from handnet.scores import Mean, Ratio, Share, right
 from handnet.study.gaps import gap_quantities
+from handnet.study.intervals import interval_quantities
 from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.quantity import Quantity, finite
 from handnet.study.units import Confirmed, Problem
@@ -64,6 +65,8 @@ def quantities(configuration: Confirmed, problem: Problem, y_test: Array | None)
         logits = configuration.logits(part)
         assert logits is not None
         rows += (detailed_quantities if last else score_quantities)(problem.task, logits, y, part, groups)
+    if not problem.task.classes and "test" in labels:
+        rows += interval_quantities(configuration, y_val, labels["test"], problem.parts.groups("test"))
     if configuration.replicas is None:
         return rows
     logits = configuration.logits("test") if "test" in labels else None
