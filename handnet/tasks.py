@@ -7,13 +7,37 @@ decides. Everything else of the project asks it, and none of it lists tasks or s
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from handnet.class_scores import TWO_CLASSES, many_classes
 from handnet.data import Array
 from handnet.number_scores import NUMBER
-from handnet.scores import Mean, Score, grade
+from handnet.scores import Mean, Score, Share, grade
+
+
+class Scale(NamedTuple):
+    """How values of a score are compared: as they are, or on the logarithm, always so that higher is better.
+
+    unit: of a difference, "points" of shares of cases, "nats" of log loss, "per cent" on the logarithm, ""
+    of any other score; sign: 1 where higher is better, -1 where lower is; widest: the largest difference.
+    """
+
+    unit: str
+    sign: float
+    widest: float
+
+    def values(self, scores: Array) -> Array:
+        """Scores of any shape as they are compared. On the logarithm 0 has no value but an infinite one."""
+        if self.unit == "per cent":
+            with np.errstate(divide="ignore"):
+                scores = np.log(scores)
+        return np.asarray(self.sign * scores)
+
+    def region(self, equal: float) -> float:
+        """The largest difference that counts as equal. equal: .01 for a point, a per cent or a hundredth."""
+        return float(np.log1p(equal)) if self.unit == "per cent" else equal
 
 
 @dataclass(frozen=True)
@@ -66,6 +90,19 @@ class Task:
     def loss(self) -> str:
         """The loss that a Recipe names."""
         return "log_loss" if self.classes else "squared_error"
+
+    def scale(self, name: str) -> Scale:
+        """How two methods are compared on a score.
+
+        The losses of a number are in the target's own unit, which tells nothing of their size; so what is
+        compared is their ratio.
+        """
+        score = self.scores[name]
+        sign = 1.0 if score.higher else -1.0
+        if not self.classes and not score.higher and score.least == 0:
+            return Scale("per cent", sign, np.inf)
+        unit = "points" if isinstance(score, Share) else "nats" if name == "log_loss" else ""
+        return Scale(unit, sign, score.most - score.least)
 
     def grade(self, outputs: Array, y: Array) -> dict[str, Array]:
         """Each score of R replicas on n cases, (R,), by name; NaN for a replica that is not finite.

@@ -5,7 +5,6 @@ Answered from the fresh divisions of the table and from the opened test.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import inf
 
 import numpy as np
 
@@ -34,23 +33,19 @@ from handnet.study.rivals import BOOSTING, LOGISTIC, RIDGE, baseline
 from handnet.study.sections import VerdictSettings
 from handnet.study.summary import BOOTSTRAPS, RESAMPLING_SEED, over_splits
 from handnet.study.units import Confirmed, Problem
-from handnet.tasks import Task
+from handnet.tasks import Scale, Task
 
-COMPARED = ("accuracy", "sensitivity", "specificity", "auc", "log_loss")  # and the deciding score
-VARIED = ("accuracy", "log_loss")  # whose spread is taken apart
-LOSSES = ("log_loss", "brier")  # lower is better
 RIVALS = (LOGISTIC, RIDGE, BOOSTING)  # against which a verdict is worded, in this order
-UNBOUNDED = ("log_loss",)  # of any other score two values differ by 1 at most
 LEAST_SPLITS = 5  # fewer divisions word no verdict: their few scores tie too often
 
 
 @dataclass(frozen=True)
 class ComparedOverSplits:
-    """Ours minus theirs over fresh divisions, for one score; above 0 ours is better (losses are turned).
+    """Ours minus theirs over fresh divisions, for one score on its scale; above 0 ours is better.
 
-    decides: whether the settings fix this score as the one whose comparison is worded; equal: the difference
-    up to which the two count as equal, by convention; among: how many rivals a verdict is worded against, for
-    whom its p is adjusted; 1 for a comparison that only describes.
+    decides: whether this score was fixed as the one whose comparison is worded; equal: up to which difference
+    the two count as equal, by convention: .01 for a point or a per cent; among: how many rivals a verdict is
+    worded against, for whom its p is adjusted; 1 for a comparison that only describes.
     """
 
     score: str
@@ -59,6 +54,7 @@ class ComparedOverSplits:
     difference: Comparison
     rope: Rope
     wins: Wins
+    scale: Scale
     among: int = 1
 
     @property
@@ -71,7 +67,8 @@ class ComparedOverSplits:
         """The smallest true difference that would have been found in at least 80 of 100 tables like this one;
         None where no difference would."""
         degrees = self.difference.band.n - 1
-        return detectable_difference(self.difference.error(degrees), degrees, self.level, widest(self.score))
+        error = self.difference.error(degrees)
+        return detectable_difference(error, degrees, self.level, self.scale.widest)
 
 
 @dataclass(frozen=True)
@@ -98,11 +95,6 @@ class ComparedPair:
         pair and score."""
         rows = (row for row in self.over_splits if row.decides and row.score == score)
         return next((row.level for row in rows), ALPHA)
-
-
-def widest(score: str) -> float:
-    """The largest difference that two values of a score can have."""
-    return inf if score in UNBOUNDED else 1.0
 
 
 def resplit_quantities(task: Task, role: str, resplits: Sequence[Resplit]) -> list[Quantity]:
@@ -140,7 +132,7 @@ def compare_pairs(
             ours,
             theirs,
             tuple(compare_over_splits(task, ours, theirs, resplits, verdict)),
-            compare_on_test(by_role.get(ours), by_role.get(theirs), y_test, groups),
+            compare_on_test(task, by_role.get(ours), by_role.get(theirs), y_test, groups),
             by_role[theirs].tuned,
         )
         for ours, theirs in pairs
@@ -185,13 +177,14 @@ def _worded(pair: ComparedPair, row: ComparedOverSplits) -> bool:
 
 
 def variance(task: Task, role: str, resplits: Sequence[Resplit]) -> dict[str, tuple[Component, ...]]:
-    """Split against seed, for accuracy and log loss; seeds that diverged on any division are left out."""
+    """Split against seed, for the scores that the task names; seeds that diverged on any division are left
+    out."""
     held = [resplit for resplit in resplits if role in resplit.logits]
     if len(held) < 2 or len(held[0].logits[role]) < 2:
         return {}
     scores = [task.grade(resplit.logits[role], resplit.y) for resplit in held]
     tables = {}
-    for name in VARIED:
+    for name in task.varied:
         grid = np.array([row[name] for row in scores])  # (K, R)
         sound = grid[:, np.isfinite(grid).all(axis=0)]
         if sound.shape[1] > 1:
@@ -203,9 +196,9 @@ def variance(task: Task, role: str, resplits: Sequence[Resplit]) -> dict[str, tu
 def stream_variance(
     task: Task, logits: Array, y: Array, seeds: Sequence[tuple[int, int, int]]
 ) -> dict[str, tuple[Component, ...]]:
-    """Variance of accuracy and log loss over the three streams; empty if a network diverged.
+    """Variance of the same scores over the three streams; empty if a network diverged.
 
-    logits: (R, n); y: (n,); seeds: R triples of one seed for each stream.
+    logits: outputs (R, n) or (R, n, k); y: (n,); seeds: R triples of one seed for each stream.
     """
     if not np.isfinite(logits).all():
         return {}
@@ -213,7 +206,7 @@ def stream_variance(
     scores = task.grade(logits, y)
     return {
         name: variance_table(scores[name], {"init": init, "order": order, "dropout": dropout})
-        for name in VARIED
+        for name in task.varied
     }
 
 
@@ -259,31 +252,36 @@ def compare_over_splits(
     if len(held) < 2:
         return
     scores = [[task.grade(resplit.logits[role], resplit.y) for resplit in held] for role in (ours, theirs)]
-    for name in dict.fromkeys((*COMPARED, verdict.score)):
-        sign = -1.0 if name in LOSSES else 1.0
-        values = (np.array([sign * row[name] for row in side]) for side in scores)
+    for name in dict.fromkeys((*task.compared, verdict.score or task.deciding)):
+        values = (task.scale(name).values(np.array([row[name] for row in side])) for side in scores)
         a, b = np.broadcast_arrays(*values)  # (K, R) each; a method without a seed stands beside every seed
-        sound = np.isfinite(a - b)  # pairs of which neither side diverged
+        sound = np.isfinite(a) & np.isfinite(b)  # pairs of which neither side diverged
         kept = sound.any(axis=1)
         if kept.sum() > 1:
             pairs = [(x[ok], z[ok]) for x, z, ok in zip(a[kept], b[kept], sound[kept], strict=True)]
-            yield _compare_score(name, pairs, held[0].ratio, int((~sound).sum()), verdict)
+            yield _compare_score(task, name, pairs, held[0].ratio, int((~sound).sum()), verdict)
 
 
 def _compare_score(
-    name: str, pairs: Sequence[tuple[Array, Array]], ratio: float, diverged: int, verdict: VerdictSettings
+    task: Task,
+    name: str,
+    pairs: Sequence[tuple[Array, Array]],
+    ratio: float,
+    diverged: int,
+    verdict: VerdictSettings,
 ) -> ComparedOverSplits:
-    """One score, from each division's pairs of ours and theirs, seed by seed."""
-    d = np.array([(a - b).mean() for a, b in pairs])
+    """One score, from each division's pairs of ours and theirs, seed by seed, on its scale."""
+    d, scale = np.array([(a - b).mean() for a, b in pairs]), task.scale(name)
     wins = np.array([float(paired_wins(a, b)) for a, b in pairs])
     difference = nadeau_bengio(d, ratio)
     return ComparedOverSplits(
         name,
-        name == verdict.score,
+        name == (verdict.score or task.deciding),
         verdict.equal,
         difference._replace(band=replace(difference.band, diverged=diverged)),
-        rope(d, ratio, verdict.equal),
+        rope(d, ratio, scale.region(verdict.equal)),
         probability_better(
             wins, bootstrap_counts(generator(RESAMPLING_SEED, RESAMPLING), len(d), BOOTSTRAPS)
         ),
+        scale,
     )
