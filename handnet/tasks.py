@@ -29,7 +29,7 @@ class Scale(NamedTuple):
     widest: float
 
     def values(self, scores: Array) -> Array:
-        """Scores of any shape as they are compared. On the logarithm 0 has no value but an infinite one."""
+        """Scores (...,) as they are compared, (...,). On the logarithm 0 becomes infinite."""
         if self.unit == "per cent":
             with np.errstate(divide="ignore"):
                 scores = np.log(scores)

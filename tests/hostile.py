@@ -121,6 +121,8 @@ def facts_with(name: str) -> dict:
         "over_splits": [
             {
                 "score": "accuracy",
+                "unit": "points",
+                "widest": 1.0,
                 "decides": True,
                 "difference": difference,
                 "p": 0.5,
@@ -211,7 +213,7 @@ def facts_with(name: str) -> dict:
         "thresholds": {"part": "val", "prevalence": 0.4, "own_prevalence": False, "points": [point]},
         "net_benefit": {"part": "val", "prevalence": 0.4, "own_prevalence": True, "thresholds": [benefit]},
         "variance": [{"role": name, "design": "d", "score": "accuracy", "components": [part]}],
-        "by_chance": {"alpha": 0.05, "over_divisions": chance, "auc_on_test": chance},
+        "by_chance": {"alpha": 0.05, "over_divisions": chance, "on_test": chance},
         "settings": {"verdict": {"score": "accuracy", "equal": 0.01}},
         "rules": rules | {"over_divisions": [rates], "on_test": [rule]},
         "selection": {"corrected": None, "best_of": None},

@@ -13,8 +13,8 @@ from scipy.stats import t
 from handnet.bands.auc import auc_difference, delong
 from handnet.bands.cases import case_bands
 from handnet.bands.clusters import effective_number, mean_variance
-from handnet.bands.compare import mcnemar, paired_difference
 from handnet.bands.multibootstrap import seeds_x_cases
+from handnet.bands.paired import mcnemar, paired_difference
 from handnet.bands.simulated import CaseSimulator
 from handnet.data import Array
 from handnet.draws import resamples

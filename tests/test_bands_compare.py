@@ -20,14 +20,13 @@ from handnet.bands import wilson
 from handnet.bands.compare import (
     detectable_difference,
     holm,
-    mcnemar,
     nadeau_bengio,
     nadeau_bengio_p,
-    paired_difference,
     paired_wins,
     probability_better,
     rope,
 )
+from handnet.bands.paired import mcnemar, paired_difference
 from handnet.bands.simulated import false_positives_on_cases
 from handnet.draws import bootstrap_counts, generator
 

@@ -30,9 +30,9 @@ HARNESS = """
     study.served_model study.search study.sealed study.resplit study.spread study.on_test
     study.false_alarms study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.main_table
-    report.comparison_tables report.search_tables report.threshold_tables report.imbalance
-    report.statements report.verdict report.stories study.naming report.deployed report.cases report.drawing
-    report.figures report.case_figures
+    report.comparison_tables report.on_test_tables report.search_tables report.threshold_tables
+    report.imbalance report.statements report.verdict report.stories study.naming report.deployed
+    report.cases report.drawing report.figures report.case_figures
     report.comparison_facts report.search_facts report.threshold_facts report.facts
     report.pages study.records study.screen
     study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking

@@ -120,7 +120,15 @@ def paired(theirs: str, p: float, adjusted: float, mean: float = 0.02, tuned: st
     ends = (mean - 0.01, mean + 0.01)
     band = Band(*ends, "nadeau-bengio", "splits", 29, 0.95, OVER_DIVISIONS, (("mean", mean),))
     wins = Wins(band, False, False)
-    row = ComparedOverSplits("accuracy", True, 0.01, Comparison(band, p, adjusted), Rope(0.1, 0.8, 0.1), wins)
+    row = ComparedOverSplits(
+        "accuracy",
+        True,
+        0.01,
+        Comparison(band, p, adjusted),
+        Rope(0.1, 0.8, 0.1),
+        wins,
+        TWO.scale("accuracy"),
+    )
     return ComparedPair("winner", theirs, (row,), None, tuned)
 
 
@@ -136,7 +144,7 @@ def worded(
     pair = paired("logistic regression", p, p, mean)
     row = pair.over_splits[0]
     band = replace(row.difference.band, low=mean - width, high=mean + width, n=splits)
-    row = replace(row, score=score, difference=row.difference._replace(band=band))
+    row = replace(row, score=score, difference=row.difference._replace(band=band), scale=TWO.scale(score))
     return spoken([replace(pair, over_splits=(row,))], found)
 
 
@@ -246,16 +254,16 @@ def test_on_the_test_alone_one_network_is_seen_through_its_own_error() -> None:
     d = ((ours > 0) == (y == 1)).astype(float) - ((theirs > 0) == (y == 1))
     sides = [SimpleNamespace(logits=lambda _, z=z: z) for z in (ours, theirs)]
     reach = norm.ppf(0.975) + norm.ppf(0.8)
-    alone = compare_on_test(*sides, y)
+    alone = compare_on_test(TWO, *sides, y)
     error = np.sqrt(np.mean(d.var(axis=1, ddof=1)) / 80)
     assert alone.detectable("accuracy", 0.05) == pytest.approx(reach * error, abs=1e-12)
-    grouped = compare_on_test(*sides, y, groups)
+    grouped = compare_on_test(TWO, *sides, y, groups)
     fits = [OLS(row, np.ones(80)).fit(cov_type="cluster", cov_kwds={"groups": groups}) for row in d]
     error = np.sqrt(np.mean([fit.bse[0] ** 2 for fit in fits]))
     reach = t.ppf(0.975, 19) + t.ppf(0.8, 19)
     assert grouped.detectable("accuracy", 0.05) == pytest.approx(reach * error, rel=1e-9)
     assert alone.detectable("log_loss", 0.05) is None
-    same = compare_on_test(sides[0], sides[0], y)
+    same = compare_on_test(TWO, sides[0], sides[0], y)
     assert same.detectable("accuracy", 0.05) is None
 
 

@@ -19,8 +19,6 @@ from threadpoolctl import threadpool_limits
 
 from handnet.data import Array, Table
 from handnet.draws import generator
-from handnet.mlp.network import cross_entropy, squared_error
-from handnet.scores import Mean
 from handnet.splits import Split
 from handnet.study.comparisons import compare_over_splits
 from handnet.study.executor import in_order, make_workers
@@ -43,10 +41,9 @@ from handnet.study.rivals import (
 from handnet.study.sections import MOST_BOOSTING
 from handnet.study.settings import RESERVED
 from handnet.study.units import candidates
-from handnet.tasks import Task
+from handnet.tasks import Task, task_of
 
-MANY = Task("many classes", 4, (Mean("log_loss", cross_entropy),), "log_loss", "log_loss")
-NUMBER = Task("a number", 0, (Mean("mse", squared_error),), "mse", "mse")
+MANY, NUMBER = task_of(4), task_of(0)
 
 
 def made(train: Table, val: Table, boosting: int = 1, task: Task = TWO) -> dict[str, Rival]:

@@ -11,7 +11,8 @@ intervals.py        the interval of the number of a single case
 predictive.py       every score of the next cases, and of another seed on them
 calibration.py      calibration over cases
 calibration_curve.py  the smoothed calibration curve
-compare.py          is A better than B: corrected t, rope, P(A > B), McNemar
+compare.py          is A better than B over divisions: corrected t, rope, P(A > B)
+paired.py           the same on one test: McNemar, Bowker, Stuart-Maxwell, paired t, signed ranks
 selection.py        what choosing the best configuration costs
 variance.py         how much of the spread is the split's, the seed's, a stream's
 null.py             how often rules of comparison find a difference that is not there

@@ -1,14 +1,13 @@
-"""Is A better than B? Rules for paired scores; handnet/bands/null.py measures their false alarms."""
+"""Is A better than B over divisions? Rules for paired scores, whose false alarms null.py measures."""
 
 from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binom, binomtest, norm, t
+from scipy.stats import t
 
-from handnet.bands.band import EXPECTED_DIFFERENCE, OVER_DIVISIONS, WINS, Band
-from handnet.bands.clusters import effective_number, group_sums, number_of_groups
+from handnet.bands.band import OVER_DIVISIONS, WINS, Band
 from handnet.bands.proportion import wilson_ends
 from handnet.data import Array
 
@@ -165,68 +164,6 @@ def win_interval(wins: Array, counts: Array, coverage: float = 0.95) -> tuple[Ar
 def paired_wins(ours: Array, theirs: Array) -> Array:
     """The share (..., K) of the R pairs in which ours is higher, ties half. ours, theirs: (..., K, R)."""
     return np.asarray((np.sign(ours - theirs) + 1).mean(axis=-1) / 2)
-
-
-class McNemar(NamedTuple):
-    """The cases on which exactly one of two classifiers is right, and the p of the exact test."""
-
-    only_ours: int
-    only_theirs: int
-    p: float
-
-
-def mcnemar(ours: Array, theirs: Array, groups: Array | None = None) -> McNemar:
-    """The exact test that two fixed classifiers err equally often (McNemar 1947).
-
-        p = 2 P(Binomial(b + c, 1/2) <= min(b, c)), at most 1
-
-    Of groups, the two classifiers change places within whole groups: p is the chance that the sum of all
-    d_g = b_g - c_g, each with a sign from a fair coin, is at least as far from 0 as b - c is. Where every
-    case is its own group it is McNemar's test; with many groups it is that of Obuchowski (1998), whose
-    statistic is (sum d_g)^2 / sum d_g^2.
-
-    ours, theirs: (n,) bool, True where the call is right; groups: (n,) int. The test has little power on few
-    cases: p < .05 takes a disagreement of 6 to 0, and of six groups at least.
-    """
-    b, c = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    if groups is not None:
-        differences = group_sums(ours.astype(int) - theirs, groups)
-        return McNemar(b, c, _coins(np.rint(np.abs(differences)).astype(int), abs(b - c)))
-    return McNemar(b, c, float(binomtest(b, b + c).pvalue) if b + c else 1.0)
-
-
-def _coins(sizes: Array, reached: int) -> float:
-    """The chance that the sum of sizes (G,), each with a sign from a fair coin, is at least `reached`, or
-    at most minus that. All are whole numbers of at least 0."""
-    chances = np.ones(1)  # of the sum of the sizes whose sign is +
-    for size, times in zip(*np.unique(sizes[sizes > 0], return_counts=True), strict=True):
-        ups = np.zeros(size * times + 1)
-        ups[::size] = binom.pmf(np.arange(times + 1), times, 0.5)
-        chances = np.convolve(chances, ups)
-    sums = 2 * np.arange(len(chances)) - (len(chances) - 1)
-    return float(min(chances[np.abs(sums) >= reached].sum(), 1.0))
-
-
-def paired_difference(
-    ours: Array, theirs: Array, groups: Array | None = None, coverage: float = 0.95
-) -> Band:
-    """The interval over cases of the difference of two accuracies on the same n cases (Agresti & Min 2005).
-
-    It is Wald's, with half a case added to each of the four cells, so that agreement on all cases is no
-    certainty. Of R pairs of replicas it is taken at the mean counts, with the sampling error of a single
-    pair. Cases of groups count for their `effective_number`, told by the differences.
-
-    ours, theirs: (R, n) bool, True where the call is right; groups: (n,) int.
-    """
-    differences = ours.astype(float) - theirs
-    n = differences.shape[1]
-    number = effective_number(differences, groups, coverage)
-    only_ours, only_theirs = (float((differences == sign).sum(axis=1).mean()) for sign in (1, -1))
-    b, c, m = only_ours * (number / n) + 0.5, only_theirs * (number / n) + 0.5, number + 2
-    half = float(norm.ppf((1 + coverage) / 2) * np.sqrt(b + c - (b - c) ** 2 / m) / m)
-    ends, centres = ((b - c) / m - half, (b - c) / m + half), (("mean", (only_ours - only_theirs) / n),)
-    count = number_of_groups(groups)
-    return Band(*ends, "agresti-min", "cases", n, coverage, EXPECTED_DIFFERENCE, centres, groups=count)
 
 
 def _checked(values: Array) -> tuple[Array, int]:

@@ -15,8 +15,9 @@ from scipy.stats import norm
 from handnet.bands.auc import auc_difference
 from handnet.bands.calibration import calibration, calibration_bands, null_errors
 from handnet.bands.cases import case_bands, loss_band
-from handnet.bands.compare import ALPHA, mcnemar
+from handnet.bands.compare import ALPHA
 from handnet.bands.multibootstrap import seeds_x_cases, share_band
+from handnet.bands.paired import mcnemar
 from handnet.bands.predictive import next_cases
 from handnet.bands.proportion import clopper_pearson, wilson
 from handnet.bands.seeds import HIGH, LOW, seed_bands, seed_deviation, split_bands

@@ -14,7 +14,7 @@ from scipy.stats import beta
 from handnet.bands.band import AT_PREVALENCE, BENEFIT, BENEFIT_DIFFERENCE, EXPECTED, REACHED, Band
 from handnet.bands.cases import share_over_cases
 from handnet.bands.clusters import effective_number, groups_among, number_of_groups
-from handnet.bands.compare import paired_difference
+from handnet.bands.paired import paired_difference
 from handnet.bands.proportion import wilson_ends
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array

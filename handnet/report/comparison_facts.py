@@ -10,7 +10,7 @@ from handnet.bands.null import RULE, FalseAlarms
 from handnet.study.analysis import Analysis
 from handnet.study.comparisons import ComparedOverSplits, ComparedPair, Rules
 from handnet.study.false_alarms import rate, shipped
-from handnet.study.on_test import ComparedOnTest
+from handnet.study.on_test import NumbersOnTest, OnTest
 from handnet.study.quantity import band_facts
 
 
@@ -27,6 +27,8 @@ def pair_facts(pair: ComparedPair) -> dict[str, Any]:
 def _over_splits(compared: ComparedOverSplits) -> dict[str, Any]:
     return {
         "score": compared.score,
+        "unit": compared.scale.unit,
+        "widest": compared.scale.widest if np.isfinite(compared.scale.widest) else None,
         "decides": compared.decides,
         "difference": band_facts(compared.difference.band),
         "p": compared.difference.p,
@@ -44,6 +46,8 @@ def _on_test(pair: ComparedPair) -> dict[str, Any] | None:
     compared = pair.on_test
     if compared is None:
         return None
+    if isinstance(compared, NumbersOnTest):
+        return _numbers(pair, compared)
     counts = compared.disagreements
     accuracy = band_facts(compared.difference) | _detectable(pair, compared, "accuracy")
     mcnemar = {
@@ -53,16 +57,35 @@ def _on_test(pair: ComparedPair) -> dict[str, Any] | None:
         "below_alpha": sum(count.p < ALPHA for count in counts),
         "alpha": ALPHA,
     }
-    auc = _auc(compared.auc) | _detectable(pair, compared, "auc") if compared.auc else None
-    return {"accuracy": accuracy, "auc": auc, "mcnemar": mcnemar}
+    auc = _tested(compared.auc) | _detectable(pair, compared, "auc") if compared.auc else None
+    tests = {"bowker": compared.bowker, "stuart_maxwell": compared.stuart_maxwell}
+    of_calls = {name: _below([test.p for test in of]) for name, of in tests.items() if of}
+    return {"accuracy": accuracy, "auc": auc, "mcnemar": mcnemar, **of_calls}
 
 
-def _detectable(pair: ComparedPair, compared: ComparedOnTest, score: str) -> dict[str, float | None]:
+def _numbers(pair: ComparedPair, compared: NumbersOnTest) -> dict[str, Any]:
+    """Of a number: the squared errors, seed by seed and over the seeds."""
+    return {
+        "difference": band_facts(compared.difference),
+        "mse": _tested(compared.mse),
+        "rmse": _detectable(pair, compared, "rmse"),
+        "paired_t": _below(compared.paired_t),
+        "signed_rank": _below(compared.signed_rank),
+    }
+
+
+def _below(p: Sequence[float]) -> dict[str, Any]:
+    """How many of the p of so many seeds are below alpha, and the one in the middle."""
+    below = sum(one < ALPHA for one in p)
+    return {"p": float(np.median(p)), "seeds": len(p), "below_alpha": below, "alpha": ALPHA}
+
+
+def _detectable(pair: ComparedPair, compared: OnTest, score: str) -> dict[str, float | None]:
     level = pair.level(score)
     return {"detectable": compared.detectable(score, level), "detectable_level": level}
 
 
-def _auc(compared: Comparison) -> dict[str, Any]:
+def _tested(compared: Comparison) -> dict[str, Any]:
     return band_facts(compared.band) | {"p": compared.p, "p_holm": compared.adjusted}
 
 
@@ -71,8 +94,8 @@ def chance_facts(pairs: Sequence[ComparedPair]) -> dict[str, Any]:
     over_divisions = [
         row.difference for pair in pairs for row in pair.over_splits if not (pair.worded and row.decides)
     ]
-    on_test = [pair.on_test.auc for pair in pairs if pair.on_test and pair.on_test.auc]
-    return {"alpha": ALPHA, "over_divisions": _chance(over_divisions), "auc_on_test": _chance(on_test)}
+    on_test = [tested for pair in pairs if pair.on_test and (tested := pair.on_test.tested)]
+    return {"alpha": ALPHA, "over_divisions": _chance(over_divisions), "on_test": _chance(on_test)}
 
 
 def _chance(compared: Sequence[Comparison]) -> dict[str, Any]:

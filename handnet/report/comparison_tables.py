@@ -1,11 +1,10 @@
-"""The tables of comparisons and of the sources of spread; once for both pages."""
+"""The tables of comparisons over divisions and of the sources of spread; once for both pages."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.tables import Grid
-from handnet.report.words import amount, cases_of, difference, exact, in_band, label, percent
-from handnet.study.comparisons import widest
+from handnet.report.words import amount, difference, exact, in_band, label, percent, unit_of
 
 
 def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
@@ -31,7 +30,7 @@ def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
     return Grid(
         "Compared over fresh divisions, the other scores",
         f"Shares in points; losses turned, so that above 0 is better there too. They describe:"
-        f" {_by_chance(facts, 'over_divisions')}. Seen in 80 %: at the level {facts['by_chance']['alpha']}.",
+        f" {by_chance(facts, 'over_divisions')}. Seen in 80 %: at the level {facts['by_chance']['alpha']}.",
         headings,
         rows,
     )
@@ -49,7 +48,7 @@ HOW_DECIDED = (
 )
 
 
-def _by_chance(facts: Mapping[str, Any], family: str) -> str:
+def by_chance(facts: Mapping[str, Any], family: str) -> str:
     """What so many comparisons give by chance, and what they gave."""
     chance, alpha = facts["by_chance"][family], facts["by_chance"]["alpha"]
     return (
@@ -60,32 +59,32 @@ def _by_chance(facts: Mapping[str, Any], family: str) -> str:
 
 def _over_splits(pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
     """One pair on one score."""
-    band, rope, score = compared["difference"], compared["rope"], compared["score"]
+    band, rope, unit = compared["difference"], compared["rope"], compared["unit"]
     return (
         pair,
-        label(score),
-        _difference(band, score),
+        label(compared["score"]),
+        in_interval(band, unit, compared["widest"]),
         f"{exact(compared['p'])} ({exact(compared['p_holm'])})",
-        _seen(compared, score),
+        seen_in_80(compared, unit),
         " / ".join(percent(rope[name]) for name in ("worse", "equal", "better")),
         in_band(compared["wins"]),
     )
 
 
-def _difference(band: Mapping[str, Any], score: str) -> str:
-    """A difference of a score in its interval."""
-    low, high = (difference(within(band[end], score), score) for end in ("low", "high"))
-    return f"{difference(band['centres']['mean'], score)} [{low}, {high}]"
+def in_interval(band: Mapping[str, Any], unit: str, widest: float | None = 1.0) -> str:
+    """A difference in its interval. widest: the largest there can be, None where any can."""
+    low, high = (difference(within(band[end], widest), unit) for end in ("low", "high"))
+    return f"{difference(band['centres']['mean'], unit)} [{low}, {high}]"
 
 
-def within(value: float, score: str) -> float:
-    """An end of the interval of a difference, no farther from 0 than a difference of this score can be."""
-    return min(max(value, -widest(score)), widest(score))
+def within(value: float, widest: float | None) -> float:
+    """An end of the interval of a difference, no farther from 0 than the widest difference there can be."""
+    return value if widest is None else min(max(value, -widest), widest)
 
 
-def _seen(compared: Mapping[str, Any], score: str) -> str:
+def seen_in_80(compared: Mapping[str, Any], unit: str) -> str:
     """The smallest difference that would have been seen, "none" where no difference would."""
-    return "none" if compared["detectable"] is None else amount(compared["detectable"], score)
+    return "none" if compared["detectable"] is None else amount(compared["detectable"], unit)
 
 
 def _divisions(facts: Mapping[str, Any]) -> str:
@@ -100,51 +99,6 @@ def _divisions(facts: Mapping[str, Any]) -> str:
         f"The same configurations on {looks[-1] if looks else 0} fresh divisions of the table, made after the"
         f" opening; nothing was chosen by them.{grown} Shares in points; above 0 the first is better. The"
         f" verdict is worded on {score} alone, a score fixed in advance."
-    )
-
-
-def on_test_table(facts: Mapping[str, Any]) -> Grid:
-    """The comparisons on the opened test."""
-    rows = [
-        _on_test(f"{pair['ours']} - {pair['theirs']}", pair["on_test"])
-        for pair in facts["comparisons"]
-        if pair["on_test"]
-    ]
-    sizes = facts["split"]["parts"]["test"]
-    accuracy, cases = "accuracy, points [seeds and cases, 95 %]", "cases only one calls right, median seed"
-    return Grid(
-        "Compared on the opened test",
-        f"The networks as they stand, on the same {cases_of(sizes, 'test')}; what is said holds for this"
-        f" split.{BY_GROUPS if sizes['groups'] else ''} Of the p of AUCs:"
-        f" {_by_chance(facts, 'auc_on_test')}. Seen in 80 %: the smallest true difference between one network"
-        " and the other method that so many cases would have shown in 80 of 100 tests, at the level .05 / m"
-        " where a verdict is worded against m rivals and .05 elsewhere; none where the two never differ.",
-        ("pair", accuracy, "seen in 80 %", "AUC [DeLong 95 %]", "p (Holm)", cases, "McNemar p < .05"),
-        rows,
-    )
-
-
-BY_GROUPS = (
-    " Rows of a group are alike: the intervals are over groups, areas with Obuchowski's variance in place of"
-    " DeLong's, and McNemar's test lets the two change places in whole groups."
-)
-
-
-def _on_test(pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
-    """One pair."""
-    accuracy, auc, cases = compared["accuracy"], compared["auc"], compared["mcnemar"]
-    area, p = "-", "-"
-    if auc:
-        area = _difference(auc, "auc")
-        p = f"{exact(auc['p'])} ({exact(auc['p_holm'])})"
-    return (
-        pair,
-        _difference(accuracy, "accuracy"),
-        _seen(accuracy, "accuracy"),
-        area,
-        p,
-        f"{cases['only_ours']:g} to {cases['only_theirs']:g}",
-        f"{cases['below_alpha']} of {cases['seeds']} seeds",
     )
 
 
@@ -237,8 +191,8 @@ def _layout(layout: Mapping[str, Any]) -> str:
 
 def _deviation(component: Mapping[str, Any], score: str) -> str:
     """A standard deviation in its interval."""
-    low, high = (difference(component[end], score).removeprefix("+") for end in ("low", "high"))
-    return f"{amount(component['deviation'], score)} [{low}, {high}]"
+    low, high = (difference(component[end], unit_of(score)).removeprefix("+") for end in ("low", "high"))
+    return f"{amount(component['deviation'], unit_of(score))} [{low}, {high}]"
 
 
 def variance_table(facts: Mapping[str, Any]) -> Grid:

@@ -9,10 +9,11 @@ from typing import Any
 import jinja2
 
 from handnet.report.case_figures import credits, strip
-from handnet.report.comparison_tables import on_test_table, over_splits_table, rule_table, variance_table
+from handnet.report.comparison_tables import over_splits_table, rule_table, variance_table
 from handnet.report.drawing import alone, inline
 from handnet.report.figures import Picture, figures
 from handnet.report.main_table import band_table, count_table
+from handnet.report.on_test_tables import on_test_table
 from handnet.report.search_tables import again_table, best_of_table, selection_table
 from handnet.report.tables import Grid, calibration_table, deviation_table, gap_table, graded_parts
 from handnet.report.threshold_tables import benefit_table, look_table, threshold_seeds_table, threshold_table

@@ -10,16 +10,8 @@ from handnet.report.comparison_tables import within
 from handnet.report.search_tables import ADAPTIVE, BELOW, corrected, simulated
 from handnet.report.words import amount, difference, label, loss, so_many_cases
 from handnet.study.analysis import SEARCHES, Again, Analysis
-from handnet.study.comparisons import (
-    LEAST_SPLITS,
-    LOSSES,
-    RIVALS,
-    ComparedOverSplits,
-    ComparedPair,
-    can_decide,
-)
+from handnet.study.comparisons import LEAST_SPLITS, RIVALS, ComparedOverSplits, ComparedPair, can_decide
 from handnet.study.resplit import SEARCHED_ANEW
-from handnet.study.summary import SHARES
 from handnet.study.units import Confirmed, Problem
 
 
@@ -109,17 +101,17 @@ def _comparison(pair: ComparedPair, analysis: Analysis, rivals: int, first: bool
 
 def _gained(row: ComparedOverSplits, rival: str) -> str:
     """By how much a configuration was better than a rival, for a sentence."""
-    band, score = row.difference.band, row.score
-    values = (band.centre("mean"), within(band.low, score), within(band.high, score))
+    band, score, scale = row.difference.band, row.score, row.scale
+    values = [band.centre("mean"), within(band.low, scale.widest), within(band.high, scale.widest)]
     worse = values[0] < 0
     if worse:  # told as so much fewer, or higher, so the interval is turned
-        values = (-values[0], -values[2], -values[1])
-    by, low, high = (difference(value, score).removeprefix("+") for value in values)
+        values[1:] = reversed(values[1:])
+    by, low, high = (difference(value, scale.unit, worse).removeprefix("+") for value in values)
     if score in DONE:
         done, which = DONE[score]
         return f"{done} {by} points [{low}, {high}] {'fewer' if worse else 'more'} {which} than {rival}"
-    lower = (score in LOSSES) != worse
-    unit = " nats" if score == "log_loss" else ""
+    lower = (scale.sign < 0) != worse
+    unit = {"nats": " nats", "per cent": "%"}.get(scale.unit, "")
     had = f"had {_article(score)} {label(score)} {'lower' if lower else 'higher'}"
     return f"{had} by {by}{unit} [{low}, {high}] than {rival}"
 
@@ -138,16 +130,16 @@ def _article(score: str) -> str:
 def _power(row: ComparedOverSplits, pair: ComparedPair, first: bool) -> str:
     """The smallest difference that is seen in 80 of 100 studies, over divisions and on the test alone."""
     adjusted = f", adjusted for {row.among} rivals," if row.among > 1 else ""
-    text = (
-        f"The smallest difference seen with 80% power{adjusted} is {amount(row.detectable or 0, row.score)}"
-    )
+    smallest = amount(row.detectable or 0, row.scale.unit)
+    text = f"The smallest difference seen with 80% power{adjusted} is {smallest}"
     if row.detectable is None:
         text = "No difference could have been seen with 80% power over these divisions"
     alone = pair.on_test.detectable(row.score, row.level) if first and pair.on_test else None
     if alone is None:
         return f"{text}."
-    on_test = "by one network on the test alone" if row.score == "accuracy" else "on the test alone"
-    return f"{text}, and {amount(alone, row.score)} {on_test}."
+    by_one = row.score in ("accuracy", "rmse")
+    on_test = "by one network on the test alone" if by_one else "on the test alone"
+    return f"{text}, and {amount(alone, row.scale.unit)} {on_test}."
 
 
 def _equivalence(row: ComparedOverSplits) -> str:
@@ -162,9 +154,11 @@ def _equivalence(row: ComparedOverSplits) -> str:
 
 def _region(row: ComparedOverSplits) -> str:
     """The region of equivalence as the settings have it."""
-    if row.score in SHARES:
+    if row.scale.unit == "points":
         return f"{100 * row.equal:g} point{'' if row.equal == 0.01 else 's'}"
-    return f"{row.equal:g}{' nats' if row.score == 'log_loss' else ''}"
+    if row.scale.unit == "per cent":
+        return f"{100 * row.equal:g}%"
+    return f"{row.equal:g} {row.scale.unit}".strip()
 
 
 def _split_against_seed(analysis: Analysis) -> str:

@@ -171,15 +171,29 @@ def points(value: float, digits: int = 2) -> str:
     return f"{round(100 * value, digits) + 0.0:+.{digits}f}"
 
 
-def difference(value: float, score: str) -> str:
-    """A difference of a score: in points where it is a share of cases, else as it is."""
-    return points(value) if score in SHARES else f"{round(value, 4) + 0.0:+.4f}"
+def unit_of(score: str) -> str:
+    """The unit of a difference of two values of a score: points of a share of cases, nats of log loss."""
+    return "points" if score in SHARES else "nats" if score == "log_loss" else ""
 
 
-def amount(value: float, score: str) -> str:
-    """The size of a difference with its unit: "1.36 points", "0.0123 nats"."""
-    unit = "points" if score in SHARES else "nats" if score == "log_loss" else ""
-    return f"{difference(value, score).removeprefix('+')} {unit}".strip()
+def difference(value: float, unit: str, turned: bool = False) -> str:
+    """A difference in its unit, with its sign, or with the other where it is turned.
+
+    Shares are told in points; a logarithm of a ratio, "per cent", by how many per cent of theirs ours is
+    lower; all else as it is.
+    """
+    sign = -1 if turned else 1
+    if unit == "points":
+        return points(sign * value)
+    if unit == "per cent":
+        return points(-sign * math.expm1(-value))
+    return f"{round(sign * value, 4) + 0.0:+.4f}"
+
+
+def amount(value: float, unit: str) -> str:
+    """The size of a difference with its unit: "1.36 points", "0.0123 nats", "2.50%"."""
+    size = difference(value, unit).removeprefix("+")
+    return f"{size}%" if unit == "per cent" else f"{size} {unit}".strip()
 
 
 def digits(value: float) -> str:

@@ -26,7 +26,7 @@ from handnet.bands.variance import Component, variance_table
 from handnet.data import Array
 from handnet.draws import RESAMPLING, bootstrap_counts, generator
 from handnet.study.false_alarms import Measured, layout_of, measured
-from handnet.study.on_test import ComparedOnTest, compare_on_test
+from handnet.study.on_test import OnTest, compare_on_test
 from handnet.study.quantity import Quantity
 from handnet.study.resplit import SEARCHED_ANEW, Resplit
 from handnet.study.rivals import BOOSTING, LOGISTIC, RIDGE, baseline
@@ -82,7 +82,7 @@ class ComparedPair:
     ours: str
     theirs: str
     over_splits: tuple[ComparedOverSplits, ...]
-    on_test: ComparedOnTest | None
+    on_test: OnTest | None
     tuned: str
 
     @property
@@ -144,14 +144,14 @@ def _adjusted(pairs: Sequence[ComparedPair]) -> Iterator[ComparedPair]:
     """The pairs, each p adjusted by Holm's method within its family.
 
     A verdict's family is the rivals that it is worded against; all comparisons over divisions that only
-    describe are one more family, the areas under the curve on the test another.
+    describe are one more family, the areas under the curve or squared errors on the test another.
     """
     families: dict[str, list[float]] = {}
     for pair in pairs:
         for row in pair.over_splits:
             families.setdefault(_family(pair, row), []).append(row.difference.p)
-        if pair.on_test and pair.on_test.auc:
-            families.setdefault("test", []).append(pair.on_test.auc.p)
+        if pair.on_test and pair.on_test.tested:
+            families.setdefault("test", []).append(pair.on_test.tested.p)
     adjusted = {family: iter(holm(values)) for family, values in families.items()}
     for pair in pairs:
         rows = tuple(
@@ -163,8 +163,8 @@ def _adjusted(pairs: Sequence[ComparedPair]) -> Iterator[ComparedPair]:
             for row in pair.over_splits
         )
         on_test = pair.on_test
-        if on_test and on_test.auc:
-            on_test = replace(on_test, auc=on_test.auc._replace(adjusted=next(adjusted["test"])))
+        if on_test and on_test.tested:
+            on_test = on_test.adjusted(next(adjusted["test"]))
         yield replace(pair, over_splits=rows, on_test=on_test)
 
 
@@ -229,6 +229,8 @@ class Rules:
 def rules(problem: Problem, resplits: Sequence[Resplit], part: str, accuracy: float, score: str) -> Rules:
     """The rules at the sizes of this study. part: what the winner is graded on; accuracy: the winner's there;
     score: the deciding one."""
+    if problem.task.classes != 2:
+        return Rules(None, ())
     near = min(max(accuracy, 0.6), 0.995)  # the simulated world has cases on either side of the threshold
     rows = problem.parts.val_rows if part == "val" else problem.parts.test_rows
     y, groups = problem.data.y[rows], problem.parts.groups(part)
