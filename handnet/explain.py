@@ -1,90 +1,96 @@
 """The cases that are called wrong, what is unusual about them, and which measurements decided the call.
 
-The credit of a family of measurements is its exact Shapley value on the logit. The value of a set of families
-is the network's logit when they have the case's own values and all others those of a baseline. A family's
+The credit of a family of measurements is its exact Shapley value on one number that the network gives
+(`judge.Question`): the logit of class 1, the margin between two classes, or the guess. The value of a set of
+families is that number when they have the case's own values and all others those of a baseline. A family's
 credit is what it adds, averaged over every order in which the families could be added (Shapley 1953; Lundberg
-& Lee 2017). It takes 2^k forward passes of k families: 128 for the seven of the default table. The logit is
+& Lee 2017). It takes 2^k forward passes of k families: 128 for the seven of the default table. Logits are
 used because a probability near 0 or 1 hardly moves.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 from scipy.stats import norm
 
 from handnet.bands.band import Band
 from handnet.bands.proportion import wilson_ends
-from handnet.bands.seeds import HIGH, LOW, quantile_band
+from handnet.bands.seeds import quantile_band
 from handnet.data import Array, Dataset
 from handnet.encode import VALUE, text_columns
 from handnet.families import Families
+from handnet.judge import Judge, Question
+from handnet.scores import finite_replicas
 from handnet.splits import Split
 
 DOUBTFUL = 0.05  # share of seeds from which a case counts as missed by some of them
 MOST = 0.5  # above this share most seeds miss a case
 EXTREMES = 3  # measurements of a case that are listed as unusual
 CLEAR = (0.05, 0.95)  # a credit is clear of 0 when its band between these quantiles excludes 0
-ROUNDING = 1e-4  # a smaller credit may be the rounding of sums that should be 0: no family does so little
 FLIPS = 0.5  # a family is over-trusted when putting it back turns the call in this share of the wrong seeds
 
 
-def case_table(logits: Array, y: Array, case_ids: Array, extremes: Sequence[str]) -> pd.DataFrame:
-    """One row per case, over the replicas whose logits are finite; the most often missed case first.
+def case_table(
+    judge: Judge, outputs: Array, y: Array, case_ids: Array, extremes: Sequence[str]
+) -> pd.DataFrame:
+    """One row per case, over the replicas whose outputs are finite; the most often missed case first.
 
-    logits: (R, n); y, case_ids: (n,); extremes: (n,), the sentences of `unusual_values`.
+    outputs: (R, n) or (R, n, k); y, case_ids: (n,); extremes: (n,), the sentences of `unusual_values`.
     Raises ValueError when fewer than two replicas are finite.
 
-    Columns:
-        case, class: the id, and the label 0 or 1.
-        seeds, misses: how many replicas are counted, and how many of them call the case wrong.
+    Columns, and between self_consistency and always those of the judge:
+        case, class or target: the id, and the label 0, 1, ... or the measured number.
+        seeds, misses: how many replicas are counted, and how many of them are wrong about the case.
         miss_share, miss_low, miss_high: the share of misses, with Wilson's 95 % interval over seeds.
-        self_consistency: the chance that two replicas call it alike, 1 - 2 B0 B1 / (B (B - 1)), of B0 and B1
-            calls among B (Cooper et al. 2024).
-        score_median, score_low, score_high: probability of class 1, median and quantiles .025 and .975.
+        self_consistency: the chance that two replicas say the same of it (`Judge.alike`).
         always, flips, extremes: missed by every replica; by some but not all; what is unusual about it.
     """
-    finite = logits[np.isfinite(logits).all(axis=1)].astype(np.float64)
+    finite = outputs[finite_replicas(outputs)].astype(np.float64)
     seeds = len(finite)
     if seeds < 2:
         raise ValueError(f"the band of a case's score needs at least 2 finite replicas, but got {seeds}.")
-    misses = ((finite > 0) != (y == 1)).sum(axis=0)
+    misses = judge.wrong(finite, y).sum(axis=0)
     share_low, share_high = wilson_ends(misses / seeds, seeds)
-    low, median, high = np.quantile(expit(finite), [LOW, 0.5, HIGH], axis=0)
     columns = {
         "case": case_ids,
-        "class": y.astype(int),
+        **judge.truth(y),
         "seeds": seeds,
         "misses": misses,
         "miss_share": misses / seeds,
         "miss_low": share_low,
         "miss_high": share_high,
-        "self_consistency": 1 - 2 * misses * (seeds - misses) / (seeds * (seeds - 1)),
-        "score_median": median,
-        "score_low": low,
-        "score_high": high,
+        "self_consistency": judge.alike(finite),
+        **judge.columns(finite, y),
         "always": misses == seeds,
         "flips": (misses > 0) & (misses < seeds),
         "extremes": list(extremes),
     }
-    order = ["misses", "case"]
-    return pd.DataFrame(columns).sort_values(order, ascending=[False, True], kind="stable", ignore_index=True)
+    by = [*judge.order, "case"]
+    first = [name == "case" for name in by]
+    table = pd.DataFrame(columns).sort_values(by, ascending=first, kind="stable", key=_size)
+    return table.reset_index(drop=True)
+
+
+def _size(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """What a column is sorted by."""
+    return column if column.name == "case" else column.abs()
 
 
 class Doubt(NamedTuple):
-    """How many of some cases are called wrong, or differently, by the seeds.
+    """How many of some cases are called wrong, or differently, by the seeds; of a number, how many guesses
+    are off, or apart, by more than the tolerance.
 
     None of these grows with the number of seeds, as a count of the cases that any seed misses would.
 
     cases, seeds: how many are counted.
     mostly: cases that more than half of the seeds miss.
     some: cases that 5 to 50 % of the seeds miss; none of them is among `mostly`.
-    differing: how many cases two seeds call differently, on average over all pairs of seeds: the sum of
-        2 q (1 - q) R / (R - 1) over cases, q the share of the R seeds that miss a case.
+    differing: how many cases two seeds call differently, on average over all pairs of seeds; of two classes
+        the sum of 2 q (1 - q) R / (R - 1) over cases, q the share of the R seeds that miss a case.
     """
 
     cases: int
@@ -142,37 +148,42 @@ def unusual_values(data: Dataset, parts: Split, rows: Array) -> list[str]:
 
 @dataclass(frozen=True)
 class Credits:
-    """What each family added to the logit of one case, in R networks."""
+    """What each family added to the number in question of one case, in R networks."""
 
     families: Families
-    values: Array  # (R, 2^k) logits, one for each coalition
+    values: Array  # (R, 2^k) the number for each coalition
+    right: Array  # (R, 2^k) bool: whether the case would be called right there
 
     @cached_property
     def credits(self) -> Array:
-        """The Shapley values (R, k); they sum to the case's logit minus the baseline's."""
+        """The Shapley values (R, k); they sum to the number of the case minus that of the baseline."""
         return np.asarray(self.values @ self.families.weights)
 
-    def without(self, families: Array) -> Array:
-        """The logits (R,) of the case with these families, (k,) bool, put back to the baseline."""
-        others = (self.families.coalitions == ~families).all(axis=1)
-        return np.asarray(self.values[:, others][:, 0])
+    def without(self, families: Array) -> int:
+        """The place of the coalition in which these families, (k,) bool, are put back to the baseline."""
+        return int(np.flatnonzero((self.families.coalitions == ~families).all(axis=1))[0])
 
 
-def credits_of(logits: Callable[[Array], Array], x: Array, baseline: Array, families: Families) -> Credits:
+def credits_of(
+    question: Question, outputs: Callable[[Array], Array], x: Array, baseline: Array, families: Families
+) -> Credits:
     """The credits of one case x.
 
-    logits: rows (m, features) -> (R, m); x, baseline: (features,), scaled as the rows are.
+    outputs: rows (m, features) -> (R, m) or (R, m, k); x, baseline: (features,), scaled as the rows are.
     """
-    return Credits(families, np.asarray(logits(families.rows(x, baseline)), dtype=np.float64))
+    found = outputs(families.rows(x, baseline))
+    return Credits(families, np.asarray(question.value(found), dtype=np.float64), question.right(found))
 
 
 @dataclass(frozen=True)
 class FamilyCredit:
-    """The credit of one family for one case, on the logit: above 0 it pulls towards class 1.
+    """The credit of one family for one case: above 0 it pulls towards class 1, towards the class that the
+    case is called in place of its own, or up.
 
     splits: None when fewer than two fresh divisions hold the case out of training; flipped: of the seeds that
     call the case wrong, how many call it right with this family at the baseline; nearest: the mean credit
-    where absent families are those of train rows that resemble the case (`hybrids.Resembling`).
+    where absent families are those of train rows that resemble the case (`hybrids.Resembling`); least:
+    smaller credits may be rounding.
     """
 
     family: str
@@ -180,12 +191,15 @@ class FamilyCredit:
     splits: Band | None
     flipped: int
     nearest: float
+    least: float
 
     @property
     def clear(self) -> bool:
         """Whether the credit has one sign over seeds and over splits."""
         return self.splits is not None and any(
-            all(sign * end > ROUNDING for band in (self.seeds, self.splits) for end in (band.low, band.high))
+            all(
+                sign * end > self.least for band in (self.seeds, self.splits) for end in (band.low, band.high)
+            )
             for sign in (1, -1)
         )
 
@@ -199,12 +213,14 @@ class FamilyCredit:
 class Explanation:
     """Why networks call one case as they do.
 
-    wrong: how many of them call it wrong; start, own: the logit of the baseline and of the case over seeds,
-    between which the mean credits add up; named: the families whose credit is clear of 0, pulls to the wrong
-    class and does so in the check too, the strongest first; doubted: those that the check alone keeps from
-    being named; flipped: of the wrong networks, how many are right with all of the named at the baseline.
+    wrong: how many of them call it wrong; start, own: the number in question of the baseline and of the case
+    over seeds, between which the mean credits add up; named: the families whose credit is clear of 0, pulls
+    to the wrong call and does so in the check too, the strongest first; doubted: those that the check alone
+    keeps from being named; flipped: of the wrong networks, how many are right with all of the named at the
+    baseline.
     """
 
+    question: Question
     wrong: int
     start: Band
     own: Band
@@ -226,18 +242,16 @@ class Explanation:
         return self.wrong > 0 and flipped >= FLIPS * self.wrong
 
 
-def explain(label: int, networks: Credits, divisions: Array, nearest: Array) -> Explanation:
-    """The explanation of one case of class `label`.
+def explain(question: Question, networks: Credits, divisions: Array, nearest: Array) -> Explanation:
+    """The explanation of one case.
 
     networks: its credits in the R networks that are explained; divisions: (K, k), its credits in one network
     of each fresh division that held it out of training; nearest: (k,), its mean credits in the check.
     """
-    names = networks.families.names
-    wrong = (networks.values[:, -1] > 0) != (label == 1)
-    towards = -1 if label else 1  # the side a wrong call lies on
+    names, wrong = networks.families.names, ~networks.right[:, -1]
 
     def flipped(families: Array) -> int:
-        return int(((networks.without(families) > 0) == (label == 1))[wrong].sum())
+        return int(networks.right[wrong, networks.without(families)].sum())
 
     credits = tuple(
         FamilyCredit(
@@ -246,16 +260,17 @@ def explain(label: int, networks: Credits, divisions: Array, nearest: Array) -> 
             _over(divisions[:, place], "splits") if len(divisions) > 1 else None,
             flipped(np.arange(len(names)) == place),
             float(nearest[place]),
+            question.least,
         )
         for place, name in enumerate(names)
     )
-    pulling = [credit for credit in credits if credit.clear and towards * credit.seeds.centre("mean") > 0]
+    pulling = [one for one in credits if one.clear and question.towards * one.seeds.centre("mean") > 0]
     pulling.sort(key=lambda credit: -abs(credit.seeds.centre("mean")))
     named = tuple(credit.family for credit in pulling if credit.agrees)
     doubted = tuple(credit.family for credit in pulling if not credit.agrees)
-    start, own = (_over(networks.values[:, place], "seeds", "logit") for place in (0, -1))
+    start, own = (_over(networks.values[:, place], "seeds", question.credited) for place in (0, -1))
     together = flipped(np.isin(names, named)) if named else 0
-    return Explanation(int(wrong.sum()), start, own, credits, named, doubted, together)
+    return Explanation(question, int(wrong.sum()), start, own, credits, named, doubted, together)
 
 
 def _over(values: Array, varied: str, what: str = "credit") -> Band:

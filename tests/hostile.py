@@ -217,6 +217,7 @@ def facts_with(name: str) -> dict:
         "settings": {"verdict": {"score": "accuracy", "equal": 0.01}},
         "rules": rules | {"over_divisions": [rates], "on_test": [rule]},
         "selection": {"corrected": None, "best_of": None},
+        "judged": {"task": "two classes", "classes": [name, "M"], "target": "", "tolerance": None},
         "watched": [{"case": name, "part": None}],
         "doubt": [
             {
@@ -227,6 +228,7 @@ def facts_with(name: str) -> dict:
                 "mostly": 0,
                 "some": 1,
                 "differing": 0.5,
+                "tolerance": None,
             }
         ],
         "missed": [row],

@@ -3,6 +3,7 @@
 import numpy as np
 
 from handnet.report import case_figures, figures
+from handnet.report.case_words import TwoClassWords
 
 LONG = ["winner", "chapter", "a configuration with a long name"]
 
@@ -59,5 +60,7 @@ def drawn() -> dict[str, bytes]:
         "importances": figures.importances({"learning_rate": 0.5, "dropout": 0.2, "epochs": 0.3}),
         "curves": figures.band_curves({"train_loss_off": curve, "val_loss": curve}, "winner", 100, 0),
         "reliability": figures.reliability_curve(bins, None, "too few cases for a curve"),
-        "credits": case_figures.credits({"credits": families, "start": end, "own": end}),
+        "credits": case_figures.credits(
+            {"credits": families, "start": end, "own": end, "credited": "logit"}, TwoClassWords(("no", "yes"))
+        ),
     }

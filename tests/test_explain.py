@@ -15,10 +15,13 @@ from handnet import Dataset, Layer, Recipe, load_backend, seeded_plan, split
 from handnet.draws import generator
 from handnet.explain import case_table, credits_of, doubt, explain, unusual_values
 from handnet.families import Families, families_of
+from handnet.judge import TwoClasses
 from handnet.mlp.network import backward, dense_backward_input, forward, relu_backward
 from handnet.splits import Split
 
 Layers = tuple[Layer, ...]
+TWO = TwoClasses()
+LOGIT = TWO.question(np.zeros(2), 1)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,7 @@ def test_credits_sum_to_what_there_is_to_share(
 ) -> None:
     families = families_of(data.families, parts.train.X)
     for x in parts.val.X[:20]:
-        found = credits_of(lambda rows: logits(trained, rows), x, baseline, families)
+        found = credits_of(LOGIT, lambda rows: logits(trained, rows), x, baseline, families)
         there, nowhere = logits(trained, np.stack([x, baseline])).T
         assert found.credits.sum(axis=1) == pytest.approx(there - nowhere, abs=1e-12)
         assert found.values[:, -1] == pytest.approx(there, abs=1e-12)
@@ -58,7 +61,7 @@ def test_a_family_that_does_nothing_gets_nothing(
     deaf = trained[0].weight.copy()
     deaf[:, families.columns[3]] = 0
     layers = (trained[0]._replace(weight=deaf), *trained[1:])
-    found = credits_of(lambda rows: logits(layers, rows), parts.val.X[0], baseline, families)
+    found = credits_of(LOGIT, lambda rows: logits(layers, rows), parts.val.X[0], baseline, families)
     assert np.abs(found.credits[:, 3]).max() < 1e-12
     assert np.abs(found.credits[:, 0]).min() > 1e-6
 
@@ -66,7 +69,11 @@ def test_a_family_that_does_nothing_gets_nothing(
 def test_two_families_that_do_the_same_get_the_same() -> None:
     families = Families(("a", "b", "c"), np.eye(3, dtype=bool))
     found = credits_of(
-        lambda X: (X[:, 0] * X[:, 1] + X[:, 2] ** 2)[None], np.array([2.0, 3.0, 1.0]), np.zeros(3), families
+        LOGIT,
+        lambda X: (X[:, 0] * X[:, 1] + X[:, 2] ** 2)[None],
+        np.array([2.0, 3.0, 1.0]),
+        np.zeros(3),
+        families,
     )
     assert found.credits[0] == pytest.approx([3, 3, 1], abs=1e-12)
 
@@ -77,7 +84,7 @@ def test_credits_are_averages_over_every_order(seed: int, k: int) -> None:
     families = Families(tuple("abcde"[:k]), np.eye(k, dtype=bool))
     table = draws.normal(size=2**k)
     found = credits_of(
-        lambda X: table[(X @ 2 ** np.arange(k)).astype(int)][None], np.ones(k), np.zeros(k), families
+        LOGIT, lambda X: table[(X @ 2 ** np.arange(k)).astype(int)][None], np.ones(k), np.zeros(k), families
     )
     total = np.zeros(k)
     orders = list(itertools.permutations(range(k)))
@@ -107,21 +114,22 @@ def test_credits_are_those_of_shaps_exact_explainer(
         theirs = shap.explainers.ExactExplainer(game, np.zeros((1, k)))(
             np.ones((1, k)), max_evals=2**k + 1
         ).values[0]
-    ours = credits_of(lambda rows: logits(trained, rows), x, baseline, families).credits[1]
+    ours = credits_of(LOGIT, lambda rows: logits(trained, rows), x, baseline, families).credits[1]
     assert ours == pytest.approx(theirs, abs=1e-12)
 
 
-def test_without_is_the_logit_of_the_case_put_back(
+def test_without_is_where_the_case_is_put_back(
     trained: Layers, baseline: np.ndarray, parts: Split, data: Dataset
 ) -> None:
     families = families_of(data.families, parts.train.X)
-    found = credits_of(lambda rows: logits(trained, rows), parts.val.X[2], baseline, families)
+    found = credits_of(LOGIT, lambda rows: logits(trained, rows), parts.val.X[2], baseline, families)
     which = np.isin(families.names, ["texture", "symmetry"])
     row = parts.val.X[2].copy()
     for column, family in enumerate(data.families):
         if family in ("texture", "symmetry"):
             row[column] = baseline[column]
-    assert found.without(which) == pytest.approx(logits(trained, row[None])[:, 0], abs=1e-12)
+    put_back = found.values[:, found.without(which)]
+    assert put_back == pytest.approx(logits(trained, row[None])[:, 0], abs=1e-12)
 
 
 def test_inputs_and_biases_share_the_logit_exactly(trained: Layers, parts: Split) -> None:
@@ -142,7 +150,7 @@ def test_inputs_and_biases_share_the_logit_exactly(trained: Layers, parts: Split
 
 def test_cases_are_counted_over_seeds() -> None:
     z = np.array([[2.0, -1, 1, -3], [2.0, 1, 1, -3], [2.0, 1, 1, np.nan], [0.0, -1, 1, -3]])
-    table = case_table(z, np.array([1, 0, 0, 0]), np.array([10, 11, 12, 13]), ["a", "b", "c", "d"])
+    table = case_table(TWO, z, np.array([1, 0, 0, 0]), np.array([10, 11, 12, 13]), ["a", "b", "c", "d"])
     assert table["case"].tolist() == [12, 10, 11, 13]
     assert table["misses"].tolist() == [3, 1, 1, 0]
     assert set(table["seeds"]) == {3}
@@ -156,7 +164,7 @@ def test_cases_are_counted_over_seeds() -> None:
     assert (table["miss_low"][1], table["miss_high"][1]) == pytest.approx((interval.low, interval.high))
     assert table["extremes"].tolist() == ["c", "a", "b", "d"]
     with pytest.raises(ValueError, match="at least 2 finite replicas"):
-        case_table(z[:1], np.array([1, 0, 0, 0]), np.arange(4), ["a"] * 4)
+        case_table(TWO, z[:1], np.array([1, 0, 0, 0]), np.arange(4), ["a"] * 4)
 
 
 @given(seed=st.integers(0, 10**6), replicas=st.integers(3, 7), fewer=st.integers(2, 3))
@@ -167,7 +175,7 @@ def test_the_cases_two_seeds_call_differently_do_not_grow_with_the_seeds(
     z, y = generator(seed, 0).normal(size=(replicas, 6)), np.arange(6) % 2
 
     def of(seeds: tuple[int, ...]) -> float:
-        return doubt(case_table(z[list(seeds)], y, np.arange(6), [""] * 6)).differing
+        return doubt(case_table(TWO, z[list(seeds)], y, np.arange(6), [""] * 6)).differing
 
     pairs = list(itertools.combinations(range(replicas), 2))
     counted = np.mean([((z[one] > 0) != (z[other] > 0)).sum() for one, other in pairs])
@@ -180,7 +188,7 @@ def test_what_the_seeds_make_of_the_cases_is_counted() -> None:
     """Of 40 seeds one case is missed by all, and others by 21, 20, 2, 1 and none."""
     misses = np.array([40, 21, 20, 2, 1, 0])
     z = np.where(np.arange(40)[:, None] < misses, 1.0, -1.0)
-    found = doubt(case_table(z, np.zeros(6, int), np.arange(6), [""] * 6))
+    found = doubt(case_table(TWO, z, np.zeros(6, int), np.arange(6), [""] * 6))
     assert (found.cases, found.seeds, found.mostly, found.some) == (6, 40, 2, 2)
 
 
@@ -235,8 +243,9 @@ def test_a_family_is_named_where_it_pulls_to_the_wrong_class_everywhere(
     """Three linear networks: the first family makes the call wrong, the second pulls to the right class."""
     weights = np.array([[1.0, 1.0], [1.1, 0.9], [0.9, 1.2]])
     families = Families(("a", "b"), np.eye(2, dtype=bool))
-    networks = credits_of(lambda rows: 0.5 + weights @ rows.T, np.array([-3.0, 1.0]), np.zeros(2), families)
-    explanation = explain(1, networks, divisions, np.array([check, 1.0]))
+    x = np.array([-3.0, 1.0])
+    networks = credits_of(LOGIT, lambda rows: 0.5 + weights @ rows.T, x, np.zeros(2), families)
+    explanation = explain(LOGIT, networks, divisions, np.array([check, 1.0]))
     a, b = explanation.credits
     assert (explanation.wrong, explanation.named) == (3, named)
     assert explanation.doubted == (("a",) if check > 0 else ())

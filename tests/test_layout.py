@@ -20,7 +20,7 @@ CORE = """
     mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores class_scores number_scores
     tasks probe
-    bands families hybrids explain estimator
+    bands judge families hybrids explain estimator
 """.split()
 HARNESS = """
     study.values study.sections study.settings study.reading study.interrupt study.environment
@@ -31,8 +31,9 @@ HARNESS = """
     study.false_alarms study.comparisons
     study.analysis study.metrics report.words report.series report.tables report.main_table
     report.comparison_tables report.on_test_tables report.search_tables report.threshold_tables
-    report.imbalance report.statements report.verdict report.stories study.naming report.deployed
-    report.cases report.drawing report.figures report.case_figures
+    report.imbalance report.statements report.verdict report.number_words report.case_words
+    report.explainer report.stories study.naming report.how_to_read report.deployed report.cases
+    report.drawing report.figures report.case_figures
     report.comparison_facts report.search_facts report.threshold_facts report.facts
     report.pages study.records study.screen
     study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking

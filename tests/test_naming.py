@@ -11,7 +11,8 @@ import statsmodels.api as sm
 from handnet import Dataset
 from handnet.contract import Layer
 from handnet.families import families_of
-from handnet.report.stories import Explainer
+from handnet.judge import TwoClasses
+from handnet.report.explainer import Explainer
 from handnet.splits import split
 from handnet.study import naming
 from handnet.study.naming import DOES, Naming, as_csv, measure, shipped, told, world
@@ -83,7 +84,7 @@ def test_a_family_that_networks_do_not_hear_is_never_named() -> None:
         layers = deaf(load_problem(settings, data, parts), idle, seed)
         trained = Trained(layers, parts.train_rows, parts.mean, parts.scale)
         divisions.append(Resplit(seed, np.empty(0), 0.0, {}, trained))
-    explainer = Explainer(problem, replicas, divisions)
+    explainer = Explainer(problem, TwoClasses(), replicas, divisions)
     named = set()
     for row in np.concatenate([problem.parts.val_rows, problem.parts.test_rows])[:40]:
         found = explainer.explanation(int(row))

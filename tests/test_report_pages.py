@@ -19,6 +19,7 @@ from handnet.cli import main
 from handnet.data import DATASETS
 from handnet.report import case_figures, figures
 from handnet.report import pages as render
+from handnet.report.case_words import TwoClassWords
 from handnet.report.tables import rows_of
 from handnet.report.words import UNSEEN, number, points
 
@@ -131,7 +132,9 @@ def test_pictures_stay_pictures_whatever_their_labels_say() -> None:
     pictures = [
         figures.forest(rows_of(facts, "val", ("accuracy",)), "x"),
         figures.every_seed(facts["seed_scores"], "val"),
-        case_figures.credits({"credits": shares, "start": end, "own": end}),
+        case_figures.credits(
+            {"credits": shares, "start": end, "own": end, "credited": "logit"}, TwoClassWords(HOSTILE[:2])
+        ),
     ]
     for picture in [*pictures, *(figures.band_curves(curves, name, 3, 0) for name in some)]:
         whole = list(

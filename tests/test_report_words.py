@@ -50,7 +50,7 @@ def test_a_share_is_told_in_counts_and_a_loss_to_four_decimals() -> None:
 
 
 def test_a_case_in_doubt_is_counted_once_and_no_difference_is_no_number() -> None:
-    row = {"cases": 114, "part": "test", "mostly": 2, "some": 0, "differing": 0.0}
+    row = {"cases": 114, "part": "test", "mostly": 2, "some": 0, "differing": 0.0, "tolerance": None}
     assert doubted(row).endswith("and none by 5 to 50% of them; no two seeds differ.")
     assert doubted(row | {"differing": 0.04}).endswith("two seeds differ on fewer than 0.1 cases on average.")
     assert doubted(row | {"differing": 1.46}).endswith("two seeds differ on 1.5 cases on average.")

@@ -9,7 +9,10 @@ import pandas as pd
 
 from handnet.data import Array, Table
 from handnet.explain import case_table, doubt, unusual_values
-from handnet.report.stories import Explainer
+from handnet.judge import Judge, judge_of
+from handnet.report.case_words import words_of
+from handnet.report.explainer import Explainer
+from handnet.report.stories import story, truth_of
 from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.resplit import Resplit
 from handnet.study.units import Confirmed, Problem
@@ -17,22 +20,29 @@ from handnet.study.units import Confirmed, Problem
 MOST = 30  # stories a report tells of one part, the most often missed cases first
 
 
-def part_table(configuration: Confirmed, problem: Problem, part: str, y: Array) -> pd.DataFrame | None:
+def judge_cases(problem: Problem, tolerance: float) -> Judge:
+    """When a case of this problem is wrong. tolerance: of a number, 0 for the default."""
+    return judge_of(problem.task, problem.parts.train.y, tolerance)
+
+
+def part_table(
+    configuration: Confirmed, problem: Problem, judge: Judge, part: str, y: Array
+) -> pd.DataFrame | None:
     """The case table of a configuration on one part, y (n,); None with fewer than two sound replicas."""
-    logits = configuration.logits(part)
-    if logits is None or not configuration.has_seed_bands:
+    outputs = configuration.logits(part)
+    if outputs is None or not configuration.has_seed_bands:
         return None
     rows = problem.parts.val_rows if part == "val" else problem.parts.test_rows
-    return case_table(
-        logits, y, problem.data.case_ids[rows], unusual_values(problem.data, problem.parts, rows)
-    )
+    extremes = unusual_values(problem.data, problem.parts, rows)
+    return case_table(judge, outputs, y, problem.data.case_ids[rows], extremes)
 
 
 class Cases:
     """The cases of one confirmed study, as facts.
 
     confirmed: the winner first; test: the opened rows, None while they are sealed; divisions: the fresh ones,
-    whose networks a credit has to agree with.
+    whose networks a credit has to agree with; tolerance: by which a guessed number may be off, 0 for the
+    default.
     """
 
     def __init__(
@@ -41,20 +51,33 @@ class Cases:
         confirmed: Sequence[Confirmed],
         test: Table | None,
         divisions: Sequence[Resplit],
+        tolerance: float,
     ) -> None:
         self.problem, self.confirmed = problem, confirmed
+        self.judge = judge_cases(problem, tolerance)
         self.graded = {"val": problem.parts.val} | ({"test": test} if test else {})
         self.rows = {str(case): row for row, case in enumerate(problem.data.case_ids)}
         winner = confirmed[0]
         self.explainer: Explainer | None = None
         if winner.replicas is not None and winner.has_seed_bands:
-            self.explainer = Explainer(problem, winner.replicas, divisions)
+            self.explainer = Explainer(problem, self.judge, winner.replicas, divisions)
+
+    @cached_property
+    def judged(self) -> dict[str, Any]:
+        """What counts as wrong: the task, its classes by name, or its target and the tolerance there."""
+        data = self.problem.data
+        return {
+            "task": self.judge.task,
+            "classes": list(data.class_names),
+            "target": data.target,
+            "tolerance": self.judge.tolerance,
+        }
 
     @cached_property
     def tables(self) -> dict[tuple[str, str], pd.DataFrame]:
         """(role, part) -> the case table of each configuration that has bands over seeds."""
         every = {
-            (configuration.role, part): part_table(configuration, self.problem, part, rows.y)
+            (configuration.role, part): part_table(configuration, self.problem, self.judge, part, rows.y)
             for configuration in self.confirmed
             for part, rows in self.graded.items()
         }
@@ -69,7 +92,7 @@ class Cases:
     def doubt(self) -> list[dict[str, Any]]:
         """How many cases of a part are missed by most seeds of a configuration, and by some; see `Doubt`."""
         return [
-            {"role": role, "part": part, **doubt(table)._asdict()}
+            {"role": role, "part": part, **doubt(table)._asdict(), "tolerance": self.judge.tolerance}
             for (role, part), table in self.tables.items()
         ]
 
@@ -77,7 +100,7 @@ class Cases:
         """What is to be said of each case the winner misses: test first, often missed cases first."""
         parts = reversed(self.graded)
         records = [record for part in parts for record in self._missed_by("winner", part)[:MOST]]
-        return [self.explainer.story(record) for record in records] if self.explainer else []
+        return [self._story(record) for record in records] if self.explainer else []
 
     def watched(self, case: str) -> dict[str, Any]:
         """One case of the table: its part and class and, unless it is sealed, its scores and its story.
@@ -87,8 +110,8 @@ class Cases:
         if case not in self.rows:
             return {"case": case, "part": None}
         row = self.rows[case]
-        part, label = self.problem.parts.part_of(row), self.problem.data.y[row]
-        facts = {"case": case, "part": part, "class": self.problem.data.class_names[label]}
+        part = self.problem.parts.part_of(row)
+        facts = {"case": case, "part": part, **truth_of(self.problem.data, row), "judged": self.judged}
         if part == "test" and "test" not in self.graded:
             return {**facts, "scores": [], "story": None}
         records = {
@@ -97,8 +120,12 @@ class Cases:
             if configuration.replicas is not None and configuration.has_seed_bands
         }
         scores = [{"role": role, **record} for role, record in records.items()]
-        story = self.explainer.story({"part": part, **records["winner"]}) if self.explainer else None
-        return {**facts, "scores": scores, "story": story}
+        told = self._story({"part": part, **records["winner"]}) if self.explainer else None
+        return {**facts, "scores": scores, "story": told}
+
+    def _story(self, record: dict[str, Any]) -> dict[str, Any]:
+        assert self.explainer is not None
+        return story(self.explainer, words_of(self.judged), self.rows[record["case"]], record)
 
     def _missed_by(self, role: str, part: str) -> list[dict[str, Any]]:
         """The cases of a part that some seed calls wrong, the most often missed first."""
@@ -114,13 +141,16 @@ class Cases:
         rows = {"train": parts.train_rows, "val": parts.val_rows, "test": parts.test_rows}[part]
         place = list(rows).index(row)
         # The whole part is put through, not one row: a product of one row may differ in its last bit.
-        logits = mask_diverged(replicas, self.problem.backend.logits(replicas.fit.layers, X))
+        outputs = mask_diverged(replicas, self.problem.outputs(replicas.fit.layers, X))[:, [place]]
         extremes = unusual_values(data, parts, np.array([row]))
-        return case_table(logits[:, place : place + 1], data.y[[row]], data.case_ids[[row]], extremes)
+        return case_table(self.judge, outputs, data.y[[row]], data.case_ids[[row]], extremes)
 
     def _record(self, row: "pd.Series[Any]") -> dict[str, Any]:
         """A row of a case table as plain JSON values."""
         plain = {
             str(name): value.item() if isinstance(value, np.generic) else value for name, value in row.items()
         }
-        return plain | {"case": str(row["case"]), "class": self.problem.data.class_names[int(row["class"])]}
+        names = self.problem.data.class_names
+        labels = {name: int(row[name]) for name in ("class", "wrong_class") if name in row}
+        named = {name: None if label < 0 else names[label] for name, label in labels.items()}
+        return plain | {"case": str(row["case"])} | named

@@ -69,10 +69,13 @@ def document(findings: Findings) -> dict[str, Any]:
 def _cases(findings: Findings) -> dict[str, Any]:
     """What is said of single cases, and of stories in general."""
     settings = findings.settings
-    cases = Cases(findings.problem, findings.confirmed, findings.test, findings.divisions)
+    cases = Cases(
+        findings.problem, findings.confirmed, findings.test, findings.divisions, settings.report.tolerance
+    )
     # The ids of the settings file are those of the built-in table.
     watched = () if settings.data.path else settings.report.watch
     return {
+        "judged": cases.judged,
         "watched": [cases.watched(case) for case in watched],
         "doubt": cases.doubt(),
         "missed": cases.missed(),

@@ -9,9 +9,11 @@ from typing import Any
 import jinja2
 
 from handnet.report.case_figures import credits, strip
+from handnet.report.case_words import words_of
 from handnet.report.comparison_tables import over_splits_table, rule_table, variance_table
 from handnet.report.drawing import alone, inline
 from handnet.report.figures import Picture, figures
+from handnet.report.how_to_read import how_to_read_stories
 from handnet.report.main_table import band_table, count_table
 from handnet.report.on_test_tables import on_test_table
 from handnet.report.search_tables import again_table, best_of_table, selection_table
@@ -32,7 +34,6 @@ from handnet.report.words import (
     visible,
 )
 from handnet.study.files import kind_of, write_whole
-from handnet.study.naming import told
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARKDOWN_SPECIALS = {sign: f"\\{sign}" for sign in "\\`*_[]|#"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -40,18 +41,6 @@ LISTED = (
     100  # cases called wrong that a page lists of one part, the most often missed first; the data has all
 )
 OFTEN = 0.1  # share of the seeds that miss a case from which its story is shown unfolded
-HOW_TO_READ_STORIES = (
-    "Credits are exact Shapley values of each family of measurements on the logit: what its own values add to"
-    " the mean train case of the negative class (of a text or a mark of gaps, their shares there). They lead"
-    " from that case's logit to the case's own. Families whose columns correlate above .9 are one. They are"
-    " measured on hybrids, which have the case's values in some families and the mean case's in the others;"
-    " how many of these lie outside the cloud of the train cases is said. A family is named when its credit,"
-    " from the .05 to the .95 quantile, has one sign over seeds and over the fresh divisions that held the"
-    " case out of training, and when the sign is the same with the other families taken from the 10 nearest"
-    " train cases of the negative class instead (after Aas, Jullum & Loland 2021; the mean of at most 20"
-    " seeds). It is over-trusted when putting it back alone turns the call in at least half of the seeds that"
-    " are wrong. All of this says what the networks used, nothing about causes. " + told()
-)
 
 
 def write(facts: Mapping[str, Any], folder: Path) -> dict[str, bytes]:
@@ -96,13 +85,14 @@ def write_case(case: Mapping[str, Any], study: str, folder: Path) -> Path:
     case: as `Cases.watched` gives it. The file bears the id, in which other signs than letters are codes.
     """
     safe = "".join(sign if sign.isalnum() else f"_{ord(sign):x}" for sign in case["case"])[:80]
-    template = environment(escape=True).get_template("case.html.j2")
+    template, words = environment(escape=True).get_template("case.html.j2"), words_of(case["judged"])
     page = template.render(
         case=case,
         study=study,
-        figure=inline(credits(case["story"])) if case.get("story") else "",
+        words=words,
+        figure=inline(credits(case["story"], words)) if case.get("story") else "",
         title=f"Case #{case['case']}: {study}",
-        how_to_read_stories=HOW_TO_READ_STORIES,
+        how_to_read_stories=how_to_read_stories(case["judged"]),
     )
     path = folder / f"case-{safe}.html"
     write_whole(path, page.encode())
@@ -147,9 +137,12 @@ def _details(facts: Mapping[str, Any], last: str, earlier: Sequence[str]) -> Ite
 
 def _html(facts: Mapping[str, Any], pictures: Mapping[str, Picture]) -> str:
     context = _context(facts)
+    words = context["words"]
     for rows in context["missed"].values():
+        ends = words.ends(rows[:LISTED])
         for row in rows[:LISTED]:
-            row["strip"] = inline(strip(row["score_low"], row["score_median"], row["score_high"]))
+            low, middle, high = (row[name] for name in words.ends_of_band)
+            row["strip"] = inline(strip(low, middle, high, ends, words.mark(row)))
     template = environment(escape=True).get_template("report.html.j2")
     return template.render(context | {"title": f"Seed-band report: {facts['study']}", "figures": pictures})
 
@@ -164,7 +157,8 @@ def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
         "facts": facts,
         "grids": tables(facts),
         "stories": {part: _stories(facts, part) for part in parts},
-        "how_to_read_stories": HOW_TO_READ_STORIES,
+        "how_to_read_stories": how_to_read_stories(facts["judged"]),
+        "words": words_of(facts["judged"]),
         "ranked": ranked[:10],
         "missed": {part: [dict(row) for row in missed if row["part"] == part] for part in parts},
         "doubts": {row["part"]: doubted(row) for row in facts["doubt"] if row["role"] == "winner"},

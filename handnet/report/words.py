@@ -80,6 +80,8 @@ def held(shares: tuple[float, float]) -> str:
 def doubted(doubt: Mapping[str, Any]) -> str:
     """What the seeds make of a part's cases: how many are missed by most of them, by some of them, or
     called differently by two. doubt: a record of the report's `doubt`."""
+    if doubt["tolerance"] is not None:
+        return _off(doubt)
     if not doubt["differing"] and not doubt["mostly"]:
         return f"None of the {doubt['cases']} {part_name(doubt['part'])} cases is called wrong by any seed."
     are = "is" if doubt["mostly"] == 1 else "are"
@@ -87,6 +89,18 @@ def doubted(doubt: Mapping[str, Any]) -> str:
     return (
         f"Of the {cases} {doubt['mostly'] or 'none'} {are} missed by more than half of the seeds, and"
         f" {doubt['some'] or 'none'} by 5 to 50% of them; {_differing(doubt['differing'])}."
+    )
+
+
+def _off(doubt: Mapping[str, Any]) -> str:
+    """The same where the target is a number."""
+    are, many = "is" if doubt["mostly"] == 1 else "are", doubt["differing"]
+    apart = f"{many:.1f}" if many >= 0.05 else "fewer than 0.1" if many else "no"
+    cases = f"{doubt['cases']} {part_name(doubt['part'])} cases"
+    return (
+        f"Of the {cases} {doubt['mostly'] or 'none'} {are} off by more than {plain(doubt['tolerance'])} in"
+        f" more than half of the seeds, and {doubt['some'] or 'none'} in 5 to 50% of them; the guesses of two"
+        f" seeds are as far apart on {apart} cases on average."
     )
 
 
@@ -105,6 +119,24 @@ def number(value: float | None) -> str:
     if value != 0 and abs(value) < 0.0095:
         return f"{value:.2g}" if math.isfinite(value) else str(value)
     return f"{value:.3f}"
+
+
+def measure(value: float) -> str:
+    """A number in the unit of the target: four significant digits, and all that stand before the point."""
+    if value == 0 or not 1e-5 < abs(value) < 1e12:
+        return f"{value:.4g}"
+    return f"{value:.{max(3 - math.floor(math.log10(abs(value))), 0)}f}"
+
+
+def plain(value: float) -> str:
+    """The same without zeros at the end: 310, and not 310.0."""
+    text = measure(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def signed(value: float) -> str:
+    """The same of a difference, with its sign."""
+    return f"{'+' if value > 0 else ''}{measure(value)}"
 
 
 def loss(value: float | None) -> str:

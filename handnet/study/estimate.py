@@ -17,7 +17,7 @@ from handnet.encode import GAP, LEVEL
 from handnet.families import families_of
 from handnet.messages import option
 from handnet.report.cases import MOST
-from handnet.report.stories import CHECKED, NEIGHBOURS
+from handnet.report.explainer import CHECKED, NEIGHBOURS
 from handnet.splits import split
 from handnet.study.executor import make_workers
 from handnet.study.identity import remarks

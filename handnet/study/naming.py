@@ -19,7 +19,8 @@ from handnet.contract import Recipe
 from handnet.data import Array, Dataset
 from handnet.draws import SIMULATION, generator
 from handnet.explain import Explanation
-from handnet.report.stories import Explainer
+from handnet.judge import judge_of
+from handnet.report.explainer import Explainer
 from handnet.splits import split
 from handnet.study.reading import read
 from handnet.study.resplit import Resplit, Trained
@@ -79,11 +80,12 @@ def explanations(data: Dataset, seeds: int = SEEDS, divisions: int = DIVISIONS) 
     redrawn = [
         _division(load_problem(settings, data, split(data, seed=seed)), seed) for seed in range(divisions)
     ]
-    explainer = Explainer(problem, replicas, redrawn)
+    judge = judge_of(problem.task, problem.parts.train.y)
+    explainer = Explainer(problem, judge, replicas, redrawn)
     parts = problem.parts
     rows = np.concatenate([parts.val_rows, parts.test_rows])
     logits = problem.backend.logits(replicas.fit.layers, parts.scaled(data.X[rows]))
-    for row in rows[((logits > 0) != (data.y[rows] == 1)).any(axis=0)]:
+    for row in rows[judge.wrong(logits, data.y[rows]).any(axis=0)]:
         yield explainer.explanation(int(row))
 
 

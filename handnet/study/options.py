@@ -37,6 +37,11 @@ OPTIONS = {
         "SHARE",
         "of class 1 where the networks are used; also after the opening",
     ),
+    "tolerance": (
+        "report.tolerance",
+        "X",
+        "by which a guessed number may be off, in its unit; also after the opening",
+    ),
     "looks": (
         "report.looks",
         "K",

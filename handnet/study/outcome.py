@@ -152,7 +152,9 @@ class StoredStudy:
     def case(self, name: str) -> dict[str, Any]:
         """What is to be said of the case with this id; its "part" is None when there is none."""
         outcome = self.load(trials=False)
-        return Cases(self.problem, outcome.confirmed, outcome.test, outcome.divisions).watched(name)
+        tolerance = self.records.settings.report.tolerance
+        cases = Cases(self.problem, outcome.confirmed, outcome.test, outcome.divisions, tolerance)
+        return cases.watched(name)
 
     @property
     def problem(self) -> Problem:

@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import numpy as np
 
 from handnet.contract import Recipe
 from handnet.data import Table, canonical_hash
-from handnet.report.cases import part_table
+from handnet.judge import Judge
+from handnet.report.cases import judge_cases, part_table
 from handnet.report.drawing import alone
 from handnet.report.figures import loss_curves
-from handnet.scores import gap, returned, right
+from handnet.scores import gap, returned
 from handnet.study.analysis import Analysis
 from handnet.study.gaps import CURVES, curve_band, curves, gap_quantities, test_gap
 from handnet.study.metrics import band_rows, main_metrics, network_metrics, resplit_metrics, resplit_rows
@@ -171,9 +173,7 @@ class Records:
             if part == "test":
                 loss = self.problem.history_loss(columns[f"test/{self.problem.task.trained_on}"])
                 columns["gap_test"] = test_gap(result.replicas, loss)
-            if not self.problem.task.classes:
-                continue
-            wrong = ~right(logits, rows.y)
+            wrong = self._judge.wrong(logits, rows.y)
             missed[f"{part}/missed"] = [json.dumps([str(case) for case in ids[row]]) for row in wrong]
         return [
             {
@@ -191,10 +191,14 @@ class Records:
         """The cases that some network calls wrong, the most often missed first."""
         found = {}
         for part, rows in self._parts(test).items():
-            cases = part_table(result, self.problem, part, rows.y)
+            cases = part_table(result, self.problem, self._judge, part, rows.y)
             if cases is not None:
                 found[f"cases_{part}.csv"] = table(cases[cases.misses > 0].to_dict("records"))
         return found
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return judge_cases(self.problem, self.settings.report.tolerance)
 
     def _keras_file(self, result: Confirmed) -> dict[str, bytes]:
         """The seed with the median validation loss as a plain Keras model, for those who want one network."""

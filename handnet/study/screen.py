@@ -22,9 +22,10 @@ from rich.text import Text
 
 from handnet.bands.simulated import Simulated
 from handnet.messages import command, option
+from handnet.report.case_words import CaseWords, words_of
 from handnet.report.main_table import TELLING, expected, min_to_max, trained_on
 from handnet.report.tables import over_seeds, rows_of
-from handnet.report.words import UNSEEN, cases_of, in_band, interval, label, number, of_class, percent, short
+from handnet.report.words import UNSEEN, cases_of, in_band, interval, label, percent, short
 
 ACTING = {sign: mark for sign, mark in UNSEEN.items() if chr(sign) != "\n"}
 SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
@@ -144,22 +145,19 @@ class Screen:
 
     def case(self, facts: Mapping[str, Any], page: Path | None) -> None:
         """One case: what each configuration says of it, its story, what carried it, and its page, if any."""
-        self.print(f"Case #{facts['case']} is {of_class(facts['class'])} and is in the {facts['part']} part.")
+        words = words_of(facts["judged"])
+        self.print(f"Case #{facts['case']} {words.states(facts)} and is in the {facts['part']} part.")
         if not facts["scores"]:
             self.print("That part is sealed: scores are shown after the opening.")
             return
         if facts["part"] == "train":
             self.print("The networks below were trained on it.")
         for row in facts["scores"]:
-            band = f"{number(row['score_median'])} [{number(row['score_low'])}, {number(row['score_high'])}]"
-            self.print(
-                f"{row['role']}: score {band}, quantiles .025 to .975 over {row['seeds']} seeds; called wrong"
-                f" by {row['misses']} of {row['seeds']}."
-            )
+            self.print(f"{row['role']}: {words.row(row)}.")
         self.print(f"Most unusual: {facts['scores'][0]['extremes']}.")
         if facts["story"]:
             self.print(f"\n{facts['story']['sentence']}\n")
-            self.out.print(_credit_table(facts["story"]))
+            self.out.print(_credit_table(facts["story"], words))
         if page:
             self.print(f"Page:   {page}")
 
@@ -268,18 +266,17 @@ def _opening(facts: Mapping[str, Any], openings: int) -> str:
     )
 
 
-def _credit_table(story: Mapping[str, Any]) -> Table:
-    """Where the credits on the logit start, each family's, the strongest first, and their sum."""
-    headings = "over seeds", "over splits", "clear", "alike", "turns it alone"
-    grid = _table("credit on the logit", *headings)
+def _credit_table(story: Mapping[str, Any], words: CaseWords) -> Table:
+    """Where the credits start, each family's, the strongest first, and their sum."""
+    name = story["credited"]
+    grid = _table(f"credit on the {name}", "over seeds", "over splits", "clear", "alike", words.turns)
     start, own = (
-        (Text(in_band(story[end]["logit"])), f"probability {number(story[end]['probability'])}")
-        for end in ("start", "own")
+        (Text(words.in_figures(story[end][name])), words.chance(story[end])) for end in ("start", "own")
     )
-    grid.add_row("start: mean negative case", *start)
+    grid.add_row(Text(words.start_row(story)), *start)
     for credit in story["credits"]:
-        bands = (Text(in_band(credit[name])) for name in ("seeds", "splits"))
+        bands = (Text(words.in_figures(credit[over])) for over in ("seeds", "splits"))
         clear, turned = "yes" if credit["clear"] else "no", f"{credit['flipped']} of {story['misses']}"
-        grid.add_row(Text(short(credit["family"])), *bands, clear, number(credit["nearest"]), turned)
+        grid.add_row(Text(short(credit["family"])), *bands, clear, words.figure(credit["nearest"]), turned)
     grid.add_row("sum: the case", *own)
     return grid

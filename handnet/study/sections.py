@@ -1,5 +1,6 @@
 """The sections of a study's settings, as types that refuse what cannot be one."""
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -231,6 +232,8 @@ class ReportSettings(Section):
     """What the report says besides; no result depends on it, so it may change after the opening."""
 
     watch: Texts  # the ids of cases the report has a line about
+    # Of a number: by how much a guess may be off. 0: half the standard deviation of the train target.
+    tolerance: Annotated[float, that(lambda value: 0 <= value < math.inf, "0 or a number above it")]
     prevalence: Annotated[float, that(lambda value: 0 <= value < 1, "0 or a share below 1")]
     sensitivity: Annotated[float, that(_is_share, "a share between 0 and 1")]
     specificity: Annotated[float, that(_is_share, "a share between 0 and 1")]
