@@ -12,9 +12,17 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from statsmodels.stats.proportion import proportion_confint
 
+from handnet import diabetes, digits, split, wine
 from handnet.cli import main
 from handnet.draws import generator
-from handnet.report.imbalance import auc_ends, cases_for, warnings
+from handnet.report.imbalance import (
+    auc_ends,
+    cases_for,
+    warnings,
+    warnings_of_a_number,
+    warnings_of_many,
+    warnings_on_test,
+)
 
 DECIDING = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier")
 CLASSES = ("alive", "died")
@@ -61,6 +69,67 @@ def test_either_class_may_be_the_rare_one() -> None:
     assert "Calling every case died has the sensitivity 1.000" in majority
     assert "The specificity rests on 4 alive of 904 test cases" in few
     assert "Calling every case '0'" in warnings("specificity", (900, 4), ("0", "1"))[0]
+
+
+THREE = ("low", "mid", "high")
+
+
+def test_of_many_classes_each_recall_with_few_cases_is_told() -> None:
+    (few,) = warnings_of_many("accuracy", (300, 30, 20), THREE)
+    low, high = proportion_confint(16, 20, method="wilson")
+    assert few.startswith("The recall of some classes rests on few test cases, 20 high, 30 mid: a value of")
+    assert f"[{low:.3f}, {high:.3f}]" in few
+    recall, whole = warnings_of_many("accuracy", (14, 14, 12), THREE)
+    low, high = proportion_confint(32, 40, method="wilson")
+    assert whole.startswith("The deciding score, accuracy, rests on 40 test cases: a value of 0.8")
+    assert f"[{low:.3f}, {high:.3f}]" in whole
+    assert "12 high, 14 low, 14 mid" in recall
+    for score in ("accuracy", "balanced_accuracy", "log_loss"):
+        assert warnings_of_many(score, (100, 90, 80), THREE) == []
+    majority, *_ = warnings_of_many("accuracy", (950, 30, 20), THREE)
+    assert "Calling every case low has the accuracy 0.950 on the 1000 test cases" in majority
+    assert 'score="balanced_accuracy", score="macro_f1" or' in majority
+    assert "decide" not in warnings_of_many("accuracy", (950, 30, 20), THREE, opened=True)[0]
+    assert "has 8 high of 138 test cases" in warnings_of_many("log_loss", (70, 60, 8), THREE)[-1]
+
+
+def test_the_width_of_a_mean_of_recalls_is_that_of_simulated_ones() -> None:
+    sizes = (60, 12, 9)
+    *_, sentence = warnings_of_many("balanced_accuracy", sizes, THREE)
+    assert "counts each class alike, the rarest with 9 high of 81 test cases" in sentence
+    low, high = map(float, re.findall(r"\[([\d.]+), ([\d.]+)\]", sentence)[0])
+    drawn = np.mean([generator(size, 1).binomial(size, 0.8, 4000) / size for size in sizes], axis=0)
+    assert high - low == pytest.approx(2 * 1.96 * drawn.std(), rel=0.05)
+
+
+def test_groups_of_many_classes_are_counted() -> None:
+    _, whole = warnings_of_many("accuracy", (90, 90, 90), THREE, (9, 8, 9, 15))
+    low, high = proportion_confint(12, 15, method="wilson")
+    assert "rests on 270 test cases, in 15 groups" in whole
+    assert f"[{low:.3f}, {high:.3f}]" in whole
+
+
+def test_few_cases_of_a_number_are_told_with_the_width_of_simulated_errors() -> None:
+    assert warnings_of_a_number("rmse", 100) == []
+    (few,) = warnings_of_a_number("rmse", 30)
+    low, high = map(float, re.findall(r"\[([\d.]+), ([\d.]+)\]", few)[0])
+    found = np.sqrt(np.square(generator(30, 2).normal(size=(20_000, 30))).mean(axis=1))
+    assert np.mean((found * low < 1) & (found * high > 1)) == pytest.approx(0.95, abs=0.005)
+    assert "193 would give 10 %" in few
+    assert 1.96 / np.sqrt(2 * 193) == pytest.approx(0.1, abs=0.001)
+    (few,) = warnings_of_a_number("mae", 300, 12)
+    assert "rests on 300 test cases, in 12 groups: if the rows of a group" in few
+
+
+def test_the_sizes_of_every_task_are_told_where_no_score_is_named_yet() -> None:
+    for data, words in (
+        (wine(), "accuracy, rests on 36"),
+        (digits(), "recall of"),
+        (diabetes(), "rests on 89"),
+    ):
+        told = warnings_on_test("", data, split(data).test_rows)
+        assert words in " ".join(told)
+        assert all(re.fullmatch(r"(The|Calling) .*\.", sentence) for sentence in told)
 
 
 @pytest.mark.parametrize(("share", "half"), [(0.956, 0.05), (0.956, 0.02), (0.8, 0.1), (0.978, 0.01)])
