@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from handnet.contract import Recipe
-from handnet.data import listed
+from handnet.data import Array, Dataset, listed
 from handnet.encode import GAP, LEVEL
 from handnet.families import families_of
 from handnet.messages import option
@@ -28,6 +28,7 @@ from handnet.study.search import Search
 from handnet.study.sections import Range
 from handnet.study.settings import Settings
 from handnet.study.units import Problem
+from handnet.tasks import task_of
 
 LONG_ENOUGH = 0.1  # seconds of fitting from which a speed is measured
 # Seconds of the one process that proposes, stores and writes: rounded from a few runs on one machine in 2026,
@@ -194,7 +195,7 @@ def preview(settings: Settings, problem: Problem, opened: bool, executor: str, w
         time.process_time()
     )  # what has been loaded, read and divided here, a study loads, reads and divides
     yield from _table(settings, problem)
-    yield _network(settings, len(problem.parts.encoder.names))
+    yield _network(settings, len(problem.parts.encoder.names), task_of(len(problem.data.class_names)).outputs)
     stages = work(settings, problem, opened, measured(settings, problem))
     for stage in stages:
         yield f"{stage.stage.capitalize()}: {stage.networks} networks ({stage.how})."
@@ -239,10 +240,7 @@ def _runs(settings: Settings, opened: bool) -> int:
 def _table(settings: Settings, problem: Problem) -> Iterator[str]:
     """What is made of the table: rows, columns, parts."""
     data, parts, learnt = problem.data, problem.parts, problem.parts.encoder
-    yield (
-        f"{data.name}: {len(data.y)} rows, of which {int(data.y.sum())} are {data.class_names[1]!r} (class 1)"
-        f" and {int((data.y == 0).sum())} {data.class_names[0]!r} (class 0)."
-    )
+    yield f"{data.name}: {len(data.y)} rows{_target(data, parts.train_rows)}."
     levels, gaps = (int((learnt.kind == kind).sum()) for kind in (LEVEL, GAP))
     yield (
         f"Columns: {len(data.feature_names)} measured, {len(data.levels)} of them text;"
@@ -254,12 +252,27 @@ def _table(settings: Settings, problem: Problem) -> Iterator[str]:
         yield f"Text: {listed(map(repr, data.levels))}."
     yield from remarks(settings, problem)
     rows_of = {"train": parts.train_rows, "validation": parts.val_rows, "test": parts.test_rows}
-    sizes = (f"{part} {len(rows)} ({int(data.y[rows].sum())} of class 1)" for part, rows in rows_of.items())
-    yield f"Parts: {', '.join(sizes)}."
+    sizes = {part: f"{part} {len(rows)}" for part, rows in rows_of.items()}
+    if len(data.class_names) == 2:
+        sizes = {part: f"{sizes[part]} ({data.y[rows].sum()} of class 1)" for part, rows in rows_of.items()}
+    yield f"Parts: {', '.join(sizes.values())}."
 
 
-def _network(settings: Settings, inputs: int) -> str:
-    shape = [inputs, *settings.network.hidden, 1]
+def _target(data: Dataset, train: Array) -> str:
+    """What is to be told, in words after the number of rows. train: (n,) int; of a number only these rows."""
+    counts = [int((data.y == label).sum()) for label in range(len(data.class_names))]
+    if not counts:
+        y = data.y[train]
+        spread = f"the mean {y.mean():.4g} and the standard deviation {y.std():.4g}"
+        return f"; the target {data.target!r} has {spread} among the train rows"
+    named = [f"{count} {name!r}" for count, name in zip(counts, data.class_names, strict=True)]
+    if len(counts) > 2:
+        return f" of {len(counts)} classes: {listed(named)}"
+    return f", of which {counts[1]} are {data.class_names[1]!r} (class 1) and {named[0]} (class 0)"
+
+
+def _network(settings: Settings, inputs: int, outputs: int) -> str:
+    shape = [inputs, *settings.network.hidden, outputs]
     weights = int(np.dot(shape[:-1], shape[1:]) + sum(shape[1:]))
     return (
         f"Network: {'-'.join(map(str, shape))}, {weights} weights and biases; backend"
