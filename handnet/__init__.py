@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from handnet.draws import counted_plan as counted_plan
     from handnet.draws import seeded_plan as seeded_plan
     from handnet.estimator import HandNetClassifier as HandNetClassifier
+    from handnet.estimator import HandNetRegressor as HandNetRegressor
     from handnet.messages import Refusal as Refusal
     from handnet.splits import split as split
     from handnet.study.api import run_study as run_study
@@ -51,6 +52,7 @@ _HOME = {
     "counted_plan": "handnet.draws",
     "Band": "handnet.bands",
     "HandNetClassifier": "handnet.estimator",
+    "HandNetRegressor": "handnet.estimator",
     "run_study": "handnet.study.api",
     "Refusal": "handnet.messages",
 }

@@ -20,7 +20,7 @@ CORE = """
     mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores class_scores number_scores
     tasks probe
-    bands judge families hybrids explain estimator
+    bands judge families hybrids explain ensemble estimator
 """.split()
 HARNESS = """
     study.values study.sections study.settings study.reading study.interrupt study.environment

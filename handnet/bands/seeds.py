@@ -116,7 +116,11 @@ def assured_share(n: int, first: int, last: int, confidence: float = CONFIDENCE)
 
 @dataclass(frozen=True, eq=False)
 class RowBands:
-    """Quantile bands over seeds of many rows at once, as columns; `bands[row]` is the Band of one row."""
+    """Quantile bands over seeds of many rows at once, as columns; `bands[row]` is the Band of one row.
+
+    Where each row has k values, as the probabilities of k classes, the arrays are (rows, k), and a Band is
+    `bands[row, place]`.
+    """
 
     mean: Array  # (rows,)
     q025: Array  # (rows,) type-7 quantile .025 over the replicas
@@ -133,17 +137,20 @@ class RowBands:
     def __len__(self) -> int:
         return len(self.mean)
 
-    def __getitem__(self, row: int) -> Band:
+    def __getitem__(self, row: int | tuple[int, int]) -> Band:
+        if np.ndim(self.mean[row]):
+            raise TypeError(f"each row has {self.mean.shape[1]} bands: write bands[row, place].")
         centres = (("mean", float(self.mean[row])),)
         ends = float(self.q025[row]), float(self.q975[row])
         band = Band(*ends, self.kind, self.varied, self.n, self.coverage, self.estimand, centres)
         return replace(band, diverged=self.diverged, inside=int(self.inside[row]), assured=self.assured)
 
 
-def row_bands(values: Array, diverged: int = 0) -> RowBands:
-    """The quantile bands over R seeds of every row. values: (R, rows), finite.
+def row_bands(values: Array, diverged: int = 0, estimand: str = FURTHER_PROBABILITY) -> RowBands:
+    """The quantile bands over R seeds of every row. values: (R, rows) or (R, rows, k), finite.
 
-    diverged: how many further replicas have no value. Raises ValueError when R is below 2.
+    diverged: how many further replicas have no value; estimand: what the values are. Raises ValueError when R
+    is below 2.
     """
     n = len(values)
     if n < 2:
@@ -154,9 +161,8 @@ def row_bands(values: Array, diverged: int = 0) -> RowBands:
     low, high = np.quantile(values, [LOW, HIGH], axis=0)
     inside = ((low <= values) & (values <= high)).sum(axis=0)
     coverage = (HIGH - LOW) * (n - 1) / (n + 1)
-    return RowBands(
-        values.mean(axis=0), low, high, n, coverage, diverged, inside, assured_share(n, *_ranks(n, LOW, HIGH))
-    )
+    assured = assured_share(n, *_ranks(n, LOW, HIGH))
+    return RowBands(values.mean(axis=0), low, high, n, coverage, diverged, inside, assured, estimand)
 
 
 def quantile_band(values: Array, low: float, high: float, varied: str) -> Band:
