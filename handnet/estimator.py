@@ -207,9 +207,18 @@ def _class_weights(class_weight: Any, classes: Array, labels: Array, weight: Arr
 
 
 def _classes(y: Array) -> tuple[Array, Array]:
-    """The labels of y (n,), sorted, and the place (n,) of each. Raises ValueError for fewer than two."""
-    check_classification_targets(y)
-    classes, labels = np.unique(y, return_inverse=True)
+    """The labels of y (n,), sorted, and the place (n,) of each.
+
+    Raises ValueError for fewer than two, and for labels of several kinds, which have no order.
+    """
+    try:
+        check_classification_targets(y)
+        classes, labels = np.unique(y, return_inverse=True)
+    except TypeError:
+        kinds = {type(label): label for label in y.tolist()}
+        raise ValueError(
+            f"y must hold labels of one kind, but holds {listed(map(repr, kinds.values()))}."
+        ) from None
     if len(classes) < 2:
         raise ValueError(f"y must hold two classes or more, but holds 1 class, {classes.tolist()[0]!r}.")
     return classes, labels
