@@ -206,8 +206,8 @@ class Backend(Protocol):
         """What the networks say of rows X (n, features): the probability (R, n) of class 1, the probabilities
         (R, n, k) of k classes, or with the loss "squared_error" the guessed number (R, n).
 
-        A probability is the sigmoid of the logit clipped to [-80, 80], or the softmax of the logits, of which
-        none counts as more than 80 below the largest. Raises ValueError as `exit_of` does.
+        A probability is the sigmoid of the logit clipped to [-80, 80], or the softmax of the logits. Raises
+        ValueError as `exit_of` does.
         """
         ...
 

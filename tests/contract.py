@@ -128,53 +128,75 @@ def weighted(table: Table, seed: int) -> Table:
     return table._replace(weight=draws.exponential(size=len(table.y)) * (draws.random(len(table.y)) > 0.1))
 
 
-law = pytest.mark.parametrize("parts", [False, True], ids=["plain", "weighted"], indirect=True)
+# A law is tried without weights of rows and with them; what takes long, on two classes alone.
+GIVEN = {name: (name, name != "two classes") for name in TASKS} | {"weighted": ("two classes", True)}
+law, law_of_two_classes, each_task = (
+    pytest.mark.parametrize("parts", [GIVEN[name] for name in names], ids=names, indirect=True)
+    for names in (list(GIVEN), ["two classes", "weighted"], list(TASKS))
+)
 
 
 class BackendContract:
     """Subclasses give the backend; a compiled one may widen `same` to a stated tolerance."""
 
     backend: Backend
+    task = "two classes"
     agreement = 0.0  # largest difference of a probability from the float64 reference after 50 epochs
 
     @pytest.fixture
     def parts(self, request: pytest.FixtureRequest, parts: Split) -> Split:
-        """The rows of a test; a law is tried with weights too."""
-        if not getattr(request, "param", False):
+        """The rows of a test, with the truths of its task; a law is tried with weights too."""
+        self.task, has_weights = getattr(request, "param", ("two classes", False))
+        parts = of_task(self.task, parts)
+        if not has_weights:
             return parts
         # In float32 single networks part at high rates; with these weights the three of law 6 do not.
         return replace(parts, train=weighted(parts.train, 3), val=weighted(parts.val, 2))
 
+    def recipe(self, **changes: object) -> Recipe:
+        """Of the test's task."""
+        return replace(RECIPE, **TASKS[self.task], **changes)
+
+    def predicted(self, backend: Backend, fit: Fit, parts: Split) -> np.ndarray:
+        """What the networks of a fit say of the validation rows."""
+        return backend.predict(fit.layers, parts.val.X, self.recipe().loss)
+
     def same(self, one: np.ndarray, other: np.ndarray) -> bool:
         return np.array_equal(one, other, equal_nan=True)
 
-    def fit(self, parts: Split, seeds: list[int], recipe: Recipe = RECIPE) -> Fit:
+    def fit(self, parts: Split, seeds: list[int], recipe: Recipe | None = None) -> Fit:
+        recipe = recipe or self.recipe()
         return self.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, seeds))
 
     def assert_same(self, one: Fit, other: Fit) -> None:
         for a, b in zip(arrays(one), arrays(other), strict=True):
             assert self.same(a, b)
 
+    @each_task
     def test_shapes(self, parts: Split) -> None:
-        fit = self.fit(parts, [3, 4, 5])
+        fit, k = self.fit(parts, [3, 4, 5]), self.recipe().outputs
         shapes = [part.shape for layer in fit.layers for part in layer]
-        assert shapes == [(3, 30, 16), (3, 1, 16), (3, 16, 8), (3, 1, 8), (3, 8, 1), (3, 1, 1)]
+        assert shapes == [(3, 30, 16), (3, 1, 16), (3, 16, 8), (3, 1, 8), (3, 8, k), (3, 1, k)]
         assert {getattr(fit, name).shape for name in HISTORIES} == {(3, 6)}
         assert fit.best_epoch.tolist() == fit.diverged_at.tolist() == [-1, -1, -1]
-        logits = self.backend.logits(fit.layers, parts.val.X)
-        assert logits.shape == (3, 114)
-        assert np.allclose(
-            self.backend.predict(fit.layers, parts.val.X), 1 / (1 + np.exp(-logits)), atol=1e-6
-        )
+        logits, said = self.backend.logits(fit.layers, parts.val.X), self.predicted(self.backend, fit, parts)
+        assert logits.shape == said.shape == ((3, 114, 3) if k == 3 else (3, 114))
+        e = np.exp(logits)
+        expected = {
+            "two classes": e / (1 + e),
+            "many classes": e / e.sum(axis=-1, keepdims=True),
+            "a number": logits,
+        }
+        assert np.allclose(said, expected[self.task], atol=1e-6)
 
     @law
     def test_1_same_arguments_same_fit(self, parts: Split) -> None:
         self.assert_same(self.fit(parts, [1, 2]), self.fit(parts, [1, 2]))
 
     @given(seeds=st.lists(st.integers(0, 2**32 - 1), min_size=2, max_size=9, unique=True))
-    @law
+    @law_of_two_classes
     def test_2_alone_equals_in_a_batch(self, parts: Split, seeds: list[int]) -> None:
-        recipe = replace(RECIPE, epochs=2)
+        recipe = self.recipe(epochs=2)
         batch = self.fit(parts, seeds, recipe)
         alone = self.fit(parts, seeds[-1:], recipe)
         for whole, single in zip(arrays(batch), arrays(alone), strict=True):
@@ -186,7 +208,7 @@ class BackendContract:
 
     @law
     def test_2_in_a_large_batch(self, parts: Split) -> None:
-        recipe = replace(RECIPE, epochs=2)
+        recipe = self.recipe(epochs=2)
         batch = self.fit(parts, list(range(110)), recipe)
         for place in (17, 109):
             alone = self.fit(parts, [place], recipe)
@@ -201,49 +223,49 @@ class BackendContract:
 
     @law
     def test_4_a_shorter_run_is_the_beginning_of_a_longer_one(self, parts: Split) -> None:
-        plan = seeded_plan(replace(RECIPE, epochs=4), parts.train, [0, 1])
+        plan = seeded_plan(self.recipe(epochs=4), parts.train, [0, 1])
         assert self.same(
             self.fit(parts, [0, 1]).val_loss[:, :4],
-            self.backend.fit(parts.train, parts.val, replace(RECIPE, epochs=4), plan).val_loss,
+            self.backend.fit(parts.train, parts.val, self.recipe(epochs=4), plan).val_loss,
         )
         # A plan may hold more epochs than the recipe asks for: its weights are those of the short run.
-        short = replace(RECIPE, epochs=3)
-        longer = self.backend.fit(parts.train, parts.val, short, recorded(RECIPE, parts.train, [0, 1]))
+        short = self.recipe(epochs=3)
+        longer = self.backend.fit(parts.train, parts.val, short, recorded(self.recipe(), parts.train, [0, 1]))
         self.assert_same(longer, self.fit(parts, [0, 1], short))
 
     @law
     def test_5_without_dropout_masks_are_ignored(self, parts: Split) -> None:
-        recipe = replace(RECIPE, dropout=0.0)
+        recipe = self.recipe(dropout=0.0)
         plan = recorded(recipe, parts.train, [0, 1])
         nothing = tuple(EpochDraws(d.order, tuple(np.zeros_like(k) for k in d.keep)) for d in plan.draws)
         masked = self.backend.fit(parts.train, parts.val, recipe, replace(plan, draws=nothing))
         self.assert_same(masked, self.fit(parts, [0, 1], recipe))
 
     def test_dropout_acts_on_the_first_hidden_layer_only(self, parts: Split) -> None:
-        plan = recorded(RECIPE, parts.train, [0, 1])
+        plan = recorded(self.recipe(), parts.train, [0, 1])
         later = tuple(EpochDraws(d.order, (d.keep[0], np.zeros_like(d.keep[1]))) for d in plan.draws)
         first = tuple(EpochDraws(d.order, (~d.keep[0], d.keep[1])) for d in plan.draws)
         fit = self.fit(parts, [0, 1])
-        self.assert_same(self.backend.fit(parts.train, parts.val, RECIPE, replace(plan, draws=later)), fit)
-        flipped = self.backend.fit(parts.train, parts.val, RECIPE, replace(plan, draws=first))
+        self.assert_same(
+            self.backend.fit(parts.train, parts.val, self.recipe(), replace(plan, draws=later)), fit
+        )
+        flipped = self.backend.fit(parts.train, parts.val, self.recipe(), replace(plan, draws=first))
         assert not self.same(flipped.train_loss, fit.train_loss)
 
     @pytest.mark.parametrize(("optimizer", "rate"), [("adam", 1e-3), ("adam", 1e-2), ("sgd", 1e-2)])
     @law
     def test_6_agrees_with_the_reference(self, parts: Split, optimizer: str, rate: float) -> None:
-        recipe = Recipe(learning_rate=rate, epochs=50, optimizer=optimizer)
+        recipe = self.recipe(learning_rate=rate, epochs=50, optimizer=optimizer)
         reference = load_backend("numpy", dtype="float64")
         plan = seeded_plan(recipe, parts.train, [0, 1, 2])
         ours = self.backend.fit(parts.train, parts.val, recipe, plan)
         theirs = reference.fit(parts.train, parts.val, recipe, plan)
-        distance = np.abs(
-            self.backend.predict(ours.layers, parts.val.X) - reference.predict(theirs.layers, parts.val.X)
-        )
-        assert distance.max() <= self.agreement
+        distance = self.predicted(self.backend, ours, parts) - self.predicted(reference, theirs, parts)
+        assert np.abs(distance).max() <= self.agreement
 
     @law
     def test_every_history_agrees_with_the_reference(self, parts: Split) -> None:
-        recipe = replace(RECIPE, epochs=3)
+        recipe = self.recipe(epochs=3)
         plan = seeded_plan(recipe, parts.train, [0, 1, 2])
         ours, theirs = (
             backend.fit(parts.train, parts.val, recipe, plan)
@@ -264,7 +286,7 @@ class BackendContract:
             / 2
         )
         train, val = Table(X[:85], parts.train.y[:85]), Table(X[85:200], parts.train.y[85:200])
-        recipe = replace(RECIPE, hidden=hidden, epochs=3)
+        recipe = self.recipe(hidden=hidden, epochs=3)
         plan = seeded_plan(recipe, train, range(9))
         reference = load_backend("numpy", dtype="float64")
         ours, theirs = (backend.fit(train, val, recipe, plan) for backend in (self.backend, reference))
@@ -272,12 +294,58 @@ class BackendContract:
         assert np.abs(distance).max() <= self.agreement
 
     def test_new_labels_are_learned_anew(self, parts: Split) -> None:
-        recipe, reference = replace(RECIPE, epochs=2), load_backend("numpy", dtype="float64")
+        recipe, reference = self.recipe(epochs=2), load_backend("numpy", dtype="float64")
         for labels in (parts.train.y, 1 - parts.train.y):
             train = Table(parts.train.X, labels)
             plan = seeded_plan(recipe, train, [0, 1])
             ours, theirs = (one.fit(train, parts.val, recipe, plan) for one in (self.backend, reference))
             assert np.abs(ours.val_loss - theirs.val_loss).max() <= self.agreement
+
+    def test_fifty_classes_agree_with_the_reference(self, parts: Split) -> None:
+        train, val = (table._replace(y=np.arange(len(table.y)) % 50) for table in (parts.train, parts.val))
+        recipe = self.recipe(outputs=50, epochs=2, batch_size=100)
+        plan = seeded_plan(recipe, train, [0, 1])
+        reference = load_backend("numpy", dtype="float64")
+        ours, theirs = (backend.fit(train, val, recipe, plan) for backend in (self.backend, reference))
+        distance = self.backend.predict(ours.layers, val.X) - reference.predict(theirs.layers, val.X)
+        assert np.abs(distance).max() <= self.agreement
+
+    @pytest.mark.parametrize("size", [1e4, 1e30])
+    @each_task
+    def test_outputs_of_any_size_are_told_and_nothing_is_raised(self, parts: Split, size: float) -> None:
+        """The loss is as large, or the replica is named: float32 has no room for the square of 1e30."""
+        plan = recorded(self.recipe(epochs=1), parts.train, [0, 1])
+        last = plan.layers[-1]
+        bias = np.zeros_like(last.bias)
+        bias[0, 0, -1] = size
+        ill = replace(plan, layers=(*plan.layers[:-1], Layer(last.weight, bias)))
+        fit = self.backend.fit(parts.train, parts.val, self.recipe(epochs=1), ill)
+        assert fit.diverged_at[1] == -1
+        assert fit.train_loss[0, 0] > size / 10 if fit.diverged_at[0] < 0 else size == 1e30
+        said = self.backend.predict(ill.layers, parts.val.X, self.recipe().loss)
+        if self.task == "a number":
+            assert np.allclose(said[0], size, rtol=1e-2)
+        else:
+            assert ((said >= 0) & (said <= 1)).all()
+            assert np.allclose(said[0, ..., -1] if said.ndim == 3 else said[0], 1)
+
+    def test_classes_that_are_none_are_refused(self, parts: Split) -> None:
+        recipe = self.recipe(outputs=3)
+        for wrong in (3, -1, 0.5, np.nan):
+            y = np.where(np.arange(341) == 7, wrong, parts.train.y)
+            for train, val in (
+                (parts.train._replace(y=y), parts.val),
+                (parts.val, parts.train._replace(y=y)),
+            ):
+                with pytest.raises(ValueError, match=f"class from 0 to 2, but that of row 7 is {wrong}"):
+                    self.backend.fit(train, val, recipe, seeded_plan(recipe, train, [0]))
+
+    def test_an_exit_that_is_none_is_refused(self, parts: Split) -> None:
+        layers = seeded_plan(self.recipe(outputs=3), parts.train, [0]).start()
+        with pytest.raises(ValueError, match="outputs must be 1 where the loss is squared_error, but got 3"):
+            self.backend.predict(layers, parts.val.X, "squared_error")
+        with pytest.raises(ValueError, match="loss must be one of log_loss, squared_error, but got 'hinge'"):
+            self.backend.predict(layers, parts.val.X, "hinge")
 
     def test_the_gate_is_shut_at_zero(self) -> None:
         """At z = 0 the slope of the relu is 0; that of a maximum would be a half or 1 and move the weight."""
@@ -298,7 +366,7 @@ class BackendContract:
 
     @pytest.mark.parametrize("dropout", [0.99999999, 1 - 2**-53])
     def test_a_dropout_just_below_one_is_no_division_by_zero(self, parts: Split, dropout: float) -> None:
-        recipe = replace(RECIPE, epochs=2, dropout=dropout)
+        recipe = self.recipe(epochs=2, dropout=dropout)
         plan = seeded_plan(recipe, parts.train, [3])
         ours, theirs = (
             backend.fit(parts.train, parts.val, recipe, plan)
@@ -309,15 +377,15 @@ class BackendContract:
 
     @law
     def test_7_arguments_and_global_generators_untouched(self, parts: Split) -> None:
-        plan = recorded(RECIPE, parts.train, [0, 1])
+        plan = recorded(self.recipe(), parts.train, [0, 1])
         held = [part for layer in plan.layers for part in layer] + [draw.order for draw in plan.draws]
         copies = [part.copy() for part in held]
         before = np.random.get_state()[1].copy()  # noqa: NPY002 - the global state is what must not move
         ours = random.getstate()
         # A width that nothing else here has: a network made anew may not draw either.
-        new = replace(RECIPE, hidden=(6, 3), epochs=1)
+        new = self.recipe(hidden=(6, 3), epochs=1)
         self.backend.fit(parts.train, parts.val, new, seeded_plan(new, parts.train, [0]))
-        fit = self.backend.fit(parts.train, parts.val, RECIPE, plan)
+        fit = self.backend.fit(parts.train, parts.val, self.recipe(), plan)
         weights = [part.copy() for layer in fit.layers for part in layer]
         self.backend.logits(fit.layers, parts.val.X)
         assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
@@ -328,16 +396,14 @@ class BackendContract:
 
     @law
     def test_8_a_diverging_replica_is_named_and_harms_nobody(self, parts: Split) -> None:
-        plan = recorded(RECIPE, parts.train, [0, 1, 2])
+        plan = recorded(self.recipe(), parts.train, [0, 1, 2])
         first = plan.layers[0]
         poisoned = first.weight.copy()
         poisoned[1] = 1e30
         ill = replace(plan, layers=(Layer(poisoned, first.bias), *plan.layers[1:]))
-        fit = self.backend.fit(
-            parts.train, parts.val, replace(RECIPE, learning_rate=1e30, optimizer="sgd"), ill
-        )
+        fit = self.backend.fit(parts.train, parts.val, self.recipe(learning_rate=1e30, optimizer="sgd"), ill)
         assert fit.diverged_at[1] >= 0
-        mixed = self.backend.fit(parts.train, parts.val, RECIPE, ill)
+        mixed = self.backend.fit(parts.train, parts.val, self.recipe(), ill)
         sound = self.fit(parts, [0, 1, 2])
         for a, b in zip(arrays(mixed), arrays(sound), strict=True):
             assert self.same(a[[0, 2]], b[[0, 2]])
@@ -345,12 +411,12 @@ class BackendContract:
     @law
     def test_8_a_weight_that_is_not_finite_is_seen_behind_a_finite_loss(self, parts: Split) -> None:
         # A first-layer bias of -inf shuts its unit for ever: the loss stays finite, the network is broken.
-        plan = recorded(RECIPE, parts.train, [0, 1])
+        plan = recorded(self.recipe(), parts.train, [0, 1])
         first = plan.layers[0]
         bias = first.bias.copy()
         bias[0, 0, 3] = -np.inf
         ill = replace(plan, layers=(Layer(first.weight, bias), *plan.layers[1:]))
-        fit = self.backend.fit(parts.train, parts.val, RECIPE, ill)
+        fit = self.backend.fit(parts.train, parts.val, self.recipe(), ill)
         assert fit.diverged_at.tolist() == [0, -1]
 
     @law
@@ -359,8 +425,8 @@ class BackendContract:
         layer do not."""
         X = parts.train.X.copy()
         X[17, 4] = np.nan
-        plan = seeded_plan(RECIPE, parts.train, [0, 1])
-        fit = self.backend.fit(parts.train._replace(X=X), parts.val, RECIPE, plan)
+        plan = seeded_plan(self.recipe(), parts.train, [0, 1])
+        fit = self.backend.fit(parts.train._replace(X=X), parts.val, self.recipe(), plan)
         assert fit.diverged_at.tolist() == [0, 0]
 
     @pytest.mark.parametrize("rate", [1e3, 1e200])
@@ -371,7 +437,7 @@ class BackendContract:
     ) -> None:
         """On unscaled inputs: a replica is named if and only if something of it is not finite, and with the
         first epoch at which it is."""
-        recipe = replace(RECIPE, learning_rate=rate, optimizer=optimizer)
+        recipe = self.recipe(learning_rate=rate, optimizer=optimizer)
         by = np.geomspace(0.01, 1000, 30)
         train, val = (part._replace(X=part.X * by) for part in (parts.train, parts.val))
         fit = self.backend.fit(train, val, recipe, seeded_plan(recipe, train, [0, 1]))
@@ -388,7 +454,7 @@ class BackendContract:
 
     @law
     def test_patience_returns_what_stopping_there_would_have(self, parts: Split) -> None:
-        recipe = Recipe(learning_rate=2e-2, epochs=40, patience=3)
+        recipe = self.recipe(learning_rate=2e-2, epochs=40, patience=3)
         fit = self.fit(parts, [0, 1, 2, 3], recipe)
         for replica, seed in enumerate([0, 1, 2, 3]):
             best, waited, losses = 0, 0, fit.val_loss[replica]
@@ -402,41 +468,44 @@ class BackendContract:
         assert len(set(fit.best_epoch.tolist())) > 1  # else replicas could not be told apart
 
     def test_a_plan_that_does_not_fit_is_refused(self, parts: Split) -> None:
-        short = recorded(replace(RECIPE, epochs=2), parts.train, [0])
+        short = recorded(self.recipe(epochs=2), parts.train, [0])
         with pytest.raises(ValueError, match="must hold draws for 6 epochs, but ended after 2"):
-            self.backend.fit(parts.train, parts.val, RECIPE, short)
-        other = recorded(replace(RECIPE, hidden=(4,)), parts.train, [0])
+            self.backend.fit(parts.train, parts.val, self.recipe(), short)
+        other = recorded(self.recipe(hidden=(4,)), parts.train, [0])
         with pytest.raises(ValueError, match="shapes"):
-            self.backend.fit(parts.train, parts.val, RECIPE, other)
+            self.backend.fit(parts.train, parts.val, self.recipe(), other)
 
     def test_a_plan_of_another_table_is_refused(self, parts: Split) -> None:
         """Order and masks fit each other, but not the rows or the replicas."""
         fewer = Table(parts.train.X[:300], parts.train.y[:300])
-        first = seeded_plan(RECIPE, parts.train, [0, 1]).start()
-        for other in (recorded(RECIPE, fewer, [0, 1]), recorded(RECIPE, parts.train, [0])):
+        first = seeded_plan(self.recipe(), parts.train, [0, 1]).start()
+        for other in (recorded(self.recipe(), fewer, [0, 1]), recorded(self.recipe(), parts.train, [0])):
             with pytest.raises(ValueError, match=r"of shape \(2, 341\), but is"):
-                self.backend.fit(parts.train, parts.val, RECIPE, GivenPlan(first, other.draws))
+                self.backend.fit(parts.train, parts.val, self.recipe(), GivenPlan(first, other.draws))
 
     @pytest.mark.parametrize("wrong", BROKEN)
     def test_draws_that_are_none_are_refused(self, parts: Split, wrong: str) -> None:
         field, change, sentence = BROKEN[wrong]
-        plan = recorded(RECIPE, parts.train, [0, 1])
+        plan = recorded(self.recipe(), parts.train, [0, 1])
         draws = tuple(draw._replace(**{field: change(getattr(draw, field))}) for draw in plan.draws)
         with pytest.raises(ValueError, match=sentence):
-            self.backend.fit(parts.train, parts.val, RECIPE, replace(plan, draws=draws))
+            self.backend.fit(parts.train, parts.val, self.recipe(), replace(plan, draws=draws))
 
     def test_equal_weights_are_none(self, parts: Split) -> None:
-        plan = seeded_plan(RECIPE, parts.train, [0, 1])
+        plan = seeded_plan(self.recipe(), parts.train, [0, 1])
         equal = (table._replace(weight=np.full(len(table.y), 0.3)) for table in (parts.train, parts.val))
-        self.assert_same(self.backend.fit(*equal, RECIPE, plan), self.fit(parts, [0, 1]))
+        self.assert_same(self.backend.fit(*equal, self.recipe(), plan), self.fit(parts, [0, 1]))
 
     @pytest.mark.parametrize("factor", [2.0**-1000, 2.0**900, 3.0])
     def test_only_ratios_of_weights_count(self, parts: Split, factor: float) -> None:
         """To the bit where the factor is a power of two; another one rounds each weight anew."""
-        plan = seeded_plan(RECIPE, parts.train, [0, 1])
+        plan = seeded_plan(self.recipe(), parts.train, [0, 1])
         train, val = weighted(parts.train, 1), weighted(parts.val, 2)
         scaled = (table._replace(weight=table.weight * factor) for table in (train, val))
-        fits = self.backend.fit(train, val, RECIPE, plan), self.backend.fit(*scaled, RECIPE, plan)
+        fits = (
+            self.backend.fit(train, val, self.recipe(), plan),
+            self.backend.fit(*scaled, self.recipe(), plan),
+        )
         if factor == 3:
             assert np.allclose(fits[0].val_loss, fits[1].val_loss, rtol=self.rounding)
         else:
@@ -447,10 +516,11 @@ class BackendContract:
         """Relative: what six epochs make of a last digit."""
         return {"float32": 1e-3, "float64": 1e-10}[np.dtype(self.backend.dtype).name]
 
+    @each_task
     @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
     def test_a_whole_weight_repeats_a_row(self, parts: Split, optimizer: str) -> None:
         """In one batch of the whole table a row of weight 3 is three rows, and one of weight 0 is none."""
-        recipe = Recipe(5e-3, 0.0, 6, 10_000, optimizer=optimizer)
+        recipe = self.recipe(dropout=0.0, batch_size=10_000, optimizer=optimizer)
         weight = generator(3, 0).integers(0, 4, len(parts.train.y))
         rows = np.repeat(np.arange(len(weight)), weight)
         assert set(weight) == {0, 1, 2, 3}
@@ -465,12 +535,15 @@ class BackendContract:
         for name in HISTORIES:
             assert np.allclose(getattr(ours, name), getattr(theirs, name), rtol=self.rounding), name
 
+    @each_task
     def test_a_batch_of_weight_0_takes_a_step_of_slope_0(self, parts: Split) -> None:
         """Of plain descent it is no step; Adam goes on in its direction, as the reference does."""
         table = Table(parts.train.X[:4], parts.train.y[:4], np.array([0.0, 0.0, 2.0, 1.0]))
         order = np.arange(4)[None]
         for optimizer, later in (("sgd", 1), ("adam", 3)):
-            recipe = Recipe(0.1, 0.0, later, 2, optimizer=optimizer)
+            recipe = self.recipe(
+                learning_rate=0.1, dropout=0.0, epochs=later, batch_size=2, optimizer=optimizer
+            )
             plan = recorded(recipe, table, [0])
             plan = replace(plan, draws=tuple(draw._replace(order=order) for draw in plan.draws))
             reference = load_backend("numpy", dtype="float64").fit(table, table, recipe, plan)
@@ -494,7 +567,7 @@ class BackendContract:
 
     @pytest.mark.parametrize("hidden", [(5,), (4, 3, 2)])
     def test_other_depths(self, parts: Split, hidden: tuple[int, ...]) -> None:
-        recipe = replace(RECIPE, hidden=hidden, epochs=30)
+        recipe = self.recipe(hidden=hidden, epochs=30)
         fit = self.fit(parts, [0, 1], recipe)
         assert [layer.weight.shape[2] for layer in fit.layers] == [*hidden, 1]
         assert (fit.val_loss[:, -1] < fit.val_loss[:, 0]).all()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contract import BackendContract, GivenPlan, arrays, recorded
+from contract import TASKS, BackendContract, GivenPlan, arrays, of_task, recorded
 from scipy.stats import ks_2samp
 
 from handnet import EpochDraws, Fit, Layer, Plan, Recipe, Table, counted_plan, load_backend, seeded_plan
@@ -36,12 +36,13 @@ class TestKeras(BackendContract):
         )
 
 
-def test_one_epoch_agrees_to_the_ninth_digit(parts: Split) -> None:
-    recipe = Recipe(epochs=1, learning_rate=1e-2)
+@pytest.mark.parametrize("task", TASKS)
+def test_one_epoch_agrees_to_the_ninth_digit(parts: Split, task: str) -> None:
+    recipe, parts = Recipe(epochs=1, learning_rate=1e-2, **TASKS[task]), of_task(task, parts)
     plan, reference = seeded_plan(recipe, parts.train, [0, 1, 2]), load_backend("numpy", dtype="float64")
     ours = TestKeras.backend.fit(parts.train, parts.val, recipe, plan)
     theirs = reference.fit(parts.train, parts.val, recipe, plan)
-    distance = TestKeras.backend.predict(ours.layers, parts.val.X) - reference.predict(
+    distance = TestKeras.backend.logits(ours.layers, parts.val.X) - reference.logits(
         theirs.layers, parts.val.X
     )
     assert np.abs(distance).max() < {"float64": 1e-9, "float32": 1e-5}[DTYPE]
@@ -230,17 +231,21 @@ def test_a_plan_that_draws_on_the_device_is_asked_for_nothing_here(parts: Split)
     assert np.array_equal(fit.val_loss, short_fit(parts, plan).val_loss)
 
 
-def test_a_plain_model_keeps_the_precision_and_draws_nothing(parts: Split) -> None:
+@pytest.mark.parametrize("task", TASKS)
+def test_a_plain_model_keeps_the_precision_and_draws_nothing(parts: Split, task: str) -> None:
     from handnet.mlp.engine import get_keras
     from handnet.mlp.keras import to_keras
 
-    fit = short_fit(parts, seeded_plan(SHORT, parts.train, [0, 1]))
+    recipe, parts = Recipe(epochs=1, **TASKS[task]), of_task(task, parts)
+    plan = seeded_plan(recipe, parts.train, [0, 1, 2])  # as many as above: no network is compiled for it
+    fit = TestKeras.backend.fit(parts.train, parts.val, recipe, plan)
     before = random.getstate()
-    model = to_keras(fit.layers, 1, 0.2)
+    model = to_keras(fit.layers, 1, 0.2, recipe.loss)
     assert random.getstate() == before
-    said = get_keras().ops.convert_to_numpy(model(parts.val.X.astype(DTYPE)))[:, 0]
+    said = get_keras().ops.convert_to_numpy(model(parts.val.X.astype(DTYPE)))
     assert said.dtype == DTYPE
-    distance = np.abs(said - TestKeras.backend.predict(fit.layers, parts.val.X)[1])
+    predicted = TestKeras.backend.predict(fit.layers, parts.val.X, recipe.loss)[1]
+    distance = np.abs(said - predicted.reshape(said.shape))
     assert distance.max() < {"float64": 1e-12, "float32": 1e-6}[DTYPE]
 
 

@@ -1,6 +1,7 @@
 """The house rules that a reader would otherwise have to check by eye."""
 
 import ast
+import hashlib
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import handnet
+from handnet.mlp import kernels
 
 ROOT = Path(__file__).parent.parent
 CORE = """
@@ -17,7 +19,7 @@ CORE = """
     tables.faults tables.columns tables.ids tables.labels tables.remarks tables.target tables.rows
     tables.dataset
     blocks enough splits contract draws
-    mlp.elementary mlp.network mlp.history mlp.fit mlp.kernels mlp.compiled
+    mlp.elementary mlp.network mlp.history mlp.fit mlp.tile mlp.kernels mlp.compiled
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores class_scores number_scores
     tasks probe
     bands judge families hybrids explain ensemble estimator
@@ -232,15 +234,15 @@ def test_randomness_lives_in_one_file(path: Path) -> None:
 
 def test_what_is_compiled_stands_in_one_file() -> None:
     """Kept code is made anew when the file of its function changes, and not when a file changes that it calls
-    into."""
-    compiled = [
-        path for path in SOURCES if any(name.split(".")[0] in {"numba", "llvmlite"} for name in imports(path))
-    ]
-    assert [path.name for path in compiled] == ["kernels.py"]
-    assert {name for name in imports(compiled[0]) if name.startswith("handnet")} == {
-        "handnet.data",
-        "handnet.data.Array",
+    into. The one such file is tile.py, and kernels.py names its digest."""
+    of_numba = {
+        path.name: {name for name in imports(path) if name in ORDER}
+        for path in SOURCES
+        if any(name.split(".")[0] in {"numba", "llvmlite"} for name in imports(path))
     }
+    assert of_numba == {"kernels.py": {"handnet.data", "handnet.mlp.tile"}, "tile.py": set()}
+    tile = ROOT / "handnet" / "mlp" / "tile.py"
+    assert hashlib.sha256(tile.read_bytes()).hexdigest() == kernels.TILE
 
 
 # Limits of size. The other limits of style are ruff's (make check).

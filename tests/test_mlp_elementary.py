@@ -14,8 +14,9 @@ from hypothesis.extra.numpy import arrays
 
 from handnet.draws import generator
 from handnet.mlp import kernels
-from handnet.mlp.elementary import LN2, exp, log1p, log1p_any
-from handnet.mlp.network import log_loss, log_loss_backward, mean_loss_backward, sigmoid
+from handnet.mlp.compiled import KINDS
+from handnet.mlp.elementary import LN2, exp, log, log1p
+from handnet.mlp.network import EXITS, log_loss, mean_loss_backward, sigmoid
 
 Function = Callable[[np.ndarray], np.ndarray]
 Truth = Callable[[Decimal], Decimal]
@@ -49,11 +50,6 @@ def powers(x: np.ndarray) -> np.ndarray:
     return 10.0**x
 
 
-def beside_powers_of_two(draws: np.random.Generator) -> np.ndarray:
-    away = powers(draws.uniform(-16, -1, 400)) * draws.choice([-1, 1], 400)
-    return np.abs(2.0 ** draws.integers(0, 60, 400) * (1 + away) - 1)
-
-
 EXP_AT = {
     "the whole range": lambda draws: draws.uniform(-708.3, 709.7, 4000),
     "where it is used": lambda draws: draws.uniform(-80, 80, 4000),
@@ -79,21 +75,19 @@ def test_log1p_is_within_an_ulp_of_the_truth(where: str) -> None:
     assert worst(log1p, true_log1p, LOG1P_AT[where](generator(31, 0)), digits=400) < 1
 
 
-LOG1P_ANY_AT = {
-    "of 2 to 50 classes": lambda draws: draws.uniform(0, 49, 600),
+LOG_AT = {
+    "sums of 2 to 50 classes": lambda draws: draws.uniform(1, 50, 600),
+    "near 1": lambda draws: 1 + powers(draws.uniform(-16, 0, 400)),
     "far beyond": lambda draws: powers(draws.uniform(0, 300, 400)),
-    "on both sides of a power of two": beside_powers_of_two,
+    "on both sides of a power of two": lambda draws: np.nextafter(
+        2.0 ** draws.integers(1, 60, 400), draws.choice([0, np.inf], 400)
+    ),
 }
 
 
-@pytest.mark.parametrize("where", LOG1P_ANY_AT)
-def test_log1p_of_any_number_is_within_an_ulp_of_the_truth(where: str) -> None:
-    assert worst(log1p_any, true_log1p, LOG1P_ANY_AT[where](generator(34, 0)), digits=400) < 1
-
-
-@given(st.floats(0, 1))
-def test_up_to_1_it_has_the_bits_of_log1p(x: float) -> None:
-    assert log1p_any(x) == log1p(x)
+@pytest.mark.parametrize("where", LOG_AT)
+def test_log_is_within_an_ulp_of_the_truth(where: str) -> None:
+    assert worst(log, Decimal.ln, LOG_AT[where](generator(34, 0))) < 1
 
 
 @given(st.floats(-745.1, 709.7), st.floats(0, 1))
@@ -145,24 +139,29 @@ def test_the_compiled_functions_have_the_same_bits(x: list[float], u: list[float
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "outputs"), [("sigmoid", 1), ("softmax", 5), ("identity", 1)])
 @given(data=st.data())
-def test_so_have_the_losses_and_the_errors_at_the_exit(dtype: str, data: st.DataObject) -> None:
+def test_so_have_the_losses_and_the_errors_at_the_exit(
+    name: str, outputs: int, dtype: str, data: st.DataObject
+) -> None:
     """Of whole arrays, for which a compiler writes other code than for one number."""
-    width, lanes = 32 if dtype == "float32" else 64, kernels.LANES
-    z = data.draw(arrays(dtype, 9 * lanes, elements=st.floats(-2000, 2000, width=width)))
-    y = data.draw(arrays(dtype, 9 * lanes, elements=st.sampled_from([0.0, 1.0])))
+    width, lanes, rows = 32 if dtype == "float32" else 64, kernels.LANES, 9
+    truths = {"sigmoid": [0.0, 1.0], "softmax": [0.0, 1.0, 4.0], "identity": [-1.5, 0.0, 3.0]}[name]
+    z = data.draw(arrays(dtype, rows * outputs * lanes, elements=st.floats(-2000, 2000, width=width)))
+    y = data.draw(arrays(dtype, rows * lanes, elements=st.sampled_from(truths)))
     # Sums of eighths are exact, in whatever order they are added.
-    eighths = data.draw(arrays(dtype, 9 * lanes, elements=st.integers(0, 8).map(lambda count: count / 8)))
-    for weight in (np.ones_like(z), eighths):
-        given_weight = eighths if weight is eighths else eighths[:0]  # none where all are 1
+    eighths = data.draw(arrays(dtype, rows * lanes, elements=st.integers(0, 8).map(lambda count: count / 8)))
+    logits = np.moveaxis(z.reshape(rows, outputs, lanes), 2, 0)  # (R, batch, outputs)
+    logits = logits[..., 0] if outputs == 1 else logits
+    truth, share = (part.reshape(rows, lanes).T for part in (y, eighths))
+    losses, slope = EXITS[name].loss(logits, truth), EXITS[name].backward(logits, truth)
+    for weight, given_weight in ((np.ones_like(share), eighths[:0]), (share, eighths)):
         dz, totals = np.empty_like(z), np.zeros(lanes)
-        kernels.exit_error(z, y, given_weight, dz)
-        logits, labels, weights = (part.reshape(9, lanes).T for part in (z, y, weight))
-        expected = mean_loss_backward(log_loss_backward(logits, labels), weights)
-        assert np.array_equal(dz.reshape(9, lanes).T, expected)
-        kernels.add_losses(z, y, given_weight, totals)
+        kernels.loss_and_error(KINDS[name], z, y, given_weight, dz, totals)
+        found = np.moveaxis(dz.reshape(rows, outputs, lanes), 2, 0)
+        assert np.array_equal(found.reshape(slope.shape), mean_loss_backward(slope, weight))
         expected = np.zeros(lanes)
-        for row in (weight * log_loss(z, y)).reshape(9, lanes):
+        for row in (weight * losses).T:
             expected += row
         assert np.array_equal(totals, expected)
 
@@ -173,7 +172,7 @@ DECIDING = [
     *(HANDNET / f"{name}.py" for name in "contract draws data encode splits scores probe".split()),
     *(
         HANDNET / "mlp" / f"{name}.py"
-        for name in "elementary network history fit kernels compiled replicas".split()
+        for name in "elementary network history fit tile kernels compiled replicas".split()
     ),
 ]
 INEXACT = set(

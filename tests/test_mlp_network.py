@@ -146,11 +146,11 @@ def test_a_shift_of_all_logits_changes_nothing(z: np.ndarray, y: np.ndarray, shi
 
 @given(arrays(np.float64, (2, 9), elements=st.floats(-2000, 2000)), st.data())
 def test_two_logits_of_which_one_is_0_are_the_sigmoid(z: np.ndarray, data: st.DataObject) -> None:
-    """The loss has the same bits; p and the slope differ by a rounding."""
+    """But for roundings."""
     y = data.draw(arrays(np.int8, (2, 9), elements=st.integers(0, 1)))
     both = np.stack([np.zeros_like(z), z], axis=-1)
-    assert np.array_equal(cross_entropy(both, y), log_loss(z, y))
-    assert np.allclose(softmax(both)[..., 1], sigmoid(z), rtol=1e-15, atol=0)
+    assert np.allclose(cross_entropy(both, y), log_loss(z, y), rtol=1e-15, atol=3e-16)
+    assert np.allclose(softmax(both)[..., 1], sigmoid(z), rtol=1e-15, atol=2e-35)
     slopes = cross_entropy_backward(both, y)
     assert np.allclose(slopes[..., 1], log_loss_backward(z, y), rtol=1e-15, atol=2e-16)
     assert np.allclose(slopes[..., 0], -slopes[..., 1], rtol=1e-15, atol=2e-16)
@@ -158,8 +158,7 @@ def test_two_logits_of_which_one_is_0_are_the_sigmoid(z: np.ndarray, data: st.Da
 
 @given(LOGITS, CLASSES)
 def test_softmax_and_its_loss_are_scipys(z: np.ndarray, y: np.ndarray) -> None:
-    near = np.maximum(z, z.max(axis=-1, keepdims=True) - 80)
-    assert np.allclose(softmax(z), scipy.special.softmax(near, axis=-1), rtol=1e-14, atol=0)
+    assert np.allclose(softmax(z), scipy.special.softmax(z, axis=-1), rtol=1e-14, atol=0)
     told = np.take_along_axis(scipy.special.log_softmax(z, axis=-1), y[..., None].astype(int), axis=-1)
     assert np.allclose(cross_entropy(z, y), -told[..., 0], rtol=1e-14, atol=1e-15)
 
@@ -279,7 +278,7 @@ def test_losses_and_probabilities_never_overflow(dtype: str) -> None:
         assert cross_entropy(many, np.ones(11))[-2] == 20_000
         p = softmax(many)
         assert p.dtype == dtype
-        assert ((p >= np.exp(-80.001)) & (p <= 1)).all()
+        assert ((p >= 0) & (p <= 1)).all()
         assert np.allclose(p.sum(axis=-1), 1)
 
 

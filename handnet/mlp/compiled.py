@@ -4,20 +4,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handnet.contract import Fit, Layer, Plan, Recipe
+from handnet.contract import Fit, Layer, Plan, Recipe, exit_of
 from handnet.data import Array, Table
 from handnet.draws import seeded_plan
 from handnet.mlp.history import (
     History,
     Weighted,
+    check_classes,
     check_cpu_only,
     checked_epochs,
     first_layers,
     pack,
     row_weights,
 )
-from handnet.mlp.kernels import LANES, evaluate, train_epoch
-from handnet.mlp.network import BETA_1, BETA_2, EPSILON, sigmoid
+from handnet.mlp.kernels import IDENTITY, SIGMOID, SOFTMAX, evaluate, train_epoch
+from handnet.mlp.network import BETA_1, BETA_2, EPSILON, EXITS
+from handnet.mlp.tile import LANES
+
+KINDS = {"sigmoid": SIGMOID, "softmax": SOFTMAX, "identity": IDENTITY}
 
 
 def warm_up() -> None:
@@ -45,25 +49,29 @@ class Compiled:
 
         Raises ValueError when plan, recipe and rows do not fit together.
         """
-        if recipe.exit != "sigmoid":
-            raise NotImplementedError("the compiled backend learns two classes alone; use the numpy backend.")
         first = first_layers(plan, train, recipe, self.dtype)
+        check_classes(recipe, train, val)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return self._train(first, self._cast(train), self._cast(val), recipe, plan)
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """Logits (R, n) of rows X (n, features): what enters the sigmoid, dropout off."""
+        """What the last layer gives for rows X (n, features), dropout off: (R, n), or (R, n, k) of k
+        outputs."""
         X = np.array(X, self.dtype, order="C")
-        weights = to_lanes(np.asarray(pack(layers), self.dtype))
-        logits = np.empty((len(weights), len(X), LANES), self.dtype)
-        no_labels = np.zeros(len(X) * LANES, self.dtype)
-        rows, losses = (X, no_labels, no_labels[:0]), np.zeros((len(weights), LANES))
-        evaluate(rows, weights, _widths(layers), logits, losses)
-        return from_lanes(logits)[: len(layers[0].weight)]
+        weights, widths = to_lanes(np.asarray(pack(layers), self.dtype)), _widths(layers)
+        logits = np.empty((len(weights), len(X) * widths[-1], LANES), self.dtype)
+        no_truths = np.zeros(len(X) * LANES, self.dtype)
+        rows, losses = (X, no_truths, no_truths[:0]), np.zeros((len(weights), LANES))
+        evaluate(IDENTITY, rows, weights, widths, logits, losses)
+        given = from_lanes(logits)[: len(layers[0].weight)]
+        return given if widths[-1] == 1 else given.reshape(len(given), len(X), -1)
 
-    def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """Probability of class 1, (R, n), of rows X (n, features)."""
-        return sigmoid(self.logits(layers, X))
+    def predict(self, layers: tuple[Layer, ...], X: Array, loss: str = "log_loss") -> Array:
+        """The probability (R, n) of class 1, the probabilities (R, n, k) of k classes, or with the loss
+        "squared_error" the guessed number (R, n), of rows X (n, features)."""
+        exit_ = EXITS[exit_of(layers[-1].weight.shape[2], loss)]
+        with np.errstate(invalid="ignore"):
+            return exit_.predict(self.logits(layers, X))
 
     def _cast(self, table: Table) -> Weighted:
         """A copy of a table (n, features) as the kernels read it."""
@@ -84,15 +92,16 @@ class Compiled:
         parts = [_for_kernels(part) for part in (train, val)]
         in_lanes = [(X, np.repeat(y, LANES), np.repeat(weight, LANES)) for X, y, weight in parts]
         wholes = np.array([[part.total] for part in (train, train, val)])
-        logits = np.empty((len(weights), max(n, len(val.y)), LANES), self.dtype)
+        logits = np.empty((len(weights), max(n, len(val.y)) * recipe.outputs, LANES), self.dtype)
+        kind = KINDS[recipe.exit]
         for epoch, draw in enumerate(checked_epochs(plan, recipe, (len(rows), n))):
             order = np.array(draw.order, np.uint64, order="C")
             keep = np.array(draw.keep[0], order="C") if recipe.dropout else no_masks
             data = (weights, averages), parts[0], (order, keep)
             losses = np.zeros((3, len(weights), LANES))
-            train_epoch(*data, widths, batch_size, keep_scale, (rates[epoch], adam), losses[0])
+            train_epoch(kind, *data, (widths, batch_size), keep_scale, (rates[epoch], adam), losses[0])
             for part, total in zip(in_lanes, losses[1:], strict=True):
-                evaluate(part, weights, widths, logits, total)
+                evaluate(kind, part, weights, widths, logits, total)
             train_loss, train_off, val_loss = losses.reshape(3, -1)[:, : len(rows)] / wholes
             history.record(epoch, train_loss, train_off, val_loss, from_lanes(weights)[: len(rows)])
         return history.fit(like=first)

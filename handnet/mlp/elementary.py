@@ -1,8 +1,8 @@
-"""e^x and ln(1 + x) in float64, with the same bits on every processor.
+"""e^x, ln(1 + x) and ln x in float64, with the same bits on every processor.
 
 NumPy and the C library choose their code for both by the processor's features, and the last bit of a result
 depends on the code. The functions here add, subtract, multiply and divide, which IEEE 754 rounds alike
-everywhere, and scale by powers of two, which is exact. Both results are within 1 ulp of the truth. kernels.py
+everywhere, and scale by powers of two, which is exact. All results are within 1 ulp of the truth. kernels.py
 does the same operations in the same order.
 
 The method is the usual one (Muller, Elementary Functions, 2016): a multiple of ln 2 is split off, and the
@@ -78,9 +78,8 @@ def log1p(x: Array) -> Array:
 
 
 @_by_parts
-def log1p_any(x: Array) -> Array:
-    """ln(1 + x) in float64, of x's shape (..., n), for any finite x from 0 on; NaN for NaN."""
-    # 1 + x = 2^k (1 + f) with f from 0 to 1. x - (2^k - 1) is exact.
-    exponent = (1 + x).view(np.int64) >> 52
+def log(x: Array) -> Array:
+    """ln x in float64, of x's shape (..., n), for finite x from 1 on, as sums of e^z are; NaN for NaN."""
+    exponent = x.view(np.int64) >> 52  # x = 2^k (1 + f) with f from 0 to 1; both are exact
     k, power = exponent - 1023.0, (exponent << 52).view(np.float64)
-    return k * LN2_HIGH + (log1p((x - (power - 1)) / power) + k * LN2_LOW)
+    return k * LN2_HIGH + (log1p(x / power - 1) + k * LN2_LOW)

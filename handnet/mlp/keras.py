@@ -3,8 +3,8 @@
 Nothing here uses the chain rule: gradients are the engine's, the optimizer is Keras's own. That makes the
 backend an independent check of the network by hand.
 
-A model is compiled for a shape (replicas, rows, columns, hidden, whether rows have weights, optimizer, batch
-size) and kept, because compiling costs more than training. Learning rate, dropout, data and draws are
+A model is compiled for a shape (replicas, rows, columns, hidden, exit, whether rows have weights, optimizer,
+batch size) and kept, because compiling costs more than training. Learning rate, dropout, data and draws are
 variables of it, and the number of epochs is not part of it, so another recipe of the same shape compiles
 nothing anew.
 """
@@ -12,16 +12,25 @@ nothing anew.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import cycle
 from typing import Any
 
 import numpy as np
 
-from handnet.contract import Fit, Layer, Plan, Recipe
+from handnet.contract import Fit, Layer, Plan, Recipe, exit_of
 from handnet.data import Array, Table
 from handnet.mlp.engine import ENGINE_LOCK, find_device, get_keras, precision, start_keras
-from handnet.mlp.history import History, Weighted, batches, checked_epochs, first_layers, pack, row_weights
+from handnet.mlp.history import (
+    History,
+    Weighted,
+    batches,
+    check_classes,
+    checked_epochs,
+    first_layers,
+    pack,
+    row_weights,
+)
 
 
 def load(dtype: str, engine: str | None, device: str) -> "KerasBackend":
@@ -46,12 +55,12 @@ class KerasBackend:
     def fit(self, train: Table, val: Table, recipe: Recipe, plan: Plan) -> Fit:
         """Train the R networks of the plan in one compiled `model.fit`.
 
-        train, val: scaled rows (n, features) and labels (n,). Raises ValueError when plan, recipe and rows do
+        train, val: scaled rows (n, features) and truths (n,). Raises ValueError when plan, recipe and rows do
         not fit together.
         """
-        if recipe.exit != "sigmoid":
-            raise NotImplementedError("the keras backend learns two classes alone; use the numpy backend.")
         first = first_layers(plan, train, recipe, self.dtype)
+        check_classes(recipe, train, val)
+        losses = _model().EXITS[recipe.exit][0]
         history, parts = History(pack(first), recipe), [self._weighted(part) for part in (train, val)]
         replicas, rows = len(first[0].weight), len(train.y)
         with self._configured(), self.network(replicas, train, recipe).reserved() as network:
@@ -64,39 +73,52 @@ class KerasBackend:
                 steps_per_epoch=len(places),
                 shuffle=False,
                 verbose=0,
-                callbacks=[_model().HistoryRecorder(history, self._mean_loss, draws, *parts)],
+                callbacks=[
+                    _model().HistoryRecorder(history, partial(self._mean_loss, losses), draws, *parts)
+                ],
             )
         return history.fit(like=first)
 
     def network(self, replicas: int, train: Table, recipe: Recipe) -> Any:
         """The compiled network of R `replicas` for train rows (n, features) and a recipe, free to be used."""
         weighted = bool(np.ptp(row_weights(train, self.dtype)))
-        shape = (replicas, *train.X.shape, recipe.hidden, weighted, recipe.optimizer, recipe.batch_size)
+        leaves = recipe.outputs, recipe.exit
+        shape = (
+            (replicas, *train.X.shape),
+            recipe.hidden,
+            leaves,
+            weighted,
+            recipe.optimizer,
+            recipe.batch_size,
+        )
         network = _network(self.dtype, self.engine, self.device, shape)
         # A plan may train networks of this shape while it makes its draws, in the middle of a fit.
         return _network.__wrapped__(self.dtype, self.engine, self.device, shape) if network.busy else network
 
     def logits(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """Logits (R, n) of rows X (n, features), dropout off."""
+        """What the last layer gives for rows X (n, features), dropout off: (R, n), or (R, n, k) of k
+        outputs."""
         with self._configured():
-            return _model().to_numpy(_model().forward(layers, self._tensor(X)))
+            z = _model().to_numpy(_model().forward(layers, self._tensor(X)))
+            return z[:, :, 0] if z.shape[2] == 1 else z
 
-    def predict(self, layers: tuple[Layer, ...], X: Array) -> Array:
-        """Probability of class 1, (R, n), of rows X (n, features)."""
-        ops = get_keras().ops
+    def predict(self, layers: tuple[Layer, ...], X: Array, loss: str = "log_loss") -> Array:
+        """The probability (R, n) of class 1, the probabilities (R, n, k) of k classes, or with the loss
+        "squared_error" the guessed number (R, n), of rows X (n, features)."""
+        _, say = _model().EXITS[exit_of(layers[-1].weight.shape[2], loss)]
         with self._configured():
-            z = _model().forward(layers, self._tensor(X))
-            return _model().to_numpy(1 / (1 + ops.exp(-ops.clip(z, -80, 80))))
+            return _model().to_numpy(say(_model().forward(layers, self._tensor(X))))
 
     def _weighted(self, table: Table) -> Weighted:
         """The table with a weight for every row; the engine casts the rest."""
         return Weighted(table.X, table.y, row_weights(table, self.dtype))
 
-    def _mean_loss(self, layers: tuple[Layer, ...], part: Weighted) -> Array:
-        """(R,): the loss sum(w l) / sum(w) on some rows, dropout off."""
+    def _mean_loss(self, losses: Any, layers: tuple[Layer, ...], part: Weighted) -> Array:
+        """(R,): the loss sum(w l) / sum(w) on some rows, dropout off; losses: of the rows, from outputs and
+        truths."""
         X, y, weight = (self._tensor(column) for column in part)
-        losses = weight * _model().log_loss(_model().forward(layers, X), y)
-        return _model().to_numpy(get_keras().ops.sum(losses, axis=1)) / self.dtype.type(part.total)
+        weighted = weight * losses(_model().forward(layers, X), y)
+        return _model().to_numpy(get_keras().ops.sum(weighted, axis=1)) / self.dtype.type(part.total)
 
     def _tensor(self, array: Array) -> Any:
         """The array (...,) as a tensor of this backend's dtype."""
@@ -109,20 +131,22 @@ class KerasBackend:
             yield
 
 
-def to_keras(layers: tuple[Layer, ...], replica: int, dropout: float = 0.0) -> Any:
+def to_keras(layers: tuple[Layer, ...], replica: int, dropout: float = 0.0, loss: str = "log_loss") -> Any:
     """One replica as a plain keras.Sequential: Dense, Dropout after the first, Dense, ...
 
     layers: weights (R, fan_in, fan_out) and biases (R, 1, fan_out), as in a Fit.
     dropout: the rate it was trained with, which acts in training only; 0 leaves the layer out.
-    The model takes scaled rows (n, features) and gives the probability of class 1, (n, 1). Keras clips
-    nothing there, so it agrees with `predict` wherever a logit is within [-80, 80].
+    loss: of the recipe it was trained with.
+    The model takes scaled rows (n, features) and gives the probability of class 1, (n, 1), those of k
+    classes, (n, k), or a number, (n, 1). Keras clips nothing there, so it agrees with `predict` wherever the
+    logit of class 1 is within [-80, 80]. Raises ValueError as `exit_of` does.
     """
-    keras = get_keras()
+    keras, last = get_keras(), exit_of(layers[-1].weight.shape[2], loss)
     dtype = str(layers[0].weight.dtype)
     with precision(dtype):
         parts: list[Any] = [keras.Input((layers[0].weight.shape[1],), dtype=dtype)]
         for depth, layer in enumerate(layers):
-            activation = "sigmoid" if depth == len(layers) - 1 else "relu"
+            activation = {"identity": "linear"}.get(last, last) if depth == len(layers) - 1 else "relu"
             # Seeds are fixed, or Keras would take them from Python's global generator.
             init = keras.initializers.GlorotUniform(seed=depth)
             units = layer.weight.shape[2]
@@ -144,15 +168,14 @@ def _model() -> Any:
 @lru_cache(maxsize=8)
 def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...]) -> Any:
     """The compiled network of a shape on a device, an epoch a call."""
-    replicas, rows, columns, hidden, weighted, optimizer, batch_size = shape
-    keras = get_keras()
-    network = _model().Network(replicas, rows, columns, hidden, weighted, dtype.name)
+    *layout, optimizer, batch_size = shape
+    keras, network = get_keras(), _model().Network(*layout, dtype.name)
     if optimizer == "adam":
         # As float64 scalars: TensorFlow would round a plain 0.999 to float32 even in a float64 network.
         step = keras.optimizers.Adam(beta_1=dtype.type(0.9), beta_2=dtype.type(0.999), epsilon=1e-7)
     else:
         step = keras.optimizers.SGD()
-    steps = len(batches(rows, batch_size))
+    steps = len(batches(layout[0][1], batch_size))
     network.compile(optimizer=step, jit_compile=engine == "jax", steps_per_execution=steps)
     step.build(network.trainable_variables)
     return network

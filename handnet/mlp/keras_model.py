@@ -21,19 +21,57 @@ ops = keras.ops
 
 
 def forward(layers: tuple[Any, ...], x: Any) -> Any:
-    """Logits (R, n) of rows x (n, features), dropout off, as tensors of the engine."""
+    """What the last layer gives, (R, n, outputs), of rows x (n, features), dropout off: tensors of the
+    engine."""
     for weight, bias in layers[:-1]:
         x = ops.relu(ops.matmul(x, weight) + bias)
     weight, bias = layers[-1]
-    return (ops.matmul(x, weight) + bias)[:, :, 0]
+    return ops.matmul(x, weight) + bias
 
 
 def log_loss(z: Any, y: Any) -> Any:
-    """ln(1 + e^z) - y z of each row, shaped as z and y broadcast: logits z and labels y.
+    """ln(1 + e^z) - y z of each row: logits z (..., 1) and labels y, which broadcast to (...,).
 
     Keras's own binary_crossentropy clips on some engines and not on others.
     """
-    return ops.softplus(z) - y * z
+    return ops.softplus(z[..., 0]) - y * z[..., 0]
+
+
+def cross_entropy(z: Any, y: Any) -> Any:
+    """-ln p_y of each row, p the softmax of logits z (..., k), and classes y, which broadcast to (...,).
+
+    Keras's own categorical_crossentropy rounds float64 to float32 on some engines.
+    """
+    told = ops.cast(ops.expand_dims(y, -1) == ops.arange(z.shape[-1], dtype=y.dtype), z.dtype)
+    return -ops.sum(told * ops.log_softmax(z, axis=-1), axis=-1)
+
+
+def squared_error(z: Any, y: Any) -> Any:
+    """(z - y)^2 / 2 of each row: guesses z (..., 1) and numbers y, which broadcast to (...,)."""
+    return ops.square(z[..., 0] - y) / 2
+
+
+def sigmoid(z: Any) -> Any:
+    """The probability (...,) of class 1, of logits z (..., 1) clipped to [-80, 80]."""
+    return 1 / (1 + ops.exp(-ops.clip(z[..., 0], -80, 80)))
+
+
+def softmax(z: Any) -> Any:
+    """The probabilities (..., k) of k classes, of their logits z."""
+    return ops.softmax(z, axis=-1)
+
+
+def identity(z: Any) -> Any:
+    """The guesses (...,), of z (..., 1)."""
+    return z[..., 0]
+
+
+# The exits by name: the loss of each row and what is predicted. No slopes: they are the engine's.
+EXITS = {
+    "sigmoid": (log_loss, sigmoid),
+    "softmax": (cross_entropy, softmax),
+    "identity": (squared_error, identity),
+}
 
 
 def to_numpy(tensor: Any) -> Array:
@@ -42,7 +80,8 @@ def to_numpy(tensor: Any) -> Array:
 
 
 class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any to mypy
-    """R networks side by side: from places in the epoch's visiting order (batch,) to logits (batch, R).
+    """R networks side by side: from places in the epoch's visiting order (batch,) to what their last layers
+    give, (batch, R, outputs).
 
     Data, draws and rates of a fit are variables, filled by `start` and `visit`, so that another fit of the
     same shape compiles nothing anew. They begin as zeros, because Keras's initializers would draw from
@@ -50,20 +89,28 @@ class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any 
     """
 
     def __init__(
-        self, replicas: int, rows: int, columns: int, hidden: tuple[int, ...], weighted: bool, dtype: str
+        self,
+        shape: tuple[int, int, int],
+        hidden: tuple[int, ...],
+        leaves: tuple[int, str],
+        weighted: bool,
+        dtype: str,
     ) -> None:
-        """Create the variables for train rows (rows, columns) and hidden layers of these widths.
+        """Create the variables for a shape (replicas, train rows, columns) and hidden layers of these widths.
 
-        weighted: whether the rows have weights; all count the same in any other network.
+        leaves: the number of outputs, and the name of the exit; weighted: whether the rows have weights; all
+        count the same in any other network.
         """
         super().__init__(dtype=dtype)
+        (replicas, rows, columns), (outputs, name) = shape, leaves
+        self.losses_of = EXITS[name][0]
         self.weighted = weighted
         self.X, self.y = self._zeros("X", (rows, columns), dtype), self._zeros("y", (rows,), dtype)
         self.weight = self._zeros("weight", (rows,), dtype)
         self.keep_scale = self._zeros("keep_scale", (), dtype)  # 1 / (1 - dropout); 0 without dropout
         self.order = self._zeros("order", (rows, replicas), "int32")
         self.keep = self._zeros("keep", (rows, replicas, hidden[0]), "bool")
-        widths = (columns, *hidden, 1)
+        widths = (columns, *hidden, outputs)
         self.dense = [self._dense(replicas, width, dtype) for width in widths[1:]]
         for layer, width in zip(self.dense, widths[:-1], strict=True):
             layer.build((None, replicas, width))
@@ -113,7 +160,8 @@ class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any 
             self.keep.assign(ops.transpose(draws.keep[0], (1, 0, 2)))
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Logits (batch, R) of the rows at the places `inputs` (batch,), dropout on."""
+        """What the last layers give, (batch, R, outputs), of the rows at the places `inputs` (batch,),
+        dropout on."""
         self.traces += 1
         places = ops.cast(inputs, "int32")
         a = ops.take(self.X, ops.take(self.order, places, axis=0), axis=0)
@@ -122,12 +170,12 @@ class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any 
             a = ops.relu(layer(a))
             if depth == 0:
                 a = ops.where(self.keep_scale > 0, a * ops.cast(keep, a.dtype) * self.keep_scale, a)
-        return self.dense[-1](a)[:, :, 0]
+        return self.dense[-1](a)
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **__: Any) -> Any:
         """The sum over replicas of the mean over the batch, so that gradients of replicas never mix."""
         order = ops.take(self.order, ops.cast(x, "int32"), axis=0)
-        losses = log_loss(y_pred, ops.take(self.y, order, axis=0))
+        losses = self.losses_of(y_pred, ops.take(self.y, order, axis=0))
         total = ops.cast(ops.shape(losses)[0], losses.dtype)
         if self.weighted:
             weight = ops.take(self.weight, order, axis=0)

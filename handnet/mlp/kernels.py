@@ -4,28 +4,28 @@ The lanes are the innermost axis of every array, so that one instruction of the 
 in LANES networks, and no network ever meets another. Arrays are flat and addressed by offsets. A block of
 LANES networks has weights (P, LANES), in the order of `history.pack`; what flows is (rows, units, LANES).
 
-The products are LLVM instructions of our own (`_tile`), because Numba keeps no tile of sums in registers: the
-best plain loops took five times as long, with the chapter's recipe and the same results to the bit.
-
-All that is compiled stands in this one file: Numba keeps the code on disk until the file of a function
-changes, and would go on calling what another file held before."""
+All that Numba compiles stands in this one file: it keeps the code on disk until the file of a function
+changes, and would go on calling what another file held before. It does not look into tile.py, which writes
+the instructions of the products. So TILE names the digest of that file: where it is wrong no code is kept,
+and setting it right changes this file."""
 
 from collections.abc import Callable
+from hashlib import sha256
+from inspect import getsource
 from math import factorial
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils  # loops and tiles in LLVM; numba.extending has no twin of it
-from numba.extending import intrinsic
+from numba import njit
 
 from handnet.data import Array
+from handnet.mlp import tile
+from handnet.mlp.tile import LANES, ROWS, UNITS, tile_of
 
-LANES = 8  # float32 numbers in a register most processors have; the same everywhere, whatever theirs is
-ROWS, UNITS = 8, 2  # of a tile: 16 sums stay in registers, and 10 numbers are loaded for every 16 used
+TILE = "5dd91e25133ffc4d4350d75073eb9e288280f16555672897e31fd90cad82a4e7"
 Pair = tuple[Array, Array]
 AT_ONCE = 32  # rows whose logits are computed together, so that what flows stays in the cache
+SIGMOID, SOFTMAX, IDENTITY = range(3)  # the exits of network.py
 # What `exp` and `log1p` are made of, as in elementary.py, where it is explained.
 LN2_HIGH, LN2_LOW = float.fromhex("0x1.62e42feep-1"), float.fromhex("0x1.a39ef35793c76p-33")
 LN2, ROUND, ROUND_BITS = LN2_HIGH + LN2_LOW, 1.5 * 2**52, 0x4338000000000000
@@ -35,53 +35,13 @@ EXP, LOG = tuple(1 / factorial(n) for n in range(13, 1, -1)), tuple(2 / n for n 
 def compiled(function: Callable[..., Any]) -> Any:
     """The function as machine code, kept on disk for the next process where that is possible."""
     try:
-        return njit(nogil=True, error_model="numpy", cache=True)(function)
-    except RuntimeError:  # there is no folder to keep it in: it is compiled anew each time
+        kept = sha256(getsource(tile).encode()).hexdigest() == TILE
+        return njit(nogil=True, error_model="numpy", cache=kept)(function)
+    except (OSError, RuntimeError):  # there is no folder to keep it in: it is compiled anew each time
         return njit(nogil=True, error_model="numpy")(function)
 
 
-def _tile(rows: int, units: int) -> Any:
-    """An instruction: the sums of `multiply` for the first rows m and units n, kept in registers."""
-
-    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        kinds, pairs = signature.args[:8:2], zip(given[:8:2], given[1:8:2], strict=True)
-        (A, a), (B, b), (S, s), (C, c) = (
-            (context.make_array(kind)(context, builder, array).data, cgutils.unpack_tuple(builder, where))
-            for kind, (array, where) in zip(kinds, pairs, strict=True)
-        )
-        lanes, K = ir.VectorType(A.type.pointee, LANES), given[8]
-        name = f"llvm.fma.v{LANES}f{kinds[0].dtype.bitwidth}"
-        fused = cgutils.get_or_insert_function(builder.module, ir.FunctionType(lanes, [lanes] * 3), name)
-
-        def at(array: Any, where: Any, *times: Any) -> Any:  # the first place, and steps along each axis
-            offset = where[0]
-            for step, count in zip(where[1:], times, strict=True):
-                steps = ir.Constant(step.type, count) if isinstance(count, int) else count
-                offset = builder.add(offset, builder.mul(step, steps))
-            return builder.bitcast(builder.gep(array, [offset]), lanes.as_pointer())
-
-        tile = [(m, n) for m in range(rows) for n in range(units)]
-        slot = cgutils.alloca_once_value
-        sums = {(m, n): slot(builder, builder.load(at(S, s, n), align=4)) for m, n in tile}
-        with cgutils.for_range(builder, K, intp=K.type) as loop:
-            factors = [builder.load(at(B, b, loop.index, n), align=4) for n in range(units)]
-            for m in range(rows):
-                x = builder.load(at(A, a, m, loop.index), align=4)
-                for n in range(units):
-                    total = builder.call(fused, [x, factors[n], builder.load(sums[m, n])])
-                    builder.store(total, sums[m, n])
-        for m, n in tile:
-            builder.store(builder.load(sums[m, n]), at(C, c, m, n), align=4)
-        return context.get_dummy_value()
-
-    @intrinsic
-    def tile(_: Any, A: Any, a: Any, B: Any, b: Any, S: Any, s: Any, C: Any, c: Any, K: Any) -> Any:
-        return types.void(A, a, B, b, S, s, C, c, K), generate
-
-    return tile
-
-
-_wide, _single = _tile(ROWS, UNITS), _tile(1, 1)
+_wide, _single = tile_of(ROWS, UNITS), tile_of(1, 1)
 
 
 @compiled
@@ -143,23 +103,16 @@ def forward(w: Array, widths: Array, a: Array, at: Array, rows: int, keep: Array
 
 
 @compiled
-def series(x: float, coefficients: tuple[float, ...]) -> float:
-    """c0 x^(m-1) + c1 x^(m-2) + ... of m coefficients."""
-    total = 0.0
-    for coefficient in coefficients:
-        total = total * x + coefficient
-    return total
-
-
-@compiled
 def exp(x: float) -> Any:
     """e^x, with the bits of `elementary.exp`."""
     x = -746.0 if x < -746 else 710.0 if x > 710 else x
     shifted = x * (1 / LN2) + ROUND
     k = shifted - ROUND
     high, low = x - k * LN2_HIGH, k * LN2_LOW
-    r = high - low
-    power = 1 + (high + (series(r, EXP) * r * r - low))
+    r, series = high - low, 0.0
+    for coefficient in EXP:
+        series = series * r + coefficient
+    power = 1 + (high + (series * r * r - low))
     exponent = np.float64(shifted).view(np.int64) - (ROUND_BITS - 2 * 1023)
     half = exponent >> 1
     return power * np.int64(half << 52).view(np.float64) * np.int64((exponent - half) << 52).view(np.float64)
@@ -169,34 +122,70 @@ def exp(x: float) -> Any:
 def log1p(x: float) -> float:
     """ln(1 + x) for x from 0 to 1, with the bits of `elementary.log1p`."""
     f, high, low = ((x - 1) / 2, LN2_HIGH, LN2_LOW) if x >= 0.5 else (x, 0.0, 0.0)
-    s = f / (2 + f)
-    rest = s * (f - series(s * s, LOG) * (s * s))
-    total = high + f
+    s, series = f / (2 + f), 0.0
+    for coefficient in LOG:
+        series = series * (s * s) + coefficient
+    rest, total = s * (f - series * (s * s)), high + f
     return total - ((rest - low) - (f - (total - high)))
 
 
 @compiled
-def exit_error(z: Array, y: Array, weight: Array, dz: Array) -> None:
-    """dz = (sigmoid(clip(z, -80, 80)) - y) w / sum(w), 0 where sum(w) is 0; weight: empty if all are 1."""
-    rows, total = 1 if len(weight) else len(z) // LANES, np.zeros(LANES, z.dtype)
-    for i in range(len(z)):
-        dz[i] = 1 / (1 + exp(80.0 if z[i] < -80 else -80.0 if z[i] > 80 else -np.float64(z[i])))
-        dz[i] = (dz[i] - y[i]) / rows
-    add_rows(weight, total)
-    for i in range(len(weight)):
-        dz[i] *= weight[i]
-        dz[i] /= total[i % LANES] if total[i % LANES] > 0 else 1
+def loss_and_error(kind: int, z: Array, y: Array, weight: Array, dz: Array, totals: Array) -> None:
+    """Add the loss of each row, times its weight, to its network's total, in float64 and row by row. Unless
+    dz is empty it becomes the slope of their mean, (guess - y) w / sum(w), which is 0 where sum(w) is 0.
+
+    kind: SIGMOID, SOFTMAX or IDENTITY; y, weight (n LANES,): weight is empty if all are 1."""
+    losses, sums, outputs = np.empty(len(y)), np.zeros(LANES, z.dtype), len(z) // len(y)
+    rows = 1 if len(weight) else len(y) // LANES
+    if kind == SOFTMAX:
+        softmax(z, y, dz, losses)
+        for i in range(len(dz)):
+            dz[i] /= rows
+    elif kind == SIGMOID:
+        for i in range(len(z)):
+            x = np.float64(z[i])
+            losses[i] = (x if x > 0 else 0.0) - y[i] * x + log1p(exp(-abs(x)))
+        for i in range(len(dz)):
+            dz[i] = 1 / (1 + exp(80.0 if z[i] < -80 else -80.0 if z[i] > 80 else -np.float64(z[i])))
+            dz[i] = (dz[i] - y[i]) / rows
+    else:
+        for i in range(len(y)):
+            losses[i] = (np.float64(z[i]) - y[i]) * (np.float64(z[i]) - y[i]) / 2
+        for i in range(len(dz)):
+            dz[i] = (z[i] - y[i]) / rows
+    losses[: len(weight)] *= weight
+    add_rows(losses, totals)
+    add_rows(weight, sums)
+    for first in range(0, len(weight) if len(dz) else 0, LANES):
+        for i in range(first * outputs, (first + LANES) * outputs):
+            dz[i] *= weight[first + i % LANES]
+            dz[i] /= sums[i % LANES] if sums[i % LANES] > 0 else 1
 
 
 @compiled
-def add_losses(z: Array, y: Array, weight: Array, totals: Array) -> None:
-    """Add the loss w (ln(1 + e^z) - y z) of each row to its network's total, in float64 and row by row."""
-    losses = np.empty(len(z))
-    for i in range(len(z)):
-        x = np.float64(z[i])
-        losses[i] = (x if x > 0 else 0.0) - y[i] * x + log1p(exp(-abs(x)))
-    losses[: len(weight)] *= weight
-    add_rows(losses, totals)
+def softmax(z: Array, y: Array, dz: Array, losses: Array) -> None:
+    """The loss of each row, ln(sum of e^(z - m)) - (z_y - m) with m the largest logit, and unless dz is empty
+    p - y there. Of a row all lanes of one class stand before those of the next."""
+    e, row = np.empty(len(z)), len(z) // len(y) * LANES
+    for i in range(len(y)):
+        first, largest = i // LANES * row + i % LANES, -np.inf
+        for at in range(first, first + row, LANES):
+            largest = largest if z[at] <= largest else z[at]
+        for at in range(first, first + row, LANES):
+            e[at] = z[at] - largest
+        losses[i] = -e[first + int(y[i]) * LANES]
+    for at in range(len(e)):
+        e[at] = exp(e[at])
+    for i in range(len(y)):
+        first, total = i // LANES * row + i % LANES, 0.0
+        for at in range(first, first + row, LANES):
+            total += e[at]
+        exponent = np.float64(total).view(np.int64) >> 52  # the logarithm, as in `elementary.log`
+        k, power = exponent - 1023.0, np.int64(exponent << 52).view(np.float64)
+        losses[i] = k * LN2_HIGH + (log1p(total / power - 1) + k * LN2_LOW) + losses[i]
+        for at in range(first, first + (row if len(dz) else 0), LANES):
+            dz[at] = e[at] / total
+            dz[at] -= at == first + int(y[i]) * LANES
 
 
 @compiled
@@ -243,14 +232,16 @@ def adam(w: Array, slope: Array, m: Array, v: Array, alpha: Any, rest: Array) ->
 
 @compiled
 def train_epoch(
-    blocks: Pair, rows: Any, draws: Pair, widths: Array, batch: int, scale: Any, rates: Pair, losses: Array
+    kind: int, blocks: Pair, rows: Any, draws: Pair, sizes: Any, scale: Any, rates: Pair, losses: Array
 ) -> None:
-    """One epoch of every block, in place.
+    """One epoch of every block, in place, with an exit of that kind.
     blocks: weights (blocks, P, LANES), and Adam's averages (2, blocks, P, LANES), empty for plain descent.
     rows: X (n, features), y and weight (n,). draws: order (R, n), and keep (R, n, units), which is empty when
-    dropout is off, as weight is if all are 1. widths: of the layers, inputs first. scale: 1 / (1 - dropout).
-    rates: of each step, and `rest` of `adam`. losses (blocks, LANES): of all visits are added to it."""
+    dropout is off, as weight is if all are 1. sizes: widths of the layers, inputs first, and rows of a batch.
+    scale: 1 / (1 - dropout). rates: of each step, and `rest` of `adam`. losses (blocks, LANES): of all visits
+    are added to it."""
     (weights, averages), (X, y, weight), (order, keep), (alphas, rest) = blocks, rows, draws, rates
+    widths, batch = sizes
     at = np.append(0, np.cumsum(widths) * (batch * LANES))  # where the part of each layer begins
     flat, keeps, orders = X.reshape(-1), keep.reshape(-1), order.reshape(-1)
     a, dz, slope = np.empty(at[-1], X.dtype), np.empty(at[-1], X.dtype), np.empty(weights[0].size, X.dtype)
@@ -262,7 +253,7 @@ def train_epoch(
         for step in range(len(alphas)):
             size = min(batch, len(y) - step * batch)
             here, share = visits[: size * LANES], shares[: size * LANES]
-            z = slice(at[-2], at[-2] + size * LANES)
+            z = slice(at[-2], at[-2] + size * widths[-1] * LANES)
             for place in range(len(here)):  # the last replica also fills the lanes left over
                 replica = min(block * LANES + place % LANES, len(order) - 1)
                 here[place] = replica * len(y) + step * batch + place // LANES
@@ -272,8 +263,7 @@ def train_epoch(
             side_by_side(weight, visited[: len(share)], 1, share)
             side_by_side(flat, visited * np.uint64(widths[0]), widths[0], a)
             forward(w, widths, a, at, size, kept[: size * widths[1] * LANES], scale)
-            add_losses(a[z], labels, share, losses[block])
-            exit_error(a[z], labels, share, dz[z])
+            loss_and_error(kind, a[z], labels[: len(here)], share, dz[z], losses[block])
             backward(w, widths, a, dz, at, size, scale, slope)
             if averages.size:
                 m, v = averages[0, block].reshape(-1), averages[1, block].reshape(-1)
@@ -283,17 +273,18 @@ def train_epoch(
 
 
 @compiled
-def evaluate(rows: Any, weights: Array, widths: Array, logits: Array, losses: Array) -> None:
-    """Logits (blocks, n, LANES) of rows X (n, features), dropout off. The losses, with y and weight
-    (n LANES,), are added to `losses` (blocks, LANES)."""
+def evaluate(kind: int, rows: Any, weights: Array, widths: Array, logits: Array, losses: Array) -> None:
+    """Logits (blocks, n, outputs, LANES) of rows X (n, features), dropout off. The losses at an exit of that
+    kind, with y and weight (n LANES,), are added to `losses` (blocks, LANES)."""
     (X, y, weight), at = rows, np.append(0, np.cumsum(widths) * (AT_ONCE * LANES))
     a, flat, nothing = np.empty(at[-1], X.dtype), X.reshape(-1), np.empty(0, np.bool_)
     for first in range(0, len(X), AT_ONCE):
         size = min(AT_ONCE, len(X) - first)
-        z, here = slice(at[-2], at[-2] + size * LANES), slice(first * LANES, (first + size) * LANES)
+        here, outputs = slice(first * LANES, (first + size) * LANES), widths[-1] * LANES
+        z, there = slice(at[-2], at[-2] + size * outputs), slice(first * outputs, (first + size) * outputs)
         for i in range(size * widths[0]):
             a[i * LANES : (i + 1) * LANES] = flat[first * widths[0] + i]
         for block in range(len(weights)):
             forward(weights[block].reshape(-1), widths, a, at, size, nothing, X.dtype.type(1))
-            logits[block].reshape(-1)[here] = a[z]
-            add_losses(a[z], y[here], weight[here], losses[block])
+            logits[block].reshape(-1)[there] = a[z]
+            loss_and_error(kind, a[z], y[here], weight[here], a[:0], losses[block])

@@ -12,7 +12,7 @@ import numpy as np
 
 from handnet.contract import Layer
 from handnet.data import Array
-from handnet.mlp.elementary import exp, log1p, log1p_any
+from handnet.mlp.elementary import exp, log, log1p
 
 
 def dense(x: Array, layer: Layer) -> Array:
@@ -83,12 +83,12 @@ def cross_entropy(z: Array, y: Array) -> Array:
     """The loss -ln p_y of each row, where p = softmax(z), in nats and float64.
 
     z: (R, batch, k), the logits of k classes; y: (R, batch), or (batch,) for all replicas, the class of each
-    row from 0. With m the largest logit the loss is m - z_y + ln(1 + the sum of e^(z_c - m) over the other
-    classes c), so that no z overflows. Of two classes with the logits 0 and z it is `log_loss`.
+    row from 0. With m the largest logit of the row the loss is ln(the sum of e^(z_c - m) over the classes c)
+    - (z_y - m), so that no z overflows. Of two classes with the logits 0 and z it is `log_loss`.
     """
-    below, others = _below_the_largest(z)
+    below = _below_the_largest(z)
     place = np.broadcast_to(np.asarray(y, np.intp), z.shape[:-1])[..., None]
-    loss = log1p_any(_total(exp(below) * others)) - np.take_along_axis(below, place, axis=-1)
+    loss = log(_total(exp(below))) - np.take_along_axis(below, place, axis=-1)
     return np.asarray(loss[..., 0])
 
 
@@ -104,19 +104,16 @@ def cross_entropy_backward(z: Array, y: Array) -> Array:
 def softmax(z: Array) -> Array:
     """p_c = e^z_c / (the sum of e^z over the k classes), of z's shape (R, n, k) and type.
 
-    As in `sigmoid`, no logit counts as more than 80 below the largest, and p is rounded once.
+    As in `sigmoid`, it is computed in float64 and rounded once. A p far below the others may be 0.
     """
-    below, others = _below_the_largest(z)
-    e = exp(np.maximum(below, -80))
-    return np.asarray(e / (1 + _total(e * others)), np.result_type(z, np.float32))
+    e = exp(_below_the_largest(z))
+    return np.asarray(e / _total(e), np.result_type(z, np.float32))
 
 
-def _below_the_largest(z: Array) -> tuple[Array, Array]:
-    """Each logit of z (R, n, k) less the largest of its row, in float64; and which classes are not that one,
-    the first where several are."""
+def _below_the_largest(z: Array) -> Array:
+    """Each logit of z (R, n, k) less the largest of its row, in float64."""
     z = np.asarray(z, np.float64)
-    largest = z.argmax(axis=-1)[..., None]
-    return z - np.take_along_axis(z, largest, axis=-1), largest != np.arange(z.shape[-1])
+    return z - z.max(axis=-1, keepdims=True)
 
 
 def _total(parts: Array) -> Array:
