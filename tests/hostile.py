@@ -239,6 +239,7 @@ def facts_with(name: str) -> dict:
         "seed_scores": {name: {"accuracy": [0.5, 0.6, None]}},
         "reliability": None,
         "calibration_curve": None,
+        "guesses": None,
         "deployed": None,
         "search": {
             "design": "tpe",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import LinAlgWarning
 from scipy.optimize import brentq, elementwise
-from scipy.special import expit, log_expit, logsumexp
+from scipy.special import expit, log_expit, log_softmax, logsumexp
 from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
 
@@ -50,11 +50,13 @@ def calibration(logits: Array, y: Array) -> Calibration:
 
 
 def ensemble(logits: Array) -> Array:
-    """The logit (n,) of the mean probability over R replicas, which is what the logged model predicts with.
+    """The logits of the mean probabilities over R replicas, which are what the logged model predicts with.
 
-    logits: (R, n).
+    logits: (R, n), which gives (n,); or (R, n, k) of many classes, which gives (n, k).
     """
     z = np.asarray(logits, dtype=np.float64)
+    if z.ndim == 3:
+        return np.asarray(logsumexp(log_softmax(z, axis=-1), axis=0) - np.log(len(z)))
     return np.asarray(logsumexp(log_expit(z), axis=0) - logsumexp(log_expit(-z), axis=0))
 
 

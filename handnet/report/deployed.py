@@ -1,5 +1,6 @@
 """What is used of a study, the ensemble of the winner's seeds or one of them, and how good each is."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,12 @@ import numpy as np
 from handnet.bands.calibration import ensemble
 from handnet.bands.cases import case_bands
 from handnet.data import Array
-from handnet.report.words import number, part_name
+from handnet.report.words import in_band, label, number, part_name, written
 from handnet.scores import right
 from handnet.study.quantity import band_facts
 from handnet.study.summary import middle_seed
 from handnet.study.units import Confirmed
 from handnet.tasks import Task
-
-SHOWN = ("accuracy", "log_loss")
 
 
 def deployed(
@@ -22,16 +21,16 @@ def deployed(
 ) -> dict[str, Any] | None:
     """The ensemble that the logged model is, the seeds one by one, and the one seed of the Keras file.
 
-    On the part graded last. None with fewer than two sound seeds. y_val: (n_val,); y_test: (n_test,), None
-    while the test is sealed; groups: (n,) int of that part, or None.
+    On the part graded last, by the scores of `Task.varied`. None with fewer than two sound seeds. y_val:
+    (n_val,); y_test: (n_test,), None while the test is sealed; groups: (n,) int of that part, or None.
     """
     part, y = ("val", y_val) if y_test is None else ("test", y_test)
     logits = winner.logits(part)
     if winner.replicas is None or logits is None or not winner.has_seed_bands:
         return None
     sound = logits[winner.replicas.sound]
-    together = ensemble(sound)
-    bands = case_bands(task.scores, together[None], y, groups)
+    together = (ensemble(sound) if task.classes else sound.mean(axis=0))[None]
+    bands = case_bands({name: task.scores[name] for name in task.varied}, together, y, groups)
     scores = task.grade(sound, y)
     place = middle_seed(task, winner.replicas, y_val)
     alone = task.grade(logits[[place]], y)
@@ -40,26 +39,46 @@ def deployed(
         "cases": len(y),
         "ensemble": {
             "seeds": len(sound),
-            "right": int(right(together[None], y).sum()),
-            **{name: band_facts(bands[name]) for name in SHOWN},
+            "right": int(right(together, y).sum()) if task.classes else None,
+            **{name: band_facts(band) for name, band in bands.items()},
         },
-        "each_seed": {name: float(np.mean(scores[name])) for name in SHOWN},
+        "each_seed": {name: float(np.mean(scores[name])) for name in task.varied},
         "keras_file": {
             "seed": winner.replicas.seeds[place],
-            **{name: float(alone[name][0]) for name in SHOWN},
+            **{name: float(alone[name][0]) for name in task.varied},
         },
     }
-    return facts | {"sentence": _sentence(facts)}
+    said = _of_classes(facts, many=task.classes > 2) if task.classes else _of_a_number(facts)
+    return facts | {"sentence": said}
 
 
-def _sentence(facts: dict[str, Any]) -> str:
+def _of_classes(facts: dict[str, Any], many: bool) -> str:
+    """What is said of calls and their probabilities."""
     joint, each, one, n = facts["ensemble"], facts["each_seed"], facts["keras_file"], facts["cases"]
     loss = joint["log_loss"]
     middle, low, high = map(number, (next(iter(loss["centres"].values())), loss["low"], loss["high"]))
+    mean = "probabilities" if many else "probability"
     return (
-        f"The logged model is the ensemble: it gives the mean probability of the {joint['seeds']} seeds."
+        f"The logged model is the ensemble: it gives the mean {mean} of the {joint['seeds']} seeds."
         f" It calls {joint['right']} of the {n} {part_name(facts['part'])} cases right, with a log loss of"
         f" {middle} [{low}, {high}] over cases; a single seed calls {n * each['accuracy']:.1f} right on"
         f" average, with {number(each['log_loss'])}. The Keras file is one network, seed {one['seed']}, that"
         f" of median validation loss: {n * one['accuracy']:.0f} right, with {number(one['log_loss'])}."
+    )
+
+
+def _of_a_number(facts: dict[str, Any]) -> str:
+    """What is said of guesses, in the target's unit."""
+    joint, each, one = facts["ensemble"], facts["each_seed"], facts["keras_file"]
+
+    def together(told: Callable[[str], str]) -> str:
+        return " and ".join(f"{label(name)} {told(name)}" for name in each)
+
+    return (
+        f"The logged model is the ensemble: it gives the mean guess of the {joint['seeds']} seeds. On the"
+        f" {facts['cases']} {part_name(facts['part'])} cases it has"
+        f" {together(lambda name: in_band({**joint[name], 'score': name}))} over cases; a single seed has"
+        f" {together(lambda name: written(each[name], name))} on average. The Keras file is one network, seed"
+        f" {one['seed']}, that of median validation loss:"
+        f" {together(lambda name: written(one[name], name))}."
     )

@@ -13,7 +13,7 @@ from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts
 from handnet.report.deployed import deployed
 from handnet.report.imbalance import warnings_on_test
 from handnet.report.search_facts import Findings, moved_facts, search_facts, selection_facts, tuned
-from handnet.report.series import curve_series, reliability, seed_series, smoothed
+from handnet.report.series import curve_series, guesses, reliability, seed_series, smoothed
 from handnet.report.statements import compared, statements, worse_than_untuned
 from handnet.report.threshold_facts import benefit_facts, look_facts, sealed_looks, threshold_facts
 from handnet.report.verdict import paragraph
@@ -94,14 +94,16 @@ def _made_by(findings: Findings) -> dict[str, Any]:
 
 
 def _probabilities(findings: Findings) -> dict[str, Any]:
-    """What is said of the winner's probabilities, and of the networks somebody would use."""
+    """What is said of the winner's probabilities or guesses, and of the networks somebody would use."""
     winner, parts, test = findings.confirmed[0], findings.problem.parts, findings.test
-    rows = winner, parts.val.y, test.y if test else None
+    task = findings.problem.task
+    rows = task, winner, parts.val.y, test.y if test else None
     groups = parts.groups("test" if test else "val")
     return {
         "reliability": reliability(*rows),
         "calibration_curve": smoothed(*rows, groups),
-        "deployed": deployed(findings.problem.task, *rows, groups),
+        "guesses": guesses(*rows),
+        "deployed": deployed(*rows, groups),
     }
 
 

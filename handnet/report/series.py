@@ -1,17 +1,19 @@
-"""What the figures are drawn from, as plain JSON values: curves, seeds, reliability, the searched surface."""
+"""What the figures are drawn from, as plain JSON values: curves, seeds, reliability, guesses, the surface."""
 
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
 from handnet.bands import wilson
+from handnet.bands.calibration import ensemble
 from handnet.bands.calibration_curve import calibration_curve
+from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
 from handnet.study.analysis import TrialResult
 from handnet.study.gaps import curve_band, curves
@@ -22,7 +24,6 @@ from handnet.study.summary import objective
 from handnet.study.units import Confirmed, Problem
 from handnet.tasks import Task
 
-SHOWN = ("accuracy", "log_loss")  # scores whose every seed is drawn
 BINS = 5  # of the reliability curve, each with as many cases
 GRID = 24  # points of the surface along each axis
 ENOUGH_TRIALS = 8  # for a surface
@@ -43,7 +44,8 @@ def curve_series(confirmed: Sequence[Confirmed]) -> dict[str, dict[str, dict[str
 def seed_series(
     task: Task, confirmed: Sequence[Confirmed], y_val: Array, y_test: Array | None
 ) -> dict[str, dict[str, list[float | None]]]:
-    """role -> score -> (R,) its value for each seed on the last graded part; None where it diverged.
+    """role -> score of `Task.varied` -> (R,) its value for each seed on the last graded part; None where it
+    diverged.
 
     y_val: (n_val,); y_test: (n_test,), None while the test is sealed.
     """
@@ -55,39 +57,66 @@ def seed_series(
             scores = task.grade(logits, y)
             series[configuration.role] = {
                 name: [float(value) if np.isfinite(value) else None for value in scores[name]]
-                for name in SHOWN
+                for name in task.varied
             }
     return series
 
 
-def reliability(winner: Confirmed, y_val: Array, y_test: Array | None) -> list[dict[str, float]] | None:
-    """The winner's mean probability against the share of positives, in bins of as many cases.
+def reliability(
+    task: Task, winner: Confirmed, y_val: Array, y_test: Array | None
+) -> list[dict[str, float]] | None:
+    """The probabilities of the winner's ensemble against shares of cases, in bins of as many cases.
 
-    None when fewer than two replicas are finite. y_val: (n_val,); y_test: (n_test,), None while sealed.
+    Of two classes the probability of class 1 against the share of that class; of many the probability of the
+    class that is called against the share of right calls. None of a number, and with fewer than two finite
+    replicas. y_val: (n_val,); y_test: (n_test,), None while sealed.
     """
-    logits, y = (winner.val_logits, y_val) if y_test is None else (winner.test_logits, y_test)
-    assert logits is not None
-    sound = finite(logits)
-    if winner.replicas is None or len(sound) < 2:
+    sound, y = _sound(winner, y_val, y_test)
+    if sound is None or not task.classes:
         return None
-    p = expit(sound.astype(np.float64)).mean(axis=0)
+    if task.classes == 2:
+        p, share = expit(sound.astype(np.float64)).mean(axis=0), y
+    else:
+        of_classes = softmax(ensemble(sound), axis=1)
+        p, share = of_classes.max(axis=1), of_classes.argmax(axis=1) == y
     bins = np.array_split(np.argsort(p, kind="stable"), BINS)
-    return [_bin(p[members], y[members]) for members in bins if len(members)]
+    return [_bin(p[members], share[members]) for members in bins if len(members)]
+
+
+def guesses(
+    task: Task, winner: Confirmed, y_val: Array, y_test: Array | None
+) -> dict[str, list[float]] | None:
+    """Of a number, the truth of each case and the winner's guess, in the target's unit, by rising guess.
+
+    guess: the mean over seeds; low, high: quantiles .025 and .975. None of classes, and with fewer than
+    two finite replicas. y_val: (n_val,); y_test: (n_test,), None while sealed.
+    """
+    sound, y = _sound(winner, y_val, y_test)
+    if sound is None or task.classes:
+        return None
+    mean, (low, high) = sound.mean(axis=0), np.quantile(sound, [LOW, HIGH], axis=0)
+    order = np.argsort(mean, kind="stable")
+    columns = {"truth": y, "guess": mean, "low": low, "high": high}
+    return {name: values[order].tolist() for name, values in columns.items()}
+
+
+def _sound(winner: Confirmed, y_val: Array, y_test: Array | None) -> tuple[Array | None, Array]:
+    """The finite outputs of the winner on the part graded last, None of fewer than two; and y (n,)."""
+    outputs, y = (winner.val_logits, y_val) if y_test is None else (winner.test_logits, y_test)
+    assert outputs is not None
+    sound = finite(outputs)
+    return (sound if winner.replicas is not None and len(sound) > 1 else None), y
 
 
 def smoothed(
-    winner: Confirmed, y_val: Array, y_test: Array | None, groups: Array | None
+    task: Task, winner: Confirmed, y_val: Array, y_test: Array | None, groups: Array | None
 ) -> dict[str, Any] | None:
-    """The calibration curve of the winner's ensemble with its band over cases; None where there is none.
+    """Of two classes the calibration curve of the winner's ensemble with its band over cases, if it has one.
 
     y_val: (n_val,); y_test: (n_test,), None while sealed; groups: (n,) of the part graded last, or None.
     """
-    logits, y = (winner.val_logits, y_val) if y_test is None else (winner.test_logits, y_test)
-    assert logits is not None
-    sound = finite(logits)
-    if winner.replicas is None or len(sound) < 2:
-        return None
-    curve = calibration_curve(sound, y, groups)
+    sound, y = _sound(winner, y_val, y_test)
+    curve = calibration_curve(sound, y, groups) if sound is not None and task.classes == 2 else None
     if curve is None:
         return None
     return {
@@ -97,7 +126,7 @@ def smoothed(
 
 
 def _bin(p: Array, y: Array) -> dict[str, float]:
-    """One bin of the reliability curve. p: (n,) mean probabilities; y: (n,)."""
+    """One bin of the reliability curve. p: (n,) probabilities; y: (n,), whether what they are of is so."""
     band = wilson(float(y.sum()), len(y))
     return {
         "expected": float(p.mean()),
