@@ -146,6 +146,8 @@ FORMS = [
     ("TRIALS=3 TRIALS=4", "--trials 4"),
     ("HELP=0 DEBUG=0", ""),
     ("SETTINGS=my.toml", "--settings my.toml"),
+    ("DATA=wine TRIALS=3 OPEN=0", "--trials 3 --open 0 wine"),
+    ("DATA=my.csv TARGET=y TASK=number", "my.csv --target y --task number"),
     ("""DATA="my table's.csv" POSITIVE='"M" $$x'""", """--data "my table's.csv" --positive '"M" $x'"""),
 ]
 

@@ -402,6 +402,39 @@ def test_other_than_two_labels_are_refused(
         read_table(placed(tmp_path, lines("x,y", *rows)), "y", positive)
 
 
+@given(
+    cells=st.lists(
+        st.sampled_from(["1", "1.0", "01", "-2", "3.5", "a", "b", "c", "NA", "?", ""]), min_size=4
+    ),
+    task=st.sampled_from(["", "classes", "number"]),
+)
+def test_a_target_is_read_as_it_stands_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[str], task: str
+) -> None:
+    """Whatever is read can be found again: the label or the number of every row."""
+    rows = [f"{n * 7919 % 101}.5,{cell}" for n, cell in enumerate(cells)]
+    path = placed(tmp_path_factory.mktemp("target"), lines("x,y", *rows))
+    try:
+        data = read_table(path, "y", task=task, missing="drop")
+    except ValueError:
+        return
+    kept = [
+        cells[place] for place in range(len(cells)) if f"{place * 7919 % 101}.5" in map(str, data.X[:, 0])
+    ]
+    assert len(kept) == len(data.y)
+    if not data.class_names:
+        assert data.y.tolist() == list(map(float, kept))
+        return
+    assert len(data.class_names) > 2
+    numbers = all(name not in "abc?" for name in data.class_names)
+    value = float if numbers else str
+    assert sorted(data.class_names, key=value) == list(data.class_names)
+    by_value = [float(cell) if cell not in "abc?" else cell for cell in kept]
+    assert [len(set(by_value[:end])) for end in range(len(kept))] == [
+        len(set(data.y[:end].tolist())) for end in range(len(kept))
+    ]
+
+
 def test_rows_without_a_label_are_left_out_where_gaps_are_dealt_with(tmp_path: Path) -> None:
     rows = [f"{n},{n * 7919 % 101}.5,{n},{['M', 'B', '', 'NA'][n % 4]}" for n in range(40)]
     path = placed(tmp_path, lines("id,x,n,y", *rows))
