@@ -23,11 +23,12 @@ from handnet.mlp import network
 from handnet.probe import probe
 fault, *wanted = sys.argv[1:]
 if fault:
-    network.exp, network.log1p = np.exp, np.log1p
+    network.exp, network.log1p, network.log = np.exp, np.log1p, np.log
 digests = {
-    f"{backend} {name}": sha256(np.ascontiguousarray(part).tobytes()).hexdigest()
+    f"{backend} {name} of {classes}": sha256(np.ascontiguousarray(part).tobytes()).hexdigest()
     for backend in wanted
-    for name, part in probe(load_backend(*backend.split())).items()
+    for classes in (2, 4, 0)
+    for name, part in probe(load_backend(*backend.split()), classes).items()
 }
 print(json.dumps([np.show_config(mode="dicts")["SIMD Extensions"]["found"], digests]))
 """
@@ -77,8 +78,9 @@ def test_numpys_own_functions_are_not() -> None:
     """A planted fault: the reference with NumPy's own functions. The test above would see it."""
     backend = "numpy float64"
     here, elsewhere = run(backend, fault="numpy's")[1], without_features(backend, fault="numpy's")
-    different = {name.split()[2] for name in here if here[name] != elsewhere[name]}
-    assert different >= {"val_loss", "log_loss", "probabilities"}
+    different = {name.split(maxsplit=2)[2] for name in here if here[name] != elsewhere[name]}
+    for classes in (2, 4):
+        assert different >= {f"{name} of {classes}" for name in ("val_loss", "log_loss", "probabilities")}
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the other processor is one of x86-64's family")
@@ -96,7 +98,8 @@ def test_every_array_is_the_same_in_code_for_another_processor(tmp_path: Path) -
 def test_a_digest_is_of_the_arithmetic(name: str) -> None:
     single, double = (load_backend(name, dtype) for dtype in DTYPES)
     assert arithmetic_digest(single) == arithmetic_digest(load_backend(name, DTYPES[0]))
-    assert arithmetic_digest(single) != arithmetic_digest(double)
+    digests = [arithmetic_digest(backend, task) for backend in (single, double) for task in (2, 3, 4, 0)]
+    assert len(set(digests)) == 8
 
 
 def test_a_backend_within_a_tolerance_has_none() -> None:
@@ -104,9 +107,10 @@ def test_a_backend_within_a_tolerance_has_none() -> None:
     assert arithmetic_digest(type("Keras", (), {"name": "keras"})()) is None
 
 
-def test_the_probe_learns_and_nothing_diverges() -> None:
+@pytest.mark.parametrize("classes", [2, 3, 50, 0])
+def test_the_probe_learns_and_nothing_diverges(classes: int) -> None:
     """Else a fault of the arithmetic could hide in networks that say nothing."""
-    found = probe(load_backend("compiled"))
+    found = probe(load_backend("compiled"), classes)
     assert (found["train_loss"][:, -1] < found["train_loss"][:, 0] - 0.05).all()
     assert (found["diverged_at"] == -1).all()
     assert all(len(part) == 10 for part in found.values())

@@ -184,7 +184,7 @@ def test_a_study_of_another_arithmetic_is_read_and_not_continued(
     """What is stored is exact wherever it is read; what is trained elsewhere would differ in last bits."""
     home = Path(shutil.copytree(tiny, tmp_path / "home"))
     name, before = study_name(home), digest(home)
-    monkeypatch.setattr("handnet.study.study.arithmetic_digest", lambda _: "0123456789abcdef")
+    monkeypatch.setattr("handnet.study.study.arithmetic_digest", lambda *_: "0123456789abcdef")
     assert cli(home, "report", f"NAME={name}") == 0
     assert digest(home) == before
     capsys.readouterr()

@@ -272,7 +272,7 @@ class Study:
     @cached_property
     def probe(self) -> str | None:
         """The digest of this machine's arithmetic."""
-        return arithmetic_digest(self.problem.backend)
+        return arithmetic_digest(self.problem.backend, self.problem.task.classes)
 
     @cached_property
     def fingerprint(self) -> str:
