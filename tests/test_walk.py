@@ -39,6 +39,10 @@ OURS = {
     "b1=0.4: p": 1 / (1 + math.exp(-1.55)),
     "b1=0.4: L": math.log1p(math.exp(-1.55)),
 }
+# Nor the other exits: softmax of three logits, of which the first is the case's, and a guess of 1.4 for 1.
+EXPS = [math.exp(z) for z in (1.4, 0.2, -0.6)]
+OURS |= {f"dL/dz, class {place}": e / sum(EXPS) - (place == 1) for place, e in enumerate(EXPS, 1)}
+OURS["dL/dz, a number"] = 1.4 - 1
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +68,7 @@ def test_every_number_of_the_chapter_is_exact_and_every_slip_is_named(walked: Wa
 
 def test_every_slope_of_the_chapter_has_its_finite_difference(walked: Walk) -> None:
     slopes = [line for line in walked.chapter.lines if re.match("dL/|dp/|err ", line.name)]
-    assert len(slopes) == 9
+    assert len(slopes) == 13
     for line in slopes:
         assert line.measured == pytest.approx(line.value, rel=1e-9)
         assert line.measured != line.value, "a finite difference, not a copy of the slope"

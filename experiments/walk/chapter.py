@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.walk.check import Backward, Check, central, compare, measure
+from experiments.walk.exits import other_exits
 from experiments.walk.line import NAMES, RATE, START, Line, Section, X, Y
 from handnet.contract import Layer
 from handnet.data import Array
@@ -84,6 +85,7 @@ def chapter(back: Backward = backward) -> Chapter:
     sections = (
         _forward_lines(),
         _link_lines(),
+        other_exits(),
         _backward_lines(slope, wiggle),
         _wiggle_lines(),
         _step_lines(slopes),

@@ -62,7 +62,7 @@ class Line(NamedTuple):
 
 
 class Section(NamedTuple):
-    """Lines that belong together; nickname: what the chapter's story calls them."""
+    """Lines that belong together; nickname: what the chapter's story calls them, "" where it has none."""
 
     title: str
     nickname: str

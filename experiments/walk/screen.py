@@ -48,7 +48,8 @@ class Lesson:
 
     def _section(self, section: Section) -> None:
         self._say(f"\n{section.title}", "bold")
-        self._say(f"As the chapter tells it: {section.nickname}.", "dim")
+        if section.nickname:
+            self._say(f"As the chapter tells it: {section.nickname}.", "dim")
         checked = any(line.measured is not None for line in section.lines)
         self._grid(
             ["", "how", "exact", "chapter", *(["measured"] if checked else [])],
