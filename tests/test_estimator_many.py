@@ -21,7 +21,7 @@ from handnet.draws import ensemble_seeds, generator
 from handnet.mlp.replicas import train_replicas
 from handnet.splits import Split
 
-MANY = QUICK | {"backend": "numpy", "epochs": 20}
+MANY = QUICK | {"epochs": 20}
 NAMES = np.array(["barolo", "grignolino", "barbera"])  # sorted they stand 1, 2, 0
 
 
@@ -41,7 +41,7 @@ def fitted(wines: Split) -> HandNetClassifier:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_its_networks_are_those_of_train_replicas_on_the_same_seeds(wines: Split, dtype: str) -> None:
     ours = HandNetClassifier(**MANY, dtype=dtype).fit(*wines.train)
-    backend, seeds = load_backend("numpy", dtype), ensemble_seeds(7, 6)
+    backend, seeds = load_backend("compiled", dtype), ensemble_seeds(7, 6)
     fit = train_replicas(backend, wines.train, wines.val, Recipe(5e-3, epochs=20, outputs=3), seeds)
     assert np.array_equal(ours.loss_curve_, fit.train_loss)
     for mine, theirs in zip(ours.layers_, fit.layers, strict=True):
@@ -81,7 +81,7 @@ def test_the_decision_is_the_log_of_the_mean_and_never_saturates(
     far = fitted.decision_function(X * 100)
     lost = fitted.predict_proba(X * 100).min(axis=1) < 1e-30
     assert lost.sum() > 10
-    logits = load_backend("numpy").logits(fitted.layers_, (X * 100).astype(np.float32)).astype(float)
+    logits = load_backend("compiled").logits(fitted.layers_, (X * 100).astype(np.float32)).astype(float)
     by_hand = np.logaddexp.reduce(log_softmax(logits, axis=-1), axis=0) - np.log(6)
     assert np.allclose(far, by_hand, rtol=1e-6)
     assert np.isfinite(far).all()
@@ -181,7 +181,6 @@ def test_of_two_kinds_of_rows_it_learns_the_weighted_shares_of_four_classes() ->
     kind, y, weight = draws.integers(0, 2, 400), draws.integers(0, 4, 400), draws.exponential(size=400)
     weight *= np.where(y == 3 * kind, 4, 1)
     ours = HandNetClassifier(8, 1e-2, 0.0, 800, 400, replicas=2, dtype="float64", random_state=0)
-    ours.set_params(backend="numpy")
     said = ours.fit(np.column_stack([kind, 1 - kind]), y, weight).predict_proba(np.array([[0, 1], [1, 0]]))
     for one in (0, 1):
         shares = np.bincount(y[kind == one], weight[kind == one])

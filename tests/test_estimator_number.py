@@ -21,7 +21,7 @@ from handnet.draws import ensemble_seeds, generator
 from handnet.mlp.replicas import train_replicas
 from handnet.splits import Split
 
-QUICK = {"replicas": 6, "epochs": 15, "learning_rate": 5e-3, "random_state": 7, "backend": "numpy"}
+QUICK = {"replicas": 6, "epochs": 15, "learning_rate": 5e-3, "random_state": 7}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_its_networks_are_those_of_train_replicas_on_the_scaled_number(parts: Sp
     X, y, _ = parts.train
     assert (ours.target_mean_, ours.target_scale_) == pytest.approx((y.mean(), y.std()))
     train = Table(X, (y - ours.target_mean_) / ours.target_scale_)
-    backend, recipe = load_backend("numpy", dtype), Recipe(5e-3, epochs=15, loss="squared_error")
+    backend, recipe = load_backend("compiled", dtype), Recipe(5e-3, epochs=15, loss="squared_error")
     fit = train_replicas(backend, train, train, recipe, ensemble_seeds(7, 6))
     assert np.array_equal(ours.loss_curve_, fit.train_loss)
     for mine, theirs in zip(ours.layers_, fit.layers, strict=True):
