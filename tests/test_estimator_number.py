@@ -16,7 +16,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from handnet import HandNetRegressor, Recipe, Table, diabetes, load_backend, split
+from handnet import HandNetClassifier, HandNetRegressor, Recipe, Table, diabetes, load_backend, split, wine
 from handnet.draws import ensemble_seeds, generator
 from handnet.mlp.replicas import train_replicas
 from handnet.splits import Split
@@ -271,3 +271,16 @@ def test_bad_parameters_rows_and_weights_are_refused(parts: Split, fitted: HandN
         fitted.predict(csr_array(X))
     with pytest.raises(TypeError, match="class_weight"):
         HandNetRegressor(class_weight="balanced")
+
+
+@pytest.mark.parametrize("estimator", [HandNetClassifier, HandNetRegressor])
+def test_the_backends_agree(parts: Split, estimator: Any) -> None:
+    """Of many classes and of a number, in probabilities and in standard deviations of y."""
+    number = estimator is HandNetRegressor
+    train, val = (parts.train, parts.val) if number else (split(wine()).train, split(wine()).val)
+    said = []
+    for backend in ("numpy", "compiled"):
+        ours = estimator(**QUICK, backend=backend).fit(*train)
+        said.append(ours.replica_predict(val.X) / ours.target_scale_ if number else ours.replica_proba(val.X))
+    assert said[0].shape == said[1].shape
+    assert np.abs(said[0] - said[1]).max() < 1e-4
