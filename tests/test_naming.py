@@ -11,11 +11,22 @@ import statsmodels.api as sm
 from handnet import Dataset
 from handnet.contract import Layer
 from handnet.families import families_of
-from handnet.judge import TwoClasses
+from handnet.judge import judge_of
 from handnet.report.explainer import Explainer
 from handnet.splits import split
 from handnet.study import naming
-from handnet.study.naming import DOES, Naming, as_csv, measure, shipped, told, world
+from handnet.study.naming import (
+    CLASSES,
+    DOES,
+    STUDIES,
+    Naming,
+    as_csv,
+    measure,
+    shipped,
+    shipped_of,
+    told,
+    world,
+)
 from handnet.study.reading import read
 from handnet.study.resplit import Resplit, Trained
 from handnet.study.units import Problem, load_problem
@@ -41,7 +52,7 @@ def test_names_are_counted_by_what_the_families_do(monkeypatch: pytest.MonkeyPat
     def explanations(study: int) -> Iterator[SimpleNamespace]:
         return (SimpleNamespace(named=named) for named in planted[study])
 
-    monkeypatch.setattr(naming, "world", lambda study: study)
+    monkeypatch.setattr(naming, "world", lambda study, _task: study)
     monkeypatch.setattr(naming, "explanations", explanations)
     counts = [(row.does, row.named, row.chances, row.stories, row.studies) for row in measure(2)]
     assert counts == [("decides", 2, 9, 3, 2), ("goes with one", 1, 6, 3, 2), ("does nothing", 1, 9, 3, 2)]
@@ -50,13 +61,15 @@ def test_names_are_counted_by_what_the_families_do(monkeypatch: pytest.MonkeyPat
 def test_the_table_is_read_as_it_is_written(
     tmp_path: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [Naming(does, place, 7, 5, 3, 0.25) for place, does in enumerate(dict.fromkeys(DOES))]
+    kinds = [(task, does) for task in STUDIES for does in dict.fromkeys(DOES)]
+    rows = [Naming(*kind, place, 7, 5, 3, 0.25) for place, kind in enumerate(kinds)]
     path = tmp_path / "naming.csv"
     path.write_text(as_csv(rows))
     monkeypatch.setattr(naming, "TABLE", path)
     shipped.cache_clear()
-    assert list(shipped().values()) == rows
-    assert "In 5 stories of 3 simulated studies" in told()
+    assert list(shipped()) == rows
+    assert shipped_of("a number")["does nothing"] == rows[-1]
+    assert "In 5 stories of 3 simulated studies" in told("many classes")
     shipped.cache_clear()
 
 
@@ -68,11 +81,12 @@ def deaf(problem: Problem, columns: np.ndarray, seed: int) -> tuple[Layer, ...]:
     return (first._replace(weight=weight), *rest)
 
 
-def test_a_family_that_networks_do_not_hear_is_never_named() -> None:
+@pytest.mark.parametrize("task", CLASSES)
+def test_a_family_that_networks_do_not_hear_is_never_named(task: str) -> None:
     """Two families correlate with those that decide, but every network has weights of 0 for them.
 
     Their credits are sums that cancel up to rounding; the check alone gives them what they correlate with."""
-    data: Dataset = world(1, rows=200)
+    data: Dataset = world(1, task, rows=200)
     settings = read({})
     problem = load_problem(settings, data, split(data))
     idle = np.isin(data.families, ["f3", "f4"])
@@ -84,7 +98,7 @@ def test_a_family_that_networks_do_not_hear_is_never_named() -> None:
         layers = deaf(load_problem(settings, data, parts), idle, seed)
         trained = Trained(layers, parts.train_rows, parts.mean, parts.scale)
         divisions.append(Resplit(seed, np.empty(0), 0.0, {}, trained))
-    explainer = Explainer(problem, TwoClasses(), replicas, divisions)
+    explainer = Explainer(problem, judge_of(problem.task, data.y), replicas, divisions)
     named = set()
     for row in np.concatenate([problem.parts.val_rows, problem.parts.test_rows])[:40]:
         found = explainer.explanation(int(row))
@@ -97,8 +111,9 @@ def test_a_family_that_networks_do_not_hear_is_never_named() -> None:
 
 
 @pytest.mark.long
-def test_fresh_studies_name_as_often_as_the_table_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(naming, "world", lambda study: world(1000 + study))
-    for row in measure(25):
-        told_of = shipped()[row.does]
+@pytest.mark.parametrize("task", CLASSES)
+def test_fresh_studies_name_as_often_as_the_table_says(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(naming, "world", lambda study, task: world(1000 + study, task))
+    for row in measure(25, task=task):
+        told_of = shipped_of(task)[row.does]
         assert abs(row.rate - told_of.rate) < 4 * np.hypot(row.error, told_of.error) + 0.002

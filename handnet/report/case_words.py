@@ -24,7 +24,10 @@ class _ClassWords:
     # Headings of how often a family turns the call, on a page and on the screen.
     turning: ClassVar[str] = "turns the call alone"
     turns: ClassVar[str] = "turns it alone"
+    section: ClassVar[str] = "Cases called wrong"
     puts_right: ClassVar[str] = "call it right"
+    turn: ClassVar[str] = "turn the call of"
+    alone: ClassVar[str] = "alone turns"
     ends_of_band: ClassVar[tuple[str, str, str]] = ("score_low", "score_median", "score_high")
 
     def truth(self, record: Record) -> str:
@@ -72,7 +75,7 @@ class _ClassWords:
 
     def read(self, record: Record) -> str:
         """What a strip shows, for those who cannot see it."""
-        return f"score {from_to(record, self.ends_of_band, number)}"
+        return f"{self.value_name.lower()} {from_to(record, self.ends_of_band, number)}"
 
     def misses(self, count: int) -> str:
         """What a seed does to so many cases."""
@@ -135,8 +138,12 @@ class TwoClassWords(_ClassWords):
         return 0.5
 
     def start(self, _story: Record) -> str:
-        """The train cases whose mean the credits start from, one of them."""
-        return f"{of_class(self.classes[0])} train case"
+        """The case that the credits start from."""
+        return f"the mean {of_class(self.classes[0])} train case"
+
+    def starts(self, _story: Record) -> str:
+        """The train cases of which that is the mean."""
+        return f"the {of_class(self.classes[0])} train cases"
 
     def start_row(self, _story: Record) -> str:
         """The same as the first row of a table of credits."""
@@ -175,7 +182,10 @@ class ManyClassWords(_ClassWords):
         return None
 
     def start(self, story: Record) -> str:
-        return f"{of_class(story['class'])} train case"
+        return self._of("the mean", story["class"], "train case")
+
+    def starts(self, story: Record) -> str:
+        return self._of("the", story["class"], "train cases")
 
     def start_row(self, story: Record) -> str:
         return f"start: mean case of {short(story['class'])}"
@@ -190,7 +200,11 @@ class ManyClassWords(_ClassWords):
 
     def _mostly(self, record: Record) -> str:
         most = record["wrong_calls"]
-        return f", most often {of_class(record['wrong_class'])}, by {most}" if most else ""
+        return f", as {of_class(record['wrong_class'])} by {most}" if most else ""
+
+    def _of(self, article: str, name: str, cases: str) -> str:
+        """Cases of a class. A label that is no word stands behind them."""
+        return f"{article} {name} {cases}" if name.isalpha() else f"{article} {cases} of {of_class(name)}"
 
 
 CaseWords = TwoClassWords | ManyClassWords | NumberWords

@@ -18,7 +18,7 @@ from handnet.report.statements import compared, statements, worse_than_untuned
 from handnet.report.threshold_facts import benefit_facts, look_facts, sealed_looks, threshold_facts
 from handnet.report.verdict import paragraph
 from handnet.study.analysis import Analysis
-from handnet.study.naming import shipped
+from handnet.study.naming import shipped_of
 from handnet.study.quantity import band_facts
 from handnet.study.resplit import SEARCHED_ANEW
 from handnet.study.sealed import Opening
@@ -80,7 +80,7 @@ def _cases(findings: Findings) -> dict[str, Any]:
         "doubt": cases.doubt(),
         "missed": cases.missed(),
         "stories": cases.stories(),
-        "naming": [row._asdict() | {"rate": row.rate} for row in shipped().values()],
+        "naming": [row._asdict() | {"rate": row.rate} for row in shipped_of(cases.judge.task).values()],
     }
 
 

@@ -56,5 +56,5 @@ def how_to_read_stories(judged: Mapping[str, Any]) -> str:
         " divisions that held the case out of training, and when the sign is the same with the other families"
         f" taken from the 10 nearest train cases{method.nearest} instead (after Aas, Jullum & Loland 2021;"
         f" the mean of at most 20 seeds). It is over-trusted when putting it back alone {method.turns}. All"
-        " of this says what the networks used, nothing about causes. " + told()
+        " of this says what the networks used, nothing about causes. " + told(judged["task"])
     )

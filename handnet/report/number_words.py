@@ -37,6 +37,8 @@ class NumberWords:
     value_heading: ClassVar[str] = "guess over seeds"
     value_name: ClassVar[str] = "Guess"
     more: ClassVar[tuple[str, ...]] = ("mean error", "deviation over seeds")
+    turn: ClassVar[str] = "put right"
+    alone: ClassVar[str] = "alone puts right"
     turning: ClassVar[str] = "puts it right alone"
     turns: ClassVar[str] = "puts it right"
     ends_of_band: ClassVar[tuple[str, str, str]] = ("guess_low", "guess_median", "guess_high")
@@ -48,6 +50,10 @@ class NumberWords:
     @property
     def wrong_heading(self) -> str:
         return f"off by more than {plain(self.tolerance)} in"
+
+    @property
+    def section(self) -> str:
+        return f"Cases off by more than {plain(self.tolerance)}"
 
     @property
     def puts_right(self) -> str:
@@ -69,7 +75,7 @@ class NumberWords:
         return signed(record["residual_mean"]), measure(record["residual_sd"])
 
     def summary(self, record: Record) -> str:
-        return f"median {self._off(record)} of them"
+        return f"median guess {self._off(record)}"
 
     def row(self, record: Record) -> str:
         seeds, (error, deviation) = record["seeds"], self.further(record)
@@ -79,7 +85,7 @@ class NumberWords:
         )
 
     def winner(self, record: Record) -> str:
-        return f"the winner's median {self._off(record)} of them"
+        return f"the winner's median guess for it is {self._off(record)}"
 
     def ends(self, records: Sequence[Record]) -> tuple[float, float]:
         values = [record[name] for record in records for name in (*self.ends_of_band, "target")]
@@ -110,7 +116,10 @@ class NumberWords:
         return ""
 
     def start(self, _story: Record) -> str:
-        return "train case"
+        return "the mean train case"
+
+    def starts(self, _story: Record) -> str:
+        return "the train cases"
 
     def start_row(self, _story: Record) -> str:
         return "start: mean train case"
@@ -137,6 +146,6 @@ class NumberWords:
 
     def _off(self, record: Record) -> str:
         return (
-            f"guess {self.value(record)} over {record['seeds']} seeds, off by more than"
-            f" {plain(self.tolerance)} in {record['misses']}"
+            f"{self.value(record)} over {record['seeds']} seeds, {self.wrong_heading} {record['misses']} of"
+            " them"
         )

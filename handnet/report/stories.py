@@ -100,7 +100,7 @@ class _Told:
             self.words.end(mean, f"{mean:.2f}")
             for mean in (end.centre("mean") for end in (self.explanation.start, self.explanation.own))
         ]
-        text = f"The credits lead from the mean {self.words.start(self.story)}, {ends[0]}, to {ends[1]}"
+        text = f"The credits lead from {self.words.start(self.story)}, {ends[0]}, to {ends[1]}"
         n, edge, beyond = (self.story["outside"][name] for name in ("hybrids", "edge", "all"))
         if not n:
             return f"{text}."
@@ -120,15 +120,15 @@ class _Told:
         them = "that" if len(found.named) == 1 else "these"
         moved = f"Carried {self.words.there(self.story)}" if found.turned else f"Pulled {direction}"
         text = (
-            f"{moved} by {_listed(found.named)}; with {them} at the mean of the"
-            f" {self.words.start(self.story)}s {found.flipped} of those {found.wrong} seeds"
+            f"{moved} by {_listed(found.named)}; with {them} at the mean of"
+            f" {self.words.starts(self.story)} {found.flipped} of those {found.wrong} seeds"
             f" {self.words.puts_right}."
         )
         trusted = [credit for credit in found.credits if found.over_trusted(credit)]
         if not trusted:
             return text
         trusted.sort(key=lambda credit: -credit.flipped)
-        turning = _listed(f"{credit.family} (alone turns {credit.flipped})" for credit in trusted)
+        turning = _listed(f"{credit.family} ({self.words.alone} {credit.flipped})" for credit in trusted)
         return f"{text} Over-trusted: {turning}."
 
     def _checked(self) -> str:
@@ -137,7 +137,7 @@ class _Told:
         if not doubted:
             return ""
         return (
-            f"Measured from the {self.words.start(self.story)}s that resemble it most, the sign is another"
+            f"Measured from {self.words.starts(self.story)} that resemble it most, the sign is another"
             f" for {_listed(doubted)}, not named for that reason."
         )
 
@@ -149,7 +149,7 @@ class _Told:
         text, found = self.words.neighbourhood(self.story, self.truths), self.explanation
         if found.wrong and found.named and not found.turned:
             they = "family named does" if len(found.named) == 1 else "families named do"
-            return f"The {they} not turn the call of most of these seeds. {text}"
+            return f"The {they} not {self.words.turn} most of these seeds. {text}"
         return text
 
 

@@ -1,16 +1,18 @@
-"""How often the story of a case names a measurement that does nothing, in a world where it is known which do.
+"""How often the story of a case names a measurement that does nothing, in worlds where it is known which do.
 
-naming.csv, beside this file, has what 200 simulated studies gave. This remakes it, in some minutes:
+naming.csv, beside this file, has what simulated studies gave: 200 of two classes, 50 of each other task. This
+remakes it, in a quarter of an hour:
 
-    python -c "from handnet.study.naming import *; print(as_csv(measure(200)), end='')" > naming.csv
+    python -c "from handnet.study.naming import *; print(as_csv(remade()), end='')" > naming.csv
 """
 
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -32,15 +34,18 @@ RECIPE = Recipe(epochs=40)
 # Families by what they do: they decide the label, they go with one that does (correlation .8), or neither.
 DOES = ("decides",) * 3 + ("goes with one",) * 2 + ("does nothing",) * 3
 STEEP = 4.0  # of the label's logit in the sum of what decides: some 94 of 100 labels follow its sign
+NOISE = 0.5  # of a number, whose share that can be learnt has a deviation of 1.8
+STUDIES = {"two classes": 200, "many classes": 50, "a number": 50}
 
 
 class Naming(NamedTuple):
     """How often families of one kind were named.
 
-    does: what they do; named: how often one was; chances: families times stories; error: the standard error
-    of the rate over studies, whose stories share networks.
+    task: what was learnt; does: what the families do; named: how often one was; chances: families times
+    stories; error: the standard error of the rate over studies, whose stories share networks.
     """
 
+    task: str
     does: str
     named: int
     chances: int
@@ -54,19 +59,38 @@ class Naming(NamedTuple):
         return self.named / self.chances
 
 
-def world(study: int, rows: int = ROWS) -> Dataset:
-    """A table of eight families of two columns, of which the columns of three decide the label.
+def world(study: int, task: str = "two classes", rows: int = ROWS) -> Dataset:
+    """A table of eight families of two columns, of which the columns of three decide the target.
 
-    What the other families say of the label is said by these columns too, so they add nothing.
+    What the other families say of the target is said by these columns too, so they add nothing. Two classes
+    and a number hang on the sum of the three, and each of many classes on a family of its own.
     """
     draws = generator(study, SIMULATION)
     base = draws.normal(size=(rows, len(DOES)))
     base[:, 3:5] = 0.8 * base[:, :2] + 0.6 * base[:, 3:5]
     X = np.repeat(base, 2, axis=1) + 0.3 * draws.normal(size=(rows, 2 * len(DOES)))
-    y = draws.random(rows) < expit(STEEP / 2 * X[:, :6].sum(axis=1))
+    target = TARGETS[task](X[:, :6].reshape(rows, 3, 2).sum(axis=2) / 2, draws)
     names = tuple(f"f{place // 2} {place % 2}" for place in range(2 * len(DOES)))
     families = tuple(f"f{place // 2}" for place in range(2 * len(DOES)))
-    return Dataset("simulated", X, y.astype(np.int8), np.arange(rows), names, families, ("no", "yes"))
+    ids, classes = np.arange(rows), CLASSES[task]
+    return Dataset("simulated", X, target, ids, names, families, classes, target="" if classes else "target")
+
+
+def _two(deciding: Array, draws: Any) -> Array:
+    return (draws.random(len(deciding)) < expit(STEEP * deciding.sum(axis=1))).astype(np.int8)
+
+
+def _many(deciding: Array, draws: Any) -> Array:
+    return np.argmax(STEEP * deciding + draws.gumbel(size=deciding.shape), axis=1).astype(np.int8)
+
+
+def _number(deciding: Array, draws: Any) -> Array:
+    return np.asarray(deciding.sum(axis=1) + NOISE * draws.normal(size=len(deciding)))
+
+
+# (rows, 3) means of the families that decide -> the target (rows,)
+TARGETS = {"two classes": _two, "many classes": _many, "a number": _number}
+CLASSES = {"two classes": ("no", "yes"), "many classes": ("one", "two", "three"), "a number": ()}
 
 
 def explanations(data: Dataset, seeds: int = SEEDS, divisions: int = DIVISIONS) -> Iterator[Explanation]:
@@ -84,8 +108,8 @@ def explanations(data: Dataset, seeds: int = SEEDS, divisions: int = DIVISIONS) 
     explainer = Explainer(problem, judge, replicas, redrawn)
     parts = problem.parts
     rows = np.concatenate([parts.val_rows, parts.test_rows])
-    logits = problem.backend.logits(replicas.fit.layers, parts.scaled(data.X[rows]))
-    for row in rows[judge.wrong(logits, data.y[rows]).any(axis=0)]:
+    outputs = problem.outputs(replicas.fit.layers, parts.scaled(data.X[rows]))
+    for row in rows[judge.wrong(outputs, data.y[rows]).any(axis=0)]:
         yield explainer.explanation(int(row))
 
 
@@ -95,44 +119,57 @@ def _division(problem: Problem, seed: int) -> Resplit:
     return Resplit(seed, np.empty(0), 0.0, {}, winner)
 
 
-def measure(studies: int, tick: Callable[[], object] = lambda: None) -> list[Naming]:
-    """The rates of every kind of family in so many studies. tick: called after each."""
+def measure(
+    studies: int, tick: Callable[[], object] = lambda: None, task: str = "two classes"
+) -> list[Naming]:
+    """The rates of every kind of family in so many studies of a task. tick: called after each."""
     kinds = tuple(dict.fromkeys(DOES))
     named, stories = np.zeros((studies, len(kinds)), dtype=int), np.zeros(studies, dtype=int)
     for study in range(studies):
-        for explanation in explanations(world(study)):
+        for explanation in explanations(world(study, task)):
             stories[study] += 1
             for family in explanation.named:
                 named[study, kinds.index(DOES[int(family[1:])])] += 1
         tick()
-    return [_naming(kind, named[:, place], stories) for place, kind in enumerate(kinds)]
+    return [_naming(task, kind, named[:, place], stories) for place, kind in enumerate(kinds)]
 
 
-def _naming(kind: str, named: Array, stories: Array) -> Naming:
+def remade() -> list[Naming]:
+    """The rows of the table beside this file, measured anew."""
+    return [row for task, studies in STUDIES.items() for row in measure(studies, task=task)]
+
+
+def _naming(task: str, kind: str, named: Array, stories: Array) -> Naming:
     chances = DOES.count(kind) * stories
     rate, n = named.sum() / chances.sum(), len(stories)
     error = np.sqrt(np.square(named - rate * chances).sum() * n / (n - 1)) / chances.sum()
-    return Naming(kind, int(named.sum()), int(chances.sum()), int(stories.sum()), n, float(error))
+    return Naming(task, kind, int(named.sum()), int(chances.sum()), int(stories.sum()), n, float(error))
 
 
 @cache
-def shipped() -> dict[str, Naming]:
-    """The rows of the table beside this file, by what the families do."""
+def shipped() -> tuple[Naming, ...]:
+    """The rows of the table beside this file."""
     with TABLE.open(encoding="utf-8", newline="") as lines:
-        rows = [(cells.pop("does"), cells.pop("error"), cells) for cells in csv.DictReader(lines)]
-    return {
-        does: Naming(does, error=float(error), **{name: int(count) for name, count in counts.items()})
-        for does, error, counts in rows
-    }
+        return tuple(
+            Naming(task, does, int(named), int(chances), int(stories), int(studies), float(error))
+            for task, does, named, chances, stories, studies, error in islice(csv.reader(lines), 1, None)
+        )
 
 
-def told() -> str:
-    """What was measured, in a sentence."""
-    decides, goes, nothing = (shipped()[does] for does in dict.fromkeys(DOES))
+def shipped_of(task: str) -> dict[str, Naming]:
+    """Those of a task, by what the families do."""
+    return {row.does: row for row in shipped() if row.task == task}
+
+
+def told(task: str) -> str:
+    """What was measured of a task, in a sentence."""
+    found = shipped_of(task)
+    decides, goes, nothing = (found[does] for does in dict.fromkeys(DOES))
+    label = "label" if CLASSES[task] else "target"
     return (
         f"In {nothing.stories} stories of {nothing.studies} simulated studies a family that does nothing was"
         f" named in {nothing.rate:.1%}, one that does nothing but correlates with a family that decides the"
-        f" label (.73 between columns) in {goes.rate:.1%}, one that decides it in {decides.rate:.1%}: the"
+        f" {label} (.73 between columns) in {goes.rate:.1%}, one that decides it in {decides.rate:.1%}: the"
         " networks also use what goes with a cause."
     )
 
