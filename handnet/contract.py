@@ -153,7 +153,8 @@ class EpochDraws(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """R trained networks and their histories. Losses are in nats; epochs count from 0, -1 stands for none."""
+    """R trained networks and their histories. Epochs count from 0, -1 stands for none. Losses are in nats, or
+    half the squared error in the units of y."""
 
     layers: tuple[Layer, ...]  # hidden layers in order, then the output layer
     train_loss: Array  # (R, epochs) dropout on: the batch losses, weighted by the weight of their rows

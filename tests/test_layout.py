@@ -245,6 +245,12 @@ def test_what_is_compiled_stands_in_one_file() -> None:
     assert hashlib.sha256(tile.read_bytes()).hexdigest() == kernels.TILE
 
 
+def test_code_made_with_another_tile_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kernels.train_epoch.stats.cache_path
+    monkeypatch.setattr(kernels, "TILE", "another")
+    assert kernels.compiled(lambda x: x).stats.cache_path is None
+
+
 # Limits of size. The other limits of style are ruff's (make check).
 LINES, FUNCTION, WIDTH = 300, 40, 110
 

@@ -200,9 +200,14 @@ def trained_by_scikit_learn(train: Table, recipe: Recipe) -> Any:
     return oracle
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-@TASK
+# Every pair for two classes; for each other task one without weights of rows and one with them.
+TRAININGS = [
+    *(("two classes", optimizer, weighted) for optimizer in ("adam", "sgd") for weighted in (False, True)),
+    *((task, *how) for task in list(TASKS)[1:] for how in (("adam", True), ("sgd", False))),
+]
+
+
+@pytest.mark.parametrize(("task", "optimizer", "weighted"), TRAININGS)
 def test_a_whole_training_is_scikit_learns(parts: Split, task: str, optimizer: str, weighted: bool) -> None:
     """All 550 steps of 50 epochs: 11 batches of 341 rows each."""
     given = of_task(task, parts)

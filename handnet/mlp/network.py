@@ -1,7 +1,7 @@
 """The network by hand: each step with its backward rule under it, the steps put together, and the optimizers.
 
 A backward rule takes the error that arrives from the right, dL/d(output), and returns the error it sends on
-to the left, dL/d(input), in nats per unit. The optimizers take weights, slopes and states as (R, P): all P
+to the left, dL/d(input). The optimizers take weights, slopes and states as (R, P): all P
 weights of a network in one row.
 """
 
