@@ -152,7 +152,7 @@ def facts_with(name: str) -> dict:
     benefit = {"threshold": 0.1, "treat_all": 0.2, "methods": [], "differences": [band | {"theirs": name}]}
     rule = {"what": "r", "setting": "s", "nominal": 0.05, "found": 0.04, "studies": 9}
     rates = {"rule": "r", "score": "accuracy", "rate": wins, "correlation": 0.1, "may_word": True}
-    layout = dict.fromkeys(("rows", "train", "validation", "test", "rarer", "divisions"), 9)
+    layout = dict.fromkeys(("rows", "train", "validation", "test", "rarer", "divisions", "classes"), 9)
     rules = {"alpha": 0.05, "layout": layout, "measured_layout": layout, "layouts": 2, "erring_layouts": 1}
     chance = {"comparisons": 1, "by_chance": 0.05, "below": 0, "below_by_holm": 0}
     gap = band | {"part": "gap", "score": "gap"}

@@ -26,8 +26,8 @@ from handnet.bands.compare import (
     probability_better,
     rope,
 )
+from handnet.bands.equal_models import false_positives_on_cases
 from handnet.bands.paired import mcnemar, paired_difference
-from handnet.bands.simulated import false_positives_on_cases
 from handnet.draws import bootstrap_counts, generator
 
 

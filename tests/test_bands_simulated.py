@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from samples import TWO, standard_error
 
+from handnet.bands.equal_models import false_positives_on_cases
 from handnet.bands.simulated import (
     CaseSimulator,
     Simulated,
     coverages,
     coverages_over_groups,
-    false_positives_on_cases,
     loss_coverage,
     share_coverage,
 )

@@ -8,18 +8,8 @@ from scipy.stats import binomtest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from handnet.bands.compare import ALPHA
-from handnet.bands.null import (
-    RULE,
-    SCORES,
-    FalseAlarms,
-    Layout,
-    correlation_between,
-    differences,
-    discriminant,
-    draw_divisions,
-    draw_table,
-    false_alarms,
-)
+from handnet.bands.null import RULE, SCORES, FalseAlarms, correlation_between, differences, false_alarms
+from handnet.bands.null_tables import Layout, discriminant, draw_divisions, draw_table
 from handnet.cli import main
 from handnet.data import wisconsin
 from handnet.draws import generator
@@ -36,7 +26,7 @@ SMALL = Layout(150, 90, 30, 30, 56, 12)
 def test_the_discriminant_is_scikit_learns() -> None:
     draws = generator(3, 0)
     y = np.repeat([1, 0], [56, 94])
-    X, _ = draw_table(y, draws)
+    X, _ = draw_table(y, 2, draws)
     train, _ = draw_divisions(SMALL, draws)
     found = discriminant(X, y, train)
     for rows, logits in zip(train, found, strict=True):
@@ -53,7 +43,7 @@ def test_the_parts_are_those_of_a_study(shares: dict) -> None:
     parts = split(data, **shares)
     rows = (parts.train_rows, parts.val_rows, parts.test_rows)
     layout = Layout(len(data.y), *map(len, rows), int(data.y.sum()), 3)
-    assert layout.rarer_parts == tuple(int(data.y[part].sum()) for part in rows)
+    assert layout.parts[0] == tuple(int(data.y[part].sum()) for part in rows)
 
 
 def test_divisions_are_drawn_evenly_and_without_overlap() -> None:
@@ -64,7 +54,7 @@ def test_divisions_are_drawn_evenly_and_without_overlap() -> None:
     assert not (train & drawn).any()
     assert (train.sum(axis=1) == 90).all()
     assert (drawn.sum(axis=1) == 30).all()
-    assert (np.sort(test, axis=1)[:, : layout.rarer_parts[2]] < 56).all(), "the rarer class comes first"
+    assert (np.sort(test, axis=1)[:, : layout.parts[0][2]] < 56).all(), "the rarer class comes first"
     for share, whole in ((train, 90), (drawn, 30)):
         expected = np.repeat([1, 0], [56, 94])
         of_class = share[:, expected == 1].sum(axis=1)[0]
@@ -76,7 +66,7 @@ def test_divisions_are_drawn_evenly_and_without_overlap() -> None:
 def test_the_halves_can_be_exchanged() -> None:
     """Means and covariances of the columns are those of the table with its halves exchanged."""
     y = np.repeat([1, 0], 40_000)
-    halves = draw_table(y, generator(2, 0))
+    halves = draw_table(y, 2, generator(2, 0))
     for label in (0, 1):
         joined, exchanged = (np.hstack(tuple(side[:, y == label])) for side in (halves, halves[::-1]))
         assert joined.mean(axis=0) == pytest.approx(exchanged.mean(axis=0), abs=0.03)
@@ -99,7 +89,7 @@ def test_the_exact_null_on_three_layouts(layout: Layout) -> None:
     means = np.array([differences(layout, draws).mean(axis=1) for _ in range(tables)])
     assert (np.abs(means.mean(axis=0)) < 4 * means.std(axis=0) / np.sqrt(tables)).all()
     found = {(row.score, row.rule): row for row in false_alarms(layout, tables, seed=6)}
-    for score in SCORES:
+    for score in SCORES["two classes"]:
         assert binomtest(found[score, RULE].found, tables).proportion_ci().low <= ALPHA
         assert found[score, "uncorrected t"].found / tables > 0.15
         assert found[score, "P(A > B)"].found >= found[score, RULE].found

@@ -10,7 +10,7 @@ from scipy import stats
 
 from handnet.bands import Band
 from handnet.bands.band import CHOSEN
-from handnet.bands.null import Layout
+from handnet.bands.null_tables import Layout
 from handnet.bands.selection import Optimism, Replaceable
 from handnet.contract import Recipe
 from handnet.report.statements import statements, worse_than_untuned

@@ -16,7 +16,8 @@ from statsmodels.stats.multitest import multipletests
 from handnet.bands import Band
 from handnet.bands.band import OVER_DIVISIONS
 from handnet.bands.compare import Comparison, Rope, Wins
-from handnet.bands.null import FalseAlarms, Layout
+from handnet.bands.null import FalseAlarms
+from handnet.bands.null_tables import Layout
 from handnet.draws import generator
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts
 from handnet.report.comparison_tables import over_splits_table, rule_table

@@ -16,7 +16,9 @@ paired.py           the same on one test: McNemar, Bowker, Stuart-Maxwell, paire
 selection.py        what choosing the best configuration costs
 variance.py         how much of the spread is the split's, the seed's, a stream's
 null.py             how often rules of comparison find a difference that is not there
+null_tables.py      the tables for it, and a method that learns from them
 simulated.py        how often all of these hold
+equal_models.py     how often rules on one test find a difference between equal models
 """
 
 from handnet.bands.band import Band

@@ -1,4 +1,4 @@
-"""How often bands hold the truth, and rules on one test find a difference that is not there, by simulation.
+"""How often bands hold the truth, by simulation.
 
 The truth of a simulated study is known. Every simulation draws from one stream kept for this purpose, so the
 same arguments give the same table.
@@ -12,12 +12,9 @@ from scipy.integrate import quad
 from scipy.special import expit
 from scipy.stats import norm
 
-from handnet.bands.auc import auc_difference
 from handnet.bands.calibration import calibration, calibration_bands, null_errors
 from handnet.bands.cases import case_bands, loss_band
-from handnet.bands.compare import ALPHA
 from handnet.bands.multibootstrap import seeds_x_cases, share_band
-from handnet.bands.paired import mcnemar
 from handnet.bands.predictive import next_cases
 from handnet.bands.proportion import clopper_pearson, wilson
 from handnet.bands.seeds import HIGH, LOW, seed_bands, seed_deviation, split_bands
@@ -42,7 +39,7 @@ class Simulated(NamedTuple):
     error: float  # the standard error of `found`
 
 
-def _simulated(what: str, setting: str, nominal: float, hits: Sequence[float] | Array) -> Simulated:
+def simulated(what: str, setting: str, nominal: float, hits: Sequence[float] | Array) -> Simulated:
     """The mean over studies of their own shares (studies,), most of them 0 or 1."""
     share, studies = float(np.mean(hits)), len(hits)
     deviation = max(float(np.std(hits)), 0.5 / np.sqrt(studies))  # not 0 where every study agreed
@@ -71,7 +68,7 @@ def share_coverage(
             samples = resamples(seed, replicas, np.zeros(len(drawn), dtype=int), 200, of)
         band = share_band(numbers.random((replicas, len(drawn))) >= missed[drawn], samples, of)
         held.append(band.low <= truth <= band.high)
-    return _simulated("seeds_x_cases", f"{replicas} seeds x {n} cases", HIGH - LOW, held)
+    return simulated("seeds_x_cases", f"{replicas} seeds x {n} cases", HIGH - LOW, held)
 
 
 def loss_coverage(losses: Array, seed: int, groups: Array | None = None, studies: int = STUDIES) -> Simulated:
@@ -87,31 +84,7 @@ def loss_coverage(losses: Array, seed: int, groups: Array | None = None, studies
         drawn, of = redrawn(numbers, n, groups)
         band = loss_band(losses[:, drawn], of)
         held.append(band.low <= truth <= band.high)
-    return _simulated("cases loss", f"{n} cases", HIGH - LOW, held)
-
-
-# Rules for two equally good models on one test
-
-
-def false_positives_on_cases(
-    n: int, positives: int, accuracy: float, seed: int, groups: Array | None = None, studies: int = 300
-) -> list[Simulated]:
-    """How often McNemar's and DeLong's tests find a difference between two equal models on one test set.
-
-    n: cases of the test set, `positives` of them positive; accuracy: of both models; groups: (n,) int, those
-    of the positive cases first.
-    """
-    simulator = CaseSimulator(positives, n - positives, accuracy, groups)
-    numbers = generator(seed, SIMULATION)
-    significant: dict[str, list[bool]] = {"mcnemar": [], "delong": []}
-    for _ in range(studies):
-        ours, theirs = simulator.sample(numbers, 2)
-        correct = [(row > 0) == (simulator.y == 1) for row in (ours, theirs)]
-        areas = auc_difference(ours[None], theirs[None], simulator.y, groups)
-        significant["mcnemar"].append(mcnemar(correct[0], correct[1], groups).p < ALPHA)
-        significant["delong"].append(areas.p < ALPHA)
-    setting = "two equal models, one test"
-    return [_simulated(rule, setting, ALPHA, hits) for rule, hits in significant.items()]
+    return simulated("cases loss", f"{n} cases", HIGH - LOW, held)
 
 
 # Every band, at the sizes that are printed
@@ -199,7 +172,7 @@ def coverages(
         for what, setting, nominal, hit in _one_study(simulator, numbers, (replicas, splits), samples, ahead):
             hits.setdefault((what, setting, nominal), []).append(float(hit))
         tick()
-    return [_simulated(*key, values) for key, values in hits.items()]
+    return [simulated(*key, values) for key, values in hits.items()]
 
 
 def coverages_over_groups(
@@ -221,7 +194,7 @@ def coverages_over_groups(
             for name, band in case_bands(task_of(2).scores, z, simulator.y, told).items():
                 held = band.low <= truth[name] <= band.high
                 hits.setdefault((f"cases {name}", f"{len(simulator.y)} cases, {setting}"), []).append(held)
-    return [_simulated(*key, 0.95, values) for key, values in hits.items()]
+    return [simulated(*key, 0.95, values) for key, values in hits.items()]
 
 
 Hit = tuple[str, str, float, float]  # what, setting, nominal, and the share held in one study

@@ -9,7 +9,7 @@ from handnet.bands.compare import ALPHA, Comparison
 from handnet.bands.null import RULE, FalseAlarms
 from handnet.study.analysis import Analysis
 from handnet.study.comparisons import ComparedOverSplits, ComparedPair, Rules
-from handnet.study.false_alarms import rate, shipped
+from handnet.study.false_alarms import rate, shipped_for
 from handnet.study.on_test import NumbersOnTest, OnTest
 from handnet.study.quantity import band_facts
 
@@ -121,7 +121,7 @@ def rule_facts(rules: Rules) -> dict[str, Any]:
     """How often each rule errs: over divisions, in the measured layout nearest to this one; on the test."""
     found = rules.over_divisions
     rates = found.rates if found else ()
-    deciding = [row for row in shipped() if row.rule == RULE]
+    deciding = [row for row in shipped_for(found.own.classes if found else 2) if row.rule == RULE]
     erring = {row.layout for row in deciding if rate(row).low > ALPHA}
     return {
         "alpha": ALPHA,

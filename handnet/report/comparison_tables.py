@@ -156,8 +156,9 @@ def _layouts(facts: Mapping[str, Any]) -> str:
     alone = " No table measured has groups of rows." if facts["split"]["parts"]["test"]["groups"] else ""
     correlation = rules["over_divisions"][0]["correlation"]
     assumed = rules["measured_layout"]["test"] / rules["measured_layout"]["rows"]
+    learns = "a linear discriminant" if rules["layout"]["classes"] else "ordinary least squares"
     return (
-        "Over divisions: measured on tables whose columns are two exchangeable halves, a linear discriminant"
+        f"Over divisions: measured on tables whose columns are two exchangeable halves, {learns}"
         f" learning from each, so that no difference is there to be found. The layout of this study has"
         f" {own}, {measured}. The differences of two divisions were correlated by {correlation:.2f} there;"
         f" the corrected t test assumes {assumed:.2f}.{alone} "
@@ -166,14 +167,11 @@ def _layouts(facts: Mapping[str, Any]) -> str:
 
 def _apart(own: Mapping[str, Any], near: Mapping[str, Any]) -> str:
     """How far the measured layout is from this study's, in rows, parts, classes and divisions."""
+    parts = {name: name for name in ("train", "validation", "test")}
+    parts |= {_rarest(own): "rarer"} if own["classes"] else {}
     shares = ", ".join(
         f"{name} {near[part] / near['rows']:.0%} of its rows for {own[part] / own['rows']:.0%}"
-        for name, part in (
-            ("train", "train"),
-            ("validation", "validation"),
-            ("test", "test"),
-            ("the rarer class", "rarer"),
-        )
+        for name, part in parts.items()
     )
     return (
         f"that is {near['rows'] / own['rows']:.2g} times the rows and"
@@ -183,10 +181,13 @@ def _apart(own: Mapping[str, Any], near: Mapping[str, Any]) -> str:
 
 def _layout(layout: Mapping[str, Any]) -> str:
     parts = " / ".join(str(layout[part]) for part in ("train", "validation", "test"))
-    return (
-        f"{layout['rows']} rows ({parts}), {layout['rarer']} of the rarer class and"
-        f" {layout['divisions']} divisions"
-    )
+    many = f"{layout['classes']} classes, " if layout["classes"] > 2 else ""
+    rarest = f", {many}{layout['rarer']} of {_rarest(layout)}" if layout["classes"] else ""
+    return f"{layout['rows']} rows ({parts}){rarest} and {layout['divisions']} divisions"
+
+
+def _rarest(layout: Mapping[str, Any]) -> str:
+    return "the rarer class" if layout["classes"] == 2 else "the rarest class"
 
 
 def _deviation(component: Mapping[str, Any], score: str) -> str:

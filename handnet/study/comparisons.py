@@ -21,7 +21,8 @@ from handnet.bands.compare import (
     probability_better,
     rope,
 )
-from handnet.bands.simulated import Simulated, false_positives_on_cases
+from handnet.bands.equal_models import false_positives_on_test
+from handnet.bands.simulated import Simulated
 from handnet.bands.variance import Component, variance_table
 from handnet.data import Array
 from handnet.draws import RESAMPLING, bootstrap_counts, generator
@@ -229,13 +230,9 @@ class Rules:
 def rules(problem: Problem, resplits: Sequence[Resplit], part: str, accuracy: float, score: str) -> Rules:
     """The rules at the sizes of this study. part: what the winner is graded on; accuracy: the winner's there;
     score: the deciding one."""
-    if problem.task.classes != 2:
-        return Rules(None, ())
-    near = min(max(accuracy, 0.6), 0.995)  # the simulated world has cases on either side of the threshold
     rows = problem.parts.val_rows if part == "val" else problem.parts.test_rows
     y, groups = problem.data.y[rows], problem.parts.groups(part)
-    groups = None if groups is None else groups[np.argsort(y != 1, kind="stable")]  # of the positives first
-    on_test = false_positives_on_cases(len(y), int((y == 1).sum()), near, RESAMPLING_SEED, groups)
+    on_test = false_positives_on_test(problem.task, y, accuracy, RESAMPLING_SEED, groups)
     over_divisions = measured(layout_of(problem, len(resplits)), score) if len(resplits) > 1 else None
     return Rules(over_divisions, tuple(on_test))
 

@@ -1,8 +1,9 @@
 """How often bands hold and rules err, shown for the sizes of the default study."""
 
 from handnet.bands.compare import ALPHA
+from handnet.bands.equal_models import false_positives_on_cases
 from handnet.bands.null import FalseAlarms, false_alarms
-from handnet.bands.simulated import Simulated, coverages, coverages_over_groups, false_positives_on_cases
+from handnet.bands.simulated import Simulated, coverages, coverages_over_groups
 from handnet.study.false_alarms import LAYOUTS, as_csv, layout_of, measure, rate
 from handnet.study.identity import make_problem
 from handnet.study.naming import DOES, Naming
