@@ -9,7 +9,10 @@ cases.py            every score of one network over cases
 multibootstrap.py   every score over seeds and cases at once
 intervals.py        the interval of the number of a single case
 predictive.py       every score of the next cases, and of another seed on them
-calibration.py      calibration over cases
+calibrated.py       calibration over cases, of every task
+calibration.py      of two classes
+calibration_many.py  of many classes
+calibration_number.py  of a number
 calibration_curve.py  the smoothed calibration curve
 compare.py          is A better than B over divisions: corrected t, rope, P(A > B)
 paired.py           the same on one test: McNemar, Bowker, Stuart-Maxwell, paired t, signed ranks

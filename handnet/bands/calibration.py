@@ -1,21 +1,19 @@
 """Calibration: do the probabilities mean what they say? On a hundred cases its bands are wide."""
 
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgWarning
 from scipy.optimize import brentq, elementwise
 from scipy.special import expit, log_expit, log_softmax, logsumexp
 from scipy.stats import chi2
-from sklearn.linear_model import LogisticRegression
 
 from handnet.bands.band import CALIBRATION, Band
 from handnet.bands.clusters import group_sums, number_of_groups, widening
 from handnet.data import Array
 
 BINS = 10
+STEPS, CLOSE, TINY = 100, 1e-10, 1e-300  # Newton's steps at most, what ends them, what is never divided by
 ENOUGH = 100  # with fewer events or non-events than these calibration is imprecise (Snell et al. 2021)
 
 
@@ -42,10 +40,7 @@ def calibration(logits: Array, y: Array) -> Calibration:
     z, y = np.asarray(logits, dtype=np.float64), np.asarray(y, dtype=np.float64)
     p = expit(z)
     return Calibration(
-        intercepts(z, y),
-        np.array([_line(row, y)[1] for row in z]),
-        y.sum() / p.sum(axis=1),
-        _errors(p, y[None])[:, 0],
+        intercepts(z, y), lines(z, y)[:, 1], y.sum() / p.sum(axis=1), calibration_errors(p, y[None])[:, 0]
     )
 
 
@@ -88,7 +83,7 @@ def calibration_bands(
         limit = float(chi2.ppf(coverage, 1)) * _inflation(design, eta, y, groups, coverage)
         best = likelihood(middle)
         step = np.sqrt(limit * covariance(design, eta)[-1, -1])
-        low, high = _ends(lambda value: 2 * (best - likelihood(value)) - limit, middle, float(step))
+        low, high = interval_ends(lambda value: 2 * (best - likelihood(value)) - limit, middle, float(step))
         kind = "profile likelihood" if groups is None else "clustered profile likelihood"
         centres = (("ensemble", middle),)
         count = number_of_groups(groups)
@@ -97,7 +92,7 @@ def calibration_bands(
     def of_slope(slope: float) -> float:
         return _likelihood(float(intercepts(slope * z[None], y)[0]) + slope * z, y)
 
-    shift, line = float(intercepts(z[None], y)[0]), _line(z, y)
+    shift, line = float(intercepts(z[None], y)[0]), lines(z[None], y)[0]
     first = band(shift, lambda value: _likelihood(value + z, y), one, shift + z)
     if not np.isfinite(line[1]):
         return CalibrationBands(first, None)
@@ -136,8 +131,8 @@ def _likelihood(eta: Array, y: Array) -> float:
     return float((y * eta + log_expit(-eta)).sum())
 
 
-def _ends(excess: Callable[[float], float], middle: float, step: float) -> tuple[float, float]:
-    """Where a function that is below 0 at the middle and grows on both sides is 0."""
+def interval_ends(excess: Callable[[float], float], middle: float, step: float) -> tuple[float, float]:
+    """Where a function that is below 0 at the middle and grows on both sides is 0; step: tried first."""
     ends = []
     for sign in (-1, 1):
         reach = step
@@ -155,11 +150,11 @@ def null_errors(logits: Array, draws: Array) -> Array:
     nothing less (Roelofs et al. 2022).
     """
     p = expit(np.asarray(logits, dtype=np.float64))
-    return np.stack([_errors(row[None], draws < row)[0] for row in p])
+    return np.stack([calibration_errors(row[None], draws < row)[0] for row in p])
 
 
-def _errors(p: Array, labels: Array) -> Array:
-    """Calibration errors (R, B) of probabilities (R, n) against labels (B, n)."""
+def calibration_errors(p: Array, labels: Array) -> Array:
+    """Expected calibration errors (R, B) over ten bins, of probabilities (R, n) against labels (B, n)."""
     bins = np.minimum((p * BINS).astype(int), BINS - 1)
     members = np.eye(BINS)[bins]  # (R, n, BINS)
     expected = np.einsum("rn,rnk->rk", p, members)
@@ -182,20 +177,49 @@ def intercepts(z: Array, y: Array) -> Array:
     return np.asarray(elementwise.find_root(excess, (-reach, reach), args=(rows,)).x)
 
 
-def _line(z: Array, y: Array) -> Array:
-    """Intercept and slope, (2,), of the logistic regression of y (n,) on z (n,).
+def lines(z: Array, y: Array) -> Array:
+    """Intercept and slope (R, 2) of the logistic regression of y (n,), 0 and 1, on each row of z (R, n).
 
-    The slope is infinite where the logit separates the classes, for then no finite one is best.
+    The slope is infinite where the logit separates the classes, for then no finite one is best, and NaN where
+    the logit is the same for all cases.
     """
-    upper, lower = z[y == 1], z[y == 0]
-    if z.min() == z.max():
-        return np.array([np.nan, np.nan])  # one probability for all: no slope is better than another
-    if upper.min() >= lower.max():
-        return np.array([np.nan, np.inf])
-    if upper.max() <= lower.min():
-        return np.array([np.nan, -np.inf])
-    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LinAlgWarning)  # of logits all but equal; it goes on with lbfgs
-        fit = model.fit(z[:, None], y)
-    return np.array([fit.intercept_[0], fit.coef_[0, 0]])
+    upper, lower = z[:, y == 1], z[:, y == 0]
+    found = np.full((len(z), 2), np.nan)
+    apart = upper.min(axis=1) >= lower.max(axis=1)
+    reversed_ = upper.max(axis=1) <= lower.min(axis=1)
+    found[apart, 1], found[reversed_, 1] = np.inf, -np.inf
+    constant = z.min(axis=1) == z.max(axis=1)  # one probability for all: no slope is better than another
+    found[constant, 1] = np.nan
+    rows = ~(apart | reversed_ | constant)
+    middle, scale = z[rows].mean(axis=1, keepdims=True), z[rows].std(axis=1, keepdims=True)
+    a, b = _newton((z[rows] - middle) / scale, y).T
+    found[rows] = np.column_stack([a - b * (middle / scale)[:, 0], b / scale[:, 0]])
+    return found
+
+
+def _newton(x: Array, y: Array) -> Array:
+    """The best intercepts and slopes (R, 2) for rows x (R, n) of mean 0 and deviation 1, by Newton's steps,
+    each halved until the likelihood does not fall."""
+    beta = np.zeros((len(x), 2))
+    for _ in range(STEPS):
+        p = expit(beta[:, :1] + beta[:, 1:] * x)
+        rest, weight = y - p, p * (1 - p)
+        score = np.stack([rest.sum(axis=1), (rest * x).sum(axis=1)], axis=-1)
+        one, cross, square = (np.sum(weight * power, axis=1) for power in (1, x, x * x))
+        step = np.stack([square * score[:, 0] - cross * score[:, 1], one * score[:, 1] - cross * score[:, 0]])
+        step = (step / np.maximum(one * square - cross * cross, TINY)).T
+        for _ in range(STEPS):
+            falls = _likelihoods(beta + step, x, y) < _likelihoods(beta, x, y) - CLOSE
+            if not falls.any():
+                break
+            step[falls] /= 2
+        beta = beta + step
+        if np.abs(step).max(initial=0) < CLOSE:
+            break
+    return beta
+
+
+def _likelihoods(beta: Array, x: Array, y: Array) -> Array:
+    """The log-likelihoods (R,) at intercepts and slopes (R, 2)."""
+    eta = beta[:, :1] + beta[:, 1:] * x
+    return np.asarray((y * eta + log_expit(-eta)).sum(axis=1))

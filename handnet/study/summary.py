@@ -11,7 +11,7 @@ import numpy as np
 
 from handnet.bands import Band, seed_bands, split_bands
 from handnet.bands.band import CALIBRATED, DEVIATION
-from handnet.bands.calibration import calibration, calibration_bands, null_errors
+from handnet.bands.calibrated import measure_bands, measures, null_errors
 from handnet.bands.cases import case_bands, exact_over_cases
 from handnet.bands.clusters import groups_among
 from handnet.bands.multibootstrap import seeds_x_cases
@@ -115,7 +115,7 @@ def detailed_quantities(
         for row in scores
     ]
     rows += _counts(logits, y, part) if task.classes == 2 else ()
-    rows += _calibration(logits, y, part, groups) if task.classes == 2 else ()
+    rows += _calibration(task, logits, y, part, groups)
     return rows + list(_deviation(sound, y, part) if task.classes else ())
 
 
@@ -194,29 +194,30 @@ def _counts(logits: Array, y: Array, part: str) -> Iterator[Quantity]:
         yield Quantity(name, part, tuple(seed_bands(np.where(sound, cell.sum(axis=1), np.nan))))
 
 
-def _calibration(logits: Array, y: Array, part: str, groups: Array | None) -> Iterator[Quantity]:
+def _calibration(task: Task, outputs: Array, y: Array, part: str, groups: Array | None) -> Iterator[Quantity]:
     """The measures of calibration of each seed, and of the ensemble over cases where a formula gives a band.
 
     A slope has a band over seeds only where every seed leaves one: a network that separates the classes has
     no finite slope.
     """
-    sound = finite(logits)
-    cases = calibration_bands(sound, y, groups)._asdict()
-    others = {name: (band,) for name, band in cases.items() if band}
-    others["error"] = (_null_error(sound, y),)
-    for name, values in calibration(sound, y)._asdict().items():
+    sound = finite(outputs)
+    draws = generator(RESAMPLING_SEED, SIMULATION).random((NULLS, len(y)))
+    others = measure_bands(task, sound, y, groups)
+    others |= {name: _null_error(errors, len(y)) for name, errors in null_errors(task, sound, draws).items()}
+    for name, values in measures(task, sound, y).items():
         seeds = tuple(seed_bands(values)) if np.isfinite(values).all() else ()
-        seeds = tuple(replace(band, diverged=len(logits) - len(sound)) for band in seeds)
-        bands = (*seeds, *others.get(name, ()))
+        seeds = tuple(replace(band, diverged=len(outputs) - len(sound)) for band in seeds)
+        bands = (*seeds, *filter(None, [others.get(name)]))
         if bands:
             yield Quantity(f"calibration_{name}", part, bands)
 
 
-def _null_error(sound: Array, y: Array) -> Band:
-    """What calibrated networks of the same probabilities would show of calibration error on as many cases."""
-    errors = null_errors(sound, generator(RESAMPLING_SEED, SIMULATION).random((NULLS, len(y))))
+def _null_error(errors: Array, n: int) -> Band:
+    """What calibrated networks of the same probabilities would show of calibration error on as many cases.
+
+    errors: (R, B) of replicas and simulated labels of n cases."""
     high, centres = float(np.quantile(errors, 0.95)), (("mean", float(errors.mean())),)
-    return Band(0.0, high, "null, 95 %", "cases", len(y), 0.95, CALIBRATED, centres)
+    return Band(0.0, high, "null, 95 %", "cases", n, 0.95, CALIBRATED, centres)
 
 
 def _deviation(sound: Array, y: Array, part: str) -> Iterator[Quantity]:
