@@ -1,7 +1,5 @@
 """Comparisons of two models, against scikit-learn, baycomp, SciPy and statsmodels."""
 
-from itertools import product
-
 import baycomp
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ from scipy.stats import mannwhitneyu, nct, norm, t, ttest_1samp
 from sklearn.datasets import make_moons
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.svm import SVC
-from statsmodels.stats.contingency_tables import mcnemar as mcnemar_of_statsmodels
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
@@ -26,8 +23,6 @@ from handnet.bands.compare import (
     probability_better,
     rope,
 )
-from handnet.bands.equal_models import false_positives_on_cases
-from handnet.bands.paired import mcnemar, paired_difference
 from handnet.draws import bootstrap_counts, generator
 
 
@@ -230,44 +225,6 @@ def test_no_smallest_difference_is_given_where_none_could_be_seen() -> None:
     assert detectable_difference(wide, 1, most=1.0) is None
     assert detectable_difference(wide, 1) == pytest.approx(wide * (t.ppf(0.975, 1) + t.ppf(0.8, 1)))
     assert detectable_difference(0.1, most=1.0) == pytest.approx(0.1 * (norm.ppf(0.975) + norm.ppf(0.8)))
-
-
-def test_mcnemar_is_statsmodels() -> None:
-    for b, c in product(range(13), repeat=2):
-        ours = np.repeat([True, False, True, False], [b, c, 9, 4])
-        theirs = np.repeat([False, True, True, False], [b, c, 9, 4])
-        found = mcnemar(ours, theirs)
-        assert (found.only_ours, found.only_theirs) == (b, c)
-        assert found.p == pytest.approx(
-            mcnemar_of_statsmodels([[9, b], [c, 4]], exact=True).pvalue, abs=1e-12
-        )
-
-
-@given(both=st.integers(1, 40), b=st.integers(0, 20), c=st.integers(0, 20), neither=st.integers(0, 20))
-def test_a_paired_difference_is_walds_with_half_a_case_in_each_cell(
-    both: int, b: int, c: int, neither: int
-) -> None:
-    """In half cases: the one extra half in each of the four cells, written out as differences of 1, -1 and
-    0."""
-    halves = np.repeat([1.0, -1.0, 0.0, 0.0], 2 * np.array([b, c, both, neither]) + 1)
-    n = both + b + c + neither
-    ours, theirs = (np.repeat([[x, z, 1, 0]], [b, c, both, neither], axis=1) for x, z in ((1, 0), (0, 1)))
-    found = paired_difference(ours == 1, theirs == 1, coverage=0.9)
-    reach = norm.ppf(0.95) * halves.std() / np.sqrt(n + 2)
-    assert (found.low, found.high) == pytest.approx((halves.mean() - reach, halves.mean() + reach), abs=1e-12)
-    assert found.centre("mean") == pytest.approx((b - c) / n)
-
-
-def test_of_114_cases_two_models_must_disagree_6_to_0() -> None:
-    for b, c, p in ((6, 1, 0.125), (6, 0, 0.03125), (5, 0, 0.0625)):
-        ours, theirs = (np.repeat([one, not one, True], [b, c, 114 - b - c]) for one in (True, False))
-        assert mcnemar(ours, theirs).p == pytest.approx(p, abs=1e-12)
-
-
-def test_rules_over_cases_hardly_ever_cry_wolf() -> None:
-    found = false_positives_on_cases(114, 42, 0.97, seed=1, studies=400)
-    assert [one.what for one in found] == ["mcnemar", "delong"]
-    assert all(one.found <= 0.06 and one.studies == 400 for one in found)
 
 
 def test_without_spread_the_posterior_is_a_point() -> None:

@@ -6,10 +6,19 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LinearRegression
 
 from handnet.bands.compare import ALPHA
 from handnet.bands.null import RULE, SCORES, FalseAlarms, correlation_between, differences, false_alarms
-from handnet.bands.null_tables import Layout, discriminant, draw_divisions, draw_table
+from handnet.bands.null_tables import (
+    Layout,
+    discriminant,
+    draw_divisions,
+    draw_numbers,
+    draw_table,
+    labels,
+    least_squares,
+)
 from handnet.cli import main
 from handnet.data import wisconsin
 from handnet.draws import generator
@@ -19,6 +28,7 @@ from handnet.study import simulate as simulation
 from handnet.study.false_alarms import LAYOUTS, as_csv, layout_of, measured, nearest, rate, shipped
 from handnet.study.identity import make_problem
 from handnet.study.reading import read
+from handnet.tasks import task_of
 
 SMALL = Layout(150, 90, 30, 30, 56, 12)
 
@@ -32,6 +42,34 @@ def test_the_discriminant_is_scikit_learns() -> None:
     for rows, logits in zip(train, found, strict=True):
         model = LinearDiscriminantAnalysis(solver="lsqr").fit(X[rows], y[rows])
         assert logits == pytest.approx(model.decision_function(X), abs=1e-9)
+
+
+def test_the_discriminant_of_many_classes_and_least_squares_are_scikit_learns() -> None:
+    layout, draws = Layout(90, 54, 18, 18, 30, 6, 3), generator(3, 0)
+    y = labels(layout)
+    X, _ = draw_table(y, 3, draws)
+    numbers, target = draw_numbers(90, draws)
+    train, _ = draw_divisions(layout, draws)
+    found = discriminant(X, y, train), least_squares(numbers[0], target, train)
+    for rows, outputs, guesses in zip(train, *found, strict=True):
+        model = LinearDiscriminantAnalysis(solver="lsqr").fit(X[rows], y[rows])
+        apart = outputs - model.decision_function(X)
+        assert np.ptp(apart, axis=1) == pytest.approx(0, abs=1e-9), "up to a constant of each case"
+        line = LinearRegression().fit(numbers[0][rows], target[rows])
+        assert guesses == pytest.approx(line.predict(numbers[0]), abs=1e-9)
+
+
+def test_each_class_has_its_share_of_each_part() -> None:
+    layout = Layout(100, 61, 19, 20, 12, 50, 3)
+    assert layout.sizes == (12, 44, 44)
+    assert np.sum(layout.parts, axis=0).tolist() == [61, 19, 20]
+    assert np.sum(layout.parts, axis=1).tolist() == [12, 44, 44]
+    train, test = draw_divisions(layout, generator(1, 0))
+    y = labels(layout)
+    assert [int((y == label).sum()) for label in (2, 1, 0)] == [12, 44, 44]
+    for place, (for_train, _, for_test) in enumerate(layout.parts):
+        assert (train[:, y == 2 - place].sum(axis=1) == for_train).all()
+        assert ((y[test] == 2 - place).sum(axis=1) == for_test).all()
 
 
 @pytest.mark.parametrize(
@@ -73,6 +111,20 @@ def test_the_halves_can_be_exchanged() -> None:
         assert np.cov(joined.T) == pytest.approx(np.cov(exchanged.T), abs=0.04)
 
 
+def test_the_halves_of_many_classes_and_of_a_number_can_be_exchanged() -> None:
+    draws = generator(2, 0)
+    y = np.repeat([2, 1, 0], 20_000)
+    halves = draw_table(y, 3, draws)
+    for label in range(3):
+        of_class = halves[:, y == label].mean(axis=1)
+        assert of_class[0] == pytest.approx(of_class[1], abs=0.04)
+    numbers, target = draw_numbers(40_000, draws)
+    told = [np.corrcoef(half.T, target)[-1] for half in numbers]
+    assert told[0] == pytest.approx(told[1], abs=0.02)
+    guessed = LinearRegression().fit(numbers[0], target).score(numbers[0], target)
+    assert 0.4 < guessed < 0.6, "one half tells some of it, and not all"
+
+
 def test_a_planted_correlation_is_found() -> None:
     draws = np.random.default_rng(4)
     d = np.sqrt(0.3) * draws.normal(size=(40_000, 1)) + np.sqrt(0.7) * draws.normal(size=(40_000, 8))
@@ -97,8 +149,32 @@ def test_the_exact_null_on_three_layouts(layout: Layout) -> None:
     assert 0.5 * layout.test / layout.rows < accuracy.correlation < 1.25 * layout.test / layout.rows
 
 
+@pytest.mark.parametrize("layout", [Layout(90, 54, 18, 18, 30, 10, 3), Layout(150, 90, 30, 30, 0, 10, 0)])
+def test_the_exact_null_of_many_classes_and_of_a_number(layout: Layout) -> None:
+    tables, task = 120, task_of(layout.classes)
+    draws = generator(5, 0)
+    means = np.array([differences(layout, draws).mean(axis=1) for _ in range(tables)])
+    assert (np.abs(means.mean(axis=0)) < 4 * means.std(axis=0) / np.sqrt(tables)).all()
+    found = {(row.score, row.rule): row for row in false_alarms(layout, tables, seed=6)}
+    for score in SCORES[task.name]:
+        assert binomtest(found[score, RULE].found, tables).proportion_ci().low <= ALPHA
+        assert found[score, "uncorrected t"].found / tables > 0.1
+
+
+def test_a_half_that_tells_more_is_seen_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = Layout(150, 90, 30, 30, 0, 10, 0)
+
+    def lopsided(rows: int, numbers: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        halves, y = draw_numbers(rows, numbers)
+        return halves, y + 2 * halves[0].sum(axis=1)
+
+    monkeypatch.setattr("handnet.bands.null.draw_numbers", lopsided)
+    rmse, mae, r2 = differences(layout, generator(0, 0)).mean(axis=1)
+    assert max(rmse, mae) < 0 < r2, "losses as logarithms of ratios, R2 as it is"
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("place", [0, 2, 8])
+@pytest.mark.parametrize("place", [0, 2, 8, 15, 21])
 def test_the_shipped_rates_come_out_again(place: int) -> None:
     """Measured anew from other draws, the rates differ by no more than two samples of 2000 do."""
     layout, tables = LAYOUTS[place], 2000
@@ -114,7 +190,8 @@ def test_the_shipped_table_is_whole() -> None:
     """Every layout, score and rule once, 2000 tables each, and the interval of its rate as SciPy has it."""
     rows = shipped()
     assert {row.layout for row in rows} == set(LAYOUTS)
-    assert len(rows) == len({(row.layout, row.score, row.rule) for row in rows}) == len(LAYOUTS) * 6 * 5
+    count = sum(5 * len(SCORES[task_of(layout.classes).name]) for layout in LAYOUTS)
+    assert len(rows) == len({(row.layout, row.score, row.rule) for row in rows}) == count
     for row in rows:
         band = rate(row)
         ends = binomtest(row.found, row.tables).proportion_ci(method="exact")
@@ -131,6 +208,12 @@ def test_the_layout_of_a_study_and_the_nearest_one() -> None:
     assert nearest(own._replace(divisions=70)).divisions == 100
     assert nearest(Layout(1500, 900, 300, 300, 5, 29)).rarer == 30
     assert nearest(Layout(569, 455, 1, 113, 212, 29)).validation == 0
+    wine = layout_of(make_problem(read({"data.name": "wine"})), 29)
+    assert (wine.rows, wine.rarer, wine.classes) == (178, 48, 3)
+    assert nearest(wine) == Layout(90, 54, 18, 18, 30, 29, 3)
+    assert nearest(wine._replace(classes=8, rarer=18, rows=1500, train=900)).classes == 10
+    diabetes = layout_of(make_problem(read({"data.name": "diabetes"})), 29)
+    assert (diabetes.rarer, nearest(diabetes).rows, nearest(diabetes).classes) == (0, 570, 0)
 
 
 def test_the_rates_are_those_of_the_deciding_score() -> None:
@@ -139,6 +222,8 @@ def test_the_rates_are_those_of_the_deciding_score() -> None:
     assert {row.layout for row in found.rates} == {LAYOUTS[0]}
     assert found.may_word(RULE)
     assert not found.may_word("uncorrected t")
+    assert {row.score for row in measured(LAYOUTS[0], "mcc").rates} == {"accuracy"}, "which was measured"
+    assert {row.score for row in measured(Layout(442, 264, 89, 89, 0, 29, 0), "rmse").rates} == {"rmse"}
 
 
 def test_the_ratio_of_a_layout() -> None:
