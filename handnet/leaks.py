@@ -19,6 +19,7 @@ from handnet.encode import GAP, Encoder, text_columns
 WRONG, WRONG_OF_RARER = 0.02, 0.2
 # A column nearly tells a number when the rank correlation of the two is beyond this.
 ALIKE = 0.999
+NEAR, ENOUGH = 0.99, 2000  # what it is among so many rows, before all of them are ranked
 # Of the gaps that are nearly all of one class those of the others are at most this share, and at most
 # WRONG_OF_RARER of as many as there would be if gaps and classes had nothing to do with each other.
 WRONG_OF_GAPS = 0.05
@@ -170,8 +171,11 @@ def _rank_correlations(data: Dataset, encoder: Encoder, train: Array) -> dict[st
     y = rankdata(data.y[train])
     numbers, texts = _columns(data, encoder)
     found: dict[int, float] = {}
-    for columns, X in _blocks(data, encoder, train, numbers):
-        found |= dict(zip(columns.tolist(), _correlations(rankdata(X, axis=0), y).tolist(), strict=True))
+    some = train[:: max(1, len(train) // ENOUGH)]
+    for columns, X in _blocks(data, encoder, some, numbers):
+        near = columns[_correlations(rankdata(X, axis=0), rankdata(data.y[some])) > NEAR]
+        ranks = rankdata(_filled(data, encoder, train, near), axis=0)
+        found |= dict(zip(near.tolist(), _correlations(ranks, y).tolist(), strict=True))
     for column in texts:
         places = np.unique(_filled(data, encoder, train, np.array([column]))[:, 0], return_inverse=True)[1]
         means = np.bincount(places, weights=y) / np.bincount(places)

@@ -633,6 +633,13 @@ TYPED = [
         names=["high", "low", "mid"],
     ),
     Stranger(
+        "an ordered categorical target",
+        parquet(outcome=pd.Categorical(GRADE, ["none", "low", "mid", "high"], ordered=True)),
+        ROWS,
+        positive="",
+        names=["low", "mid", "high"],
+    ),
+    Stranger(
         "a date as target",
         parquet(outcome=pd.date_range("2024-01-01", periods=ROWS)),
         0,

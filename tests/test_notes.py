@@ -183,21 +183,22 @@ def test_a_column_that_tells_many_classes_apart_is_told(flipped: int) -> None:
     assert few == {1: wrong}
 
 
-def test_a_column_in_the_order_of_a_number_is_told() -> None:
+@pytest.mark.parametrize("rows", [300, 6000])
+def test_a_column_in_the_order_of_a_number_is_told(rows: int) -> None:
     noise = generator(1, 5)
-    y = noise.lognormal(size=300)
-    near = np.log(y) + noise.normal(size=300) * 0.01
-    far = np.log(y) + noise.normal(size=300) * 0.1
+    y = noise.lognormal(size=rows)
+    near = np.log(y) + noise.normal(size=rows) * 0.01
+    far = np.log(y) + noise.normal(size=rows) * 0.1
     level = np.digitize(y, np.quantile(y, np.arange(1, 20) / 20)).astype(float)
     data = of_a_number(y, near=near, far=far, turned=-np.sqrt(y), level=level)
     train = split(data).train_rows
     size = spearmanr(near[train], y[train]).statistic
     assert size > 0.999 > spearmanr(far[train], y[train]).statistic
-    (note,) = told(data, "Orders all 180 train rows as the target does")
+    (note,) = told(data, f"Orders all {len(train)} train rows as the target does")
     assert "'turned';" in note
     (note,) = told(data, "Nearly tells the target")
     assert f": 'near' (rank correlation {size:.5f});" in note
-    steps = of_a_number(level, text=level, noise=noise.normal(size=300))
+    steps = of_a_number(level, text=level, noise=noise.normal(size=rows))
     steps = replace(steps, levels={"text": tuple(map(str, range(20)))})
     (note,) = told(steps, "Orders all")
     assert ": 'text';" in note

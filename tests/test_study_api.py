@@ -188,7 +188,7 @@ def test_a_dataset_is_kept_whole(tmp_path: Path) -> None:
         as_file(own, tmp_path, {"text": ["code"]})
 
 
-@pytest.mark.parametrize("names", [("a", "b", "c"), ("1", "5", "10"), ()])
+@pytest.mark.parametrize("names", [("low", "mid", "high"), ("10", "5", "1"), ()])
 def test_a_dataset_of_another_task_is_kept_whole(names: tuple[str, ...], tmp_path: Path) -> None:
     from handnet.study.arguments import to_settings
     from handnet.study.frames import as_file

@@ -113,7 +113,10 @@ def _frame(table: Dataset) -> pd.DataFrame:
     frame = pd.DataFrame(table.X, columns=list(table.feature_names))
     for name, texts in table.levels.items():
         frame[name] = [None if np.isnan(code) else texts[int(code)] for code in frame[name]]
-    frame[_target(table)] = np.array(table.class_names)[table.y] if table.class_names else table.y
+    labels: Any = np.array(table.class_names)[table.y] if table.class_names else table.y
+    if len(table.class_names) > 2:  # of two the positive label tells which is class 1
+        labels = pd.Categorical(labels, list(table.class_names), ordered=True)
+    frame[_target(table)] = labels
     frame[CASE] = table.case_ids.astype("U")
     if table.groups is not None:
         frame[GROUP] = [f"{group:020d}" for group in table.groups]

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -32,16 +32,22 @@ class Classes(NamedTuple):
 
 
 def classes_of(
-    target: str, counts: Counter[str], positive: str, decimal: str, missing: Mapping[str, int]
+    target: str,
+    counts: Counter[str],
+    positive: str,
+    decimal: str,
+    missing: Mapping[str, int],
+    declared: Sequence[str] = (),
 ) -> Classes:
     """The classes that the labels of a column are.
 
     Labels are compared by value: 1 and 1.0 are one, so are true and True, and in a column of truth values 1.
-    Of two classes `positive` is class 1. More stand in the order of their numbers, or of their texts.
+    Of two classes `positive` is class 1. More stand in the order that the file declares, or in that of their
+    numbers, or of their texts.
 
     counts: how often each label stands there. decimal: "," where the file has decimal commas. missing: the
-    words that stand for no label. Raises ValueError for one label, for more than fifty, and for those that
-    look alike.
+    words that stand for no label. declared: the labels in the order the file gives them. Raises ValueError
+    for one label, for more than fifty, and for those that look alike.
     """
     truths = any(cell.lower() in TRUTH for cell in counts)
     keys = {cell: _key(cell, truths, decimal) for cell in counts}
@@ -53,19 +59,24 @@ def classes_of(
     _check_alike(target, totals)
     _check_number(target, totals, missing)
     fault = _positive_fault(target, totals, positive)
-    order = _ordered(names)
+    order = _ordered(names, [_key(label, truths, decimal) for label in declared])
     if len(order) == 2:
         wanted = _key(positive or min(totals, key=lambda name: totals[name]), truths, decimal)
         if wanted not in names:
-            raise ValueError(
-                f"no row of the target {target!r} holds the positive label {positive!r};"
-                f" {lookalike(positive, counts) or f'its labels are {_counted(totals)}.'}"
-            )
+            raise ValueError(_no_positive(target, positive, counts, totals))
         order.sort(key=lambda key: key == wanted)
     notes = _notes(spellings.values(), totals)
     places = {key: place for place, key in enumerate(order)}
     return Classes(
         {cell: places[key] for cell, key in keys.items()}, tuple(map(names.__getitem__, order)), notes, fault
+    )
+
+
+def _no_positive(target: str, positive: str, counts: Counter[str], totals: Counter[str]) -> str:
+    """What is said of a positive label that no row holds."""
+    return (
+        f"no row of the target {target!r} holds the positive label {positive!r};"
+        f" {lookalike(positive, counts) or f'its labels are {_counted(totals)}.'}"
     )
 
 
@@ -82,8 +93,10 @@ def _key(label: str, truths: bool, decimal: str) -> Key:
     return ("text", label)
 
 
-def _ordered(names: Mapping[Key, str]) -> list[Key]:
-    """The labels by their numbers, where all of them are numbers; else by their texts."""
+def _ordered(names: Mapping[Key, str], declared: Sequence[Key]) -> list[Key]:
+    """The labels as the file declares them; else by number, where all are numbers, or by text."""
+    if declared:
+        return sorted(names, key=declared.index)
     numbers = {key: key[1] for key in names if key[0] == "number"}
     if len(numbers) == len(names):
         return sorted(names, key=lambda key: Decimal(str(key[1])))

@@ -40,6 +40,7 @@ class Sheet(NamedTuple):
         are neither numbers nor text nor truth values; their cells are kept as text.
     zeros: columns with a leading zero in a number of the first rows, as codes have.
     nominal: columns of values that the file declares as names, though they may look like numbers.
+    orders: name -> its values in the order that the file gives them, if it gives one.
     decimal: "," where the numbers of the file have decimal commas, which are points in these columns, so that
         a text that holds a number can be read as well; else "".
     """
@@ -54,6 +55,7 @@ class Sheet(NamedTuple):
     kinds: Mapping[str, str] = MappingProxyType({})
     zeros: Collection[str] = ()
     nominal: Collection[str] = ()
+    orders: Mapping[str, Sequence[str]] = MappingProxyType({})
     decimal: str = ""
 
     def text(self, column: str) -> list[str]:
@@ -71,9 +73,8 @@ def read_sheet(
     dialect: how a text file is written, where its writer knows better than its content tells.
     Raises ValueError, one sentence with the line or the column, when the file is no table of named columns.
     """
-    dialect = (dialect or Dialect()).checked()
+    dialect, notes = (dialect or Dialect()).checked(), list[str]()
     content = _content(path)
-    notes: list[str] = []
     if path.suffix.lower() == ".parquet":
         _check_unsaid(dialect, "Parquet")
         sheet = _read_typed(parquet_table(content, as_text), as_text)
@@ -132,7 +133,7 @@ def _read_typed(table: Typed, as_text: set[str]) -> Sheet:
     if names:
         notes.append(f"The column {table.row_names!r}, pandas's index, is taken as the names of the rows.")
     sheet = Sheet(table.unit, table.numbers, columns, gaps, names, notes, True, table.kinds, numbers.zeros)
-    return sheet._replace(nominal=table.nominal)
+    return sheet._replace(nominal=table.nominal, orders=table.orders)
 
 
 def _read_text(content: bytes, as_text: set[str], named: set[str], dialect: Dialect) -> Sheet:

@@ -107,7 +107,8 @@ def _is_mark(cell: str, sheet: Sheet) -> bool:
 def _decimal_mark(target: str, counts: Collection[str]) -> str:
     """ "," where the target alone has decimal commas, and nothing in it speaks against that; else ""."""
     mark = DecimalMark("")
-    mark.look(target, counts, [0] * len(counts))
+    if any("," in cell for cell in counts):
+        mark.look(target, counts, [0] * len(counts))
     return "," if mark.first.keys() <= {"comma", "either"} and "comma" in mark.first else ""
 
 
@@ -182,7 +183,8 @@ def _classes(sheet: Sheet, asked: Asked, found: Found) -> Target:
     _check_no_dates(sheet, asked, counts)
     if fault := _readable(sheet, asked, found):
         return Target(np.zeros(len(cells)), (), np.isin(cells, list(counts)), found.missing, [], [fault])
-    classes = classes_of(target, counts, asked.positive, found.decimal, found.missing)
+    declared = sheet.orders.get(target, ())
+    classes = classes_of(target, counts, asked.positive, found.decimal, found.missing, declared)
     y = np.array([classes.places.get(cell, 0) for cell in cells], dtype=np.int8)
     known = np.array([cell in classes.places for cell in cells])
     notes = [*classes.notes]

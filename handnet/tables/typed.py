@@ -31,6 +31,7 @@ class Typed(NamedTuple):
     row_names: the column that names the rows; "" where there is none.
     gap: how the file writes a gap.
     nominal: the columns whose values it declares, one by one.
+    orders: name -> its values in the order the file gives them, of ordered categoricals.
     """
 
     unit: str
@@ -41,6 +42,7 @@ class Typed(NamedTuple):
     row_names: str = ""
     gap: str = ""
     nominal: Collection[str] = ()
+    orders: Mapping[str, Sequence[str]] = {}
 
 
 def is_arff(content: bytes) -> bool:
@@ -178,7 +180,17 @@ def parquet_table(content: bytes, as_text: Collection[str]) -> Typed:
         for name, column in arrow.items()
     }
     index = indices[0] if len(indices) == 1 and indices[0] not in as_text else ""
-    return Typed("row", range(1, table.num_rows + 1), columns, kinds.keys(), kinds, index)
+    orders = {name: _order(column) for name, column in arrow.items() if name not in kinds}
+    return Typed("row", range(1, table.num_rows + 1), columns, kinds.keys(), kinds, index, orders=orders)
+
+
+def _order(column: Any) -> list[str]:
+    """The values of a column of Arrow in the order it gives them; none where it gives no order."""
+    from pyarrow import types
+
+    if not (types.is_dictionary(column.type) and column.type.ordered):
+        return []
+    return [str(value).strip() for value in column.unify_dictionaries().chunk(0).dictionary.to_pylist()]
 
 
 def _holds(column: Any) -> bool:
