@@ -23,11 +23,10 @@ from sklearn.utils.class_weight import compute_sample_weight
 from studies import CHAPTER, SMALL, TINY, cli
 
 import handnet.bands
-from handnet import Backend, Dataset, Recipe, Table, load_backend, seeded_plan, split
+from handnet import Backend, Dataset, Fit, Recipe, Table, load_backend, seeded_plan, split
 from handnet.messages import Refusal
 from handnet.study import units
 from handnet.study.identity import Commit
-from handnet.study.networks import Replicas
 from handnet.study.reading import read
 from handnet.study.resplit import SEARCHED_ANEW, Resplit, stream_seeds
 from handnet.study.sealed import Ledger
@@ -301,10 +300,9 @@ def test_a_study_whose_winner_diverges_on_every_fresh_seed_still_ends(
 ) -> None:
     whole = units.train_here
 
-    def broken(rows: units.Rows, backend: Backend, recipe: Recipe, seeds: list, draws: str) -> Replicas:
-        found = whole(rows, backend, recipe, seeds, draws)
+    def broken(backend: Backend, train: Table, val: Table, recipe: Recipe, seeds: list, draws: str) -> Fit:
         lost = np.array([1 if isinstance(seed, int) and 1000 <= seed < 2000 else -1 for seed in seeds])
-        return replace(found, fit=found.fit._replace(diverged_at=lost))
+        return whole(backend, train, val, recipe, seeds, draws)._replace(diverged_at=lost)
 
     monkeypatch.setattr(units, "train_here", broken)
     assert cli(tmp_path, "study", *TINY, "OPEN=1", "SPLITS=2", *STREAMS) == 0
