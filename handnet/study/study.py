@@ -14,6 +14,7 @@ import numpy as np
 from handnet.contract import Recipe
 from handnet.messages import Refusal, command
 from handnet.probe import arithmetic_digest
+from handnet.report.words import label as score_label
 from handnet.study.analysis import Analysis
 from handnet.study.executor import make_workers
 from handnet.study.folder import locked
@@ -130,6 +131,7 @@ class Study:
         settings, search = self.settings, self.searched
         done = len(search.finished)
         best = min((trial.value for trial in search.finished), default=np.inf)
+        of_what = score_label(self.problem.task.trained_on)
         with self.screen.progress("search", settings.trials, done) as bar:
             while (place := len(search.finished)) < settings.trials:
                 self.interrupt.check()
@@ -141,15 +143,13 @@ class Study:
                     for place, recipe in zip(block, recipes, strict=True)
                 ]
                 for place, job, replicas in zip(block, jobs, self.trainer.networks(jobs), strict=True):
-                    trial = self._tell(place, job.recipe, replicas)
-                    best = min(best, trial.value)
-                    bar.advance(1, f"best mean val log loss {best:.4f} over {settings.search.seeds} seeds")
+                    best = min(best, self._tell(place, job.recipe, replicas).value)
+                    bar.advance(1, f"best mean val {of_what} {best:#.4g} over {settings.search.seeds} seeds")
 
     def _tell(self, place: int, recipe: Recipe, replicas: Replicas) -> Finished:
         """Store the trial at a place, whose networks are stored already."""
         value = objective(self.problem.task, replicas, self.problem.parts.val.y)
-        diverged = int((~replicas.sound).sum())
-        params = {name: getattr(recipe, name) for name in PARAMS}
+        params, diverged = {name: getattr(recipe, name) for name in PARAMS}, int((~replicas.sound).sum())
         trial = Finished(place, params, value, self.problem.config_id(recipe), diverged)
         with self.clock("store"):
             self.store.tell(trial)
