@@ -183,6 +183,9 @@ def facts_with(name: str) -> dict:
             "features": 2,
             "inputs": 2,
             "notes": [f"Left out, because they never vary: {name!r}."],
+            "task": "two classes",
+            "classes": [name, name],
+            "target": "",
             "positive_class": name,
             "negative_class": name,
         },
@@ -194,6 +197,8 @@ def facts_with(name: str) -> dict:
             "seed": 1,
             "stratify": True,
         },
+        "scores": [{"score": "accuracy", "main": True, "higher": True}],
+        "confusion": None,
         "bands": [one | {"kind": kind} for one in (band, gap) for kind in ("quantiles", "min-max")],
         "configurations": [
             {"role": name, "tuned": name, "chosen": name, "config_id": "c", "recipe": None, "overfit": None}
@@ -243,6 +248,7 @@ def facts_with(name: str) -> dict:
         "deployed": None,
         "search": {
             "design": "tpe",
+            "score": "log_loss",
             "objective": "o",
             "seeds": [0, 1, 2],
             "winner_on_fresh_seeds": {},

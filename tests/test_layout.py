@@ -31,12 +31,14 @@ HARNESS = """
     study.views study.prediction study.logged_model study.tracker study.store study.targets
     study.served_model study.search study.sealed study.resplit study.spread study.on_test
     study.false_alarms study.comparisons
-    study.analysis study.metrics report.words report.series report.tables report.main_table
-    report.comparison_tables report.on_test_tables report.search_tables report.threshold_tables
+    study.analysis study.metrics report.score_names report.words report.series report.tables
+    report.main_table
+    report.class_tables report.comparison_tables report.on_test_tables report.search_tables
+    report.threshold_tables
     report.imbalance report.statements report.verdict report.number_words report.case_words
     report.explainer report.stories study.naming report.how_to_read report.deployed report.cases
     report.drawing report.figures report.case_figures
-    report.comparison_facts report.search_facts report.threshold_facts report.facts
+    report.class_facts report.comparison_facts report.search_facts report.threshold_facts report.facts
     report.pages study.records study.screen
     study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames

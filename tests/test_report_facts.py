@@ -25,7 +25,7 @@ from handnet.data import Array, Table
 from handnet.draws import resamples
 from handnet.report import facts
 from handnet.report import pages as render
-from handnet.report.tables import SCORES
+from handnet.report.tables import scores_of
 from handnet.study.analysis import TrialResult, analyse
 from handnet.study.identity import make_problem
 from handnet.study.networks import Replicas
@@ -45,11 +45,13 @@ RIGHT, WRONG = np.log1p(np.exp(-SURE)), np.log1p(np.exp(SURE))  # what one case 
 SEEDS = 5
 
 
-def test_every_score_has_its_bands_and_its_row_in_the_main_table() -> None:
+def test_every_score_has_its_bands_and_its_row_in_a_table(planted: dict[str, Any]) -> None:
     logits, y = np.array([[1.0, -1, 2, -3], [2, 1, -1, -2]]), np.array([1, 0, 1, 0])
     assert set(case_bands(TWO.scores, logits, y)) == set(TWO.scores)
     assert set(seeds_x_cases(TWO.scores, logits, y, resamples(0, 2, y, 9))) == set(TWO.scores)
-    assert set(SCORES) == set(TWO.scores)
+    main, further = (scores_of(planted["json"], main) for main in (True, False))
+    assert {*main, *further} == set(TWO.scores)
+    assert main == ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier", "skill")
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,8 @@ REPLACED = "The search found nothing that other training seeds do not replace."
 
 def said(**known: object) -> list[str]:
     winner = Confirmed("winner", "c", Recipe(), None, np.zeros((1, 2)), None)
-    return statements([winner], replace(NOTHING, **known), None)
+    problem = SimpleNamespace(task=TWO, data=SimpleNamespace(class_names=("benign", "malignant")))
+    return statements([winner], replace(NOTHING, **known), problem)
 
 
 def again(near: list[bool], chosen: list[float], anew: tuple = ()) -> Again:
@@ -104,7 +105,7 @@ def test_a_rival_that_could_not_be_fitted_is_named() -> None:
 
 def warned(*untuned: float, groups: int = 0) -> str:
     return worse_than_untuned(
-        replace(NOTHING, untuned=Untuned(*untuned, 114, groups, "logistic regression", "C = 1"))
+        replace(NOTHING, untuned=Untuned(*untuned, 114, groups, "logistic regression", "C = 1")), "log_loss"
     )
 
 

@@ -275,6 +275,7 @@ def test_tables_print_no_number_that_the_score_cannot_reach() -> None:
     pairs[0] = replace(pairs[0], over_splits=(replace(row, difference=row.difference._replace(band=band)),))
     settings = {"verdict": {"score": "accuracy", "equal": 0.01}}
     facts = {"comparisons": list(map(pair_facts, pairs)), "settings": settings, "opening": None}
+    facts["data"] = {"classes": ["benign", "malignant"]}
     wide, narrow = over_splits_table(facts, decides=True).rows
     assert wide[2] == "+2.00 [-100.00, +100.00]"
     assert (wide[4], narrow[2]) == ("none", "+2.00 [+1.00, +3.00]")
@@ -289,7 +290,7 @@ def test_the_table_of_rules_says_how_far_its_layout_is(rows: int) -> None:
     sizes = {569: (341, 114, 114), 683: (410, 136, 137)}[rows]
     own = Layout(rows, *sizes, 212, 29 if rows == 569 else 10)
     found = rule_facts(Rules(measured(own, "accuracy"), ()))
-    part = {"groups": 0}
+    part = {"groups": 0, "classes": ["benign", "malignant"]}
     facts = {"rules": found, "data": part, "split": {"parts": {"test": part}}}
     grid = rule_table(facts)
     assert ("which is one of those measured" in grid.before) == (rows == 569)

@@ -40,9 +40,10 @@ def test_the_counts_of_a_band_are_those_of_the_seeds_inside(right: list[int]) ->
 
 def test_a_share_is_told_in_counts_and_a_loss_to_four_decimals() -> None:
     quantiles, extremes = (band_facts(band) for band in seed_bands(np.array([111, 112, 112, 113]) / 114))
-    row = {"score": "accuracy", "seeds": quantiles, "extremes": extremes, "cases": {"n": 114}}
+    share = {"n": 114, "centres": {"share": 0.98}}
+    row = {"score": "accuracy", "seeds": quantiles, "extremes": extremes, "cases": share}
     assert over_seeds(row) == ("0.982; 112 of 114 (2 of 4)", "111 to 113 of 114")
-    assert over_seeds({"score": "accuracy", "cases": {"n": 114}}) == ("no seed", "-")
+    assert over_seeds({"score": "accuracy", "cases": share}) == ("no seed", "-")
     loss = band_facts(seed_bands(np.array([0.07, 0.08])).extremes)
     assert in_band(loss | {"score": "log_loss"}) == "0.0750 [0.0700, 0.0800]"
     assert interval(loss) == "[0.070, 0.080]"

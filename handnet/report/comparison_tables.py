@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from handnet.report.tables import Grid
-from handnet.report.words import amount, difference, exact, in_band, label, percent, unit_of
+from handnet.report.score_names import IN_UNIT
+from handnet.report.tables import Grid, label_of
+from handnet.report.words import amount, difference, exact, in_band, measure, percent, unit_of
 
 
 def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
     """The comparisons over fresh divisions, on the score that words the verdict or on the others."""
     rows = [
-        _over_splits(f"{pair['ours']} - {pair['theirs']}", compared)
+        _over_splits(facts, f"{pair['ours']} - {pair['theirs']}", compared)
         for pair in facts["comparisons"]
         for compared in pair["over_splits"]
         if compared["decides"] == decides
@@ -29,7 +30,7 @@ def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
         return Grid("Compared over fresh divisions", _divisions(facts), headings, rows, HOW_DECIDED)
     return Grid(
         "Compared over fresh divisions, the other scores",
-        f"Shares in points; losses turned, so that above 0 is better there too. They describe:"
+        f"{_units(facts)}; {TURNED} They describe:"
         f" {by_chance(facts, 'over_divisions')}. Seen in 80 %: at the level {facts['by_chance']['alpha']}.",
         headings,
         rows,
@@ -57,12 +58,22 @@ def by_chance(facts: Mapping[str, Any], family: str) -> str:
     )
 
 
-def _over_splits(pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
+TURNED = "losses turned, so that above 0 is better there too."
+
+
+def _units(facts: Mapping[str, Any]) -> str:
+    """What the numbers of a difference are."""
+    if facts["data"]["classes"]:
+        return "Shares in points"
+    return "RMSE and mean errors in per cent by which the first is lower, R2 as it is"
+
+
+def _over_splits(facts: Mapping[str, Any], pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
     """One pair on one score."""
     band, rope, unit = compared["difference"], compared["rope"], compared["unit"]
     return (
         pair,
-        label(compared["score"]),
+        label_of(facts, compared["score"]),
         in_interval(band, unit, compared["widest"]),
         f"{exact(compared['p'])} ({exact(compared['p_holm'])})",
         seen_in_80(compared, unit),
@@ -94,10 +105,10 @@ def _divisions(facts: Mapping[str, Any]) -> str:
     grown = (
         f" Their number was raised after the first look, from {earlier} to {looks[-1]}." if earlier else ""
     )
-    score = label(facts["settings"]["verdict"]["score"])
+    score = label_of(facts, facts["settings"]["verdict"]["score"])
     return (
         f"The same configurations on {looks[-1] if looks else 0} fresh divisions of the table, made after the"
-        f" opening; nothing was chosen by them.{grown} Shares in points; above 0 the first is better. The"
+        f" opening; nothing was chosen by them.{grown} {_units(facts)}; above 0 the first is better. The"
         f" verdict is worded on {score} alone, a score fixed in advance."
     )
 
@@ -106,7 +117,13 @@ def rule_table(facts: Mapping[str, Any]) -> Grid:
     """How often each rule finds a difference where there is none."""
     rules, grouped = facts["rules"], facts["data"]["groups"]
     rows = [
-        (row["rule"], label(row["score"]), _rate(row["rate"]), f"{row['rate']['n']} tables", _may_word(row))
+        (
+            row["rule"],
+            label_of(facts, row["score"]),
+            _rate(row["rate"]),
+            f"{row['rate']['n']} tables",
+            _may_word(row),
+        )
         for row in rules["over_divisions"]
     ]
     rows += [
@@ -192,6 +209,9 @@ def _rarest(layout: Mapping[str, Any]) -> str:
 
 def _deviation(component: Mapping[str, Any], score: str) -> str:
     """A standard deviation in its interval."""
+    if score in IN_UNIT:
+        values = component["deviation"], component["low"], component["high"]
+        return "{} [{}, {}]".format(*(measure(value, max(values)) for value in values))
     low, high = (difference(component[end], unit_of(score)).removeprefix("+") for end in ("low", "high"))
     return f"{amount(component['deviation'], unit_of(score))} [{low}, {high}]"
 
@@ -201,7 +221,7 @@ def variance_table(facts: Mapping[str, Any]) -> Grid:
     rows = [
         (
             table["role"],
-            label(table["score"]),
+            label_of(facts, table["score"]),
             table["design"],
             component["source"],
             _deviation(component, table["score"]),

@@ -4,11 +4,15 @@ docs/report-json.md describes the document. No number is written down twice: wha
 here, and what stands here comes from the logits and histories of each seed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from handnet.bands.clusters import number_of_groups
+from handnet.data import Array
 from handnet.report.cases import Cases
+from handnet.report.class_facts import confusion
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
 from handnet.report.deployed import deployed
 from handnet.report.imbalance import warnings_on_test
@@ -17,6 +21,7 @@ from handnet.report.series import curve_series, guesses, reliability, seed_serie
 from handnet.report.statements import compared, statements, worse_than_untuned
 from handnet.report.threshold_facts import benefit_facts, look_facts, sealed_looks, threshold_facts
 from handnet.report.verdict import paragraph
+from handnet.scores import Mean
 from handnet.study.analysis import Analysis
 from handnet.study.naming import shipped_of
 from handnet.study.quantity import band_facts
@@ -24,6 +29,7 @@ from handnet.study.resplit import SEARCHED_ANEW
 from handnet.study.sealed import Opening
 from handnet.study.settings import Settings
 from handnet.study.units import Confirmed, Problem
+from handnet.tasks import Task
 
 SCHEMA = 1
 
@@ -39,6 +45,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "fingerprint": findings.fingerprint,
         "data": _data(problem, settings),
         "split": _split(problem, settings),
+        "scores": list(_scores(problem.task)),
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(configuration, analysis, settings) for configuration in confirmed],
         "statements": [*statements(confirmed, analysis, problem), *sealed_looks(findings)],
@@ -48,22 +55,27 @@ def document(findings: Findings) -> dict[str, Any]:
         "looks": look_facts(findings),
         "comparisons": [pair_facts(pair) for pair in analysis.pairs],
         "by_chance": chance_facts(analysis.pairs),
+        "confusion": confusion(problem.task, confirmed[0], y_val, y_test),
         "thresholds": threshold_facts(analysis.operating),
         "net_benefit": benefit_facts(analysis.operating),
         "variance": list(variance_facts(analysis)),
         "moved": moved_facts(analysis.moved),
         "rules": rule_facts(analysis.rules),
-        "selection": selection_facts(analysis),
+        "selection": selection_facts(analysis, problem.task),
         **_cases(findings),
         "search": search_facts(findings),
-        "curves": curve_series(confirmed),
-        "seed_scores": seed_series(problem.task, confirmed, y_val, y_test),
-        **_probabilities(findings),
+        **_drawn(findings),
         "opening": _opening(findings.opening, findings.rehearsed),
         "settings": _settings(settings, analysis),
         **_made_by(findings),
     }
-    return facts | {"verdict": paragraph(facts, compared("winner", analysis), worse_than_untuned(analysis))}
+    return facts | {"verdict": _verdict(facts, analysis, problem)}
+
+
+def _verdict(facts: Mapping[str, Any], analysis: Analysis, problem: Problem) -> str:
+    """The report in one paragraph."""
+    comparison = compared("winner", analysis, problem.data.class_names)
+    return paragraph(facts, comparison, worse_than_untuned(analysis, problem.task.trained_on))
 
 
 def _cases(findings: Findings) -> dict[str, Any]:
@@ -93,13 +105,15 @@ def _made_by(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _probabilities(findings: Findings) -> dict[str, Any]:
-    """What is said of the winner's probabilities or guesses, and of the networks somebody would use."""
+def _drawn(findings: Findings) -> dict[str, Any]:
+    """What figures are drawn from, and what is said of the networks somebody would use."""
     winner, parts, test = findings.confirmed[0], findings.problem.parts, findings.test
     task = findings.problem.task
     rows = task, winner, parts.val.y, test.y if test else None
     groups = parts.groups("test" if test else "val")
     return {
+        "curves": curve_series(findings.confirmed),
+        "seed_scores": seed_series(task, findings.confirmed, *rows[2:]),
         "reliability": reliability(*rows),
         "calibration_curve": smoothed(*rows, groups),
         "guesses": guesses(*rows),
@@ -117,9 +131,26 @@ def _data(problem: Problem, settings: Settings) -> dict[str, Any]:
         "features": data.X.shape[1],
         "inputs": len(problem.parts.encoder.names),
         "notes": [*problem.parts.notes, *settings.network.notes],
-        "positive_class": data.class_names[1],
-        "negative_class": data.class_names[0],
+        "task": problem.task.name,
+        "classes": list(data.class_names),
+        "target": data.target,
+        **_poles(data.class_names),
     }
+
+
+def _poles(classes: Sequence[str]) -> dict[str, str]:
+    """What class 1 and class 0 are called, where there are two classes."""
+    return {"positive_class": classes[1], "negative_class": classes[0]} if len(classes) == 2 else {}
+
+
+def _scores(task: Task) -> Iterator[dict[str, Any]]:
+    """What there is to know of each score. Of classes those of the calls come before those of the
+    probabilities."""
+    scores = list(task.all_scores)
+    if task.classes:
+        scores.sort(key=lambda score: isinstance(score, Mean) or getattr(score, "base", None) is not None)
+    for score in scores:
+        yield {"score": score.name, "main": score.main, "higher": score.higher}
 
 
 def _split(problem: Problem, settings: Settings) -> dict[str, Any]:
@@ -128,12 +159,19 @@ def _split(problem: Problem, settings: Settings) -> dict[str, Any]:
     sizes = {
         part: {
             "cases": len(of_part),
-            "positive": int(y[of_part].sum()),
+            **_of_classes(y[of_part], problem.task.classes),
             "groups": number_of_groups(parts.groups(part)),
         }
         for part, of_part in rows.items()
     }
     return {**vars(settings.split), "digest": parts.digest, "test_digest": parts.test.digest, "parts": sizes}
+
+
+def _of_classes(y: Array, classes: int) -> dict[str, Any]:
+    """How many cases are of each class: of two, those of class 1. y: (n,) of a part."""
+    if classes == 2:
+        return {"positive": int(y.sum())}
+    return {"classes": np.bincount(y, minlength=classes).tolist()} if classes else {}
 
 
 def _bands(analysis: Analysis) -> Iterator[dict[str, Any]]:

@@ -10,20 +10,30 @@ import jinja2
 
 from handnet.report.case_figures import credits, strip
 from handnet.report.case_words import words_of
+from handnet.report.class_tables import MOST, class_table, confusion_table
 from handnet.report.comparison_tables import over_splits_table, rule_table, variance_table
 from handnet.report.drawing import alone, inline
 from handnet.report.figures import Picture, figures
 from handnet.report.how_to_read import how_to_read_stories
-from handnet.report.main_table import band_table, count_table
+from handnet.report.main_table import band_table, count_table, further_table, interval_table
 from handnet.report.on_test_tables import on_test_table
 from handnet.report.search_tables import again_table, best_of_table, selection_table
-from handnet.report.tables import Grid, calibration_table, deviation_table, gap_table, graded_parts
+from handnet.report.tables import (
+    CALIBRATION,
+    Grid,
+    calibration_table,
+    deviation_table,
+    gap_table,
+    graded_parts,
+    rows_of,
+)
 from handnet.report.threshold_tables import benefit_table, look_table, threshold_seeds_table, threshold_table
 from handnet.report.words import (
     cases_of,
     digits,
     doubted,
     interval,
+    learnt,
     loss,
     measured,
     number,
@@ -32,6 +42,7 @@ from handnet.report.words import (
     part_name,
     percent,
     visible,
+    written,
 )
 from handnet.study.files import kind_of, write_whole
 
@@ -108,7 +119,13 @@ def tables(facts: Mapping[str, Any]) -> list[Grid]:
     grids += [look_table(facts)] if facts["looks"] else []
     grids += [threshold_table(facts)] if facts["thresholds"]["points"] else []
     grids += [benefit_table(facts)] if facts["net_benefit"]["thresholds"] else []
-    grids += [gap_table(facts), calibration_table(facts, last)]
+    grids += [confusion_table(facts)] if facts["confusion"] else []
+    classes = len(facts["data"]["classes"])
+    grids += [class_table(facts, last)] if 2 < classes <= MOST else []
+    grids += [interval_table(facts)] if not classes and facts["opening"] else []
+    grids.append(gap_table(facts))
+    if rows_of(facts, last, CALIBRATION):
+        grids.append(calibration_table(facts, last))
     if facts["selection"]["corrected"]:
         grids.append(selection_table(facts))
     if facts["search"]["again"]:
@@ -125,14 +142,29 @@ def _details(facts: Mapping[str, Any], last: str, earlier: Sequence[str]) -> Ite
     yield rule_table(facts)
     if facts["variance"]:
         yield variance_table(facts)
-    yield deviation_table(facts, last)
+    if classes := len(facts["data"]["classes"]):
+        yield deviation_table(facts, last)
     if facts["selection"]["best_of"]:
         yield best_of_table(facts)
-    yield count_table(facts, last)
+    if classes == 2:
+        yield count_table(facts, last)
+    if classes > MOST:
+        yield class_table(facts, last)
+    yield from _further(facts, last)
     if facts["thresholds"]["points"]:
         yield threshold_seeds_table(facts)
     for part in earlier:
         yield band_table(facts, part)
+        yield from _further(facts, part)
+        if classes > 2:
+            yield class_table(facts, part)
+
+
+def _further(facts: Mapping[str, Any], part: str) -> Iterator[Grid]:
+    """The scores that are no main ones, if the task has some."""
+    grid = further_table(facts, part)
+    if grid.rows:
+        yield grid
 
 
 def _html(facts: Mapping[str, Any], pictures: Mapping[str, Picture]) -> str:
@@ -191,6 +223,8 @@ def environment(escape: bool, *folders: Path) -> jinja2.Environment:
     environment.filters |= {
         "part": part_name,
         "cases_of": cases_of,
+        "learnt": learnt,
+        "written": written,
         "number": number,
         "of_class": of_class,
         "digits": digits,

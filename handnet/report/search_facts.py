@@ -10,6 +10,7 @@ from handnet.bands import seed_bands
 from handnet.bands.selection import SIMULATED
 from handnet.data import Table
 from handnet.report.series import surface
+from handnet.report.words import label
 from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult, Untuned
 from handnet.study.networks import Replicas
 from handnet.study.quantity import band_facts
@@ -20,6 +21,7 @@ from handnet.study.settings import Settings
 from handnet.study.spread import Moved
 from handnet.study.summary import objective
 from handnet.study.units import Confirmed, Problem
+from handnet.tasks import Task
 
 NO_OBJECTIVE: dict[str, float | None] = {"value": None, "low": None, "high": None, "coverage": None}
 
@@ -50,7 +52,7 @@ class Findings:
     seconds: Mapping[str, float]
 
 
-def selection_facts(analysis: Analysis) -> dict[str, Any]:
+def selection_facts(analysis: Analysis, task: Task) -> dict[str, Any]:
     """What choosing cost."""
     bias = analysis.optimism
     curve = [
@@ -70,7 +72,7 @@ def selection_facts(analysis: Analysis) -> dict[str, Any]:
         else None
     )
     return {
-        "score": "validation log loss over the search seeds",
+        "score": f"validation {label(task.trained_on)} over the search seeds",
         "corrected": corrected,
         "best_of": curve or None,
         "best_of_is_of": "losses negated",
@@ -95,14 +97,14 @@ def tuned(configuration: Confirmed, settings: Settings) -> str:
 
 
 def moved_facts(moves: Moved | None) -> dict[str, Any] | None:
-    """How far split and seed move the winner's accuracy."""
+    """How far split and seed move the winner's accuracy, or its RMSE."""
     if moves is None:
         return None
     return vars(moves) | {"split": moves.split._asdict(), "seed": moves.seed._asdict()}
 
 
 def search_facts(findings: Findings) -> dict[str, Any]:
-    settings = findings.settings
+    settings, task = findings.settings, findings.problem.task
     rows = [
         {
             "place": result.trial.place + 1,
@@ -115,7 +117,8 @@ def search_facts(findings: Findings) -> dict[str, Any]:
     ]
     return {
         "design": settings.search.design,
-        "objective": "mean validation log loss over the search seeds",
+        "score": task.trained_on,
+        "objective": f"mean validation {label(task.trained_on)} over the search seeds",
         "seeds": [settings.search_seeds[0], settings.search_seeds[-1], settings.search.seeds],
         "winner_on_fresh_seeds": _winner_on_fresh_seeds(findings),
         "trials": rows,

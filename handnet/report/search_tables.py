@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from handnet.report.score_names import IN_UNIT
 from handnet.report.tables import Grid
-from handnet.report.words import held, loss, percent
+from handnet.report.words import held, label, measure, percent, written
 
 ADAPTIVE = (
     "The correction pays for the choice of the best, not for trials that were proposed in the light of the"
@@ -20,7 +21,7 @@ LISTED = 12  # configurations that another search might have chosen
 def selection_table(facts: Mapping[str, Any]) -> Grid:
     """The winner's validation loss as chosen, and corrected for the choice."""
     found = facts["selection"]["corrected"]
-    band = found["band"]
+    band, score = found["band"], facts["search"]["score"]
     cases = f"{band['n']} of {band['groups']} groups" if band["groups"] else str(band["n"])
     no_curve = (
         "The trials of this search were chosen in the light of each other, so there is no curve of the best"
@@ -30,17 +31,25 @@ def selection_table(facts: Mapping[str, Any]) -> Grid:
     below = f" {BELOW}" if found["corrected"] < found["naive"] else ""
     return Grid(
         "What choosing costs",
-        "The winner's mean validation log loss over the search seeds, as the search saw it and corrected for"
-        " having been chosen (bootstrap bias corrected cross-validation, Tsamardinos et al. 2018)."
-        f"{adapted}{below}",
+        f"The winner's mean validation {label(score)} over the search seeds, as the search saw it and"
+        " corrected for having been chosen (bootstrap bias corrected cross-validation, Tsamardinos et al."
+        f" 2018).{adapted}{below}",
         ("as chosen", f"corrected [95 %{simulated(found['held'], **found['simulated'])}]", "cases"),
-        [(loss(found["naive"]), corrected(found["corrected"], band["low"], band["high"]), cases)],
+        [
+            (
+                written(found["naive"], score),
+                corrected(found["corrected"], band["low"], band["high"], score),
+                cases,
+            )
+        ],
         "" if facts["selection"]["best_of"] else no_curve,
     )
 
 
-def corrected(value: float, low: float, high: float) -> str:
+def corrected(value: float, low: float, high: float, score: str) -> str:
     """A corrected loss in its band, to the three decimals that the number of bootstrap samples allows."""
+    if score in IN_UNIT:
+        return f"{measure(value, high)} [{measure(low, high)}, {measure(high)}]"
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
@@ -59,7 +68,7 @@ def best_of_table(facts: Mapping[str, Any]) -> Grid:
     """The best loss against the size of the search."""
 
     def best(value: float | None) -> str:  # the curve is of losses negated
-        return loss(None if value is None else -value)
+        return written(None if value is None else -value, facts["search"]["score"])
 
     rows = [
         (
@@ -81,13 +90,15 @@ def best_of_table(facts: Mapping[str, Any]) -> Grid:
 def again_table(facts: Mapping[str, Any]) -> Grid:
     """The configurations that other training seeds might have chosen, the most often chosen first."""
     again, tried = facts["search"]["again"], {trial["place"]: trial for trial in facts["search"]["trials"]}
+    score = facts["search"]["score"]
     rivals = [trial for trial in again["trials"] if trial["near"] or trial["chosen"] > 0]
     rivals.sort(key=lambda trial: (-trial["chosen"], trial["difference"]))
     rows = [
         (
             f"trial {trial['place']:02d}",
             *(f"{tried[trial['place']][name]:.3g}" for name in ("learning_rate", "dropout", "epochs")),
-            f"{trial['difference']:+.4f} ({trial['error']:.4f})",
+            f"{'+' * (trial['difference'] >= 0)}{written(trial['difference'], score)}"
+            f" ({written(trial['error'], score)})",
             "yes" if trial["near"] else "no",
             percent(trial["chosen"]),
         )
@@ -103,7 +114,7 @@ def again_table(facts: Mapping[str, Any]) -> Grid:
             "learning rate",
             "dropout",
             "epochs",
-            "log loss less the best's (standard error, paired by seed)",
+            f"{label(score)} less the best's (standard error, paired by seed)",
             "within one",
             "chosen in",
         ),

@@ -7,8 +7,18 @@ from handnet.bands.null import RULE
 from handnet.bands.selection import SIMULATED
 from handnet.bands.variance import Deviation
 from handnet.report.comparison_tables import within
+from handnet.report.score_names import IN_UNIT
 from handnet.report.search_tables import ADAPTIVE, BELOW, corrected, simulated
-from handnet.report.words import amount, difference, label, loss, so_many_cases
+from handnet.report.words import (
+    amount,
+    cases_named,
+    difference,
+    label,
+    measure,
+    so_many_cases,
+    with_article,
+    written,
+)
 from handnet.study.analysis import SEARCHES, Again, Analysis
 from handnet.study.comparisons import LEAST_SPLITS, RIVALS, ComparedOverSplits, ComparedPair, can_decide
 from handnet.study.resplit import SEARCHED_ANEW
@@ -24,7 +34,7 @@ def statements(confirmed: Sequence[Confirmed], analysis: Analysis, problem: Prob
     roles = {configuration.role: configuration for configuration in confirmed}
     sentences = [
         *map(_missing, analysis.missing),
-        compared(SEARCHED_ANEW, analysis),
+        compared(SEARCHED_ANEW, analysis, problem.data.class_names),
         _split_against_seed(analysis),
         _cost_of_choosing(analysis, roles["winner"], problem),
         _searched_again(analysis),
@@ -32,22 +42,26 @@ def statements(confirmed: Sequence[Confirmed], analysis: Analysis, problem: Prob
     return [sentence for sentence in sentences if sentence]
 
 
-def compared(role: str, analysis: Analysis) -> str:
+def compared(role: str, analysis: Analysis, classes: Sequence[str] = ()) -> str:
     """Whether a configuration beats its rivals, over fresh divisions; empty without divisions.
+
+    classes: their names, for a score of one of them.
 
     A verdict is worded by the rule for it alone, and only if that rule does not find too many differences
     where there are none.
     """
     pairs = [pair for pair in analysis.pairs if pair.ours == role and pair.worded]
     pairs = [pair for rival in RIVALS for pair in pairs if pair.theirs == rival and pair.over_splits]
-    sentences = [_comparison(pair, analysis, len(pairs), pair is pairs[0]) for pair in pairs]
+    sentences = [_comparison(pair, analysis, len(pairs), pair is pairs[0], classes) for pair in pairs]
     if pairs and role == "winner":
         sentences.append("The winner was chosen on rows of the same table, which flatters it here.")
     return " ".join(sentences)
 
 
-def worse_than_untuned(analysis: Analysis) -> str:
-    """A warning where the winner is worse on the validation rows than a method nothing was chosen for."""
+def worse_than_untuned(analysis: Analysis, score: str) -> str:
+    """A warning where the winner is worse on the validation rows than a method nothing was chosen for.
+
+    score: the loss of training."""
     untuned = analysis.untuned
     if untuned is None or not untuned.worse:
         return ""
@@ -55,11 +69,17 @@ def worse_than_untuned(analysis: Analysis) -> str:
         "Beware: the winner is worse than" if untuned.shown else "The winner is not shown to be better than"
     )
     over = "groups" if untuned.groups else "cases"
+    name = label(score) if score in IN_UNIT else f"mean {label(score)}"
+    ours, theirs = written(untuned.winner, score), written(untuned.rival, score)
+    by, low, high = (
+        f"{'+' * (value >= 0)}{written(value, score)}"
+        for value in (untuned.winner - untuned.rival, untuned.low, untuned.high)
+    )
     return (
-        f"{verdict} untuned {untuned.method} on the validation rows it was chosen on: its mean log loss on"
-        f" the {so_many_cases(untuned.n, untuned.groups, 'val')} is {loss(untuned.winner)}, that of untuned"
-        f" {untuned.method} ({untuned.penalty}) {loss(untuned.rival)} (difference"
-        f" {untuned.winner - untuned.rival:+.4f} [{untuned.low:+.4f}, {untuned.high:+.4f}], 95% for one"
+        f"{verdict} untuned {untuned.method} on the validation rows it was chosen on: its {name} on"
+        f" the {so_many_cases(untuned.n, untuned.groups, 'val')} is {ours}, that of untuned"
+        f" {untuned.method} ({untuned.penalty}) {theirs} (difference"
+        f" {by} [{low}, {high}], 95% for one"
         f" network, t over {over})."
     )
 
@@ -70,10 +90,12 @@ def _missing(rival: str) -> str:
     )
 
 
-def _comparison(pair: ComparedPair, analysis: Analysis, rivals: int, first: bool) -> str:
+def _comparison(
+    pair: ComparedPair, analysis: Analysis, rivals: int, first: bool, classes: Sequence[str]
+) -> str:
     """A configuration against a rival on the score fixed in advance, by Nadeau and Bengio's corrected t.
 
-    rivals: how many there are; first: whether this sentence is the first of them.
+    rivals: how many there are; first: whether this sentence is the first of them; classes: their names.
     """
     (row,) = (row for row in pair.over_splits if row.decides)
     band, p, adjusted = row.difference.band, row.difference.p, row.difference.adjusted
@@ -83,7 +105,7 @@ def _comparison(pair: ComparedPair, analysis: Analysis, rivals: int, first: bool
     tuned = f"{pair.tuned}; " if pair.tuned else ""
     alone = " for this rival alone" if rivals > 1 else ""
     rule = f"{tuned}Nadeau-Bengio, {band.coverage:.0%}{alone}, p = {p:.2g}{by_holm}"
-    text = f"{subject} {_gained(row, pair.theirs)} ({rule})"
+    text = f"{subject} {_gained(row, pair.theirs, classes)} ({rule})"
     if not analysis.rules.may_word(RULE):
         return f"{text}; the rule finds a difference too often where there is none, so it words no verdict."
     if not can_decide(row):
@@ -99,7 +121,7 @@ def _comparison(pair: ComparedPair, analysis: Analysis, rivals: int, first: bool
     return " ".join(sentence for sentence in further if sentence)
 
 
-def _gained(row: ComparedOverSplits, rival: str) -> str:
+def _gained(row: ComparedOverSplits, rival: str, classes: Sequence[str]) -> str:
     """By how much a configuration was better than a rival, for a sentence."""
     band, score, scale = row.difference.band, row.score, row.scale
     values = [band.centre("mean"), within(band.low, scale.widest), within(band.high, scale.widest)]
@@ -107,12 +129,12 @@ def _gained(row: ComparedOverSplits, rival: str) -> str:
     if worse:  # told as so much fewer, or higher, so the interval is turned
         values[1:] = reversed(values[1:])
     by, low, high = (difference(value, scale.unit, worse).removeprefix("+") for value in values)
-    if score in DONE:
-        done, which = DONE[score]
+    if scale.unit == "points":
+        done, which = _done(score, classes)
         return f"{done} {by} points [{low}, {high}] {'fewer' if worse else 'more'} {which} than {rival}"
     lower = (scale.sign < 0) != worse
     unit = {"nats": " nats", "per cent": "%"}.get(scale.unit, "")
-    had = f"had {_article(score)} {label(score)} {'lower' if lower else 'higher'}"
+    had = f"had {with_article(score, classes)} {'lower' if lower else 'higher'}"
     return f"{had} by {by}{unit} [{low}, {high}] than {rival}"
 
 
@@ -123,8 +145,14 @@ DONE = {  # what a classifier did with the cases of a share
 }
 
 
-def _article(score: str) -> str:
-    return "an" if score == "auc" else "a"
+def _done(score: str, classes: Sequence[str]) -> tuple[str, str]:
+    """What was done with which cases, of a share."""
+    kind, _, place = score.rpartition("_")
+    if kind == "recall":
+        return "found", f"of the test {cases_named(classes[int(place)])}"
+    if kind == "top":
+        return f"had among its first {place}", "of the classes of test cases"
+    return DONE[score]
 
 
 def _power(row: ComparedOverSplits, pair: ComparedPair, first: bool) -> str:
@@ -169,15 +197,22 @@ def _split_against_seed(analysis: Analysis) -> str:
     asked = ""
     if moves.asked is not None:
         asked = f"; asking other cases of the table is by itself worth {100 * moves.asked:.2f}"
+    split, seed = (_deviation(one, moves.score) for one in (moves.split, moves.seed))
+    unit = "" if moves.score in IN_UNIT else " in points"
     return (
-        f"Another split moves the winner's accuracy by {_points(moves.split)}{asked}. Another seed on the"
-        f" same split moves it by {_points(moves.seed)}. (Standard deviations in points [95%] over"
+        f"Another split moves the winner's {label(moves.score)} by {split}{asked}. Another seed on the"
+        f" same split moves it by {seed}. (Standard deviations{unit} [95%] over"
         f" {moves.divisions} fresh divisions and {moves.seeds} seeds.)"
     )
 
 
-def _points(deviation: Deviation) -> str:
-    return f"{100 * deviation.deviation:.2f} [{100 * deviation.low:.2f}, {100 * deviation.high:.2f}]"
+def _deviation(deviation: Deviation, score: str) -> str:
+    values = deviation.deviation, deviation.low, deviation.high
+    if score in IN_UNIT:
+        middle, low, high = (measure(value, max(values)) for value in values)
+    else:
+        middle, low, high = (f"{100 * value:.2f}" for value in values)
+    return f"{middle} [{low}, {high}]"
 
 
 def _cost_of_choosing(analysis: Analysis, winner: Confirmed, problem: Problem) -> str:
@@ -185,14 +220,16 @@ def _cost_of_choosing(analysis: Analysis, winner: Confirmed, problem: Problem) -
     bias = analysis.optimism
     if bias is None:
         return ""
+    score = problem.task.trained_on
+    value = corrected(bias.corrected, bias.band.low, bias.band.high, score)
     text = (
-        f"The best mean validation log loss of the search is {loss(bias.naive)}; corrected for having been"
-        f" chosen on these cases {corrected(bias.corrected, bias.band.low, bias.band.high)} (BBC, 95% over"
+        f"The best mean validation {label(score)} of the search is {written(bias.naive, score)}; corrected"
+        f" for having been chosen on these cases {value} (BBC, 95% over"
         f" {so_many_cases(bias.band.n, bias.band.groups)}{simulated(bias.held, *SIMULATED)})"
     )
     if winner.replicas is not None and winner.replicas.sound.any():
         fresh = problem.task.mean_loss(winner.val_logits[winner.replicas.sound], problem.parts.val.y)
-        text += f"; on {len(fresh)} fresh seeds and the same cases it is {loss(fresh.mean())}"
+        text += f"; on {len(fresh)} fresh seeds and the same cases it is {written(fresh.mean(), score)}"
     remarks = [BELOW] * (bias.corrected < bias.naive) + [ADAPTIVE] * analysis.adaptive
     return " ".join([f"{text}.", *remarks])
 

@@ -10,12 +10,11 @@ from typing import Any
 
 from handnet.bands.band import PREDICTIVE
 from handnet.bands.calibration import ENOUGH
-from handnet.report.words import SHARES, counts, in_band, interval, label, middle, number, percent, points
+from handnet.report.words import counts, in_band, interval, label, middle, number, percent, points
 
 # Each list is the order in which a table has its rows.
-SCORES = ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier", "skill")
 COUNTS = ("true_positives", "false_negatives", "false_positives", "true_negatives")
-GAPS = ("gap", "gap_test", "gap_keras", "gap_accuracy")
+GAPS = ("gap", "gap_test", "gap_keras", "gap_accuracy", "gap_r2")
 CALIBRATION = (
     "calibration_intercept",
     "calibration_slope",
@@ -50,11 +49,24 @@ class Grid:
     detail: bool = False
 
 
-def rows_of(facts: Mapping[str, Any], part: str, scores: tuple[str, ...] = SCORES) -> list[dict[str, Any]]:
+def scores_of(facts: Mapping[str, Any], main: bool = True) -> tuple[str, ...]:
+    """The scores of the main table, or the others, in the order of reading."""
+    return tuple(row["score"] for row in facts["scores"] if row["main"] == main)
+
+
+def label_of(facts: Mapping[str, Any], score: str) -> str:
+    """How a score is written, one of a class with the name of that class."""
+    return label(score, facts["data"]["classes"])
+
+
+def rows_of(
+    facts: Mapping[str, Any], part: str, scores: tuple[str, ...] | None = None
+) -> list[dict[str, Any]]:
     """The bands of one part: a row for each score and configuration, a key for each column of bands.
 
-    The rows of the test carry the bands over fresh divisions too.
+    The rows of the test carry the bands over fresh divisions too. scores: None for those of the main table.
     """
+    scores = scores_of(facts) if scores is None else scores
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for band in facts["bands"]:
         role, score = band["role"], band["score"]
@@ -94,7 +106,7 @@ def over_seeds(row: Mapping[str, Any]) -> tuple[str, str]:
     seeds, extremes = row.get("seeds"), row.get("extremes")
     if seeds is None or extremes is None:
         return "no seed" if "cases" in row else "-", "-"
-    if row["score"] not in SHARES or "cases" not in row:
+    if "share" not in row.get("cases", {"centres": ()})["centres"]:
         return in_band(seeds), interval(extremes)
     cases = row["cases"]["n"]
     within = f" ({seeds['inside']} of {seeds['n']})" if seeds["inside"] else ""
@@ -130,15 +142,19 @@ def calibration_table(facts: Mapping[str, Any], part: str) -> Grid:
 
 
 def too_few(facts: Mapping[str, Any], part: str) -> int:
-    """How many cases of the rarer class a part has, where that is too few to judge calibration; else 0."""
+    """How many cases of the rarest class a part has, where that is too few to judge calibration; else 0.
+
+    Of a number all cases count."""
     sizes = facts["split"]["parts"][part]
-    events = min(sizes["positive"], sizes["cases"] - sizes["positive"])
+    each = [sizes["positive"], sizes["cases"] - sizes["positive"]] if "positive" in sizes else None
+    events = min(each or sizes.get("classes") or [sizes["cases"]])
     return int(events) if events < ENOUGH else 0
 
 
 def gap_table(facts: Mapping[str, Any]) -> Grid:
     """The gaps between train rows and others, and how many seeds are flagged as overfitting."""
-    rows = []
+    rows, classes = [], facts["data"]["classes"]
+    unit = "" if classes else " Losses are half the squared error, in variances of the train target."
     for row in rows_of(facts, "gap", GAPS):
         seeds = row["seeds"]
         covers = f"{seeds['n']}, {percent(seeds['coverage'])}"
@@ -149,16 +165,16 @@ def gap_table(facts: Mapping[str, Any]) -> Grid:
         if row["overfit"]
     ]
     flagged = (
-        "Seeds flagged as overfitting (their accuracy on train rows exceeds that on validation rows by .03"
-        f" and by a tenth of it): {', '.join(flags)}."
+        f"Seeds flagged as overfitting (their {'accuracy' if classes else 'R2'} on train rows exceeds that on"
+        f" validation rows by .03 and by a tenth of it): {', '.join(flags)}."
     )
     return Grid(
         "The gap between train and validation",
         flagged if flags else "",
         ("gap", "configuration", "another seed: mean [.025, .975]", "min to max", "seeds, covers"),
         rows,
-        "Losses with dropout off on either side, at the epoch whose weights are returned. The winner was"
-        " chosen on the validation rows, which flatters its gap there; test minus train is not flattered."
+        f"Losses with dropout off on either side, at the epoch whose weights are returned.{unit} The winner"
+        " was chosen on the validation rows, which flatters its gap there; test minus train is not flattered."
         " Keras's gap takes the train loss Keras prints, averaged over the epoch with dropout on.",
     )
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from handnet.report.tables import Grid
-from handnet.report.words import in_band, interval, label, number, of_class, part_name, percent, written
+from handnet.report.tables import Grid, label_of
+from handnet.report.words import in_band, interval, number, of_class, part_name, percent, written
 
 MEASURES = ("sensitivity", "specificity", "ppv", "npv")
 NAMES = {"ppv": "PPV", "npv": "NPV"}
@@ -137,7 +137,7 @@ def look_table(facts: Mapping[str, Any]) -> Grid:
         f" of so many independent looks would find something at .05 in {percent(looks['chance'])}. A band of"
         f" level {level} keeps all of them together at .05 (Bonferroni); a p then counts below"
         f" {number(1 - looks['level'])}.",
-        ("configuration", f"{label(looks['score'])} [95 %]", f"[{level}]"),
+        ("configuration", f"{label_of(facts, looks['score'])} [95 %]", f"[{level}]"),
         rows,
         "The ledger counts what was opened in this folder. It cannot know who has seen the table elsewhere.",
     )

@@ -6,21 +6,24 @@ They are computed from the facts, so they say what the tables say. A template st
 from collections.abc import Mapping
 from typing import Any
 
+from handnet.bands.intervals import LEVEL
 from handnet.bands.simulated import STUDIES
 from handnet.report.main_table import TELLING
-from handnet.report.tables import graded_parts, rows_of
+from handnet.report.tables import graded_parts, label_of, rows_of
 from handnet.report.words import (
     cases_named,
     cases_of,
     counts,
     doubted,
     in_band,
-    label,
+    interval,
     number,
     percent,
+    target_of,
     those,
+    written,
 )
-from handnet.study.summary import SHARES
+from handnet.study.rivals import LOGISTIC, RIDGE
 
 
 def paragraph(facts: Mapping[str, Any], comparison: str, warning: str = "") -> str:
@@ -31,6 +34,7 @@ def paragraph(facts: Mapping[str, Any], comparison: str, warning: str = "") -> s
         _deciding(facts),
         _next(facts),
         _spread(facts),
+        _intervals(facts),
         comparison or _no_comparison(facts),
         warning,
         _doubted(facts),
@@ -38,27 +42,74 @@ def paragraph(facts: Mapping[str, Any], comparison: str, warning: str = "") -> s
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+# The scores that the first sentence of the verdict tells, the one that the next ones go on with first.
+TOLD = {
+    "two classes": ("accuracy", "sensitivity", "specificity"),
+    "many classes": ("accuracy", "balanced_accuracy"),
+    "a number": ("rmse", "mae", "r2"),
+}
+
+
 def _worth(facts: Mapping[str, Any]) -> str:
-    """The share of all cases called right, and of each class, with intervals for what is expected."""
-    part = graded_parts(facts)[0]
+    """How good such networks are, with intervals for what is expected."""
+    part, task = graded_parts(facts)[0], facts["data"]["task"]
     bands = {row["score"]: row["both"] for row in _winner(facts) if "both" in row}
-    if set(bands) != set(SHARES):
+    if set(bands) != set(TOLD[task]):
         return "Fewer than two seeds of the winner are sound, so it has no band."
     sizes, data = facts["split"]["parts"], facts["data"]
-    right, detected, cleared = (in_band(bands[name]) for name in SHARES)
-    seeds, diverged = bands["accuracy"]["seeds"], bands["accuracy"]["diverged"]
+    said, among = {"two classes": _of_two, "many classes": _of_many, "a number": _of_number}[task](
+        facts, bands
+    )
+    first = bands[TOLD[task][0]]
+    seeds, diverged = first["seeds"], first["diverged"]
     missing = f"; {diverged} of {seeds + diverged} seeds diverged" if diverged else ""
-    graded = sizes[part]
-    ones, zeros = graded["positive"], graded["cases"] - graded["positive"]
-    classes = f"{those(ones, data['positive_class'])} and {those(zeros, data['negative_class'])}"
     flattered = ", on which the recipe was chosen and which flatter it" if part == "val" else ""
     return (
-        f"Networks of this recipe, trained on {sizes['train']['cases']} of the {data['cases']} rows, call an"
-        f" expected {right} of all cases of this kind right; they find {detected} of the"
-        f" {cases_named(data['positive_class'])} and clear {cleared} of the"
-        f" {cases_named(data['negative_class'])} (mean over {seeds} seeds on {cases_of(graded, part)},"
-        f" {classes}{flattered}; {_held(bands)}{missing})."
+        f"Networks of this recipe, trained on {sizes['train']['cases']} of the {data['cases']} rows, {said}"
+        f" (mean over {seeds} seeds on {cases_of(sizes[part], part)}{among}{flattered};"
+        f" {_held(bands)}{missing})."
     )
+
+
+Told = tuple[str, str]  # what the networks do, and the cases of each class behind how many there are
+
+
+def _of_two(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> Told:
+    """The share of all cases called right, and of each class."""
+    data, graded = facts["data"], facts["split"]["parts"][graded_parts(facts)[0]]
+    right, detected, cleared = (in_band(bands[name]) for name in TOLD["two classes"])
+    ones, zeros = graded["positive"], graded["cases"] - graded["positive"]
+    classes = f", {those(ones, data['positive_class'])} and {those(zeros, data['negative_class'])}"
+    return (
+        f"call an expected {right} of all cases of this kind right; they find {detected} of the"
+        f" {cases_named(data['positive_class'])} and clear {cleared} of the"
+        f" {cases_named(data['negative_class'])}"
+    ), classes
+
+
+def _of_many(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> Told:
+    """The share of all cases called right, the mean over the classes, and the class that is found least."""
+    data, part = facts["data"], graded_parts(facts)[0]
+    names = tuple(f"recall_{place}" for place in range(len(data["classes"])))
+    found = [row for row in rows_of(facts, part, names) if row["role"] == "winner" and "both" in row]
+    least = min(found, key=lambda row: next(iter(row["both"]["centres"].values())))
+    place = int(least["score"].rpartition("_")[2])
+    name, cases = data["classes"][place], facts["split"]["parts"][part]["classes"][place]
+    right, balanced = (in_band(bands[name]) for name in TOLD["many classes"])
+    return (
+        f"call an expected {right} of all cases of this kind right, and of the {len(data['classes'])} classes"
+        f" on average {balanced} (balanced accuracy); least often they find {cases_named(name)},"
+        f" {in_band(least['both'])} of them"
+    ), f", {those(cases, name)} among them"
+
+
+def _of_number(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> Told:
+    """How far guesses are from the truth, in the unit of the target."""
+    off, mean, explained = (in_band(bands[name]) for name in TOLD["a number"])
+    return (
+        f"guess {target_of(facts['data'])} with an expected RMSE of {off} in its own unit (mean absolute"
+        f" error {mean}, R2 {explained})"
+    ), ""
 
 
 def _held(bands: Mapping[str, Mapping[str, Any]]) -> str:
@@ -74,19 +125,28 @@ def _held(bands: Mapping[str, Mapping[str, Any]]) -> str:
 def _deciding(facts: Mapping[str, Any]) -> str:
     """The score that words the verdict, where it is none of the shares."""
     score = facts["settings"]["verdict"]["score"]
-    if score in SHARES:
+    if score in TOLD[facts["data"]["task"]]:
         return ""
     rows = rows_of(facts, graded_parts(facts)[0], (score,))
     band = next((row["both"] for row in rows if row["role"] == "winner" and "both" in row), None)
-    return f"Their {label(score)}, the score that decides, is an expected {in_band(band)}." if band else ""
+    return (
+        f"Their {label_of(facts, score)}, the score that decides, is an expected {in_band(band)}."
+        if band
+        else ""
+    )
 
 
 def _next(facts: Mapping[str, Any]) -> str:
     """What one more network would show on as many further cases."""
-    bands = [row["next"] for row in _winner(facts) if row["score"] == "accuracy" and "next" in row]
-    if not bands:
+    row = _first(facts)
+    if "next" not in row:
         return ""
-    (band,) = bands
+    band = row["next"]
+    if not facts["data"]["classes"]:
+        return (
+            f"The RMSE of one more such network on {band['n']} further cases of this kind lies in"
+            f" {interval(band)} (95%, predictive)."
+        )
     return (
         f"One more such network calls {counts(band, band['n'])} further cases of this kind right (95%,"
         " predictive)."
@@ -95,28 +155,54 @@ def _next(facts: Mapping[str, Any]) -> str:
 
 def _spread(facts: Mapping[str, Any]) -> str:
     """How far the accuracy goes when nothing but the seed, or nothing but the split, is another."""
-    rows = [row for row in _winner(facts) if row["score"] == "accuracy" and "extremes" in row]
-    if not rows:
+    row = _first(facts)
+    if "extremes" not in row:
         return ""
-    seeds, splits = rows[0]["extremes"], rows[0].get("splits")
+    seeds, splits, classes = row["extremes"], row.get("splits"), facts["data"]["classes"]
     cases = facts["split"]["parts"][graded_parts(facts)[0]]["cases"]
-    text = f"The {seeds['n']} seeds call {counts(seeds, cases)} right on these rows"
+    calls = f"call {counts(seeds, cases)} right" if classes else f"have {_an_rmse(seeds)}"
+    text = f"The {seeds['n']} seeds {calls} on these rows"
     if seeds["assured"] >= TELLING:
         text += f", as at least {percent(seeds['assured'])} of further seeds do (confidence 95%)"
     if not splits:
         return f"{text}."
+    elsewhere = f"has {_an_rmse(splits)}"
+    if classes:
+        elsewhere = f"calls {number(splits['low'])} to {number(splits['high'])} right"
     return (
-        f"{text}; another seed on another division of this table calls {number(splits['low'])} to"
-        f" {number(splits['high'])} right ({percent(splits['coverage'])} of further divisions on average)."
+        f"{text}; another seed on another division of this table {elsewhere}"
+        f" ({percent(splits['coverage'])} of further divisions on average)."
+    )
+
+
+def _an_rmse(band: Mapping[str, Any]) -> str:
+    """From which to which."""
+    low, high = (written(band[end], band["score"], band) for end in ("low", "high"))
+    return f"an RMSE of {low} to {high}"
+
+
+def _intervals(facts: Mapping[str, Any]) -> str:
+    """What intervals for single cases, fixed on validation rows, hold of the test."""
+    names = ("interval_coverage", "interval_width")
+    rows = [row for row in rows_of(facts, "test", names) if row["role"] == "winner" and "seeds" in row]
+    if len(rows) < len(names):
+        return ""
+    held, width = rows
+    return (
+        f"Intervals for single cases that are fixed on validation rows to hold {LEVEL:.0%} of further ones"
+        f" are {in_band(width['seeds'])} wide, the mean and .025 to .975 over the seeds, and hold an expected"
+        f" {in_band(held.get('both', held['cases']))} of all cases of this kind."
     )
 
 
 def _no_comparison(facts: Mapping[str, Any]) -> str:
     if facts["opening"]:
-        return (
-            "There are no fresh divisions of the table, so there is no verdict against logistic regression."
-        )
-    return "The test is sealed, so there is no verdict against logistic regression."
+        return f"There are no fresh divisions of the table, so there is no verdict against {_rival(facts)}."
+    return f"The test is sealed, so there is no verdict against {_rival(facts)}."
+
+
+def _rival(facts: Mapping[str, Any]) -> str:
+    return LOGISTIC if facts["data"]["classes"] else RIDGE
 
 
 def _doubted(facts: Mapping[str, Any]) -> str:
@@ -127,5 +213,12 @@ def _doubted(facts: Mapping[str, Any]) -> str:
 
 
 def _winner(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The winner's shares on the last graded part."""
-    return [row for row in rows_of(facts, graded_parts(facts)[0], tuple(SHARES)) if row["role"] == "winner"]
+    """The winner's scores of the first sentence, on the last graded part."""
+    rows = rows_of(facts, graded_parts(facts)[0], TOLD[facts["data"]["task"]])
+    return [row for row in rows if row["role"] == "winner"]
+
+
+def _first(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first of these scores; empty where the winner has no band."""
+    name = TOLD[facts["data"]["task"]][0]
+    return next((row for row in _winner(facts) if row["score"] == name), {})

@@ -1,39 +1,26 @@
 """How numbers and scores are written for people, the same on the screen and on both pages."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Shares of cases: their bands over seeds are told in counts, because so few values have no quantiles. They
-# stand here, and not with the scores, because the help of a command imports nothing heavy.
-SHARES = ("accuracy", "sensitivity", "specificity")
-LABELS = {  # of scores; any other is its name with blanks
-    "auc": "AUC",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "skill": "Brier skill",
-    "gap": "loss, validation - train",
-    "gap_test": "loss, test - train",
-    "gap_keras": "loss, validation - train as Keras prints it",
-    "gap_accuracy": "accuracy, train - validation",
-    "calibration_intercept": "intercept (0)",
-    "calibration_slope": "slope (1)",
-    "calibration_observed_expected": "observed / expected (1)",
-    "calibration_error": "error over ten bins",
-}
-FINE = (
-    "log_loss",
-    "brier",
-    "gap",
-    "gap_test",
-    "gap_keras",
-    "net_benefit",
-)  # scores that are told to four decimals
+from handnet.report.score_names import AN, FINE, IN_UNIT, LABELS, OF_A_CLASS, SHARES
 
 
-def label(score: str) -> str:
-    """How a score is written for people."""
+def label(score: str, classes: Sequence[str] = ()) -> str:
+    """How a score is written for people. classes: their names, for the scores of one class."""
+    kind, _, place = score.rpartition("_")
+    if kind in OF_A_CLASS:
+        return f"{kind} of {of_class(classes[int(place)])}" if classes else f"{kind} of class {place}"
+    if kind == "top":
+        return f"top-{place} accuracy"
     return LABELS.get(score, score.replace("_", " "))
+
+
+def with_article(score: str, classes: Sequence[str] = ()) -> str:
+    """The same behind "a" or "an"."""
+    written = label(score, classes)
+    return f"{'an' if written.startswith(AN) else 'a'} {written}"
 
 
 def part_name(part: str) -> str:
@@ -65,6 +52,23 @@ def so_many_groups(count: int) -> str:
 def cases_named(name: str) -> str:
     """The cases of a class. A label that is no word is named as a label."""
     return f"{name} cases" if name.isalpha() else f"cases of {of_class(name)}"
+
+
+def target_of(data: Mapping[str, Any]) -> str:
+    """The number that is guessed, by the name of its column. data: facts of the table."""
+    name = data["target"]
+    if not name:
+        return "the target"
+    return name if name.replace(" ", "").replace("_", "").isalnum() else f"'{name}'"
+
+
+def learnt(data: Mapping[str, Any]) -> str:
+    """What is to be told of a case. data: facts of the table."""
+    if not data["classes"]:
+        return f"{target_of(data)}, a number, is guessed"
+    if len(data["classes"]) > 2:
+        return f"{len(data['classes'])} classes are told apart"
+    return f"the positive class is {data['positive_class']}"
 
 
 def of_class(name: str) -> str:
@@ -121,11 +125,15 @@ def number(value: float | None) -> str:
     return f"{value:.3f}"
 
 
-def measure(value: float) -> str:
-    """A number in the unit of the target: four significant digits, and all that stand before the point."""
-    if value == 0 or not 1e-5 < abs(value) < 1e12:
-        return f"{value:.4g}"
-    return f"{value:.{max(3 - math.floor(math.log10(abs(value))), 0)}f}"
+def measure(value: float, size: float | None = None) -> str:
+    """A number in the unit of the target: four significant digits, and all before the point.
+
+    size: of the largest number beside it, which says how many decimals both have."""
+    size = abs(value) if size is None else size
+    if size == 0 or not 1e-5 < size < 1e9:
+        return f"{value + 0.0:.4g}"
+    places = max(3 - math.floor(math.log10(size)), 0)
+    return f"{round(value, places) + 0.0:.{places}f}"
 
 
 def plain(value: float) -> str:
@@ -144,8 +152,10 @@ def loss(value: float | None) -> str:
     return "-" if value is None else f"{round(value, 4) + 0.0:.4f}"
 
 
-def written(value: float | None, score: str) -> str:
-    """A value of a score, with as many decimals wherever it is printed."""
+def written(value: float | None, score: str, band: Mapping[str, Any] | None = None) -> str:
+    """A value of a score, with as many decimals wherever it is printed. band: that it stands in."""
+    if score in IN_UNIT and value is not None:
+        return measure(value, max(abs(band["low"]), abs(band["high"])) if band else None)
     return (loss if score in FINE else number)(value)
 
 
@@ -153,7 +163,7 @@ def interval(band: Mapping[str, Any] | None, score: str = "") -> str:
     """[low, high]. score: what it is of, where the band does not say so itself."""
     if band is None:
         return "-"
-    low, high = (written(band[end], band.get("score", score)) for end in ("low", "high"))
+    low, high = (written(band[end], band.get("score", score), band) for end in ("low", "high"))
     return f"[{low}, {high}]"
 
 
@@ -161,7 +171,7 @@ def middle(band: Mapping[str, Any] | None) -> str:
     """The first centre, a mean."""
     if not band:
         return "-"
-    return written(next(iter(band["centres"].values()), None), band.get("score", ""))
+    return written(next(iter(band["centres"].values()), None), band.get("score", ""), band)
 
 
 def counts(band: Mapping[str, Any], cases: int = 0) -> str:
