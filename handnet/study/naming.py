@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
 from handnet.contract import Recipe
 from handnet.data import Array, Dataset
-from handnet.draws import SIMULATION, generator
+from handnet.draws import SIMULATION, Generator, generator
 from handnet.explain import Explanation
 from handnet.judge import judge_of
 from handnet.report.explainer import Explainer
@@ -76,15 +76,15 @@ def world(study: int, task: str = "two classes", rows: int = ROWS) -> Dataset:
     return Dataset("simulated", X, target, ids, names, families, classes, target="" if classes else "target")
 
 
-def _two(deciding: Array, draws: Any) -> Array:
+def _two(deciding: Array, draws: Generator) -> Array:
     return (draws.random(len(deciding)) < expit(STEEP * deciding.sum(axis=1))).astype(np.int8)
 
 
-def _many(deciding: Array, draws: Any) -> Array:
+def _many(deciding: Array, draws: Generator) -> Array:
     return np.argmax(STEEP * deciding + draws.gumbel(size=deciding.shape), axis=1).astype(np.int8)
 
 
-def _number(deciding: Array, draws: Any) -> Array:
+def _number(deciding: Array, draws: Generator) -> Array:
     return np.asarray(deciding.sum(axis=1) + NOISE * draws.normal(size=len(deciding)))
 
 
