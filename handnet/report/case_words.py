@@ -11,6 +11,8 @@ from handnet.data import Array
 from handnet.report.number_words import NumberWords, Record, band_of, from_to
 from handnet.report.words import in_band, number, of_class, short
 
+LABEL = 16  # characters of a class in the label of an axis
+
 
 class _ClassWords:
     """What two classes and many have in common. NumberWords has the same methods."""
@@ -155,7 +157,7 @@ class TwoClassWords(_ClassWords):
 
     def axis(self, _story: Record) -> str:
         """What a credit is, and where it pulls."""
-        return f"credit on the logit; right of 0 pulls towards {of_class(short(self.classes[1]))}"
+        return f"logit towards {of_class(short(self.classes[1], LABEL))}"
 
 
 @dataclass(frozen=True)
@@ -194,9 +196,8 @@ class ManyClassWords(_ClassWords):
         return f"margin {written}"
 
     def axis(self, story: Record) -> str:
-        instead, own = (of_class(short(story[name])) for name in ("instead", "class"))
-        margin = f"logit of {instead} minus logit of {own}"
-        return f"credit on the margin, {margin}; right of 0 pulls towards {instead}"
+        instead, own = (short(story[name], LABEL) for name in ("instead", "class"))
+        return f"margin towards '{instead}' against '{own}'"
 
     def _mostly(self, record: Record) -> str:
         most = record["wrong_calls"]

@@ -134,7 +134,7 @@ class NumberWords:
         return f"guess {measure(value)}"
 
     def axis(self, _story: Record) -> str:
-        return f"credit on the guess, in {short(self.target)}"
+        return f"guess, in {short(self.target)}"
 
     def neighbourhood(self, story: Record, truths: Array) -> str:
         near = [one["target"] for one in story["neighbours"]]
