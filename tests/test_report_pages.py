@@ -119,6 +119,30 @@ def test_names_are_data_and_never_markup(start: int) -> None:
         assert inert_markdown(render.to_markdown(facts_with(name))) == plain
 
 
+def other_task(name: str, classes: list[str]) -> dict:
+    """The report with this name everywhere, its cases of many classes, or of a number without classes."""
+    facts = facts_with(name)
+    task, tolerance = ("many classes", None) if classes else ("a number", 1.5)
+    judged = {"task": task, "classes": classes, "target": "" if classes else name, "tolerance": tolerance}
+    more = {"wrong_class": name, "wrong_calls": 1, "entropy": 0.5, "target": 2.0, "residual_mean": -1.0}
+    more |= {"residual_sd": 0.5, "guess_low": 0.0, "guess_median": 1.0, "guess_high": 2.0}
+    missed = [row | more for row in facts["missed"]]
+    doubt = [row | {"tolerance": tolerance} for row in facts["doubt"]]
+    return facts | {"judged": judged, "missed": missed, "doubt": doubt}
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_names_in_the_cases_of_other_tasks_are_data_too(many: bool) -> None:
+    def facts(name: str) -> dict:
+        return other_task(name, [name, "M", "C"] if many else [])
+
+    tags, plain = Tags(render.to_html(facts("harmless"))).tags, render.to_markdown(facts("harmless"))
+    assert ("most often called instead" if many else "off by more than 1.5 in") in plain
+    for name in HOSTILE[::6]:
+        assert Tags(render.to_html(facts(name))).tags == tags
+        assert inert_markdown(render.to_markdown(facts(name))) == inert_markdown(plain)
+
+
 def test_pictures_stay_pictures_whatever_their_labels_say() -> None:
     some = [HOSTILE[0], *HOSTILE[-9:]]
     facts = facts_with_all(some)
