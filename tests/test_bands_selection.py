@@ -208,3 +208,24 @@ def test_equals_replace_each_other_and_a_clear_winner_is_not_replaced() -> None:
     assert {one.best for one in found} == {3}
     assert not any(one.replaced for one in found)
     assert all(one.chosen[3] > 0.99 for one in found)
+
+
+@pytest.mark.parametrize("task", [task_of(2), task_of(4), task_of(0)], ids=lambda task: task.name)
+@pytest.mark.parametrize("grouped", [False, True])
+def test_the_best_of_any_task_is_corrected_as_written_out(task: Task, grouped: bool) -> None:
+    """Whatever the loss and however its cases are drawn: chosen on the drawn ones, scored on the others."""
+    draws = generator(7, 0)
+    y = np.arange(40) % task.classes if task.classes else draws.normal(size=40)
+    shape = (9, 40, task.outputs) if task.outputs > 1 else (9, 40)
+    losses = np.stack([task.case_losses(draws.normal(size=(1, *shape[1:])), y)[0] for _ in range(9)])
+    groups = np.arange(40) // 4 if grouped else None
+    counts = resamples(0, 1, y, 50, groups).cases
+    if grouped:
+        assert (counts.reshape(50, 10, 4) == counts.reshape(50, 10, 4)[:, :, :1]).all()
+    scores = []
+    for count in counts:
+        chosen = min(range(9), key=lambda c: float(np.repeat(losses[c], count).mean()))
+        scores.append(losses[chosen][count == 0].mean())
+    found = selection_optimism(losses, counts)
+    assert found.corrected == pytest.approx(np.mean(scores), abs=1e-12)
+    assert found.naive == pytest.approx(losses.mean(axis=1).min(), abs=1e-12)

@@ -24,7 +24,8 @@ def calibration_bands(
     """The t intervals of intercept and slope for the ensemble, whose guess is the mean over the replicas.
 
     The error is HC3, which allows for errors that grow with the guess (MacKinnon & White 1985), with n - 2
-    degrees of freedom; of groups it is the clustered one with one less than there are groups.
+    degrees of freedom; of groups it is the jackknife over groups, which is HC3's of whole groups (CR3, Bell &
+    McCaffrey 2002), with one degree less than there are groups.
 
     guesses: (R, n); y: (n,); groups: (n,) int, None where every case is its own. Empty where the ensemble
     guesses the same for all cases.
@@ -34,7 +35,7 @@ def calibration_bands(
     if not np.isfinite(line).all():
         return {}
     variance = _variance(np.column_stack([np.ones(n), f]), y - line[0] - line[1] * f, groups)
-    kind, degrees = ("HC3", n - 2) if groups is None else ("clustered", max(count - 1, 1))
+    kind, degrees = ("HC3", n - 2) if groups is None else ("CR3", max(count - 1, 1))
     half = t.ppf((1 + coverage) / 2, degrees) * np.sqrt(np.diag(variance))
     return {
         name: Band(
@@ -63,12 +64,14 @@ def _line(f: Array, y: Array) -> Array:
 
 
 def _variance(design: Array, rest: Array, groups: Array | None) -> Array:
-    """The covariance (2, 2) of the coefficients. design: (n, 2); rest: (n,) the residuals."""
-    inverse = np.linalg.inv(design.T @ design)
-    if groups is None:
-        leverage = np.einsum("nd,de,ne->n", design, inverse, design)
-        meat = (design.T * np.square(rest / np.maximum(1 - leverage, np.finfo(float).eps))) @ design
-    else:
-        count, scores = number_of_groups(groups), group_sums(design.T * rest, groups)
-        meat = scores @ scores.T * count / max(count - 1, 1)
-    return np.asarray(inverse @ meat @ inverse)
+    """The covariance (2, 2) of the coefficients. design: (n, 2); rest: (n,) the residuals.
+
+    What leaving out a case or group moves the coefficients by is found from its residuals alone.
+    """
+    place = np.arange(len(rest)) if groups is None else groups
+    outer = (design[:, :, None] * design[:, None, :]).reshape(len(rest), 4)
+    squares = group_sums(outer.T, place).T.reshape(-1, 2, 2)  # (G, 2, 2)
+    sums = group_sums(design.T * rest, place).T[..., None]  # (G, 2, 1)
+    moved = (np.linalg.pinv(design.T @ design - squares, hermitian=True) @ sums)[..., 0]
+    count = len(moved)
+    return np.asarray(moved.T @ moved * (1.0 if groups is None else (count - 1) / count))
