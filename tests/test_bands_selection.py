@@ -13,7 +13,8 @@ from samples import standard_error
 from scipy.stats import quantile_test, sem
 
 from handnet.bands.selection import BBC_HELD, expected_best, search_again, selection_optimism
-from handnet.draws import bootstrap_counts, generator
+from handnet.draws import bootstrap_counts, generator, resamples
+from handnet.tasks import Task, task_of
 
 
 def readme_scores() -> np.ndarray:

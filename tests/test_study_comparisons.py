@@ -198,7 +198,7 @@ def test_facts_and_tables_say_what_is_compared(task: Task, made: list, rival: st
         "opening": None,
         "by_chance": {"alpha": 0.05, "over_divisions": chance, "on_test": chance},
         "split": {"parts": {"test": {"cases": len(last.y), "groups": 0}}},
-        "data": {"class_names": [], "target": "y", "task": task.name},
+        "data": {"classes": [f"class {label}" for label in range(task.classes)], "target": "y"},
     }
     grid = on_test_table(facts)
     assert all(len(row) == len(grid.headings) for row in grid.rows)
