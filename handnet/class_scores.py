@@ -14,6 +14,7 @@ from handnet.data import Array
 from handnet.mlp.network import sigmoid, softmax
 from handnet.scores import (
     Mean,
+    OfCalls,
     PerCase,
     Ratio,
     Score,
@@ -128,19 +129,54 @@ def _area_influence(sides: Sides) -> PerCase:
     return influence
 
 
+def _average_precision(z: Array, y: Array) -> Array:
+    """The precision at each positive case, among the cases that score no lower, averaged over them, (R,)."""
+    return np.asarray(_precisions(z, y)[1].mean(axis=1))
+
+
+def _average_precision_influence(z: Array, y: Array) -> Array:
+    """How each case moves it (R, n): by its own precision, and by being among those that score no lower than
+    other positive cases."""
+    places, precision, found = _precisions(z, y)
+    mean, share = precision.mean(axis=1, keepdims=True), np.mean(y == 1)
+    # of a positive case p_i = t / f; one more case that scores as high adds (1 - p) / f or -p / f to it
+    gain, loss = (1 - precision) / found, -precision / found
+    moved = np.empty(z.shape)
+    for row, (logits, place) in enumerate(zip(z, places, strict=True)):
+        order = np.argsort(place)
+        sums = np.zeros((2, len(place) + 1))
+        np.cumsum(np.stack([gain[row], loss[row]])[:, order], axis=1, out=sums[:, 1:])
+        below = np.searchsorted(place[order], logits, side="right")  # positive cases that score no higher
+        moved[row] = np.where(y == 1, sums[0, below], sums[1, below]) / share
+    moved[:, y == 1] += (precision - mean) / share
+    return np.asarray(moved - moved.mean(axis=1, keepdims=True))
+
+
+def _precisions(z: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Of the positive cases: their logits, the precision among the cases that score no lower, and how many
+    those are, each (R, n+). z: (R, n)."""
+    up = z[:, y == 1]
+    no_lower, own = (
+        (z.shape[1] + 1 - rankdata(z, method="min", axis=1))[:, y == 1],
+        up.shape[1] + 1 - rankdata(up, method="min", axis=1),
+    )
+    return up, own / no_lower, no_lower
+
+
 # Functions of the table of calls
 
 
-def _calls(classes: int) -> PerCase:
+@lru_cache
+def calls(classes: int) -> PerCase:
     """Moments (3 k, R, n), bool: for each class whether the case is of it and called so, is called so, is of
     it."""
 
-    def calls(z: Array, y: Array) -> Array:
+    def moments(z: Array, y: Array) -> Array:
         said = called(z)[None] == np.arange(classes)[:, None, None]
         true = np.broadcast_to(_one_hot(y, classes).T[:, None], said.shape)
         return np.concatenate([said & true, said, true])
 
-    return calls
+    return moments
 
 
 def _parts(means: Array) -> Array:
@@ -154,14 +190,14 @@ def _over(part: Array, whole: Array) -> Array:
     return np.asarray(np.where(nothing, 0, part / np.where(nothing, 1, whole)))
 
 
-def _precision(label: int) -> Callable[[Array], Array]:
+def _precision(name: str, label: int, classes: int) -> OfCalls:
     """The share of right calls among those of a class; 0 of a network that never calls it."""
 
     def precision(means: Array) -> Array:
         hit, said, _ = _parts(means)
         return _over(hit[label], said[label])
 
-    return precision
+    return OfCalls(name, calls(classes), precision, among=lambda z, _: called(z) == label, main=False)
 
 
 def _balanced(means: Array) -> Array:
@@ -176,17 +212,30 @@ def _macro_f1(means: Array) -> Array:
     return np.asarray(_over(2 * hit, said + true).mean(axis=0))
 
 
+def _f1(means: Array) -> Array:
+    """The same of class 1 alone."""
+    hit, said, true = _parts(means)
+    return _over(2 * hit[1], said[1] + true[1])
+
+
+def _matthews(means: Array) -> Array:
+    """Matthews' correlation of calls and classes, by Gorodkin (2004); 0 where all calls are of one class."""
+    hit, said, true = _parts(means)
+    spread = (1 - np.square(said).sum(axis=0)) * (1 - np.square(true).sum(axis=0))
+    return _over(hit.sum(axis=0) - (said * true).sum(axis=0), np.sqrt(spread))
+
+
 @lru_cache
 def many_classes(classes: int) -> tuple[Score, ...]:
     """The scores of k >= 3 classes. `top_2` up to 9 classes, `top_3` of more, is the share of cases whose
     class is among so many with the highest logits."""
-    calls, loss = _calls(classes), Mean("brier", brier_of_many, most=2.0)
+    table, loss = calls(classes), Mean("brier", brier_of_many, most=2.0)
     first = 2 if classes < 10 else 3
     return (
         Mean("log_loss", case_losses),
         Share("accuracy", right, everyone),
-        Ratio("balanced_accuracy", calls, _balanced),
-        Ratio("macro_f1", calls, _macro_f1),
+        OfCalls("balanced_accuracy", table, _balanced),
+        OfCalls("macro_f1", table, _macro_f1),
         # one class against the rest by its probability, averaged over the classes
         Whole("auc", _mean_area(_against_rest), _area_influence(_against_rest)),
         loss,
@@ -194,8 +243,9 @@ def many_classes(classes: int) -> tuple[Score, ...]:
         # one class against another, averaged over the pairs (Hand & Till 2001)
         Whole("auc_hand_till", _mean_area(_against_each), _area_influence(_against_each), main=False),
         Share(f"top_{first}", _among_first(first), everyone, main=False),
+        OfCalls("mcc", table, _matthews, least=-1.0, main=False),
         *(Share(f"recall_{label}", right, of_class(label), main=False) for label in range(classes)),
-        *(Ratio(f"precision_{label}", calls, _precision(label), main=False) for label in range(classes)),
+        *(_precision(f"precision_{label}", label, classes) for label in range(classes)),
     )
 
 
@@ -220,4 +270,10 @@ TWO_CLASSES: tuple[Score, ...] = (
     BRIER,
     # 1 is perfect, 0 knows only the share of positives
     Ratio("skill", _with_labels(brier), _skill, least=-np.inf, base=BRIER),
+    OfCalls("balanced_accuracy", calls(2), _balanced, main=False),
+    OfCalls("f1", calls(2), _f1, main=False),
+    OfCalls("mcc", calls(2), _matthews, least=-1.0, main=False),
+    Whole("average_precision", _average_precision, _average_precision_influence, main=False),
+    _precision("ppv", 1, 2),  # share of positive calls that are right
+    _precision("npv", 0, 2),
 )

@@ -86,27 +86,40 @@ class Ratio:
         """The score (R,) of each replica."""
         return np.asarray(self.function(self.moments(outputs, y).mean(axis=-1)))
 
+    def slopes(self, means: Array) -> Array:
+        """How fast the score moves with each mean, of the shape of the means (M, ...).
+
+        They are taken by complex steps, which lose no digits (Squire & Trapp 1998).
+        """
+        step, steps = 1e-30, np.eye(len(means)).reshape(*(len(means),) * 2, *(1,) * (means.ndim - 1))
+        return np.stack([np.imag(self.function(means + 1j * step * one)) / step for one in steps])
+
     def influence(self, outputs: Array, y: Array) -> Array:
         """How each case moves the score of each replica, (R, n), each row with the mean 0.
 
-            sum over the M means of df/dm (v - m)
-
-        v are the numbers of the case. The slopes df/dm are taken by complex steps (Squire & Trapp 1998),
-        which lose no digits.
+        sum over the M means of df/dm (v - m),    v the numbers of the case
         """
         moments = self.moments(outputs, y)
-        means, step = moments.mean(axis=-1), 1e-30
-        slopes = [self.function(means + 1j * step * row[:, None]).imag / step for row in np.eye(len(means))]
-        moved = sum(
-            slope[:, None] * (each - mean[:, None])
-            for slope, each, mean in zip(slopes, moments, means, strict=True)
-        )
-        return np.asarray(moved)
+        means = moments.mean(axis=-1)
+        moved = np.einsum("mr,mrn->rn", self.slopes(means), moments)
+        return np.asarray(moved - moved.mean(axis=1, keepdims=True))
 
     def of_base(self, losses: Array, outputs: Array, y: Array) -> Array:
         """The score at means (...,) of the base loss, with the other moments as they are in these cases."""
         others = self.moments(outputs, y)[1:].mean(axis=(1, 2))
         return np.asarray(self.function(np.stack([losses, *(np.full_like(losses, one) for one in others)])))
+
+
+@dataclass(frozen=True)
+class OfCalls(Ratio):
+    """A smooth function of the table of classes and calls.
+
+    Its moments are three for each class, (3 k, R, n): whether a case is of it and called so, is called so, is
+    of it. among: the cases (R, n) of which it is the share that is right, where the replica chooses them
+    itself, as those that it calls positive.
+    """
+
+    among: PerCase | None = None
 
 
 @dataclass(frozen=True)

@@ -60,8 +60,13 @@ class Task:
 
     @cached_property
     def scores(self) -> Mapping[str, Score]:
-        """Every score, by name."""
-        return {score.name: score for score in self.all_scores}
+        """The main scores, by name: those that everything is graded by."""
+        return {score.name: score for score in self.all_scores if score.main}
+
+    @cached_property
+    def details(self) -> Mapping[str, Score]:
+        """The others, by name: they are told once, of the last rows that are graded."""
+        return {score.name: score for score in self.all_scores if not score.main}
 
     @property
     def may_decide(self) -> list[str]:
@@ -105,7 +110,7 @@ class Task:
         return Scale(unit, sign, score.most - score.least)
 
     def grade(self, outputs: Array, y: Array) -> dict[str, Array]:
-        """Each score of R replicas on n cases, (R,), by name; NaN for a replica that is not finite.
+        """Each main score of R replicas on n cases, (R,), by name; NaN for a replica that is not finite.
 
         outputs: (R, n) or (R, n, k); y: (n,). Raises ValueError when the shapes do not fit or a class is
         missing.

@@ -10,7 +10,7 @@ from sklearn import metrics
 
 from handnet import Fit
 from handnet.draws import generator
-from handnet.scores import gap
+from handnet.scores import gap, grade
 from handnet.tasks import task_of
 
 
@@ -21,7 +21,7 @@ def test_grades_are_scikit_learns(seed: int, n: int, coarse: bool) -> None:
     z = draws.normal(0, 3, (3, n))
     if coarse:
         z = np.round(z)  # ties, and zeros on the fence
-    scores = TWO.grade(z, y)
+    scores = TWO.grade(z, y) | grade(TWO.details, z, y)
     for r in range(3):
         p, called = expit(z[r]), (z[r] > 0).astype(int)
         assert scores["log_loss"][r] == pytest.approx(metrics.log_loss(y, p), rel=1e-9)
@@ -30,6 +30,16 @@ def test_grades_are_scikit_learns(seed: int, n: int, coarse: bool) -> None:
         assert scores["specificity"][r] == metrics.recall_score(y, called, pos_label=0)
         assert scores["auc"][r] == pytest.approx(metrics.roc_auc_score(y, z[r]), abs=1e-12)
         assert scores["brier"][r] == pytest.approx(metrics.brier_score_loss(y, p), abs=1e-12)
+        for name, value in {
+            "balanced_accuracy": metrics.balanced_accuracy_score(y, called),
+            "f1": metrics.f1_score(y, called, zero_division=0.0),
+            "mcc": metrics.matthews_corrcoef(y, called),
+            "average_precision": metrics.average_precision_score(y, z[r]),
+            "ppv": metrics.precision_score(y, called, zero_division=0.0),
+            "npv": metrics.precision_score(y, called, pos_label=0, zero_division=0.0),
+        }.items():
+            assert scores[name][r] == pytest.approx(value, abs=1e-12), name
+    assert set(scores) == {score.name for score in TWO.all_scores}
 
 
 @given(seed=st.integers(0, 10_000), k=st.integers(3, 6), more=st.integers(0, 40), lean=st.floats(0, 5))
@@ -37,7 +47,8 @@ def test_grades_of_many_classes_are_scikit_learns(seed: int, k: int, more: int, 
     draws = generator(seed, 0)
     y = np.concatenate([np.arange(k), draws.integers(0, k, more)])
     z = draws.normal(0, 2, (2, len(y), k)) + lean * (y[:, None] == np.arange(k))
-    scores = task_of(k).grade(z, y)
+    task = task_of(k)
+    scores = task.grade(z, y) | grade(task.details, z, y)
     for r in range(2):
         p, called = softmax(z[r], axis=1), z[r].argmax(axis=1)
         precision, recall, f1, _ = metrics.precision_recall_fscore_support(y, called, zero_division=0.0)
@@ -49,6 +60,7 @@ def test_grades_of_many_classes_are_scikit_learns(seed: int, k: int, more: int, 
             "auc": metrics.roc_auc_score(y, p, multi_class="ovr"),
             "auc_hand_till": metrics.roc_auc_score(y, p, multi_class="ovo"),
             "brier": metrics.brier_score_loss(y, p, labels=range(k), scale_by_half=False),
+            "mcc": metrics.matthews_corrcoef(y, called),
             "top_2": metrics.top_k_accuracy_score(y, p, k=2, labels=range(k)),
             **{f"recall_{label}": recall[label] for label in range(k)},
             **{f"precision_{label}": precision[label] for label in range(k)},
@@ -82,13 +94,13 @@ def test_grades_of_a_number_are_scikit_learns(seed: int, n: int, offset: float) 
 
 def test_a_tie_goes_to_the_lower_class() -> None:
     z, y = np.zeros((1, 4, 4)), np.arange(4)
-    scores = task_of(4).grade(z, y)
+    scores = grade(task_of(4).details, z, y)
     assert [scores[f"recall_{label}"][0] for label in range(4)] == [1, 0, 0, 0]
     assert scores["top_2"][0] == 0.5
 
 
 def test_a_class_that_is_never_called_has_a_precision_of_0() -> None:
-    scores = task_of(3).grade(np.broadcast_to([2.0, 1.0, 0.0], (2, 6, 3)), np.arange(6) % 3)
+    scores = grade(task_of(3).details, np.broadcast_to([2.0, 1.0, 0.0], (2, 6, 3)), np.arange(6) % 3)
     assert [scores[f"precision_{label}"].tolist() for label in range(3)] == [[1 / 3, 1 / 3], [0, 0], [0, 0]]
 
 

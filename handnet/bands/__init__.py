@@ -5,6 +5,7 @@ seeds.py            over seeds, over splits, and over seeds for many rows at onc
 proportion.py       a share over cases: Wilson, Clopper-Pearson
 clusters.py         cases that come in groups, and how many independent ones they are worth
 auc.py              the AUC over cases, and the difference of two: DeLong
+smooth.py           smooth scores over cases: balanced accuracy, F1, precision, R2, mean areas
 cases.py            every score of one network over cases
 multibootstrap.py   every score over seeds and cases at once
 intervals.py        the interval of the number of a single case

@@ -10,11 +10,12 @@ from dataclasses import replace
 import numpy as np
 
 from handnet.bands.auc import delong
-from handnet.bands.band import EXPECTED, Band, possible, scale_of
+from handnet.bands.band import EXPECTED, Band, possible
 from handnet.bands.clusters import effective_number, groups_among, mean_reach, number_of_groups, skewed_reach
 from handnet.bands.proportion import clopper_pearson_ends, wilson_ends
+from handnet.bands.smooth import smooth_band
 from handnet.data import Array
-from handnet.scores import Mean, Quantile, Ratio, Score, Share, Whole
+from handnet.scores import Mean, Quantile, Ratio, Score, Share
 
 
 def case_bands(
@@ -115,42 +116,6 @@ def signed_band(values: Array, groups: Array | None = None, coverage: float = 0.
     mean, half = float(values.mean()), mean_reach(values, groups, coverage)
     n, centres, count = values.shape[1], (("mean", mean),), number_of_groups(groups)
     return Band(mean - half, mean + half, "t", "cases", n, coverage, EXPECTED, centres, groups=count)
-
-
-def smooth_band(
-    score: Ratio | Whole, z: Array, y: Array, groups: Array | None = None, coverage: float = 0.95
-) -> Band:
-    """The interval of a smooth statistic, on the score's own scale, by the delta method.
-
-        g(s) -+ g'(s) t se,    se^2 = var over cases of their influence / n, averaged over the replicas
-
-    Of groups se is the clustered one (`mean_variance`). s is the mean over the replicas.
-
-    z: (R, n) or (R, n, k); y: (n,); groups: (n,) int.
-    """
-    scale, value = scale_of(score), float(score.of(z, y).mean())
-    assert score.influence is not None
-    reach = mean_reach(score.influence(z, y), groups, coverage)
-    if reach == 0 or value in (score.least, score.most):
-        return _edge(score, value, y, groups, coverage)
-    half, middle = reach * scale.slope(value), scale.to(value)
-    low, high = sorted(float(scale.back(end)) for end in (middle - half, middle + half))
-    centres, count = (("mean", value),), number_of_groups(groups)
-    return Band(low, high, "delta", "cases", len(y), coverage, EXPECTED, centres, groups=count)
-
-
-def _edge(score: Score, value: float, y: Array, groups: Array | None, coverage: float) -> Band:
-    """Wilson's interval for the smallest class, of a score that no case of the sample moves."""
-    least = max(score.least, -1.0)
-    labels = np.unique(y) if y.dtype.kind != "f" else [y[0]]
-    fewest = min(
-        number_of_groups(groups_among(groups, which)) or int(which.sum())
-        for which in (y == label for label in labels)
-    )
-    ends = wilson_ends((value - least) / (score.most - least), fewest, coverage)
-    low, high = (least + (score.most - least) * float(end) for end in ends)
-    kind, centres, count = "wilson, smallest class", (("mean", value),), number_of_groups(groups)
-    return Band(low, high, kind, "cases", len(y), coverage, EXPECTED, centres, groups=count)
 
 
 def quantile_over_cases(

@@ -24,28 +24,37 @@ FEW_ERRORS = 10  # with fewer errors than these the bootstrap of a share is too 
 def bootstrap_scores(
     scores: Mapping[str, Score], outputs: Array, y: Array, samples: Resamples
 ) -> dict[str, Array]:
-    """Each score averaged over the replicas, (B,), by sample.
+    """Each score averaged over the drawn replicas, (B,), by sample; of a sample of one replica its own score.
 
     outputs: (R, n) or (R, n, k), finite; y: (n,).
     """
     z, y = np.asarray(outputs, dtype=np.float64), np.asarray(y)
+    shares = {name: score for name, score in scores.items() if isinstance(score, Share)}
     ratios = {name: score for name, score in scores.items() if isinstance(score, Ratio) and not score.base}
-    found = {name: _drawn(score, z, y, samples) for name, score in scores.items() if name not in ratios}
+    found = {}
+    for right in {score.right for score in shares.values()}:  # which calls are right is found out once
+        correct = _over_seeds(right(z, y), samples)
+        for name, score in shares.items():
+            if score.right is right:
+                found[name] = _over_cases(correct, score.counted(y), samples)
     for moments in {score.moments for score in ratios.values()}:
         alike = {name: score for name, score in ratios.items() if score.moments is moments}
         found |= _drawn_ratios(alike, moments(z, y), samples)
-    return {name: found[name] for name in scores}
+    others = scores.keys() - found.keys()
+    return {name: _drawn(scores[name], z, y, samples) if name in others else found[name] for name in scores}
 
 
 def _drawn_ratios(scores: Mapping[str, Ratio], moments: Array, samples: Resamples) -> dict[str, Array]:
     """Ratios of the same moments (M, R, n), averaged over the replicas, (B,), by sample."""
     found = {name: np.empty(len(samples.cases)) for name in scores}
-    values = np.concatenate(np.asarray(moments, dtype=np.float64)).T  # (n, M R)
+    exact = np.float32 if moments.dtype == bool else np.float64  # counts below 2^24 lose nothing in float32
+    values: Array = np.concatenate(moments).astype(exact).T  # (n, M R)
     step = max(1, AT_ONCE // values.shape[1])
     for start in range(0, len(samples.cases), step):
         rows = slice(start, start + step)
         cases, seeds = samples.cases[rows], samples.seeds[rows]
-        means = cases.astype(np.float64) @ values / cases.sum(axis=1, keepdims=True)
+        sums = (np.asarray(cases, exact) @ values).astype(np.float64)
+        means = sums / cases.sum(axis=1, keepdims=True)
         means = means.reshape(len(cases), len(moments), -1).swapaxes(0, 1)  # (M, b, R)
         for name, score in scores.items():
             found[name][rows] = (score.function(means) * seeds).sum(axis=1) / seeds.sum(axis=1)
@@ -55,20 +64,19 @@ def _drawn_ratios(scores: Mapping[str, Ratio], moments: Array, samples: Resample
 def _drawn(score: Score, z: Array, y: Array, samples: Resamples) -> Array:
     """One score averaged over the replicas, (B,), by sample."""
     every = everyone(y)
-    if isinstance(score, Share):
-        return bootstrap_means(score.right(z, y), score.counted(y), samples)
     if isinstance(score, Mean):
         return bootstrap_means(score.values(z, y), every, samples)
     if isinstance(score, Ratio) and score.base:
         return score.of_base(bootstrap_means(score.base.values(z, y), every, samples), z, y)
     if isinstance(score, Quantile):
         return _quantiles(score.values(z, y), score.level, samples)
+    assert isinstance(score, Whole)  # the others are drawn together
     if score.influence is None:
         return _areas(z, y == 1, samples)
     return _linear(score, z, y, samples)
 
 
-def _linear(score: Ratio | Whole, z: Array, y: Array, samples: Resamples) -> Array:
+def _linear(score: Whole, z: Array, y: Array, samples: Resamples) -> Array:
     """The bootstrap (B,) of a score's first-order expansion in the cases, on the scale of the score."""
     assert score.influence is not None
     values = score.of(z, y)
@@ -84,9 +92,9 @@ def _quantiles(values: Array, level: float, samples: Resamples) -> Array:
     of the drawn cases does not exceed."""
     total, wanted = np.zeros(len(samples.cases)), level * samples.cases.sum(axis=1)
     for row, counts in zip(values, samples.seeds.T, strict=True):
-        order = np.argsort(row)
-        reached = samples.cases[:, order].cumsum(axis=1) >= wanted[:, None]
-        total += counts * row[order][reached.argmax(axis=1)]
+        drawn, order = counts > 0, np.argsort(row)
+        reached = samples.cases[drawn][:, order].cumsum(axis=1) >= wanted[drawn, None]
+        total[drawn] += counts[drawn] * row[order][reached.argmax(axis=1)]
     return np.asarray(total / samples.seeds.sum(axis=1))
 
 
@@ -97,12 +105,14 @@ def seeds_x_cases(
     samples: Resamples,
     groups: Array | None = None,
     coverage: float = COVERAGE,
+    alone: Mapping[str, Band] | None = None,
 ) -> dict[str, Band]:
     """The band of each score over R >= 2 replicas and n cases, by name.
 
     scores: as of `Task.scores`; outputs: (R, n) or (R, n, k), finite; y: (n,).
 
-    groups: (n,) int, None where every case is its own; the samples are of whole groups then.
+    groups: (n,) int, None where every case is its own; the samples are of whole groups then. alone: what
+    `case_bands` gives for these arguments, where the caller has it.
 
     The band over cases alone (`case_bands`) widens it in two places. A share with fewer than 10 errors,
     counted as the mean over replicas, gets the hull with Wilson's interval, because an error that was not
@@ -112,7 +122,7 @@ def seeds_x_cases(
     bands hold at least 95; of losses they hold what `loss_band` says of the mean over seeds, 92 and more.
     """
     drawn = bootstrap_scores(scores, outputs, y, samples)
-    bands = case_bands(scores, outputs, y, groups, coverage)
+    bands = alone or case_bands(scores, outputs, y, groups, coverage)
     return {name: _widened(drawn[name], cases, len(outputs)) for name, cases in bands.items()}
 
 
@@ -137,8 +147,18 @@ def _widened(scores: Array, cases: Band, replicas: int) -> Band:
 
 def bootstrap_means(values: Array, mask: Array, samples: Resamples) -> Array:
     """Means (B,) of values (R, n) over the drawn replicas and the drawn cases in the mask (n,) bool."""
+    return _over_cases(_over_seeds(values, samples), mask, samples)
+
+
+def _over_seeds(values: Array, samples: Resamples) -> Array:
+    """The sums (B, n) of values (R, n) over the drawn replicas."""
+    return np.asarray(samples.seeds.astype(np.float64) @ values)
+
+
+def _over_cases(sums: Array, mask: Array, samples: Resamples) -> Array:
+    """The means (B,) of what `_over_seeds` gives, over the drawn cases in the mask (n,) bool."""
     cases = samples.cases * mask
-    sums = np.einsum("bn,bn->b", samples.seeds.astype(np.float64) @ values, cases)
+    sums = np.einsum("bn,bn->b", sums, cases)
     return np.asarray(sums / (samples.seeds.sum(axis=1) * cases.sum(axis=1)))
 
 
@@ -149,13 +169,15 @@ def _areas(z: Array, positive: Array, samples: Resamples) -> Array:
     replica and sample, where pairs would take n^2.
     """
     upper, lower = samples.cases[:, positive], samples.cases[:, ~positive]
-    total, below = np.zeros(len(upper)), np.zeros((len(lower), lower.shape[1] + 1))
+    total = np.zeros(len(upper))
     for logits, counts in zip(z, samples.seeds.T, strict=True):
-        negatives = logits[~positive]
+        drawn, negatives = counts > 0, logits[~positive]
         order = np.argsort(negatives)
-        np.cumsum(lower[:, order], axis=1, out=below[:, 1:])
+        below = np.zeros((int(drawn.sum()), len(negatives) + 1))
+        np.cumsum(lower[drawn][:, order], axis=1, out=below[:, 1:])
         first, last = (
             np.searchsorted(negatives[order], logits[positive], side) for side in ("left", "right")
         )
-        total += counts * np.einsum("bn,bn->b", upper, below[:, first] + below[:, last]) / 2
+        under = np.einsum("bn,bn->b", upper[drawn], below[:, first] + below[:, last])
+        total[drawn] += counts[drawn] * under / 2
     return np.asarray(total / (samples.seeds.sum(axis=1) * upper.sum(axis=1) * lower.sum(axis=1)))

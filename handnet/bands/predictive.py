@@ -12,21 +12,26 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import betabinom
 
-from handnet.bands.auc import smaller_class
-from handnet.bands.band import NEXT_CASES, NEXT_NETWORK, Band, possible, scale_of
+from handnet.bands.band import NEXT_CASES, NEXT_NETWORK, PLAIN, Band, possible, scale_of
 from handnet.bands.cases import case_bands, share_over_cases
 from handnet.bands.clusters import effective_number, groups_among
 from handnet.bands.multibootstrap import bootstrap_scores
 from handnet.bands.seeds import HIGH, LOW
+from handnet.bands.smooth import chosen, smallest_class
 from handnet.data import Array
 from handnet.draws import Resamples
-from handnet.scores import Score, Share
+from handnet.scores import OfCalls, Score, Share
 
 COVERAGE = HIGH - LOW
 
 
 def next_cases(
-    scores: Mapping[str, Score], outputs: Array, y: Array, ahead: Resamples, groups: Array | None = None
+    scores: Mapping[str, Score],
+    outputs: Array,
+    y: Array,
+    ahead: Resamples,
+    groups: Array | None = None,
+    alone: Mapping[str, Band] | None = None,
 ) -> dict[str, Band]:
     """The band of each score of one method on as many further cases, by the score's name.
 
@@ -39,15 +44,20 @@ def next_cases(
     y: (n,), every class present; ahead: as `handnet.draws.further` gives it; groups: (n,) int, None where
     every case is its own.
     """
-    drawn = _scores_of_one(scores, outputs, y, ahead)
+    drawn = bootstrap_scores(scores, outputs, y, ahead)
     return {
         name: band if band.kind == "beta-binomial" else _joined(band, drawn[name])
-        for name, band in _by_formula(scores, outputs, y, groups).items()
+        for name, band in _by_formula(scores, outputs, y, groups, alone).items()
     }
 
 
 def next_network(
-    scores: Mapping[str, Score], outputs: Array, y: Array, ahead: Resamples, groups: Array | None = None
+    scores: Mapping[str, Score],
+    outputs: Array,
+    y: Array,
+    ahead: Resamples,
+    groups: Array | None = None,
+    alone: Mapping[str, Band] | None = None,
 ) -> dict[str, Band]:
     """The band of each score of a further network on as many further cases, by the score's name.
 
@@ -56,8 +66,8 @@ def next_network(
 
     outputs: (R, n) or (R, n, k), finite, R at least 2; the other arguments are those of `next_cases`.
     """
-    drawn, bands = _scores_of_one(scores, outputs, y, ahead), {}
-    for name, band in _by_formula(scores, outputs, y, groups).items():
+    drawn, bands = bootstrap_scores(scores, outputs, y, ahead), {}
+    for name, band in _by_formula(scores, outputs, y, groups, alone).items():
         joined, centres = _joined(band, drawn[name]), (("mean", band.centres[0][1]),)
         crossed = replace(joined, varied="seeds_x_cases", seeds=len(outputs), centres=centres)
         bands[name] = replace(crossed, estimand=NEXT_NETWORK)
@@ -78,21 +88,25 @@ def next_share(correct: Array, groups: Array | None = None, coverage: float = CO
 
 
 def _by_formula(
-    scores: Mapping[str, Score], outputs: Array, y: Array, groups: Array | None
+    scores: Mapping[str, Score],
+    outputs: Array,
+    y: Array,
+    groups: Array | None,
+    alone: Mapping[str, Band] | None,
 ) -> dict[str, Band]:
     """The beta-binomial or the widened interval of each score. An AUC without a misplaced pair has the
     beta-binomial of the smaller class."""
     z, y = np.asarray(outputs, dtype=np.float64), np.asarray(y)
     bands = {}
-    for name, band in case_bands(scores, z, y, groups).items():
+    for name, band in (alone or case_bands(scores, z, y, groups)).items():
         score = scores[name]
         if isinstance(score, Share):
             which = score.counted(y)
             bands[name] = next_share(score.right(z, y)[:, which], groups_among(groups, which))
-        elif band.kind == "wilson, smallest class":
-            bands[name] = possible(score, replace(band, kind=f"predictive {band.kind}", estimand=NEXT_CASES))
-        elif band.kind == "wilson, smaller class":
-            bands[name] = _counted(band, smaller_class(y == 1, groups), COVERAGE)
+        elif isinstance(score, OfCalls) and score.among:
+            bands[name] = _counted(band, max(int(chosen(score, z, y, groups)), 1), COVERAGE)
+        elif band.kind in ("wilson, smaller class", "wilson, smallest class"):
+            bands[name] = _counted(band, smallest_class(y, groups), COVERAGE)
         else:
             bands[name] = possible(score, replace(_stretched(score, band), estimand=NEXT_CASES))
     return bands
@@ -118,22 +132,9 @@ def _stretched(score: Score, band: Band) -> Band:
     kind = f"predictive {band.kind}"
     if band.low == band.high:  # of a loss of 0, and of the AUC of a constant score
         return replace(band, kind=kind)
-    scale = scale_of(score)
+    at_end = band.centres[0][1] in (score.least, score.most)
+    scale = PLAIN if at_end else scale_of(score)
     with np.errstate(divide="ignore"):
         low, middle, high = (scale.to(value) for value in (band.low, band.centres[0][1], band.high))
     low, high = (float(scale.back(middle + np.sqrt(2) * (end - middle))) for end in (low, high))
     return replace(band, low=low, high=high, kind=kind)
-
-
-def _scores_of_one(
-    scores: Mapping[str, Score], outputs: Array, y: Array, ahead: Resamples
-) -> dict[str, Array]:
-    """Each score (B,) of the one replica drawn in each sample, on the cases drawn there."""
-    drawn = ahead.seeds.argmax(axis=1)
-    found = {name: np.empty(len(drawn)) for name in scores}
-    for replica in np.unique(drawn):
-        rows = np.flatnonzero(drawn == replica)
-        alone = Resamples(np.ones((len(rows), 1), dtype=np.int64), ahead.cases[rows])
-        for name, values in bootstrap_scores(scores, outputs[replica : replica + 1], y, alone).items():
-            found[name][rows] = values
-    return found
