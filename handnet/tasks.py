@@ -64,6 +64,11 @@ class Task:
         return {score.name: score for score in self.all_scores if score.main}
 
     @cached_property
+    def every(self) -> Mapping[str, Score]:
+        """All scores, by name, the main ones first."""
+        return {**self.scores, **self.details}
+
+    @cached_property
     def details(self) -> Mapping[str, Score]:
         """The others, by name: they are told once, of the last rows that are graded."""
         return {score.name: score for score in self.all_scores if not score.main}
@@ -109,16 +114,16 @@ class Task:
         unit = "points" if isinstance(score, Share) else "nats" if name == "log_loss" else ""
         return Scale(unit, sign, score.most - score.least)
 
-    def grade(self, outputs: Array, y: Array) -> dict[str, Array]:
-        """Each main score of R replicas on n cases, (R,), by name; NaN for a replica that is not finite.
+    def grade(self, outputs: Array, y: Array, scores: Mapping[str, Score] | None = None) -> dict[str, Array]:
+        """Each of these scores of R replicas on n cases, by default the main ones, (R,), by name.
 
-        outputs: (R, n) or (R, n, k); y: (n,). Raises ValueError when the shapes do not fit or a class is
-        missing.
+        It is NaN for a replica that is not finite. outputs: (R, n) or (R, n, k); y: (n,). Raises ValueError
+        when the shapes do not fit or a class is missing.
         """
         present = len(np.unique(y)) if self.classes else 0
         if present < self.classes:
             raise ValueError(f"all {self.classes} classes must be among the cases, but {present} are.")
-        return grade(self.scores, outputs, y)
+        return grade(self.scores if scores is None else scores, outputs, y)
 
     def mean_loss(self, outputs: Array, y: Array) -> Array:
         """The mean of that loss over the cases, (R,), NaN for a replica that is not finite."""

@@ -42,7 +42,7 @@ def next_cases(
 
     scores: as of `Task.scores`; outputs: (R, n) or (R, n, k), finite; R = 1 for a method without a seed.
     y: (n,), every class present; ahead: as `handnet.draws.further` gives it; groups: (n,) int, None where
-    every case is its own.
+    every case is its own; alone: what `case_bands` gives for these arguments, where the caller has it.
     """
     drawn = bootstrap_scores(scores, outputs, y, ahead)
     return {

@@ -77,9 +77,10 @@ def quantities(configuration: Confirmed, problem: Problem, y_test: Array | None)
 
 
 def score_quantities(
-    task: Task, logits: Array, y: Array, part: str, groups: Array | None = None
+    task: Task, logits: Array, y: Array, part: str, groups: Array | None = None, details: bool = False
 ) -> list[Quantity]:
-    """Every score of R replicas over seeds and over cases; empty when fewer than two are finite.
+    """The main scores of R replicas over seeds and over cases, and the details too where they are wanted;
+    empty when fewer than two are finite.
 
     logits: outputs (R, n) or (R, n, k), NaN for a replica that diverged; y: (n,); groups: (n,) int, None
     where every case is its own.
@@ -87,29 +88,29 @@ def score_quantities(
     sound = finite(logits)
     if len(sound) < 2:
         return []
-    diverged, bands = len(logits) - len(sound), case_bands(task.scores, sound, y, groups)
+    wanted = task.every if details else task.scores
+    diverged, bands = len(logits) - len(sound), case_bands(wanted, sound, y, groups)
     cases = {name: replace(band, diverged=diverged) for name, band in bands.items()}
-    scores = task.grade(logits, y)
+    scores = task.grade(logits, y, wanted)
     return [Quantity(name, part, (*seed_bands(values), cases[name])) for name, values in scores.items()]
 
 
 def detailed_quantities(
     task: Task, logits: Array, y: Array, part: str, groups: Array | None = None
 ) -> list[Quantity]:
-    """`score_quantities` with seeds and cases varied at once, then counts, calibration and seed noise."""
-    scores = score_quantities(task, logits, y, part, groups)
+    """Every score with seeds and cases varied at once too, then counts, calibration and seed noise."""
+    scores = score_quantities(task, logits, y, part, groups, details=True)
     if not scores:
         return []
     sound = finite(logits)
     samples = resamples(RESAMPLING_SEED, len(sound), y, bootstraps(len(y)), groups)
-    held = _held(task, sound, y, groups)
+    held, alone = _held(task, sound, y, groups), {row.name: row.bands[-1] for row in scores}
     both = {
         name: replace(band, simulated=held.get(name))
-        for name, band in seeds_x_cases(task.scores, sound, y, samples, groups).items()
+        for name, band in seeds_x_cases(task.every, sound, y, samples, groups, alone=alone).items()
     }
-    ahead = next_network(
-        task.scores, sound, y, further(RESAMPLING_SEED, len(sound), y, AHEAD, groups), groups
-    )
+    drawn = further(RESAMPLING_SEED, len(sound), y, AHEAD, groups)
+    ahead = next_network(task.every, sound, y, drawn, groups, alone)
     rows = [
         _with_both(row, (*_exact(task, row.name, sound, y, groups), both[row.name], ahead[row.name]))
         for row in scores
@@ -129,9 +130,11 @@ def baseline_quantities(
     """
     logits = baseline.logits(part)
     assert logits is not None
-    bands, ahead = case_bands(task.scores, logits, y, groups), dict[str, Band]()
+    wanted, ahead = task.every if last else task.scores, dict[str, Band]()
+    bands = case_bands(wanted, logits, y, groups)
     if last:
-        ahead = next_cases(task.scores, logits, y, further(RESAMPLING_SEED, 1, y, AHEAD, groups), groups)
+        drawn = further(RESAMPLING_SEED, 1, y, AHEAD, groups)
+        ahead = next_cases(wanted, logits, y, drawn, groups, bands)
     return [
         Quantity(name, part, (band, *_exact(task, name, logits, y, groups), *filter(None, [ahead.get(name)])))
         for name, band in bands.items()
@@ -173,7 +176,7 @@ def _held(task: Task, sound: Array, y: Array, groups: Array | None) -> dict[str,
 
 def _exact(task: Task, name: str, outputs: Array, y: Array, groups: Array | None) -> tuple[Band, ...]:
     """Of a share the interval of Clopper and Pearson at the mean count, beside that of Wilson."""
-    score = task.scores[name]
+    score = task.every[name]
     if not isinstance(score, Share):
         return ()
     which = score.counted(y)
