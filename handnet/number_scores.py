@@ -38,9 +38,12 @@ def _root(means: Array) -> Array:
 
 
 def _explained(means: Array) -> Array:
-    """1 - mean squared error / variance of the truth, from the means of `_with_spread` (3, ...)."""
+    """1 - mean squared error / variance of the truth, from the means of `_with_spread` (3, ...); NaN where all
+    truths are alike."""
     loss, truth, square = means
-    return np.asarray(1 - loss / (square - truth * truth))
+    spread = square - truth * truth
+    alike = np.real(spread) <= 0
+    return np.asarray(np.where(alike, np.nan, 1 - loss / np.where(alike, 1, spread)))
 
 
 MSE = Mean("mse", squared_error)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from handnet.bands.band import EXPECTED_OVER_SEEDS, Band, scale_of
+from handnet.bands.band import EXPECTED_OVER_SEEDS, Band, possible, scale_of
 from handnet.bands.cases import case_bands, share_over_cases
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
@@ -123,7 +123,8 @@ def seeds_x_cases(
     """
     drawn = bootstrap_scores(scores, outputs, y, samples)
     bands = alone or case_bands(scores, outputs, y, groups, coverage)
-    return {name: _widened(drawn[name], cases, len(outputs)) for name, cases in bands.items()}
+    widened = {name: _widened(drawn[name], cases, len(outputs)) for name, cases in bands.items()}
+    return {name: possible(scores[name], band) for name, band in widened.items()}
 
 
 def share_band(correct: Array, samples: Resamples, groups: Array | None = None) -> Band:
@@ -136,6 +137,7 @@ def share_band(correct: Array, samples: Resamples, groups: Array | None = None) 
 def _widened(scores: Array, cases: Band, replicas: int) -> Band:
     """The band of bootstrapped scores (B,), widened by the band over cases alone where that rule says so."""
     tail = round((1 - cases.coverage) / 2, 12)  # .025, not .02500000000000002
+    scores = scores[np.isfinite(scores)]  # a sample that lacks a class, or holds one case alone, has none
     low, high = (float(end) for end in np.quantile(scores, [tail, 1 - tail]))
     kind, centre = "multi-bootstrap", cases.centres[0][1]
     few_errors = cases.kind == "wilson" and round((1 - centre) * (cases.groups or cases.n), 6) < FEW_ERRORS
@@ -156,10 +158,12 @@ def _over_seeds(values: Array, samples: Resamples) -> Array:
 
 
 def _over_cases(sums: Array, mask: Array, samples: Resamples) -> Array:
-    """The means (B,) of what `_over_seeds` gives, over the drawn cases in the mask (n,) bool."""
+    """The means (B,) of what `_over_seeds` gives, over the drawn cases in the mask (n,) bool; NaN of none, as
+    in a sample of groups that lacks a class."""
     cases = samples.cases * mask
     sums = np.einsum("bn,bn->b", sums, cases)
-    return np.asarray(sums / (samples.seeds.sum(axis=1) * cases.sum(axis=1)))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(sums / (samples.seeds.sum(axis=1) * cases.sum(axis=1)))
 
 
 def _areas(z: Array, positive: Array, samples: Resamples) -> Array:

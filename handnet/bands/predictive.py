@@ -46,7 +46,7 @@ def next_cases(
     """
     drawn = bootstrap_scores(scores, outputs, y, ahead)
     return {
-        name: band if band.kind == "beta-binomial" else _joined(band, drawn[name])
+        name: band if band.kind == "beta-binomial" else possible(scores[name], _joined(band, drawn[name]))
         for name, band in _by_formula(scores, outputs, y, groups, alone).items()
     }
 
@@ -70,7 +70,7 @@ def next_network(
     for name, band in _by_formula(scores, outputs, y, groups, alone).items():
         joined, centres = _joined(band, drawn[name]), (("mean", band.centres[0][1]),)
         crossed = replace(joined, varied="seeds_x_cases", seeds=len(outputs), centres=centres)
-        bands[name] = replace(crossed, estimand=NEXT_NETWORK)
+        bands[name] = possible(scores[name], replace(crossed, estimand=NEXT_NETWORK))
     return bands
 
 
@@ -122,7 +122,7 @@ def _counted(band: Band, n: int, coverage: float) -> Band:
 
 def _joined(band: Band, scores: Array) -> Band:
     """The hull of a band and of the quantiles of drawn scores (B,)."""
-    low, high = (float(end) for end in np.quantile(scores, [LOW, HIGH]))
+    low, high = (float(end) for end in np.quantile(scores[np.isfinite(scores)], [LOW, HIGH]))
     kind = f"predictive bootstrap and {band.kind}"
     return replace(band, low=min(low, band.low), high=max(high, band.high), kind=kind)
 

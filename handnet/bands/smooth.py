@@ -19,7 +19,7 @@ from handnet.bands.clusters import (
 )
 from handnet.bands.proportion import wilson_ends
 from handnet.data import Array
-from handnet.scores import OfCalls, Ratio, Whole, right
+from handnet.scores import OfCalls, Ratio, Score, Whole, right
 
 FEW_ERRORS = 10  # with fewer errors in a class than these, errors that were not seen are allowed for
 
@@ -39,7 +39,7 @@ def smooth_band(
 
     z: (R, n) or (R, n, k); y: (n,); groups: (n,) int.
     """
-    value, n = float(score.of(z, y).mean()), len(y)
+    value, n = _rounded(score, float(score.of(z, y).mean())), len(y)
     centres, count = (("mean", value),), number_of_groups(groups)
     if isinstance(score, OfCalls) and score.among:
         number, kind = chosen(score, z, y, groups, coverage), "wilson"
@@ -50,6 +50,11 @@ def smooth_band(
             joined = _wilson_joined(score, value, z, y, groups, coverage)
             low, high, kind = min(low, joined[0]), max(high, joined[1]), f"{kind} and wilson joined"
     return Band(low, high, kind, "cases", n, coverage, EXPECTED, centres, groups=count)
+
+
+def _rounded(score: Score, value: float) -> float:
+    """A value, or the end of what the score can take where it is that end but for rounding."""
+    return next((end for end in (score.least, score.most) if abs(value - end) < 1e-12), value)
 
 
 def _delta(
@@ -133,7 +138,7 @@ def _wilson_joined(
         less, more = (low, high) if weight > 0 else (high, low)
         down += (weight * rows.mean() * (share - less)) ** 2
         up += (weight * rows.mean() * (more - share)) ** 2
-    return value - np.sqrt(down), value + np.sqrt(up)
+    return value - float(np.sqrt(down)), value + float(np.sqrt(up))
 
 
 def _edge(value: float, y: Array, groups: Array | None, coverage: float) -> tuple[float, float]:
