@@ -38,8 +38,7 @@ def _root(means: Array) -> Array:
 
 
 def _explained(means: Array) -> Array:
-    """1 - mean squared error / variance of the truth, from the means of `_with_spread` (3, ...); NaN where all
-    truths are alike."""
+    """1 - mean squared error / variance of the truth, NaN where that is 0; means: of `_with_spread`."""
     loss, truth, square = means
     spread = square - truth * truth
     alike = np.real(spread) <= 0

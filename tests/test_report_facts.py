@@ -50,7 +50,7 @@ def test_every_score_has_its_bands_and_its_row_in_a_table(planted: dict[str, Any
     assert set(case_bands(TWO.scores, logits, y)) == set(TWO.scores)
     assert set(seeds_x_cases(TWO.scores, logits, y, resamples(0, 2, y, 9))) == set(TWO.scores)
     main, further = (scores_of(planted["json"], main) for main in (True, False))
-    assert {*main, *further} == set(TWO.scores)
+    assert {*main, *further} == set(TWO.every)
     assert main == ("accuracy", "sensitivity", "specificity", "auc", "log_loss", "brier", "skill")
 
 
@@ -211,7 +211,8 @@ def told_in_two_ways(facts: dict[str, Any], page: str) -> list[set[str]]:
 
 def test_a_number_has_as_many_decimals_wherever_it_stands(planted: dict[str, Any]) -> None:
     facts, pages = planted["json"], "".join(planted[page].replace("\\", "") for page in ("md", "html"))
-    assert told_in_two_ways(facts, pages) == []
+    both = {f"{42 / 114:.3f}", f"{42 / 114:.4f}"}  # an average precision, and the most a net benefit can be
+    assert [one for one in told_in_two_ways(facts, pages) if one != both] == []
     (rival,) = [
         one
         for one in facts["bands"]
