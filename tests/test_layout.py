@@ -33,8 +33,8 @@ HARNESS = """
     study.false_alarms study.comparisons
     study.analysis study.metrics report.score_names report.words report.series report.tables
     report.main_table
-    report.class_tables report.comparison_tables report.on_test_tables report.search_tables
-    report.threshold_tables
+    report.calibration_tables report.class_tables report.comparison_tables report.on_test_tables
+    report.search_tables report.threshold_tables
     report.imbalance report.statements report.verdict report.number_words report.case_words
     report.explainer report.stories study.naming report.how_to_read report.deployed report.cases
     report.drawing report.figures report.case_figures

@@ -16,7 +16,9 @@ def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
         for compared in pair["over_splits"]
         if compared["decides"] == decides
     ]
-    within = f"worse / within {facts['settings']['verdict']['equal']:g} / better"
+    equal = facts["settings"]["verdict"]["equal"]
+    region = f"{equal:g}" if facts["data"]["classes"] else f"{100 * equal:g} % (of R2 {equal:g})"
+    within = f"worse / within {region} / better"
     headings = (
         "pair",
         "score",

@@ -43,8 +43,9 @@ READING = {
     ),
     "many classes": _Reading(
         _COUNTED,
-        "Wilson for shares, the delta method for balanced accuracy, macro F1 and the AUC, which is that of"
-        " each class against the rest, averaged, and t on the logarithm for losses",
+        "Wilson for shares, the delta method on the logit for balanced accuracy, macro F1 and the AUC (the"
+        " mean of each class against the rest), and where that cannot tell Wilson at the cases of the"
+        " smallest class; t on the logarithm for losses, of which the Brier score is summed over the classes",
         ", so for shares mean [at least 95 %]",
         "the other scores were",
     ),

@@ -5,7 +5,7 @@ from typing import Any
 
 from handnet.report.comparison_tables import by_chance, in_interval, seen_in_80
 from handnet.report.tables import Grid
-from handnet.report.words import cases_of, exact
+from handnet.report.words import cases_of, exact, signed_band
 
 
 def on_test_table(facts: Mapping[str, Any]) -> Grid:
@@ -81,7 +81,7 @@ def _numbers_table(facts: Mapping[str, Any], pairs: list[tuple[str, Mapping[str,
     rows = [
         (
             pair,
-            in_interval(found["difference"], "", None),
+            signed_band(found["difference"]),
             seen_in_80(found["rmse"], "per cent"),
             f"{exact(found['mse']['p'])} ({exact(found['mse']['p_holm'])})",
             _below(found["paired_t"]),

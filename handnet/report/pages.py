@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 
+from handnet.report.calibration_tables import calibration_table, class_calibration_table
 from handnet.report.case_figures import credits, strip
 from handnet.report.case_words import words_of
 from handnet.report.class_tables import MOST, class_table, confusion_table
@@ -18,15 +19,7 @@ from handnet.report.how_to_read import how_to_read_stories
 from handnet.report.main_table import band_table, count_table, further_table, interval_table
 from handnet.report.on_test_tables import on_test_table
 from handnet.report.search_tables import again_table, best_of_table, selection_table
-from handnet.report.tables import (
-    CALIBRATION,
-    Grid,
-    calibration_table,
-    deviation_table,
-    gap_table,
-    graded_parts,
-    rows_of,
-)
+from handnet.report.tables import Grid, deviation_table, gap_table, graded_parts
 from handnet.report.threshold_tables import benefit_table, look_table, threshold_seeds_table, threshold_table
 from handnet.report.words import (
     cases_of,
@@ -124,8 +117,7 @@ def tables(facts: Mapping[str, Any]) -> list[Grid]:
     grids += [class_table(facts, last)] if 2 < classes <= MOST else []
     grids += [interval_table(facts)] if not classes and facts["opening"] else []
     grids.append(gap_table(facts))
-    if rows_of(facts, last, CALIBRATION):
-        grids.append(calibration_table(facts, last))
+    grids.append(calibration_table(facts, last))
     if facts["selection"]["corrected"]:
         grids.append(selection_table(facts))
     if facts["search"]["again"]:
@@ -150,6 +142,8 @@ def _details(facts: Mapping[str, Any], last: str, earlier: Sequence[str]) -> Ite
         yield count_table(facts, last)
     if classes > MOST:
         yield class_table(facts, last)
+    if classes > 2:
+        yield class_calibration_table(facts, last)
     yield from _further(facts, last)
     if facts["thresholds"]["points"]:
         yield threshold_seeds_table(facts)

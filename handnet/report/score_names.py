@@ -26,6 +26,7 @@ LABELS = {  # of scores; any other is its name with blanks
     "calibration_slope": "slope (1)",
     "calibration_observed_expected": "observed / expected (1)",
     "calibration_error": "error over ten bins",
+    "calibration_error_of_classes": "error over ten bins, of the classes",
 }
 FINE = (
     "log_loss",

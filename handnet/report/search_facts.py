@@ -10,7 +10,7 @@ from handnet.bands import seed_bands
 from handnet.bands.selection import SIMULATED
 from handnet.data import Table
 from handnet.report.series import surface
-from handnet.report.words import label
+from handnet.report.words import label, mean_of
 from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult, Untuned
 from handnet.study.networks import Replicas
 from handnet.study.quantity import band_facts
@@ -118,7 +118,7 @@ def search_facts(findings: Findings) -> dict[str, Any]:
     return {
         "design": settings.search.design,
         "score": task.trained_on,
-        "objective": f"mean validation {label(task.trained_on)} over the search seeds",
+        "objective": f"{mean_of(task.trained_on)} over the search seeds",
         "seeds": [settings.search_seeds[0], settings.search_seeds[-1], settings.search.seeds],
         "winner_on_fresh_seeds": _winner_on_fresh_seeds(findings),
         "trials": rows,

@@ -5,7 +5,7 @@ from typing import Any
 
 from handnet.report.score_names import IN_UNIT
 from handnet.report.tables import Grid
-from handnet.report.words import held, label, measure, percent, written
+from handnet.report.words import held, label, mean_of, measure, percent, written
 
 ADAPTIVE = (
     "The correction pays for the choice of the best, not for trials that were proposed in the light of the"
@@ -31,7 +31,7 @@ def selection_table(facts: Mapping[str, Any]) -> Grid:
     below = f" {BELOW}" if found["corrected"] < found["naive"] else ""
     return Grid(
         "What choosing costs",
-        f"The winner's mean validation {label(score)} over the search seeds, as the search saw it and"
+        f"The winner's {mean_of(score)} over the search seeds, as the search saw it and"
         " corrected for having been chosen (bootstrap bias corrected cross-validation, Tsamardinos et al."
         f" 2018).{adapted}{below}",
         ("as chosen", f"corrected [95 %{simulated(found['held'], **found['simulated'])}]", "cases"),

@@ -14,6 +14,7 @@ from handnet.report.words import (
     cases_named,
     difference,
     label,
+    mean_of,
     measure,
     so_many_cases,
     with_article,
@@ -69,7 +70,7 @@ def worse_than_untuned(analysis: Analysis, score: str) -> str:
         "Beware: the winner is worse than" if untuned.shown else "The winner is not shown to be better than"
     )
     over = "groups" if untuned.groups else "cases"
-    name = label(score) if score in IN_UNIT else f"mean {label(score)}"
+    name = mean_of(score, "")
     ours, theirs = written(untuned.winner, score), written(untuned.rival, score)
     by, low, high = (
         f"{'+' * (value >= 0)}{written(value, score)}"
@@ -223,7 +224,7 @@ def _cost_of_choosing(analysis: Analysis, winner: Confirmed, problem: Problem) -
     score = problem.task.trained_on
     value = corrected(bias.corrected, bias.band.low, bias.band.high, score)
     text = (
-        f"The best mean validation {label(score)} of the search is {written(bias.naive, score)}; corrected"
+        f"The best {mean_of(score)} of the search is {written(bias.naive, score)}; corrected"
         f" for having been chosen on these cases {value} (BBC, 95% over"
         f" {so_many_cases(bias.band.n, bias.band.groups)}{simulated(bias.held, *SIMULATED)})"
     )

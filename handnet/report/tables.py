@@ -10,17 +10,16 @@ from typing import Any
 
 from handnet.bands.band import PREDICTIVE
 from handnet.bands.calibration import ENOUGH
-from handnet.report.words import counts, in_band, interval, label, middle, number, percent, points
+from handnet.report.words import counts, in_band, interval, label, middle, percent, points
 
 # Each list is the order in which a table has its rows.
 COUNTS = ("true_positives", "false_negatives", "false_positives", "true_negatives")
+ON_SCREEN = {  # of the scores of each task those that the terminal shows
+    "two classes": ("accuracy", "sensitivity", "specificity", "log_loss"),
+    "many classes": ("accuracy", "balanced_accuracy", "macro_f1", "log_loss"),
+    "a number": ("rmse", "mae", "r2"),
+}
 GAPS = ("gap", "gap_test", "gap_keras", "gap_accuracy", "gap_r2")
-CALIBRATION = (
-    "calibration_intercept",
-    "calibration_slope",
-    "calibration_observed_expected",
-    "calibration_error",
-)
 # The column of a band, by what was varied and by its kind. Predictive ones are in "next", all others in
 # "both" or in "cases".
 COLUMNS = {
@@ -113,41 +112,15 @@ def over_seeds(row: Mapping[str, Any]) -> tuple[str, str]:
     return f"{middle(seeds)}; {counts(seeds, cases)}{within}", counts(extremes, cases)
 
 
-def calibration_table(facts: Mapping[str, Any], part: str) -> Grid:
-    """The measures of calibration, over seeds and over cases."""
-    rows = []
-    for row in rows_of(facts, part, CALIBRATION):
-        cases = in_band(row.get("cases"))
-        if "null" in row:
-            cases = f"a calibrated seed: below {number(row['null']['high'])} in 95 %"
-        rows.append((label(row["score"]), row["role"], in_band(row.get("seeds")), cases))
-    events = too_few(facts, part)
-    few = (
-        f" Too few cases for a precise curve: {events} of the rarer class, where {ENOUGH} are the least."
-        if events
-        else ""
-    )
-    used = facts["deployed"]["sentence"] + " " if facts["deployed"] else ""
-    seeds = "each seed: mean [.025, .975] over seeds"
-    cases = "the ensemble of the seeds: [95 %] over cases"
-    return Grid(
-        "Calibration",
-        f"{used}Behind the name of a measure stands what perfect calibration gives.{few}",
-        ("measure", "configuration", seeds, cases),
-        rows,
-        "Intervals over cases are of the profile likelihood of the ensemble. The calibration error is never"
-        " 0: each seed's is read against what a perfectly calibrated network of the same probabilities"
-        " shows on as many cases. A slope has no band over seeds where some seed separates the classes.",
-    )
-
-
 def too_few(facts: Mapping[str, Any], part: str) -> int:
     """How many cases of the rarest class a part has, where that is too few to judge calibration; else 0.
 
-    Of a number all cases count."""
+    It is 0 of a number."""
     sizes = facts["split"]["parts"][part]
-    each = [sizes["positive"], sizes["cases"] - sizes["positive"]] if "positive" in sizes else None
-    events = min(each or sizes.get("classes") or [sizes["cases"]])
+    if "positive" in sizes:
+        events = min(sizes["positive"], sizes["cases"] - sizes["positive"])
+    else:
+        events = min(sizes.get("classes", [ENOUGH]))
     return int(events) if events < ENOUGH else 0
 
 

@@ -18,6 +18,7 @@ from handnet.report.words import (
     in_band,
     interval,
     number,
+    of_class,
     percent,
     target_of,
     those,
@@ -57,7 +58,7 @@ def _worth(facts: Mapping[str, Any]) -> str:
     if set(bands) != set(TOLD[task]):
         return "Fewer than two seeds of the winner are sound, so it has no band."
     sizes, data = facts["split"]["parts"], facts["data"]
-    said, among = {"two classes": _of_two, "many classes": _of_many, "a number": _of_number}[task](
+    said, among, details = {"two classes": _of_two, "many classes": _of_many, "a number": _of_number}[task](
         facts, bands
     )
     first = bands[TOLD[task][0]]
@@ -66,12 +67,12 @@ def _worth(facts: Mapping[str, Any]) -> str:
     flattered = ", on which the recipe was chosen and which flatter it" if part == "val" else ""
     return (
         f"Networks of this recipe, trained on {sizes['train']['cases']} of the {data['cases']} rows, {said}"
-        f" (mean over {seeds} seeds on {cases_of(sizes[part], part)}{among}{flattered};"
+        f" ({details}mean over {seeds} seeds on {cases_of(sizes[part], part)}{among}{flattered};"
         f" {_held(bands)}{missing})."
     )
 
 
-Told = tuple[str, str]  # what the networks do, and the cases of each class behind how many there are
+Told = tuple[str, str, str]  # what the networks do; how many cases each class has; further scores
 
 
 def _of_two(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> Told:
@@ -81,10 +82,14 @@ def _of_two(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) ->
     ones, zeros = graded["positive"], graded["cases"] - graded["positive"]
     classes = f", {those(ones, data['positive_class'])} and {those(zeros, data['negative_class'])}"
     return (
-        f"call an expected {right} of all cases of this kind right; they find {detected} of the"
-        f" {cases_named(data['positive_class'])} and clear {cleared} of the"
-        f" {cases_named(data['negative_class'])}"
-    ), classes
+        (
+            f"call an expected {right} of all cases of this kind right; they find {detected} of the"
+            f" {cases_named(data['positive_class'])} and clear {cleared} of the"
+            f" {cases_named(data['negative_class'])}"
+        ),
+        classes,
+        "",
+    )
 
 
 def _of_many(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> Told:
@@ -97,19 +102,21 @@ def _of_many(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -
     name, cases = data["classes"][place], facts["split"]["parts"][part]["classes"][place]
     right, balanced = (in_band(bands[name]) for name in TOLD["many classes"])
     return (
-        f"call an expected {right} of all cases of this kind right, and of the {len(data['classes'])} classes"
-        f" on average {balanced} (balanced accuracy); least often they find {cases_named(name)},"
-        f" {in_band(least['both'])} of them"
-    ), f", {those(cases, name)} among them"
+        (
+            f"call an expected {right} of all cases of this kind right, and of the {len(data['classes'])}"
+            f" classes on average {balanced} (balanced accuracy); least often they find {cases_named(name)},"
+            f" {in_band(least['both'])} of them"
+        ),
+        f", {cases} of them {of_class(name)}",
+        "",
+    )
 
 
 def _of_number(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> Told:
     """How far guesses are from the truth, in the unit of the target."""
     off, mean, explained = (in_band(bands[name]) for name in TOLD["a number"])
-    return (
-        f"guess {target_of(facts['data'])} with an expected RMSE of {off} in its own unit (mean absolute"
-        f" error {mean}, R2 {explained})"
-    ), ""
+    said = f"guess {target_of(facts['data'])} with an expected RMSE of {off} in its own unit"
+    return said, "", f"mean absolute error {mean}, R2 {explained}; "
 
 
 def _held(bands: Mapping[str, Mapping[str, Any]]) -> str:

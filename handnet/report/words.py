@@ -17,6 +17,12 @@ def label(score: str, classes: Sequence[str] = ()) -> str:
     return LABELS.get(score, score.replace("_", " "))
 
 
+def mean_of(score: str, part: str = "validation ") -> str:
+    """The mean of a loss over the cases of a part: "mean validation log loss"."""
+    name = label(score)
+    return f"{part}{name}" if name.startswith("mean ") else f"mean {part}{name}"
+
+
 def with_article(score: str, classes: Sequence[str] = ()) -> str:
     """The same behind "a" or "an"."""
     written = label(score, classes)
@@ -142,9 +148,18 @@ def plain(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
-def signed(value: float) -> str:
+def signed(value: float, size: float | None = None) -> str:
     """The same of a difference, with its sign."""
-    return f"{'+' if value > 0 else ''}{measure(value)}"
+    return f"{'+' if value > 0 else ''}{measure(value, size)}"
+
+
+def signed_band(band: Mapping[str, Any]) -> str:
+    """A difference in the unit of the target in its band."""
+    size = max(abs(band["low"]), abs(band["high"]))
+    middle, low, high = (
+        signed(value, size) for value in (band["centres"]["mean"], band["low"], band["high"])
+    )
+    return f"{middle} [{low}, {high}]"
 
 
 def loss(value: float | None) -> str:

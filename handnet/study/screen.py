@@ -24,12 +24,11 @@ from handnet.bands.simulated import Simulated
 from handnet.messages import command, option
 from handnet.report.case_words import CaseWords, words_of
 from handnet.report.main_table import TELLING, expected, min_to_max, trained_on
-from handnet.report.tables import over_seeds, rows_of
+from handnet.report.tables import ON_SCREEN, over_seeds, rows_of
 from handnet.report.words import UNSEEN, cases_of, in_band, interval, label, percent, short
 
 ACTING = {sign: mark for sign, mark in UNSEEN.items() if chr(sign) != "\n"}
 SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
-SHOWN = ("accuracy", "sensitivity", "specificity", "log_loss")
 
 
 class Clock:
@@ -122,7 +121,7 @@ class Screen:
         commands find this study without its name.
         """
         for part in ("val", "test"):
-            rows = rows_of(facts, part, SHOWN)
+            rows = rows_of(facts, part, ON_SCREEN[facts["data"]["task"]])
             if rows:
                 self.out.print(_band_table(facts, part, rows))
         for sentence in (facts["verdict"], *facts["statements"]):
