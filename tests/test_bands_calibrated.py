@@ -154,11 +154,11 @@ def test_bands_hold_in_calibrated_worlds(classes: int, n: int, size: int) -> Non
 @pytest.mark.parametrize(("classes", "n", "size"), [(3, 90, 1), (3, 114, 1), (3, 114, 3), (10, 300, 1)])
 def test_bands_of_many_classes_hold_in_many_calibrated_worlds(classes: int, n: int, size: int) -> None:
     for name, share in held_by(classes, n, size, 600).items():
-        assert share > 0.92, name
+        assert share > (0.92 if size == 1 else 0.88), name
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("n", "size"), [(30, 1), (114, 1), (114, 3), (30, 3)])
 def test_bands_of_a_number_hold_in_many_calibrated_worlds(n: int, size: int) -> None:
     for name, share in held_by(0, n, size, 4000).items():
-        assert share > 0.92, name
+        assert share > (0.92 if size == 1 else 0.88), name
