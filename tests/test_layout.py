@@ -37,7 +37,7 @@ HARNESS = """
     report.search_tables report.threshold_tables
     report.imbalance report.statements report.verdict report.number_words report.case_words
     report.explainer report.stories study.naming report.how_to_read report.deployed report.cases
-    report.drawing report.figures report.case_figures
+    report.drawing report.search_figures report.truth_figures report.figures report.case_figures
     report.class_facts report.comparison_facts report.search_facts report.threshold_facts report.facts
     report.pages study.records study.screen
     study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking
@@ -56,7 +56,14 @@ HOME = {
         "study/served_model.py",
         "study/mlflow_plugin/handnet_pages.py",
     },
-    "matplotlib": {"report/drawing.py", "report/figures.py", "report/case_figures.py", "figures.py"},
+    "matplotlib": {
+        "report/drawing.py",
+        "report/search_figures.py",
+        "report/truth_figures.py",
+        "report/figures.py",
+        "report/case_figures.py",
+        "figures.py",
+    },
     "jinja2": {"report/pages.py"},
 }
 SOURCES = sorted(p for folder in ("handnet", "experiments") for p in (ROOT / folder).rglob("*.py"))

@@ -160,7 +160,7 @@ def test_pictures_stay_pictures_whatever_their_labels_say() -> None:
             {"credits": shares, "start": end, "own": end, "credited": "logit"}, TwoClassWords(HOSTILE[:2])
         ),
     ]
-    for picture in [*pictures, *(figures.band_curves(curves, name, 3, 0) for name in some)]:
+    for picture in [*pictures, *(figures.band_curves(curves, name, 3, 0, "log loss") for name in some)]:
         whole = list(
             ElementTree.fromstring(picture).iter()
         )  # well-formed, so that no label ends where it should not

@@ -10,7 +10,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec
+from typing import Any, NamedTuple, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
@@ -18,7 +18,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from handnet.data import Array
 
@@ -53,6 +53,19 @@ STYLE: Any = {
     "axes.axisbelow": True,
     "legend.frameon": False,
 }
+
+
+class Picture(NamedTuple):
+    """A figure, what it shows in words, and what stands under it."""
+
+    svg: bytes
+    alt: str
+    caption: str
+
+    @property
+    def inline(self) -> Markup:
+        """As part of a page."""
+        return inline(self.svg)
 
 
 def picture(draw: Callable[P, Figure]) -> Callable[P, bytes]:
@@ -104,6 +117,24 @@ def plain_ticks(axis: Axis, minor: bool = True) -> None:
     """Numbers on a logarithmic axis as they are typed: mathematical text is off, because users give names."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}") if minor else NullFormatter())
+
+
+def whole_ticks(*axes: Axis) -> None:
+    """Numbers above ten thousand or below a thousandth in full: matplotlib takes a factor out of them, and
+    writes it where nobody looks for it."""
+    for axis in axes:
+        if not 1e-3 < max(map(abs, axis.get_view_interval())) < 1e4:
+            axis.set_major_locator(MaxNLocator(3))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
+def log_ticks(axis: Axis) -> None:
+    """A logarithmic axis with as many numbers as have room: all within a factor of 5, else 1, 2 and 5, or the
+    powers of ten alone over more than two of them."""
+    low, high = sorted(axis.get_view_interval())
+    plain_ticks(axis, minor=high < 5 * low)
+    if high >= 5 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
 
 
 def alone(svg: bytes) -> bytes:

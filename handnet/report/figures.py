@@ -1,10 +1,9 @@
 """Every figure of the report: what is drawn of the facts, what it shows in words, and its caption."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from handnet.bands.seeds import HIGH, LOW
@@ -15,16 +14,18 @@ from handnet.report.drawing import (
     INK,
     ORANGE,
     PINK,
+    Picture,
     band_line,
     canvas,
-    inline,
     offsets,
     picture,
-    plain_ticks,
     tick,
+    whole_ticks,
 )
-from handnet.report.tables import graded_parts, rows_of, too_few
-from handnet.report.words import label, part_name, short, so_many_groups
+from handnet.report.search_figures import search_figures
+from handnet.report.tables import graded_parts, rows_of
+from handnet.report.truth_figures import truth_figures
+from handnet.report.words import as_told, label, part_name, short, so_many_groups, target_of
 from handnet.study.gaps import curve_band
 
 # A band of the forest by its column in the main table: what it is called, and its colour.
@@ -35,127 +36,133 @@ LINES = {
     "next": ("the next", ORANGE),
     "splits": ("another split", PINK),
 }
-
-
-class Picture(NamedTuple):
-    """A figure, what it shows in words, and what stands under it."""
-
-    svg: bytes
-    alt: str
-    caption: str
-
-    @property
-    def inline(self) -> Markup:
-        """As part of a page."""
-        return inline(self.svg)
+CONSTANT = ("majority class", "train mean")  # roles of methods that look at no measurement
 
 
 def figures(facts: Mapping[str, Any]) -> dict[str, Picture]:
     """Every figure of the report, by name; one that is named as a table is shown under that table."""
-    return _forests(facts) | _winner_figures(facts) | _search_figures(facts["search"])
+    return (
+        _forests(facts)
+        | _comparisons(facts)
+        | _winner_figures(facts)
+        | truth_figures(facts)
+        | search_figures(facts["search"])
+    )
 
 
 def _forests(facts: Mapping[str, Any]) -> dict[str, Picture]:
-    """The accuracy of every configuration, a figure for each graded part.
+    """The accuracy or RMSE of every configuration, a figure for each graded part.
 
-    The majority class is left to the table: it would squeeze all others into a corner.
+    The majority class or train mean is left to the table: it would squeeze all others into a corner.
     """
     pictures: dict[str, Picture] = {}
+    score = "accuracy" if facts["data"]["classes"] else "rmse"
     for part in graded_parts(facts):
         name = part_name(part)
-        rows = [row for row in rows_of(facts, part, ("accuracy",)) if row["role"] != "majority class"]
+        rows = [row for row in rows_of(facts, part, (score,)) if row["role"] not in CONSTANT]
+        title = f"{label(score)} on {name} rows"
         pictures[f"Bands on {name} rows" if pictures else "forest"] = Picture(
-            forest(rows, f"accuracy on {name} rows"),
-            f"Accuracy on {name} rows: the bands of the table below, one line each",
+            forest(rows, title),
+            f"{title[0].upper()}{title[1:]}: the bands of the table below, one line each",
             "Another seed: the quantiles .025 to .975, and how many of the seeds lie there; another split"
             " likewise. Expected: the score on all cases of this kind. The next: what one more network may"
-            " show on as many other cases. The tick is the mean.",
+            f" show on as many other cases. The tick is the mean.{_unit(facts)}",
         )
     return pictures
+
+
+def _unit(facts: Mapping[str, Any]) -> str:
+    """In which unit the scores of a number are."""
+    data = facts["data"]
+    return "" if data["classes"] else f" In the unit of {target_of(data)}; lower is better."
+
+
+def _comparisons(facts: Mapping[str, Any]) -> dict[str, Picture]:
+    """The pairs on the score that words the verdict, over fresh divisions, without the majority class too."""
+    rows = [
+        {"pair": f"{pair['ours']} - {pair['theirs']}", **compared}
+        for pair in facts["comparisons"]
+        for compared in pair["over_splits"]
+        if compared["decides"] and pair["theirs"] not in CONSTANT
+    ]
+    if not rows:
+        return {}
+    return {
+        "Compared over fresh divisions": Picture(
+            differences(rows),
+            "The differences of the table above in their intervals, and the region that counts as equal",
+            "Right of 0 the first is better. The tick is the mean over the divisions, the line the corrected"
+            " interval of 95 %; in the shaded region two methods count as equal.",
+        )
+    }
 
 
 def _winner_figures(facts: Mapping[str, Any]) -> dict[str, Picture]:
-    """Every seed, the winner's losses over epochs, and its reliability."""
+    """Every seed, and the winner's losses over epochs."""
     pictures = {}
-    part = graded_parts(facts)[0]
-    name, winner = part_name(part), facts["configurations"][0]
+    name, winner = part_name(graded_parts(facts)[0]), facts["configurations"][0]
     if facts["seed_scores"]:
+        scores = " and ".join(map(label, next(iter(facts["seed_scores"].values()))))
         pictures["every seed"] = Picture(
             every_seed(facts["seed_scores"], name),
-            f"Every confirmation seed's accuracy and log loss on {name} rows",
-            f"Every dot is one seed, on the {name} rows.",
+            f"Every confirmation seed's {scores} on {name} rows",
+            f"Every dot is one seed, on the {name} rows.{_unit(facts)}",
         )
     if winner["role"] in facts["curves"]:
         curves, diverged = facts["curves"][winner["role"]], len(winner["diverged"])
+        seeds, loss = winner["seeds"][2] - diverged, curve_loss(facts["data"]["classes"])
         pictures["The gap between train and validation"] = Picture(
-            band_curves(curves, winner["role"], winner["seeds"][2] - diverged, diverged),
+            band_curves(curves, winner["role"], seeds, diverged, loss),
             "Train and validation loss of the winner over epochs, mean and band over seeds",
             "The distance between the lines is the gap.",
         )
-    if facts["reliability"]:
-        few = "few cases: read the band, not the line" if too_few(facts, part) else ""
-        pictures["Calibration"] = Picture(
-            reliability_curve(facts["reliability"], facts["calibration_curve"], few),
-            "Share of positives against the probability of the ensemble of the winner's seeds",
-            f"On {name} rows. The line is a logistic regression on a natural cubic spline of the logit;"
-            f" the {len(facts['reliability'])} bins hold as many cases each.",
-        )
     return pictures
 
 
-def _search_figures(search: Mapping[str, Any]) -> dict[str, Picture]:
-    """The trials in order, the importances of the parameters, the searched surface."""
-    pictures = {}
-    sound = [trial for trial in search["trials"] if trial["value"] is not None]
-    if sound:
-        pictures["history"] = Picture(
-            search_history(search["trials"]),
-            "The objective of each trial in order, and the best so far",
-            "The search in order.",
-        )
-    if search["importances"]:
-        pictures["importances"] = Picture(
-            importances(search["importances"]),
-            "Share of the objective's variance by parameter",
-            "Of a TPE search it says as much about where the search went as about the space.",
-        )
-    if search["surface"]:
-        pictures["contour"] = Picture(
-            contour(search["surface"], sound),
-            "The objective over learning rate and dropout, and its uncertainty",
-            f"A Gaussian process through {search['surface']['trials']} trials, at the best one's epochs; dots"
-            " are trials.",
-        )
-    return pictures
+def curve_loss(classes: Sequence[str]) -> str:
+    """What the curves are of. classes: their names, none of a number."""
+    return "log loss" if classes else "half squared error in variances\nof the train target"
 
 
-def loss_curves(curves: Mapping[str, Array], title: str) -> bytes:
+def loss_curves(curves: Mapping[str, Array], title: str, loss: str) -> bytes:
     """SVG: mean train and validation loss over epochs, dropout off, each in its band over seeds.
 
-    curves: by name, (R, epochs) each.
+    curves: by name, (R, epochs) each; loss: its name.
     """
     sound = int(np.isfinite(curves["val_loss"]).all(axis=1).sum())
     bands = {name: curve_band(values) for name, values in curves.items()}
-    return band_curves(bands, title, sound, len(curves["val_loss"]) - sound)
+    return band_curves(bands, title, sound, len(curves["val_loss"]) - sound, loss)
 
 
 @picture
-def band_curves(bands: Mapping[str, Mapping[str, Any]], title: str, seeds: int, diverged: int) -> Figure:
+def band_curves(
+    bands: Mapping[str, Mapping[str, Any]], title: str, seeds: int, diverged: int, loss: str
+) -> Figure:
     """SVG: the same from the bands themselves. bands: curve -> mean, low, high, each (epochs,)."""
     # Its margins are given: there is one for each configuration, and finding them takes longer than drawing.
     figure = Figure(figsize=(6.4, 3.6))
-    axes = figure.subplots(gridspec_kw={"left": 0.1, "right": 0.98, "bottom": 0.14, "top": 0.92})
+    axes = figure.subplots(
+        gridspec_kw={"left": 0.13 if "\n" in loss else 0.1, "right": 0.98, "bottom": 0.14, "top": 0.92}
+    )
     for name, text, colour in [("train_loss_off", "train", BLUE), ("val_loss", "validation", ORANGE)]:
         band = bands[name]
         epochs = range(1, len(band["mean"]) + 1)
         axes.plot(epochs, band["mean"], color=colour, label=text)
         axes.fill_between(epochs, band["low"], band["high"], color=colour, alpha=0.25, linewidth=0)
-    axes.set(xlabel="epoch", ylabel="log loss, dropout off", title=short(title, 80), ylim=(0, None))
+    axes.set(xlabel="epoch", ylabel=f"{loss}, dropout off", title=short(title, 80), ylim=(0, None))
     covers = (HIGH - LOW) * (seeds - 1) / (seeds + 1)
     missing = f"; {diverged} diverged" if diverged else ""
     legend = f"mean, and quantiles .025 to .975 over {seeds} seeds\n(covers {covers:.1%}{missing})"
-    axes.legend(title=legend, loc="upper right")
+    axes.legend(title=legend, loc="best")
     return figure
+
+
+# What a difference is told in, by its unit.
+DIFFERENCES = {
+    "points": "{}, points by which the first is higher",
+    "nats": "{}, nats by which the first is lower",
+    "per cent": "{}, per cent by which the first is lower",
+}
 
 
 @picture
@@ -175,6 +182,7 @@ def forest(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     axes.set_yticks(places, labels)
     axes.set(xlabel=title, ylim=(place + 0.8, 0.2))
     axes.locator_params(axis="x", nbins=7)  # narrow bands have long numbers
+    whole_ticks(axes.xaxis)
     axes.grid(axis="x")
     return figure
 
@@ -193,6 +201,28 @@ def _varied(band: Mapping[str, Any]) -> str:
 
 
 @picture
+def differences(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """SVG: each difference in its interval, and the region that counts as equal.
+
+    rows: the facts of comparisons over divisions on one score, each with its `pair`.
+    """
+    unit, width = rows[0]["unit"], rows[0]["rope"]["width"]
+    figure, axes = canvas(7.6, 1.0 + 0.32 * len(rows))
+    axes.axvspan(as_told(-width, unit), as_told(width, unit), color=GREEN, alpha=0.18, linewidth=0)
+    axes.axvline(0, color=INK, alpha=0.4, linewidth=1)
+    for place, row in enumerate(rows):
+        ends = {end: as_told(row["difference"][end], unit) for end in ("low", "high")}
+        band_line(axes, ends, place, PINK, 4)
+        tick(axes, as_told(row["difference"]["centres"]["mean"], unit), place)
+    axes.set_yticks(range(len(rows)), [short(row["pair"], 48) for row in rows])
+    score = label(rows[0]["score"])
+    axes.set(xlabel=DIFFERENCES.get(unit, "{}: difference").format(score), ylim=(len(rows) - 0.4, -0.6))
+    axes.locator_params(axis="x", nbins=7)
+    axes.grid(axis="x")
+    return figure
+
+
+@picture
 def every_seed(series: Mapping[str, Mapping[str, Sequence[float | None]]], part: str) -> Figure:
     """SVG: a dot for each seed, a row for each configuration, a column for each score."""
     roles = list(series)
@@ -205,76 +235,6 @@ def every_seed(series: Mapping[str, Mapping[str, Sequence[float | None]]], part:
             axes.scatter(values, place + offsets(values), s=9, color=BLUE, alpha=0.6, linewidths=0)
         axes.set(xlabel=f"{label(score)} on {part} rows", ylim=(len(roles) - 0.5, -0.5))
         axes.set_yticks(range(len(roles)), [short(role) for role in roles])
+        whole_ticks(axes.xaxis)
         axes.grid(axis="x")
-    return figure
-
-
-@picture
-def search_history(trials: Sequence[Mapping[str, Any]]) -> Figure:
-    """SVG: each trial's objective with its band over the search seeds, and the best so far."""
-    figure, axes = canvas(6.4, 3.2)
-    sound = [trial for trial in trials if trial["value"] is not None]
-    places, values = [trial["place"] for trial in sound], [trial["value"] for trial in sound]
-    for trial in sound:
-        axes.plot([trial["place"]] * 2, [trial["low"], trial["high"]], color=BLUE, alpha=0.35, linewidth=2)
-    axes.plot(places, values, "o", color=BLUE, markersize=4, label="mean, [.025, .975] over seeds")
-    best = np.minimum.accumulate(np.array(values))
-    axes.step(places, best, where="post", color=ORANGE, label="best so far")
-    axes.set(xlabel="trial", ylabel="validation log loss", yscale="log")
-    plain_ticks(axes.yaxis)
-    axes.legend()
-    return figure
-
-
-@picture
-def importances(shares: Mapping[str, float]) -> Figure:
-    """SVG: how much of the objective's variance each parameter explains."""
-    figure, axes = canvas(6.4, 0.8 + 0.35 * len(shares))
-    names = sorted(shares, key=lambda name: shares[name])
-    labels = [name.replace("_", " ") for name in names]
-    axes.barh(labels, [shares[name] for name in names], color=BLUE, height=0.6)
-    axes.set(xlabel="share of the variance of the objective, fANOVA", xlim=(0, 1))
-    return figure
-
-
-@picture
-def contour(surface: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> Figure:
-    """SVG: the objective over learning rate and dropout, and beside it how unsure that picture is."""
-    figure = Figure(figsize=(7.6, 3.3), layout="constrained")
-    sides = figure.subplots(1, 2, sharey=True)
-    rates, dropouts = [trial["learning_rate"] for trial in trials], [trial["dropout"] for trial in trials]
-    dots: Any = {"color": "white", "markersize": 5, "markeredgecolor": "black", "markeredgewidth": 0.5}
-    titles = {"median": "validation log loss", "factor": "uncertainty, factor of one sd"}
-    for axes, (name, title) in zip(sides, titles.items(), strict=True):
-        values = np.array(surface[name])
-        filled = axes.contourf(surface["learning_rate"], surface["dropout"], values, levels=9, cmap="cividis")
-        axes.plot(rates, dropouts, ".", **dots)
-        axes.set(xscale="log", xlabel="learning rate", title=title)
-        plain_ticks(axes.xaxis, minor=False)
-        figure.colorbar(filled, ax=axes)
-    sides[0].set(ylabel="dropout")
-    return figure
-
-
-@picture
-def reliability_curve(
-    rows: Sequence[Mapping[str, float]], curve: Mapping[str, Any] | None, few: str
-) -> Figure:
-    """SVG: the share of positives against the ensemble's probability, smoothed and in bins. few: a warning.
-
-    rows: the bins, with Wilson's intervals; curve: the smoothed curve with its band, if there is one.
-    """
-    figure, axes = canvas(4.6, 4.2)
-    axes.plot([0, 1], [0, 1], color=INK, alpha=0.4, linewidth=1)
-    if curve:
-        axes.plot(curve["probability"], curve["share"], color=ORANGE, label="smoothed")
-        ends = curve["probability"], curve["low"], curve["high"]
-        axes.fill_between(*ends, color=ORANGE, alpha=0.2, linewidth=0, label="95 % over cases, pointwise")
-    for row in rows:
-        axes.plot([row["expected"]] * 2, [row["low"], row["high"]], color=BLUE, alpha=0.5, linewidth=3)
-    expected, observed = ([row[name] for row in rows] for name in ("expected", "observed"))
-    axes.plot(expected, observed, "o", color=BLUE, markersize=5, label="bins [Wilson 95 %]")
-    axes.set(xlabel="the ensemble's probability", ylabel="share of positives", title=few)
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    axes.legend(fontsize=8, loc="upper left")
     return figure

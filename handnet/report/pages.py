@@ -13,8 +13,8 @@ from handnet.report.case_figures import credits, strip
 from handnet.report.case_words import words_of
 from handnet.report.class_tables import MOST, class_table, confusion_table
 from handnet.report.comparison_tables import over_splits_table, rule_table, variance_table
-from handnet.report.drawing import alone, inline
-from handnet.report.figures import Picture, figures
+from handnet.report.drawing import Picture, alone, inline
+from handnet.report.figures import figures
 from handnet.report.how_to_read import how_to_read_stories
 from handnet.report.main_table import band_table, count_table, further_table, interval_table
 from handnet.report.on_test_tables import on_test_table

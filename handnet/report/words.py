@@ -233,18 +233,18 @@ def unit_of(score: str) -> str:
     return "points" if score in SHARES else "nats" if score == "log_loss" else ""
 
 
-def difference(value: float, unit: str, turned: bool = False) -> str:
-    """A difference in its unit, with its sign, or with the other where it is turned.
-
-    Shares are told in points; a logarithm of a ratio, "per cent", by how many per cent of theirs ours is
-    lower; all else as it is.
-    """
-    sign = -1 if turned else 1
+def as_told(value: float, unit: str) -> float:
+    """A difference in the unit it is told in: shares in points; a logarithm of a ratio, "per cent", by how
+    many per cent of theirs ours is lower; all else as it is."""
     if unit == "points":
-        return points(sign * value)
-    if unit == "per cent":
-        return points(-sign * math.expm1(-value))
-    return f"{round(sign * value, 4) + 0.0:+.4f}"
+        return 100 * value
+    return -100 * math.expm1(-value) if unit == "per cent" else value
+
+
+def difference(value: float, unit: str, turned: bool = False) -> str:
+    """A difference in its unit, with its sign, or with the other where it is turned."""
+    shown, digits = as_told(value, unit), 2 if unit in ("points", "per cent") else 4
+    return f"{round(-shown if turned else shown, digits) + 0.0:+.{digits}f}"
 
 
 def amount(value: float, unit: str) -> str:

@@ -19,7 +19,7 @@ from handnet.data import Table, canonical_hash
 from handnet.judge import Judge
 from handnet.report.cases import judge_cases, part_table
 from handnet.report.drawing import alone
-from handnet.report.figures import loss_curves
+from handnet.report.figures import curve_loss, loss_curves
 from handnet.scores import gap, returned
 from handnet.study.analysis import Analysis
 from handnet.study.gaps import CURVES, curve_band, curves, gap_quantities, test_gap
@@ -138,7 +138,8 @@ class Records:
         backend = {"backend": self.settings.backend.name, "dtype": self.settings.backend.dtype}
         shapes = {}
         if seen and result.has_seed_bands:
-            files["curves.svg"] = alone(loss_curves(curves(replicas), f"{self.name}: {name}"))
+            loss = curve_loss(self.problem.data.class_names)
+            files["curves.svg"] = alone(loss_curves(curves(replicas), f"{self.name}: {name}", loss))
             ends = {curve: _band_curves(curves(replicas)[curve]) for curve in SHOWN_CURVES}
             shapes = {
                 f"curve/{curve}.seeds.{end}": ends[curve][end]
