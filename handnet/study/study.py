@@ -144,7 +144,7 @@ class Study:
                 ]
                 for place, job, replicas in zip(block, jobs, self.trainer.networks(jobs), strict=True):
                     best = min(best, self._tell(place, job.recipe, replicas).value)
-                    bar.advance(1, f"best mean val {of_what} {best:#.4g} over {settings.search.seeds} seeds")
+                    bar.advance(1, f"best mean val {of_what} {best:.4f} over {settings.search.seeds} seeds")
 
     def _tell(self, place: int, recipe: Recipe, replicas: Replicas) -> Finished:
         """Store the trial at a place, whose networks are stored already."""
