@@ -235,6 +235,8 @@ def test_names_of_classes_are_data_and_never_markup(wine: Planted, diabetes: Pla
         (0.0123456, None, "0.01235"),
         (206855.4, None, "206855"),
         (1234567890.0, None, "1.235e+09"),
+        (1250000.0, None, "1250000"),
+        (23631542.0, None, "2.363e+07"),
         (0.0, None, "0"),
         (1.2e-9, None, "1.2e-09"),
         (0.0012, 9.2, "0.001"),

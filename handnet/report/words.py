@@ -136,7 +136,7 @@ def measure(value: float, size: float | None = None) -> str:
 
     size: of the largest number beside it, which says how many decimals both have."""
     size = abs(value) if size is None else size
-    if size == 0 or not 1e-5 < size < 1e9:
+    if size == 0 or not 1e-5 < size < 1e7:
         return f"{value + 0.0:.4g}"
     places = max(3 - math.floor(math.log10(size)), 0)
     return f"{round(value, places) + 0.0:.{places}f}"
