@@ -13,7 +13,7 @@ from handnet.bands import Band, seed_bands
 from handnet.bands.band import PREDICTIVE
 from handnet.bands.cases import case_bands
 from handnet.data import Array
-from handnet.scores import gap
+from handnet.scores import gap, grade
 from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.quantity import Quantity
 from handnet.study.resplit import Resplit
@@ -27,8 +27,9 @@ LEFT_OUT = ("min-max", "clopper-pearson")  # kinds of bands beside better known 
 
 
 def network_metrics(network: Replicas, problem: Problem) -> dict[str, float]:
-    """The scores and gaps of a single network (R = 1) on validation rows; those that are finite."""
-    scores = problem.task.grade(mask_diverged(network, network.val_logits), problem.parts.val.y)
+    """The main scores and the gaps of a single network (R = 1) on validation rows; those that are finite."""
+    main = {name: score for name, score in problem.task.scores.items() if score.main}
+    scores = grade(main, mask_diverged(network, network.val_logits), problem.parts.val.y)
     flat = {f"val/{name}": float(value[0]) for name, value in scores.items()}
     flat |= {f"gap/{name}": float(value[0]) for name, value in gap(network.fit)._asdict().items()}
     return {name: value for name, value in flat.items() if np.isfinite(value)}

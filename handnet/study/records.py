@@ -32,7 +32,7 @@ from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
 from handnet.study.summary import middle_seed, score_quantities
 from handnet.study.tracker import Entry
-from handnet.study.units import Confirmed, Problem
+from handnet.study.units import Confirmed, Problem, with_unit
 
 SHOWN_CURVES = {"val_loss": ("mean", "q025", "q975"), "train_loss_off": ("mean",)}  # of a configuration
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a text that begins so is a formula to a spreadsheet
@@ -202,7 +202,10 @@ class Records:
         return judge_cases(self.problem, self.settings.report.tolerance)
 
     def _keras_file(self, result: Confirmed) -> dict[str, bytes]:
-        """The seed with the median validation loss as a plain Keras model, for those who want one network."""
+        """The seed with the median validation loss as a plain Keras model, for those who want one network.
+
+        It takes scaled rows and gives a probability, those of k classes, or a number in the target's unit.
+        """
         from handnet.mlp.keras import to_keras
 
         assert result.replicas is not None
@@ -210,7 +213,8 @@ class Records:
         place = middle_seed(self.problem.task, result.replicas, self.problem.parts.val.y)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"seed_{result.replicas.seeds[place]}.keras")
-            to_keras(result.replicas.fit.layers, place, result.recipe.dropout).save(path)
+            layers = with_unit(result.replicas.fit.layers, self.problem.target_unit)
+            to_keras(layers, place, result.recipe.dropout, self.problem.task.loss).save(path)
             return {path.name: path.read_bytes()}
 
     def _parts(self, test: Table | None) -> dict[str, Table]:

@@ -71,6 +71,16 @@ def in_unit(outputs: Array, unit: TargetUnit | None) -> Array:
     return outputs if unit is None else unit.mean + unit.scale * np.asarray(outputs, np.float64)
 
 
+def with_unit(layers: tuple[Layer, ...], unit: TargetUnit | None) -> tuple[Layer, ...]:
+    """Layers whose exit gives the number in the unit of the target by itself; None: they stay as they are."""
+    if unit is None:
+        return layers
+    *hidden, (weight, bias) = layers
+    dtype = weight.dtype
+    exit_ = Layer((unit.scale * weight).astype(dtype), (unit.mean + unit.scale * bias).astype(dtype))
+    return (*hidden, exit_)
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A frozen configuration, and the role in which it is confirmed."""
