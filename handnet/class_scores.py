@@ -225,6 +225,13 @@ def _matthews(means: Array) -> Array:
     return _over(hit.sum(axis=0) - (said * true).sum(axis=0), np.sqrt(spread))
 
 
+def _kappa(means: Array) -> Array:
+    """Cohen's kappa (1960): (accuracy - chance) / (1 - chance), chance that of random calls as frequent."""
+    hit, said, true = _parts(means)
+    chance = (said * true).sum(axis=0)
+    return _over(hit.sum(axis=0) - chance, 1 - chance)
+
+
 @lru_cache
 def many_classes(classes: int) -> tuple[Score, ...]:
     """The scores of k >= 3 classes. `top_2` up to 9 classes, `top_3` of more, is the share of cases whose
@@ -244,6 +251,7 @@ def many_classes(classes: int) -> tuple[Score, ...]:
         Whole("auc_hand_till", _mean_area(_against_each), _area_influence(_against_each), main=False),
         Share(f"top_{first}", _among_first(first), everyone, main=False),
         OfCalls("mcc", table, _matthews, least=-1.0, main=False),
+        OfCalls("kappa", table, _kappa, least=-1.0, main=False),
         *(Share(f"recall_{label}", right, of_class(label), main=False) for label in range(classes)),
         *(_precision(f"precision_{label}", label, classes) for label in range(classes)),
     )
@@ -273,6 +281,7 @@ TWO_CLASSES: tuple[Score, ...] = (
     OfCalls("balanced_accuracy", calls(2), _balanced, main=False),
     OfCalls("f1", calls(2), _f1, main=False),
     OfCalls("mcc", calls(2), _matthews, least=-1.0, main=False),
+    OfCalls("kappa", calls(2), _kappa, least=-1.0, main=False),
     Whole("average_precision", _average_precision, _average_precision_influence, main=False),
     _precision("ppv", 1, 2),  # share of positive calls that are right
     _precision("npv", 0, 2),
