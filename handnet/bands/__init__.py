@@ -22,6 +22,7 @@ variance.py         how much of the spread is the split's, the seed's, a stream'
 null.py             how often rules of comparison find a difference that is not there
 null_tables.py      the tables for it, and a method that learns from them
 simulated.py        how often all of these hold
+worlds.py           how often the bands of every score hold, for each task
 equal_models.py     how often rules on one test find a difference between equal models
 """
 

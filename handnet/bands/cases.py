@@ -23,9 +23,10 @@ def case_bands(
 ) -> dict[str, Band]:
     """The band of each score over cases, by the score's name.
 
-    Shares have Wilson's interval (`share_over_cases`), the AUC has DeLong's on its logit (`delong`), losses,
-    and scores that are functions of one loss, have the t interval of `loss_band`. No end lies beyond the
-    values that its score can take.
+    Shares have Wilson's interval (`share_over_cases`), the AUC of two classes DeLong's on its logit
+    (`delong`). Losses, and scores that are functions of one loss, have the t interval of `loss_band`, means
+    that may be below 0 that of `signed_band`, quantiles Woodruff's (`quantile_over_cases`), and all other
+    scores that of `smooth_band`. No end lies beyond the values that its score can take.
 
     scores: as of `Task.scores`; outputs: (R, n) or (R, n, k), finite; R = 1 for a method without a seed.
     y: (n,), every class present; groups: (n,) int, None where every case is its own.

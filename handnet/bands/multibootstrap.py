@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from handnet.bands.band import EXPECTED_OVER_SEEDS, Band, possible, scale_of
+from handnet.bands.band import EXPECTED_OVER_SEEDS, Band, possible
 from handnet.bands.cases import case_bands, share_over_cases
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
@@ -77,14 +77,10 @@ def _drawn(score: Score, z: Array, y: Array, samples: Resamples) -> Array:
 
 
 def _linear(score: Whole, z: Array, y: Array, samples: Resamples) -> Array:
-    """The bootstrap (B,) of a score's first-order expansion in the cases, on the scale of the score."""
+    """The bootstrap (B,) of a score's first-order expansion in the cases."""
     assert score.influence is not None
-    values = score.of(z, y)
-    drawn = bootstrap_means(values[:, None] + score.influence(z, y), everyone(y), samples)
-    scale, middle = scale_of(score), float(values.mean())
-    if middle in (score.least, score.most):
-        return drawn
-    return np.asarray(scale.back(scale.to(middle) + scale.slope(middle) * (drawn - middle)))
+    drawn = bootstrap_means(score.of(z, y)[:, None] + score.influence(z, y), everyone(y), samples)
+    return np.clip(drawn, score.least, score.most)
 
 
 def _quantiles(values: Array, level: float, samples: Resamples) -> Array:

@@ -37,11 +37,16 @@ def smooth_band(
     not seen has no influence. A share among cases that the network chose itself, such as precision, has
     Wilson's interval at their mean number.
 
+    In simulated studies of 90 to 114 cases of two or three classes these bands held 93 to 99 of 100, R2 of
+    normal errors 94 and of errors with 4 to 6 degrees of freedom 92. A precision above .99 of some 30 calls
+    held 83: of one error in 30 Wilson's upper end is .994 (tests/test_bands_worlds.py).
+
     z: (R, n) or (R, n, k); y: (n,); groups: (n,) int.
     """
     value, n = _rounded(score, float(score.of(z, y).mean())), len(y)
     centres, count = (("mean", value),), number_of_groups(groups)
     if isinstance(score, OfCalls) and score.among:
+        n = round(float(score.among(z, y).sum(axis=1).mean()))
         number, kind = chosen(score, z, y, groups, coverage), "wilson"
         low, high = (float(end) for end in wilson_ends(value, number, coverage)) if number else (0.0, 1.0)
     else:

@@ -4,6 +4,7 @@ from handnet.bands.compare import ALPHA
 from handnet.bands.equal_models import false_positives_on_cases
 from handnet.bands.null import FalseAlarms, false_alarms
 from handnet.bands.simulated import Simulated, coverages, coverages_over_groups
+from handnet.bands.worlds import Classes, Number, coverages_of_scores
 from handnet.study.false_alarms import LAYOUTS, as_csv, layout_of, measure, rate
 from handnet.study.identity import make_problem
 from handnet.study.naming import DOES, Naming
@@ -11,6 +12,12 @@ from handnet.study.naming import measure as measure_naming
 from handnet.study.reading import read
 from handnet.study.screen import Screen
 
+WORLDS = {
+    "3 x 38 cases": Classes([38, 38, 38], 3.8),
+    "38 groups of 3 cases, 3 classes": Classes([39, 39, 36], 2.6, 3),
+    "114 numbers": Number(114),
+    "114 numbers, heavy tails": Number(114, 4),
+}
 STORIES = 20  # studies whose bands are simulated for each whose stories are
 TABLES = 5  # with nothing to find, simulated for each study whose bands are
 
@@ -32,6 +39,9 @@ def simulate(studies: int, screen: Screen) -> None:
     rows += [_simulated(row) for row in found]
     rows += false_positives_on_cases(n, positives, 0.97, 0, studies=2 * studies)
     rows += coverages_over_groups(positives, n - positives, 0, studies=2 * studies)
+    with screen.progress("simulated studies of other tasks", studies * len(WORLDS), 0) as bar:
+        for setting, world in WORLDS.items():
+            rows += coverages_of_scores(world, setting, 0, studies, tick=lambda: bar.advance(1, "bands"))
     stories = max(2, studies // STORIES)
     with screen.progress("simulated stories", stories, 0) as bar:
         named = measure_naming(stories, lambda: bar.advance(1, "stories"))
