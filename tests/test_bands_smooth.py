@@ -12,6 +12,7 @@ from handnet.bands.cases import case_bands
 from handnet.bands.clusters import mean_variance
 from handnet.bands.multibootstrap import bootstrap_scores, seeds_x_cases
 from handnet.bands.predictive import next_cases, next_network
+from handnet.bands.proportion import wilson_ends
 from handnet.bands.smooth import smooth_band
 from handnet.draws import further, generator, resamples
 from handnet.scores import grade
@@ -187,3 +188,35 @@ def test_replicas_are_taken_at_their_mean() -> None:
     scores = grade(MANY.every, z, y)
     for name, band in case_bands(MANY.every, z, y).items():
         assert band.centres[0][1] == pytest.approx(scores[name].mean(), abs=1e-12), name
+
+
+def test_near_one_no_interval_reaches_below_that_of_the_smallest_class() -> None:
+    """One error, or half of one, tells little of a variance; what the smallest class allows is known."""
+    y, z = np.repeat([0, 1, 2], [12, 14, 10]), np.zeros((2, 36, 3))
+    z[:, np.arange(36), y] = 8
+    z[0, 35] = [0, 9, 0]
+    for outputs in (z, z[:1]):
+        for name, band in case_bands(task_of(3).scores, outputs, y).items():
+            if name in ("balanced_accuracy", "macro_f1", "auc"):
+                value = band.centres[0][1]
+                assert band.low > wilson_ends(value, 10)[0] - 0.05, name
+                assert band.low < value < band.high < 1 or value == 1, name
+
+
+def test_calls_that_are_the_same_for_all_cases_leave_nothing_to_guess() -> None:
+    y, z = np.repeat([0, 1, 2], [12, 14, 10]), np.zeros((1, 36, 3))
+    z[..., 1] = 1
+    bands = case_bands(task_of(3).scores, z, y)
+    assert (bands["balanced_accuracy"].low, bands["balanced_accuracy"].high) == pytest.approx((1 / 3, 1 / 3))
+    assert (bands["auc"].low, bands["auc"].high) == (0.5, 0.5)
+    assert bands["accuracy"].low < 14 / 36 < bands["accuracy"].high  # the shares of the classes are not known
+
+
+def test_the_middle_of_an_rmse_belongs_to_its_ends() -> None:
+    """Seeds of very different errors: the root of the mean squared error, not the mean of the roots."""
+    y = np.arange(40.0)
+    errors = np.random.default_rng(0).normal(size=(2, 40)) * [[1.0], [9.0]]
+    bands = case_bands(task_of(0).scores, y + errors, y)
+    mse = bands["mse"]
+    found = np.array([bands["rmse"].low, bands["rmse"].centre("mean"), bands["rmse"].high])
+    assert found == pytest.approx(np.sqrt([mse.low, mse.centre("mean"), mse.high]), rel=1e-12)

@@ -55,9 +55,12 @@ def _case_band(score: Score, z: Array, y: Array, groups: Array | None, coverage:
 
 
 def _of_base(score: Ratio, loss: Band, z: Array, y: Array) -> Band:
-    """The band of a function of a loss, from the band of that loss."""
-    low, high = sorted(map(float, score.of_base(np.array([loss.low, loss.high]), z, y)))
-    return replace(loss, low=low, high=high, centres=(("mean", float(score.of(z, y).mean())),))
+    """The band of a function of a loss, from the band of that loss: its ends and its middle.
+
+    The middle of an RMSE is so the root of the mean squared error over the replicas.
+    """
+    *ends, middle = map(float, score.of_base(np.array([loss.low, loss.high, loss.centre("mean")]), z, y))
+    return replace(loss, low=min(ends), high=max(ends), centres=(("mean", middle),))
 
 
 def share_over_cases(correct: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:

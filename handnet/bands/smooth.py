@@ -21,6 +21,8 @@ from handnet.bands.proportion import wilson_ends
 from handnet.data import Array
 from handnet.scores import OfCalls, Ratio, Score, Whole, right
 
+# Scores whose value is known where the outputs are the same for all cases, whatever cases come next.
+KNOWN_OF_CONSTANTS = ("balanced_accuracy", "auc", "auc_hand_till", "mcc", "kappa")
 FEW_ERRORS = 10  # with fewer errors in a class than these, errors that were not seen are allowed for
 
 
@@ -51,7 +53,9 @@ def smooth_band(
         low, high = (float(end) for end in wilson_ends(value, number, coverage)) if number else (0.0, 1.0)
     else:
         low, high, kind = _delta(score, value, z, y, groups, coverage)
-        if isinstance(score, OfCalls) and (low == high or _few_errors(z, y)):
+        if score.name in KNOWN_OF_CONSTANTS and not np.ptp(z, axis=1).any():
+            low = high = value  # calls that are the same for all cases
+        elif isinstance(score, OfCalls) and (low == high or _few_errors(z, y)):
             joined = _wilson_joined(score, value, z, y, groups, coverage)
             low, high, kind = min(low, joined[0]), max(high, joined[1]), f"{kind} and wilson joined"
     return Band(low, high, kind, "cases", n, coverage, EXPECTED, centres, groups=count)
@@ -66,7 +70,12 @@ def _delta(
     score: Ratio | Whole, value: float, z: Array, y: Array, groups: Array | None, coverage: float
 ) -> tuple[float, float, str]:
     """The ends of the interval by the delta method; of a score that no case moves those of Wilson's interval
-    for the smallest class."""
+    for the smallest class.
+
+    Of a score from 0 to 1 no end lies beyond that interval either: the mean of the recalls of k classes,
+    and an area of which n is the smaller class, vary by s (1 - s) / n at most (Birnbaum & Klose 1957 of an
+    area). Near 1 the variance is told by a case or two, and the delta method would reach down to 0.
+    """
     assert score.influence is not None
     influence = score.influence(z, y)
     error, scale = np.sqrt(mean_variance(influence, groups)), scale_of(score)
@@ -77,6 +86,9 @@ def _delta(
     reach = float(t.ppf((1 + coverage) / 2, _degrees(influence, groups))) * error
     half, middle = reach * scale.slope(value), scale.to(value)
     low, high = sorted(float(scale.back(end)) for end in (middle - half, middle + half))
+    if (score.least, score.most) == (0.0, 1.0):
+        least, most = _edge(value, y, groups, coverage)
+        low, high = max(low, least), min(high, most)
     return low, high, "delta"
 
 

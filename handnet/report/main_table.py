@@ -51,8 +51,9 @@ READING = {
     ),
     "a number": _Reading(
         "",
-        "t on the logarithm for the RMSE and the mean errors, the delta method for R2, t for the bias,"
-        " order statistics for the median",
+        "t on the logarithm for the mean errors and for the RMSE, whose mean is the root of the mean squared"
+        " error over the seeds, above the mean of their own; the delta method for R2, t for the bias, order"
+        " statistics for the median",
         "",
         "R2, bias and median were",
     ),
