@@ -14,6 +14,7 @@ from handnet.data import Array, Table
 from handnet.report import facts
 from handnet.report import pages as render
 from handnet.report.class_tables import LARGEST, confusion_table
+from handnet.report.figures import figures
 from handnet.report.words import label, measure
 from handnet.study.analysis import TrialResult, analyse
 from handnet.study.identity import make_problem
@@ -200,6 +201,15 @@ def test_no_page_says_words_of_another_task(wine: Planted, diabetes: Planted) ->
             found = [shown[max(0, hit.start() - 40) : hit.end() + 40] for hit in re.finditer(words, shown)]
             assert found == [], page
     assert re.search(f"{TWO}|{CLASSES}", "the share of positives")  # a planted fault is seen
+
+
+def test_no_figure_says_words_of_another_task(wine: Planted, diabetes: Planted) -> None:
+    for planted, words in ((wine, TWO), (diabetes, f"{TWO}|{CLASSES}")):
+        drawn = figures(planted.facts)
+        assert {"forest", "every seed", "Calibration"} <= set(drawn)
+        for name, (svg, alt, caption) in drawn.items():
+            texts = [alt, caption, *re.findall(r">([^<>]+)</text>", svg.decode())]
+            assert [text for text in texts if re.search(words, text)] == [], name
 
 
 @pytest.mark.parametrize("name", [pytest.param("wine", marks=pytest.mark.long), "diabetes"])

@@ -107,10 +107,11 @@ class Runs:
     def _experiment(
         self, suffix: str, description: str, view: str, tags: Mapping[str, str] | None = None
     ) -> Experiment:
-        study = self.records.name
+        study, task = self.records.name, self.records.problem.task
+        miss = "call wrong" if task.classes else "guess wrong by more than the tolerance"
         tags = {**CUSTOM, views.TAG: view, **(tags or {})}
         return Experiment(
             study + suffix,
-            description.format(study=study, loss=self.headline[0], score=self.headline[1]),
+            description.format(study=study, loss=self.headline[0], score=self.headline[1], miss=miss),
             tags,
         )

@@ -23,7 +23,7 @@ the others were confirmed on fresh seeds and carry the test.
 Metric names read `part/score.varied.what`: `val/{score}.seeds.q025` is the lower end of the band over seeds
 of that score on validation rows, `test/{score}.seeds_x_cases.low` that of the interval over seeds and cases.
 Under *Artifacts*, `bands.csv` has every band of every score and `networks.csv` every network, one row a seed.
-The winner's run has the cases that its networks call wrong, the report with its figures, and the networks as
+The winner's run has the cases that its networks {miss}, the report with its figures, and the networks as
 a model.
 
 Single networks with their curves are in the experiment `{study} seeds`, fresh divisions of the table in
