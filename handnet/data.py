@@ -163,11 +163,11 @@ def canonical_hash(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def listed(words: Iterable[str]) -> str:
-    """The first five of the words, and how many more there are, as text."""
+def listed(words: Iterable[str], most: int = MOST_LISTED) -> str:
+    """The first five of the words, or `most`, and how many more there are, as text."""
     words = list(words)
-    rest = f" and {len(words) - MOST_LISTED} more" if len(words) > MOST_LISTED else ""
-    return ", ".join(words[:MOST_LISTED]) + rest
+    rest = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + rest
 
 
 def families_of(names: Sequence[str]) -> tuple[str, ...]:

@@ -70,18 +70,20 @@ class Families:
         return np.where(self.present, x, baseline)
 
 
-def families_of(names: Sequence[str], train: Array) -> Families:
+def families_of(names: Sequence[str], train: Array, marks: Array | None = None) -> Families:
     """The families of columns with these family names, (features,), some of them joined.
 
-    train: (n, features), the train rows. Two families are as close as the two columns of them that correlate
-    most, in absolute value. Families closer than .9 are one, and so are those that a chain of such pairs
-    connects; what is still more than 12 is merged into 12 by average linkage on 1 - |correlation|.
+    train: (n, features), the train rows. marks: (features,) bool, the columns that mark the gaps of another;
+    None: there are none. Unrelated measurements have their gaps in the same rows where a case was not
+    measured at all, so marks do not count here. Two families are as close as the two columns of them that
+    correlate most, in absolute value. Families closer than .9 are one, and so are those that a chain of such
+    pairs connects; what is still more than 12 is merged into 12 by average linkage on 1 - |correlation|.
     """
     single = list(dict.fromkeys(names))
     places = {name: place for place, name in enumerate(single)}
     owner = np.array([places[name] for name in names])  # (features,) the place of each column's family
     if len(single) > 1:
-        closest = _closest(owner, train)
+        closest = _closest(owner, train, np.zeros(len(owner), dtype=bool) if marks is None else marks)
         near: Any = csr_array(closest > ONE)
         joined = connected_components(near, directed=False)[1]
         if joined.max() >= MOST_FAMILIES:
@@ -95,14 +97,16 @@ def families_of(names: Sequence[str], train: Array) -> Families:
     return Families(tuple(single), owner == np.arange(len(single))[:, None])
 
 
-def _closest(owner: Array, train: Array) -> Array:
-    """(k, k) the largest |correlation| between columns of two families; 0 where a column never varies.
+def _closest(owner: Array, train: Array, marks: Array) -> Array:
+    """(k, k) the largest |correlation| between columns of two families; 0 where a column never varies,
+    or is a mark.
 
-    owner: (features,), the place of a column's family.
+    owner: (features,), the place of a column's family; marks: (features,) bool.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         closest = np.corrcoef(train, rowvar=False)
     np.nan_to_num(np.abs(closest, out=closest), copy=False)
+    closest[marks], closest[:, marks] = 0, 0
     return _largest(closest, owner)
 
 

@@ -10,6 +10,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 
 from handnet import Dataset
 from handnet.draws import generator
+from handnet.encode import GAP, fit_encoder
 from handnet.families import families_of
 from handnet.splits import Split
 
@@ -44,6 +45,27 @@ def test_families_above_a_correlation_are_one_whatever_lies_between(seed: int, k
         together = (found.columns[:, one] == found.columns[:, other]).all()
         assert together == reached[one, other]
     assert found.columns.sum(axis=0).tolist() == [1] * (2 * k)
+
+
+@given(seed=st.integers(0, 10**6), k=st.integers(2, 16))
+def test_marks_of_gaps_in_the_same_rows_join_no_families(seed: int, k: int) -> None:
+    """A table whose columns have their gaps in the same rows, against the families of its numbers alone."""
+    noise = generator(seed, k)
+    X = noise.normal(size=(80, k))
+    X[:, 1] = X[:, 0] + 0.01 * noise.normal(size=80)
+    names = tuple(f"f{column}" for column in range(k))
+    whole = families_of(names, X)
+    X[:2] = np.nan
+    data = Dataset("t", X, np.arange(80) % 2, np.arange(80), names, names, ("a", "b"), missing="median")
+    encoder = fit_encoder(data, np.arange(80))
+    inputs, marks = encoder(data.X), encoder.kind == GAP
+    found = families_of(encoder.families, inputs, marks)
+    numbers = families_of(names, inputs[:, ~marks])
+    assert found.names == numbers.names
+    assert "f0 & f1" in whole.names or k > 12
+    assert np.array_equal(found.columns[:, ~marks], numbers.columns)
+    assert np.array_equal(found.columns[:, marks], numbers.columns)  # a mark goes with its column
+    assert len(families_of(encoder.families, inputs).names) == 1  # what marks would do
 
 
 def test_many_families_are_joined_by_how_they_go_together() -> None:

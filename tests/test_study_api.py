@@ -224,7 +224,7 @@ def test_columns_of_a_frame_are_left_out_or_taken_as_text(tmp_path: Path) -> Non
     facts = run_study(progress=False, **asked).facts
     assert facts["data"]["inputs"] == 6  # four numbers, one of them with gaps, and a text of two levels
     (told,) = (note for note in facts["data"]["notes"] if "row" in note and "'1'" in note)
-    assert told == "Left out, because they number the rows: '1'; number= keeps one."
+    assert told == ("Left out, because they number the rows: '1'; number=\"1\" keeps it as a measurement.")
 
 
 def test_a_dataset_keeps_its_own_families(tmp_path: Path) -> None:

@@ -46,7 +46,11 @@ def own(form: str) -> list[str]:
 
 # A column, and what is told where it is read.
 TOLD = {
-    "row numbers": (own("{n}"), "Left out, because they number the rows: 'c'; number= keeps one."),
+    "row numbers": (
+        own("{n}"),
+        "Left out, because they number the rows: 'c'; "
+        'number="c" keeps it as a measurement, id="c" names the cases by it.',
+    ),
     "row numbers from 1.0": (
         [f"{n + 1}.0" for n in range(40)],
         "Left out, because they number the rows: 'c'",
@@ -447,8 +451,30 @@ def test_rows_without_a_label_are_left_out_where_gaps_are_dealt_with(tmp_path: P
         assert data.X[:, 0].tolist() == [n * 7919 % 101 + 0.5 for n in range(40) if n % 4 < 2]
         assert data.notes == (
             "Left out, because they have no label: 20 of 40 rows (empty (10), 'NA' (10)).",
-            "Left out, because they number the rows: 'n'; number= keeps one.",
+            "Left out, because they number the rows: 'n'; number=\"n\" keeps it as a measurement.",
         )
+
+
+@pytest.mark.parametrize("way", ["drop", "median"])
+def test_without_an_id_a_case_bears_its_place_in_the_file(tmp_path: Path, way: str) -> None:
+    gap, unlabelled = {3, 10, 11}, {0, 7, 11, 30}
+    rows = [
+        f"{n * 7919 % 101}.5,{'' if n in gap else n * 31 % 97},{'' if n in unlabelled else LABELS[n]}"
+        for n in range(40)
+    ]
+    data = read_table(placed(tmp_path, lines("x,z,y", *rows)), "y", "M", missing=way)
+    left_out = unlabelled | gap if way == "drop" else unlabelled
+    assert data.case_ids.tolist() == [n for n in range(40) if n not in left_out]
+    assert data.X[:, 0].tolist() == [n * 7919 % 101 + 0.5 for n in data.case_ids]
+
+
+def test_several_columns_that_number_the_rows_share_one_way_on(tmp_path: Path) -> None:
+    rows = [f"{n},{n + 1},{n * 7919 % 101}.5,{LABELS[n]}" for n in range(40)]
+    data = read_table(placed(tmp_path, lines("n,m,x,y", *rows)), "y", "M")
+    assert data.notes == (
+        "Left out, because they number the rows: 'n', 'm'; number= keeps one as a measurement, id= names the"
+        " cases by it.",
+    )
 
 
 def test_names_of_rows_become_the_ids(tmp_path: Path) -> None:

@@ -356,6 +356,14 @@ def test_an_odd_separator_is_named_and_reads_the_file(mark: str, tmp_path: Path)
         read_table(path, "z", "M")
 
 
+def test_a_column_that_is_not_there_is_told_with_twelve_that_are(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    for count, more in ((12, r"'c11'\."), (13, r"'c11' and 1 more\.")):
+        path.write_text("\n".join([",".join(f"c{n}" for n in range(count)), ",".join("1" * count)]))
+        with pytest.raises(ValueError, match=rf"its columns are 'c0', .*{more}"):
+            read_table(path, "weight")
+
+
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 @pytest.mark.parametrize(
     ("row", "cells"),

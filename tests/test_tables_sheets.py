@@ -47,7 +47,10 @@ def test_what_is_no_fault_but_may_be_one_is_remarked(tmp_path: Path) -> None:
     counted = read_csv(placed(tmp_path, SOUND), "y", "M")
     assert counted.case_ids.tolist() == list(range(40))
     assert counted.feature_names == plain.feature_names
-    assert counted.notes == ("Left out, because they number the rows: 'patient'; number= keeps one.",)
+    assert counted.notes == (
+        "Left out, because they number the rows: 'patient'; "
+        'number="patient" keeps it as a measurement, id="patient" names the cases by it.',
+    )
     kept = read_csv(placed(tmp_path, SOUND), "y", "M", number="patient")
     assert kept.X[:, 0].tolist() == list(range(40))
     assert kept.notes == ()

@@ -8,7 +8,7 @@ import numpy as np
 
 from handnet.contract import Layer
 from handnet.data import Array
-from handnet.encode import Encoder, fit_encoder
+from handnet.encode import GAP, Encoder, fit_encoder
 from handnet.explain import Explanation, credits_of, explain
 from handnet.families import Families, families_of
 from handnet.hybrids import Cloud, Outside, Resembling
@@ -49,7 +49,8 @@ class Explainer:
     @cached_property
     def families(self) -> Families:
         """Those of the inputs."""
-        return families_of(self.parts.encoder.families, self.parts.train.X)
+        encoder = self.parts.encoder
+        return families_of(encoder.families, self.parts.train.X, encoder.kind == GAP)
 
     @cached_property
     def cloud(self) -> Cloud:

@@ -222,8 +222,8 @@ def _explaining(settings: Settings, problem: Problem, opened: bool) -> float:
     """The seconds it takes to explain as many cases as a report may: of every set of families one row goes
     through every network, and NEIGHBOURS rows through CHECKED of them."""
     parts = problem.parts
-    inputs = parts.encoder.families
-    rows = 2 ** len(families_of(inputs, parts.train.X).names)
+    inputs, marks = parts.encoder.families, parts.encoder.kind == GAP
+    rows = 2 ** len(families_of(inputs, parts.train.X, marks).names)
     networks = settings.confirm.seeds + NEIGHBOURS * min(CHECKED, settings.confirm.seeds)
     products = rows * len(inputs) * settings.network.hidden[0] * networks
     cases = min(MOST, len(problem.parts.val_rows)) * (1 + opened)

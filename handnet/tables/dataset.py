@@ -21,6 +21,7 @@ from handnet.tables.rows import complete_rows, kept_rows
 from handnet.tables.sheets import Sheet, read_sheet
 from handnet.tables.target import TASKS, read_target
 
+MOST_NAMED = 12  # columns of a table, where one that is not there was asked for
 WAYS = ("", "median", "drop")  # what may be done about gaps
 
 
@@ -46,7 +47,7 @@ def read_table(
     out for three to fifty labels, which are as many classes, and for a number.
     task: "classes" or "number"; "" is found out: labels of text are classes, and so are three to fifty whole
     numbers where each stands in ten rows or more.
-    id: the column that names the cases, kept as text; without it, the names of rows or row numbers from 0.
+    id: the column that names the cases, kept as text; without it, the names of rows or their places from 0.
     group: a column whose equal cells mark rows that belong together, as those of one patient.
     missing: "" refuses gaps and missing labels, "drop" leaves the rows with a gap out, "median" keeps them
     for the split to fill in. Both leave rows without a label out.
@@ -99,7 +100,9 @@ def _instead(column: str, known: Collection[str]) -> str:
     if whole:  # its name was taken for a list of names
         return f"{whole!r} is typed in quotes, as in {option('leave', [whole])}."
     close = difflib.get_close_matches(column, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"its columns are {listed(map(repr, known))}."
+    hint = (
+        f"did you mean {close[0]!r}?" if close else f"its columns are {listed(map(repr, known), MOST_NAMED)}."
+    )
     return lookalike(column, known) or hint
 
 
@@ -194,7 +197,7 @@ def _dataset(name: str, sheet: Sheet, asked: Asked) -> Dataset:
             f" ({spelt(target.missing)})."
         )
     y = target.y[target.known]
-    ids = read_ids(sheet, asked.id, notes)
+    ids = read_ids(sheet, asked.id, places, notes)
     groups = None if asked.group is None else read_groups(sheet, asked.group)
     taken = {asked.target, asked.id, asked.group, *asked.leave}
     columns = [judge(sheet, column, asked) for column in sheet.columns if column not in taken]

@@ -12,23 +12,23 @@ from handnet.tables.numerals import GAPS
 from handnet.tables.sheets import Sheet
 
 
-def read_ids(sheet: Sheet, id: str | None, notes: list[str]) -> Array:
-    """(n,) unique: the cells of the column of ids, or the names the file gives its rows, or row numbers.
+def read_ids(sheet: Sheet, id: str | None, places: Array, notes: list[str]) -> Array:
+    """(n,) unique: the cells of the column of ids, or the names the file gives its rows, or `places`.
 
-    notes: gets a sentence on what the file calls its rows. Raises ValueError for an id that is missing or
-    stands twice.
+    places: (n,) int, where the rows of the sheet stand among all rows of the file, from 0. notes: gets a
+    sentence on what the file calls its rows. Raises ValueError for an id that is missing or stands twice.
     """
     names = sheet.row_names
     if id is not None:
         notes += ["The names of the rows are left out: another column names the cases."] if names else []
         return _case_ids(sheet, id)
     if names is None:
-        return np.arange(len(sheet.numbers))
+        return places
     if len(set(names)) == len(names) and all(names):
         notes.append("The names of the rows are the ids of the cases.")
         return np.array(names)
     notes.append("The names of the rows are left out: some repeat or are empty, so they name no single case.")
-    return np.arange(len(sheet.numbers))
+    return places
 
 
 def _complete(sheet: Sheet, column: str, what: str, advice: str) -> Iterator[tuple[int, str]]:

@@ -29,10 +29,12 @@ def on_columns(columns: Sequence[Column], numbering: Collection[str], asked: Ask
             counted = spelt(words) if asked.missing == "drop" else ", ".join(map(shown, sorted(words)))
             gaps.setdefault(counted, []).append(repr(column.name))
     told["gaps"] = [f"{counted} in {listed(names)}" for counted, names in gaps.items()]
-    told["rows"] = [repr(column.name) for column in columns if column.name in numbering]
+    told["rows"] = _ways_for_row_numbers(
+        [column.name for column in columns if column.name in numbering], asked
+    )
     sentences = {
         "empty": "Left out, because every cell is missing: {}.",
-        "rows": f"Left out, because they number the rows: {{}}; {option('number', '')} keeps one.",
+        "rows": "Left out, because they number the rows: {}.",
         "gaps": "Read as gaps: {}.",
         "lost": "Cells that are no numbers are gaps: {}.",
         "joined": "Different numbers that a float64 does not tell apart became equal: {}.",
@@ -44,6 +46,17 @@ def on_columns(columns: Sequence[Column], numbering: Collection[str], asked: Ask
         "case": "Levels that differ in upper and lower case only: {}; each is a level of its own.",
     }
     return [sentence.format(listed(told[topic])) for topic, sentence in sentences.items() if told.get(topic)]
+
+
+def _ways_for_row_numbers(names: Sequence[str], asked: Asked) -> list[str]:
+    """The columns that number the rows, with what keeps one; [] where there are none."""
+    if not names:
+        return []
+    name, one = (names[0], "it") if len(names) == 1 else ("", "one")
+    ways = f"{option('number', name)} keeps {one} as a measurement"
+    if asked.id is None:
+        ways += f", {option('id', name)} names the cases by it"
+    return [f"{listed(map(repr, names))}; {ways}"]
 
 
 def on_values(names: Sequence[str], X: Array, levels: Collection[str], asked: Asked) -> list[str]:
