@@ -112,10 +112,11 @@ def test_groups_of_many_classes_are_counted() -> None:
 def test_few_cases_of_a_number_are_told_with_the_width_of_simulated_errors() -> None:
     assert warnings_of_a_number("rmse", 100) == []
     (few,) = warnings_of_a_number("rmse", 30)
-    low, high = map(float, re.findall(r"\[([\d.]+), ([\d.]+)\]", few)[0])
+    below, above = map(int, re.findall(r"from (\d+)% below it to (\d+)% above it", few)[0])
     found = np.sqrt(np.square(generator(30, 2).normal(size=(20_000, 30))).mean(axis=1))
-    assert np.mean((found * low < 1) & (found * high > 1)) == pytest.approx(0.95, abs=0.005)
-    assert "193 would give 10 %" in few
+    held = (found * (1 - below / 100) < 1) & (found * (1 + above / 100) > 1)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.01)  # the ends are rounded to whole per cent
+    assert "193 test cases would give 10 %" in few
     assert 1.96 / np.sqrt(2 * 193) == pytest.approx(0.1, abs=0.001)
     (few,) = warnings_of_a_number("mae", 300, 12)
     assert "rests on 300 test cases, in 12 groups: if the rows of a group" in few

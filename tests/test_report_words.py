@@ -72,7 +72,9 @@ def test_the_tables_of_the_screen_fit_into_80_columns(tiny: Path, capsys: pytest
         assert [line for line in tables if len(line.rstrip()) > 80] == []
         assert "the networks are trained on 341 of the 569 rows" in shown
         assert "shares at least 95 %, without a seed 95 %" in shown
-        assert re.search(r"of the log loss such ones held in \d+\.\d% of simulated studies or more", shown)
+        assert re.search(
+            r"log loss: intervals held the truth in at least \d+\.\d% of simulated studies", shown
+        )
     assert "2 of 200 seeds diverged; of 198 " in shown
 
 

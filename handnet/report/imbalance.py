@@ -132,9 +132,9 @@ def warnings_of_a_number(score: str, n: int, groups: int = 0) -> list[str]:
         cases = f"{n} test cases, in {so_many_groups(groups)}: if the rows of a group tell no more than one,"
     enough = math.ceil(norm.ppf(0.975) ** 2 / 2 / CLOSE_ERROR**2)
     return [
-        f"The deciding score, {label(score)}, rests on {cases} even with normal errors an RMSE of 1 would"
-        f" have the interval [{number(low)}, {number(high)}] over cases (95 %);"
-        f" {enough}{' groups' if groups else ''} would give 10 % to either side."
+        f"The deciding score, {label(score)}, rests on {cases} even with normal errors the 95 % interval of"
+        f" an RMSE reaches from {1 - low:.0%} below it to {high - 1:.0%} above it;"
+        f" {enough} {'groups' if groups else 'test cases'} would give 10 % to either side."
     ]
 
 

@@ -187,7 +187,9 @@ def expected(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     held = [band["simulated"] for band in losses if band["simulated"] is not None]
     if held:
         score = label(losses[0]["score"])
-        told.append(f"  of the {score} such ones held in {percent(min(held))} of simulated studies or more")
+        told.append(
+            f"  {score}: intervals held the truth in at least {percent(min(held))} of simulated studies"
+        )
     return told
 
 

@@ -14,7 +14,7 @@ from handnet.report.words import counts, in_band, interval, label, middle, perce
 
 # Each list is the order in which a table has its rows.
 COUNTS = ("true_positives", "false_negatives", "false_positives", "true_negatives")
-ON_SCREEN = {  # of the scores of each task those that the terminal shows
+ON_SCREEN = {  # of the scores of each task those that the terminal shows, after the one that decides
     "two classes": ("accuracy", "sensitivity", "specificity", "log_loss"),
     "many classes": ("accuracy", "balanced_accuracy", "macro_f1", "log_loss"),
     "a number": ("rmse", "mae", "r2"),
@@ -51,6 +51,16 @@ class Grid:
 def scores_of(facts: Mapping[str, Any], main: bool = True) -> tuple[str, ...]:
     """The scores of the main table, or the others, in the order of reading."""
     return tuple(row["score"] for row in facts["scores"] if row["main"] == main)
+
+
+def on_screen(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """The scores that the terminal shows: the one that decides, and then the others of the task."""
+    return tuple(dict.fromkeys((deciding(facts), *ON_SCREEN[facts["data"]["task"]])))
+
+
+def deciding(facts: Mapping[str, Any]) -> str:
+    """The score that words the verdict."""
+    return str(facts["settings"]["verdict"]["score"])
 
 
 def label_of(facts: Mapping[str, Any], score: str) -> str:

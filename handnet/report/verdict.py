@@ -115,7 +115,8 @@ def _of_many(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -
 def _of_number(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> Told:
     """How far guesses are from the truth, in the unit of the target."""
     off, mean, explained = (in_band(bands[name]) for name in TOLD["a number"])
-    said = f"guess {target_of(facts['data'])} with an expected RMSE of {off} in its own unit"
+    target = target_of(facts["data"])
+    said = f"guess {target} with an expected RMSE of {off} in the unit of {target}"
     return said, "", f"mean absolute error {mean}, R2 {explained}; "
 
 
@@ -126,7 +127,7 @@ def _held(bands: Mapping[str, Mapping[str, Any]]) -> str:
         return "95% intervals"
     least, most = min(held), max(held)
     times = f"{least}" if least == most else f"{least} to {most}"
-    return f"95% intervals, such as held the truth in {times} of {STUDIES} simulated studies"
+    return f"95% intervals; intervals made this way held the truth in {times} of {STUDIES} simulated studies"
 
 
 def _deciding(facts: Mapping[str, Any]) -> str:
@@ -196,8 +197,8 @@ def _intervals(facts: Mapping[str, Any]) -> str:
         return ""
     held, width = rows
     return (
-        f"Intervals for single cases that are fixed on validation rows to hold {LEVEL:.0%} of further ones"
-        f" are {in_band(width['seeds'])} wide, the mean and .025 to .975 over the seeds, and hold an expected"
+        f"The {LEVEL:.0%} prediction intervals for single cases are {in_band(width['seeds'])} wide (fixed on"
+        " the validation rows; mean, and .025 to .975 over the seeds). They hold the truth of an expected"
         f" {in_band(held.get('both', held['cases']))} of all cases of this kind."
     )
 

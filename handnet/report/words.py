@@ -110,7 +110,7 @@ def _off(doubt: Mapping[str, Any]) -> str:
     return (
         f"Of the {cases} {doubt['mostly'] or 'none'} {are} off by more than {plain(doubt['tolerance'])} in"
         f" more than half of the seeds, and {doubt['some'] or 'none'} in 5 to 50% of them; the guesses of two"
-        f" seeds are as far apart on {apart} cases on average."
+        f" seeds differ by more than that on {apart} cases on average."
     )
 
 

@@ -24,8 +24,8 @@ from handnet.bands.simulated import Simulated
 from handnet.messages import command, option
 from handnet.report.case_words import CaseWords, words_of
 from handnet.report.main_table import TELLING, expected, min_to_max, trained_on
-from handnet.report.tables import ON_SCREEN, over_seeds, rows_of
-from handnet.report.words import UNSEEN, cases_of, in_band, interval, label, percent, short
+from handnet.report.tables import label_of, on_screen, over_seeds, rows_of
+from handnet.report.words import UNSEEN, cases_of, in_band, interval, percent, short
 
 ACTING = {sign: mark for sign, mark in UNSEEN.items() if chr(sign) != "\n"}
 SILENCE = 5.0  # seconds between two lines of progress where there is no terminal to draw on
@@ -121,7 +121,7 @@ class Screen:
         commands find this study without its name.
         """
         for part in ("val", "test"):
-            rows = rows_of(facts, part, ON_SCREEN[facts["data"]["task"]])
+            rows = rows_of(facts, part, on_screen(facts))
             if rows:
                 self.out.print(_band_table(facts, part, rows))
         for sentence in (facts["verdict"], *facts["statements"]):
@@ -204,7 +204,7 @@ def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]])
     grid = _table(*headings, gap=1, title=title, title_justify="left")
     for place, row in enumerate(rows):
         if place == 0 or rows[place - 1]["score"] != row["score"]:
-            grid.add_row(label(row["score"]), style="bold")
+            grid.add_row(Text(label_of(facts, row["score"])), style="bold")
         cells = [_seeds(row), in_band(row.get("both", row.get("cases")))]
         cells += [interval(row.get("splits"))] if splits else []
         grid.add_row(Text(f"  {row['role']}"), *map(Text, cells))
