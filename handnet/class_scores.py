@@ -110,7 +110,12 @@ def _mean_area(sides: Sides) -> PerCase:
 
     def mean_area(z: Array, y: Array) -> Array:
         p = log_softmax(z, axis=-1)
-        areas = [_placed(p[..., label], *two)[0].mean(axis=1) for label, *two in sides(z.shape[-1], y)]
+        areas = []
+        for label, *two in sides(z.shape[-1], y):
+            upper, lower = two
+            areas.append(
+                _areas(p[:, np.concatenate(two), label], np.repeat([1, 0], [len(upper), len(lower)]))
+            )
         return np.asarray(np.mean(areas, axis=0))
 
     return mean_area
