@@ -126,19 +126,14 @@ class Dataset:
     def blocks(self) -> Array | None:
         """(n,) int: rows of one number must fall into one part; None when every row stands alone.
 
-        They are of one group, or hold the same measurements, whatever their labels.
+        They are of one group; in a table without groups they hold the same measurements, whatever their
+        labels. Equal rows of different groups need not stay together: who names the groups has said what is
+        one, and a design that repeats its settings in each group (every week and dose for every animal) makes
+        equal rows that are no copies. Kept together, they would weld the groups into a few large blocks.
         """
-        if self.groups is None:
-            return self.first_equal if len(np.unique(self.first_equal)) < len(self.first_equal) else None
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
-        # The blocks are the components of a graph of rows and groups, in which each row is tied to its group
-        # and to the first row that equals it.
-        n, groups = len(self.first_equal), np.unique(self.groups, return_inverse=True)[1]
-        starts, ends = np.tile(np.arange(n), 2), np.concatenate([self.first_equal, n + groups])
-        edges = coo_array((np.ones(2 * n), (starts, ends)), shape=(2 * n, 2 * n))
-        return np.asarray(connected_components(edges, directed=False)[1][:n])
+        if self.groups is not None:
+            return np.asarray(np.unique(self.groups, return_inverse=True)[1])
+        return self.first_equal if len(np.unique(self.first_equal)) < len(self.first_equal) else None
 
 
 def digest(*parts: Any) -> str:

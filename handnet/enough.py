@@ -74,7 +74,10 @@ def check_parts(data: Dataset, parts: dict[str, Array], stratify: bool, needed: 
         if data.class_names and _class_counts(data, rows).min() < LEAST_CASES:
             raise ValueError(_lacks_cases(data, name, rows, stratify, needed))
         if not data.class_names and len(rows) < LEAST_ROWS:
-            together = "" if data.blocks is None else " (rows of one group, and equal rows, stay together)"
+            together = (
+                " (equal rows stay together)" if data.groups is None else " (rows of one group stay together)"
+            )
+            together = "" if data.blocks is None else together
             raise ValueError(
                 f"the {name} part needs {LEAST_ROWS} rows at least, but has {len(rows)} of"
                 f" {len(data.y)}{together}; use more rows, larger shares or another split seed."
@@ -97,7 +100,7 @@ def _lacks_cases(data: Dataset, name: str, rows: Array, stratify: bool, needed: 
     elif data.groups is None:
         why, more = " (equal rows stay together)", "more cases that differ"
     else:
-        why, more = " (rows of one group, and equal rows, stay together)", "more and smaller groups"
+        why, more = " (rows of one group stay together)", "more and smaller groups"
     return (
         f"the {name} part needs 2 cases of each class, but has {has}{why}; use {even}{more}, larger shares or"
         " another split seed."

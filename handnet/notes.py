@@ -103,11 +103,25 @@ def _block_notes(data: Dataset) -> list[str]:
     if repeated:
         sentence = (
             f"{repeated} of {n} rows repeat{'s' if repeated == 1 else ''} the measurements of an earlier one;"
-            " equal rows fall into one part."
+            f" {_where_equal_rows_fall(data)}"
         )
         sentence += _torn(data)
         sentences.append(sentence)
     return sentences
+
+
+def _where_equal_rows_fall(data: Dataset) -> str:
+    """Into one part, unless they are of different groups."""
+    if data.groups is not None:
+        mixed = np.zeros(len(data.y), dtype=bool)
+        mixed[data.first_equal[data.groups != data.groups[data.first_equal]]] = True
+        across = int(mixed[data.first_equal].sum())
+        if across:
+            return (
+                f"{across} rows equal a row of another group, and these need not fall into one part. If they"
+                " are copies of one case, give them one group."
+            )
+    return "equal rows fall into one part."
 
 
 def _torn(data: Dataset) -> str:

@@ -1,6 +1,6 @@
 """Train, validation and the sealed test; encoder and scaler learn from the train rows alone.
 
-Rows that belong together, of one group or with equal measurements, fall into one part. Without such rows the
+Rows that belong together, of one group or, without groups, equal, fall into one part. Without such rows the
 division is that of scikit-learn's train_test_split, to the row.
 """
 

@@ -195,7 +195,8 @@ def test_too_few_rows_of_many_classes_or_of_a_number_are_refused() -> None:
     with pytest.raises(ValueError, match="the validation part needs 10 rows at least, but has 8 of 40;"):
         split(a_number(40))
     with pytest.raises(
-        ValueError, match=r"the validation part needs 10 rows .* \(rows of one group, .*\); use more"
+        ValueError,
+        match=r"the validation part needs 10 rows .* \(rows of one group stay together\); use more",
     ):
         split(a_number(40, groups=np.arange(40) // 8))
     tiny = Dataset("t", np.eye(2), np.arange(2.0), np.arange(2), ("a", "b"), ("a", "b"), ())
@@ -244,13 +245,35 @@ def test_parts_of_groups_hold_both_classes_in_their_shares(tmp_path: Path) -> No
             alike = (
                 pd.DataFrame(data.X).groupby(list(range(data.X.shape[1])), dropna=False).ngroup().to_numpy()
             )
-            whole = np.concatenate([np.unique(alike[part]) for part in rows])
+            # Pigs share their weeks and doses, so their groups alone stay whole.
+            units = alike if data.groups is None else other.frame["Pig"].to_numpy()
+            whole = np.concatenate([np.unique(units[part]) for part in rows])
             assert len(whole) == len(set(whole)) < len(data.y)
             for part in rows:
                 assert abs(data.y[part].mean() - data.y.mean()) < 0.07
         assert not np.array_equal(split(data, seed=0).test_rows, split(data, seed=1).test_rows)
-    pigs = other.frame["Pig"].to_numpy()
-    assert not set(pigs[parts.test_rows]) & set(pigs[parts.train_rows])
+
+
+def test_equal_rows_of_different_groups_weld_no_groups() -> None:
+    """A design of ten settings in each of 30 groups: whole groups are parts of the wanted size."""
+    rows = np.arange(300)
+    X = np.column_stack([rows % 10, rows % 10 // 5]).astype(float)
+    parts = split(a_number(X=X, groups=rows // 10))
+    assert [len(part) for part in (parts.train_rows, parts.val_rows, parts.test_rows)] == [180, 60, 60]
+    assert len(set((parts.test_rows // 10).tolist())) == 6
+    (note,) = (note for note in parts.notes if "repeat" in note)
+    assert note.startswith(
+        "290 of 300 rows repeat the measurements of an earlier one; 300 rows equal a row of"
+    )
+    X[:, 1] = rows  # row 13 is row 3 again, and so is row 14 of its group; 25 is 24 again, of one group
+    X[[13, 14]], X[25] = X[3], X[24]
+    (note,) = (note for note in split(a_number(X=X, groups=rows // 10)).notes if "repeat" in note)
+    assert note.startswith("3 of 300 rows repeat the measurements of an earlier one; 3 rows equal a row of")
+    X[[13, 14]] = [[0, 1000], [0, 1001]]
+    (note,) = (note for note in split(a_number(X=X, groups=rows // 10)).notes if "repeat" in note)
+    assert note.startswith(
+        "1 of 300 rows repeats the measurements of an earlier one; equal rows fall into one"
+    )
 
 
 def test_repeats_and_torn_repeats_are_counted(tmp_path: Path) -> None:
