@@ -20,6 +20,7 @@ NAMING = frozenset(
     "id ids pid ptid mrn usubjid subjid subject patient person participant customer animal".split()
 )
 REPEATING = 0.05
+ROWS_OF_A_RUN = 3  # on average, of equal whole numbers that may name what has several rows
 # What share of the variance of a number one train row has to make to be told: the first at least, and TIMES
 # what the largest of n normal values makes, but no more than the last.
 LEAST_SHARE, TIMES, MOST_SHARE = 0.1, 3, 0.5
@@ -186,16 +187,29 @@ def _few_groups(data: Dataset, parts: Mapping[str, Array]) -> list[str]:
 
 
 def _repeating_names(data: Dataset, train: Array) -> list[str]:
-    """Each column of whole numbers that is called like a name of cases and has many values, some of them more
-    than once, in the train rows (n,)."""
+    """Each column of whole numbers that may name what has several of the train rows (n,): it is called like a
+    name of cases and has many values, some of them more than once, or its equal values stand together."""
     if data.groups is not None:
         return []
-    found = []
+    found, in_order = [], np.sort(train)
     for place, name in enumerate(data.feature_names):
+        cells = data.X[in_order, place]
+        if name in data.levels or not (cells % 1 == 0).all():
+            continue
         words = set(re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name))
-        if not NAMING.isdisjoint(map(str.lower, words)) and name not in data.levels:
-            cells = data.X[train, place]
-            different = len(np.unique(cells))
-            if (cells % 1 == 0).all() and max(FEW, REPEATING * len(train)) <= different < len(train):
-                found.append(f"{name!r} ({different} different in {len(train)} train rows)")
+        named, different = not NAMING.isdisjoint(map(str.lower, words)), len(np.unique(cells))
+        repeats = max(FEW, REPEATING * len(train)) <= different < len(train)
+        if (named and repeats) or _stand_in_runs(cells, different):
+            found.append(f"{name!r} ({different} different in {len(train)} train rows)")
     return found
+
+
+def _stand_in_runs(cells: Array, different: int) -> bool:
+    """Whether each of ten or more values in a column (n,) fills one run of rows, of three or more on average.
+
+    A column in rising or falling order has such runs too where the file was sorted by it, so it is no sign.
+    """
+    steps = np.diff(cells)
+    runs = 1 + np.count_nonzero(steps)
+    long = FEW <= different == runs <= len(cells) / ROWS_OF_A_RUN
+    return bool(long and (steps > 0).any() and (steps < 0).any())

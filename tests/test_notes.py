@@ -126,6 +126,16 @@ def test_a_column_that_only_sounds_like_a_name_of_patients_is_not_told() -> None
         assert not told(table(rows // 4 % 2, noise=noise, id=cells), "May name patients")
 
 
+def test_whole_numbers_that_stand_in_runs_through_the_file_may_name_patients() -> None:
+    rows, noise = np.arange(400), generator(1, 3).normal(size=400)
+    pig = rows // 10 * 17 % 97  # 40 pigs of ten rows, in no order
+    (note,) = told(table(rows // 4 % 2, noise=noise, Pig=pig), "May name patients")
+    assert ": 'Pig' (40 different in 240 train rows);" in note
+    in_order, twice, pairs, few = rows // 10, rows // 10 % 20 * 17 % 97, rows // 2, rows // 50
+    for cells in (in_order, -in_order, twice, pairs * 7919 % 1009, few * 5 % 8, pig + 0.5):
+        assert not told(table(rows // 4 % 2, noise=noise, Pig=cells), "May name patients")
+
+
 def of_many(y: np.ndarray, /, missing: str = "", **columns: np.ndarray) -> Dataset:
     names = tuple(f"c{label}" for label in range(int(y.max()) + 1))
     return replace(table(y % 2, missing, **columns), y=y, class_names=names)
