@@ -46,6 +46,7 @@ class _Classes:
 
     classes: int
     tolerance: ClassVar[float | None] = None  # by which a guess may be off
+    deviation: ClassVar[float | None] = None  # of the train target
     order: ClassVar[tuple[str, ...]] = ("misses",)  # of the columns whose largest, in size, come first
 
     def wrong(self, outputs: Array, y: Array) -> Array:

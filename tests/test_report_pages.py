@@ -124,6 +124,7 @@ def other_task(name: str, classes: list[str]) -> dict:
     facts = facts_with(name)
     task, tolerance = ("many classes", None) if classes else ("a number", 1.5)
     judged = {"task": task, "classes": classes, "target": "" if classes else name, "tolerance": tolerance}
+    judged |= {"deviation": None if classes else 3.0}
     more = {"wrong_class": name, "wrong_calls": 1, "entropy": 0.5, "target": 2.0, "residual_mean": -1.0}
     more |= {"residual_sd": 0.5, "guess_low": 0.0, "guess_median": 1.0, "guess_high": 2.0}
     missed = [row | more for row in facts["missed"]]

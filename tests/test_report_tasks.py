@@ -15,6 +15,7 @@ from handnet.report import facts
 from handnet.report import pages as render
 from handnet.report.class_tables import LARGEST, confusion_table
 from handnet.report.figures import figures
+from handnet.report.tables import on_screen
 from handnet.report.words import label, measure
 from handnet.study.analysis import TrialResult, analyse
 from handnet.study.identity import make_problem
@@ -146,6 +147,16 @@ def test_the_confusions_are_the_planted_ones(wine: Planted) -> None:
     assert whole["confusion"] == {"part": "test", "seeds": SEEDS, "counts": counts.tolist()}
     rows = confusion_table(whole).rows
     assert rows[2] == ("cultivar 3", "2", "0", f"{counts[2, 2]:.0f}", f"{counts[2].sum():.0f}")
+
+
+def test_no_table_is_empty_and_the_deciding_score_comes_first(wine: Planted, diabetes: Planted) -> None:
+    for planted in (wine, diabetes):
+        assert [grid.title for grid in render.tables(planted.facts) if not grid.rows] == []
+    decided = {"settings": {"verdict": {"score": "auc"}}}
+    assert on_screen(wine.facts | decided)[:2] == ("auc", "accuracy")
+    (tolerance,) = re.findall(r"The tolerance, ([\d.]+), is half the standard dev", diabetes.facts["verdict"])
+    train = make_problem(settings("diabetes")).parts.train.y
+    assert float(tolerance) == pytest.approx(train.std() / 2, rel=1e-3)
 
 
 def test_of_more_classes_the_largest_confusions_are_listed() -> None:

@@ -64,13 +64,14 @@ class Cases:
 
     @cached_property
     def judged(self) -> dict[str, Any]:
-        """What counts as wrong: the task, its classes by name, or its target and the tolerance there."""
+        """What counts as wrong: the task, its classes, or its target with tolerance and deviation."""
         data = self.problem.data
         return {
             "task": self.judge.task,
             "classes": list(data.class_names),
             "target": data.target,
             "tolerance": self.judge.tolerance,
+            "deviation": self.judge.deviation,
         }
 
     @cached_property

@@ -22,8 +22,9 @@ from handnet.report.drawing import (
     tick,
     whole_ticks,
 )
+from handnet.report.score_names import IN_UNIT
 from handnet.report.search_figures import search_figures
-from handnet.report.tables import graded_parts, rows_of
+from handnet.report.tables import deciding, graded_parts, label_of, rows_of
 from handnet.report.truth_figures import truth_figures
 from handnet.report.words import as_told, label, part_name, short, so_many_groups, target_of
 from handnet.study.gaps import curve_band
@@ -51,30 +52,34 @@ def figures(facts: Mapping[str, Any]) -> dict[str, Picture]:
 
 
 def _forests(facts: Mapping[str, Any]) -> dict[str, Picture]:
-    """The accuracy or RMSE of every configuration, a figure for each graded part.
+    """The score that decides of every configuration, a figure for each graded part.
 
     The majority class or train mean is left to the table: it would squeeze all others into a corner.
     """
     pictures: dict[str, Picture] = {}
-    score = "accuracy" if facts["data"]["classes"] else "rmse"
+    score = deciding(facts)
     for part in graded_parts(facts):
         name = part_name(part)
         rows = [row for row in rows_of(facts, part, (score,)) if row["role"] not in CONSTANT]
-        title = f"{label(score)} on {name} rows"
+        title = f"{label_of(facts, score)} on {name} rows"
         pictures[f"Bands on {name} rows" if pictures else "forest"] = Picture(
             forest(rows, title),
             f"{title[0].upper()}{title[1:]}: the bands of the table below, one line each",
             "Another seed: the quantiles .025 to .975, and how many of the seeds lie there; another split"
             " likewise. Expected: the score on all cases of this kind. The next: what one more network may"
-            f" show on as many other cases. The tick is the mean.{_unit(facts)}",
+            f" show on as many other cases. The tick is the mean.{_unit(facts, score)}",
         )
     return pictures
 
 
-def _unit(facts: Mapping[str, Any]) -> str:
-    """In which unit the scores of a number are."""
-    data = facts["data"]
-    return "" if data["classes"] else f" In the unit of {target_of(data)}; lower is better."
+def _unit(facts: Mapping[str, Any], score: str = "rmse") -> str:
+    """In which unit the scores of a number are, and that losses are better the lower they are."""
+    if facts["data"]["classes"]:
+        return " Lower is better." if score in ("log_loss", "brier") else ""
+    if score not in IN_UNIT:
+        return ""
+    unit = f"the unit of {target_of(facts['data'])}"
+    return f" In {'the square of ' * (score == 'mse')}{unit}; lower is better."
 
 
 def _comparisons(facts: Mapping[str, Any]) -> dict[str, Picture]:

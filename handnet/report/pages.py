@@ -114,7 +114,7 @@ def tables(facts: Mapping[str, Any]) -> list[Grid]:
     grids += [benefit_table(facts)] if facts["net_benefit"]["thresholds"] else []
     grids += [confusion_table(facts)] if facts["confusion"] else []
     classes = len(facts["data"]["classes"])
-    grids += [class_table(facts, last)] if 2 < classes <= MOST else []
+    grids += _of_a_class(facts, last) if 2 < classes <= MOST else []
     grids += [interval_table(facts)] if not classes and facts["opening"] else []
     grids.append(gap_table(facts))
     grids.append(calibration_table(facts, last))
@@ -141,7 +141,7 @@ def _details(facts: Mapping[str, Any], last: str, earlier: Sequence[str]) -> Ite
     if classes == 2:
         yield count_table(facts, last)
     if classes > MOST:
-        yield class_table(facts, last)
+        yield from _of_a_class(facts, last)
     if classes > 2:
         yield class_calibration_table(facts, last)
     yield from _further(facts, last)
@@ -151,14 +151,21 @@ def _details(facts: Mapping[str, Any], last: str, earlier: Sequence[str]) -> Ite
         yield band_table(facts, part)
         yield from _further(facts, part)
         if classes > 2:
-            yield class_table(facts, part)
+            yield from _of_a_class(facts, part)
 
 
 def _further(facts: Mapping[str, Any], part: str) -> Iterator[Grid]:
-    """The scores that are no main ones, if the task has some."""
+    """The scores that are no main ones, if the part has bands of some."""
     grid = further_table(facts, part)
     if grid.rows:
         yield grid
+
+
+def _of_a_class(facts: Mapping[str, Any], part: str) -> list[Grid]:
+    """Recall and precision of each class, if the part has bands of them: validation rows beside an opened
+    test have none."""
+    grid = class_table(facts, part)
+    return [grid] if grid.rows else []
 
 
 def _html(facts: Mapping[str, Any], pictures: Mapping[str, Picture]) -> str:

@@ -48,17 +48,18 @@ def _calibration(facts: Mapping[str, Any], name: str) -> Picture:
     few = min(events, sum(row["n"] for row in rows) - events) < ENOUGH - 0.5  # it is a sum of shares
     what = "right calls" if many else "positives"
     probability = "the ensemble's probability of the class it calls" if many else "the ensemble's probability"
-    line = "The line is a logistic regression on a natural cubic spline of the logit"
-    told = "The probability of a case is the highest of its classes" if many else line
+    told = "The probability of a case is the highest of its classes; the" if many else "The"
+    if smooth := facts["calibration_curve"]:
+        told = "The line is a logistic regression on a natural cubic spline of the logit; the"
     return Picture(
         reliability_curve(
             rows,
             facts["calibration_curve"],
-            f"few cases: read the {'bands, not the dots' if many else 'band, not the line'}" if few else "",
+            f"few cases: read the {'band, not the line' if smooth else 'bands, not the dots'}" if few else "",
             (probability, f"share of {what}"),
         ),
         f"Share of {what} against the probability of the ensemble of the winner's seeds",
-        f"On {name} rows. {told}; the {len(rows)} bins hold as many cases each.",
+        f"On {name} rows. {told} {len(rows)} bins hold as many cases each.",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from handnet.bands.intervals import LEVEL
 from handnet.bands.simulated import STUDIES
+from handnet.messages import option
 from handnet.report.main_table import TELLING
 from handnet.report.tables import graded_parts, label_of, rows_of
 from handnet.report.words import (
@@ -20,6 +21,7 @@ from handnet.report.words import (
     number,
     of_class,
     percent,
+    plain,
     target_of,
     those,
     written,
@@ -217,7 +219,20 @@ def _doubted(facts: Mapping[str, Any]) -> str:
     """How many cases most seeds miss, some seeds miss, and two seeds call differently."""
     part = graded_parts(facts)[0]
     found = [row for row in facts["doubt"] if row["role"] == "winner" and row["part"] == part]
-    return doubted(found[0]) if found else ""
+    return f"{doubted(found[0])}{_tolerance(facts)}" if found else ""
+
+
+def _tolerance(facts: Mapping[str, Any]) -> str:
+    """What the tolerance of a guessed number is, and how to set another."""
+    tolerance, deviation = facts["judged"]["tolerance"], facts["judged"]["deviation"]
+    if not tolerance or not deviation:
+        return ""
+    times = f"{tolerance / deviation:.2g}"
+    many = "half the standard deviation" if times == "0.5" else f"{times} standard deviations"
+    return (
+        f" The tolerance, {plain(tolerance)}, is {many} of {target_of(facts['data'])} in the train rows;"
+        f" {option('tolerance', '')} sets another."
+    )
 
 
 def _winner(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
