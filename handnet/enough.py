@@ -107,15 +107,17 @@ def _lacks_cases(data: Dataset, name: str, rows: Array, stratify: bool, needed: 
     )
 
 
-def check_distances(data: Dataset, train_rows: Array) -> None:
-    """Raises ValueError when a number that is the target does not vary among the train rows (n,), or has a
-    value so far from them that no network stays finite on it."""
-    train = data.y[train_rows]
-    if train.min() == train.max():
-        raise ValueError(
-            f"the target {data.target!r} is {train[0]:g} in all {len(train)} train rows, so there is nothing"
-            " to learn; use more rows or another split seed."
-        )
+def check_distances(data: Dataset, parts: dict[str, Array]) -> None:
+    """Raises ValueError when a number that is the target does not vary among the rows (n,) of a part, or has
+    a value so far from the train rows that no network stays finite on it."""
+    for name, rows in parts.items():
+        if np.ptp(data.y[rows]) == 0:
+            nothing = "learn" if name == "train" else "tell guesses apart by"
+            raise ValueError(
+                f"the target {data.target!r} is {data.y[rows[0]]:g} in all {len(rows)} {name} rows, so there"
+                f" is nothing to {nothing}; use more rows or another split seed."
+            )
+    train = data.y[parts["train"]]
     distances = np.abs(data.y - train.mean()) / train.std()
     row = int(distances.argmax())
     if not distances[row] <= MAX_DEVIATIONS:

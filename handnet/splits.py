@@ -130,9 +130,10 @@ def split(
     else:
         train_rows, rest = divide(rows, 2 * test)
         val_rows, test_rows = divide(rest, 0.5)
-    check_parts(data, {"train": train_rows, "validation": val_rows, "test": test_rows}, stratify, needed)
+    parts = {"train": train_rows, "validation": val_rows, "test": test_rows}
+    check_parts(data, parts, stratify, needed)
     if not data.class_names:
-        check_distances(data, train_rows)
+        check_distances(data, parts)
     return _scaled(data, train_rows, val_rows, test_rows)
 
 

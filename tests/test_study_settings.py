@@ -215,3 +215,12 @@ def test_the_score_that_decides_is_the_tasks_own_unless_one_is_named() -> None:
     found = {classes: read({}).decided(classes).verdict.score for classes in (0, 2, 3)}
     assert found == {0: "rmse", 2: "accuracy", 3: "accuracy"}
     assert read({"verdict.score": "mae"}).decided(0).verdict.score == "mae"
+
+
+@pytest.mark.parametrize(
+    ("classes", "key", "value"),
+    [(0, "prevalence", ".1"), (3, "prevalence", ".1"), (2, "tolerance", "5"), (3, "tolerance", "5")],
+)
+def test_what_says_nothing_of_a_task_is_refused(classes: int, key: str, value: str) -> None:
+    with pytest.raises(Refusal, match=f"(?i){key}.*leave it out"):
+        read({f"report.{key}": value}).decided(classes)

@@ -80,7 +80,7 @@ def warnings_of_many(
         what = f"has {those(sizes[rarest], names[rarest])} of {cases}: a single one of them can turn it."
         return [*said, f"{which} {what}"] if told[rarest] < EVENTS else said
     rests, as_many = f"rests on {cases}", float(every)
-    if score not in ("accuracy", "top_k"):
+    if score != "accuracy":
         rests = f"counts each class alike, the rarest with {those(sizes[rarest], names[rarest])} of {cases}"
         as_many = len(told) ** 2 / sum(1 / count for count in told)
     low, high = share_ends(LIKELY, as_many)

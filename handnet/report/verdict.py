@@ -28,6 +28,10 @@ from handnet.report.words import (
 )
 from handnet.study.rivals import LOGISTIC, RIDGE
 
+FURTHER_GROUPS = (
+    " Rows of further groups may lie in them less often: their width is fixed on rows, not on groups."
+)
+
 
 def paragraph(facts: Mapping[str, Any], comparison: str, warning: str = "") -> str:
     """The verdict. comparison: the sentences on the rivals, empty where there are none; warning: what makes
@@ -198,10 +202,11 @@ def _intervals(facts: Mapping[str, Any]) -> str:
     if len(rows) < len(names):
         return ""
     held, width = rows
+    further = FURTHER_GROUPS if facts["data"]["groups"] else ""
     return (
         f"The {LEVEL:.0%} prediction intervals for single cases are {in_band(width['seeds'])} wide (fixed on"
         " the validation rows; mean, and .025 to .975 over the seeds). They hold the truth of an expected"
-        f" {in_band(held.get('both', held['cases']))} of all cases of this kind."
+        f" {in_band(held.get('both', held['cases']))} of all cases of this kind.{further}"
     )
 
 

@@ -17,7 +17,7 @@ class Replicas:
     """The exact results of one configuration on R seeds: what every band, table and figure is computed from.
 
     seeds: (R,), each an integer or a triple of one seed for each stream; fit: histories and weights of the R
-    replicas; val_logits: (R, n_val).
+    replicas; val_logits: outputs (R, n_val) or (R, n_val, k).
     """
 
     seeds: tuple[Any, ...]

@@ -69,7 +69,9 @@ class ComparedOnTest:
         if score == "accuracy":
             return detectable_difference(self.error, self.degrees, level, 1.0)
         return (
-            detectable_difference(self.auc.error(), inf, level, 1.0) if score == "auc" and self.auc else None
+            detectable_difference(self.auc.error(self.degrees), self.degrees, level, 1.0)
+            if score == "auc" and self.auc
+            else None
         )
 
 

@@ -8,7 +8,7 @@ from pydantic import Strict
 
 from handnet.contract import Recipe
 from handnet.draws import LARGEST_SEED
-from handnet.messages import Refusal
+from handnet.messages import Refusal, option
 from handnet.study.sections import (
     BackendSettings,
     CompareSettings,
@@ -121,6 +121,16 @@ class Settings(Section):
             raise Refusal(
                 f"verdict.score must be one of {', '.join(task.may_decide)} where the task is {task.name},"
                 f" but is {score!r}."
+            )
+        if self.report.prevalence and classes != 2:
+            raise Refusal(
+                f"{option('prevalence', self.report.prevalence)} is the share of class 1, but the task is"
+                f" {task.name}; leave it out."
+            )
+        if self.report.tolerance and classes:
+            raise Refusal(
+                f"{option('tolerance', self.report.tolerance)} is how far a guess may be off, but the task is"
+                f" {task.name}; leave it out."
             )
         return self.changed(verdict={"score": score})
 

@@ -15,6 +15,7 @@ from handnet.contract import Recipe
 from handnet.messages import Refusal, command
 from handnet.probe import arithmetic_digest
 from handnet.report.words import label as score_label
+from handnet.report.words import written
 from handnet.study.analysis import Analysis
 from handnet.study.executor import make_workers
 from handnet.study.folder import locked
@@ -131,20 +132,18 @@ class Study:
         settings, search = self.settings, self.searched
         done = len(search.finished)
         best = min((trial.value for trial in search.finished), default=np.inf)
-        of_what = score_label(self.problem.task.trained_on)
+        of, over = self.problem.task.trained_on, f"over {settings.search.seeds} seeds"
         with self.screen.progress("search", settings.trials, done) as bar:
             while (place := len(search.finished)) < settings.trials:
                 self.interrupt.check()
                 block = search.block(place)
                 with self.clock("search"):
                     recipes = [search.propose(place) for place in block]
-                jobs = [
-                    Job(recipe, settings.search_seeds, label(place))
-                    for place, recipe in zip(block, recipes, strict=True)
-                ]
+                named = zip(block, recipes, strict=True)
+                jobs = [Job(recipe, settings.search_seeds, label(place)) for place, recipe in named]
                 for place, job, replicas in zip(block, jobs, self.trainer.networks(jobs), strict=True):
                     best = min(best, self._tell(place, job.recipe, replicas).value)
-                    bar.advance(1, f"best mean val {of_what} {best:.4f} over {settings.search.seeds} seeds")
+                    bar.advance(1, f"best mean val {score_label(of)} {written(best, of)} {over}")
 
     def _tell(self, place: int, recipe: Recipe, replicas: Replicas) -> Finished:
         """Store the trial at a place, whose networks are stored already."""

@@ -28,11 +28,6 @@ from handnet.study.quantity import Quantity, finite
 from handnet.study.units import Confirmed, Problem
 from handnet.tasks import Task
 
-SHARES = {
-    "accuracy": None,
-    "sensitivity": 1,
-    "specificity": 0,
-}  # shares of cases; the class they are counted on
 BOOTSTRAPS = 4000  # samples of cases
 MOST_DRAWN = 2 * 10**7  # cases drawn in all: a large test gets fewer samples, but never under 1000
 AHEAD = 1000  # samples of what may come next: bands of it are joined to a formula

@@ -26,7 +26,6 @@ from handnet.tasks import Task, task_of
 # more in those that follow, because each of 32 networks takes a fifth less time than each of 8.
 FEW, FEW_UNTIL, MANY = 8, 64, 32
 STACK = 50  # in Keras
-EXIT = ("outputs", "loss")  # what a recipe says of the exit of a network
 T = TypeVar("T")
 
 
