@@ -36,7 +36,7 @@ def table_notes(data: Dataset, encoder: Encoder, parts: Mapping[str, Array]) -> 
     made, found = _what_was_made(data, encoder, train), _what_to_beware_of(data, encoder, train, val)
     listings = [sentence.format(listed(names)) for sentence, names in (*made, *found) if names]
     rows = _few_cases(data, parts) if data.class_names else _heavy_tail(data, train)
-    return (*data.notes, *_block_notes(data), *rows, *_few_groups(data, parts), *listings)
+    return (*data.notes, *_block_notes(data, parts), *rows, *_few_groups(data, parts), *listings)
 
 
 def _what_was_made(data: Dataset, encoder: Encoder, train: Array) -> Iterator[Listing]:
@@ -92,31 +92,40 @@ def _unseen_counts(data: Dataset, train: Array, val: Array) -> list[str]:
     return [f"{name!r} ({int(rows.sum())})" for name, rows in unseen.items() if rows.any()]
 
 
-def _block_notes(data: Dataset) -> list[str]:
-    """Sentences on the rows that fall into one part."""
+def _block_notes(data: Dataset, parts: Mapping[str, Array]) -> list[str]:
+    """Sentences on the rows that fall into one part.
+
+    With groups equal rows may lie on both sides of the seal, so those of the test are not counted: nothing
+    is told of sealed values.
+    """
     sentences, n = [], len(data.y)
+    seen = np.arange(n)
     if data.groups is not None:
         sentences.append(
             f"The {n} rows are of {len(np.unique(data.groups))} groups. A group falls into one part, and"
             " bands over cases go over groups."
         )
-    repeated = int((data.first_equal != np.arange(n)).sum())
+        seen = np.concatenate([rows for part, rows in parts.items() if part != "test"])
+    repeated = len(seen) - len(np.unique(data.first_equal[seen]))
     if repeated:
+        of = f"{len(seen)} {'train and validation ' if len(seen) < n else ''}rows"
         sentence = (
-            f"{repeated} of {n} rows repeat{'s' if repeated == 1 else ''} the measurements of an earlier one;"
-            f" {_where_equal_rows_fall(data)}"
+            f"{repeated} of {of} repeat{'s' if repeated == 1 else ''} the measurements of an earlier one;"
+            f" {_where_equal_rows_fall(data, seen)}"
         )
-        sentence += _torn(data)
+        sentence += _torn(data, seen)
         sentences.append(sentence)
     return sentences
 
 
-def _where_equal_rows_fall(data: Dataset) -> str:
-    """Into one part, unless they are of different groups."""
+def _where_equal_rows_fall(data: Dataset, seen: Array) -> str:
+    """Into one part, unless they are of different groups. seen: (m,) the rows that are counted."""
     if data.groups is not None:
-        mixed = np.zeros(len(data.y), dtype=bool)
-        mixed[data.first_equal[data.groups != data.groups[data.first_equal]]] = True
-        across = int(mixed[data.first_equal].sum())
+        equal, groups = data.first_equal[seen], data.groups[seen]
+        least, most = np.full(len(data.y), np.inf), np.full(len(data.y), -np.inf)
+        np.minimum.at(least, equal, groups)
+        np.maximum.at(most, equal, groups)
+        across = int((least < most)[equal].sum())
         if across:
             return (
                 f"{across} rows equal a row of another group, and these need not fall into one part. If they"
@@ -125,15 +134,18 @@ def _where_equal_rows_fall(data: Dataset) -> str:
     return "equal rows fall into one part."
 
 
-def _torn(data: Dataset) -> str:
-    """What is said of rows with equal measurements and different targets; "" where there are none."""
-    least, most = np.full(len(data.y), np.inf), np.full(len(data.y), -np.inf)
-    np.minimum.at(least, data.first_equal, data.y)
-    np.maximum.at(most, data.first_equal, data.y)
+def _torn(data: Dataset, seen: Array) -> str:
+    """What is said of rows with equal measurements and different targets; "" where there are none.
+
+    seen: (m,) the rows that are counted.
+    """
+    equal, least, most = data.first_equal[seen], np.full(len(data.y), np.inf), np.full(len(data.y), -np.inf)
+    np.minimum.at(least, equal, data.y[seen])
+    np.maximum.at(most, equal, data.y[seen])
     torn = least < most
     if not torn.any():
         return ""
-    rows, sets = int(np.bincount(data.first_equal, minlength=len(data.y))[torn].sum()), int(torn.sum())
+    rows, sets = int(torn[equal].sum()), int(torn.sum())
     what = {0: "different targets", 2: "both labels"}.get(len(data.class_names), "different labels")
     does = "calls all of those right" if data.class_names else "guesses all of those"
     return (

@@ -263,7 +263,7 @@ def test_equal_rows_of_different_groups_weld_no_groups() -> None:
     assert len(set((parts.test_rows // 10).tolist())) == 6
     (note,) = (note for note in parts.notes if "repeat" in note)
     assert note.startswith(
-        "290 of 300 rows repeat the measurements of an earlier one; 300 rows equal a row of"
+        "230 of 240 train and validation rows repeat the measurements of an earlier one; 240 rows equal"
     )
     X[:, 1] = rows  # row 13 is row 3 again, and so is row 14 of its group; 25 is 24 again, of one group
     X[[13, 14]], X[25] = X[3], X[24]
