@@ -268,11 +268,11 @@ def test_equal_rows_of_different_groups_weld_no_groups() -> None:
     X[:, 1] = rows  # row 13 is row 3 again, and so is row 14 of its group; 25 is 24 again, of one group
     X[[13, 14]], X[25] = X[3], X[24]
     (note,) = (note for note in split(a_number(X=X, groups=rows // 10)).notes if "repeat" in note)
-    assert note.startswith("3 of 300 rows repeat the measurements of an earlier one; 3 rows equal a row of")
+    assert note.startswith("3 of 240 train and validation rows repeat the measurements of an earlier one; 3")
     X[[13, 14]] = [[0, 1000], [0, 1001]]
     (note,) = (note for note in split(a_number(X=X, groups=rows // 10)).notes if "repeat" in note)
     assert note.startswith(
-        "1 of 300 rows repeats the measurements of an earlier one; equal rows fall into one"
+        "1 of 240 train and validation rows repeats the measurements of an earlier one; equal"
     )
 
 
