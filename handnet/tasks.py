@@ -107,7 +107,7 @@ class Task:
         The losses of a number are in the target's own unit, which tells nothing of their size; so what is
         compared is their ratio.
         """
-        score = self.scores[name]
+        score = self.every[name]
         sign = 1.0 if score.higher else -1.0
         if not self.classes and not score.higher and score.least == 0:
             return Scale("per cent", sign, np.inf)

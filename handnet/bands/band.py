@@ -13,6 +13,7 @@ from handnet.scores import Mean, Quantile, Score
 EXPECTED = "expected score on all cases of this kind"
 EXPECTED_OVER_SEEDS = "expected score over all seeds, on all cases of this kind"
 EXPECTED_DIFFERENCE = "expected difference on all cases of this kind"
+EXPECTED_DIFFERENCE_OVER_SEEDS = "expected difference over all seeds, on all cases of this kind"
 FURTHER_SEED = "score of a further seed on these rows"
 FURTHER_PROBABILITY = "probability from a further seed on these rows"
 FURTHER_GUESS = "guess from a further seed on these rows"

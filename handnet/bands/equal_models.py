@@ -7,6 +7,7 @@ from scipy.stats import norm
 
 from handnet.bands.auc import auc_difference
 from handnet.bands.compare import ALPHA
+from handnet.bands.crossed import crossed_difference, pseudo_values
 from handnet.bands.paired import (
     bowker,
     calls_table,
@@ -25,6 +26,7 @@ from handnet.tasks import Task
 STUDIES = 300
 SETTING = "two equal models, one test"
 CASE, NOISE = 1.5, 0.8  # deviations of a case, which both models share, and of a model's own noise
+DRAWN = 40_000  # outputs of one method that are drawn for one study of `false_alarms`, for the sake of time
 
 
 def false_positives_on_test(
@@ -70,6 +72,59 @@ def false_positives_on_cases(
         significant["mcnemar"].append(mcnemar(correct[0], correct[1], groups).p < ALPHA)
         significant["delong"].append(areas.p < ALPHA)
     return [simulated(rule, SETTING, ALPHA, hits) for rule, hits in significant.items()]
+
+
+def false_alarms(
+    task: Task,
+    y: Array,
+    accuracy: float,
+    seeds: int,
+    score: str,
+    groups: Array | None = None,
+    studies: int = STUDIES,
+    seed: int = 0,
+    paired: bool = True,
+) -> Simulated:
+    """How often `crossed_difference` finds a difference of this score between two equal methods.
+
+    y: (n,) of the test set; accuracy: of both methods, of classes alone; seeds: how many each method has;
+    groups: (n,) int, None where every case is its own; seed: of the simulation. Of many outputs the first
+    cases are drawn, in a random order; the setting says how many there were. Half of what a method does to a
+    case of its own is common to its seeds.
+    """
+    numbers = generator(seed, SIMULATION)
+    y, groups = _fewer(numbers, y, groups, DRAWN // (seeds * max(task.outputs, 1)))
+    apart = _classes_apart(max(task.classes, 2), min(max(accuracy, 0.6), 0.995)) if task.classes else 0.0
+    found = []
+    for _ in range(studies):
+        cases = CASE * _normal(numbers, (len(y), task.outputs), groups)
+        values = []
+        for _ in range(2):
+            own = cases + NOISE / np.sqrt(2) * _normal(numbers, (len(y), task.outputs), groups)
+            noise = [_normal(numbers, (len(y), task.outputs), groups) for _ in range(seeds)]
+            outputs = _outputs(task, y, apart, own + NOISE / np.sqrt(2) * np.stack(noise))
+            values.append(pseudo_values(task, score, outputs, y))
+        found.append(crossed_difference(values[0], values[1], paired, groups).comparison.p < ALPHA)
+    return simulated("crossed t", f"two equal methods, {seeds} seeds x {len(y)} cases", ALPHA, found)
+
+
+def _fewer(numbers: Generator, y: Array, groups: Array | None, most: int) -> tuple[Array, Array | None]:
+    """At most so many of the cases y (n,), drawn by chance, in whole groups, with their groups (n,)."""
+    most = max(most, 200)
+    if len(y) <= most:
+        return y, groups
+    if groups is None:
+        return y[numbers.permutation(len(y))[:most]], None
+    place = np.unique(groups, return_inverse=True)[1]
+    order = np.argsort(numbers.permutation(place.max() + 1)[place], kind="stable")[:most]
+    return y[order], place[order]
+
+
+def _outputs(task: Task, y: Array, apart: float, values: Array) -> Array:
+    """Outputs (R, n) or (R, n, k) of classes y (n,) that lie so far apart, or guesses; values: (R, n, k)."""
+    if task.classes == 2:
+        return np.asarray(values[..., 0] + np.where(y == 1, 1, -1) * apart / np.sqrt(2))
+    return apart * np.eye(task.classes)[y] + values if task.classes else y + values[..., 0]
 
 
 def _classes_apart(classes: int, accuracy: float) -> float:
