@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from handnet.estimator import HandNetClassifier as HandNetClassifier
     from handnet.estimator import HandNetRegressor as HandNetRegressor
     from handnet.messages import Refusal as Refusal
+    from handnet.predictions.logged import log_predictions as log_predictions
     from handnet.splits import split as split
     from handnet.study.api import run_study as run_study
     from handnet.tables.dataset import read_csv as read_csv
@@ -54,6 +55,7 @@ _HOME = {
     "HandNetClassifier": "handnet.estimator",
     "HandNetRegressor": "handnet.estimator",
     "run_study": "handnet.study.api",
+    "log_predictions": "handnet.predictions.logged",
     "Refusal": "handnet.messages",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 - a list, made from the table above so that the two cannot differ

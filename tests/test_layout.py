@@ -42,7 +42,10 @@ HARNESS = """
     report.pages study.records study.screen
     study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
-    study.arguments study.api predictions.form endings assignments command making cli __main__
+    study.arguments study.api
+    predictions.form
+    predictions.logged
+    endings assignments command making cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
