@@ -44,6 +44,8 @@ HARNESS = """
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
     study.arguments study.api
     predictions.form
+    predictions.columns predictions.cells predictions.rows predictions.truth predictions.outputs
+    predictions.blocks predictions.table
     predictions.logged
     endings assignments command making cli __main__
 """.split()

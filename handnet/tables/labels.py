@@ -50,7 +50,7 @@ def classes_of(
     for one label, for more than fifty, and for those that look alike.
     """
     truths = any(cell.lower() in TRUTH for cell in counts)
-    keys = {cell: _key(cell, truths, decimal) for cell in counts}
+    keys = {cell: label_key(cell, truths, decimal) for cell in counts}
     spellings: dict[Key, Counter[str]] = {}
     for cell, count in counts.items():
         spellings.setdefault(keys[cell], Counter())[cell] = count
@@ -59,9 +59,9 @@ def classes_of(
     _check_alike(target, totals)
     _check_number(target, totals, missing)
     fault = _positive_fault(target, totals, positive)
-    order = _ordered(names, [_key(label, truths, decimal) for label in declared])
+    order = _ordered(names, [label_key(label, truths, decimal) for label in declared])
     if len(order) == 2:
-        wanted = _key(positive or min(totals, key=lambda name: totals[name]), truths, decimal)
+        wanted = label_key(positive or min(totals, key=lambda name: totals[name]), truths, decimal)
         if wanted not in names:
             raise ValueError(_no_positive(target, positive, counts, totals))
         order.sort(key=lambda key: key == wanted)
@@ -80,7 +80,7 @@ def _no_positive(target: str, positive: str, counts: Counter[str], totals: Count
     )
 
 
-def _key(label: str, truths: bool, decimal: str) -> Key:
+def label_key(label: str, truths: bool, decimal: str = "") -> Key:
     """What a label is compared by. truths: whether truth values stand in its column. decimal: "," where the
     numbers of its file have decimal commas."""
     if label.lower() in TRUTH:
