@@ -1,7 +1,5 @@
 """Prediction intervals of a number: their width, their coverage, their score."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,11 +8,6 @@ from hypothesis import strategies as st
 from handnet.bands.intervals import LEAST, half_widths, inside, interval_scores
 from handnet.bands.proportion import wilson
 from handnet.study.intervals import interval_quantities
-
-
-def confirmed(val: np.ndarray, test: np.ndarray, seeded: bool = True) -> SimpleNamespace:
-    outputs = {"val": val, "test": test}
-    return SimpleNamespace(replicas=object() if seeded else None, logits=outputs.get)
 
 
 def test_the_half_width_is_the_order_statistic_counted_by_hand() -> None:
@@ -64,7 +57,7 @@ def test_the_bands_of_coverage_are_those_of_a_share_and_lost_seeds_are_counted()
     y_val, y_test = draws.normal(size=50), draws.normal(size=40)
     val, test = y_val + draws.normal(size=(6, 50)), y_test + draws.normal(size=(6, 40))
     test[2] = np.nan
-    found = {one.name: one for one in interval_quantities(confirmed(val, test), y_val, y_test, None)}
+    found = {one.name: one for one in interval_quantities(val, test, y_val, y_test, None, True)}
     kept = [0, 1, 3, 4, 5]
     share = inside(test[kept], y_test, half_widths(val[kept], y_val)).mean(axis=1)
     bands = {band.kind: band for band in found["interval_coverage"].bands}
@@ -74,9 +67,6 @@ def test_the_bands_of_coverage_are_those_of_a_share_and_lost_seeds_are_counted()
     assert {band.diverged for band in bands.values()} == {1}
     widths = {band.kind: band for band in found["interval_width"].bands}
     assert widths["min-max"].high == pytest.approx(2 * half_widths(val[kept], y_val).max())
-    alone = confirmed(val[:1], test[:1], seeded=False)
-    assert [one.name for one in interval_quantities(alone, y_val, y_test, None)] == [
-        "interval_coverage",
-        "interval_score",
-    ]
-    assert not list(interval_quantities(confirmed(val[:, :8], test), y_val[:8], y_test, None))
+    alone = interval_quantities(val[:1], test[:1], y_val, y_test, None, False)
+    assert [one.name for one in alone] == ["interval_coverage", "interval_score"]
+    assert not list(interval_quantities(val[:, :8], test, y_val[:8], y_test, None, True))

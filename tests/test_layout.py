@@ -27,7 +27,7 @@ CORE = """
 HARNESS = """
     study.values study.sections study.settings study.reading study.interrupt study.environment
     study.redaction study.files study.folder study.executor study.networks study.units study.rivals
-    study.quantity     study.gaps study.intervals study.summary study.operating study.looks
+    study.quantity study.score_bands study.gaps study.intervals study.summary study.operating study.looks
     study.views study.prediction study.logged_model study.tracker study.store study.targets
     study.served_model study.search study.sealed study.resplit study.spread study.on_test
     study.false_alarms study.comparisons
@@ -36,7 +36,8 @@ HARNESS = """
     report.calibration_tables report.class_tables report.comparison_tables report.on_test_tables
     report.search_tables report.threshold_tables
     report.imbalance report.statements report.verdict report.number_words report.case_words
-    report.explainer report.stories study.naming report.how_to_read report.deployed report.cases
+    report.explainer report.stories study.naming report.how_to_read report.deployed report.missed
+    report.cases
     report.drawing report.search_figures report.truth_figures report.figures report.case_figures
     report.class_facts report.comparison_facts report.search_facts report.threshold_facts report.facts
     report.pages study.records study.screen
@@ -47,6 +48,7 @@ HARNESS = """
     predictions.columns predictions.cells predictions.rows predictions.truth predictions.outputs
     predictions.blocks predictions.table
     predictions.logged
+    predictions.divisions predictions.head predictions.hard predictions.judged
     endings assignments command making cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()

@@ -18,8 +18,9 @@ from handnet.study.metrics import MOST, main_metrics, network_metrics
 from handnet.study.networks import Replicas
 from handnet.study.reading import read
 from handnet.study.records import Records
+from handnet.study.score_bands import score_quantities
 from handnet.study.served_model import SeedEnsemble
-from handnet.study.summary import middle_seed, score_quantities
+from handnet.study.summary import middle_seed
 from handnet.study.units import Confirmed, Problem
 
 TABLES: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -14,7 +14,7 @@ from handnet.study.identity import default_name, is_default, make_problem
 from handnet.study.logged_model import served_model
 from handnet.study.networks import Replicas, concatenate
 from handnet.study.reading import read
-from handnet.study.summary import score_quantities
+from handnet.study.score_bands import score_quantities
 from handnet.study.units import Problem, load_problem
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from handnet.data import Array, Table
-from handnet.explain import case_table, doubt, unusual_values
+from handnet.explain import case_table, unusual_values
 from handnet.judge import Judge, judge_of
 from handnet.report.case_words import words_of
 from handnet.report.explainer import Explainer
+from handnet.report.missed import case_record, doubt_facts, judged_facts, missed_facts
 from handnet.report.stories import story, truth_of
 from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.resplit import Resplit
@@ -66,13 +67,7 @@ class Cases:
     def judged(self) -> dict[str, Any]:
         """What counts as wrong: the task, its classes, or its target with tolerance and deviation."""
         data = self.problem.data
-        return {
-            "task": self.judge.task,
-            "classes": list(data.class_names),
-            "target": data.target,
-            "tolerance": self.judge.tolerance,
-            "deviation": self.judge.deviation,
-        }
+        return judged_facts(self.judge, data.class_names, data.target)
 
     @cached_property
     def tables(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -93,7 +88,7 @@ class Cases:
     def doubt(self) -> list[dict[str, Any]]:
         """How many cases of a part are missed by most seeds of a configuration, and by some; see `Doubt`."""
         return [
-            {"role": role, "part": part, **doubt(table)._asdict(), "tolerance": self.judge.tolerance}
+            {"role": role, "part": part, **doubt_facts(table, self.judge)}
             for (role, part), table in self.tables.items()
         ]
 
@@ -116,7 +111,7 @@ class Cases:
         if part == "test" and "test" not in self.graded:
             return {**facts, "scores": [], "story": None}
         records = {
-            configuration.role: self._record(self._row_table(configuration.replicas, part, row).iloc[0])
+            configuration.role: self._record(configuration.replicas, part, row)
             for configuration in self.confirmed
             if configuration.replicas is not None and configuration.has_seed_bands
         }
@@ -133,10 +128,10 @@ class Cases:
         table = self.tables.get((role, part))
         if table is None:
             return []
-        return [{"part": part, **self._record(row)} for _, row in table[table["misses"] > 0].iterrows()]
+        return [{"part": part, **record} for record in missed_facts(table, self.problem.data.class_names)]
 
-    def _row_table(self, replicas: Replicas, part: str, row: int) -> pd.DataFrame:
-        """The case table of one row of the table."""
+    def _record(self, replicas: Replicas, part: str, row: int) -> dict[str, Any]:
+        """What replicas say of one row of the table, as plain JSON values."""
         data, parts = self.problem.data, self.problem.parts
         X = parts.train.X if part == "train" else self.graded[part].X
         rows = {"train": parts.train_rows, "val": parts.val_rows, "test": parts.test_rows}[part]
@@ -144,14 +139,5 @@ class Cases:
         # The whole part is put through, not one row: a product of one row may differ in its last bit.
         outputs = mask_diverged(replicas, self.problem.outputs(replicas.fit.layers, X))[:, [place]]
         extremes = unusual_values(data, parts, np.array([row]))
-        return case_table(self.judge, outputs, data.y[[row]], data.case_ids[[row]], extremes)
-
-    def _record(self, row: "pd.Series[Any]") -> dict[str, Any]:
-        """A row of a case table as plain JSON values."""
-        plain = {
-            str(name): value.item() if isinstance(value, np.generic) else value for name, value in row.items()
-        }
-        names = self.problem.data.class_names
-        labels = {name: int(row[name]) for name in ("class", "wrong_class") if name in row}
-        named = {name: None if label < 0 else names[label] for name, label in labels.items()}
-        return plain | {"case": str(row["case"])} | named
+        table = case_table(self.judge, outputs, data.y[[row]], data.case_ids[[row]], extremes)
+        return case_record(table.to_dict("records")[0], data.class_names)

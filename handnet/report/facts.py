@@ -7,12 +7,10 @@ here, and what stands here comes from the logits and histories of each seed.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from handnet.bands.clusters import number_of_groups
 from handnet.data import Array
 from handnet.report.cases import Cases
-from handnet.report.class_facts import confusion
+from handnet.report.class_facts import class_counts, confusion, poles, score_facts
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
 from handnet.report.deployed import deployed
 from handnet.report.imbalance import warnings_on_test
@@ -21,7 +19,6 @@ from handnet.report.series import curve_series, guesses, reliability, seed_serie
 from handnet.report.statements import compared, statements, worse_than_untuned
 from handnet.report.threshold_facts import benefit_facts, look_facts, sealed_looks, threshold_facts
 from handnet.report.verdict import paragraph
-from handnet.scores import Mean
 from handnet.study.analysis import Analysis
 from handnet.study.naming import shipped_of
 from handnet.study.quantity import band_facts
@@ -45,7 +42,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "fingerprint": findings.fingerprint,
         "data": _data(problem, settings),
         "split": _split(problem, settings),
-        "scores": list(_scores(problem.task)),
+        "scores": list(score_facts(problem.task)),
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(configuration, analysis, settings) for configuration in confirmed],
         "statements": [*statements(confirmed, analysis, problem), *sealed_looks(findings)],
@@ -55,7 +52,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "looks": look_facts(findings),
         "comparisons": [pair_facts(pair) for pair in analysis.pairs],
         "by_chance": chance_facts(analysis.pairs),
-        "confusion": confusion(problem.task, confirmed[0], y_val, y_test),
+        "confusion": _confusion(problem.task, confirmed[0], y_val, y_test),
         "thresholds": threshold_facts(analysis.operating),
         "net_benefit": benefit_facts(analysis.operating),
         "variance": list(variance_facts(analysis)),
@@ -70,6 +67,12 @@ def document(findings: Findings) -> dict[str, Any]:
         **_made_by(findings),
     }
     return facts | {"verdict": _verdict(facts, analysis, problem)}
+
+
+def _confusion(task: Task, winner: Confirmed, y_val: Array, y_test: Array | None) -> dict[str, Any] | None:
+    """Of the winner, on the part graded last. y_val: (n_val,); y_test: (n_test,), None while sealed."""
+    part, y = ("val", y_val) if y_test is None else ("test", y_test)
+    return confusion(task, winner.logits(part) if winner.has_seed_bands else None, y, part)
 
 
 def _verdict(facts: Mapping[str, Any], analysis: Analysis, problem: Problem) -> str:
@@ -134,23 +137,8 @@ def _data(problem: Problem, settings: Settings) -> dict[str, Any]:
         "task": problem.task.name,
         "classes": list(data.class_names),
         "target": data.target,
-        **_poles(data.class_names),
+        **poles(data.class_names),
     }
-
-
-def _poles(classes: Sequence[str]) -> dict[str, str]:
-    """What class 1 and class 0 are called, where there are two classes."""
-    return {"positive_class": classes[1], "negative_class": classes[0]} if len(classes) == 2 else {}
-
-
-def _scores(task: Task) -> Iterator[dict[str, Any]]:
-    """What there is to know of each score. Of classes those of the calls come before those of the
-    probabilities."""
-    scores = list(task.all_scores)
-    if task.classes:
-        scores.sort(key=lambda score: isinstance(score, Mean) or getattr(score, "base", None) is not None)
-    for score in scores:
-        yield {"score": score.name, "main": score.main, "higher": score.higher}
 
 
 def _split(problem: Problem, settings: Settings) -> dict[str, Any]:
@@ -159,19 +147,12 @@ def _split(problem: Problem, settings: Settings) -> dict[str, Any]:
     sizes = {
         part: {
             "cases": len(of_part),
-            **_of_classes(y[of_part], problem.task.classes),
+            **class_counts(y[of_part], problem.task.classes),
             "groups": number_of_groups(parts.groups(part)),
         }
         for part, of_part in rows.items()
     }
     return {**vars(settings.split), "digest": parts.digest, "test_digest": parts.test.digest, "parts": sizes}
-
-
-def _of_classes(y: Array, classes: int) -> dict[str, Any]:
-    """How many cases are of each class: of two, those of class 1. y: (n,) of a part."""
-    if classes == 2:
-        return {"positive": int(y.sum())}
-    return {"classes": np.bincount(y, minlength=classes).tolist()} if classes else {}
 
 
 def _bands(analysis: Analysis) -> Iterator[dict[str, Any]]:

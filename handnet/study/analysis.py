@@ -18,25 +18,18 @@ from handnet.bands.variance import Component
 from handnet.data import Array, Table
 from handnet.draws import RESAMPLING, bootstrap_counts, generator, resamples
 from handnet.scores import right
-from handnet.study.comparisons import (
-    ComparedPair,
-    Rules,
-    compare_pairs,
-    resplit_quantities,
-    rules,
-    stream_variance,
-    variance,
-)
+from handnet.study.comparisons import ComparedPair, Rules, compare_pairs, rules, stream_variance, variance
 from handnet.study.gaps import Overfit, overfit
 from handnet.study.networks import Replicas
 from handnet.study.operating import NOTHING, Operating, operating
 from handnet.study.quantity import Quantity, finite
-from handnet.study.resplit import SEARCHED_ANEW, Resplit, Resplits, stream_seeds
+from handnet.study.resplit import SEARCHED_ANEW, Resplit, Resplits, outputs_of, stream_seeds
 from handnet.study.rivals import UNTUNED, baseline, penalty, roles, untuned_outputs
+from handnet.study.score_bands import RESAMPLING_SEED, bootstraps, split_quantities
 from handnet.study.settings import Settings
 from handnet.study.spread import Moved, moved
 from handnet.study.store import Finished
-from handnet.study.summary import RESAMPLING_SEED, bootstraps, objective, quantities
+from handnet.study.summary import objective, quantities
 from handnet.study.units import Confirmed, Problem
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # of a search, at which its expected best is given
@@ -181,14 +174,13 @@ def _by_role(
     overfits: dict[str, Overfit] = {}
     for configuration in confirmed:
         role = configuration.role
-        by_role[role] = quantities(configuration, problem, y_test) + resplit_quantities(
-            problem.task, role, divisions
-        )
+        over = split_quantities(problem.task, outputs_of(role, divisions))
+        by_role[role] = quantities(configuration, problem, y_test) + over
         done(role)
         if gap := overfit(configuration, problem):
             overfits[role] = gap
             by_role[role].append(gap.gap)
-    anew = resplit_quantities(problem.task, SEARCHED_ANEW, divisions)
+    anew = split_quantities(problem.task, outputs_of(SEARCHED_ANEW, divisions))
     return by_role | ({SEARCHED_ANEW: anew} if anew else {}), overfits
 
 

@@ -28,11 +28,10 @@ from handnet.data import Array
 from handnet.draws import RESAMPLING, bootstrap_counts, generator
 from handnet.study.false_alarms import Measured, layout_of, measured
 from handnet.study.on_test import OnTest, compare_on_test
-from handnet.study.quantity import Quantity
 from handnet.study.resplit import SEARCHED_ANEW, Resplit
 from handnet.study.rivals import BOOSTING, LOGISTIC, RIDGE, baseline
+from handnet.study.score_bands import BOOTSTRAPS, RESAMPLING_SEED
 from handnet.study.sections import VerdictSettings
-from handnet.study.summary import BOOTSTRAPS, RESAMPLING_SEED, over_splits
 from handnet.study.units import Confirmed, Problem
 from handnet.tasks import Scale, Task
 
@@ -96,17 +95,6 @@ class ComparedPair:
         pair and score."""
         rows = (row for row in self.over_splits if row.decides and row.score == score)
         return next((row.level for row in rows), ALPHA)
-
-
-def resplit_quantities(task: Task, role: str, resplits: Sequence[Resplit]) -> list[Quantity]:
-    """A configuration's scores over fresh divisions, another seed with each; empty without two divisions."""
-    held = [(resplit.logits[role], resplit.y) for resplit in resplits if role in resplit.logits]
-    if len(held) < 2:
-        return []
-    scores = [task.grade(logits[[place % len(logits)]], y) for place, (logits, y) in enumerate(held)]
-    values = {name: np.array([row[name][0] for row in scores]) for name in task.scores}
-    rows = (over_splits(name, "rehearsal", of_score) for name, of_score in values.items())
-    return [row for row in rows if row is not None]
 
 
 def compare_pairs(

@@ -12,25 +12,23 @@ from handnet.bands.multibootstrap import share_band
 from handnet.data import Array
 from handnet.draws import resamples
 from handnet.study.quantity import Quantity
-from handnet.study.units import Confirmed
 
 RESAMPLING_SEED = 0
 SAMPLES = 1000
 
 
 def interval_quantities(
-    configuration: Confirmed, y_val: Array, y_test: Array, groups: Array | None
+    val: Array, test: Array, y_val: Array, y_test: Array, groups: Array | None, seeded: bool
 ) -> Iterator[Quantity]:
-    """What the intervals of a configuration are worth on the opened test; nothing with too few rows.
+    """What the intervals of R replicas are worth on the opened test; nothing with too few rows.
 
     interval_coverage: the share of cases inside; interval_width, interval_score: in the unit of the target.
-    y_val, y_test: (n,); groups: (n_test,) int, None where every case is its own.
+    val: guesses (R, n_val); test: guesses (R, n_test); y_val, y_test: (n,); groups: (n_test,) int, None where
+    every case is its own; seeded: False for a method without a seed, which has R = 1.
     """
-    val, test = configuration.logits("val"), configuration.logits("test")
-    if val is None or test is None or len(y_val) < LEAST:
+    if len(y_val) < LEAST:
         return
     sound = np.isfinite(val).all(axis=1) & np.isfinite(test).all(axis=1)
-    seeded = configuration.replicas is not None
     if sound.sum() < 1 + seeded:
         return
     half, outputs = half_widths(val[sound], y_val), test[sound]

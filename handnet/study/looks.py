@@ -10,7 +10,7 @@ from handnet.data import Array
 from handnet.draws import resamples
 from handnet.scores import Score
 from handnet.study.quantity import finite
-from handnet.study.summary import RESAMPLING_SEED, bootstraps
+from handnet.study.score_bands import RESAMPLING_SEED, bootstraps
 from handnet.study.units import Confirmed
 
 ERROR = 0.05  # of one look

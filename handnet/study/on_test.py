@@ -27,7 +27,7 @@ from handnet.data import Array
 from handnet.draws import Resamples, resamples
 from handnet.scores import Whole, called, right
 from handnet.study.quantity import finite
-from handnet.study.summary import RESAMPLING_SEED, bootstraps
+from handnet.study.score_bands import RESAMPLING_SEED, bootstraps
 from handnet.study.units import Confirmed
 from handnet.tasks import Task
 

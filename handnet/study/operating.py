@@ -32,9 +32,9 @@ from handnet.bands.thresholds import (
 from handnet.data import Array
 from handnet.draws import resamples
 from handnet.study.quantity import finite
+from handnet.study.score_bands import RESAMPLING_SEED
 from handnet.study.sections import ReportSettings
 from handnet.study.settings import Settings
-from handnet.study.summary import RESAMPLING_SEED
 from handnet.study.units import Confirmed, Problem
 
 SAMPLES = 1000  # bootstrap samples of a net benefit, whose band is never narrower than over cases alone

@@ -28,9 +28,10 @@ from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.quantity import Quantity
 from handnet.study.resplit import Resplit
 from handnet.study.rivals import Rival
+from handnet.study.score_bands import score_quantities
 from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
-from handnet.study.summary import middle_seed, score_quantities
+from handnet.study.summary import middle_seed
 from handnet.study.tracker import Entry
 from handnet.study.units import Confirmed, Problem, with_unit
 

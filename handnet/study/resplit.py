@@ -89,6 +89,11 @@ class Resplit:
         return Resplit(*head, logits, winner, chosen, parts.get("groups"))
 
 
+def outputs_of(role: str, divisions: Sequence[Resplit]) -> list[tuple[Array, Array]]:
+    """The outputs (R, n) or (R, n, k) of a configuration on each division that has it, with y (n,)."""
+    return [(one.logits[role], one.y) for one in divisions if role in one.logits]
+
+
 @dataclass(frozen=True)
 class Resplits:
     """All fresh divisions of a study, and the winner's streams on the study's own split.
