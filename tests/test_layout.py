@@ -47,6 +47,7 @@ HARNESS = """
     predictions.form
     predictions.columns predictions.cells predictions.rows predictions.truth predictions.outputs
     predictions.blocks predictions.table
+    predictions.frame predictions.joined predictions.own
     predictions.logged
     predictions.divisions predictions.head predictions.hard predictions.judged
     endings assignments command making cli __main__

@@ -82,7 +82,8 @@ class Results:
     labels in the order of their numbers, of two classes the positive one last, of a number none; target: what
     the measured number is called; hard: whether there are labels alone, so that outputs are -1 and 1, or 0
     and 1; predicted, scored: one for each model, division and part, models in the order of the source; notes:
-    what is to be told of the source, in whole sentences.
+    what is to be told of the source, in whole sentences; opened: a sentence on how often its test rows have
+    been opened.
     """
 
     source: str
@@ -93,6 +94,7 @@ class Results:
     target: str = ""
     hard: bool = False
     notes: tuple[str, ...] = ()
+    opened: str = OPENED_ELSEWHERE
 
     @property
     def models(self) -> tuple[str, ...]:
