@@ -48,8 +48,10 @@ HARNESS = """
     predictions.columns predictions.cells predictions.rows predictions.truth predictions.outputs
     predictions.blocks predictions.table
     predictions.frame predictions.joined predictions.own
+    predictions.metrics predictions.scalars
     predictions.logged
     predictions.divisions predictions.head predictions.hard predictions.judged
+    predictions.scored predictions.scored_pairs
     endings assignments command making cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()

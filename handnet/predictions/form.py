@@ -83,7 +83,7 @@ class Results:
     the measured number is called; hard: whether there are labels alone, so that outputs are -1 and 1, or 0
     and 1; predicted, scored: one for each model, division and part, models in the order of the source; notes:
     what is to be told of the source, in whole sentences; opened: a sentence on how often its test rows have
-    been opened.
+    been opened; higher: of scores that are not ours, whether more is better, where the reader has said so.
     """
 
     source: str
@@ -95,6 +95,7 @@ class Results:
     hard: bool = False
     notes: tuple[str, ...] = ()
     opened: str = OPENED_ELSEWHERE
+    higher: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[str, ...]:

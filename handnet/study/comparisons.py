@@ -240,35 +240,43 @@ def compare_over_splits(
         return
     scores = [[task.grade(resplit.logits[role], resplit.y) for resplit in held] for role in (ours, theirs)]
     for name in dict.fromkeys((*task.compared, verdict.score or task.deciding)):
-        values = (task.scale(name).values(np.array([row[name] for row in side])) for side in scores)
-        a, b = np.broadcast_arrays(*values)  # (K, R) each; a method without a seed stands beside every seed
-        sound = np.isfinite(a) & np.isfinite(b)  # pairs of which neither side diverged
-        kept = sound.any(axis=1)
-        if kept.sum() > 1:
-            pairs = [(x[ok], z[ok]) for x, z, ok in zip(a[kept], b[kept], sound[kept], strict=True)]
-            yield _compare_score(task, name, pairs, held[0].ratio, int((~sound).sum()), verdict)
+        pairs = list(zip(*([row[name] for row in side] for side in scores), strict=True))
+        decides, scale = name == (verdict.score or task.deciding), task.scale(name)
+        compared = compare_score(name, pairs, held[0].ratio, scale, verdict.equal, decides)
+        if compared:
+            yield compared
 
 
-def _compare_score(
-    task: Task,
-    name: str,
+def compare_score(
+    score: str,
     pairs: Sequence[tuple[Array, Array]],
     ratio: float,
-    diverged: int,
-    verdict: VerdictSettings,
-) -> ComparedOverSplits:
-    """One score, from each division's pairs of ours and theirs, seed by seed, on its scale."""
-    d, scale = np.array([(a - b).mean() for a, b in pairs]), task.scale(name)
-    wins = np.array([float(paired_wins(a, b)) for a, b in pairs])
-    difference = nadeau_bengio(d, ratio)
+    scale: Scale,
+    equal: float,
+    decides: bool = False,
+) -> ComparedOverSplits | None:
+    """One score over divisions; None with fewer than two on which both have one.
+
+    pairs: for each division the scores (R,) of ours and of theirs, seed by seed, NaN where one diverged; (1,)
+    of a method without a seed, which stands beside every seed; ratio: as of `nadeau_bengio`; equal, decides:
+    as of ComparedOverSplits.
+    """
+    turned = [[scale.values(np.asarray(side)) for side in pair] for pair in pairs]
+    values = [np.broadcast_arrays(*pair) for pair in turned]
+    sound = [np.isfinite(a) & np.isfinite(b) for a, b in values]  # pairs of which neither side diverged
+    held = [(a[ok], b[ok]) for (a, b), ok in zip(values, sound, strict=True) if ok.any()]
+    if len(held) < 2:
+        return None
+    d = np.array([(a - b).mean() for a, b in held])
+    wins = np.array([float(paired_wins(a, b)) for a, b in held])
+    difference, diverged = nadeau_bengio(d, ratio), sum(int((~ok).sum()) for ok in sound)
+    counts = bootstrap_counts(generator(RESAMPLING_SEED, RESAMPLING), len(d), BOOTSTRAPS)
     return ComparedOverSplits(
-        name,
-        name == (verdict.score or task.deciding),
-        verdict.equal,
+        score,
+        decides,
+        equal,
         difference._replace(band=replace(difference.band, diverged=diverged)),
-        rope(d, ratio, scale.region(verdict.equal)),
-        probability_better(
-            wins, bootstrap_counts(generator(RESAMPLING_SEED, RESAMPLING), len(d), BOOTSTRAPS)
-        ),
+        rope(d, ratio, scale.region(equal)),
+        probability_better(wins, counts),
         scale,
     )
