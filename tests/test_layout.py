@@ -49,7 +49,8 @@ HARNESS = """
     predictions.blocks predictions.table
     predictions.frame predictions.joined predictions.own
     predictions.metrics predictions.scalars
-    predictions.logged
+    predictions.logged predictions.experiment predictions.runs predictions.run_tables
+    predictions.run_scores predictions.tracked
     predictions.divisions predictions.head predictions.hard predictions.judged
     predictions.scored predictions.scored_pairs
     endings assignments command making cli __main__
@@ -65,6 +66,7 @@ HOME = {
         "study/logged_model.py",
         "study/served_model.py",
         "study/mlflow_plugin/handnet_pages.py",
+        "predictions/experiment.py",
     },
     "matplotlib": {
         "report/drawing.py",
