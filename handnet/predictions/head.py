@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from handnet.messages import Refusal
-from handnet.predictions.form import OPENED_ELSEWHERE, Predicted, Results, groups_of
+from handnet.predictions.form import Predicted, Results, groups_of
 from handnet.report.class_facts import class_counts, poles, score_facts
 from handnet.scores import Score, Whole, finite_replicas
 
@@ -20,7 +20,7 @@ def head_facts(results: Results, kind: str, judged: Mapping[tuple[str, str], Pre
         "kind": kind,
         "source": results.source,
         "task": task.name if task else None,
-        "opened": OPENED_ELSEWHERE,
+        "opened": results.opened,
         "notes": list(results.notes),
         "left_out": [],
         "data": _data(results, judged.values()),

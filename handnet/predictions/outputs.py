@@ -145,10 +145,10 @@ def _of_labels(
     of_class = {place: name for label, name in columns.items() if (place := labels.place(label)) is not None}
     k = len(labels.names)
     missing = [labels.names[place] for place in range(k) if place not in of_class]
-    if k == 2 and kind == "p" and of_class and len(of_class) < 2:
+    if k == 2 and len(of_class) == 1:
         ((place, name),) = of_class.items()
-        values = _column(frame, rows, name, "a probability")
-        return _two(values if place else 1 - values, rows, kind, name)
+        values = _column(frame, rows, name, "a probability" if kind == "p" else "a logit")
+        return _two(values if place else (kind == "p") - values, rows, kind, name)
     if missing:
         raise Refusal(
             f"the label {missing[0]!r} of the truth has no column of its own beside"

@@ -51,13 +51,13 @@ def _on_own_division(study: StoredStudy, outcome: Outcome) -> Iterator[Predicted
     """Every configuration on the rows of each part of the study's own division."""
     parts = study.problem.parts
     graded = {"val": parts.val_rows} | ({PART: parts.test_rows} if outcome.opened else {})
-    cases = {part: _cases(parts, SPLIT, part, rows) for part, rows in graded.items()}
-    for configuration in outcome.confirmed:
-        seeds = configuration.replicas.seeds if configuration.replicas else ()
-        for part, of_part in cases.items():
+    for part, rows in graded.items():
+        cases = _cases(parts, SPLIT, part, rows)
+        for configuration in outcome.confirmed:
             outputs = configuration.logits(part)
             assert outputs is not None  # of a part that is graded
-            yield Predicted(configuration.role, of_part, _texts(seeds), _exact(outputs))
+            seeds = configuration.replicas.seeds if configuration.replicas else ()
+            yield Predicted(configuration.role, cases, _texts(seeds), _exact(outputs))
 
 
 def _on_fresh_divisions(study: StoredStudy, outcome: Outcome) -> Iterator[Predicted]:
