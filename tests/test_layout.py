@@ -26,9 +26,10 @@ CORE = """
 """.split()
 HARNESS = """
     study.values study.sections study.settings study.reading study.interrupt study.environment
-    study.redaction study.files study.folder study.executor study.networks study.units study.rivals
-    study.quantity study.score_bands study.gaps study.intervals study.summary study.operating study.looks
-    study.views study.prediction study.logged_model study.tracker study.store study.targets
+    study.redaction study.files study.spreadsheet
+    study.folder study.executor study.networks study.units
+    study.rivals study.quantity study.score_bands study.gaps study.intervals study.summary study.operating
+    study.looks study.views study.prediction study.logged_model study.tracker study.store study.targets
     study.served_model study.search study.sealed study.resplit study.spread study.on_test
     study.false_alarms study.comparisons
     study.analysis study.metrics report.score_names report.words report.series report.tables
@@ -40,7 +41,9 @@ HARNESS = """
     report.cases
     report.drawing report.search_figures report.truth_figures report.figures report.case_figures
     report.class_facts report.comparison_facts report.search_facts report.threshold_facts report.facts
-    report.pages study.records study.screen
+    report.pages report.results_words report.results_tables report.results_compared report.forest
+    report.latex
+    report.results_pages study.records study.screen
     study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
     study.arguments study.api
@@ -74,6 +77,7 @@ HOME = {
         "report/truth_figures.py",
         "report/figures.py",
         "report/case_figures.py",
+        "report/forest.py",
         "figures.py",
     },
     "jinja2": {"report/pages.py"},

@@ -19,7 +19,7 @@ from studies import artifact, cli, rows_of, stored, study_name
 
 from handnet import Dataset
 from handnet.splits import Split
-from handnet.study.records import table
+from handnet.study.spreadsheet import csv_of
 from handnet.study.views import TAG
 
 
@@ -197,7 +197,7 @@ def test_one_changed_probability_changes_every_page(tiny: Path, tmp_path: Path) 
 
 def test_no_text_of_a_table_is_a_formula_to_a_spreadsheet() -> None:
     texts = ["=1+1", "+1", "-1", "@x", "\t=1", "plain", "a,b", 'say "x"', "two\nlines"]
-    written = table([{"text": text, "number": -0.5} for text in texts]).decode()
+    written = csv_of([{"text": text, "number": -0.5} for text in texts]).decode()
     rows = list(csv.DictReader(io.StringIO(written)))
     assert [row["text"] for row in rows] == [f"'{text}" if text[0] in "=+-@\t" else text for text in texts]
     assert {row["number"] for row in rows} == {"-0.5"}

@@ -40,7 +40,7 @@ def calibration_table(facts: Mapping[str, Any], part: str) -> Grid:
         if events
         else ""
     )
-    used = facts["deployed"]["sentence"] + " " if facts["deployed"] else ""
+    used = facts["deployed"]["sentence"] + " " if facts.get("deployed") else ""
     return Grid(
         "Calibration",
         f"{used}Behind the name of a measure stands what perfect calibration gives.{few}",

@@ -12,11 +12,11 @@ MOST = 12  # classes whose calls are a table; of more the largest confusions are
 LARGEST = 10  # confusions that are listed
 
 
-def confusion_table(facts: Mapping[str, Any]) -> Grid:
-    """How many cases of each class the winner calls each class; of many classes the largest confusions."""
+def confusion_table(facts: Mapping[str, Any], who: str = "the winner") -> Grid:
+    """How many cases of each class a configuration calls each class; of many the largest confusions."""
     found, classes = facts["confusion"], facts["data"]["classes"]
     title = f"Which class is called which, on {part_name(found['part'])} rows"
-    seeds = f"Mean counts over {found['seeds']} seeds of the winner"
+    seeds = f"Mean counts over {found['seeds']} seeds of {who}"
     if len(classes) > MOST:
         return Grid(
             title, f"{seeds}: the largest of those that are wrong.", *_largest(found["counts"], classes)

@@ -74,7 +74,7 @@ def picture(draw: Callable[P, Figure]) -> Callable[P, bytes]:
     @functools.wraps(draw)
     def drawn(*args: P.args, **words: P.kwargs) -> bytes:
         with mpl.rc_context(STYLE):
-            return _svg(draw(*args, **words))
+            return as_svg(draw(*args, **words))
 
     return drawn
 
@@ -151,7 +151,8 @@ def inline(svg: bytes) -> Markup:
     return Markup(re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{own}-", text))
 
 
-def _svg(figure: Figure) -> bytes:
+def as_svg(figure: Figure) -> bytes:
+    """A figure as SVG, in the colour of the page it stands on. To be called in STYLE."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # Letters stay letters in the picture: whoever shows it brings the font, here it only measures.

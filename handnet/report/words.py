@@ -10,9 +10,9 @@ from handnet.report.score_names import AN, FINE, IN_UNIT, LABELS, OF_A_CLASS, SH
 def label(score: str, classes: Sequence[str] = ()) -> str:
     """How a score is written for people. classes: their names, for the scores of one class."""
     kind, _, place = score.rpartition("_")
-    if kind in OF_A_CLASS:
+    if kind in OF_A_CLASS and place.isdigit():
         return f"{kind} of {of_class(classes[int(place)])}" if classes else f"{kind} of class {place}"
-    if kind == "top":
+    if kind == "top" and place.isdigit():
         return f"top-{place} accuracy"
     return LABELS.get(score, score.replace("_", " "))
 

@@ -2,8 +2,6 @@
 
 Nothing here writes to a store or a tracker."""
 
-import csv
-import io
 import json
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -31,12 +29,12 @@ from handnet.study.rivals import Rival
 from handnet.study.score_bands import score_quantities
 from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
+from handnet.study.spreadsheet import csv_of
 from handnet.study.summary import middle_seed
 from handnet.study.tracker import Entry
 from handnet.study.units import Confirmed, Problem, with_unit
 
 SHOWN_CURVES = {"val_loss": ("mean", "q025", "q975"), "train_loss_off": ("mean",)}  # of a configuration
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a text that begins so is a formula to a spreadsheet
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ class Records:
             tags={"role": "rehearsal", "split_seed": str(division.split_seed)},
             metrics=resplit_metrics(self.problem.task, division),
             files={
-                "scores.csv": table(resplit_rows(self.problem.task, division, self.settings.rehearsal_seeds))
+                "scores.csv": csv_of(resplit_rows(self.problem.task, division, self.settings.rehearsal_seeds))
             },
         )
 
@@ -128,7 +126,7 @@ class Records:
         self, key: str, name: str, result: Confirmed, bands: list[Quantity], test: Table | None
     ) -> Entry:
         tags = {"config_id": result.config_id, "role": result.role, "fingerprint": self.fingerprint}
-        metrics, files = main_metrics(self.problem.task, bands), {"bands.csv": table(band_rows(bands))}
+        metrics, files = main_metrics(self.problem.task, bands), {"bands.csv": csv_of(band_rows(bands))}
         seen = {} if result.role == "search" else self._parts(test)
         replicas = result.replicas
         if replicas is None or result.recipe is None:
@@ -154,7 +152,7 @@ class Records:
             params=_params(result.recipe) | backend,
             metrics={**metrics, "seeds/n": float(len(seeds)), "seeds/diverged": float(diverged)},
             curves=shapes,
-            files=files | {"networks.csv": table(self.networks(result, test))},
+            files=files | {"networks.csv": csv_of(self.networks(result, test))},
             datasets=self._datasets(seen),
         )
 
@@ -195,7 +193,7 @@ class Records:
         for part, rows in self._parts(test).items():
             cases = part_table(result, self.problem, self._judge, part, rows.y)
             if cases is not None:
-                found[f"cases_{part}.csv"] = table(cases[cases.misses > 0].to_dict("records"))
+                found[f"cases_{part}.csv"] = csv_of(cases[cases.misses > 0].to_dict("records"))
         return found
 
     @cached_property
@@ -235,26 +233,6 @@ class Records:
         sizes = {part: len(rows[part]) for part in rows} | {"test": parts.test.n}
         contexts = ["train", *seen] if seen else []
         return [(f"{self.name} {part}", part, digests[part], sizes[part]) for part in contexts]
-
-
-def table(rows: Iterable[Mapping[Any, Any]]) -> bytes:
-    """Rows as a CSV file with a column for every name, as MLflow's pages and spreadsheets show it.
-
-    A number is written so that it is read back exactly. A text that a spreadsheet would run as a formula gets
-    a quote before it."""
-    rows = list(rows)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return text.getvalue().encode()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, float | np.floating):
-        return "" if np.isnan(value) else repr(float(value))
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
 
 
 def _band_curves(values: Any) -> dict[str, Any]:

@@ -1,0 +1,200 @@
+"""The tables of comparisons of results from elsewhere: what decides, other scores, flips, and each test."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from handnet.report.comparison_tables import in_interval, seen_in_80
+from handnet.report.results_words import extent
+from handnet.report.tables import Grid, label_of
+from handnet.report.words import exact, in_band, number, percent
+
+FLIPS = 20  # flips that are listed of each pair; the data has all
+Row = Mapping[str, Any]  # one pair on one score
+
+
+def compare_grids(facts: Mapping[str, Any]) -> list[Grid]:
+    """The tables of facts of comparisons, in the order of reading."""
+    grids = [compared_grid(facts)]
+    flips = _flips(facts)
+    if flips.rows:
+        grids.append(replace(flips, detail=len(facts["comparisons"]) > 1))
+    return grids + [replace(grid, detail=True) for grid in _details(facts) if grid.rows]
+
+
+def adjusted(row: Row) -> float | None:
+    """The p of a comparison as adjusted by Holm's method, None where it stands alone."""
+    return row.get("adjusted", row.get("p_holm"))
+
+
+def difference_of(row: Row) -> str:
+    """The difference in its band, with its unit."""
+    unit = {"per cent": " %"}.get(row["unit"], f" {row['unit']}" if row["unit"] else "")
+    return f"{in_interval(row['difference'], row['unit'], row.get('widest'))}{unit}"
+
+
+def alarms(row: Row) -> str:
+    """How often the test finds a difference where there is none, as simulated at these sizes."""
+    found = row.get("false_alarms")
+    if not found:
+        return "-"
+    return f"{percent(found['rate'])} [{percent(found['low'])}, {percent(found['high'])}]"
+
+
+def decided(facts: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Row]]:
+    """Every pair with the row that words its verdict."""
+    return [(pair, pair["decides"]) for pair in facts["comparisons"] if pair.get("decides")]
+
+
+def compared_grid(facts: Mapping[str, Any]) -> Grid:
+    """The pairs on the score that words the verdict."""
+    rows = decided(facts)
+    cells = [(pair["ours"], pair["theirs"], *_cells(facts, row)) for pair, row in rows]
+    return Grid(
+        "Compared", read_differences([row for _, row in rows]), ("first", "second", *HEADINGS), cells, HOW
+    )
+
+
+HEADINGS = ("score", "difference [band]", "p", "p (Holm)", "seen in 80 %", "false alarms")
+HOW = (
+    "Seen in 80 %: the smallest true difference that would have been found in at least 80 of 100 studies of"
+    " these sizes; smaller ones could not have been seen. False alarms: how often the test finds a difference"
+    " between two models that are equally good, as simulated at these sizes, at the level .05."
+)
+
+
+def _cells(facts: Mapping[str, Any], row: Row) -> tuple[str, ...]:
+    holm = adjusted(row)
+    return (
+        label_of(facts, row["score"]),
+        difference_of(row),
+        exact(row["p"]),
+        "-" if holm is None else exact(holm),
+        seen_in_80(row, row["unit"]),
+        alarms(row),
+    )
+
+
+def read_differences(rows: Sequence[Row]) -> str:
+    """What differences are of: over what, by which test, and what their bands hold."""
+    by_kind: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_kind.setdefault(test_of(row), []).append(row["difference"])
+    tests = "; ".join(f"{kind} ({extent(bands)})" for kind, bands in by_kind.items())
+    return f"Above 0 the first is better, losses turned. The test: {tests}." if tests else ""
+
+
+def test_of(row: Row) -> str:
+    """The test of a comparison, by name."""
+    name = str(row.get("kind") or row["difference"]["kind"])
+    return {"nadeau-bengio": "corrected t test of Nadeau and Bengio"}.get(name, name)
+
+
+def _details(facts: Mapping[str, Any]) -> Iterator[Grid]:
+    """The tables for the reader who checks."""
+    chosen = [row for _, row in decided(facts)]
+    others = [
+        (pair, row)
+        for pair in facts["comparisons"]
+        for row in (*pair["over_splits"], *pair.get("scores", ()))
+        if not any(row["score"] == one["score"] and test_of(row) == test_of(one) for one in chosen)
+    ]
+    yield Grid(
+        "Compared, the other scores",
+        f"{read_differences([row for _, row in others])} They describe; the verdict is worded on one score"
+        " alone, and their p are adjusted among themselves.",
+        ("first", "second", "test", *HEADINGS),
+        [(pair["ours"], pair["theirs"], test_of(row), *_cells(facts, row)) for pair, row in others],
+    )
+    yield _parts(facts)
+    yield _chances(facts)
+
+
+def _parts(facts: Mapping[str, Any]) -> Grid:
+    """What the squared error of each difference is made of."""
+    rows = []
+    for pair in facts["comparisons"]:
+        for row in pair.get("scores", ()):
+            parts = {name: value for name, value in row["variances"].items() if value is not None}
+            total = row["error"] ** 2
+            shares = (percent(parts[n] / total) if n in parts and total else "-" for n in PARTS)
+            score, errors = label_of(facts, row["score"]), (exact(row["error"]), f"{row['degrees']:.1f}")
+            rows.append((pair["ours"], pair["theirs"], score, *errors, *shares))
+    return Grid(
+        "What the error of a difference is made of",
+        "The standard error on the scale of the difference, the degrees of freedom of Student's t, and the"
+        " shares of the squared error that come from cases, from seeds, and from what a seed does to a case.",
+        ("first", "second", "score", "error", "degrees", *PARTS),
+        rows,
+    )
+
+
+PARTS = ("cases", "seeds", "rest")
+
+
+def _chances(facts: Mapping[str, Any]) -> Grid:
+    """Over divisions: the chances of worse, equal and better, and how often the first is better."""
+    rows = [
+        (
+            pair["ours"],
+            pair["theirs"],
+            label_of(facts, row["score"]),
+            " / ".join(percent(row["rope"][name]) for name in ("worse", "equal", "better")),
+            number(row["rope"]["width"]),
+            in_band(row["wins"]),
+        )
+        for pair in facts["comparisons"]
+        for row in pair["over_splits"]
+    ]
+    return Grid(
+        "Chances over divisions",
+        "The Bayesian reading of the corrected t test under a flat prior, for a region that counts as equal"
+        " by convention, on the scale of the difference; and the share of divisions on which the first wins.",
+        ("first", "second", "score", "worse / equal / better", "equal within", "P(first > second) [95 %]"),
+        rows,
+    )
+
+
+def _flips(facts: Mapping[str, Any]) -> Grid:
+    """The cases on which two models differ most."""
+    divisions = {row["split"] for pair in facts["comparisons"] for row in pair["flips"]}
+    rows = [
+        (
+            pair["ours"],
+            pair["theirs"],
+            f"#{row['case']}",
+            *((row["split"],) if len(divisions) > 1 else ()),
+            row["truth"] if isinstance(row["truth"], str) else number(row["truth"]),
+            percent(row["ours_right"]),
+            percent(row["theirs_right"]),
+        )
+        for pair in facts["comparisons"]
+        for row in pair["flips"][:FLIPS]
+    ]
+    return Grid(
+        "Flips",
+        "The cases that one model gets right and the other wrong, with the share of the seeds of each that"
+        f" get it right; at most {FLIPS} of each pair, the data file has all.",
+        (
+            "first",
+            "second",
+            "case",
+            *(("division",) if len(divisions) > 1 else ()),
+            "truth",
+            "first right",
+            "second right",
+        ),
+        rows,
+    )
+
+
+def terminal_pairs(facts: Mapping[str, Any]) -> Grid:
+    """The pairs on the score that words the verdict, in few columns."""
+    rows = decided(facts)
+    cells = [
+        (pair["ours"], pair["theirs"], difference_of(row), exact(row["p"] if holm is None else holm), seen)
+        for pair, row in rows
+        for holm, seen in [(adjusted(row), seen_in_80(row, row["unit"]))]
+    ]
+    headings = ("first", "second", "difference [band]", "p (Holm)", "seen in 80 %")
+    return Grid("", read_differences([row for _, row in rows]), headings, cells)
