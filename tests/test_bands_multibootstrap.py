@@ -13,6 +13,7 @@ from handnet.bands import wilson
 from handnet.bands.cases import case_bands
 from handnet.bands.multibootstrap import bootstrap_means, bootstrap_scores, seeds_x_cases, share_band
 from handnet.draws import Resamples, bootstrap_counts, generator, resamples
+from handnet.tasks import task_of
 
 
 def test_resamples_are_the_same_again_and_keep_the_classes() -> None:
@@ -183,3 +184,28 @@ def test_ten_errors_are_not_few() -> None:
     )
     found = share_band(right, draws)
     assert [found.low, found.high] == pytest.approx(list(expected), abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["classes", "groups", "many classes", "number"])
+def test_many_cases_are_resampled_as_few_are(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above a thousand cases the sums are taken in another order, and an AUC by its first-order expansion."""
+    numbers = generator(5, 0)
+    n, R = 1500, 3
+    y = np.repeat([0, 1, 2], [700, 500, 300]) if kind == "many classes" else np.repeat([0, 1], [1000, 500])
+    z = 1.5 * (2 * y - 1) + numbers.normal(size=n) + numbers.normal(size=(R, n))
+    task, groups = task_of(2), None
+    if kind == "groups":
+        groups = np.arange(n) // 3
+    elif kind == "many classes":
+        task, z = task_of(3), 1.5 * np.eye(3)[y] + numbers.normal(size=(R, n, 3))
+    elif kind == "number":
+        task, y = task_of(0), numbers.normal(size=n)
+        z = y + numbers.normal(size=n) + numbers.normal(size=(R, n))
+    samples = resamples(0, R, y, 50, groups)
+    drawn = bootstrap_scores(task.every, z, y, samples)
+    monkeypatch.setattr("handnet.bands.multibootstrap.MANY_CASES", n)
+    exact = bootstrap_scores(task.every, z, y, samples)
+    for name, values in exact.items():
+        expanded = name == "auc" and task.classes == 2  # each sample errs a little, the spread hardly
+        assert drawn[name] == pytest.approx(values, abs=0.25 * values.std() if expanded else 1e-9), name
+        assert drawn[name].std() == pytest.approx(values.std(), rel=0.02), name

@@ -44,6 +44,21 @@ def placements(logits: Array, positive: Array) -> Placements:
     )
 
 
+def placed(logits: Array, positive: Array) -> Array:
+    """How each case moves the AUC of each replica, (R, n), to first order, each row with the mean 0.
+
+        n / n+ (placement - AUC) of a positive case,    n / n- likewise of a negative one
+
+    logits: (R, n) finite; positive: (n,) bool.
+    """
+    moved, n = np.empty(logits.shape), len(positive)
+    for row, logits_of_one in zip(moved, logits, strict=True):
+        places = placements(logits_of_one, positive)
+        for side, of in zip((positive, ~positive), places, strict=True):
+            row[side] = n / side.sum() * (of - places.auc)
+    return moved
+
+
 def delong(logits: Array, y: Array, groups: Array | None = None, coverage: float = 0.95) -> Band:
     """DeLong's interval over cases of the AUC, on the logit of the AUC (DeLong et al. 1988).
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from handnet.bands.auc import placed
 from handnet.bands.band import EXPECTED_OVER_SEEDS, Band, possible
 from handnet.bands.cases import case_bands, share_over_cases
 from handnet.bands.seeds import HIGH, LOW
@@ -17,6 +18,8 @@ from handnet.draws import Resamples
 from handnet.scores import Mean, Quantile, Ratio, Score, Share, Whole, everyone
 
 COVERAGE = HIGH - LOW
+MANY_CASES = 1000  # above, sums are taken in the order that takes less memory and time
+MANY_OF_A_CLASS = 100  # of so many an area under a curve is as good as its first-order expansion
 AT_ONCE = 2 * 10**6  # means taken at a time, for the sake of memory
 FEW_ERRORS = 10  # with fewer errors than these the bootstrap of a share is too coarse to stand alone
 
@@ -29,9 +32,10 @@ def bootstrap_scores(
     outputs: (R, n) or (R, n, k), finite; y: (n,).
     """
     z, y = np.asarray(outputs, dtype=np.float64), np.asarray(y)
-    shares = {name: score for name, score in scores.items() if isinstance(score, Share)}
-    ratios = {name: score for name, score in scores.items() if isinstance(score, Ratio) and not score.base}
-    found = {}
+    found = _of_many_cases(scores, z, y, samples) if len(y) > MANY_CASES else {}
+    left = {name: score for name, score in scores.items() if name not in found}
+    shares = {name: score for name, score in left.items() if isinstance(score, Share)}
+    ratios = {name: score for name, score in left.items() if isinstance(score, Ratio) and not score.base}
     for right in {score.right for score in shares.values()}:  # which calls are right is found out once
         correct = _over_seeds(right(z, y), samples)
         for name, score in shares.items():
@@ -42,6 +46,54 @@ def bootstrap_scores(
         found |= _drawn_ratios(alike, moments(z, y), samples)
     others = scores.keys() - found.keys()
     return {name: _drawn(scores[name], z, y, samples) if name in others else found[name] for name in scores}
+
+
+def _of_many_cases(scores: Mapping[str, Score], z: Array, y: Array, samples: Resamples) -> dict[str, Array]:
+    """The scores that are means over cases, or so to first order, (B,) by name, in one product of matrices.
+
+    The area under a curve is its first-order expansion where each class has at least 100 cases.
+    """
+    every, means = everyone(y), dict[str, tuple[Array, Array]]()
+    for name, score in scores.items():
+        if isinstance(score, Share):
+            means[name] = score.right(z, y), score.counted(y)
+        elif isinstance(score, Mean):
+            means[name] = score.values(z, y), every
+        elif isinstance(score, Ratio) and score.base:
+            means[name] = score.base.values(z, y), every
+        elif isinstance(score, Whole) and score.influence is not None:
+            means[name] = score.of(z, y)[:, None] + score.influence(z, y), every
+        elif isinstance(score, Whole) and min((y == 1).sum(), (y != 1).sum()) >= MANY_OF_A_CLASS:
+            means[name] = score.of(z, y)[:, None] + placed(z, y == 1), every
+    found = _means(means, samples)
+    for name, drawn in found.items():
+        score = scores[name]
+        if isinstance(score, Ratio):
+            found[name] = score.of_base(drawn, z, y)
+        elif isinstance(score, Whole):
+            found[name] = np.clip(drawn, score.least, score.most)
+    return found
+
+
+def _means(values: Mapping[str, tuple[Array, Array]], samples: Resamples) -> dict[str, Array]:
+    """The means (B,) of several values (R, n) over the drawn replicas and the drawn cases in the mask (n,) of
+    each, by name. Cases are summed first, which keeps (B, R) sums of each in place of (B, n)."""
+    found = {name: np.empty(len(samples.cases)) for name in values}
+    if not values:
+        return found
+    columns = np.concatenate([of * mask for of, mask in values.values()]).T  # (n, M R)
+    masks: Array = np.stack([mask for _, mask in values.values()]).T.astype(np.float64)
+    step = max(1, AT_ONCE // columns.shape[1])
+    for start in range(0, len(samples.cases), step):
+        rows = slice(start, start + step)
+        cases, seeds = np.asarray(samples.cases[rows], np.float64), samples.seeds[rows]
+        sums = (cases @ columns).reshape(len(cases), len(values), -1)
+        totals = (cases @ masks) * seeds.sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):  # a sample of groups may lack a class
+            means = np.einsum("bmr,br->bm", sums, seeds) / totals
+        for place, of in enumerate(found.values()):
+            of[rows] = means[:, place]
+    return found
 
 
 def _drawn_ratios(scores: Mapping[str, Ratio], moments: Array, samples: Resamples) -> dict[str, Array]:
@@ -145,6 +197,8 @@ def _widened(scores: Array, cases: Band, replicas: int) -> Band:
 
 def bootstrap_means(values: Array, mask: Array, samples: Resamples) -> Array:
     """Means (B,) of values (R, n) over the drawn replicas and the drawn cases in the mask (n,) bool."""
+    if values.shape[1] > MANY_CASES:
+        return _means({"": (values, mask)}, samples)[""]
     return _over_cases(_over_seeds(values, samples), mask, samples)
 
 

@@ -109,7 +109,7 @@ class Judging:
         task, y, groups, part = self.results.task, one.cases.y, one.cases.groups, one.cases.part
         assert task is not None
         sound, scores = finite(one.outputs), self._scores(one.cases.split == POOLED)
-        wanted = Wanted(scores, self._draws_of(one), simulated=True)
+        wanted = Wanted(scores, self._draws_of(one), simulated=False)
         if not last:
             scores = {name: score for name, score in scores.items() if score.main}
         if not len(sound):

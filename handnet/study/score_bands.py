@@ -15,7 +15,7 @@ from handnet.bands.band import CALIBRATED, DEVIATION
 from handnet.bands.calibrated import measure_bands, measures, null_errors
 from handnet.bands.cases import case_bands, exact_over_cases
 from handnet.bands.clusters import groups_among
-from handnet.bands.multibootstrap import seeds_x_cases
+from handnet.bands.multibootstrap import MANY_CASES, seeds_x_cases
 from handnet.bands.predictive import next_cases, next_network
 from handnet.bands.seeds import seed_deviation
 from handnet.bands.simulated import loss_coverage, share_coverage
@@ -29,12 +29,18 @@ BOOTSTRAPS = 4000  # samples of cases
 MOST_DRAWN = 2 * 10**7  # cases drawn in all: a large test gets fewer samples, but never under 1000
 AHEAD = 1000  # samples of what may come next: bands of it are joined to a formula
 NULLS = 1000  # simulated sets of labels for the calibration error of a calibrated network
+MOST_LABELS = 10**6  # simulated labels in all: many cases get fewer sets, but never under 200
 RESAMPLING_SEED = 0  # one for all studies, so that equal results give equal bands
 
 
 def bootstraps(n: int) -> int:
     """How many bootstrap samples are drawn of n cases."""
     return max(1000, min(BOOTSTRAPS, MOST_DRAWN // n))
+
+
+def _nulls(n: int) -> int:
+    """How many sets of n labels are simulated."""
+    return max(200, min(NULLS, MOST_LABELS // n))
 
 
 class Draws:
@@ -46,10 +52,18 @@ class Draws:
         self.ahead = cache(self._ahead)  # of one of R replicas and of further cases
 
     def _samples(self, replicas: int) -> Resamples:
-        return resamples(RESAMPLING_SEED, replicas, self.y, bootstraps(len(self.y)), self.groups)
+        count = bootstraps(len(self.y))
+        return _as_multiplied(resamples(RESAMPLING_SEED, replicas, self.y, count, self.groups))
 
     def _ahead(self, replicas: int) -> Resamples:
-        return further(RESAMPLING_SEED, replicas, self.y, AHEAD, self.groups)
+        return _as_multiplied(further(RESAMPLING_SEED, replicas, self.y, AHEAD, self.groups))
+
+
+def _as_multiplied(samples: Resamples) -> Resamples:
+    """The counts of many cases as floats, which products of matrices would make of them every time."""
+    if samples.cases.shape[1] <= MANY_CASES:
+        return samples
+    return samples._replace(cases=samples.cases.astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -246,7 +260,7 @@ def calibration_quantities(
     no finite slope.
     """
     sound = finite(outputs)
-    draws = generator(RESAMPLING_SEED, SIMULATION).random((NULLS, len(y)))
+    draws = generator(RESAMPLING_SEED, SIMULATION).random((_nulls(len(y)), len(y)))
     others = measure_bands(task, sound, y, groups)
     others |= {name: _null_error(errors, len(y)) for name, errors in null_errors(task, sound, draws).items()}
     for name, values in measures(task, sound, y).items():
