@@ -54,8 +54,9 @@ HARNESS = """
     predictions.metrics predictions.scalars
     predictions.logged predictions.experiment predictions.runs predictions.run_tables
     predictions.run_scores predictions.tracked
-    predictions.divisions predictions.head predictions.hard predictions.judged
-    predictions.scored predictions.scored_pairs
+    predictions.divisions predictions.head predictions.hard predictions.quantiles
+    predictions.scored predictions.scored_pairs predictions.within predictions.judging
+    predictions.judged
     endings assignments command making cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()

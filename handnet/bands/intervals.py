@@ -41,3 +41,22 @@ def interval_scores(outputs: Array, y: Array, half: Array, level: float = LEVEL)
     """
     outside = np.maximum(np.abs(np.asarray(outputs, dtype=np.float64) - y) - half[:, None], 0)
     return np.asarray(2 * half[:, None] + 2 / (1 - level) * outside)
+
+
+def interval_scores_between(lower: Array, upper: Array, y: Array, level: float) -> Array:
+    """The interval score (R, n) of each case, as of `interval_scores`, of intervals with any two ends.
+
+    lower, upper: (R, n), which are to hold the share `level` of the cases; y: (n,).
+    """
+    outside = np.maximum(lower - y, 0) + np.maximum(y - upper, 0)
+    return np.asarray(upper - lower + 2 / (1 - level) * outside)
+
+
+def pinball_losses(guesses: Array, y: Array, level: float) -> Array:
+    """The pinball loss (R, n) of each case, lower is better (Koenker & Bassett 1978).
+
+        level (y - q) where the truth lies above the guess q of that quantile, else (1 - level) (q - y)
+
+    guesses: (R, n) of the quantile `level`, between 0 and 1; y: (n,).
+    """
+    return np.asarray(np.maximum(level * (y - guesses), (level - 1) * (y - guesses)))

@@ -1,6 +1,6 @@
 """Which cases of a model are judged: those of one division, or of all where each holds cases of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,28 +9,40 @@ from handnet.messages import Refusal
 from handnet.predictions.form import PART, SPLIT, Cases, Predicted, Results
 
 POOLED = "all divisions"  # what they are called together
+POOLED_NOTE = (
+    "The divisions hold cases of their own, as the folds of a cross-validation do, so bands over cases are of"
+    " all their cases together: each case was predicted by networks that another fold's cases were not."
+)
+Judged = dict[tuple[str, str], Predicted]  # (model, part) -> what its bands over cases are of
 
 
-def judged_of(results: Results, model: str, part: str = PART, split: str | None = None) -> Predicted | None:
-    """What a model said of the cases that its bands over cases are of; None where it said nothing of them.
+def judged_of(results: Results, split: str | None = None) -> Judged:
+    """What bands over cases are of, by model and part, in the order of the models and of the parts.
 
-    split: the division that is asked for. Without one it is the study's own; or all divisions together, where
-    each holds cases of its own and all have the same seeds, as in a cross-validation; or the first.
+    split: the division that is asked for. Without one it is the study's own where a model has one; or all
+    divisions of a model together, where each holds cases of its own and all have the same seeds, as in a
+    cross-validation; or the model's first. A model that has nothing of it is missing. Raises Refusal when no
+    model has the division that is asked for.
     """
-    by_split = results.of(model, part)
+    known = dict.fromkeys(one.cases.split for one in results.predicted)
+    if split is not None and split not in known:
+        shown = ", ".join(list(known)[:10])
+        raise Refusal(f"{results.source} has no predictions of a division {split!r}; it has {shown}.")
+    own = {one.cases.part for one in results.predicted if one.cases.split == SPLIT}
+    judged = {}
+    for model in results.models:
+        for part in results.parts:
+            found = _one(results.of(model, part), split or (SPLIT if part in own else None))
+            if found:
+                judged[model, part] = found
+    return judged
+
+
+def _one(by_split: dict[str, Predicted], split: str | None) -> Predicted | None:
+    """What is judged of a model and part; None where there is nothing of it."""
     if split is not None:
         return by_split.get(split)
-    if SPLIT in by_split:
-        return by_split[SPLIT]
     return pooled(list(by_split.values())) or next(iter(by_split.values()), None)
-
-
-def check_split(results: Results, split: str | None) -> None:
-    """Raise Refusal when no model has this division."""
-    known = {one.cases.split for one in results.predicted} | {one.split for one in results.scored}
-    if split is not None and split not in known:
-        shown = ", ".join(sorted(known)[:10])
-        raise Refusal(f"{results.source} has no division {split!r}; it has {shown}.")
 
 
 def pooled(parts: Sequence[Predicted]) -> Predicted | None:
@@ -68,7 +80,19 @@ def _together(parts: Sequence[Cases], ids: Array) -> Cases:
     )
 
 
-def over_divisions(by_split: Mapping[str, Predicted]) -> list[tuple[Array, Array]]:
-    """The outputs (R, n) or (R, n, k) of a model on each division, with y (n,); the study's own is left out,
-    which fresh divisions stand beside."""
+def over_divisions(results: Results, model: str) -> list[tuple[Array, Array]]:
+    """The outputs (R, n) or (R, n, k) of a model on the test of each division, with y (n,); without
+    the study's own, which fresh divisions stand beside."""
+    by_split = results.of(model, PART)
     return [(one.outputs, one.cases.y) for name, one in by_split.items() if name != SPLIT]
+
+
+def notes_of(judged: Judged, splits: int) -> list[str]:
+    """What is to be told of the choice of the cases. splits: how many divisions there are in all."""
+    found = dict.fromkeys(one.cases.split for one in judged.values())
+    notes = [POOLED_NOTE] if POOLED in found else []
+    named = [name for name in found if name != POOLED]
+    if splits > 1 and named:
+        which = "the division" if len(named) == 1 else "the divisions"
+        notes.append(f"Bands over cases are of {which} {', '.join(named[:5])} alone.")
+    return notes

@@ -3,34 +3,22 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from handnet.predictions.divisions import POOLED, check_split, judged_of, over_divisions
-from handnet.predictions.form import PART, Predicted, Results
+from handnet.predictions.divisions import Judged, judged_of, notes_of
+from handnet.predictions.form import Results
 from handnet.predictions.hard import case_facts
-from handnet.predictions.head import head_facts, wanted_scores
+from handnet.predictions.head import head_facts
+from handnet.predictions.judging import Judging
+from handnet.predictions.scored import judge_scores
+from handnet.predictions.within import predictions_of, scores_of
 from handnet.report.class_facts import confusion
-from handnet.scores import Score
-from handnet.study.quantity import Quantity, band_facts, finite
-from handnet.study.score_bands import (
-    Draws,
-    Wanted,
-    baseline_quantities,
-    calibration_quantities,
-    count_quantities,
-    crossed_quantities,
-    noise_quantities,
-    score_quantities,
-    split_quantities,
-)
+from handnet.study.quantity import band_facts
 
-NEEDS_MORE = (
-    ("the gap and the curves of the losses", "They need the losses of the training, epoch by epoch."),
-    (
-        "the streams of the seeds",
-        "They need networks whose first weights, orders and masks vary one at a time.",
-    ),
-    ("reasons why a case is called wrong", "They need the measured columns, and the model itself."),
-    ("what choosing cost", "It needs the validation losses of every configuration that was tried."),
-)
+NEEDS_MORE = {
+    "the gap and the curves of the losses": "They need the losses of the training, epoch by epoch.",
+    "the streams of the seeds": "They need networks of which one source of chance varies at a time.",
+    "reasons why a case is called wrong": "They need the measured columns, and the model itself.",
+    "what choosing cost": "It needs the validation losses of every configuration that was tried.",
+}
 
 
 def judge_results(
@@ -46,17 +34,14 @@ def judge_results(
     split: the division that bands over cases are of, None for the rule of `judged_of`; scores: the names of
     those that are wanted, None for all; tolerance: by which a guessed number may be off, 0 for half of the
     standard deviation of the truths; tick: called with the name of each model that is done. Raises Refusal
-    for a score or a division that is not there.
+    for a score or a division that is not there, and where no model has what a band takes.
     """
-    check_split(results, split)
-    judged = {
-        (model, part): found
-        for part in results.parts
-        for model in results.models
-        if (found := judged_of(results, model, part, split))
-    }
-    judging = Judging(results, judged, scores)
-    bands = []
+    alone = scores_of(results, scores)
+    if not results.predicted:
+        return judge_scores(alone)
+    results = predictions_of(results)
+    judged = judged_of(results, split)
+    judging, bands = Judging(results, judged, scores), []
     for model in results.models:
         bands += [
             {"role": model, "part": row.part, "score": row.name, **band_facts(band)}
@@ -66,86 +51,47 @@ def judge_results(
         if tick:
             tick(model)
     facts = head_facts(results, "bands", judged)
-    facts["left_out"] = judging.left_out + [{"what": what, "why": why} for what, why in NEEDS_MORE]
-    facts |= {"bands": bands, "confusion": list(judging.confusions())}
-    return facts | case_facts(results, judged, tolerance)
+    facts["notes"] += [*notes_of(judged, judging.divisions), *judging.notes]
+    facts["bands"] = bands
+    facts["confusion"] = list(_confusions(results, judged))
+    facts |= case_facts(results, judged, tolerance)
+    facts["notes"] += facts.pop("case_notes")
+    facts["left_out"] = [*judging.left_out, *({"what": a, "why": b} for a, b in NEEDS_MORE.items())]
+    return _joined(facts, judge_scores(alone)) if alone.scored else facts
 
 
-class Judging:
-    """The bands of every model of some results.
-
-    judged: (model, part) -> what its bands over cases are of; names: of the scores that are wanted, None for
-    all; left_out: what could not be said, and why, so far.
-    """
-
-    def __init__(
-        self, results: Results, judged: dict[tuple[str, str], Predicted], names: Sequence[str] | None
-    ) -> None:
-        self.results, self.judged, self.names = results, judged, names
-        self.left_out: list[dict[str, str]] = []
-        self._draws: dict[int, Draws] = {}
-
-    def quantities(self, model: str) -> Iterator[Quantity]:
-        """All that is said of one model: of the last part everything, of those before it the main scores."""
-        task = self.results.task
-        if task is None:
-            return
-        parts = [part for part in self.results.parts if (model, part) in self.judged]
-        for part in parts:
-            yield from self._of_part(self.judged[model, part], last=part == parts[-1])
-        held = over_divisions(self.results.of(model, PART))
-        main = {name: score for name, score in self._scores(False).items() if score.main}
-        yield from split_quantities(task, held, main)
-
-    def confusions(self) -> Iterator[dict[str, Any]]:
-        """Which class each model calls which, on the last part."""
-        for (model, part), one in self.judged.items():
-            found = self.results.task and confusion(self.results.task, one.outputs, one.cases.y, part)
-            if found and part == self.results.parts[-1]:
-                yield {"role": model, **found}
-
-    def _of_part(self, one: Predicted, last: bool) -> Iterator[Quantity]:
-        """The scores of a model on one part with their bands. last: whether everything is said of it."""
-        task, y, groups, part = self.results.task, one.cases.y, one.cases.groups, one.cases.part
-        assert task is not None
-        sound, scores = finite(one.outputs), self._scores(one.cases.split == POOLED)
-        wanted = Wanted(scores, self._draws_of(one), simulated=False)
-        if not last:
-            scores = {name: score for name, score in scores.items() if score.main}
-        if not len(sound):
-            self._leave(f"{one.model} on {part} rows", "Every seed of it diverged.")
-        elif len(sound) == 1:
-            self._leave(f"{one.model}: bands over seeds", _few_seeds(one))
-            yield from baseline_quantities(task, sound, y, part, groups, wanted, last)
-        elif not last:
-            yield from score_quantities(task, one.outputs, y, part, groups, scores)
-        else:
-            yield from crossed_quantities(task, one.outputs, y, part, groups, wanted)
-            if self.names is None:
-                yield from self._details(one)
-
-    def _details(self, one: Predicted) -> Iterator[Quantity]:
-        """Counts, calibration and the seed's noise."""
-        task, y, groups, part = self.results.task, one.cases.y, one.cases.groups, one.cases.part
-        assert task is not None
-        yield from count_quantities(task, one.outputs, y, part)
-        if not self.results.hard:
-            yield from calibration_quantities(task, one.outputs, y, part, groups)
-        yield from noise_quantities(task, one.outputs, y, part)
-
-    def _scores(self, pooled: bool) -> dict[str, Score]:
-        return wanted_scores(self.results, self.names, pooled)
-
-    def _draws_of(self, one: Predicted) -> Draws:
-        """What is drawn of these cases, once for all models on them."""
-        return self._draws.setdefault(id(one.cases), Draws(one.cases.y, one.cases.groups))
-
-    def _leave(self, what: str, why: str) -> None:
-        self.left_out.append({"what": what, "why": why})
+def _confusions(results: Results, judged: Judged) -> Iterator[dict[str, Any]]:
+    """Which class each model calls which, on the last part."""
+    for (model, part), one in judged.items():
+        found = results.task and confusion(results.task, one.outputs, one.cases.y, part)
+        if found and part == results.parts[-1]:
+            yield {"role": model, **found}
 
 
-def _few_seeds(one: Predicted) -> str:
-    """Why there is no band over seeds."""
-    if len(one.seeds) < 2:
-        return "It has predictions of one seed only, and a band over seeds needs at least two."
-    return f"{len(one.seeds) - 1} of its {len(one.seeds)} seeds diverged, and a band over seeds needs two."
+def _joined(facts: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """The facts of predictions, with those that only scores told."""
+    told = {(row["role"], row["part"], row["score"], row["varied"]) for row in facts["bands"]}
+    roles = {row["role"] for row in facts["configurations"]}
+    names = {row["score"] for row in facts["scores"]}
+    more = {
+        "bands": [
+            row
+            for row in others["bands"]
+            if (row["role"], row["part"], row["score"], row["varied"]) not in told
+        ],
+        "configurations": [row for row in others["configurations"] if row["role"] not in roles],
+        "scores": [row for row in others["scores"] if row["score"] not in names],
+    }
+    joined = facts | {name: [*facts[name], *rows] for name, rows in more.items()}
+    only = [row["role"] for row in more["configurations"]]
+    left_out = [
+        {"what": f"{row['what']} of {', '.join(only)}", "why": row["why"]}
+        for row in others["left_out"]
+        if only
+    ]
+    notes = dict.fromkeys([*facts["notes"], *others["notes"]])
+    return joined | {
+        "variance": others["variance"],
+        "left_out": [*facts["left_out"], *left_out],
+        "notes": list(notes),
+    }

@@ -21,7 +21,7 @@ from handnet.bands.seeds import seed_deviation
 from handnet.bands.simulated import loss_coverage, share_coverage
 from handnet.data import Array
 from handnet.draws import SIMULATION, Resamples, further, generator, resamples
-from handnet.scores import Mean, Ratio, Score, Share, right
+from handnet.scores import Mean, Ratio, Score, Share, grade, right
 from handnet.study.quantity import Quantity, finite
 from handnet.tasks import Task
 
@@ -100,7 +100,7 @@ def score_quantities(
     wanted = task.scores if scores is None else scores
     diverged, bands = len(outputs) - len(sound), case_bands(wanted, sound, y, groups)
     cases = {name: replace(band, diverged=diverged) for name, band in bands.items()}
-    values = task.grade(outputs, y, wanted)
+    values = grade(wanted, outputs, y)
     return [Quantity(name, part, (*seed_bands(of_seeds), cases[name])) for name, of_seeds in values.items()]
 
 
@@ -183,9 +183,7 @@ def split_quantities(
     if len(held) < 2:
         return []
     wanted = task.scores if scores is None else scores
-    found = [
-        task.grade(outputs[[place % len(outputs)]], y, wanted) for place, (outputs, y) in enumerate(held)
-    ]
+    found = [grade(wanted, outputs[[place % len(outputs)]], y) for place, (outputs, y) in enumerate(held)]
     values = {name: np.array([row[name][0] for row in found]) for name in wanted}
     rows = (over_splits(name, "rehearsal", of_score) for name, of_score in values.items())
     return [row for row in rows if row is not None]

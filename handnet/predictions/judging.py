@@ -1,0 +1,183 @@
+"""Which bands each model of some results gets, and what cannot be said of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from handnet.data import Array
+from handnet.predictions.divisions import POOLED, Judged, over_divisions
+from handnet.predictions.form import PART, Predicted, Results
+from handnet.predictions.head import wanted_scores
+from handnet.predictions.quantiles import crossed_note, quantile_quantities
+from handnet.scores import Mean, Score, Share
+from handnet.study.intervals import interval_quantities
+from handnet.study.quantity import Quantity, finite
+from handnet.study.score_bands import (
+    Draws,
+    Wanted,
+    baseline_quantities,
+    calibration_quantities,
+    count_quantities,
+    crossed_quantities,
+    noise_quantities,
+    score_quantities,
+    split_quantities,
+)
+from handnet.tasks import Task
+
+# What is simulated of each model takes some seconds for 10^5 outputs.
+MOST_SIMULATED = 500_000  # outputs of all models together
+MOST_MODELS = 20
+AREAS = (
+    "Networks of different divisions do not rank their cases on one scale; bands over the divisions have it."
+)
+
+
+class Judging:
+    """The bands of every model of some results.
+
+    results: with predictions alone; judged: what bands over cases are of; names: of the scores that are
+    wanted, None for all; left_out, notes: what could not be said and why, and what is to be told, so far;
+    divisions: how many there are in all.
+    """
+
+    def __init__(self, results: Results, judged: Judged, names: Sequence[str] | None) -> None:
+        assert results.task is not None  # predictions tell the task
+        self.results, self.judged, self.names, self.task = results, judged, names, results.task
+        self.divisions = len({one.cases.split for one in results.predicted})
+        self.left_out: list[dict[str, str]] = []
+        self.notes: list[str] = []
+        self._drawn: tuple[bytes, Draws] | None = None
+        last = [one for (_, part), one in judged.items() if part == results.parts[-1]]
+        outputs = sum(one.outputs.shape[0] * one.outputs.shape[1] for one in last)
+        self.simulated = outputs <= MOST_SIMULATED and len(last) <= MOST_MODELS
+        self._leave_for_all()
+
+    def quantities(self, model: str) -> Iterator[Quantity]:
+        """All that is said of one model: of its last part everything, of those before it the main scores, and
+        the main scores over divisions."""
+        parts = [part for part in self.results.parts if (model, part) in self.judged]
+        for part in parts:
+            yield from self._of_part(self.judged[model, part], last=part == parts[-1])
+        if self.results.parts[-1] not in parts:
+            self._leave(f"bands over cases of {model}", "It has no predictions of the division they are of.")
+        yield from self._over_divisions(model)
+
+    def _of_part(self, one: Predicted, last: bool) -> Iterator[Quantity]:
+        """The scores of a model on one part with their bands. last: whether everything is said of it."""
+        y, groups, part = one.cases.y, one.cases.groups, one.cases.part
+        sound, scores = finite(one.outputs), self._scores(one)
+        if not last:
+            scores = {name: score for name, score in scores.items() if score.main}
+        if not len(sound) or len(y) < 2:
+            why = "Every seed of it diverged." if len(y) > 1 else "It has one case, and a band takes two."
+            self._leave(f"{one.model} on {part} rows", why)
+            return
+        wanted = Wanted(scores, self._draws_of(one), self.simulated)
+        if len(sound) == 1:
+            self._leave(f"bands over seeds of {one.model} on {part} rows", _few_seeds(one))
+            yield from baseline_quantities(self.task, sound, y, part, groups, wanted, last)
+        elif last:
+            yield from crossed_quantities(self.task, one.outputs, y, part, groups, wanted)
+        else:
+            yield from score_quantities(self.task, one.outputs, y, part, groups, scores)
+        if last and self.names is None:
+            yield from self._details(one, len(sound) > 1)
+
+    def _details(self, one: Predicted, seeded: bool) -> Iterator[Quantity]:
+        """Counts, calibration and the seed's noise; of a number intervals."""
+        y, groups, part = one.cases.y, one.cases.groups, one.cases.part
+        whole = _every_class(self.task, [y])
+        if seeded:
+            yield from count_quantities(self.task, one.outputs, y, part)
+        if seeded and not self.results.hard and whole:
+            yield from calibration_quantities(self.task, one.outputs, y, part, groups)
+        if seeded:
+            yield from noise_quantities(self.task, one.outputs, y, part)
+        if self.task.classes:
+            return
+        yield from quantile_quantities(one, self._draws_of(one))
+        self.notes += filter(None, [crossed_note(one)])
+        val = self.judged.get((one.model, "val"))
+        if val and part == PART and (val.cases.split, val.seeds) == (one.cases.split, one.seeds):
+            yield from interval_quantities(
+                val.outputs, one.outputs, val.cases.y, y, groups, seeded=bool(one.seeds)
+            )
+
+    def _over_divisions(self, model: str) -> Iterator[Quantity]:
+        """The main scores over divisions."""
+        held = over_divisions(self.results, model)
+        if len(held) < 2:
+            return
+        scores = {name: one for name, one in self._asked(False).items() if one.main}
+        if not _every_class(self.task, [y for _, y in held]):
+            scores = _without_classes(scores, [y for _, y in held])
+        yield from split_quantities(self.task, held, scores)
+
+    def _asked(self, pooled: bool) -> dict[str, Score]:
+        return wanted_scores(self.results, self.names, pooled)
+
+    def _scores(self, one: Predicted) -> dict[str, Score]:
+        """The scores that can be told of these cases; what they leave out is named."""
+        scores = self._asked(one.cases.split == POOLED)
+        if _every_class(self.task, [one.cases.y]):
+            return scores
+        kept = _without_classes(scores, [one.cases.y])
+        if left := [name for name in scores if name not in kept]:
+            self._leave(
+                f"{', '.join(left)} of {one.model} on {one.cases.part} rows",
+                "They need cases of every class, and there are none of some.",
+            )
+        return kept
+
+    def _draws_of(self, one: Predicted) -> Draws:
+        """What is drawn of these cases: once for models that follow each other on the same ones."""
+        y, groups = one.cases.y, one.cases.groups
+        key = y.tobytes() + (b"" if groups is None else groups.tobytes())
+        if self._drawn is None or self._drawn[0] != key:
+            self._drawn = key, Draws(y, groups)
+        return self._drawn[1]
+
+    def _leave_for_all(self) -> None:
+        """Name what is left out for every model."""
+        if self.results.hard:
+            left = [score.name for score in self.task.all_scores if score not in set(self.results.carried())]
+            self._leave(
+                ", ".join([*left, "calibration"]), "They need probabilities, and there are labels alone."
+            )
+        if any(one.cases.split == POOLED for one in self.judged.values()):
+            here = set(self._asked(True))
+            if left := [name for name in self._asked(False) if name not in here]:
+                self._leave(f"{', '.join(left)} over the cases of all divisions", AREAS)
+        if not self.simulated:
+            self._leave(
+                "how often the bands hold the truth in simulated studies",
+                f"It is simulated for at most {MOST_MODELS} models and {MOST_SIMULATED} outputs.",
+            )
+        if self.divisions < 2:
+            self._leave("bands over divisions", "There is one division of the table.")
+
+    def _leave(self, what: str, why: str) -> None:
+        self.left_out.append({"what": what, "why": why})
+
+
+def _every_class(task: Task, truths: Sequence[Array]) -> bool:
+    """Whether each part has cases of every class; of a number always."""
+    return all(len(np.unique(y)) >= task.classes for y in truths)
+
+
+def _without_classes(scores: Mapping[str, Score], truths: Sequence[Array]) -> dict[str, Score]:
+    """The scores that need no case of a class that one of these parts lacks."""
+    return {
+        name: score
+        for name, score in scores.items()
+        if isinstance(score, Mean)
+        or (isinstance(score, Share) and all(score.counted(y).any() for y in truths))
+    }
+
+
+def _few_seeds(one: Predicted) -> str:
+    """Why there is no band over seeds."""
+    if len(one.seeds) < 2:
+        return "There are predictions of one seed, or of none, and a band over seeds takes two."
+    return f"{len(one.seeds) - 1} of its {len(one.seeds)} seeds diverged, and a band over seeds takes two."
