@@ -48,8 +48,9 @@ HARNESS = """
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
     study.arguments study.api
     predictions.form
-    predictions.columns predictions.cells predictions.rows predictions.truth predictions.outputs
-    predictions.blocks predictions.table
+    predictions.names predictions.columns predictions.cells predictions.rows predictions.truth
+    predictions.outputs predictions.outside predictions.wide predictions.blocks predictions.table
+    predictions.files
     predictions.frame predictions.joined predictions.own
     predictions.metrics predictions.scalars
     predictions.logged predictions.experiment predictions.runs predictions.run_tables

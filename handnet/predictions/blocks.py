@@ -14,7 +14,7 @@ from handnet.data import Array
 from handnet.messages import Refusal, option
 from handnet.predictions.form import PART, Cases, Predicted
 from handnet.predictions.outputs import Prediction
-from handnet.predictions.rows import Rows, pair, pair_of
+from handnet.predictions.rows import Rows, pair
 
 Which = slice | Array  # rows of a table: all of them, or their places
 
@@ -42,14 +42,14 @@ class Grids:
 
 def divisions(rows: Rows) -> Iterator[tuple[str, str, Which]]:
     """The rows of each part of each division, in the order in which the table first has them."""
-    blocks = pair(rows.split, rows.part)
-    parts = int(rows.part.codes.max()) + 1
-    codes, met = pd.factorize(blocks)
-    order = np.argsort(codes, kind="stable") if len(met) > 1 else None
-    ends = np.cumsum(np.bincount(codes))
-    for place, block in enumerate(met):
-        which = slice(None) if order is None else order[ends[place - 1] if place else 0 : ends[place]]
-        yield rows.split.texts[block // parts], rows.part.texts[block % parts], which
+    parts, splits = rows.part.codes, rows.split.codes
+    if len(rows.split.texts) == 1 and parts.min() == parts.max():
+        yield rows.split.texts[0], rows.part.texts[parts[0]], slice(None)
+        return
+    codes, _ = pd.factorize(pair(splits, parts))
+    order = np.argsort(codes, kind="stable")
+    for which in np.split(order, np.cumsum(np.bincount(codes))[:-1]):
+        yield rows.split.texts[splits[which[0]]], rows.part.texts[parts[which[0]]], which
 
 
 class _Block:
@@ -59,11 +59,12 @@ class _Block:
         rows = grids.rows
         self.grids, self.split, self.part, self.which = grids, split, part, which
         local, self.met = pd.factorize(rows.case.codes[which])
-        self.n, self.seeds = len(self.met), len(rows.seed.texts) + 1
-        replicas = pair_of(rows.model.codes[which], rows.seed.codes[which] + 1)
-        self.models = pd.unique(rows.model.codes[which])
+        self.n = len(self.met)
         self.width = int(rows.seed.codes[which].max()) + 2  # of the codes of seeds, 0 for none
-        key = replicas * self.n + local
+        self.models = pd.unique(rows.model.codes[which])
+        key = pair(rows.model.codes[which], rows.seed.codes[which].astype(np.int32) + 1)
+        key *= self.n
+        key += local
         self.order = None if (key[1:] > key[:-1]).all() else np.argsort(key, kind="stable")
         self.key = key if self.order is None else key[self.order]
         self._check_once()
@@ -79,10 +80,10 @@ class _Block:
 
     def predicted(self) -> Iterator[Predicted]:
         """What each model says of these cases."""
-        for model in self.models:
-            bounds = np.array([model, model + 1]) * self.width * self.n
-            start, stop = np.searchsorted(self.key, bounds)
-            yield self._of_model(int(model), int(start), int(stop))
+        for model in map(int, self.models):
+            bounds = [place * self.width * self.n for place in (model, model + 1)]
+            start, stop = map(int, np.searchsorted(self.key, bounds))
+            yield self._of_model(model, start, stop)
 
     def _of_model(self, model: int, start: int, stop: int) -> Predicted:
         rows = self.grids.rows

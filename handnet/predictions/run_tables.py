@@ -11,10 +11,12 @@ import pandas as pd
 
 from handnet.data import listed
 from handnet.messages import Refusal, option
-from handnet.predictions.columns import PLACES, Columns, find
+from handnet.predictions.columns import PLACES, Columns, told
 from handnet.predictions.experiment import Experiment, Run
 from handnet.predictions.form import PART
 from handnet.predictions.runs import Reading, Told
+from handnet.predictions.table import find
+from handnet.predictions.wide import long_form
 
 Tick = Callable[[int, int], object]
 FIT = ["model", "split", "seed", "part"]  # what tells one fit from another
@@ -50,9 +52,9 @@ class Tables:
             tables.append((one, table))
             targets[target] = None
         self.tick(len(files), len(files))
-        usual = [name for name in (*PLACES, "n_train") if isinstance(getattr(self.columns, name), str)]
+        usual = [name for name in PLACES if isinstance(getattr(self.columns, name), str)]
         target = self.columns.target or next((name for name in targets if name != "y"), "")
-        columns = replace(self.columns, **dict.fromkeys(usual, ""), target=target)
+        columns = replace(self.columns, **dict.fromkeys(usual, ""), target=target, wide="", kind="")
         return self._once(self._told(tables)), columns
 
     def _note_lacking(self, told: Sequence[Told], having: set[str]) -> None:
@@ -70,13 +72,16 @@ class Tables:
         with TemporaryDirectory() as folder:
             table = read_artifact(self.there.download(run, path, folder), f"{path} of the run {run}")
         try:
-            found = find(list(table.columns), self.columns)
+            table, columns = long_form(table, self.columns)
+            places, guess = find(table, columns)
         except Refusal as fault:
             raise Refusal(f"{path} of the run {run}: {fault.sentence}", fault.code) from None
-        self.reading.notes += [note for note in found.notes if note not in self.reading.notes]
-        names = {name: purpose for purpose, name in found.places.items()}
-        kept = [*names, *found.columns.values(), *found.quantiles.values()]
-        return table[kept].rename(columns=names), found.places["y"]
+        notes = told(places, columns)
+        self.reading.notes += [note for note in notes if note not in self.reading.notes]
+        names = {name: purpose for purpose, name in places.items()}
+        kept = [*names, *guess.columns.values(), *guess.quantiles.values()]
+        names |= {guess.columns[""]: guess.kind} if guess.wide else {}
+        return table[kept].rename(columns=names), places["y"]
 
     def _told(self, tables: Sequence[tuple[Told, pd.DataFrame]]) -> list[tuple[Told, pd.DataFrame]]:
         """The tables with the model, division, seed and part of their rows, as far as they do not say them.

@@ -12,7 +12,7 @@ from handnet.predictions.logged import FOLDER, LOGGED
 from handnet.predictions.run_scores import by_seed, chosen
 from handnet.predictions.run_tables import Tables, Tick
 from handnet.predictions.runs import Reading, Told
-from handnet.predictions.table import UNSET, read_frame
+from handnet.predictions.table import USUAL_NAMES, read_frame
 
 
 def _silent(done: int, total: int) -> None:
@@ -29,7 +29,7 @@ def from_mlflow(
     metrics: str | Sequence[str] | None = None,
     tracking_uri: str | None = None,
     latest: bool = False,
-    columns: Columns = UNSET,
+    columns: Columns = USUAL_NAMES,
     tick: Tick = _silent,
 ) -> Results:
     """The results of an experiment of MLflow, by its name or its id.
