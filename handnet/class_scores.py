@@ -81,9 +81,12 @@ def _areas(z: Array, y: Array) -> Array:
     return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
 
 
-def _placed(z: Array, upper: Array, lower: Array) -> tuple[Array, Array]:
-    """The placements (R, n+) of the upper cases and (R, n-) of the lower: shares of the other side that score
-    on the right side of them, ties half. z: (R, n); upper, lower: places (n+,), (n-,)."""
+def side_placements(z: Array, upper: Array, lower: Array) -> tuple[Array, Array]:
+    """The placements (R, n+) of the upper cases and (R, n-) of the lower ones, by ranks (Sun & Xu 2014).
+
+    They are the shares of the other side that score on the right side of a case, ties half.
+    z: (R, n); upper, lower: places (n+,), (n-,).
+    """
     up, down = z[:, upper], z[:, lower]
     ranks = rankdata(np.concatenate([up, down], axis=1), axis=1)
     above = (ranks[:, : len(upper)] - rankdata(up, axis=1)) / len(lower)
@@ -127,7 +130,7 @@ def _area_influence(sides: Sides) -> PerCase:
     def influence(z: Array, y: Array) -> Array:
         p, moved, pairs = log_softmax(z, axis=-1), np.zeros(z.shape[:2]), sides(z.shape[-1], y)
         for label, *two in pairs:
-            for side, placed in zip(two, _placed(p[..., label], *two), strict=True):
+            for side, placed in zip(two, side_placements(p[..., label], *two), strict=True):
                 moved[:, side] += (placed - placed.mean(axis=1, keepdims=True)) * len(y) / len(side)
         return moved / len(pairs)
 

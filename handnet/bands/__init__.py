@@ -18,6 +18,7 @@ calibration_curve.py  the smoothed calibration curve
 compare.py          is A better than B over divisions: corrected t, rope, P(A > B)
 paired.py           the same on one test: McNemar, Bowker, Stuart-Maxwell, paired t, signed ranks
 crossed.py          the same with several seeds each: seeds and cases random both
+mean_squares.py     what the error of that is made of
 over_seeds.py       the same where each seed has one score and nothing is known of the cases: t over seeds
 selection.py        what choosing the best configuration costs
 variance.py         how much of the spread is the split's, the seed's, a stream's

@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from handnet.bands.auc import auc_difference
 from handnet.bands.compare import ALPHA
-from handnet.bands.crossed import crossed_difference, pseudo_values
+from handnet.bands.crossed import KIND, crossed_difference, pseudo_values
 from handnet.bands.paired import (
     bowker,
     calls_table,
@@ -26,7 +26,8 @@ from handnet.tasks import Task
 STUDIES = 300
 SETTING = "two equal models, one test"
 CASE, NOISE = 1.5, 0.8  # deviations of a case, which both models share, and of a model's own noise
-DRAWN = 40_000  # outputs of one method that are drawn for one study of `false_alarms`, for the sake of time
+# Outputs of one method that are drawn for one study of `false_alarms`, and the cases that are drawn at least.
+DRAWN, LEAST_CASES = 40_000, 200
 
 
 def false_positives_on_test(
@@ -88,43 +89,56 @@ def false_alarms(
     """How often `crossed_difference` finds a difference of this score between two equal methods.
 
     y: (n,) of the test set; accuracy: of both methods, of classes alone; seeds: how many each method has;
-    groups: (n,) int, None where every case is its own; seed: of the simulation. Of many outputs the first
-    cases are drawn, in a random order; the setting says how many there were. Half of what a method does to a
-    case of its own is common to its seeds.
+    groups: (n,) int, None where every case is its own; seed: of the simulation; paired: whether the methods
+    have the same seeds. Half of what a method does to a case of its own is common to its seeds.
+
+    For the sake of time some thousand outputs of each method are drawn, for cases drawn from these; the
+    setting says how many cases those are.
     """
     numbers = generator(seed, SIMULATION)
-    y, groups = _fewer(numbers, y, groups, DRAWN // (seeds * max(task.outputs, 1)))
-    apart = _classes_apart(max(task.classes, 2), min(max(accuracy, 0.6), 0.995)) if task.classes else 0.0
+    whole = isinstance(task.every[score], Whole)
+    most = (DRAWN // 4 if whole else DRAWN) // (seeds * task.outputs)
+    y, groups = _fewer(numbers, y, groups, max(most, LEAST_CASES))
+    apart = _classes_apart(task.classes, min(max(accuracy, 0.6), 0.995)) if task.classes else 0.0
     found = []
     for _ in range(studies):
         cases = CASE * _normal(numbers, (len(y), task.outputs), groups)
-        values = []
-        for _ in range(2):
-            own = cases + NOISE / np.sqrt(2) * _normal(numbers, (len(y), task.outputs), groups)
-            noise = [_normal(numbers, (len(y), task.outputs), groups) for _ in range(seeds)]
-            outputs = _outputs(task, y, apart, own + NOISE / np.sqrt(2) * np.stack(noise))
-            values.append(pseudo_values(task, score, outputs, y))
-        found.append(crossed_difference(values[0], values[1], paired, groups).comparison.p < ALPHA)
-    return simulated("crossed t", f"two equal methods, {seeds} seeds x {len(y)} cases", ALPHA, found)
+        ours, theirs = (
+            pseudo_values(task, score, _method(numbers, task, y, cases, apart, seeds, groups), y)
+            for _ in range(2)
+        )
+        found.append(crossed_difference(ours, theirs, paired, groups).comparison.p < ALPHA)
+    return simulated(KIND, f"two equal methods, {seeds} seeds x {len(y)} cases", ALPHA, found)
+
+
+def _method(
+    numbers: Generator, task: Task, y: Array, cases: Array, apart: float, seeds: int, groups: Array | None
+) -> Array:
+    """The outputs (R, n) or (R, n, k) of one method with R seeds on cases (n, k) with the truth y (n,).
+
+    apart: as of `_classes_apart`.
+    """
+    n, k = cases.shape
+    noise = NOISE / np.sqrt(2) * _normal(numbers, (n, (seeds + 1) * k), groups).reshape(n, seeds + 1, k)
+    values = np.moveaxis(cases[:, None] + noise[:, :1] + noise[:, 1:], 1, 0)
+    if task.classes == 2:
+        return np.asarray(values[..., 0] + np.where(y == 1, 1, -1) * apart / np.sqrt(2))
+    return apart * np.eye(k)[y] + values if task.classes else y + values[..., 0]
 
 
 def _fewer(numbers: Generator, y: Array, groups: Array | None, most: int) -> tuple[Array, Array | None]:
-    """At most so many of the cases y (n,), drawn by chance, in whole groups, with their groups (n,)."""
-    most = max(most, 200)
+    """At most so many of the cases y (n,), drawn at random in whole groups, and their groups (n,).
+
+    Two cases of each class come first, so that no class is lost.
+    """
     if len(y) <= most:
         return y, groups
-    if groups is None:
-        return y[numbers.permutation(len(y))[:most]], None
-    place = np.unique(groups, return_inverse=True)[1]
-    order = np.argsort(numbers.permutation(place.max() + 1)[place], kind="stable")[:most]
-    return y[order], place[order]
-
-
-def _outputs(task: Task, y: Array, apart: float, values: Array) -> Array:
-    """Outputs (R, n) or (R, n, k) of classes y (n,) that lie so far apart, or guesses; values: (R, n, k)."""
-    if task.classes == 2:
-        return np.asarray(values[..., 0] + np.where(y == 1, 1, -1) * apart / np.sqrt(2))
-    return apart * np.eye(task.classes)[y] + values if task.classes else y + values[..., 0]
+    place = np.arange(len(y)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    rank, shuffled = numbers.permutation(place.max() + 1), numbers.permutation(len(y))
+    for label in np.unique(y) if y.dtype.kind != "f" else ():
+        rank[place[shuffled[y[shuffled] == label][:2]]] = -1
+    order = np.argsort(rank[place], kind="stable")[:most]
+    return y[order], None if groups is None else place[order]
 
 
 def _classes_apart(classes: int, accuracy: float) -> float:
