@@ -1,7 +1,17 @@
 """Two methods on the same cases of one test, each with several seeds: seeds and cases are random both.
 
 What is compared is the expected difference of a score over all seeds and all cases of this kind, on the scale
-of `Task.scale`. Above 0 ours is better.
+of `Task.scale`. Above 0 ours is better. Its squared error is that of crossed random effects,
+
+    se^2 = (MS_cases + MS_seeds - MS_rest) / (n R),    never below MS_cases / (n R) or MS_seeds / (n R) alone,
+
+with Satterthwaite's (1946) degrees of freedom. Of unpaired seeds each side has its own MS_seeds - MS_rest,
+and the cases theirs from the difference of the means over the seeds. So it is with fewer than 5 pairs too,
+because so few do not tell what they have in common; that makes se larger where they have something. A side
+of one replica has no part for seeds, and what is said of it holds for this very model.
+
+The interval is never narrower than Student's t over the seeds alone, and p never smaller: two or three seeds
+can be alike by chance, and Satterthwaite's degrees are then those of the cases.
 """
 
 from collections.abc import Callable
@@ -100,18 +110,8 @@ def crossed_difference(
 ) -> Crossed:
     """The expected difference of two methods, over seeds and cases, with its t interval and p.
 
-        se^2 = (MS_cases + MS_seeds - MS_rest) / (n R)          (crossed random effects)
-
-    It is never below MS_cases / (n R) or MS_seeds / (n R) alone, and has Satterthwaite's (1946) degrees of
-    freedom. Of unpaired seeds each side has its own MS_seeds - MS_rest, and the cases theirs from the
-    difference of the means over the seeds. So it is with fewer than 5 pairs too, because so few do not tell
-    what they have in common; that makes se larger where they have something. A side of one replica has no
-    part for seeds, and what is said of it holds for this very model.
-
-    The interval is never narrower than Student's t over the seeds alone, and p never smaller: two or three
-    seeds can be alike by chance, and Satterthwaite's degrees are then those of the cases. Where the
-    difference of all cases is the same, the band is as wide as Wilson's for 0 of n cases that differ from
-    them, and p that of the sign test: 1 if nothing differs.
+    Where the difference of all cases is the same, the band is as wide as Wilson's for 0 of n cases that
+    differ from them, and p is that of the sign test: 1 if nothing differs.
 
     ours: (R, n), theirs: (Q, n), of `pseudo_values`; paired: whether row r of both has the same seed, R = Q;
     groups: (n,) int, None where every case is its own; widest: the largest difference that the score can
@@ -122,20 +122,21 @@ def crossed_difference(
             f"expected two methods on the same cases and pairs, but got {ours.shape} and {theirs.shape}."
         )
     d = ours.mean(axis=0) - theirs.mean(axis=0)
-    mean, n, squares = float(d.mean()), len(d), mean_squares(ours, theirs, paired, groups)
+    mean, squares = float(d.mean()), mean_squares(ours, theirs, paired, groups)
     found = errors(squares)
     wider = max(found, key=lambda one: one.reach(coverage))
     half, p = wider.reach(coverage), max(one.p(mean) for one in found)
     if np.ptp(d) < ROUNDING:
-        count = independent(groups, n)
+        count = independent(groups, len(d))
         half = max(half, _unseen(np.concatenate([ours, theirs]), count, coverage))
         p = max(p, 2.0 ** (1 - count) if abs(mean) > ROUNDING else 1.0)
     ends, centres = (max(mean - half, -widest), min(mean + half, widest)), (("mean", mean),)
-    count, replicas = number_of_groups(groups), max(len(ours), len(theirs))
-    band = Band(*ends, KIND, "cases", n, coverage, EXPECTED_DIFFERENCE, centres, groups=count)
+    band = Band(*ends, KIND, "cases", len(d), coverage, EXPECTED_DIFFERENCE, centres)
+    replicas = max(len(ours), len(theirs))
     if replicas > 1:
         over = EXPECTED_DIFFERENCE_OVER_SEEDS
         band = replace(band, varied="seeds_x_cases", estimand=over, seeds=replicas)
+    band = replace(band, groups=number_of_groups(groups))
     return Crossed(Comparison(band, p), *wider, variances(squares), squares)
 
 

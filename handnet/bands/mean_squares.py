@@ -60,7 +60,10 @@ class Error(NamedTuple):
 
 
 def mean_squares(ours: Array, theirs: Array, paired: bool, groups: Array | None) -> MeanSquares:
-    """The mean squares of the difference of two methods; see `handnet.bands.crossed.crossed_difference`."""
+    """The mean squares of the difference of two methods, by the rules of handnet/bands/crossed.py.
+
+    ours: (R, n); theirs: (Q, n); groups: (n,) int, None where every case is its own.
+    """
     pairs = paired and len(ours) >= LEAST_PAIRS
     sides = [side for side in ([ours - theirs] if pairs else [ours, theirs]) if len(side) > 1]
     return MeanSquares(
@@ -100,7 +103,10 @@ def _of_rest(values: Array, groups: Array | None) -> MeanSquare:
 
 
 def independent(groups: Array | None, n: int) -> int:
-    """How many groups n cases are of; n where every case is its own, and where one group holds all."""
+    """How many groups n cases are of; n where every case is its own, and where one group holds all.
+
+    groups: (n,) int.
+    """
     count = number_of_groups(groups)
     return count if count > 1 else n
 
