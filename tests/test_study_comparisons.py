@@ -1,7 +1,5 @@
 """Comparisons of many classes and of a number, over divisions and on the opened test."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from samples import TWO
@@ -111,15 +109,11 @@ def test_the_spread_is_taken_apart_on_the_scores_of_the_task(task: Task, made: l
     assert {part.source for part in tables[names]} == {"split", "seed", "split x seed"}
 
 
-def sides(ours: np.ndarray, theirs: np.ndarray) -> list[SimpleNamespace]:
-    return [SimpleNamespace(logits=lambda _, z=z: z) for z in (ours, theirs)]
-
-
 def test_a_number_on_the_test_alone() -> None:
     """Each seed's p is SciPy's, the p of all that of their mean, the error that of the ratio's influence."""
     one = numbers(1, worse=0.2)[0]
     ours, theirs, y = one.logits["winner"], one.logits["ridge regression"], one.y
-    found = compare_on_test(NUMBER, *sides(ours, theirs), y)
+    found = compare_on_test(NUMBER, ours, theirs, y)
     a, b = np.square(ours - y), np.square(theirs - y)
     assert found.paired_t == pytest.approx([ttest_1samp(row, 0).pvalue for row in b - a])
     assert found.signed_rank == pytest.approx([wilcoxon(row).pvalue for row in b - a])
@@ -132,7 +126,7 @@ def test_a_number_on_the_test_alone() -> None:
     assert found.detectable("rmse", 0.05) == pytest.approx(reach * error)
     assert found.detectable("mae", 0.05) is None
     groups = np.arange(60) // 4
-    grouped = compare_on_test(NUMBER, *sides(ours, theirs), y, groups)
+    grouped = compare_on_test(NUMBER, ours, theirs, y, groups)
     fit = OLS((b - a).mean(axis=0), np.ones(60)).fit(
         cov_type="cluster", cov_kwds={"groups": groups}, use_t=True
     )
@@ -149,13 +143,13 @@ def test_the_error_of_a_ratio_is_that_of_a_bootstrap() -> None:
         rows = draws.integers(60, size=60)
         drawn.append(np.log(b[0, rows].mean() / a[:, rows].mean(axis=1)) / 2)
     error = np.sqrt(np.mean(np.var(drawn, axis=0)))
-    assert compare_on_test(NUMBER, *sides(ours, theirs), y).error == pytest.approx(error, rel=0.12)
+    assert compare_on_test(NUMBER, ours, theirs, y).error == pytest.approx(error, rel=0.12)
 
 
 def test_many_classes_on_the_test_alone() -> None:
     one = classes(1)[0]
     ours, theirs, y = one.logits["winner"], one.logits["logistic regression"], one.y
-    found = compare_on_test(MANY, *sides(ours, theirs), y)
+    found = compare_on_test(MANY, ours, theirs, y)
     calls = ours.argmax(axis=-1), theirs.argmax(axis=-1)
     for seed, (bowker, same) in enumerate(zip(found.bowker, found.stuart_maxwell, strict=True)):
         table = SquareTable(np.histogram2d(calls[0][seed], calls[1][0], bins=np.arange(5) - 0.5)[0], False)
@@ -167,10 +161,10 @@ def test_many_classes_on_the_test_alone() -> None:
     reach = norm.ppf(0.975) + norm.ppf(0.8)
     error = np.sqrt(np.mean(d.var(axis=1, ddof=1)) / 80)
     assert found.detectable("accuracy", 0.05) == pytest.approx(reach * error)
-    grouped = compare_on_test(MANY, *sides(ours, theirs), y, np.arange(80) // 4)
+    grouped = compare_on_test(MANY, ours, theirs, y, np.arange(80) // 4)
     assert grouped.bowker == grouped.stuart_maxwell == ()
-    assert compare_on_test(MANY, *sides(ours, np.zeros_like(theirs)), y).auc is None
-    two = compare_on_test(TWO, *sides(ours[..., 0], theirs[..., 0]), (y == 0).astype(int))
+    assert compare_on_test(MANY, ours, np.zeros_like(theirs), y).auc is None
+    two = compare_on_test(TWO, ours[..., 0], theirs[..., 0], (y == 0).astype(int))
     assert two.bowker == ()
 
 
@@ -186,7 +180,7 @@ def test_facts_and_tables_say_what_is_compared(task: Task, made: list, rival: st
     confirmed = [Confirmed(role, "c", None, None, last.logits[role], None) for role in ("winner", rival)]
     (pair,) = compare_pairs(task, confirmed, made, None, DECIDED)
     assert pair.worded
-    on_test = compare_on_test(task, *sides(last.logits["winner"], last.logits[rival]), last.y)
+    on_test = compare_on_test(task, last.logits["winner"], last.logits[rival], last.y)
     assert on_test.tested is not None
     pair = ComparedPair("winner", rival, pair.over_splits, on_test.adjusted(0.5), "")
     found = pair_facts(pair)

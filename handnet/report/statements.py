@@ -6,22 +6,13 @@ from handnet.bands.compare import ALPHA
 from handnet.bands.null import RULE
 from handnet.bands.selection import SIMULATED
 from handnet.bands.variance import Deviation
-from handnet.report.comparison_tables import within
+from handnet.report.pair_words import gained
 from handnet.report.score_names import IN_UNIT
 from handnet.report.search_tables import ADAPTIVE, BELOW, corrected, simulated
-from handnet.report.words import (
-    amount,
-    cases_named,
-    difference,
-    label,
-    mean_of,
-    measure,
-    so_many_cases,
-    with_article,
-    written,
-)
+from handnet.report.words import amount, label, mean_of, measure, so_many_cases, written
 from handnet.study.analysis import SEARCHES, Again, Analysis
 from handnet.study.comparisons import LEAST_SPLITS, RIVALS, ComparedOverSplits, ComparedPair, can_decide
+from handnet.study.quantity import band_facts
 from handnet.study.resplit import SEARCHED_ANEW
 from handnet.study.units import Confirmed, Problem
 
@@ -124,36 +115,9 @@ def _comparison(
 
 def _gained(row: ComparedOverSplits, rival: str, classes: Sequence[str]) -> str:
     """By how much a configuration was better than a rival, for a sentence."""
-    band, score, scale = row.difference.band, row.score, row.scale
-    values = [band.centre("mean"), within(band.low, scale.widest), within(band.high, scale.widest)]
-    worse = values[0] < 0
-    if worse:  # told as so much fewer, or higher, so the interval is turned
-        values[1:] = reversed(values[1:])
-    by, low, high = (difference(value, scale.unit, worse).removeprefix("+") for value in values)
-    if scale.unit == "points":
-        done, which = _done(score, classes)
-        return f"{done} {by} points [{low}, {high}] {'fewer' if worse else 'more'} {which} than {rival}"
-    lower = (scale.sign < 0) != worse
-    unit = {"nats": " nats", "per cent": "%"}.get(scale.unit, "")
-    had = f"had {with_article(score, classes)} {'lower' if lower else 'higher'}"
-    return f"{had} by {by}{unit} [{low}, {high}] than {rival}"
-
-
-DONE = {  # what a classifier did with the cases of a share
-    "accuracy": ("called", "of the test cases right"),
-    "sensitivity": ("found", "of the positive test cases"),
-    "specificity": ("cleared", "of the negative test cases"),
-}
-
-
-def _done(score: str, classes: Sequence[str]) -> tuple[str, str]:
-    """What was done with which cases, of a share."""
-    kind, _, place = score.rpartition("_")
-    if kind == "recall":
-        return "found", f"of the test {cases_named(classes[int(place)])}"
-    if kind == "top":
-        return f"had among its first {place}", "of the classes of test cases"
-    return DONE[score]
+    scale, facts = row.scale, band_facts(row.difference.band)
+    told = {"score": row.score, "unit": scale.unit, "widest": scale.widest, "difference": facts}
+    return gained(told, rival, scale.sign < 0, classes)
 
 
 def _power(row: ComparedOverSplits, pair: ComparedPair, first: bool) -> str:

@@ -121,12 +121,16 @@ def compare_pairs(
             ours,
             theirs,
             tuple(compare_over_splits(task, ours, theirs, resplits, verdict)),
-            compare_on_test(task, by_role.get(ours), by_role.get(theirs), y_test, groups),
+            compare_on_test(task, _on_test(by_role.get(ours)), _on_test(by_role.get(theirs)), y_test, groups),
             by_role[theirs].tuned,
         )
         for ours, theirs in pairs
     ]
     return list(_adjusted(compared))
+
+
+def _on_test(configuration: Confirmed | None) -> Array | None:
+    return configuration.logits("test") if configuration else None
 
 
 def _adjusted(pairs: Sequence[ComparedPair]) -> Iterator[ComparedPair]:

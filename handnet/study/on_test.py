@@ -28,7 +28,6 @@ from handnet.draws import Resamples, resamples
 from handnet.scores import Whole, called, right
 from handnet.study.quantity import finite
 from handnet.study.score_bands import RESAMPLING_SEED, bootstraps
-from handnet.study.units import Confirmed
 from handnet.tasks import Task
 
 
@@ -113,13 +112,14 @@ OnTest = ComparedOnTest | NumbersOnTest
 
 
 def compare_on_test(
-    task: Task, ours: Confirmed | None, theirs: Confirmed | None, y: Array | None, groups: Array | None = None
+    task: Task, a: Array | None, b: Array | None, y: Array | None, groups: Array | None = None
 ) -> OnTest | None:
-    """None while the test is sealed, and for fewer than two sound replicas of ours.
+    """None without outputs or truth, as while the test is sealed, and for fewer than two sound replicas of
+    ours.
 
-    y: (n,); groups: (n,) int, None where every case is its own.
+    a, b: outputs (R, n) or (R, n, k) of ours and theirs on the same seeds, (1, ...) of a method without a
+    seed; y: (n,); groups: (n,) int, None where every case is its own.
     """
-    a, b = (side.logits("test") if side else None for side in (ours, theirs))
     if y is None or a is None or b is None:
         return None
     paired = len(a) == len(b)  # two networks on the same seeds; a method without a seed has one row

@@ -1,0 +1,102 @@
+"""What a comparison of two models found, in words that can be pasted into a paper."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from handnet.bands.compare import ALPHA
+from handnet.report.comparison_tables import within
+from handnet.report.words import amount, cases_named, difference, exact, label, so_many_cases, with_article
+
+DONE = {  # what a classifier did with the cases of a share
+    "accuracy": ("called", "of the test cases right"),
+    "sensitivity": ("found", "of the positive test cases"),
+    "specificity": ("cleared", "of the negative test cases"),
+}
+UNITS = {"nats": " nats", "per cent": "%"}
+
+
+def gained(row: Mapping[str, Any], rival: str, lower: bool, classes: Sequence[str] = ()) -> str:
+    """By how much one was better than a rival, for a sentence without its subject.
+
+    row: with `score`, `unit`, `widest` and the band `difference`, above 0 where ours is better; lower:
+    whether less of the score is better; classes: their names, for a score of one of them.
+    """
+    band, unit, widest = row["difference"], row["unit"], row["widest"]
+    values = [band["centres"]["mean"], within(band["low"], widest), within(band["high"], widest)]
+    worse = values[0] < 0
+    if worse:  # told as so much fewer, or higher, so the interval is turned
+        values[1:] = reversed(values[1:])
+    by, low, high = (difference(value, unit, worse).removeprefix("+") for value in values)
+    if unit == "points":
+        done, which = done_with(row["score"], classes)
+        return f"{done} {by} points [{low}, {high}] {'fewer' if worse else 'more'} {which} than {rival}"
+    had = f"had {with_article(row['score'], classes)} {'lower' if lower != worse else 'higher'}"
+    return f"{had} by {by}{UNITS.get(unit, '')} [{low}, {high}] than {rival}"
+
+
+def done_with(score: str, classes: Sequence[str]) -> tuple[str, str]:
+    """What was done with which cases, of a share."""
+    kind, _, place = score.rpartition("_")
+    if kind in ("recall", "precision"):
+        which = cases_named(classes[int(place)]) if classes else f"cases of class {place}"
+        return ("found", f"of the test {which}") if kind == "recall" else ("called", f"of its {which} right")
+    if kind == "top":
+        return f"had among its first {place}", "of the classes of test cases"
+    return DONE.get(score, ("scored", f"of {label(score)}"))
+
+
+def sentence(facts: Mapping[str, Any], classes: Sequence[str] = (), lower: bool = False) -> str:
+    """What the comparison of a pair found. facts: of the pair; lower: whether less of the deciding score is
+    better."""
+    ours, theirs, row = facts["ours"], facts["theirs"], facts["decides"]
+    if row is None:
+        return f"Nothing decides between {ours} and {theirs}."
+    among = round(ALPHA / row["detectable_level"])
+    by_holm = f", adjusted for {among} comparisons {exact(row['adjusted'])}" if among > 1 else ""
+    rule = f"{_rule(row)}, {row['difference']['coverage']:.0%} interval, p = {exact(row['p'])}{by_holm}"
+    over = f"Over {row['difference']['n']} divisions " if row["over"] == "splits" else ""
+    found = f"{over}{ours} {gained(row, theirs, lower, classes)} ({rule})"
+    return " ".join([f"{found}: {_verdict(row, ours, theirs)}.", _power(row, among), *_scope(row)])
+
+
+def _rule(row: Mapping[str, Any]) -> str:
+    """The rule and what it is over."""
+    band = row["difference"]
+    if row["over"] == "splits":
+        return "Nadeau-Bengio"
+    cases = so_many_cases(band["n"], band["groups"])
+    counts = sorted(set(row["seeds"]), reverse=True)
+    if counts == [1]:
+        return f"{band['kind']} over {cases}"
+    same = "the same " if row["paired"] else ""
+    seeds = " and ".join(f"{count} seeds" for count in counts if count > 1)
+    return f"{band['kind']} over {same}{seeds} and {cases}"
+
+
+def _verdict(row: Mapping[str, Any], ours: str, theirs: str) -> str:
+    if row["adjusted"] >= ALPHA:
+        return "not shown to be better, nor to be worse"
+    better, other = (ours, theirs) if row["difference"]["centres"]["mean"] > 0 else (theirs, ours)
+    return f"{better} is better than {other}"
+
+
+def _power(row: Mapping[str, Any], among: int) -> str:
+    """The smallest difference that could have been seen."""
+    if row["detectable"] is None:
+        return "No difference could have been seen with 80% power."
+    adjusted = f", adjusted for {among} comparisons," if among > 1 else ""
+    return (
+        f"The smallest difference seen with 80% power{adjusted} is {amount(row['detectable'], row['unit'])}."
+    )
+
+
+def _scope(row: Mapping[str, Any]) -> list[str]:
+    """What was not varied."""
+    if row["over"] == "splits":
+        return []
+    if row["seeds"] == [1, 1]:
+        return [
+            "It holds for these very models: no seed was varied, and neither was the division of the table."
+        ]
+    alone = "; the model of one seed is taken as it is" if 1 in row["seeds"] else ""
+    return [f"The division of the table was not varied{alone}."]
