@@ -52,7 +52,8 @@ HARNESS = """
     predictions.outputs predictions.outside predictions.wide predictions.blocks predictions.table
     predictions.files
     predictions.frame predictions.joined predictions.own
-    predictions.metrics predictions.scalars
+    predictions.metrics predictions.scalars predictions.score_columns predictions.score_table
+    predictions.arrays predictions.scikit
     predictions.logged predictions.experiment predictions.runs predictions.run_tables
     predictions.run_scores predictions.tracked
     predictions.divisions predictions.head predictions.hard predictions.quantiles

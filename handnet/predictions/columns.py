@@ -28,6 +28,7 @@ class Columns:
     n_train: how many rows were trained on, as a number or as the column that holds it.
     positive: the positive one of two labels. target: what a measured number is called.
     wide: the columns of one seed each, as a list or as "seed_*"; kind: what they hold, one of KINDS.
+    scores: the columns of scores, as a list or as "test_*", of a table with one score a seed and no cases.
     """
 
     model: str = ""
@@ -47,6 +48,7 @@ class Columns:
     target: str = ""
     wide: str | Sequence[str] = ""
     kind: str = ""
+    scores: str | Sequence[str] = ""
 
     def said(self, purpose: str) -> str:
         """The name that the reader gives for a purpose, "" for none."""

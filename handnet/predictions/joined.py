@@ -39,6 +39,7 @@ def joined(results: Sequence[Results]) -> Results:
         hard=hard,
         notes=tuple(dict.fromkeys(note for one in named for note in one.notes)),
         opened=_opened_together(named),
+        higher={name: more for one in named for name, more in one.higher.items()},
     )
 
 

@@ -12,7 +12,7 @@ from handnet.predictions.metrics import Metric, metric_of
 
 
 def from_scalars(
-    models: Mapping[str, Sequence[float]],
+    models: Mapping[str, Sequence[float] | float],
     score: str = "accuracy",
     *,
     seeds: Sequence[Any] | None = None,
@@ -37,7 +37,7 @@ def from_scalars(
         raise Refusal("a list of scores runs over seeds or over splits, but both are named; pass a table.")
     metric, scored = metric_of(score), list[Scored]()
     for model, numbers in models.items():
-        values = _numbers(numbers, metric, f"the scores of {model} in {source}")
+        values = numbers_of(numbers, metric, f"the scores of {model} in {source}")
         alone = np.ndim(numbers) == 0 and splits is None
         names = () if alone else _names(splits if splits is not None else seeds, values, str(model))
         part = metric.part or PART
@@ -68,7 +68,7 @@ def _names(names: Sequence[Any] | None, values: Array, model: str) -> tuple[str,
     return texts
 
 
-def _numbers(values: Any, metric: Metric, where: str) -> Array:
+def numbers_of(values: Any, metric: Metric, where: str) -> Array:
     """The values (R,) of a score, turned where they came turned; NaN where one is missing."""
     try:
         numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))

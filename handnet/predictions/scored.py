@@ -29,8 +29,8 @@ NEEDS_CASES = {
 def judge_scores(results: Results) -> dict[str, Any]:
     """The bands that one score a seed can carry, as plain JSON values, in the shape of a study's report.
 
-    Seeds are varied within one division ("test" or another part), divisions from one to the next
-    ("rehearsal", another seed with each), and where every seed ran on every division "variance" takes their
+    Seeds are varied within one division, divisions from one to the next, another seed with each (those of
+    test rows in the part "rehearsal"), and where every seed ran on every division "variance" takes their
     spread apart. "left_out" names what needs predictions. Raises Refusal where no model has two scores.
     """
     designs = [(model, design_of(results, model, part)) for model in results.models for part in results.parts]
@@ -104,7 +104,7 @@ class Design:
                 [_of_place(self.values(score, name), i) for i, name in enumerate(self.splits)]
             )
             if len(self.splits) > 1 and np.isfinite(one_each).sum() > 1:
-                part = "rehearsal" if self.part == PART else f"rehearsal, {self.part}"
+                part = "rehearsal" if self.part == PART else self.part
                 for band in split_bands(one_each):
                     yield {"role": model, "part": part, "score": score, **band_facts(band)}
 

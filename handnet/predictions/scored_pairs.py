@@ -28,7 +28,7 @@ from handnet.study.comparisons import (
 from handnet.study.quantity import band_facts
 from handnet.tasks import Scale
 
-THESE_CASES = "on these very test cases: other cases were not varied"
+THESE_CASES = "on these very cases: other cases were not varied"
 NO_RATIO = (
     "Divisions share rows, and the corrected t test over them needs the number of rows that are trained on"
     " beside each test: name it with n_train."
@@ -108,6 +108,7 @@ def compare_scores(
         over_splits.append(found)
         over_seeds.append(list(_over_seeds(results, sides, deciding, missing)))
         missing += [NO_RATIO] if not found and len(_shared(sides)) > 1 else []
+        missing = [] if any(row.decides and can_decide(row) for row in found) else missing
         if not found and not over_seeds[-1]:
             raise Refusal(f"{ours} and {theirs} cannot be compared. {' '.join(dict.fromkeys(missing))}")
         left_out += [{"what": f"{ours} - {theirs}", "why": why} for why in dict.fromkeys(missing)]
@@ -172,23 +173,19 @@ def _over_seeds(
         return
     split = SPLIT if SPLIT in shared else shared[0]
     ours, theirs = (side.scored[split] for side in sides)
-    if [len(one.seeds) for one in (ours, theirs) if len(one.seeds) != 0] in ([], [1], [1, 1]) or 1 in (
-        len(ours.seeds),
-        len(theirs.seeds),
-    ):
-        missing.append("A t test over seeds takes two seeds at least of each model that has seeds.")
-        return
     for score in _both(sides):
         scale = scale_of(results, score)
         a, b, paired = _sound(score, ours, theirs, scale)
+        if max(len(a), len(b)) < 2 or any(one.seeds and len(of) < 2 for one, of in ((ours, a), (theirs, b))):
+            missing.append("A t test over seeds takes two scores at least of each model that has seeds.")
+            continue
         try:
             found = compare_over_seeds(a, b, paired)
-        except ValueError:
-            missing.append(f"In {label(score)} no two seeds differ, so there is no t interval over seeds.")
+        except ValueError as fault:
+            missing.append(f"In {label(score)} {fault}")
             continue
         step = 1 / ours.n if scale.unit == "points" and ours.n else 0.0
-        alarms = _rate(a, b, paired, step)
-        yield Seeds(score, scale, split, found, alarms, score == deciding)
+        yield Seeds(score, scale, split, found, _rate(a, b, paired, step), score == deciding)
 
 
 def _sound(score: str, ours: Scored, theirs: Scored, scale: Scale) -> tuple[Array, Array, bool]:
