@@ -57,7 +57,7 @@ HARNESS = """
     predictions.logged predictions.experiment predictions.runs predictions.run_tables
     predictions.run_scores predictions.tracked
     predictions.divisions predictions.head predictions.hard predictions.quantiles
-    predictions.scored predictions.scored_pairs predictions.within predictions.judging
+    predictions.scored predictions.scored_pairs predictions.thresholds predictions.within predictions.judging
     predictions.judged
     predictions.aligned predictions.alarms predictions.crossed_row predictions.flips predictions.pairs
     endings assignments command making cli __main__

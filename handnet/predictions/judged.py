@@ -9,6 +9,7 @@ from handnet.predictions.hard import case_facts
 from handnet.predictions.head import head_facts
 from handnet.predictions.judging import Judging
 from handnet.predictions.scored import judge_scores
+from handnet.predictions.thresholds import thresholds_of
 from handnet.predictions.within import predictions_of, scores_of
 from handnet.report.class_facts import confusion
 from handnet.study.quantity import band_facts
@@ -54,6 +55,8 @@ def judge_results(
     facts["notes"] += [*notes_of(judged, judging.divisions), *judging.notes]
     facts["bands"] = bands
     facts["confusion"] = list(_confusions(results, judged))
+    if scores is None:
+        facts |= thresholds_of(results, judged)
     facts |= case_facts(results, judged, tolerance)
     facts["notes"] += facts.pop("case_notes")
     facts["left_out"] = [*judging.left_out, *({"what": a, "why": b} for a, b in NEEDS_MORE.items())]

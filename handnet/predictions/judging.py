@@ -25,8 +25,8 @@ from handnet.study.score_bands import (
 )
 from handnet.tasks import Task
 
-# What is simulated of each model takes some seconds for 10^5 outputs.
-MOST_SIMULATED = 500_000  # outputs of all models together
+# What is simulated of a model takes about ten seconds for 10^5 outputs.
+MOST_SIMULATED = 200_000  # outputs of all models together
 MOST_MODELS = 20
 AREAS = (
     "Networks of different divisions do not rank their cases on one scale; bands over the divisions have it."

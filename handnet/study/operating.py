@@ -117,14 +117,19 @@ def operating(
     learnt = 0.5 if settings.network.class_weight == "balanced" else float(parts.train.y.mean())
     shift = float(logit(prevalence) - logit(learnt)) if other else 0.0
     varied = [each for each in confirmed if _tells_cases_apart(each, rows.part)]
-    points = [point for each in varied for point in _points(each, asked, val, rows, other)]
-    rivals = [each.role for each in varied if each.replicas is None]
+    points = [
+        point
+        for each in varied
+        for point in points_of(
+            each.role, _logits(each, rows.part), (val, _logits(each, "val")), rows, asked, other
+        )
+    ]
     moved = {
         each.role: finite(_logits(each, rows.part)) + shift
         for each in varied
-        if each.role in ("winner", *rivals)
+        if each.role == "winner" or each.replicas is None
     }
-    curves = _benefits(moved, rivals, rows, asked.thresholds, prevalence) if "winner" in moved else ()
+    curves = net_benefits(moved, rows, asked.thresholds, prevalence, "winner") if "winner" in moved else ()
     return Operating(rows.part, prevalence, not other, shift, tuple(points), tuple(curves))
 
 
@@ -143,35 +148,51 @@ def _tells_cases_apart(configuration: Confirmed, part: str) -> bool:
     return bool(np.ptp(finite(logits), axis=1).max() > 0)
 
 
-def _points(
-    configuration: Confirmed, asked: ReportSettings, val: Rows, rows: Rows, prevalence: float | None
+def points_of(
+    role: str,
+    logits: Array,
+    fixing: tuple[Rows, Array] | None,
+    rows: Rows,
+    asked: ReportSettings,
+    prevalence: float | None = None,
 ) -> Iterator[OperatingPoint]:
-    """The points of one configuration, on rows. prevalence: None for the table's own."""
-    logits, val_logits = _logits(configuration, rows.part), _logits(configuration, "val")
-    sound = np.isfinite(val_logits).all(axis=1) & np.isfinite(logits).all(axis=1)
+    """The points of R replicas on rows, NaN where one diverged.
+
+    logits: (R, n); fixing: validation rows and the logits (R, n_val) of them, None where there are none;
+    prevalence: None for the table's own.
+    """
+    sound = np.isfinite(logits).all(axis=1)
+    if fixing:
+        sound &= np.isfinite(fixing[1]).all(axis=1)
     fixed = {"probability": (0.5, np.zeros(int(sound.sum()), logits.dtype))}
-    if rows.part == "test":
+    if rows.part == "test" and fixing:
+        val, val_logits = fixing
         for kind, fix in (("sensitivity", sensitivity_thresholds), ("specificity", specificity_thresholds)):
             target = getattr(asked, kind)
             fixed[kind] = target, fix(val_logits[sound], val.y, target)
     for kind, (target, thresholds) in fixed.items():
-        those = val.y == (kind == "sensitivity")
-        cases = 0 if kind == "probability" else int(those.sum())
+        of_class = (fixing[0] if fixing else rows).y == (kind == "sensitivity")
+        cases = 0 if kind == "probability" else int(of_class.sum())
         shifted = np.full(logits.shape, np.nan)
         shifted[sound] = logits[sound] - thresholds[:, None]
         measures, uncalled = _measures(shifted, rows, prevalence)
         yield OperatingPoint(
-            role=configuration.role,
+            role=role,
             part=rows.part,
             fixed=kind,
             target=target,
             threshold=_thresholds(expit(thresholds)),
             fixed_on=cases,
             beyond=beyond(cases, target) if cases else 0,
-            reaches=threshold_band(cases, target, groups_among(val.groups, those)) if cases else None,
+            reaches=_reached(cases, target, fixing[0], of_class) if cases and fixing else None,
             measures=measures,
             uncalled=uncalled,
         )
+
+
+def _reached(cases: int, target: float, val: Rows, of_class: Array) -> Band:
+    """What a threshold that was fixed for the target on these cases of a class reaches."""
+    return threshold_band(cases, target, groups_among(val.groups, of_class))
 
 
 def _thresholds(values: Array) -> tuple[Band, ...]:
@@ -213,23 +234,32 @@ def _measures(
     return made, int((~np.isfinite(values["ppv"] + values["npv"])).sum())
 
 
-def _benefits(
-    logits: Mapping[str, Array], rivals: Sequence[str], rows: Rows, asked: Sequence[float], prevalence: float
+def net_benefits(
+    logits: Mapping[str, Array],
+    rows: Rows,
+    asked: Sequence[float],
+    prevalence: float,
+    ours: str | None = None,
 ) -> Iterator[Benefit]:
-    """The net benefit of the winner and of each rival at each threshold probability, and the differences.
+    """The net benefit of each method at each threshold probability, over seeds and cases where it has seeds.
 
-    logits: role -> (R, n), moved to the prevalence; rivals: the roles of the methods without a seed.
+    logits: role -> (R, n), finite, moved to the prevalence; ours: whose differences to the methods without a
+    seed are told, None for nobody's.
     """
     _, y, groups = rows
-    samples = resamples(RESAMPLING_SEED, len(logits["winner"]), y, SAMPLES, groups)
+    drawn = {
+        count: resamples(RESAMPLING_SEED, count, y, SAMPLES, groups) if count > 1 else None
+        for count in {len(z) for z in logits.values()}
+    }
     for at in asked:
         values = {role: benefits(z, y, at, prevalence) for role, z in logits.items()}
         bands = {
-            role: benefit_band(value, y, at, prevalence, samples if role == "winner" else None, groups)
+            role: benefit_band(value, y, at, prevalence, drawn[len(value)], groups)
             for role, value in values.items()
         }
         differences = {
-            role: benefit_difference(values["winner"], values[role], y, at, prevalence, samples, groups)
-            for role in rivals
+            role: benefit_difference(values[ours], value, y, at, prevalence, drawn[len(values[ours])], groups)
+            for role, value in values.items()
+            if ours and len(value) == 1 and role != ours
         }
         yield Benefit(at, treat_all(at, prevalence), bands, differences)
