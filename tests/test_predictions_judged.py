@@ -123,6 +123,32 @@ def test_folds_are_pooled_and_ranked_each_by_itself(folds: list[Predicted]) -> N
     assert overlapping["notes"] == ["Bands over cases are of the division fold 0 alone."]
 
 
+def test_the_spread_is_taken_apart_where_the_same_seeds_ran_on_every_fold(folds: list[Predicted]) -> None:
+    facts = judge_results(results(*folds), scores=["accuracy"])
+    (row,) = facts["variance"]
+    grid = np.array([((one.outputs > 0) == one.cases.y).mean(axis=1) for one in folds])  # (K, R)
+    squares = {part["source"]: part["mean_square"] for part in row["components"]}
+    assert (row["role"], row["score"]) == ("tree", "accuracy")
+    assert squares["split"] == pytest.approx(len(SEEDS) * grid.mean(axis=1).var(ddof=1))
+    assert squares["seed"] == pytest.approx(len(folds) * grid.mean(axis=0).var(ddof=1))
+    others = [replace(one, seeds=tuple(f"{k} {seed}" for seed in one.seeds)) for k, one in enumerate(folds)]
+    assert judge_results(results(*others), scores=["accuracy"])["variance"] == []
+
+
+def test_thresholds_and_net_benefit_are_counts_by_hand(one_test: tuple) -> None:
+    p, y, ids = one_test
+    facts = judge_results(results(predicted(p, y, ids)))
+    (half,) = [point for point in facts["thresholds"]["points"] if point["fixed"] == "probability"]
+    found = [(one > 0.5)[y == 1].mean() for one in p]
+    assert ends(half["sensitivity"][1]) == pytest.approx((min(found), max(found)))
+    for row in facts["net_benefit"]["thresholds"]:
+        at = row["threshold"]
+        benefits = [
+            (np.mean((one > at) & (y == 1)) - np.mean((one > at) & (y == 0)) * at / (1 - at)) for one in p
+        ]
+        assert row["methods"][0]["centres"]["mean"] == pytest.approx(np.mean(benefits))
+
+
 def test_labels_alone_carry_the_scores_of_the_calls(one_test: tuple) -> None:
     p, y, ids = one_test
     calls = np.where(p > 0.5, 1.0, -1.0)

@@ -14,7 +14,7 @@ from handnet.report.comparison_tables import over_splits_table
 from handnet.report.on_test_tables import on_test_table
 from handnet.study.comparisons import ComparedPair, compare_over_splits, compare_pairs, variance
 from handnet.study.on_test import compare_on_test
-from handnet.study.resplit import Resplit
+from handnet.study.resplit import Resplit, outputs_of
 from handnet.study.sections import VerdictSettings
 from handnet.study.units import Confirmed
 from handnet.tasks import Task, task_of
@@ -103,7 +103,7 @@ def test_a_perfect_guess_has_no_ratio_and_is_left_out() -> None:
     ("task", "made", "names"), [(MANY, classes(4), "accuracy"), (NUMBER, numbers(4), "rmse")]
 )
 def test_the_spread_is_taken_apart_on_the_scores_of_the_task(task: Task, made: list, names: str) -> None:
-    tables = variance(task, "winner", made)
+    tables = variance(task, outputs_of("winner", made))
     assert names in tables
     assert set(tables) == set(task.varied)
     assert {part.source for part in tables[names]} == {"split", "seed", "split x seed"}

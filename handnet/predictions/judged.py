@@ -54,6 +54,7 @@ def judge_results(
     facts = head_facts(results, "bands", judged)
     facts["notes"] += [*notes_of(judged, judging.divisions), *judging.notes]
     facts["bands"] = bands
+    facts["variance"] = [row for model in results.models for row in judging.variance(model)]
     facts["confusion"] = list(_confusions(results, judged))
     if scores is None:
         facts |= thresholds_of(results, judged)
@@ -94,7 +95,7 @@ def _joined(facts: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
     ]
     notes = dict.fromkeys([*facts["notes"], *others["notes"]])
     return joined | {
-        "variance": others["variance"],
+        "variance": [*facts["variance"], *(row for row in others["variance"] if row["role"] in only)],
         "left_out": [*facts["left_out"], *left_out],
         "notes": list(notes),
     }

@@ -1,15 +1,18 @@
 """Which bands each model of some results gets, and what cannot be said of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from handnet.data import Array
 from handnet.predictions.divisions import POOLED, Judged, over_divisions
-from handnet.predictions.form import PART, Predicted, Results
+from handnet.predictions.form import PART, SPLIT, Predicted, Results
 from handnet.predictions.head import wanted_scores
 from handnet.predictions.quantiles import crossed_note, quantile_quantities
+from handnet.report.comparison_facts import CROSSED, component_facts
 from handnet.scores import Mean, Score, Share
+from handnet.study.comparisons import variance
 from handnet.study.intervals import interval_quantities
 from handnet.study.quantity import Quantity, finite
 from handnet.study.score_bands import (
@@ -113,6 +116,15 @@ class Judging:
         if not _every_class(self.task, [y for _, y in held]):
             scores = _without_classes(scores, [y for _, y in held])
         yield from split_quantities(self.task, held, scores)
+
+    def variance(self, model: str) -> Iterator[dict[str, Any]]:
+        """How much of the spread of its scores is the division's and how much the seed's, where every seed
+        ran on every division."""
+        parts = [one for name, one in self.results.of(model, PART).items() if name != SPLIT]
+        if len({one.seeds for one in parts}) == 1:
+            tables = variance(self.task, over_divisions(self.results, model))
+            wanted = {name: of for name, of in tables.items() if name in self._asked(False)}
+            yield from component_facts(model, CROSSED, wanted)
 
     def _asked(self, pooled: bool) -> dict[str, Score]:
         return wanted_scores(self.results, self.names, pooled)

@@ -1,17 +1,20 @@
 """The facts of comparisons, of the sources of spread and of the rules, as plain JSON values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from handnet.bands.compare import ALPHA, Comparison
 from handnet.bands.null import RULE, FalseAlarms
+from handnet.bands.variance import Component
 from handnet.study.analysis import Analysis
 from handnet.study.comparisons import ComparedOverSplits, ComparedPair, Rules
 from handnet.study.false_alarms import rate, shipped_for
 from handnet.study.on_test import NumbersOnTest, OnTest
 from handnet.study.quantity import band_facts
+
+CROSSED = "splits x seeds"  # the design of divisions on which the same seeds ran
 
 
 def pair_facts(pair: ComparedPair) -> dict[str, Any]:
@@ -109,12 +112,19 @@ def _chance(compared: Sequence[Comparison]) -> dict[str, Any]:
 
 def variance_facts(analysis: Analysis) -> Iterator[dict[str, Any]]:
     """A table for each configuration and score, then those of the winner's streams."""
-    designs = [(role, "splits x seeds", tables) for role, tables in analysis.variances.items()]
+    designs = [(role, CROSSED, tables) for role, tables in analysis.variances.items()]
     designs.append(("winner", "streams of the seed, on the study's split", analysis.streams))
     for role, design, tables in designs:
-        for score, table in tables.items():
-            components = [component._asdict() for component in table]
-            yield {"role": role, "design": design, "score": score, "components": components}
+        yield from component_facts(role, design, tables)
+
+
+def component_facts(
+    role: str, design: str, tables: Mapping[str, tuple[Component, ...]]
+) -> Iterator[dict[str, Any]]:
+    """The components of the variance of each score of one configuration, by score."""
+    for score, table in tables.items():
+        components = [component._asdict() for component in table]
+        yield {"role": role, "design": design, "score": score, "components": components}
 
 
 def rule_facts(rules: Rules) -> dict[str, Any]:

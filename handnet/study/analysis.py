@@ -141,7 +141,7 @@ def analyse(
         pairs=compare_pairs(
             task, confirmed, divisions, y_test, settings.verdict, problem.parts.groups("test")
         ),
-        variances={role: table for role in by_role if (table := variance(task, role, divisions))},
+        variances={role: table for role in by_role if (table := variance(task, outputs_of(role, divisions)))},
         streams=streams,
         rules=rules(problem, divisions, part, accuracy, settings.verdict.score),
         optimism=_optimism(problem, trials),

@@ -26,6 +26,7 @@ from handnet.bands.simulated import Simulated
 from handnet.bands.variance import Component, variance_table
 from handnet.data import Array
 from handnet.draws import RESAMPLING, bootstrap_counts, generator
+from handnet.scores import grade
 from handnet.study.false_alarms import Measured, layout_of, measured
 from handnet.study.on_test import OnTest, compare_on_test
 from handnet.study.resplit import SEARCHED_ANEW, Resplit
@@ -169,13 +170,16 @@ def _worded(pair: ComparedPair, row: ComparedOverSplits) -> bool:
     return pair.worded and row.decides
 
 
-def variance(task: Task, role: str, resplits: Sequence[Resplit]) -> dict[str, tuple[Component, ...]]:
+def variance(task: Task, held: Sequence[tuple[Array, Array]]) -> dict[str, tuple[Component, ...]]:
     """Split against seed, for the scores that the task names; seeds that diverged on any division are left
-    out."""
-    held = [resplit for resplit in resplits if role in resplit.logits]
-    if len(held) < 2 or len(held[0].logits[role]) < 2:
+    out.
+
+    held: for each division the outputs (R, n) or (R, n, k) of the same R seeds, and y (n,).
+    """
+    if len(held) < 2 or len(held[0][0]) < 2:
         return {}
-    scores = [task.grade(resplit.logits[role], resplit.y) for resplit in held]
+    varied = {name: task.scores[name] for name in task.varied}
+    scores = [grade(varied, outputs, y) for outputs, y in held]
     tables = {}
     for name in task.varied:
         grid = np.array([row[name] for row in scores])  # (K, R)
