@@ -14,7 +14,7 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)  # no test study goes to somebody's 
 
 import pytest
 from hypothesis import HealthCheck, settings
-from studies import FEW, SMALL, TINY, cli
+from studies import FEW, OTHER, SMALL, TINY, cli
 
 from handnet import Dataset, split, wisconsin
 from handnet.splits import Split
@@ -168,6 +168,12 @@ def tiny(once: Make) -> Path:
 def begun(once: Make) -> Path:
     """A study of one trial, its test sealed. To be read only."""
     return once("begun", study(*FEW, "TRIALS=1"))
+
+
+@pytest.fixture(scope="session", params=["wine", "diabetes"])
+def task(request: pytest.FixtureRequest, once: Make) -> tuple[str, Path]:
+    """A small study of many classes or of a number, opened and done. To be read only."""
+    return request.param, once(request.param, study(f"DATA={request.param}", *OTHER, "OPEN=1"))
 
 
 @pytest.fixture

@@ -32,6 +32,15 @@ SMALL = [
 ]
 FEW = ["SEEDS=2", "CONFIRM=2", "space.epochs.high=12", "SPLITS=0", f"SETTINGS={CHAPTER}"]
 TINY = [*FEW, "TRIALS=2"]
+OTHER = [  # of many classes, and of a number
+    "TRIALS=2",
+    "SEEDS=2",
+    "CONFIRM=3",
+    "SPLITS=2",
+    "space.epochs.high=12",
+    "rehearsal.seeds=2",
+    "rehearsal.levels=2",
+]
 
 
 def cli(home: Path, *words: str) -> int:

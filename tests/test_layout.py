@@ -17,7 +17,7 @@ CORE = """
     messages data encode leaks notes
     tables.quotes tables.dialect tables.numerals tables.header tables.typed tables.sheets tables.cells
     tables.faults tables.columns tables.ids tables.labels tables.remarks tables.target tables.rows
-    tables.dataset
+    tables.dataset tables.more_rows
     blocks enough splits contract draws
     mlp.elementary mlp.network mlp.history mlp.fit mlp.tile mlp.kernels mlp.compiled
     mlp.engine mlp.keras_model mlp.keras mlp.replicas scores class_scores number_scores
@@ -44,7 +44,8 @@ HARNESS = """
     report.pages report.results_words report.results_tables report.results_compared report.forest
     report.latex
     report.results_pages study.records study.screen
-    study.identity study.training study.outcome study.runs study.estimate study.simulate study.tracking
+    study.identity study.training study.outcome study.newcomers
+    study.runs study.estimate study.simulate study.tracking
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
     study.arguments study.api
     predictions.form
@@ -147,6 +148,7 @@ CORE_MAY = {
     "tables/sheets.py": {"pathlib", "read_bytes"},
     "tables/typed.py": {"io"},
     "tables/dataset.py": {"pathlib", "os.PathLike"},
+    "tables/more_rows.py": {"pathlib"},
     "mlp/engine.py": {f"os.{name}" for name in "environ dup dup2 open close fstat devnull O_WRONLY".split()},
     "mlp/replicas.py": {"os.sched_getaffinity", "os.cpu_count"},
 }

@@ -12,30 +12,14 @@ import pytest
 from canonical import commit, digest, networks, report
 from scipy.special import softmax
 from sklearn import metrics
-from studies import cli, command, stored
+from studies import OTHER, cli, command, stored
 
 from handnet.data import DATASETS
 from handnet.draws import generator
 from handnet.splits import split
 
 TABLES = ("wine", "diabetes")
-SMALL = [
-    "TRIALS=2",
-    "SEEDS=2",
-    "CONFIRM=3",
-    "SPLITS=2",
-    "space.epochs.high=12",
-    "rehearsal.seeds=2",
-    "rehearsal.levels=2",
-]
-OPEN = [*SMALL, "OPEN=1"]
-
-
-@pytest.fixture(scope="module", params=TABLES)
-def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    home = tmp_path_factory.mktemp(request.param)
-    assert cli(home, "study", f"DATA={request.param}", *OPEN) == 0
-    return request.param, home
+OPEN = [*OTHER, "OPEN=1"]
 
 
 @pytest.mark.long
@@ -47,9 +31,9 @@ def test_sealed_rows_decide_nothing_before_the_opening(
     data = DATASETS[table]()
     X, rows = data.X.copy(), split(data).test_rows
     X[rows] = generator(3, 0).normal(1e2, 1e3, X[rows].shape)
-    assert cli(tmp_path / "plain", "study", f"DATA={table}", *SMALL) == 0
+    assert cli(tmp_path / "plain", "study", f"DATA={table}", *OTHER) == 0
     monkeypatch.setitem(DATASETS, table, lambda: replace(data, X=X))
-    assert cli(tmp_path / "noise", "study", f"DATA={table}", *SMALL) == 0
+    assert cli(tmp_path / "noise", "study", f"DATA={table}", *OTHER) == 0
     for kind in ("network", "val"):
         plain, noise = (
             sorted(path.read_bytes() for path in (tmp_path / home).glob(f"studies/*/{kind}/**/*.npz"))
@@ -62,9 +46,9 @@ def test_sealed_rows_decide_nothing_before_the_opening(
 
 
 @pytest.mark.long
-def test_killed_and_continued_equals_undisturbed(opened: tuple[str, Path], tmp_path: Path) -> None:
+def test_killed_and_continued_equals_undisturbed(task: tuple[str, Path], tmp_path: Path) -> None:
     """A real process, killed as soon as it has stored some networks, again and again."""
-    table, undisturbed = opened
+    table, undisturbed = task
     for reached in (1, 3, 5):
         child = subprocess.Popen(
             command(tmp_path, "study", f"DATA={table}", *OPEN),
@@ -83,14 +67,14 @@ def test_killed_and_continued_equals_undisturbed(opened: tuple[str, Path], tmp_p
 
 
 @pytest.mark.long
-def test_a_study_is_the_same_on_processes(opened: tuple[str, Path], tmp_path: Path) -> None:
-    table, home = opened
+def test_a_study_is_the_same_on_processes(task: tuple[str, Path], tmp_path: Path) -> None:
+    table, home = task
     assert cli(tmp_path, "study", f"DATA={table}", *OPEN, "EXECUTOR=processes", "WORKERS=2") == 0
     assert digest(tmp_path) == digest(home)
 
 
-def test_the_scores_are_scikit_learns_on_the_stored_outputs(opened: tuple[str, Path]) -> None:
-    table, home = opened
+def test_the_scores_are_scikit_learns_on_the_stored_outputs(task: tuple[str, Path]) -> None:
+    table, home = task
     data = DATASETS[table]()
     y, (_, outputs) = data.y[split(data).test_rows], stored(home, "winner")
     if data.class_names:
@@ -120,10 +104,10 @@ def test_the_scores_are_scikit_learns_on_the_stored_outputs(opened: tuple[str, P
 
 
 def test_the_networks_are_what_the_reference_makes_of_the_stored_configuration(
-    opened: tuple[str, Path], tmp_path: Path
+    task: tuple[str, Path], tmp_path: Path
 ) -> None:
     """The compiled backend against the network by hand, in a study of the same settings."""
-    table, home = opened
+    table, home = task
     assert cli(tmp_path, "study", f"DATA={table}", *OPEN, "BACKEND=numpy") == 0
     mine, theirs = (
         {seed: arrays["val_logits"] for (_, seed), arrays in networks(one).items() if seed >= 1000}

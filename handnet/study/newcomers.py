@@ -1,0 +1,195 @@
+"""What the winner's networks of a study say of rows that it has never seen."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, softmax
+
+from handnet.bands.intervals import LEVEL, half_widths
+from handnet.data import Array, listed
+from handnet.messages import Refusal
+from handnet.scores import called
+from handnet.study.files import write_whole
+from handnet.study.networks import Replicas
+from handnet.study.outcome import StoredStudy
+from handnet.study.prediction import banded
+from handnet.study.screen import Clock, Screen
+from handnet.study.settings import Settings
+from handnet.study.units import Problem
+from handnet.tables.dialect import Dialect
+from handnet.tables.more_rows import MoreRows, read_more_rows
+
+BLOCK = 1024  # rows whose outputs of all networks are held at once
+SHOWN = 20  # rows on a screen
+FILLED = "which are filled in as those of the train rows are"
+UNFILLED = (
+    "which no train row has: a row without a number has no output, a missing text is none of the others"
+)
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """What the winner of a study says of new rows, each in its band over the seeds.
+
+    rows: one for each new row, in their order. Of classes the columns are case, call (the class with the
+    highest mean probability), agree (how many of the seeds call it so), seeds (how many there are), and mean,
+    q025 and q975 of the probability of the positive class, of many classes of each ("mean setosa"). Of a
+    number they are case, seeds, mean, q025 and q975 of the guess, and low90 and high90: the interval around
+    the mean guess that holds nine of ten further cases, where there are validation rows enough to tell.
+    What has no output is empty. notes: what is to be told of the rows, in sentences.
+    """
+
+    rows: pd.DataFrame
+    notes: tuple[str, ...]
+
+    def write(self, path: str | Path) -> None:
+        """Write all rows as CSV with all their digits."""
+        write_whole(Path(path), self.rows.to_csv(index=False).encode())
+
+    def __str__(self) -> str:
+        """The first rows as a table, and the notes below it."""
+        table = self.rows.head(SHOWN).to_string(index=False, float_format=lambda value: f"{value:.3g}")
+        more = len(self.rows) - SHOWN
+        return "\n".join([table, *([f"... and {more} rows more."] if more > 0 else []), *self.notes])
+
+
+def predict_rows(
+    name: str | None, home: Path, new: "Path | str | pd.DataFrame", *, id: str = "", table: str | None = None
+) -> NewRows:
+    """What the confirmed networks of a study's winner say of new rows.
+
+    The new rows have the columns of the study's table; the target may be absent, and is not read. Gaps and
+    texts that no train row has become inputs as those of the table do; where the study knows no way with a
+    gap, a row with one has no output.
+    name: the default study's if None; new: a DataFrame, or a file of any kind that a study may be about; id:
+    the column that names the cases, that of the study's own table unless given; table: where the study's own
+    table is now, if it was moved.
+    Raises Refusal when there is no such study, it has confirmed nothing or its store is damaged, and for new
+    rows that lack a column or hold text where the study has numbers.
+    """
+    study = StoredStudy(home, Clock(time.perf_counter()), Screen(quiet=True), name, table)
+    winner = study.load(trials=False).confirmed[0]
+    assert winner.replicas is not None  # it is made of networks
+    replicas, problem = winner.replicas.pick(winner.replicas.sound), study.problem
+    if not len(replicas.seeds):
+        raise Refusal(f"every network of the winner of {study.name} diverged, so none can say anything.", 1)
+    more = _read(new, problem, study.records.settings, id)
+    rows = _predicted(problem, replicas, more)
+    if isinstance(new, pd.DataFrame):
+        rows.index = new.index
+    return NewRows(rows, (*more.notes, *_told(problem, more, rows)))
+
+
+@contextmanager
+def _as_file(new: "Path | str | pd.DataFrame") -> Iterator[Path]:
+    """The new rows as a file."""
+    if not isinstance(new, pd.DataFrame):
+        yield Path(new)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "the DataFrame.parquet")
+        try:
+            new.set_axis([str(name) for name in new.columns], axis=1).to_parquet(path, index=False)
+        except Exception as fault:  # of pandas or Arrow, for columns that no file holds
+            what = " ".join(str(fault).split())[:200]
+            raise Refusal(f"the DataFrame cannot be written as a table: {what}") from None
+        yield path
+
+
+def _read(new: "Path | str | pd.DataFrame", problem: Problem, settings: Settings, id: str) -> MoreRows:
+    """The new rows as the study's table has them."""
+    data, said, encoder = problem.data, settings.data, problem.parts.encoder
+    needed = [data.feature_names[column] for column in np.unique(encoder.source)]
+    called = "the DataFrame" if isinstance(new, pd.DataFrame) else str(new)
+    with _as_file(new) as path:
+        typed = path.suffix.lower() in (".parquet", ".arff")
+        dialect = Dialect() if typed else Dialect(said.separator, said.decimal, said.encoding)
+        try:
+            return read_more_rows(
+                path,
+                data,
+                id=id or said.id,
+                number=said.number,
+                known=(said.target, said.group, *said.leave),
+                needed=needed,
+                dialect=dialect,
+            )
+        except ValueError as fault:
+            raise Refusal(f"{called}: {fault!s}") from None
+
+
+def _predicted(problem: Problem, replicas: Replicas, more: MoreRows) -> pd.DataFrame:
+    """What the networks say of the rows, a block at a time."""
+    blocks = [more.X[start : start + BLOCK] for start in range(0, len(more.X), BLOCK)]
+    said = pd.concat([_of_block(problem, replicas, block) for block in blocks], ignore_index=True)
+    counts = [name for name in ("agree", "seeds") if name in said]
+    said = said.astype(dict.fromkeys(counts, "Int64"))
+    said.insert(0, "case", more.case_ids)
+    if not problem.task.classes:
+        half = _half_width(problem, replicas)
+        if np.isfinite(half):
+            said["low90"], said["high90"] = said["mean"] - half, said["mean"] + half
+    return said
+
+
+def _of_block(problem: Problem, replicas: Replicas, X: Array) -> pd.DataFrame:
+    """What the networks say of some rows X (n, columns) of the table; empty where they overflow."""
+    outputs = problem.outputs(replicas.fit.layers, problem.parts.scaled(X)).astype(np.float64)
+    known = np.isfinite(outputs).all(axis=(0, *range(2, outputs.ndim)))
+    said = _said(problem, outputs[:, known])
+    return said.set_axis(np.flatnonzero(known), axis=0).reindex(range(len(X)))
+
+
+def _said(problem: Problem, outputs: Array) -> pd.DataFrame:
+    """The columns of `NewRows` but for the case, of outputs (R, n) or (R, n, k)."""
+    names, seeds = problem.data.class_names, len(outputs)
+    if not names:
+        head: dict[str, Any] = {"seeds": seeds}
+        return pd.concat([pd.DataFrame(head, index=range(outputs.shape[1])), banded(outputs, names)], axis=1)
+    p = softmax(outputs, axis=-1) if len(names) > 2 else expit(outputs)
+    mean = p.mean(axis=0)
+    calls = mean.argmax(axis=-1) if len(names) > 2 else (mean > 0.5).astype(int)
+    agree = (called(outputs) == calls).sum(axis=0)
+    head = {"call": np.array(names, dtype=object)[calls], "agree": agree, "seeds": seeds}
+    return pd.concat([pd.DataFrame(head), banded(p, names)], axis=1)
+
+
+def _half_width(problem: Problem, replicas: Replicas) -> float:
+    """Half of the interval around the mean guess of the seeds, fixed on the validation rows."""
+    mean = replicas.val_logits.mean(axis=0, dtype=np.float64)
+    return float(half_widths(mean[None], problem.parts.val.y, LEVEL)[0])
+
+
+def _told(problem: Problem, more: MoreRows, rows: pd.DataFrame) -> list[str]:
+    """What is to be told of the rows: gaps, texts that no train row has, and values beyond the train rows."""
+    data, parts = problem.data, problem.parts
+    train, used = data.X[parts.train_rows], np.unique(parts.encoder.source)
+    gaps, unknown, outside = {}, {}, {}
+    for column in used:
+        name, cells, seen = data.feature_names[column], more.X[:, column], train[:, column]
+        gaps[name] = int(np.isnan(cells).sum())
+        if name in data.levels:
+            unknown[name] = int((~np.isin(cells, seen) & ~np.isnan(cells)).sum())
+        else:
+            outside[name] = int(((cells < np.nanmin(seen)) | (cells > np.nanmax(seen))).sum())
+    counted = {
+        f"Gaps, {FILLED if data.missing else UNFILLED}": gaps,
+        "Texts that no train row has, which count as none of the others": unknown,
+        "Values outside the range of the train rows, where the networks were never tried": outside,
+    }
+    told = [
+        f"{what}: {listed(f'{many} in {name!r}' for name, many in counts.items() if many)}."
+        for what, counts in counted.items()
+        if any(counts.values())
+    ]
+    empty = int(rows["seeds"].isna().sum())
+    if empty:
+        told.append(f"{empty} of {len(rows)} rows have no output, for a gap or a value far too large.")
+    return told
