@@ -19,6 +19,7 @@ from handnet.messages import Refusal
 from handnet.predictions.columns import Columns
 from handnet.predictions.form import Results
 from handnet.predictions.metrics import metric_of
+from handnet.predictions.pairs import assert_better, compare_results
 from handnet.predictions.scalars import from_scalars
 from handnet.predictions.score_columns import holds_scores
 from handnet.predictions.score_table import read_scores
@@ -134,7 +135,7 @@ def test_exchanging_two_models_turns_the_difference(
 def test_no_interval_without_a_spread() -> None:
     with pytest.raises(ValueError, match="nothing to go by"):
         compare_over_seeds(np.array([0.9, 0.8]), np.array([0.8, 0.7]), paired=True)
-    with pytest.raises(Refusal, match="In accuracy no two seeds differ"):
+    with pytest.raises(Refusal, match="in accuracy no two seeds differ"):
         compare_scores(from_scalars({"a": [0.9, 0.9], "b": [0.8, 0.8]}))
 
 
@@ -327,13 +328,14 @@ def test_tables_that_are_no_scores_are_refused_in_one_sentence(
         (lambda: compare_scores(from_scalars({"a": A, "b": B}), ["a", "c"]), "no model c"),
         (lambda: compare_scores(from_scalars({"a": A, "b": B}), score="auc"), "no score auc"),
         (lambda: compare_scores(from_scalars({"a": 0.9, "b": 0.8})), "two scores at least"),
-        (lambda: compare_scores(from_scalars({"a": [0.9], "b": A}, seeds=None)), ""),
+        (
+            lambda: compare_scores(read("model,fold,seed,acc\na,0,1,.9\na,0,2,.8\nb,1,1,.9\n")),
+            "no division in",
+        ),
+        (lambda: compare_scores(read("model,seed,acc,auc\na,1,.9,\na,2,.8,\nb,1,,.9\n")), "no score in"),
     ],
 )
 def test_what_scores_cannot_carry_is_refused(make, says) -> None:  # type: ignore[no-untyped-def]
-    if not says:
-        assert make()["comparisons"]
-        return
     with pytest.raises(Refusal, match=says):
         make()
 
@@ -341,3 +343,22 @@ def test_what_scores_cannot_carry_is_refused(make, says) -> None:  # type: ignor
 def test_one_seed_that_is_left_is_no_constant() -> None:
     with pytest.raises(Refusal, match="two scores at least"):
         compare_scores(from_scalars({"a": A, "b": [0.9, np.nan, np.nan]}))
+
+
+def test_a_pair_that_cannot_be_compared_stands_beside_those_that_can() -> None:
+    facts = compare_results(from_scalars({"a": A, "lr": 0.9, "majority": 0.6}))
+    decided = {(pair["ours"], pair["theirs"]): pair["decides"] for pair in facts["comparisons"]}
+    assert decided["lr", "majority"] is None
+    assert decided["a", "lr"]["adjusted"] == pytest.approx(2 * ttest_1samp(A, 0.9).pvalue)
+    assert facts["left_out"][0]["what"] == "lr and majority"
+
+
+def test_the_assertion_of_scores() -> None:
+    better = from_scalars({"a": A, "b": [value - 0.05 for value in B]}, seeds=range(5))
+    (pair,) = compare_results(better)["comparisons"]
+    assert_better(pair)
+    assert "these very cases" in pair["sentence"]
+    over = from_scalars({"x": X, "z": Z}, splits=range(10), n_test=10, n_train=90)
+    (pair,) = compare_results(over)["comparisons"]
+    with pytest.raises(AssertionError, match="not shown to be better"):
+        assert_better(pair)

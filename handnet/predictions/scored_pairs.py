@@ -14,21 +14,14 @@ from handnet.bands.proportion import clopper_pearson
 from handnet.data import Array
 from handnet.messages import Refusal
 from handnet.predictions.form import SPLIT, Results, Scored
-from handnet.predictions.scored import Design, deciding_score, design_of, head, models_of, scale_of
+from handnet.predictions.scored import Design, deciding_score, design_of, direction, head, models_of, scale_of
 from handnet.report.comparison_facts import pair_facts
-from handnet.report.comparison_tables import in_interval, seen_in_80
-from handnet.report.words import exact, label
-from handnet.study.comparisons import (
-    LEAST_SPLITS,
-    ComparedOverSplits,
-    ComparedPair,
-    can_decide,
-    compare_score,
-)
+from handnet.report.pair_words import sentence
+from handnet.report.words import label
+from handnet.study.comparisons import ComparedOverSplits, ComparedPair, can_decide, compare_score
 from handnet.study.quantity import band_facts
 from handnet.tasks import Scale
 
-THESE_CASES = "on these very cases: other cases were not varied"
 NO_RATIO = (
     "Divisions share rows, and the corrected t test over them needs the number of rows that are trained on"
     " beside each test: name it with n_train."
@@ -44,19 +37,13 @@ class Seeds:
     split: str
     found: OverSeeds
     false_alarms: Mapping[str, float]
+    paired: bool
     decides: bool
-    adjusted: float = 1.0
-    among: int = 1
 
-    @property
-    def level(self) -> float:
-        """The level at which a difference is surely found: the first step of Holm's method."""
-        return ALPHA / self.among
-
-    def facts(self) -> dict[str, Any]:
-        """The row, as plain JSON values."""
-        found, widest = self.found, self.scale.widest
-        mean = found.comparison.band.centre("mean")
+    def facts(self, adjusted: float | None = None, among: int = 1) -> dict[str, Any]:
+        """The row, as plain JSON values. adjusted: its p among so many that decide."""
+        found, level, widest = self.found, ALPHA / among, self.scale.widest
+        comparison = found.comparison
         return {
             "score": self.score,
             "unit": self.scale.unit,
@@ -64,19 +51,41 @@ class Seeds:
             "kind": found.kind,
             "split": self.split,
             "decides": self.decides,
-            "difference": band_facts(found.comparison.band),
-            "p": found.comparison.p,
-            "adjusted": self.adjusted,
+            "difference": band_facts(comparison.band),
+            "p": comparison.p,
+            "adjusted": comparison.p if adjusted is None else adjusted,
             "error": found.error,
             "degrees": found.degrees,
-            "detectable": found.detectable(self.level, widest),
-            "detectable_level": self.level,
-            "needed": {"cases": None, "seeds": found.needed(mean, self.level)},
+            "detectable": found.detectable(level, widest),
+            "detectable_level": level,
+            "needed": {"cases": None, "seeds": found.needed(comparison.band.centre("mean"), level)},
             "variances": {"cases": None, "seeds": found.error**2, "rest": None},
-            "seeds": list(found.seeds),
+            "seeds": [max(count, 1) for count in found.seeds],
+            "paired": self.paired,
             "false_alarms": dict(self.false_alarms),
-            "holds": THESE_CASES,
         }
+
+
+@dataclass
+class Pair:
+    """One model against another. rows: over seeds, one a score; missing: what could not be said, and why."""
+
+    names: tuple[str, str]
+    over_splits: list[ComparedOverSplits]
+    rows: list[Seeds]
+    missing: list[str]
+
+    @property
+    def decided_over_splits(self) -> bool:
+        """Whether the rule over divisions decides: there are enough of them, and some spread."""
+        return any(row.decides and can_decide(row) for row in self.over_splits)
+
+    @property
+    def p(self) -> float:
+        """The p of the rule that decides; 1 where none does."""
+        if self.decided_over_splits:
+            return next(row.difference.p for row in self.over_splits if row.decides)
+        return next((row.found.comparison.p for row in self.rows if row.decides), 1.0)
 
 
 def compare_scores(
@@ -99,22 +108,33 @@ def compare_scores(
     and where nothing can be compared.
     """
     chosen = models_of(results, models)
-    pairs = [(chosen[0], other) for other in chosen[1:]] if first else list(combinations(chosen, 2))
     deciding = deciding_score(results, score)
-    over_splits, over_seeds, left_out = [], [], list[dict[str, str]]()
-    for ours, theirs in pairs:
-        sides = [design_of(results, name, results.parts[-1]) for name in (ours, theirs)]
-        found, missing = _over_splits(results, sides, deciding, equal), list[str]()
-        over_splits.append(found)
-        over_seeds.append(list(_over_seeds(results, sides, deciding, missing)))
-        missing += [NO_RATIO] if not found and len(_shared(sides)) > 1 else []
-        missing = [] if any(row.decides and can_decide(row) for row in found) else missing
-        if not found and not over_seeds[-1]:
-            raise Refusal(f"{ours} and {theirs} cannot be compared. {' '.join(dict.fromkeys(missing))}")
-        left_out += [{"what": f"{ours} - {theirs}", "why": why} for why in dict.fromkeys(missing)]
-    rows = list(_facts(pairs, _adjusted_splits(over_splits), _adjusted_seeds(over_seeds)))
+    names = [(chosen[0], other) for other in chosen[1:]] if first else list(combinations(chosen, 2))
+    pairs = [_pair(results, pair, deciding, equal) for pair in names]
+    if not any(pair.over_splits or pair.rows for pair in pairs):
+        (ours, theirs), why = names[0], " ".join(pairs[0].missing)
+        raise Refusal(f"{ours} and {theirs} cannot be compared: {why[0].lower()}{why[1:]}")
     facts = head(results, "compare")
-    return facts | {"left_out": left_out + facts["left_out"], "comparisons": rows}
+    left_out = [{"what": " and ".join(pair.names), "why": why} for pair in pairs for why in pair.missing]
+    lower = direction(results, deciding) is False
+    return facts | {
+        "configurations": [row for row in facts["configurations"] if row["role"] in chosen],
+        "left_out": left_out + facts["left_out"],
+        "comparisons": list(_facts(pairs, lower)),
+    }
+
+
+def _pair(results: Results, names: tuple[str, str], deciding: str, equal: float) -> Pair:
+    """What can be said of two models."""
+    sides = [design_of(results, name, results.parts[-1]) for name in names]
+    missing = list[str]()
+    rows = list(_over_seeds(results, sides, deciding, missing))
+    pair = Pair(names, _over_splits(results, sides, deciding, equal), rows, list(dict.fromkeys(missing)))
+    if pair.decided_over_splits:
+        pair.missing.clear()
+    elif not pair.over_splits and len(_shared(sides)) > 1:
+        pair.missing.append(NO_RATIO)
+    return pair
 
 
 def _shared(sides: Sequence[Design]) -> list[str]:
@@ -168,8 +188,8 @@ def _over_seeds(
 ) -> Iterator[Seeds]:
     """One row a score, on one division that both have; what cannot be told is added to `missing`."""
     shared = [name for name in sides[0].scored if name in sides[1].scored]
-    if not shared:
-        missing.append("They have no division in common.")
+    if not shared or not _both(sides):
+        missing.append(f"They have no {'score' if shared else 'division'} in common.")
         return
     split = SPLIT if SPLIT in shared else shared[0]
     ours, theirs = (side.scored[split] for side in sides)
@@ -185,7 +205,7 @@ def _over_seeds(
             missing.append(f"In {label(score)} {fault}")
             continue
         step = 1 / ours.n if scale.unit == "points" and ours.n else 0.0
-        yield Seeds(score, scale, split, found, _rate(a, b, paired, step), score == deciding)
+        yield Seeds(score, scale, split, found, _rate(a, b, paired, step), paired, score == deciding)
 
 
 def _sound(score: str, ours: Scored, theirs: Scored, scale: Scale) -> tuple[Array, Array, bool]:
@@ -207,76 +227,24 @@ def _rate(a: Array, b: Array, paired: bool, step: float) -> dict[str, float]:
     return {"rate": found.found, "low": band.low, "high": band.high, "studies": found.studies}
 
 
-def _adjusted_splits(of_pairs: Sequence[list[ComparedOverSplits]]) -> list[tuple[ComparedOverSplits, ...]]:
-    """The rows of each pair, each p adjusted among the pairs: of the deciding score, and of all others."""
-    rows = [row for pair in of_pairs for row in pair]
-    adjusted, among = _holm([row.decides for row in rows], [row.difference.p for row in rows])
-    new = iter(
-        replace(row, difference=row.difference._replace(adjusted=p), among=m if row.decides else 1)
-        for row, p, m in zip(rows, adjusted, among, strict=True)
-    )
-    return [tuple(next(new) for _ in pair) for pair in of_pairs]
-
-
-def _adjusted_seeds(of_pairs: Sequence[list[Seeds]]) -> list[list[Seeds]]:
-    """The same over seeds."""
-    rows = [row for pair in of_pairs for row in pair]
-    adjusted, among = _holm([row.decides for row in rows], [row.found.comparison.p for row in rows])
-    new = iter(
-        replace(row, adjusted=p, among=m if row.decides else 1)
-        for row, p, m in zip(rows, adjusted, among, strict=True)
-    )
-    return [[next(new) for _ in pair] for pair in of_pairs]
-
-
-def _holm(decides: Sequence[bool], p: Sequence[float]) -> tuple[list[float], list[int]]:
-    """Each p adjusted within its family, and how many are in it; families: those that decide, the others."""
-    places = np.array(decides, dtype=bool)
-    values, adjusted, among = np.array(p, dtype=float), np.ones(len(p)), np.ones(len(p), dtype=int)
-    for family in (places, ~places):
-        adjusted[family], among[family] = holm(list(values[family])), family.sum()
-    return [float(one) for one in adjusted], [int(one) for one in among]
-
-
-def _facts(
-    pairs: Sequence[tuple[str, str]],
-    over_splits: Sequence[tuple[ComparedOverSplits, ...]],
-    over_seeds: Sequence[list[Seeds]],
-) -> Iterator[dict[str, Any]]:
-    """One pair a row, with the row of it that decides and its sentence."""
-    for (ours, theirs), splits, seeds in zip(pairs, over_splits, over_seeds, strict=True):
-        facts = pair_facts(ComparedPair(ours, theirs, splits, None, ""))
-        facts["scores"] = [row.facts() for row in seeds]
-        may = [row.score for row in splits if row.decides and can_decide(row)]
-        chosen = [row for row in facts["over_splits" if may else "scores"] if row["decides"]]
-        decides = {"over": "splits" if may else "seeds", **chosen[0]} if chosen else None
-        yield facts | {"decides": decides, "flips": [], "sentence": sentence(ours, theirs, decides)}
-
-
-def sentence(ours: str, theirs: str, row: Mapping[str, Any] | None) -> str:
-    """What a comparison found, to be pasted into a paper. row: the one that decides."""
-    if row is None:
-        return (
-            f"Whether {ours} or {theirs} is better cannot be told from these scores: a verdict over splits"
-            f" takes {LEAST_SPLITS} at least, one over seeds two of each model."
+def _facts(pairs: Sequence[Pair], lower: bool) -> Iterator[dict[str, Any]]:
+    """One pair a row, with its adjusted p, the row of it that decides, and its sentence."""
+    among = len(pairs)
+    for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True):
+        over = pair.decided_over_splits
+        splits = tuple(
+            replace(row, difference=row.difference._replace(adjusted=p), among=among)
+            if over and row.decides
+            else row
+            for row in pair.over_splits
         )
-    over = row["over"] == "splits"
-    p, band = row["p_holm" if over else "adjusted"], row["difference"]
-    sizes = [] if over else list(dict.fromkeys(filter(None, row["seeds"])))
-    n = f"{band['n']} splits" if over else f"{' and '.join(map(str, sizes))} seeds"
-    rule = "corrected t test of Nadeau and Bengio" if over else row["kind"].removesuffix(" over seeds")
-    apart = in_interval(band, row["unit"], row["widest"])
-    unit = {"per cent": " %"}.get(row["unit"], f" {row['unit']}" if row["unit"] else "")
-    among = round(ALPHA / row["detectable_level"])
-    alone = f", {exact(p)} by Holm's method among {among}" if among > 1 else ""
-    told = f"{apart}{unit} ({rule} over {n}, 95 % interval, p = {exact(row['p'])}{alone})"
-    better = "better" if band["centres"]["mean"] > 0 else "worse"
-    if p < ALPHA:
-        found = f"{ours} is {better} than {theirs} in {label(row['score'])}, by {told}"
-    else:
-        found = f"{ours} is not shown to be better or worse than {theirs} in {label(row['score'])}: {told}"
-    least = (
-        f"; differences below {seen_in_80(row, row['unit'])} could not have been seen in 80 of 100 studies"
-    )
-    scope = "" if over else f", {THESE_CASES}"
-    return f"{found}{scope}{least if row['detectable'] is not None else ''}."
+        facts = pair_facts(ComparedPair(*pair.names, splits, None, ""))
+        facts["scores"] = [
+            row.facts(p, among) if row.decides and not over else row.facts() for row in pair.rows
+        ]
+        chosen = next((row for row in facts["over_splits" if over else "scores"] if row["decides"]), None)
+        if chosen and over:
+            chosen = {**chosen, "adjusted": p, "false_alarms": None}
+        facts["decides"] = {"over": "splits" if over else "seeds", **chosen} if chosen else None
+        facts["flips"] = []
+        yield facts | {"sentence": sentence(facts, lower=lower)}

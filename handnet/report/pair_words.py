@@ -64,8 +64,11 @@ def _rule(row: Mapping[str, Any]) -> str:
     band = row["difference"]
     if row["over"] == "splits":
         return "Nadeau-Bengio"
-    cases = so_many_cases(band["n"], band["groups"])
     counts = sorted(set(row["seeds"]), reverse=True)
+    if row["over"] == "seeds":
+        seeds = " and ".join(f"{count} seeds" for count in counts if count > 1)
+        return f"{band['kind'].removesuffix(' over seeds')} over {'the same ' * row['paired']}{seeds}"
+    cases = so_many_cases(band["n"], band["groups"])
     if counts == [1]:
         return f"{band['kind']} over {cases}"
     same = "the same " if row["paired"] else ""
@@ -94,6 +97,8 @@ def _scope(row: Mapping[str, Any]) -> list[str]:
     """What was not varied."""
     if row["over"] == "splits":
         return []
+    if row["over"] == "seeds":
+        return ["It holds for these very cases: neither they nor the division of the table were varied."]
     if row["seeds"] == [1, 1]:
         return [
             "It holds for these very models: no seed was varied, and neither was the division of the table."
