@@ -49,7 +49,7 @@ HARNESS = """
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
     study.arguments study.api
     predictions.form
-    predictions.names predictions.columns predictions.cells predictions.rows predictions.truth
+    predictions.names predictions.cells predictions.columns predictions.rows predictions.truth
     predictions.outputs predictions.outside predictions.wide predictions.blocks predictions.table
     predictions.files
     predictions.frame predictions.joined predictions.own

@@ -297,6 +297,13 @@ def test_probabilities_at_the_ends_are_moved_and_counted() -> None:
     assert any(note.startswith("2 probabilities nearer") for note in results.notes)
 
 
+def test_probabilities_of_the_called_label_are_told() -> None:
+    table = frame(rows())
+    assert not any("that is called" in note for note in read_frame(table).notes)
+    table["p"] = np.maximum(table["p"], 1 - table["p"])
+    assert any("that is called" in note for note in read_frame(table).notes)
+
+
 # What is outside of the test
 
 
@@ -376,6 +383,40 @@ def test_a_wide_table_says_what_a_long_one_says(table: pd.DataFrame) -> None:
     if len(columns) > 1:
         assert same(read_frame(table), read_frame(wide, Columns(wide="seed_*")))
         assert same(read_frame(table), read_frame(wide, Columns(wide=columns)))
+
+
+CELLS = [
+    None,
+    np.nan,
+    np.inf,
+    -1,
+    2,
+    1e300,
+    True,
+    "",
+    "x",
+    "NA",
+    "0,5",
+    "12%",
+    pd.NaT,
+    [1],
+    {"a": 1},
+    b"x",
+    1j,
+]
+
+
+@given(tables(), st.data())
+@quick
+def test_whatever_a_cell_holds_it_is_read_or_refused(table: pd.DataFrame, data: st.DataObject) -> None:
+    table = table.astype(object)
+    row, column = (data.draw(st.integers(0, size - 1)) for size in table.shape)
+    table.iat[row, column] = data.draw(st.sampled_from(CELLS))
+    try:
+        sentence = "" if read_frame(table).predicted else "nothing"
+    except Refusal as fault:
+        sentence = fault.sentence
+    assert re.fullmatch(r"(the table: [^\n]+[.?])?", sentence)
 
 
 @given(tables())

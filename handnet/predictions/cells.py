@@ -39,8 +39,25 @@ def coded(column: Column) -> Coded:
     if isinstance(column.dtype, pd.CategoricalDtype):
         places, met = pd.factorize(column.cat.codes.to_numpy())
         return _merged(places, ["" if code < 0 else text_of(column.cat.categories[code]) for code in met])
-    places, met = pd.factorize(column)
+    places, met = _factorized(column)
     return _merged(places, [*map(text_of, met)])
+
+
+def distinct(column: Column) -> int:
+    """How many different cells a column has. Raises Refusal for cells that hold several values."""
+    return len(_factorized(column)[1])
+
+
+def _factorized(column: Column) -> tuple[Array, Any]:
+    """(n,) the place of each cell among the different ones, -1 for a gap; and these."""
+    try:
+        return pd.factorize(column)
+    except TypeError:  # lists, arrays and the like cannot be told apart
+        many = next(cell for cell in column if isinstance(cell, list | dict | set | np.ndarray))
+        raise Refusal(
+            f"the column {column.name!r} holds a {type(many).__name__} in a cell, and one value is expected;"
+            " give each value a column."
+        ) from None
 
 
 def _merged(places: Array, texts: Sequence[str]) -> Coded:
@@ -66,7 +83,7 @@ def constant(text: str, rows: int) -> Coded:
 
 def few_texts(column: Column) -> Coded | None:
     """The cells of a column of at most fifty texts; None where there are more."""
-    if column.nunique() > MOST_CLASSES:
+    if distinct(column) > MOST_CLASSES:
         return None
     cells = coded(column)
     return cells if len(cells.texts) <= MOST_CLASSES else None

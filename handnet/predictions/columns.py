@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
+
+import numpy as np
 
 from handnet.data import listed
 from handnet.messages import Refusal, option
-from handnet.predictions.names import PREFIXES, UNSURE, USUAL, labelled, plain, starred, there, usual
+from handnet.predictions.cells import text_of
+from handnet.predictions.names import PREFIXES, UNSURE, USUAL, labelled, plain, starred, there, usual, way
+from handnet.tables.numerals import is_number
 
 KINDS = ("p", "logit", "yhat", "label")  # of predictions; a table holds one
 PLACES = ("model", "split", "seed", "case", "group", "part", "y", "n_train")  # purposes of one column each
@@ -50,11 +54,23 @@ class Columns:
     kind: str = ""
     scores: str | Sequence[str] = ""
 
+    def __post_init__(self) -> None:
+        """Names and labels become text. Raises Refusal for what cannot be one."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            is_list = field.name == "wide" and isinstance(value, list | tuple)
+            named = [*value] if is_list else [value]
+            if wrong := [one for one in named if not isinstance(one, str | int | float | np.generic)]:
+                what = "a label" if field.name == "positive" else "the name of a column"
+                kind = type(wrong[0]).__name__
+                raise Refusal(f"{option(field.name)} must be {what}, but is of the type {kind}.")
+            texts = [text_of(one) for one in named]
+            object.__setattr__(self, field.name, tuple(texts) if is_list else texts[0])
+
     def said(self, purpose: str) -> str:
         """The name that the reader gives for a purpose, "" for none."""
-        value = getattr(self, purpose)
-        number = purpose == "n_train" and str(value).isdecimal()
-        return "" if number else str(value)
+        value: str = getattr(self, purpose)
+        return "" if purpose == "n_train" and is_number(value) else value
 
 
 @dataclass(frozen=True)
@@ -147,7 +163,7 @@ def _check_single(places: Mapping[str, str]) -> None:
         if purposes.setdefault(name, purpose) != purpose:
             raise Refusal(
                 f"the column {name!r} cannot be both {purposes[name]} and {purpose}; name another with"
-                f" {option(purpose, '')}."
+                f" {way(purpose)}."
             )
 
 

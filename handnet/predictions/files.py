@@ -202,22 +202,25 @@ def _layout(file: Path, dialect: Dialect) -> Layout:
     return layout
 
 
+def _first_numbers(layout: Layout, texts: set[str]) -> dict[str, list[str]]:
+    """The first cells of each column that may hold numbers."""
+    rows = [row for _, row in layout.rows]
+    numbers = {place: name for place, name in layout.names.items() if name not in texts}
+    return {name: [row[place].strip() for row in rows if place < len(row)] for place, name in numbers.items()}
+
+
 def _decimal_mark(layout: Layout, texts: set[str]) -> str:
     """The decimal mark of the numbers in the first rows."""
-    places = [place for place, name in layout.names.items() if name not in texts]
-    cells = [row[place].strip() for _, row in layout.rows for place in places]
+    cells = [cell for column in _first_numbers(layout, texts).values() for cell in column]
     comma = any(re.fullmatch(r"[+-]?\d*,\d+", cell) for cell in cells)
     return "," if layout.separator != "," and comma and not any("." in cell for cell in cells) else "."
 
 
 def _notes(layout: Layout, texts: set[str], mark: str) -> list[str]:
     """What is to be told of a layout."""
-    commas = [
-        repr(name)
-        for place, name in layout.names.items()
-        if name not in texts and any("," in row[place] for _, row in layout.rows)
-    ]
-    return [*layout.notes, *([f"The numbers have decimal commas: {listed(commas)}."] if mark == "," else [])]
+    columns = _first_numbers(layout, texts).items() if mark == "," else ()
+    commas = listed(repr(name) for name, cells in columns if any("," in cell for cell in cells))
+    return [*layout.notes, *([f"The numbers have decimal commas: {commas}."] if commas else [])]
 
 
 @dataclass

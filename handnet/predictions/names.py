@@ -41,7 +41,7 @@ def usual(purpose: str, names: Sequence[str], taken: Collection[str] = ()) -> st
     exact = [name for name in found if plain(name) == USUAL[purpose][0]]
     best = exact or found
     if len(best) > 1:
-        ways = " or ".join(option(purpose, name) for name in best[:2])
+        ways = " or ".join(way(purpose, name) for name in best[:2])
         what = {"y": "truth", "p": "probability"}.get(purpose, purpose)
         raise Refusal(
             f"the columns {' and '.join(map(repr, best[:2]))} may both be the {what}; say which with {ways}."
@@ -58,7 +58,7 @@ def there(name: str, purpose: str, names: Sequence[str]) -> str:
     alike = [one for one in names if one.lower() == name.strip().lower()]
     if len(alike) == 1:
         return alike[0]
-    raise Refusal(f"there is no column {name!r}, as {option(purpose, name)} says; {likely(name, names)}")
+    raise Refusal(f"there is no column {name!r}, as {way(purpose, name)} says; {likely(name, names)}")
 
 
 def starred(pattern: str, purpose: str, names: Sequence[str]) -> dict[str, str]:
@@ -66,7 +66,7 @@ def starred(pattern: str, purpose: str, names: Sequence[str]) -> dict[str, str]:
     before, _, after = pattern.partition("*")
     found = {name[len(before) : len(name) - len(after)]: name for name in names if fnmatchcase(name, pattern)}
     if not found:
-        raise Refusal(f"no column is called as {option(purpose, pattern)} says; {likely(pattern, names)}")
+        raise Refusal(f"no column is called as {way(purpose, pattern)} says; {likely(pattern, names)}")
     return found
 
 
@@ -80,6 +80,11 @@ def labelled(
         if fits and name not in whole:
             found.setdefault(name[len(max(fits, key=len)) :], name)
     return found
+
+
+def way(purpose: str, name: str = "") -> str:
+    """The option that names the column of a purpose."""
+    return option(purpose.replace("_", "-"), name)
 
 
 def likely(name: str, names: Sequence[str]) -> str:

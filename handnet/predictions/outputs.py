@@ -115,7 +115,16 @@ def _two(values: Array, rows: Rows, guess: Guess, name: str) -> Prediction:
             f"the column {name!r} holds 0 and 1 alone, which are labels and no probabilities; say so with"
             f" {guess.way('label')}."
         )
-    return Prediction("p", values, 2, notes=_clipped(values))
+    return Prediction("p", values, 2, notes=(*_clipped(values), *_of_the_called(values, name)))
+
+
+def _of_the_called(values: Array, name: str) -> tuple[str, ...]:
+    """What to beware of where no probability (n,) is below a half."""
+    told = (
+        f"No probability in {name!r} is below 0.5; beware that it may be that of the label that is called,"
+        " and not that of the positive one."
+    )
+    return (told,) if np.nanmin(values) >= 0.5 else ()
 
 
 def _check_range(values: Array, rows: Rows, guess: Guess, name: str) -> None:

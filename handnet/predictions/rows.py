@@ -9,7 +9,7 @@ import pandas as pd
 
 from handnet.data import Array, listed
 from handnet.messages import Refusal, option
-from handnet.predictions.cells import Coded, Column, coded, constant
+from handnet.predictions.cells import Coded, Column, coded, constant, distinct
 from handnet.predictions.form import MODEL, PART, SPLIT
 
 PARTS = {
@@ -135,7 +135,7 @@ def group_numbers(rows: Rows, name: str) -> Array | None:
 
 def _holds_parts(column: Column) -> bool:
     """Whether a column of divisions holds the names of parts alone."""
-    return column.nunique() <= len(WORDS) and {text.lower() for text in coded(column).texts} <= WORDS.keys()
+    return distinct(column) <= len(WORDS) and {text.lower() for text in coded(column).texts} <= WORDS.keys()
 
 
 def _whole(frame: pd.DataFrame, name: str, purpose: str) -> Coded:

@@ -8,7 +8,7 @@ import numpy as np
 
 from handnet.data import MOST_CLASSES, Array, listed
 from handnet.messages import Refusal, option
-from handnet.predictions.cells import Coded, Column, few_texts
+from handnet.predictions.cells import Coded, Column, distinct, few_texts
 from handnet.tables.labels import TRUTH, Key, classes_of, label_key
 
 # Of two labels the positive one needs no name where it is one of these, and the other is its opposite.
@@ -118,6 +118,6 @@ def _too_many(name: str, column: Column) -> str:
     """What is said of more than fifty labels."""
     few = listed([*map(repr, map(str, column.unique()[:3])), "..."])
     return (
-        f"the truth {name!r} holds {column.nunique()} different values ({few}), and at most {MOST_CLASSES}"
+        f"the truth {name!r} holds {distinct(column)} different values ({few}), and at most {MOST_CLASSES}"
         f" classes are told apart; if it is a number, name its guess with {option('yhat', '')}."
     )
