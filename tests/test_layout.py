@@ -61,20 +61,22 @@ HARNESS = """
     predictions.scored predictions.scored_pairs predictions.thresholds predictions.within predictions.judging
     predictions.judged
     predictions.aligned predictions.alarms predictions.crossed_row predictions.flips predictions.pairs
+    predictions.evaluator
     endings assignments command making cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
 HOME = {
     "optuna": {"study/search.py"},
-    # The last two run in processes of their own: when a logged model is loaded, and behind make ui.
     "mlflow": {
         "study/tracker.py",
         "study/retrack.py",
         "study/logged_model.py",
+        "predictions/experiment.py",
+        "predictions/evaluator.py",
+        # These run in processes of their own: when a logged model is loaded, and behind make ui.
         "study/served_model.py",
         "study/mlflow_plugin/handnet_pages.py",
-        "predictions/experiment.py",
     },
     "matplotlib": {
         "report/drawing.py",

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from handnet import log_predictions
+from handnet import Refusal, log_predictions
+from handnet.messages import through
 from handnet.predictions.columns import Columns
 from handnet.predictions.form import Results
 from handnet.predictions.tracked import from_mlflow
@@ -70,7 +71,7 @@ def tables(foreign: Foreign, seeds: int, folder: Path) -> None:
                 else:
                     table.sample(frac=1, random_state=seed).to_csv(folder / "test.csv", index=False)
                     mlflow.log_artifact(str(folder / "test.csv"), "preds")
-                mlflow.log_text("nothing", "preds/notes/readme.txt")
+                mlflow.log_text("nothing", "preds/notes/readme.md")
             foreign.outputs["tables", f"{name}-net", str(seed)] = p
             foreign.runs += 1
     with mlflow.start_run(run_name="small-net-seed77"):
@@ -118,7 +119,7 @@ def autologged(foreign: Foreign, seeds: int) -> None:
 
 
 def logged(uri: str, folder: Path, seeds: int) -> Foreign:
-    foreign, before = Foreign(uri), mlflow.get_tracking_uri()
+    foreign = Foreign(uri)
     mlflow.set_tracking_uri(uri)
     if uri.startswith("sqlite"):
         for name in ("sweep", "tables", "nested", "autolog"):
@@ -129,7 +130,7 @@ def logged(uri: str, folder: Path, seeds: int) -> Foreign:
         nested(foreign, seeds)
         autologged(foreign, seeds)
     finally:
-        mlflow.set_tracking_uri(before)
+        mlflow.set_tracking_uri(None)
     return foreign
 
 
@@ -194,6 +195,66 @@ def check_habits(foreign: Foreign) -> None:
 
 def test_the_four_habits_are_read_from_a_database(foreign: Foreign) -> None:
     check_habits(foreign)
+
+
+def test_a_run_gets_a_file_for_each_call_and_the_tags_that_it_lacks(foreign: Foreign, tmp_path: Path) -> None:
+    mlflow.set_tracking_uri(foreign.uri)
+    try:
+        experiment = mlflow.create_experiment("one line", (tmp_path / "files").as_uri())
+        with mlflow.start_run(experiment_id=experiment, tags={"seed": "7"}) as run:
+            said = [log_predictions(CASES, Y, guesses(0, 0), seed=3, model="m") for _ in range(2)]
+            log_predictions(CASES, Y, guesses(0, 0), seed=3, folder=tmp_path / "aside")
+        tags = mlflow.get_run(run.info.run_id).data.tags
+        assert (tags["seed"], tags["model"], tags["handnet.predictions"]) == ("7", "m", "true")
+        for address in said:
+            table = pd.read_parquet(mlflow.artifacts.download_artifacts(address))
+            assert set(table["seed"]) == {"3"}
+            np.testing.assert_array_equal(table["p"], guesses(0, 0))
+        there = mlflow.artifacts.list_artifacts(run_id=run.info.run_id, artifact_path="predictions")
+        assert sorted(f"runs:/{run.info.run_id}/{one.path}" for one in there) == sorted(said)
+        assert len(list((tmp_path / "aside").iterdir())) == 1
+    finally:
+        mlflow.set_tracking_uri(None)
+    with pytest.raises(Refusal, match="has the case 'case 0' in rows"):
+        from_mlflow("one line", tracking_uri=foreign.uri)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"experiment": "tabels"}, "did you mean tables?"),
+        ({"experiment": "sweep"}, 'differ in lr; by="params.lr"'),
+        ({"experiment": "sweep", "metrics": "test_acc"}, "did you mean test_accuracy?"),
+        ({"experiment": "sweep", "by": "params.lrate"}, "did you mean params.lr?"),
+        ({"experiment": "sweep", "by": "parent"}, "no run is nested"),
+        ({"experiment": "tables"}, "hold no metrics and nothing from log_predictions"),
+        ({"experiment": "tables", "artifact": "preds/*.xls"}, "the first has preds/"),
+        ({"experiment": "tables", "artifact": "preds/notes/*"}, "is no table that is read"),
+        ({"experiment": "tables", "artifact": "x", "metrics": "y"}, "give one"),
+        ({"experiment": "nested", "by": "tags.seed"}, "are of one fit (seed=0, division study, seed 0)"),
+        ({"experiment": "Default"}, "there are no runs in it"),
+        ({"experiment": "sweep", "tracking_uri": "sqlite:///nowhere.db"}, "no runs of MLflow at nowhere.db"),
+        ({"experiment": "sweep", "tracking_uri": "nowhere"}, "no runs of MLflow at nowhere"),
+        ({"experiment": "sweep", "tracking_uri": "http://127.0.0.1:9"}, "it does not answer; start it"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_one_sentence(
+    foreign: Foreign, words: dict[str, str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with through("python"), pytest.raises(Refusal) as refusal:
+        from_mlflow(**{"tracking_uri": foreign.uri, **words})
+    assert sentence in refusal.value.sentence
+    assert "\n" not in str(refusal.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_two_runs_of_one_fit_the_later_may_count(foreign: Foreign) -> None:
+    results = from_mlflow("nested", by="tags.seed", tracking_uri=foreign.uri, latest=True)
+    found = outputs_of(results)
+    assert found.keys() == {("seed=0", "0"), ("seed=1", "1")}  # not `linear`: it has no tag
+    np.testing.assert_allclose(found["seed=0", "0"], guesses(1, 0), rtol=1e-12)
+    assert any("the latest is taken" in note for note in results.notes)
 
 
 @pytest.mark.long

@@ -51,7 +51,7 @@ def log_predictions(
     Nothing is overwritten: each call makes another file. The file is Parquet; CSV where pyarrow is missing.
     Returns its path or, in a run, runs:/RUN/predictions/FILE. Raises Refusal for what does not fit together.
     """
-    table = _table(_vector(ids, "ids"), _vector(y, "y"), p, groups, classes, kind)
+    table = table_of(_vector(ids, "ids"), _vector(y, "y"), p, groups, classes, kind)
     fit = {"model": model, "split": split, "seed": seed}
     told = {name: str(value) for name, value in fit.items() if value is not None}
     for name, text in {**told, "part": part}.items():
@@ -105,10 +105,11 @@ def _write(table: pd.DataFrame, file: Any) -> None:
         table.to_csv(file, index=False)
 
 
-def _table(
+def table_of(
     ids: Array, y: Array, p: Any, groups: Any, classes: Sequence[Any] | None, kind: Kind | None
 ) -> pd.DataFrame:
-    """The rows of one fit: case, group, y and the columns of the prediction."""
+    """The rows of one fit: case (n,), group, y and the columns of the prediction. The rest as in
+    `log_predictions`, which raises the same Refusals."""
     said = _array(p, "p")
     said = said[:, 0] if said.ndim == 2 and said.shape[1] == 1 else said
     if said.ndim not in (1, 2):

@@ -11,8 +11,10 @@ from handnet.data import Array, listed
 from handnet.messages import Refusal, nearest, option
 from handnet.predictions.experiment import Run
 from handnet.predictions.form import PART, Scored
-from handnet.predictions.metrics import Metric, metric_of
+from handnet.predictions.metrics import NO_SCORES, Metric, metric_of
+from handnet.predictions.names import plain
 from handnet.predictions.runs import Told
+from handnet.predictions.scalars import numbers_of
 
 TRAINING = re.compile(r"(?i)(train|training)([_/.\- ].*)?|.*[_/.\- ](train|training)")
 SYSTEM = "system/"  # what MLflow measures of the machine
@@ -36,7 +38,7 @@ def chosen(runs: Sequence[Run], metrics: Sequence[str]) -> tuple[dict[str, dict[
     found, training, called = defaultdict[str, dict[str, float]](dict), dict[str, None](), dict[str, str]()
     for run in runs:
         for name, value in run.metrics.items():
-            if name.startswith(SYSTEM):
+            if name.startswith(SYSTEM) or plain(name) in NO_SCORES:
                 continue
             if of_training(name, run.metrics):
                 training[name] = None
@@ -92,7 +94,8 @@ def by_seed(
 ) -> tuple[Scored, ...]:
     """The scores of each model, division and part, (R,) over its seeds, NaN where a run lacks one.
 
-    fits: (model, division, seed) -> run, the seed "" for none; scores: run id -> name -> score."""
+    fits: (model, division, seed) -> run, the seed "" for none; scores: run id -> name -> score. Raises
+    Refusal for values that a score of ours cannot take, as an accuracy of 95."""
     called = _metrics(list(dict.fromkeys(name for one in scores.values() for name in one)))
     groups = defaultdict[tuple[str, str], list[tuple[str, str]]](list)
     for (model, split, seed), one in fits.items():
@@ -103,7 +106,8 @@ def by_seed(
         for name, metric in called.items():
             values = np.array([scores[run].get(name, np.nan) for _, run in group])
             if not np.isnan(values).all():
-                parts[metric.part or PART][metric.name] = -values if metric.turned else values
+                where = f"the values of {name} in the runs of {model}"
+                parts[metric.part or PART][metric.name] = numbers_of(values, metric, where)
         seeds = tuple(seed for seed, _ in group if seed)
         found += [Scored(model, split, part, seeds, values) for part, values in parts.items()]
     return tuple(found)

@@ -13,13 +13,16 @@ from handnet.data import listed
 from handnet.messages import Refusal, option
 from handnet.predictions.columns import PLACES, Columns, told
 from handnet.predictions.experiment import Experiment, Run
+from handnet.predictions.files import read_table
 from handnet.predictions.form import PART
+from handnet.predictions.logged import FOLDER
 from handnet.predictions.runs import Reading, Told
 from handnet.predictions.table import find
 from handnet.predictions.wide import long_form
 
 Tick = Callable[[int, int], object]
 FIT = ["model", "split", "seed", "part"]  # what tells one fit from another
+OURS = f"{FOLDER}/*"  # where log_predictions puts tables
 OWN = ("model", "split", "seed")  # what a table may say itself
 
 
@@ -54,8 +57,12 @@ class Tables:
         self.tick(len(files), len(files))
         usual = [name for name in PLACES if isinstance(getattr(self.columns, name), str)]
         target = self.columns.target or next((name for name in targets if name != "y"), "")
-        columns = replace(self.columns, **dict.fromkeys(usual, ""), target=target, wide="", kind="")
-        return self._once(self._told(tables)), columns
+        columns = replace(self.columns, **dict.fromkeys(usual, ""), target=target, wide="")
+        columns = replace(columns, kind="" if self.columns.wide else columns.kind)
+        frame = self._once(self._told(tables))
+        if self.pattern == OURS and "yhat" in frame:  # what log_predictions calls so is a number
+            columns = replace(columns, yhat="yhat")
+        return frame, columns
 
     def _note_lacking(self, told: Sequence[Told], having: set[str]) -> None:
         """Names the runs without a table, but for those that others are nested in."""
@@ -113,7 +120,9 @@ class Tables:
         at = {run.id: place for place, run in enumerate(runs)}
         owner = np.repeat([at[one.run.id] for one, _ in tables], [len(table) for _, table in tables])
         frame = pd.concat([table for _, table in tables], ignore_index=True)
-        owners = pd.Series(owner).groupby(frame.groupby(FIT, dropna=False, sort=False).ngroup())
+        owners = pd.Series(owner).groupby(
+            frame.groupby(FIT, dropna=False, sort=False, observed=True).ngroup()
+        )
         first, last = owners.transform("min").to_numpy(), owners.transform("max").to_numpy()
         twice = first != last
         if not twice.any():
@@ -131,16 +140,16 @@ def read_artifact(path: Path, what: str) -> pd.DataFrame:
     what: what a sentence calls it. Raises Refusal for a file that is none of these."""
     kind = path.suffix.lower()
     try:
-        if kind in (".parquet", ".pq"):
-            return pd.read_parquet(path)
         if kind == ".json":
             content = json.loads(path.read_text(encoding="utf-8"))
             split = isinstance(content, dict) and content.keys() >= {"columns", "data"}
             return (
                 pd.DataFrame(content["data"], columns=content["columns"]) if split else pd.DataFrame(content)
             )
-        if kind in (".csv", ".tsv", ".txt"):
-            return pd.read_csv(path, sep=None, engine="python")
+        if kind in (".csv", ".tsv", ".txt", ".parquet", ".pq"):
+            return read_table(path).frame.reset_index(drop=True)
+    except Refusal as fault:
+        raise Refusal(f"{what}{fault.sentence.removeprefix(str(path))}") from None
     except (OSError, ValueError, TypeError) as fault:
         why = str(fault).partition("\n")[0][:200]
         raise Refusal(f"{what} cannot be read as a table ({why}).") from None

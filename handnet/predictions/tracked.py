@@ -8,9 +8,9 @@ from handnet.messages import Refusal, option
 from handnet.predictions.columns import Columns
 from handnet.predictions.experiment import opened
 from handnet.predictions.form import Results
-from handnet.predictions.logged import FOLDER, LOGGED
+from handnet.predictions.logged import LOGGED
 from handnet.predictions.run_scores import by_seed, chosen
-from handnet.predictions.run_tables import Tables, Tick
+from handnet.predictions.run_tables import OURS, Tables, Tick
 from handnet.predictions.runs import Reading, Told
 from handnet.predictions.table import USUAL_NAMES, read_frame
 
@@ -55,9 +55,8 @@ def from_mlflow(
         logged = [one for one in told if LOGGED in one.run.tags]
         if not artifact and (metrics or not logged):
             return _scored(told, reading, _words(metrics), latest, source)
-        tables = Tables(there, reading, columns, artifact or f"{FOLDER}/*", latest, tick)
-        frame, called = tables.read(told if artifact else logged)
-        results = read_frame(frame, called, source)
+        tables = Tables(there, reading, columns, artifact or OURS, latest, tick)
+        results = read_frame(*tables.read(told if artifact else logged), source)
         return replace(results, notes=(*reading.notes, *results.notes))
 
 
