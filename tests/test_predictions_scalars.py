@@ -18,6 +18,7 @@ from handnet.draws import SIMULATION, generator
 from handnet.messages import Refusal
 from handnet.predictions.columns import Columns
 from handnet.predictions.form import Results
+from handnet.predictions.frame import to_frame
 from handnet.predictions.metrics import metric_of
 from handnet.predictions.pairs import assert_better, compare_results
 from handnet.predictions.scalars import from_scalars
@@ -273,6 +274,13 @@ def test_sizes_parts_and_what_is_missing_are_read() -> None:
     assert [(one.part, one.n, one.others) for one in results.scored] == [("test", 20, 80), ("val", 20, 80)]
     np.testing.assert_array_equal(results.scored[0].scores["accuracy"], [0.9, np.nan])
     assert "seed 1, which counts as diverged" in " ".join(results.notes)
+
+
+def test_scores_are_read_back_from_their_long_table() -> None:
+    results = from_scalars({"a": A, "b": B, "lr": 0.9}, "brier", seeds=range(5), n_test=100, n_train=400)
+    again = read_scores(to_frame(results))
+    assert judge_scores(again)["bands"] == judge_scores(results)["bands"]
+    assert compare_scores(again)["comparisons"] == compare_scores(results)["comparisons"]
 
 
 def test_tables_of_predictions_are_no_scores() -> None:

@@ -1,5 +1,7 @@
 """What scikit-learn's cross-validation returns, as results: against loops by hand over its own models."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import logit
@@ -11,6 +13,9 @@ from sklearn.preprocessing import scale
 from sklearn.tree import DecisionTreeClassifier
 
 from handnet.messages import Refusal
+from handnet.predictions.joined import joined
+from handnet.predictions.judged import judge_results
+from handnet.predictions.pairs import compare_results
 from handnet.predictions.scikit import from_cross_val_predict, from_cross_validate, from_pairs
 from handnet.predictions.scored import judge_scores
 
@@ -157,3 +162,47 @@ def test_pairs_are_seeds_where_their_truth_is_one_and_divisions_by_name_only() -
 def test_what_cannot_be_judged_is_refused(make, says) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(Refusal, match=says):
         make()
+
+
+def test_bands_of_trees_are_those_of_a_loop_by_hand() -> None:
+    X, y = CANCER
+    runs = trees(range(6), FOLDS, **RETURNED)
+    facts = judge_results(from_cross_validate(runs, y, X, model="tree"), scores=["accuracy"])
+    found = {
+        (band["part"], band["varied"]): (band["low"], band["high"])
+        for band in facts["bands"]
+        if band["kind"] == "quantiles"
+    }
+    right = np.array(
+        [[accuracy_score(y[test], one.predict(X[test])) for one, test in folds_of(run)] for run in runs]
+    )
+    sizes = np.array([len(test) for _, test in folds_of(runs[0])])
+    of_seeds = right @ sizes / len(y)  # of all cases, each in the test of one fold
+    of_folds = [right[fold % 6, fold] for fold in range(5)]  # another seed with each fold
+    assert found["test", "seeds"] == pytest.approx(tuple(np.quantile(of_seeds, [0.025, 0.975])), rel=1e-12)
+    assert found["rehearsal", "splits"] == pytest.approx(
+        tuple(np.quantile(of_folds, [0.025, 0.975])), rel=1e-12
+    )
+
+
+def folds_of(run: dict[str, Any]) -> list[tuple[Any, np.ndarray]]:
+    return list(zip(run["estimator"], run["indices"]["test"], strict=True))
+
+
+def test_predictions_and_scores_alone_give_one_comparison_over_folds() -> None:
+    X, y = CANCER
+    folds, told, alone = StratifiedKFold(6, shuffle=True, random_state=1), [], []
+    for name, depth in (("shallow", 1), ("deep", 5)):
+        made = [DecisionTreeClassifier(max_depth=depth, max_features=3, random_state=seed) for seed in (0, 1)]
+        runs = [cross_validate(tree, X, y, cv=folds, **RETURNED) for tree in made]
+        told.append(from_cross_validate(runs, y, X, model=name, source=name))
+        alone.append(from_cross_validate(runs, model=name, score="accuracy", source=name))
+    one, other = (compare_results(joined(both))["comparisons"][0] for both in (told, alone))
+    assert one["decides"]["over"] == other["decides"]["over"] == "splits"
+    for key in ("p", "adjusted", "detectable", "rope"):
+        assert one["decides"][key] == pytest.approx(other["decides"][key], rel=1e-9)
+    for key in ("low", "high", "n"):
+        assert one["decides"]["difference"][key] == pytest.approx(
+            other["decides"]["difference"][key], rel=1e-9
+        )
+    assert one["sentence"] == other["sentence"]

@@ -216,13 +216,16 @@ def _configuration(results: Results, model: str) -> dict[str, Any]:
 
 def _designs(results: Results) -> Iterator[str]:
     """What varied: seeds, divisions, or both."""
-    several = [model for model in results.models if len(results.scored_of(model, results.parts[-1])) > 1]
-    for model in several:
+    for model in results.models:
         design = design_of(results, model, results.parts[-1])
-        if design.seeds and not any(design.grid(name) is not None for name in design.names):
+        if len(design.scored) < 2 or not design.seeds:
+            continue
+        if len(design.seeds) > 1:
+            yield f"The bands over seeds of {model} are of the division {design.main!r} alone."
+        if not any(design.grid(name) is not None for name in design.names):
             yield (
-                f"The seeds of {model} are not the same on every split, so its spread cannot be taken apart"
-                " into that of the split and that of the seed."
+                f"The seeds of {model} are not the same on every division, so its spread cannot be taken"
+                " apart into that of the division and that of the seed."
             )
 
 
