@@ -199,9 +199,9 @@ def test_seeds_that_diverged_are_counted_and_one_seed_has_no_band_over_seeds(one
         one = replace(predicted(p[:1], y, ids), seeds=seeds)
         facts = judge_results(results(one), scores=["accuracy"])
         assert {varied for varied, _ in bands_of(facts, "accuracy")} == {"cases"}
-        assert "bands over seeds of tree on test rows: There are predictions of one seed" in left_out(facts)
+        assert "bands over seeds on test rows of tree: There are predictions of one seed" in left_out(facts)
     lost.outputs[:] = np.nan
-    assert "tree on test rows: Every seed of it diverged." in left_out(judge_results(results(lost)))
+    assert "all bands on test rows of tree: Every seed diverged." in left_out(judge_results(results(lost)))
 
 
 def test_a_test_without_a_class_has_the_scores_that_need_none(one_test: tuple) -> None:
@@ -334,3 +334,10 @@ def test_the_cases_that_are_hard_for_several_models(one_test: tuple) -> None:
         {str(case): 2 * share / 3 for case, share in zip(ids, shares, strict=True) if share > 0.5}
     )
     assert {(row["hard_for"], row["models"]) for row in facts["cases"]} == {(2, 3)}
+
+
+def test_what_is_left_out_of_many_models_is_named_once(one_test: tuple) -> None:
+    p, y, ids = one_test
+    many = [replace(predicted(p[:1], y, ids, model=f"m{k}"), seeds=()) for k in range(8)]
+    facts = judge_results(results(*many), scores=["accuracy"])
+    assert "bands over seeds on test rows of m0, m1, m2, m3, m4 and 3 more" in left_out(facts)

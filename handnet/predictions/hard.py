@@ -36,7 +36,7 @@ def case_facts(results: Results, judged: Judged, tolerance: float) -> dict[str, 
             f"A case counts as missed where the guess is off by more than {judge.tolerance:.6g}, half of the"
             " standard deviation of the graded cases, because the train rows are not known."
         )
-    most = max(LISTED, MOST_LISTED // len(judged))
+    most, cut = max(LISTED, MOST_LISTED // len(judged)), False
     for (model, part), one in judged.items():
         if len(finite(one.outputs)) < 2:
             continue
@@ -44,10 +44,11 @@ def case_facts(results: Results, judged: Judged, tolerance: float) -> dict[str, 
         facts["doubt"].append({"role": model, "part": part, **doubt_facts(table, judge)})
         missed = missed_facts(table.head(most), results.classes)
         facts["missed"] += [{"role": model, "part": part, **record} for record in missed]
-        if (table["misses"] > 0).sum() > most:
-            facts["case_notes"].append(
-                f"{model}, {part} rows: the {most} cases that most seeds miss are listed."
-            )
+        cut |= bool((table["misses"] > 0).sum() > most)
+    if cut:
+        facts["case_notes"].append(
+            f"Of each model and part the {most} cases that most seeds miss are listed."
+        )
     facts["cases"] = _hard_for_several(judge, results, _last(results, judged))
     return facts
 

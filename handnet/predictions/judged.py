@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from handnet.data import listed
 from handnet.predictions.divisions import Judged, judged_of, notes_of
 from handnet.predictions.form import Results
 from handnet.predictions.hard import case_facts
@@ -89,9 +90,7 @@ def _joined(facts: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
     joined = facts | {name: [*facts[name], *rows] for name, rows in more.items()}
     only = [row["role"] for row in more["configurations"]]
     left_out = [
-        {"what": f"{row['what']} of {', '.join(only)}", "why": row["why"]}
-        for row in others["left_out"]
-        if only
+        {"what": f"{row['what']} of {listed(only)}", "why": row["why"]} for row in others["left_out"] if only
     ]
     notes = dict.fromkeys([*facts["notes"], *others["notes"]])
     return joined | {

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from handnet.data import Array
+from handnet.data import Array, listed
 from handnet.predictions.divisions import POOLED, Judged, over_divisions
 from handnet.predictions.form import PART, SPLIT, Predicted, Results
 from handnet.predictions.head import wanted_scores
@@ -40,15 +40,14 @@ class Judging:
     """The bands of every model of some results.
 
     results: with predictions alone; judged: what bands over cases are of; names: of the scores that are
-    wanted, None for all; left_out, notes: what could not be said and why, and what is to be told, so far;
-    divisions: how many there are in all.
+    wanted, None for all; notes: what is to be told, so far; divisions: how many there are in all.
     """
 
     def __init__(self, results: Results, judged: Judged, names: Sequence[str] | None) -> None:
         assert results.task is not None  # predictions tell the task
         self.results, self.judged, self.names, self.task = results, judged, names, results.task
         self.divisions = len({one.cases.split for one in results.predicted})
-        self.left_out: list[dict[str, str]] = []
+        self._left: dict[tuple[str, str], list[str]] = {}
         self.notes: list[str] = []
         self._drawn: tuple[bytes, Draws] | None = None
         last = [one for (_, part), one in judged.items() if part == results.parts[-1]]
@@ -63,7 +62,8 @@ class Judging:
         for part in parts:
             yield from self._of_part(self.judged[model, part], last=part == parts[-1])
         if self.results.parts[-1] not in parts:
-            self._leave(f"bands over cases of {model}", "It has no predictions of the division they are of.")
+            why = "There are no predictions of the division that they are of."
+            self._leave("bands over cases", why, model)
         yield from self._over_divisions(model)
 
     def _of_part(self, one: Predicted, last: bool) -> Iterator[Quantity]:
@@ -73,12 +73,12 @@ class Judging:
         if not last:
             scores = {name: score for name, score in scores.items() if score.main}
         if not len(sound) or len(y) < 2:
-            why = "Every seed of it diverged." if len(y) > 1 else "It has one case, and a band takes two."
-            self._leave(f"{one.model} on {part} rows", why)
+            why = "Every seed diverged." if len(y) > 1 else "There is one case, and a band takes two."
+            self._leave(f"all bands on {part} rows", why, one.model)
             return
         wanted = Wanted(scores, self._draws_of(one), self.simulated)
         if len(sound) == 1:
-            self._leave(f"bands over seeds of {one.model} on {part} rows", _few_seeds(one))
+            self._leave(f"bands over seeds on {part} rows", _few_seeds(one), one.model)
             yield from baseline_quantities(self.task, sound, y, part, groups, wanted, last)
         elif last:
             yield from crossed_quantities(self.task, one.outputs, y, part, groups, wanted)
@@ -137,8 +137,9 @@ class Judging:
         kept = _without_classes(scores, [one.cases.y])
         if left := [name for name in scores if name not in kept]:
             self._leave(
-                f"{', '.join(left)} of {one.model} on {one.cases.part} rows",
+                f"{', '.join(left)} on {one.cases.part} rows",
                 "They need cases of every class, and there are none of some.",
+                one.model,
             )
         return kept
 
@@ -169,8 +170,17 @@ class Judging:
         if self.divisions < 2:
             self._leave("bands over divisions", "There is one division of the table.")
 
-    def _leave(self, what: str, why: str) -> None:
-        self.left_out.append({"what": what, "why": why})
+    def _leave(self, what: str, why: str, model: str = "") -> None:
+        """Name what is left out, of one model or of all."""
+        self._left.setdefault((what, why), []).append(model)
+
+    @property
+    def left_out(self) -> list[dict[str, str]]:
+        """What could not be said so far, and why; what is left out of several models is named once."""
+        return [
+            {"what": f"{what} of {listed(models)}" if all(models) else what, "why": why}
+            for (what, why), models in self._left.items()
+        ]
 
 
 def _every_class(task: Task, truths: Sequence[Array]) -> bool:
