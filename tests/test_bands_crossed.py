@@ -249,6 +249,12 @@ def test_two_equal_methods_are_told_apart_no_more_often_than_they_should(classes
     assert found == false_alarms(task, y, 0.8, 3, score)
 
 
+def test_a_model_without_a_seed_is_simulated_as_one() -> None:
+    found = false_alarms(task_of(2), np.arange(60) % 2, 0.8, 4, "log_loss", paired=False, theirs=1)
+    assert found.setting == "two equal methods, 4 and 1 seeds x 60 cases"
+    assert found.found < 0.05 + 3 * found.error
+
+
 def test_fewer_cases_are_drawn_of_many_and_no_class_is_lost() -> None:
     y = np.repeat([0, 1], [19_995, 5])
     for groups in (None, np.arange(20_000) // 4):

@@ -85,30 +85,30 @@ def false_alarms(
     studies: int = STUDIES,
     seed: int = 0,
     paired: bool = True,
+    theirs: int | None = None,
 ) -> Simulated:
     """How often `crossed_difference` finds a difference of this score between two equal methods.
 
     y: (n,) of the test set; accuracy: of both methods, of classes alone; seeds: how many each method has;
     groups: (n,) int, None where every case is its own; seed: of the simulation; paired: whether the methods
-    have the same seeds. Half of what a method does to a case of its own is common to its seeds.
+    have the same seeds; theirs: how many the second has, where not as many. Half of what a method does to a
+    case of its own is common to its seeds.
 
     For the sake of time some thousand outputs of each method are drawn, for cases drawn from these; the
     setting says how many cases those are.
     """
-    numbers = generator(seed, SIMULATION)
-    whole = isinstance(task.every[score], Whole)
-    most = (DRAWN // 4 if whole else DRAWN) // (seeds * task.outputs)
+    numbers, sides = generator(seed, SIMULATION), (seeds, theirs or seeds)
+    most = DRAWN // (4 if isinstance(task.every[score], Whole) else 1) // (max(sides) * task.outputs)
     y, groups = _fewer(numbers, y, groups, max(most, LEAST_CASES))
     apart = _classes_apart(task.classes, min(max(accuracy, 0.6), 0.995)) if task.classes else 0.0
     found = []
     for _ in range(studies):
         cases = CASE * _normal(numbers, (len(y), task.outputs), groups)
-        ours, theirs = (
-            pseudo_values(task, score, _method(numbers, task, y, cases, apart, seeds, groups), y)
-            for _ in range(2)
-        )
-        found.append(crossed_difference(ours, theirs, paired, groups).comparison.p < ALPHA)
-    return simulated(KIND, f"two equal methods, {seeds} seeds x {len(y)} cases", ALPHA, found)
+        outputs = (_method(numbers, task, y, cases, apart, count, groups) for count in sides)
+        a, b = (pseudo_values(task, score, z, y) for z in outputs)
+        found.append(crossed_difference(a, b, paired, groups).comparison.p < ALPHA)
+    told = f"{seeds}" if sides[0] == sides[1] else f"{sides[0]} and {sides[1]}"
+    return simulated(KIND, f"two equal methods, {told} seeds x {len(y)} cases", ALPHA, found)
 
 
 def _method(
