@@ -31,7 +31,7 @@ chapter = $(if $(filter command line,$(origin SETTINGS)),,SETTINGS=$(HANDNET_SET
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --extra study --extra keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case walk report ui witness claims published simulate test test-long bench torture check audit lock track backup clean
+.PHONY: help setup try study case walk report bands compare gate predict ui witness claims published simulate test test-long bench torture check audit lock track backup clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
@@ -54,6 +54,18 @@ walk: $(READY) ## the network by hand with every number in view, then one patien
 
 report: $(READY) ## compute the report anew from what is stored
 	@$(PY) -m handnet report $(typed)
+
+bands: $(READY) ## bands for results you already have: SOURCES=preds.csv, mlflow:EXPERIMENT or a study
+	@$(PY) -m handnet bands $(typed)
+
+compare: $(READY) ## models against each other, paired on split, seed and case: SOURCES=preds.csv
+	@$(PY) -m handnet compare $(typed)
+
+gate: $(READY) ## shown better, or not worse? SOURCES=preds.csv BASELINE=old CANDIDATE=new MARGIN=.01
+	@$(PY) -m handnet gate $(typed)
+
+predict: $(READY) ## what a study's winner says of new rows, with bands: ROWS=new.csv
+	@$(PY) -m handnet predict $(typed)
 
 ui: $(READY) ## MLflow in the browser, on this machine only (PORT=5000)
 	@$(PY) -m handnet ui $(typed)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from handnet.estimator import HandNetClassifier as HandNetClassifier
     from handnet.estimator import HandNetRegressor as HandNetRegressor
     from handnet.messages import Refusal as Refusal
+    from handnet.predictions.api import Predictions as Predictions
     from handnet.predictions.logged import log_predictions as log_predictions
     from handnet.splits import split as split
     from handnet.study.api import run_study as run_study
@@ -55,6 +56,7 @@ _HOME = {
     "HandNetClassifier": "handnet.estimator",
     "HandNetRegressor": "handnet.estimator",
     "run_study": "handnet.study.api",
+    "Predictions": "handnet.predictions.api",
     "log_predictions": "handnet.predictions.logged",
     "Refusal": "handnet.messages",
 }

@@ -6,11 +6,13 @@ from collections.abc import Collection, Sequence
 FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
 
 
-def as_options(words: Sequence[str], takes: Collection[str], first: str = "") -> list[str]:
+def as_options(
+    words: Sequence[str], takes: Collection[str], first: str = "", every: bool = False
+) -> list[str]:
     """Make's NAME=value as --name=value, and a dotted setting as --set: both may be typed after a verb.
 
     takes: the options that take a value. first: the option whose value the first word is that stands alone;
-    "" where there is none.
+    "" where there is none. every: whether the further words that stand alone are values of it too.
     """
     options: list[str] = []
     for before, word in zip(["", *words], words, strict=False):
@@ -26,7 +28,7 @@ def as_options(words: Sequence[str], takes: Collection[str], first: str = "") ->
             options.append(f"--set={word}")
         elif first and not word.startswith("-") and not (before.startswith("-") and "=" not in before):
             options.append(f"{first}={word}")
-            first = ""  # a second word is not understood
+            first = first if every else ""  # a second word is not understood
         else:
             options.append(word)
     return options

@@ -19,6 +19,7 @@ from handnet.making import makes_a_study, named
 from handnet.messages import Refusal
 from handnet.report.words import visible
 from handnet.study.options import overrides, settings_and_table, settings_section
+from handnet.verbs import bands, compare, gate, predict
 
 if TYPE_CHECKING:
     from handnet.study.outcome import StoredStudy
@@ -131,6 +132,10 @@ def case(mlruns: str, id: str | None, name: str | None, data: str | None) -> Non
     with study.writing_pages():
         page = write_case(facts, study.name, study.folder)
     study.screen.case(facts, page)
+
+
+for judging in (bands, compare, gate, predict):
+    program.add_command(judging)
 
 
 @command("ui", "everything stored is kept; the same command opens the pages", program)

@@ -60,7 +60,8 @@ class Whole(click.ParamType[Any]):
 class Option(click.Option):
     """An option that the help names as the reader types it.
 
-    bare: a word that stands alone was meant for it. first: a first word that stands alone is its value.
+    bare: a word that stands alone was meant for it. first: a first word that stands alone is its value, and
+    if it may be given several times, so is every further one.
     """
 
     def __init__(self, *arguments: Any, bare: bool = False, first: bool = False, **attributes: Any) -> None:
@@ -108,9 +109,13 @@ class Command(click.Command):
         """The words with every assignment, and a first word that stands alone, as options."""
         known = [param for param in self.params if isinstance(param, Option)]
         takes = {name for param in known if not param.alone for name in param.opts}
-        first = next((param.opts[-1] for param in known if param.first), "")
-        options = as_options(args, takes, first)
-        if first and len(named := [word for word in options if word.partition("=")[0] == first]) > 1:
+        first, every = next(((param.opts[-1], param.multiple) for param in known if param.first), ("", False))
+        options = as_options(args, takes, first, every)
+        if (
+            first
+            and not every
+            and len(named := [word for word in options if word.partition("=")[0] == first]) > 1
+        ):
             raise Refusal(f"{' and '.join(named)} name two tables; leave one of them out.")
         return options
 

@@ -36,7 +36,8 @@ HARNESS = """
     report.main_table
     report.calibration_tables report.class_tables report.comparison_tables report.on_test_tables
     report.search_tables report.threshold_tables
-    report.imbalance report.pair_words report.statements report.verdict report.number_words report.case_words
+    report.imbalance report.pair_words report.gate_words
+    report.statements report.verdict report.number_words report.case_words
     report.explainer report.stories study.naming report.how_to_read report.deployed report.missed
     report.cases
     report.drawing report.search_figures report.truth_figures report.figures report.case_figures
@@ -61,8 +62,8 @@ HARNESS = """
     predictions.scored predictions.scored_pairs predictions.thresholds predictions.within predictions.judging
     predictions.judged
     predictions.aligned predictions.alarms predictions.crossed_row predictions.flips predictions.pairs
-    predictions.evaluator
-    endings assignments command making cli __main__
+    predictions.evaluator predictions.gate predictions.findings predictions.sources predictions.api
+    endings assignments command making verbs cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]

@@ -13,7 +13,7 @@ MOST = 1000  # cases that are listed, those that differ most
 
 
 def flips(results: Results, pair: Aligned) -> dict[str, Any]:
-    """How many cases favour each side, and those cases, the ones that differ most first.
+    """How many cases favour each side ("flipped"), and these cases, by how much they differ ("flips").
 
     Of classes a side is favoured that a larger share of its seeds calls right, of a number one whose
     absolute error is smaller on average over its seeds.
@@ -31,6 +31,7 @@ def flips(results: Results, pair: Aligned) -> dict[str, Any]:
     rows = [
         {
             "case": str(pair.cases.ids[at]),
+            "split": pair.cases.split,
             "truth": results.classes[int(y[at])] if task.classes else digits(float(y[at])),
             f"ours_{name}": sign * float(a[at]),
             f"theirs_{name}": sign * float(b[at]),
@@ -38,10 +39,5 @@ def flips(results: Results, pair: Aligned) -> dict[str, Any]:
         }
         for at in order[:MOST]
     ]
-    return {
-        "split": pair.cases.split,
-        "cases": len(y),
-        "ours": int((a > b).sum()),
-        "theirs": int((a < b).sum()),
-        "rows": rows,
-    }
+    flipped = {"cases": len(y), "ours": int((a > b).sum()), "theirs": int((a < b).sum())}
+    return {"flipped": flipped, "flips": rows}

@@ -4,8 +4,8 @@ A Results is read from a table, from MLflow, from scikit-learn or from a study, 
 question of where it came from.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from handnet.bands.clusters import number_of_groups
 from handnet.data import Array
@@ -112,6 +112,12 @@ class Results:
     def scored_of(self, model: str, part: str = PART) -> dict[str, Scored]:
         """The scores of a model on one part, by division."""
         return {one.split: one for one in self.scored if (one.model, one.part) == (model, part)}
+
+    def only(self, models: Collection[str]) -> "Results":
+        """The results of these models alone."""
+        predicted = tuple(one for one in self.predicted if one.model in models)
+        scored = tuple(one for one in self.scored if one.model in models)
+        return replace(self, predicted=predicted, scored=scored)
 
     @property
     def parts(self) -> tuple[str, ...]:

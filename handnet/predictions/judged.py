@@ -29,7 +29,7 @@ def judge_results(
     split: str | None = None,
     scores: Sequence[str] | None = None,
     tolerance: float = 0.0,
-    tick: Callable[[str], None] | None = None,
+    tick: Callable[[str], object] | None = None,
 ) -> dict[str, Any]:
     """Every band that results can carry, their hard cases, and what is left out, as plain JSON values.
 

@@ -229,7 +229,7 @@ def _facts(pairs: Sequence[Pair]) -> Iterator[dict[str, Any]]:
         if chosen and over:
             chosen = {**chosen, "adjusted": p, "false_alarms": pair.alarms_over_splits}
         decides = {"over": "splits" if over else "cases", **chosen} if chosen else None
-        facts |= {"decides": decides, "flips": flips(pair.results, pair.aligned)}
+        facts |= {"decides": decides, **flips(pair.results, pair.aligned)}
         lower = pair.scale.sign < 0
         yield facts | {"sentence": sentence(facts, pair.results.classes, lower)}
 

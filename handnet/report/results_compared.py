@@ -7,7 +7,7 @@ from typing import Any
 from handnet.report.comparison_tables import in_interval, seen_in_80
 from handnet.report.results_words import extent
 from handnet.report.tables import Grid, label_of
-from handnet.report.words import exact, in_band, number, percent
+from handnet.report.words import exact, in_band, measure, number, percent
 
 FLIPS = 20  # flips that are listed of each pair; the data has all
 Row = Mapping[str, Any]  # one pair on one score
@@ -165,27 +165,36 @@ def _flips(facts: Mapping[str, Any]) -> Grid:
             f"#{row['case']}",
             *((row["split"],) if len(divisions) > 1 else ()),
             row["truth"] if isinstance(row["truth"], str) else number(row["truth"]),
-            percent(row["ours_right"]),
-            percent(row["theirs_right"]),
+            *_sides(row),
         )
         for pair in facts["comparisons"]
         for row in pair["flips"][:FLIPS]
     ]
+    told = "gets right more often, with the share of the seeds of each that get it right"
+    if not facts["data"]["classes"]:
+        told = "guesses better, with the mean absolute error of the seeds of each"
+    sides = "right" if facts["data"]["classes"] else "off by"
     return Grid(
         "Flips",
-        "The cases that one model gets right and the other wrong, with the share of the seeds of each that"
-        f" get it right; at most {FLIPS} of each pair, the data file has all.",
+        f"The cases that one model {told}; at most {FLIPS} of each pair, the data file has more.",
         (
             "first",
             "second",
             "case",
             *(("division",) if len(divisions) > 1 else ()),
             "truth",
-            "first right",
-            "second right",
+            f"first {sides}",
+            f"second {sides}",
         ),
         rows,
     )
+
+
+def _sides(row: Row) -> tuple[str, str]:
+    """How often each model gets a case right, or how far it is off."""
+    if "ours_right" in row:
+        return percent(row["ours_right"]), percent(row["theirs_right"])
+    return measure(row["ours_error"]), measure(row["theirs_error"])
 
 
 def terminal_pairs(facts: Mapping[str, Any]) -> Grid:

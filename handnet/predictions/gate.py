@@ -1,0 +1,135 @@
+"""A gate: is a candidate shown to be better than a baseline, or not worse by more than a margin?"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from scipy.stats import t
+
+from handnet.bands.compare import ALPHA
+from handnet.bands.crossed import needed
+from handnet.messages import Refusal, option
+from handnet.predictions.aligned import on_one_division
+from handnet.predictions.crossed_row import compare_cases
+from handnet.predictions.form import Results
+from handnet.predictions.pairs import compare_results
+from handnet.predictions.within import predictions_of
+from handnet.report.gate_words import reason, summary
+
+Require = Literal["better", "not-worse"]
+REQUIREMENTS = ("better", "not-worse")
+SHOWN, NOT_SHOWN = 0, 1
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a gate says.
+
+    code: 0 where the requirement is shown to hold, else 1; sentence: why; facts: the requirement, the margin,
+    and the facts of the comparison it rests on.
+    """
+
+    code: int
+    sentence: str
+    facts: Mapping[str, Any]
+
+    def __bool__(self) -> bool:
+        return self.code == SHOWN
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    def markdown(self) -> str:
+        """A summary for a page of a CI run."""
+        return summary(self.facts, self.sentence)
+
+
+def gate(
+    results: Results,
+    baseline: str,
+    candidate: str,
+    *,
+    score: str | None = None,
+    margin: float = 0.0,
+    require: Require = "better",
+    split: str | None = None,
+) -> Gate:
+    """Whether a candidate is shown to be better than a baseline by more than a margin, or not to be worse.
+
+    "better" asks that the 95 % interval of what the candidate gains lies above the margin, "not-worse" that
+    it lies above minus the margin, which must be above 0 then: a test of superiority, or of noninferiority,
+    with a chance of at most .025 to let a candidate pass whose true gain is just that. The interval is that
+    of `handnet.predictions.pairs.compare_results`.
+
+    baseline, candidate: names of models; score: by default the task's own; margin: in the unit of the
+    difference (.02 is 2 points of accuracy, .02 nats of log loss, 2 % of a number's error). Raises Refusal
+    for what is not understood.
+    """
+    _check(baseline, candidate, margin, require)
+    facts = compare_results(results, [candidate, baseline], first=True, score=score, split=split)
+    (pair,) = facts["comparisons"]
+    row = pair["decides"]
+    if row is None:
+        raise Refusal(f"{candidate} and {baseline} cannot be compared: {pair['sentence']}")
+    bound = _bound(margin, row, require)
+    low, high = row["difference"]["low"], row["difference"]["high"]
+    found = "shown" if low > bound else "worse" if high < bound else "open"
+    told = {name: facts[name] for name in ("schema", "source", "opened", "notes", "data")}
+    told |= {"kind": "gate", "baseline": baseline, "candidate": candidate, "score": row["score"]}
+    told |= {"require": require, "margin": margin, "bound": bound, "found": found, "needed": None}
+    told["comparison"] = pair
+    if found == "open":
+        told["needed"] = _needed(results, told, split)
+    return Gate(SHOWN if found == "shown" else NOT_SHOWN, reason(told), told)
+
+
+def _check(baseline: str, candidate: str, margin: float, require: str) -> None:
+    """Raises Refusal for a requirement that says nothing."""
+    if require not in REQUIREMENTS:
+        raise Refusal(f"{option('require')} must be one of {' and '.join(REQUIREMENTS)}, but is {require!r}.")
+    if not 0 <= margin < float("inf"):
+        raise Refusal(f"{option('margin')} must be a number of at least 0, but is {margin:g}.")
+    if require == "not-worse" and margin == 0:
+        raise Refusal(
+            f"nothing can be shown to be not worse by any amount at all: {option('margin', '')} must say how"
+            " much worse would still do, as in .02."
+        )
+    if baseline == candidate:
+        raise Refusal(f"the baseline and the candidate are both {baseline!r}; name two models.")
+
+
+def _bound(margin: float, row: Mapping[str, Any], require: str) -> float:
+    """What the interval of the gain must lie above, on the scale of the difference. Raises Refusal for a
+    margin that no difference can exceed."""
+    better, unit, widest = require == "better", row["unit"], row["widest"]
+    if margin >= (1.0 if unit == "per cent" else widest or float("inf")):
+        so_much = {"points": "2 points", "per cent": "2 %"}.get(unit, f"{0.02} {unit}".strip())
+        raise Refusal(
+            f"no difference exceeds {option('margin', margin)}; {so_much} are {option('margin', 0.02)}."
+        )
+    if unit == "per cent":  # the difference is that of the logarithms of two errors
+        return -math.log1p(-margin if better else margin)
+    return margin if better else -margin
+
+
+def _needed(results: Results, told: Mapping[str, Any], split: str | None) -> dict[str, Any]:
+    """How many cases, or seeds, would show it with 80 % power.
+
+    gain: the true gain this is for, beyond the bound: for "better" what was seen, for "not-worse" what two
+    equal models have; 0 where nothing would show it. cases, seeds: the fewest, None where no number would.
+    """
+    row, bound = told["comparison"]["decides"], told["bound"]
+    truth = 0.0 if told["require"] == "not-worse" else row["difference"]["centres"]["mean"]
+    gain = max(truth - bound, 0.0)
+    found: dict[str, Any] = {"gain": gain, "cases": None, "seeds": None}
+    if not gain or row["over"] == "splits":
+        return found
+    if row["over"] == "seeds":
+        detectable = (t.ppf(1 - ALPHA / 2, row["degrees"]) + t.ppf(0.8, row["degrees"])) * row["error"]
+        return found | {"seeds": math.ceil(max(row["seeds"]) * (detectable / gain) ** 2)}
+    names = told["candidate"], told["baseline"]
+    both, task = on_one_division(predictions_of(results), *names, split), results.task
+    assert both is not None  # they have been compared
+    assert task is not None
+    return found | needed(compare_cases(task, both, row["score"]).found, gain)._asdict()

@@ -1,0 +1,116 @@
+"""What a word of a command names: a table of predictions, an MLflow experiment, a study, or a model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from handnet.messages import Refusal, nearest
+from handnet.predictions.columns import Columns
+from handnet.predictions.form import Results
+from handnet.predictions.joined import joined
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PREFIX = "mlflow:"
+TABLES = {".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".arff"}
+Tick = Callable[[int, int], object]  # called with how much is read, and how much there is
+
+
+def _silent(_what: str) -> AbstractContextManager[Tick]:
+    """No progress is shown."""
+    return nullcontext(lambda _done, _total: None)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How sources are read.
+
+    columns: the names of columns; tracked: arguments of `handnet.predictions.tracked.from_mlflow`; home: the
+    folder of the studies; progress: makes a bar of a source, as a context that gives a Tick.
+    """
+
+    columns: Columns = field(default_factory=Columns)
+    tracked: Mapping[str, Any] = field(default_factory=dict)
+    home: Path = Path("mlruns")
+    progress: Callable[[str], AbstractContextManager[Tick]] = _silent
+
+
+def read_words(words: Sequence[str], reading: Reading) -> tuple[Results, list[str]]:
+    """The results that words name, and the models among them that words name.
+
+    A word is a file, mlflow:EXPERIMENT or the name of a study; any other one is a model of these. Raises
+    Refusal where it is none of them.
+    """
+    sources = [word for word in dict.fromkeys(words) if is_source(word, reading.home)]
+    if not sources:
+        raise Refusal(_no_source(words, reading.home))
+    results = joined([read_source(word, reading) for word in sources])
+    named = [word for word in words if word not in sources]
+    return results, [model_named(results, name) for name in named]
+
+
+def model_named(results: Results, word: str) -> str:
+    """The model of this name. A source that has one model alone names it too. Raises Refusal otherwise."""
+    if word in results.models:
+        return word
+    raise Refusal(
+        f"{word!r} is no file, no study and no model of {results.source}:"
+        f" {nearest(word, list(results.models))}"
+    )
+
+
+def is_source(word: str, home: Path) -> bool:
+    """Whether a word names a source, which may be missing."""
+    path = Path(word)
+    return word.startswith(PREFIX) or path.suffix.lower() in TABLES or path.is_file() or _is_study(word, home)
+
+
+def read_source(word: str, reading: Reading) -> Results:
+    """One source. Raises Refusal where it cannot be read."""
+    with reading.progress(f"read {Path(word).name}") as tick:
+        if word.startswith(PREFIX):
+            from handnet.predictions.tracked import from_mlflow
+
+            name = word.removeprefix(PREFIX)
+            return from_mlflow(name, columns=reading.columns, tick=tick, **reading.tracked)
+        if _is_study(word, reading.home) and not Path(word).is_file():
+            from handnet.predictions.own import from_study
+
+            return from_study(word, reading.home)
+        return read_path(Path(word), reading.columns, tick)
+
+
+def read_path(path: Path, columns: Columns, tick: Tick = lambda _done, _total: None) -> Results:
+    """A file of predictions, or of one score a seed. Raises Refusal where it is neither."""
+    from handnet.predictions.files import read_table
+
+    frame, notes = read_table(path, columns, tick)
+    results = read_either(frame, columns, str(path))
+    return replace(results, notes=(*notes, *results.notes))
+
+
+def read_either(frame: "pd.DataFrame", columns: Columns, source: str) -> Results:
+    """A table of predictions, or of one score a seed. Raises Refusal where it is neither."""
+    from handnet.predictions.score_columns import holds_scores
+    from handnet.predictions.score_table import read_scores
+    from handnet.predictions.table import read_frame
+
+    read = read_scores if holds_scores(list(map(str, frame.columns)), columns) else read_frame
+    return read(frame, columns, source)
+
+
+def _is_study(word: str, home: Path) -> bool:
+    return "/" not in word and bool(word) and (home / "studies" / word).is_dir()
+
+
+def _no_source(words: Sequence[str], home: Path) -> str:
+    """Why there is nothing to read."""
+    studies = [path.name for path in sorted((home / "studies").glob("*")) if path.is_dir()]
+    known = f"; {home} holds the studies {', '.join(studies)}" if studies else ""
+    wanted = "a table of predictions (.csv, .parquet), mlflow:EXPERIMENT or the name of a study is wanted"
+    if not words:
+        return f"which results? {wanted[0].upper()}{wanted[1:]}{known}."
+    return f"{' and '.join(map(repr, words))} names no results: {wanted}{known}."

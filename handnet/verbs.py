@@ -1,0 +1,305 @@
+"""The verbs that judge what models said: bands, compare, gate, predict. Each is a door to the library."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from handnet.command import Truth, command, option
+from handnet.messages import Refusal, again
+from handnet.messages import command as command_of
+from handnet.messages import option as named
+
+if TYPE_CHECKING:
+    from handnet.predictions.form import Results
+    from handnet.predictions.sources import Reading
+    from handnet.study.screen import Screen
+
+AGAIN = "it reads its sources and changes none; the same command begins anew"
+COLUMNS = {
+    "y": "the truth",
+    "p": "the probability of the positive label, or p_* for a column a label",
+    "logit": "its logit, or logit_*",
+    "yhat": "a guessed number",
+    "label": "a label without a probability",
+    "quantiles": "guessed quantiles, as in q*",
+    "case": "the case",
+    "group": "what several cases belong to",
+    "part": "the part: test, val or train",
+    "n_train": "how many rows were trained on, or that number",
+    "positive": "the positive one of two labels",
+    "wide": "columns of one seed each, as in seed_*",
+    "kind": "what these hold: p, logit, yhat or label",
+    "target": "what a measured number is called",
+}
+TRACKED = ("artifact", "metrics", "tracking_uri")
+SHARED = ("by", "seed", "split")
+COLUMN_OF = {"by": "model"}
+
+
+def reads_results(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    """The options of a verb that reads results."""
+    decorators = [
+        option(
+            "--by",
+            metavar="NAME",
+            help="what tells the models apart: a column; of MLflow params.lr, tags.model",
+        ),
+        option("--seed", metavar="NAME", help="the seed: a column; of MLflow params.seed"),
+        option("--split", metavar="NAME", help="the division of the table: a column; of MLflow params.fold"),
+        *(
+            option(f"--{name.replace('_', '-')}", metavar="NAME", help=means)
+            for name, means in COLUMNS.items()
+        ),
+        option("--artifact", metavar="PATTERN", help="of MLflow: files of predictions, as in preds/*.csv"),
+        option(
+            "--metrics", metavar="NAMES", help="of MLflow: metrics to read in place of predictions, as in a,b"
+        ),
+        option("--tracking-uri", metavar="URI", help="of MLflow; MLFLOW_TRACKING_URI unless given"),
+    ]
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+def writes_findings(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    """The options of a verb that writes what it finds."""
+    decorators = [
+        option(
+            "--to", type=click.Path(), metavar="FOLDER", help="for the pages; default: results/ in --mlruns"
+        ),
+        option("--latex", type=click.Path(), metavar="FILE", help="write a table for LaTeX too"),
+        option(
+            "--figure", type=click.Path(), metavar="FILE", help="write a forest plot too: .pdf, .svg, .png"
+        ),
+    ]
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+sources = option(
+    "--sources", multiple=True, first=True, metavar="SOURCE", help="a table, mlflow:EXPERIMENT or a study"
+)
+
+
+@command("bands", AGAIN)
+@sources
+@option("--score", metavar="NAMES", help="only these scores, as in accuracy,log_loss")
+@writes_findings
+@reads_results
+def bands(**options: Any) -> None:
+    """Bands for results you already have.
+
+    A table of predictions has a row for each model, seed and case: y, and p, logit, p_<label>, yhat or label;
+    model, seed, split, case, group and part where there are several. A table of one score a seed gives what
+    it can. Nothing is trained.
+
+      handnet bands preds.csv   every band the table can carry, and the hard cases
+      handnet bands preds.csv --y truth --p score   columns with other names
+      handnet bands mlflow:churn --by params.lr --seed params.seed   the runs of an experiment
+      handnet bands wisconsin --latex bands.tex --figure forest.pdf   a study's own
+    """
+    from handnet.predictions.judged import judge_results
+
+    results, models = _read(options)
+    results = results.only(models) if models else results
+    with _counted("judge", len(results.models)) as tick:
+        facts = judge_results(results, scores=_names(options["score"]) or None, tick=tick)
+    _deliver(facts, options)
+
+
+@command("compare", AGAIN)
+@sources
+@option("--score", metavar="NAME", help="the score that decides; default: the task's own")
+@option("--first", type=Truth(), help="the first model against each other one, in place of all pairs")
+@writes_findings
+@reads_results
+def compare(**options: Any) -> None:
+    """Models against each other, paired on split, seed and case.
+
+    Says the difference in its band, the test and how often it errs, the smallest difference that could have
+    been seen, and the cases on which they differ. Words are sources, or models in them.
+
+      handnet compare preds.csv   every pair of its models
+      handnet compare preds.csv net forest   two of them
+      handnet compare old.csv new.csv --score log_loss   models of two tables on the same cases
+      handnet compare wisconsin another-study   two studies of one table
+    """
+    from handnet.predictions.pairs import compare_results
+
+    results, models = _read(options)
+    count, first, score = len(models or results.models), options["first"], options["score"]
+    with _counted("compare", count - 1 if first else count * (count - 1) // 2) as tick:
+        facts = compare_results(results, models or None, first=first, score=score, tick=tick)
+    _deliver(facts, options)
+
+
+@command("gate", AGAIN)
+@sources
+@option("--baseline", metavar="NAME", help="a model of the sources, or a source with one model")
+@option("--candidate", metavar="NAME", help="likewise: what must be shown better, or not worse")
+@option("--score", metavar="NAME", help="the score that decides; default: the task's own")
+@option(
+    "--margin", metavar="SIZE", default="0", help="in the unit of the difference: .02 is 2 points of accuracy"
+)
+@option("--require", metavar="WHAT", default="better", help="better or not-worse")
+@option("--summary", type=click.Path(), metavar="FILE", help="append a Markdown summary, as a CI page shows")
+@reads_results
+def gate(**options: Any) -> int:
+    """Whether a candidate is shown to be better than a baseline, or not worse by more than a margin.
+
+      handnet gate preds.csv --baseline old --candidate new --margin .01
+      handnet gate --baseline old.csv --candidate new.csv --score log_loss --margin .02 --require not-worse
+
+    Exit codes: 0 shown, 1 not shown, 2 not understood. Not shown says whether the candidate is shown to be
+    worse, or whether so many seeds and cases cannot tell, and how many could.
+    """
+    from handnet.predictions.gate import gate as judge
+    from handnet.predictions.sources import is_source, model_named, read_words
+
+    baseline, candidate = (_wanted(options, role) for role in ("baseline", "candidate"))
+    reading = _reading(options)
+    own = [word for word in (baseline, candidate) if is_source(word, reading.home)]
+    results, _ = read_words([*options["sources"], *own], reading)
+    sides = [
+        _only_model(word, reading) if word in own else model_named(results, word)
+        for word in (baseline, candidate)
+    ]
+    margin, require = _margin(options["margin"]), options["require"]
+    verdict = judge(results, *sides, score=options["score"], margin=margin, require=require)
+    screen = _screen()
+    screen.print(verdict.sentence)
+    screen.print(verdict.facts["opened"])
+    if options["summary"]:
+        with Path(options["summary"]).open("a", encoding="utf-8") as page:
+            page.write(verdict.markdown())
+    return verdict.code
+
+
+@command("predict", AGAIN)
+@option("--rows", multiple=True, first=True, metavar="FILE", help="new rows; before them the study's name")
+@option("--id", metavar="NAME", help="the column that names the new cases")
+@option(
+    "--data", type=click.Path(), metavar="FILE", help="where the study's own table is now, if it was moved"
+)
+@option("--to", type=click.Path(), metavar="FILE", help="a CSV file for all rows; without it some are shown")
+def predict(**options: Any) -> None:
+    """What the networks of a study's winner say of new rows, each with its band over seeds.
+
+    The rows have the columns of the study's table; the target may be missing. A band over seeds tells what
+    other seeds would say of a case, and not how far from the truth they are.
+
+      handnet predict new.csv   by the default study
+      handnet predict my-study new.csv --to predicted.csv   by the study of that name
+    """
+    from handnet.study.newcomers import predict_rows
+
+    *studies, rows = options["rows"] or [""]
+    if not rows or len(studies) > 1:
+        wanted = command_of("predict", rows="new.csv")
+        raise Refusal(f"which rows? A study's name, if it is not the default one, and one file: {wanted}.")
+    name = studies[0] if studies else None
+    found = predict_rows(name, Path(options["mlruns"]), rows, id=options["id"] or "", table=options["data"])
+    if options["to"]:
+        found.write(options["to"])
+        notes = [f"{len(found.rows)} rows are written to {options['to']}.", *found.notes]
+    screen = _screen()
+    screen.print("\n".join(notes) if options["to"] else str(found))
+
+
+def _wanted(options: dict[str, Any], role: str) -> str:
+    if not options[role]:
+        raise Refusal(f"{named(role, '')} is missing; name a model, or a table that holds one.")
+    return str(options[role])
+
+
+def _only_model(word: str, reading: "Reading") -> str:
+    """The model of a source that has one alone. Raises Refusal where it has several."""
+    from handnet.predictions.sources import read_source
+
+    models = read_source(word, reading).models
+    if len(models) > 1:
+        raise Refusal(
+            f"{word} holds the models {', '.join(models)}; name the source first and then one of them, as in"
+            f" {again(sources=word, baseline=models[0])}."
+        )
+    return models[0]
+
+
+def _margin(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise Refusal(f"{named('margin')} must be a number of at least 0, but is {text!r}.") from None
+
+
+def _read(options: dict[str, Any]) -> "tuple[Results, list[str]]":
+    from handnet.predictions.sources import read_words
+
+    return read_words(options["sources"], _reading(options))
+
+
+def _reading(options: dict[str, Any]) -> "Reading":
+    """How sources are read, from the options."""
+    from handnet.predictions.columns import Columns
+    from handnet.predictions.sources import Reading
+
+    said = {name: options[name] for name in COLUMNS if options.get(name)}
+    shared = {name: options[name] for name in SHARED if options.get(name)}
+    columns = Columns(**said, **{COLUMN_OF.get(name, name): value for name, value in shared.items()})
+    tracked = {name: options[name] for name in TRACKED if options.get(name)} | shared
+    return Reading(columns, tracked, Path(options["mlruns"]), _bar)
+
+
+def _names(text: str | None) -> Sequence[str]:
+    from handnet.study.reading import column_names
+
+    return column_names(text) if text else []
+
+
+def _screen() -> "Screen":
+    from handnet.study.screen import Screen
+
+    return Screen()
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], object]]:
+    """A bar of how far something is; gives what is told how much is done, and how much there is."""
+    with _screen().progress(what, 100, 0, tell_end=False) as bar:
+        yield lambda done, total: bar.advance(100 * done // max(total, 1) - bar.done, "")
+
+
+@contextmanager
+def _counted(what: str, total: int) -> Iterator[Callable[[str], object]]:
+    """A bar of so many things; gives what is told the name of each that is done."""
+    with _screen().progress(what, total, 0, tell_end=False) as bar:
+        yield lambda name: bar.advance(1, name)
+
+
+def _deliver(facts: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Write the pages, and what else was asked for, and show the answer."""
+    from handnet.predictions.findings import Findings
+
+    findings, screen = Findings(facts), _screen()
+    pages = findings.write(options["to"] or _folder(facts["source"], Path(options["mlruns"])))
+    if options["latex"]:
+        from handnet.study.files import write_whole
+
+        write_whole(Path(options["latex"]), findings.to_latex().encode())
+    if options["figure"]:
+        from handnet.report.forest import write_forest
+
+        write_forest(facts, Path(options["figure"]))
+    screen.print(str(findings))
+    screen.print(f"Pages:   {pages[0]} (also .md, .json and .csv)")
+
+
+def _folder(source: str, home: Path) -> Path:
+    """Where the pages on a source go."""
+    safe = re.sub(r"[^\w.-]+", "-", Path(source).stem if "/" in source else source).strip("-.")
+    return home / "results" / (safe[:80] or "results")
