@@ -136,7 +136,9 @@ class Command(click.Command):
 
     def format_usage(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As the reader types it."""
-        formatter.write_usage(messages.command(str(self.name)), "[options]")
+        first = next((param for param in self.params if isinstance(param, Option) and param.first), None)
+        takes = "" if first is None else f"[{first.metavar}]{' ...' * first.multiple} "
+        formatter.write_usage(messages.command(str(self.name)), f"{takes}[options]")
 
     def format_help_text(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Paragraphs are wrapped; indented lines are examples, and are shown as the reader types them."""

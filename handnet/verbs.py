@@ -1,89 +1,30 @@
 """The verbs that judge what models said: bands, compare, gate, predict. Each is a door to the library."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from handnet.command import Truth, command, option
+from handnet.judging import (
+    counted,
+    deliver,
+    names_of,
+    read,
+    reading_of,
+    reads_results,
+    screen,
+    sources,
+    writes_findings,
+)
 from handnet.messages import Refusal, again
 from handnet.messages import command as command_of
 from handnet.messages import option as named
 
 if TYPE_CHECKING:
-    from handnet.predictions.form import Results
     from handnet.predictions.sources import Reading
-    from handnet.study.screen import Screen
 
 AGAIN = "it reads its sources and changes none; the same command begins anew"
-COLUMNS = {
-    "y": "the truth",
-    "p": "the probability of the positive label, or p_* for a column a label",
-    "logit": "its logit, or logit_*",
-    "yhat": "a guessed number",
-    "label": "a label without a probability",
-    "quantiles": "guessed quantiles, as in q*",
-    "case": "the case",
-    "group": "what several cases belong to",
-    "part": "the part: test, val or train",
-    "n_train": "how many rows were trained on, or that number",
-    "positive": "the positive one of two labels",
-    "wide": "columns of one seed each, as in seed_*",
-    "kind": "what these hold: p, logit, yhat or label",
-    "target": "what a measured number is called",
-}
-TRACKED = ("artifact", "metrics", "tracking_uri")
-SHARED = ("by", "seed", "split")
-COLUMN_OF = {"by": "model"}
-
-
-def reads_results(function: Callable[..., int | None]) -> Callable[..., int | None]:
-    """The options of a verb that reads results."""
-    decorators = [
-        option(
-            "--by",
-            metavar="NAME",
-            help="what tells the models apart: a column; of MLflow params.lr, tags.model",
-        ),
-        option("--seed", metavar="NAME", help="the seed: a column; of MLflow params.seed"),
-        option("--split", metavar="NAME", help="the division of the table: a column; of MLflow params.fold"),
-        *(
-            option(f"--{name.replace('_', '-')}", metavar="NAME", help=means)
-            for name, means in COLUMNS.items()
-        ),
-        option("--artifact", metavar="PATTERN", help="of MLflow: files of predictions, as in preds/*.csv"),
-        option(
-            "--metrics", metavar="NAMES", help="of MLflow: metrics to read in place of predictions, as in a,b"
-        ),
-        option("--tracking-uri", metavar="URI", help="of MLflow; MLFLOW_TRACKING_URI unless given"),
-    ]
-    for decorator in reversed(decorators):
-        function = decorator(function)
-    return function
-
-
-def writes_findings(function: Callable[..., int | None]) -> Callable[..., int | None]:
-    """The options of a verb that writes what it finds."""
-    decorators = [
-        option(
-            "--to", type=click.Path(), metavar="FOLDER", help="for the pages; default: results/ in --mlruns"
-        ),
-        option("--latex", type=click.Path(), metavar="FILE", help="write a table for LaTeX too"),
-        option(
-            "--figure", type=click.Path(), metavar="FILE", help="write a forest plot too: .pdf, .svg, .png"
-        ),
-    ]
-    for decorator in reversed(decorators):
-        function = decorator(function)
-    return function
-
-
-sources = option(
-    "--sources", multiple=True, first=True, metavar="SOURCE", help="a table, mlflow:EXPERIMENT or a study"
-)
 
 
 @command("bands", AGAIN)
@@ -105,11 +46,11 @@ def bands(**options: Any) -> None:
     """
     from handnet.predictions.judged import judge_results
 
-    results, models = _read(options)
+    results, models = read(options)
     results = results.only(models) if models else results
-    with _counted("judge", len(results.models)) as tick:
-        facts = judge_results(results, scores=_names(options["score"]) or None, tick=tick)
-    _deliver(facts, options)
+    with counted("judge", len(results.models)) as tick:
+        facts = judge_results(results, scores=names_of(options["score"]) or None, tick=tick)
+    deliver(facts, options)
 
 
 @command("compare", AGAIN)
@@ -131,11 +72,11 @@ def compare(**options: Any) -> None:
     """
     from handnet.predictions.pairs import compare_results
 
-    results, models = _read(options)
+    results, models = read(options)
     count, first, score = len(models or results.models), options["first"], options["score"]
-    with _counted("compare", count - 1 if first else count * (count - 1) // 2) as tick:
+    with counted("compare", count - 1 if first else count * (count - 1) // 2) as tick:
         facts = compare_results(results, models or None, first=first, score=score, tick=tick)
-    _deliver(facts, options)
+    deliver(facts, options)
 
 
 @command("gate", AGAIN)
@@ -162,7 +103,7 @@ def gate(**options: Any) -> int:
     from handnet.predictions.sources import is_source, model_named, read_words
 
     baseline, candidate = (_wanted(options, role) for role in ("baseline", "candidate"))
-    reading = _reading(options)
+    reading = reading_of(options)
     own = [word for word in (baseline, candidate) if is_source(word, reading.home)]
     results, _ = read_words([*options["sources"], *own], reading)
     sides = [
@@ -171,9 +112,9 @@ def gate(**options: Any) -> int:
     ]
     margin, require = _margin(options["margin"]), options["require"]
     verdict = judge(results, *sides, score=options["score"], margin=margin, require=require)
-    screen = _screen()
-    screen.print(verdict.sentence)
-    screen.print(verdict.facts["opened"])
+    shown = screen()
+    shown.print(verdict.sentence)
+    shown.print(verdict.facts["opened"])
     if options["summary"]:
         with Path(options["summary"]).open("a", encoding="utf-8") as page:
             page.write(verdict.markdown())
@@ -207,8 +148,8 @@ def predict(**options: Any) -> None:
     if options["to"]:
         found.write(options["to"])
         notes = [f"{len(found.rows)} rows are written to {options['to']}.", *found.notes]
-    screen = _screen()
-    screen.print("\n".join(notes) if options["to"] else str(found))
+    shown = screen()
+    shown.print("\n".join(notes) if options["to"] else str(found))
 
 
 def _wanted(options: dict[str, Any], role: str) -> str:
@@ -235,71 +176,3 @@ def _margin(text: str) -> float:
         return float(text)
     except ValueError:
         raise Refusal(f"{named('margin')} must be a number of at least 0, but is {text!r}.") from None
-
-
-def _read(options: dict[str, Any]) -> "tuple[Results, list[str]]":
-    from handnet.predictions.sources import read_words
-
-    return read_words(options["sources"], _reading(options))
-
-
-def _reading(options: dict[str, Any]) -> "Reading":
-    """How sources are read, from the options."""
-    from handnet.predictions.columns import Columns
-    from handnet.predictions.sources import Reading
-
-    said = {name: options[name] for name in COLUMNS if options.get(name)}
-    shared = {name: options[name] for name in SHARED if options.get(name)}
-    columns = Columns(**said, **{COLUMN_OF.get(name, name): value for name, value in shared.items()})
-    tracked = {name: options[name] for name in TRACKED if options.get(name)} | shared
-    return Reading(columns, tracked, Path(options["mlruns"]), _bar)
-
-
-def _names(text: str | None) -> Sequence[str]:
-    from handnet.study.reading import column_names
-
-    return column_names(text) if text else []
-
-
-def _screen() -> "Screen":
-    from handnet.study.screen import Screen
-
-    return Screen()
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int], object]]:
-    """A bar of how far something is; gives what is told how much is done, and how much there is."""
-    with _screen().progress(what, 100, 0, tell_end=False) as bar:
-        yield lambda done, total: bar.advance(100 * done // max(total, 1) - bar.done, "")
-
-
-@contextmanager
-def _counted(what: str, total: int) -> Iterator[Callable[[str], object]]:
-    """A bar of so many things; gives what is told the name of each that is done."""
-    with _screen().progress(what, total, 0, tell_end=False) as bar:
-        yield lambda name: bar.advance(1, name)
-
-
-def _deliver(facts: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Write the pages, and what else was asked for, and show the answer."""
-    from handnet.predictions.findings import Findings
-
-    findings, screen = Findings(facts), _screen()
-    pages = findings.write(options["to"] or _folder(facts["source"], Path(options["mlruns"])))
-    if options["latex"]:
-        from handnet.study.files import write_whole
-
-        write_whole(Path(options["latex"]), findings.to_latex().encode())
-    if options["figure"]:
-        from handnet.report.forest import write_forest
-
-        write_forest(facts, Path(options["figure"]))
-    screen.print(str(findings))
-    screen.print(f"Pages:   {pages[0]} (also .md, .json and .csv)")
-
-
-def _folder(source: str, home: Path) -> Path:
-    """Where the pages on a source go."""
-    safe = re.sub(r"[^\w.-]+", "-", Path(source).stem if "/" in source else source).strip("-.")
-    return home / "results" / (safe[:80] or "results")

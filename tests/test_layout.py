@@ -63,7 +63,7 @@ HARNESS = """
     predictions.judged
     predictions.aligned predictions.alarms predictions.crossed_row predictions.flips predictions.pairs
     predictions.evaluator predictions.gate predictions.findings predictions.sources predictions.api
-    endings assignments command making verbs cli __main__
+    endings assignments command making judging verbs cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
