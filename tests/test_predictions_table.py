@@ -204,6 +204,15 @@ def test_comments_among_the_rows_of_a_large_file_are_left_out(
     assert any("1 lines are each a comment" in note for note in results.notes)
 
 
+def test_lines_of_a_large_file_are_counted_from_its_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "SMALL", 0)
+    bad = text(rows(), p_7="high")
+    with pytest.raises(Refusal, match="'high' in line 9"):
+        written(tmp_path, b"# made on\n# Tuesday\n" + bad.encode())
+
+
 def test_how_far_a_file_is_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table, told = frame(rows()), list[tuple[int, int]]()
     table.to_parquet(tmp_path / "x.parquet", row_group_size=6)
@@ -277,6 +286,23 @@ def test_many_classes_and_labels_alone() -> None:
     np.testing.assert_array_equal(calls.predicted[0].outputs[1], np.eye(3)[[0, 1, 2, 0, 1, 2]])
 
 
+def test_columns_of_two_labels_tell_which_is_positive() -> None:
+    table = frame(rows()).assign(y=lambda table: table["y"].map({0: "M", 1: "B"}))
+    one = read_frame(table.rename(columns={"p": "p_B"}))
+    assert one.classes == ("M", "B")
+    np.testing.assert_array_equal(one.predicted[0].outputs, read_frame(frame(rows())).predicted[0].outputs)
+    both = table.assign(logit_M=0.25, logit_B=table["p"]).drop(columns="p")
+    two = read_frame(both, Columns(positive="B"))
+    np.testing.assert_allclose(two.predicted[0].outputs.ravel(), table["p"][:12] - 0.25)
+
+
+def test_a_seed_without_labels_has_diverged() -> None:
+    table = frame(rows(THREE, "label"))
+    table.loc[table["seed"] == 2, "label"] = None
+    outputs = read_frame(table).predicted[0].outputs
+    assert np.isnan(outputs).all(axis=(1, 2)).tolist() == [False, True]
+
+
 def test_a_number_with_quantiles() -> None:
     table = frame(rows(kind="yhat")).assign(y=np.tile(np.arange(6) / 4, 4), unit="mm")
     table = table.assign(q05=table["yhat"] - 1, q975=table["yhat"] + 2, **{"q2.5": table["yhat"] - 2})
@@ -333,8 +359,8 @@ def test_cross_validation_tells_how_many_rows_are_not_in_the_test() -> None:
 
 
 def test_groups_keep_the_order_of_their_numbers() -> None:
-    table = frame(rows()).assign(group=np.tile([10, 9, 10, 2, 9, 2], 4))
-    assert read_frame(table).predicted[0].cases.groups.tolist() == [2, 1, 2, 0, 1, 0]
+    table = frame(rows()).assign(group=np.tile([10, 2, 10, 9, 2, 9], 4))
+    assert read_frame(table).predicted[0].cases.groups.tolist() == [2, 0, 2, 1, 0, 1]
     alone = frame(rows()).assign(group=lambda table: table["case"])
     assert read_frame(alone).predicted[0].cases.groups is None
 

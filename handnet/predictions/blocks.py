@@ -69,9 +69,9 @@ class _Block:
         self.key = key if self.order is None else key[self.order]
         self._check_once()
         self.cases: dict[bytes, Cases] = {}
-        first = np.empty(self.n, dtype=np.int64)
-        first[local[::-1]] = np.arange(len(local))[::-1]  # the first row of each case
-        self.first = first if isinstance(which, slice) else which[first]
+        rows_of = np.empty(self.n, dtype=np.int64)
+        rows_of[local] = np.arange(len(local))
+        self.rows_of = rows_of if isinstance(which, slice) else which[rows_of]  # a row of each case
 
     def row(self, place: int) -> int:
         """The row of the table that stands at a place of the sorted ones."""
@@ -119,11 +119,11 @@ class _Block:
         """The cases at these places (n,); equal ones are one object."""
         key = places.tobytes()
         if key not in self.cases:
-            grids, first = self.grids, self.first[places]
+            grids, rows = self.grids, self.rows_of[places]
             ids = np.array([grids.rows.case.texts[code] for code in self.met[places]])
-            groups = None if grids.groups is None else grids.groups[first]
+            groups = None if grids.groups is None else grids.groups[rows]
             others = grids.others.get(self.split) if self.part == PART else None
-            self.cases[key] = Cases(self.split, self.part, ids, grids.y[first], groups, others)
+            self.cases[key] = Cases(self.split, self.part, ids, grids.y[rows], groups, others)
         return self.cases[key]
 
     def _check_once(self) -> None:
