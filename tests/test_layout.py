@@ -43,7 +43,7 @@ HARNESS = """
     report.drawing report.search_figures report.truth_figures report.figures report.case_figures
     report.class_facts report.comparison_facts report.search_facts report.threshold_facts report.facts
     report.pages report.results_words report.results_tables report.results_compared report.forest
-    report.latex
+    report.latex_layout report.latex
     report.results_pages study.records study.screen
     study.identity study.training study.outcome study.newcomers
     study.runs study.estimate study.simulate study.tracking

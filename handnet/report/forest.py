@@ -1,6 +1,7 @@
 """The forest plot of results from elsewhere: the bands of each model, or the differences of each pair."""
 
 import io
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,15 +26,16 @@ from handnet.report.drawing import (
     whole_ticks,
 )
 from handnet.report.figures import DIFFERENCES
-from handnet.report.results_words import COLUMNS, Row, extent, main_scores, parts_of, there
-from handnet.report.tables import label_of, role_of, rows_of
+from handnet.report.results_compared import decided, read_differences
+from handnet.report.results_words import COLUMNS, Row, extent, main_scores, parts_of, rows_in_short, there
+from handnet.report.tables import label_of, role_of
 from handnet.report.words import as_told, part_name, visible
 from handnet.study.files import write_whole
 
 FORMATS = (".pdf", ".svg", ".png")
 COLUMN, PAGE = 3.5, 7.6  # inches: a column of a journal, and the page for a browser
 MOST = 60  # rows that a figure shows
-THICK, THIN, BESIDE = ("both", "cases"), ("seeds",), ("splits",)  # which columns are drawn how
+LINES = {"expected": "thick line", "seeds": "thin line", "splits": "dotted line"}  # how a column is drawn
 
 
 def forest(facts: Mapping[str, Any], score: str | None = None, width: float = COLUMN) -> Figure:
@@ -81,18 +83,20 @@ def forest_picture(facts: Mapping[str, Any]) -> Picture | None:
 def caption(facts: Mapping[str, Any], score: str | None = None) -> str:
     """What the forest plot shows: what is drawn how, over what, and what it holds."""
     if facts["kind"] == "compare":
-        return "Differences."
+        found = [row for _, row in decided(facts)]
+        region = " Shaded: what counts as equal, by convention." * any("rope" in row for row in found)
+        some = f" The first {MOST} of {len(found)} pairs." * (len(found) > MOST)
+        return f"Tick: the mean difference; line: its band. {read_differences(found)}{region}{some}"
     rows = _rows(facts, score or _scores(facts)[0])
-    drawn = [name for name in there(rows) if name in (*THICK, *THIN, *BESIDE)]
-    if "both" in drawn and all("both" in row for row in rows if "cases" in row):
-        drawn.remove("cases")
     told = []
-    for name in drawn:
-        line = "thin line" if name in THIN else "dotted line" if name in BESIDE else "thick line"
+    for name in (name for name in there(rows) if name in LINES):
+        line = LINES[name]
         told.append(f"{line}: {COLUMNS[name].heading} ({extent([row[name] for row in rows if name in row])})")
     shown = label_of(facts, rows[0]["score"])
     where = f"{shown[0].upper()}{shown[1:]} on {part_name(parts_of(facts)[0])} rows"
-    return f"{where}. Tick: the mean; {'; '.join(told)}."
+    every = len(facts["configurations"])
+    some = f" The first {MOST} of {every} models." * (every > MOST)
+    return f"{where}. Tick: the mean; {'; '.join(told)}.{some}"
 
 
 def _small(width: float) -> dict[str, Any]:
@@ -121,7 +125,7 @@ def _scores(facts: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _rows(facts: Mapping[str, Any], score: str) -> list[dict[str, Any]]:
     """The rows of one score, as many as a figure shows."""
-    return rows_of(facts, parts_of(facts)[0], (score,))[:MOST]
+    return rows_in_short(facts, parts_of(facts)[0], (score,))[:MOST]
 
 
 def _bands(facts: Mapping[str, Any], score: str | None, width: float) -> Figure:
@@ -132,10 +136,9 @@ def _bands(facts: Mapping[str, Any], score: str | None, width: float) -> Figure:
         known = ", ".join(sorted(names)) or "nothing"
         raise Refusal(f"there is no band of {score!r} to draw; there are bands of {known}.")
     rows = _rows(facts, score)
-    figure, axes = _canvas(len(rows), width, 0.25)
+    figure, axes = _canvas([role_of(row) for row in rows], width, _note(facts, score, width))
     for place, row in enumerate(rows):
         _model(axes, row, place)
-    _name_rows(axes, [role_of(row) for row in rows], width)
     axes.set(
         xlabel=f"{label_of(facts, score)} on {part_name(parts_of(facts)[0])} rows",
         ylim=(len(rows) - 0.4, -0.6),
@@ -146,7 +149,7 @@ def _bands(facts: Mapping[str, Any], score: str | None, width: float) -> Figure:
 
 def _model(axes: Axes, row: Row, place: int) -> None:
     """The bands of one model at one height, and its mean."""
-    expected = row.get("both") or row.get("cases")
+    expected = row.get("expected")
     if expected:
         band_line(axes, expected, place, GREEN, 4)
     if "seeds" in row:
@@ -158,28 +161,38 @@ def _model(axes: Axes, row: Row, place: int) -> None:
         tick(axes, next(iter(first["centres"].values())), place, 7, 1.4)
 
 
-def _canvas(rows: int, width: float, each: float) -> tuple[Figure, Axes]:
-    """A figure of so many rows."""
-    figure = Figure(figsize=(width, 0.62 + each * rows), layout="constrained")
-    return figure, figure.subplots()
+def _canvas(names: Sequence[str], width: float, note: str) -> tuple[Figure, Axes]:
+    """A figure with a row for each name, at most two lines of what there is room for, and a note."""
+    small = width < PAGE
+    labels = [_fitted(name, 22 if small else 44) for name in names]
+    each = (0.29 if small else 0.36) if any("\n" in label for label in labels) else 0.25
+    lines = textwrap.wrap(note, 66)
+    figure = Figure(figsize=(width, 0.62 + each * len(names) + 0.11 * len(lines)), layout="constrained")
+    axes = figure.subplots()
+    axes.set_yticks(range(len(names)), labels)
+    if lines:
+        figure.supxlabel("\n".join(lines), fontsize=6.5, x=0.02, ha="left")
+    return figure, axes
 
 
-def _name_rows(axes: Axes, names: Sequence[str], width: float) -> None:
-    """The names of the rows, each at most two lines of what a figure has room for."""
-    axes.set_yticks(range(len(names)), [_fitted(name, 20 if width < PAGE else 44) for name in names])
+def _note(facts: Mapping[str, Any], score: str, width: float) -> str:
+    """What stands under a figure that has no caption of its own: one on a page has."""
+    return caption(facts, score) if width < PAGE else ""
 
 
 def _fitted(name: str, most: int) -> str:
-    """A name of at most so many characters on a line, in two lines where it is longer; of one longer still
-    the middle is left out, because names that begin alike differ at the end."""
+    """A name on at most two lines of so many characters; of one longer still the middle is left out, because
+    names that begin alike differ at the end."""
     line = visible(name)
     if len(line) <= most:
         return line
-    if len(line) > 2 * most:
-        line = f"{line[: most - 1]}\u2026{line[-(most - 1) :]}"
-    cut = line.rfind(" ", max(len(line) - most - 1, most // 2), most + 1)
-    cut = most if cut < 0 else cut
-    return f"{line[:cut].rstrip()}\n{line[cut:].lstrip()}"
+    first, *rest = textwrap.wrap(line, most)
+    if len(rest) == 1:
+        return f"{first}\n{rest[0]}"
+    start = line[: most - 1].rpartition(" ")[0] if " " in line[most // 2 : most - 1] else line[: most - 1]
+    end = line[-most:]
+    end = end.partition(" ")[2] if " " in end[: most // 2] else end
+    return f"{start}\u2026\n{end}"
 
 
 def _finish(axes: Axes) -> None:
@@ -198,13 +211,17 @@ def _differences(facts: Mapping[str, Any], score: str | None, width: float) -> F
     if not rows:
         raise Refusal("there is no difference to draw.")
     unit, name = rows[0][1]["unit"], label_of(facts, rows[0][1]["score"])
-    figure, axes = _canvas(len(rows), width, 0.3)
+    figure, axes = _canvas([pair for pair, _ in rows], width, _note(facts, name, width))
+    widths = [row["rope"]["width"] for _, row in rows if "rope" in row]
+    if widths:
+        axes.axvspan(
+            as_told(-widths[0], unit), as_told(widths[0], unit), color=GREEN, alpha=0.18, linewidth=0
+        )
     axes.axvline(0, color=INK, alpha=0.4, linewidth=1)
     for place, (_, row) in enumerate(rows):
         ends = {end: as_told(row["difference"][end], unit) for end in ("low", "high")}
         band_line(axes, ends, place, PINK, 4)
         tick(axes, as_told(row["difference"]["centres"]["mean"], unit), place, 7, 1.4)
-    _name_rows(axes, [pair for pair, _ in rows], width)
     axes.set(xlabel=DIFFERENCES.get(unit, "{}: difference").format(name), ylim=(len(rows) - 0.4, -0.6))
     _finish(axes)
     return figure

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from handnet.bands.compare import ALPHA
 from handnet.report.comparison_tables import in_interval, seen_in_80
+from handnet.report.on_test_tables import on_test_table
 from handnet.report.results_words import extent
 from handnet.report.tables import Grid, label_of
 from handnet.report.words import exact, in_band, measure, number, percent
@@ -106,8 +108,27 @@ def _details(facts: Mapping[str, Any]) -> Iterator[Grid]:
         ("first", "second", "test", *HEADINGS),
         [(pair["ours"], pair["theirs"], test_of(row), *_cells(facts, row)) for pair, row in others],
     )
+    if any(pair.get("on_test") for pair in facts["comparisons"]):
+        grid = on_test_table({**facts, "by_chance": _by_chance(facts)})
+        yield replace(
+            grid, before=grid.before.replace("The networks as they stand", "The models as they are")
+        )
     yield _parts(facts)
     yield _chances(facts)
+
+
+def _by_chance(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the p of areas, or of squared errors, on the test: how many are below alpha, how many by chance."""
+    on_test = [pair["on_test"] for pair in facts["comparisons"] if pair["on_test"]]
+    found = [test for of in on_test if (test := of.get("auc") or of.get("mse"))]
+    below = {
+        name: sum((1 if test[key] is None else test[key]) < ALPHA for test in found)
+        for name, key in BELOW.items()
+    }
+    return {"alpha": ALPHA, "on_test": {"comparisons": len(found), "by_chance": ALPHA * len(found), **below}}
+
+
+BELOW = {"below": "p", "below_by_holm": "p_holm"}
 
 
 def _parts(facts: Mapping[str, Any]) -> Grid:
@@ -164,7 +185,7 @@ def _flips(facts: Mapping[str, Any]) -> Grid:
             pair["theirs"],
             f"#{row['case']}",
             *((row["split"],) if len(divisions) > 1 else ()),
-            row["truth"] if isinstance(row["truth"], str) else number(row["truth"]),
+            row["truth"] if isinstance(row["truth"], str) else measure(row["truth"]),
             *_sides(row),
         )
         for pair in facts["comparisons"]

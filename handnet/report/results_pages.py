@@ -26,7 +26,6 @@ from handnet.study.spreadsheet import csv_of
 
 HEADINGS = {"bands": "Bands", "compare": "Compared"}
 SAID = 6  # pairs that stand in words above the tables; the others are folded, or follow
-NESTED = ("difference", "wins", "rate")  # bands inside the records of a comparison
 
 
 def to_markdown(facts: Mapping[str, Any]) -> str:
@@ -142,10 +141,11 @@ def _flat(band: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _compared(facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every band of every pair, wherever in its facts it stands."""
+    """Every band of every pair once, wherever in its facts it stands."""
     for pair in facts["comparisons"]:
         head = {"ours": pair["ours"], "theirs": pair["theirs"]}
-        for where, record, name, band in _bands_in(pair):
+        places = {key: value for key, value in pair.items() if key != "decides"}
+        for where, record, name, band in _bands_in(places):
             plain = {key: value for key, value in record.items() if not isinstance(value, dict | list)}
             yield head | {"where": where, "what": name} | plain | _flat(band)
 
@@ -154,8 +154,7 @@ def _bands_in(value: Any, where: str = "") -> Iterator[tuple[str, Mapping[str, A
     """Every band inside some facts: the path to it, the record it stands in, its name there, and itself."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
+        path = f"{where}.{key}".strip(".") if isinstance(key, str) else where
         if isinstance(inner, dict) and {"low", "high", "centres"} <= set(inner):
-            yield where or str(key), value if isinstance(value, dict) else {}, str(key), inner
-        else:
-            path = f"{where}.{key}".strip(".") if isinstance(key, str) else where
-            yield from _bands_in(inner, path)
+            yield where or path, value if isinstance(value, dict) else {}, str(key), inner
+        yield from _bands_in(inner, path)

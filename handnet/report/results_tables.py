@@ -17,14 +17,15 @@ from handnet.report.results_words import (
     means,
     parts_of,
     read_columns,
+    rows_in_short,
     sizes_of,
     there,
 )
 from handnet.report.score_names import OF_A_CLASS
 from handnet.report.tables import Grid, deviation_table, label_of, role_of, rows_of, scores_of
-from handnet.report.words import in_band, interval, number, over, part_name, percent
+from handnet.report.words import in_band, interval, measure, number, over, part_name, percent
 
-LISTED = 10  # hard cases that are listed of each model; the data has all
+LISTED, HARD = 10, 15  # hard cases that are listed of each model, and of all; the data has more
 
 
 def bands_grids(facts: Mapping[str, Any]) -> list[Grid]:
@@ -67,7 +68,9 @@ def _cell(row: Row, name: str) -> str:
     """The band of one column. That over divisions has a mean of its own."""
     if name == "splits":
         return in_band(row.get(name))
-    return "no seed" if name == "seeds" and name not in row and "cases" in row else interval(row.get(name))
+    if name == "seeds" and name not in row and ("cases" in row or "expected" in row):
+        return "no seed"
+    return interval(row.get(name))
 
 
 def _filled(grid: Grid | None) -> list[Grid]:
@@ -164,8 +167,8 @@ def _doubt(facts: Mapping[str, Any]) -> Grid:
     headings = ("model", "part", "cases", "seeds", "missed by most seeds", "by 5 to 50 % of them", differ)
     return Grid(
         "Cases in doubt",
-        f"How many cases the seeds of a model {off or 'call wrong'}; two seeds: on how many cases on average."
-        " None of these numbers grows with the number of seeds.",
+        f"How many cases the seeds of a model {off or 'call wrong'}, and on how many two of them differ, on"
+        " average. None of these numbers grows with the number of seeds.",
         headings,
         rows,
     )
@@ -174,7 +177,7 @@ def _doubt(facts: Mapping[str, Any]) -> Grid:
 def _off(facts: Mapping[str, Any]) -> str:
     """Of a number, when a guess counts as wrong."""
     tolerance = (facts.get("judged") or {}).get("tolerance")
-    return "" if tolerance is None else f"are off on by more than {number(tolerance)}"
+    return "" if tolerance is None else f"guess wrong by more than {measure(tolerance)}"
 
 
 def _hard_for_several(facts: Mapping[str, Any]) -> Grid:
@@ -184,16 +187,16 @@ def _hard_for_several(facts: Mapping[str, Any]) -> Grid:
         (
             f"#{row['case']}",
             *((row["split"],) if several else ()),
-            row["truth"] if isinstance(row["truth"], str) else number(row["truth"]),
+            row["truth"] if isinstance(row["truth"], str) else measure(row["truth"]),
             f"{row['hard_for']} of {row['models']} models",
             percent(row["share"]),
         )
-        for row in facts["cases"]
+        for row in facts["cases"][:HARD]
     ]
     return Grid(
         "Cases that are hard for several models",
         "A case is hard for a model where more than half of its seeds miss it. The share is that of all"
-        " seeds, the mean over the models.",
+        f" seeds, the mean over the models. At most {HARD} are listed; the data file has more.",
         ("case", *(("division",) if several else ()), "truth", "hard for", "seeds that miss it"),
         rows,
     )
@@ -247,17 +250,8 @@ def left_out_grid(facts: Mapping[str, Any]) -> Grid:
 def terminal_bands(facts: Mapping[str, Any]) -> Grid:
     """The main table in few columns: the mean, another seed, what is expected, and another split."""
     part = parts_of(facts)[0]
-    rows = [
-        {**row, EXPECTED: row["both"] if "both" in row else row.get("cases")}
-        for row in rows_of(facts, part, main_scores(facts))
-    ]
-    shown = [name for name in ("seeds", EXPECTED, "splits") if any(row.get(name) for row in rows)]
-    headings = (
-        "score",
-        "model",
-        "mean",
-        *(name if name == EXPECTED else COLUMNS[name].heading for name in shown),
-    )
+    rows = rows_in_short(facts, part)
+    shown = [name for name in there(rows) if name != "next"]
     cells = [
         (
             label_of(facts, row["score"]),
@@ -267,9 +261,5 @@ def terminal_bands(facts: Mapping[str, Any]) -> Grid:
         )
         for row in rows
     ]
-    kept = [name for name in there(rows) if name != "next"]
-    before = " ".join(filter(None, [sizes_of(facts, part), means(rows), *read_columns(rows, kept)]))
-    return Grid("", before, headings, cells)
-
-
-EXPECTED = "expected"
+    before = " ".join(filter(None, [sizes_of(facts, part), means(rows), *read_columns(rows, shown)]))
+    return Grid("", before, ("score", "model", "mean", *(COLUMNS[name].heading for name in shown)), cells)

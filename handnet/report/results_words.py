@@ -12,6 +12,7 @@ from handnet.report.words import (
     percent,
     so_many_cases,
     so_many_groups,
+    target_of,
     with_article,
 )
 from handnet.tasks import task_of
@@ -32,6 +33,7 @@ COLUMNS = {
     "seeds": Column("another seed", "what training again gives on these very cases, quantiles .025 to .975"),
     "cases": Column("expected of one model", "the score of one such model on all cases of this kind"),
     "both": Column("expected over seeds", "the mean over all seeds on all cases of this kind"),
+    "expected": Column("expected", "the mean over all seeds, if there are any, on all cases of this kind"),
     "next": Column("the next cases", "what one more such model may score on as many further cases"),
     "splits": Column("another split", "one model on each division, mean and quantiles .025 to .975"),
 }
@@ -64,10 +66,27 @@ def there(rows: Iterable[Row]) -> list[str]:
     return [name for name in COLUMNS if any(name in row for row in rows)]
 
 
+def rows_in_short(
+    facts: Mapping[str, Any], part: str, scores: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """The rows of `rows_of` with one column for what is expected: over seeds, or of a model without a seed.
+
+    scores: by default the main ones.
+    """
+    rows = rows_of(facts, part, main_scores(facts) if scores is None else tuple(scores))
+    return [_in_short(row) for row in rows]
+
+
+def _in_short(row: Row) -> dict[str, Any]:
+    expected = row["both"] if "both" in row else row.get("cases")
+    kept = {name: value for name, value in row.items() if name not in ("both", "cases")}
+    return kept | ({"expected": expected} if expected else {})
+
+
 def answer(facts: Mapping[str, Any]) -> str:
     """What the results say in a sentence or two: of each model the score that is read first, in its bands."""
     part, names = parts_of(facts)[0], main_scores(facts)
-    rows = rows_of(facts, part, names[:1])
+    rows = rows_in_short(facts, part, names[:1])
     if not rows:
         return f"{facts['source']} carries no band; what is missing is listed under what is left out."
     if len(rows) == 1:
@@ -91,7 +110,7 @@ def _of_one(facts: Mapping[str, Any], part: str, row: Row) -> str:
     """The answer of a single model: each of its bands."""
     told = told_by([row])
     score = with_article(row["score"], facts["data"]["classes"])
-    if told in ("cases", "both"):
+    if told == "expected":
         score = score.removeprefix("an ").removeprefix("a ")
         score = f"an expected {score}"
     where = f"{role_of(row)} has {score} of {in_band(row[told])} {_cases(facts, part)}"
@@ -109,8 +128,8 @@ def _of_one(facts: Mapping[str, Any], part: str, row: Row) -> str:
 
 
 def told_by(rows: Sequence[Row]) -> str:
-    """The column that an answer is worded by: the widest question that most rows have a band for."""
-    order = ("both", "cases", "splits", "seeds", "next")
+    """The column of `rows_in_short` that an answer is worded by: that of most rows, else the first."""
+    order = ("expected", "splits", "seeds", "next")
     return max(order, key=lambda name: (sum(name in row for row in rows), -order.index(name)))
 
 
@@ -121,7 +140,9 @@ def _value(band: Mapping[str, Any]) -> float:
 def _cases(facts: Mapping[str, Any], part: str) -> str:
     """On which cases of which source."""
     sizes = facts["split"]["parts"].get(part)
-    many = so_many_cases(sizes["cases"], sizes["groups"], part) if sizes else f"the {part_name(part)} cases"
+    many = f"the {part_name(part)} cases"
+    if sizes and sizes["cases"] is not None:
+        many = so_many_cases(sizes["cases"], sizes["groups"], part)
     return f"on {many} of {facts['source']}"
 
 
@@ -133,7 +154,10 @@ def extent(bands: Sequence[Mapping[str, Any]]) -> str:
     many = _span([band["n"] for band in bands], str)
     if any(band["varied"] == "seeds_x_cases" for band in bands):
         seeds = _span([band["seeds"] for band in bands if band["seeds"]], str)
-        return f"{held}, over {seeds} seeds and {many} cases{groups}"
+        alone = (
+            "" if all(band["seeds"] for band in bands) else "; of a model without a seed over the cases alone"
+        )
+        return f"{held}, over {seeds} seeds and {many} cases{groups}{alone}"
     if first["inside"] is not None:
         what = "divisions" if first["varied"] == "splits" else first["varied"]
         return f"over {many} {what}, holds {held} of further ones on average"
@@ -169,7 +193,8 @@ def how_made(facts: Mapping[str, Any], rows: Sequence[Row], columns: Sequence[st
         held = {row["score"]: row[name] for row in rows if name in row}
         if any(band["inside"] is None for band in held.values()):
             told.append(f"{COLUMNS[name].heading}: {_kinds(facts, held)}")
-    return f"How the bands are made. {'; '.join(told)}." if told else ""
+    text = "; ".join(told)
+    return f"How the bands are made. {text[0].upper()}{text[1:]}." if told else ""
 
 
 def _simulated(bands: Sequence[Mapping[str, Any]]) -> str:
@@ -197,8 +222,13 @@ def sizes_of(facts: Mapping[str, Any], part: str) -> str:
     sizes, data = facts["split"]["parts"].get(part), facts["data"]
     if not sizes:
         return ""
+    if sizes["cases"] is None:
+        return f"{part_name(part).capitalize()} cases, nobody says how many."
     among = f", {sizes['positive']} of them {data['positive_class']}" if "positive" in sizes else ""
-    return f"{so_many_cases(sizes['cases'], sizes['groups'], part)}{among}."
+    unit = ""
+    if facts["task"] and not data["classes"]:
+        unit = f" All but R2 is in the unit of {target_of(data)}, the mean squared error in its square."
+    return f"{so_many_cases(sizes['cases'], sizes['groups'], part)}{among}.{unit}"
 
 
 def means(rows: Sequence[Row]) -> str:
@@ -213,4 +243,4 @@ def means(rows: Sequence[Row]) -> str:
 
 def first_middle(row: Row) -> str:
     """The mean of a score on these cases."""
-    return middle(row.get("seeds") or row.get("cases") or row.get("both"))
+    return middle(row.get("seeds") or row.get("cases") or row.get("expected"))
