@@ -3,12 +3,20 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
-from elsewhere import KINDS, bands_of, compared
+from elsewhere import KINDS, bands_of, compared, results
+from hostile import HOSTILE
+from rich.cells import cell_len
+from test_report_pages import Tags, inert_markdown
 
-from handnet.report.results_pages import terminal, to_csv, to_html, to_markdown, write_results
+from handnet.predictions.judged import judge_results
+from handnet.report.results_pages import grids, terminal, to_csv, to_html, to_markdown, write_results
+from handnet.report.results_words import COLUMNS, main_scores
+from handnet.report.tables import rows_of
+from handnet.report.words import UNSEEN, percent
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -53,3 +61,59 @@ def test_a_comparison_begins_with_its_sentences(kind: str) -> None:
     places = [said.index(pair["sentence"]) for pair in facts["comparisons"]]
     assert places == sorted(places)
     assert places[-1] < said.index("## Compared")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_column_of_bands_says_what_it_is_of(kind: str) -> None:
+    """n, coverage and what varied stand in the sentence before a table, and how a band is made below it."""
+    facts = bands_of(kind)
+    grid = next(grid for grid in grids(facts) if grid.title == "Bands on test rows")
+    shown = {
+        heading for heading in grid.headings if heading in {column.heading for column in COLUMNS.values()}
+    }
+    assert shown
+    before = {
+        sentence.partition(":")[0].lower(): sentence for sentence in re.split(r"\. (?=[A-Z])", grid.before)
+    }
+    assert shown <= set(before)
+    rows = rows_of(facts, "test", main_scores(facts))
+    for name, column in COLUMNS.items():
+        bands = [row[name] for row in rows if name in row]
+        if not bands:
+            continue
+        told = before[column.heading]
+        for end in (min, max):
+            assert str(end(band["n"] for band in bands)) in told
+            assert percent(end(band["coverage"] for band in bands)).replace(".0%", "%") in told
+        assert {"seeds": "seeds", "splits": "divisions"}.get(bands[0]["varied"], "cases") in told
+        assert bands[0]["inside"] is not None or all(band["kind"] in grid.after for band in bands)
+
+
+@pytest.mark.parametrize("start", range(0, len(HOSTILE), 24))
+def test_names_are_data_and_never_markup(start: int) -> None:
+    names = [f"{place} {name[:300]}" for place, name in enumerate(HOSTILE)][start : start + 24]
+    harmless = [f"harmless {place}" for place in range(len(names))]
+    assert Tags(to_html(everywhere(names))).tags == Tags(to_html(everywhere(harmless))).tags
+    assert inert_markdown(to_markdown(everywhere(names))) == inert_markdown(to_markdown(everywhere(harmless)))
+    shown = "\n".join(terminal(everywhere(names)))
+    assert not set(shown) & set(map(chr, UNSEEN)) - {"\n"}
+    assert max(map(cell_len, shown.split("\n"))) <= 100
+
+
+def everywhere(names: list[str]) -> dict:
+    """Facts of bands with these names for models, labels, cases, the source, and in notes."""
+    ids = [f"{names[place % len(names)]} {place}" for place in range(24)]
+    labels = (names[0], names[-1])
+    facts = judge_results(
+        results(2, names, [2] * len(names), 24, 0, labels, names[1], ids), scores=["accuracy"]
+    )
+    return facts | {"notes": [f"What is said of {names[0]}."]}
+
+
+def test_no_cell_of_the_table_is_a_formula() -> None:
+    facts = bands_of("two classes")
+    told = [band | {"role": name} for band, name in zip(facts["bands"], HOSTILE, strict=False)]
+    for row in csv.reader(io.StringIO(to_csv(facts | {"bands": told}))):
+        for cell in row:
+            assert not cell.startswith(tuple("=+@\t\r"))
+            assert not cell.startswith("-") or float(cell) < 0

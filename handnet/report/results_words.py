@@ -190,8 +190,8 @@ def how_made(facts: Mapping[str, Any], rows: Sequence[Row], columns: Sequence[st
     """How the bands of each column are made, by score, for those that are not quantiles."""
     told = []
     for name in columns:
-        held = {row["score"]: row[name] for row in rows if name in row}
-        if any(band["inside"] is None for band in held.values()):
+        held = [(row["score"], row[name]["kind"]) for row in rows if name in row and made(row[name])]
+        if held:
             told.append(f"{COLUMNS[name].heading}: {_kinds(facts, held)}")
     text = "; ".join(told)
     return f"How the bands are made. {text[0].upper()}{text[1:]}." if told else ""
@@ -207,11 +207,16 @@ def _simulated(bands: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _kinds(facts: Mapping[str, Any], held: Mapping[str, Mapping[str, Any]]) -> str:
+def made(band: Mapping[str, Any]) -> bool:
+    """Whether a band is made by a formula or a bootstrap, and is not of quantiles or extremes."""
+    return band["inside"] is None
+
+
+def _kinds(facts: Mapping[str, Any], held: Iterable[tuple[str, str]]) -> str:
     """How the bands of each score were made: "wilson for accuracy and sensitivity, log t for log loss"."""
     by_kind: dict[str, list[str]] = {}
-    for score, band in held.items():
-        by_kind.setdefault(band["kind"], []).append(label_of(facts, score))
+    for score, kind in dict.fromkeys(held):
+        by_kind.setdefault(kind, []).append(label_of(facts, score))
     if len(by_kind) == 1:
         return next(iter(by_kind))
     return ", ".join(f"{kind} for {' and '.join(scores)}" for kind, scores in by_kind.items())
