@@ -1,5 +1,6 @@
 """The forest plot: what is drawn is what the facts say, and every name can be read."""
 
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from test_report_pages import ELEMENTS
-from test_results_latex import named
+from test_results_latex import main_score, named
 
 from handnet.messages import Refusal
 from handnet.report.forest import _fitted, forest, forest_picture, write_forest
@@ -30,11 +31,7 @@ def text_of(figure) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_line_is_a_band_of_the_facts(kind: str) -> None:
     facts = bands_of(kind)
-    score = (
-        facts["bands"][0]["score"]
-        if facts["task"] is None
-        else ("rmse" if kind == "a number" else "accuracy")
-    )
+    score = main_score(facts)
     bands = [band for band in facts["bands"] if band["score"] == score]
     drawn = ends_of(forest(facts))
     assert drawn <= {(band["low"], band["high"]) for band in bands}
@@ -63,7 +60,7 @@ def test_long_names_are_told_apart_and_cover_none() -> None:
         labels = figure.axes[0].get_yticklabels()
         assert len({label.get_text() for label in labels}) == len(LONG)
         boxes = [label.get_window_extent() for label in labels]
-        assert not any(one.overlaps(other) for one, other in zip(boxes, boxes[1:], strict=False))
+        assert not any(one.overlaps(other) for one, other in pairwise(boxes))
         assert min(box.x0 for box in boxes) >= 0
         assert figure.axes[0].get_window_extent().width > 0.4 * figure.bbox.width
 

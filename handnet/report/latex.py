@@ -39,6 +39,7 @@ from handnet.report.tables import label_of, role_of
 from handnet.report.words import exact, written
 
 LONGEST = 26  # characters of a name that stands beside its numbers; a longer one stands above them
+INDENTED = 19  # characters of what stands indented below a name
 UNDER = {"seeds": "seeds", "splits": "divisions"}  # bands on a line of their own, below what is expected
 
 
@@ -73,7 +74,9 @@ def _blocks(facts: Mapping[str, Any], rows: Sequence[Row]) -> Iterator[Block]:
     longest = max(len(role_of(row)) for row in rows)
     above, sizes = longest > LONGEST, _sizes(rows)
     models = [list(_lines(of_model, names, told, above, sizes)) for of_model in by_model.values()]
-    for start, stop in chunks([line for lines in models for line in lines], 20 if above else longest):
+    for start, stop in chunks(
+        [line for lines in models for line in lines], INDENTED if above else max(longest, INDENTED)
+    ):
         heads = [label_of(facts, name) for name in names[start:stop]]
         for some in pages(models, start, stop):
             yield Block(tabular(heads, some), HEAD + sum(line.height for line in some))

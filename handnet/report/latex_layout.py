@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from handnet.report.words import visible
 
-WIDTH = 76  # characters of small type on the line of an article
+WIDTH = 78  # characters of small type on the line of an article
 LINES = 44  # of small type on a page of it, with the caption
 HEAD = 5  # lines that the rules and headings of a tabular take
 SPACE = 6  # characters around the numbers of a score
