@@ -4,9 +4,8 @@ A new band of a score is attached here. Outputs are (R, n) or (R, n, k), NaN for
 (n,); groups are (n,) int, None where every case is its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 
@@ -48,15 +47,27 @@ class Draws:
 
     def __init__(self, y: Array, groups: Array | None) -> None:
         self.y, self.groups = y, groups
-        self.samples = cache(self._samples)  # of R replicas and of the cases
-        self.ahead = cache(self._ahead)  # of one of R replicas and of further cases
+        self._drawn: dict[tuple[str, int], Resamples] = {}
 
-    def _samples(self, replicas: int) -> Resamples:
+    def samples(self, replicas: int) -> Resamples:
+        """Bootstrap samples of R replicas and of the cases."""
         count = bootstraps(len(self.y))
-        return _as_multiplied(resamples(RESAMPLING_SEED, replicas, self.y, count, self.groups))
+        return self._once("samples", replicas, lambda: self._of(resamples, replicas, count))
 
-    def _ahead(self, replicas: int) -> Resamples:
-        return _as_multiplied(further(RESAMPLING_SEED, replicas, self.y, AHEAD, self.groups))
+    def ahead(self, replicas: int) -> Resamples:
+        """Samples of one of R replicas and of further cases."""
+        return self._once("ahead", replicas, lambda: self._of(further, replicas, AHEAD))
+
+    def _of(self, draw: Callable[..., Resamples], replicas: int, count: int) -> Resamples:
+        return _as_multiplied(draw(RESAMPLING_SEED, replicas, self.y, count, self.groups))
+
+    def _once(self, what: str, replicas: int, draw: Callable[[], Resamples]) -> Resamples:
+        """What is drawn, the cases of any number of replicas only once: they are the same for all."""
+        if (what, replicas) not in self._drawn:
+            drawn = draw()
+            alike = next((one.cases for (of, _), one in self._drawn.items() if of == what), drawn.cases)
+            self._drawn[what, replicas] = drawn._replace(cases=alike)
+        return self._drawn[what, replicas]
 
 
 def _as_multiplied(samples: Resamples) -> Resamples:
