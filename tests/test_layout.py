@@ -52,7 +52,7 @@ HARNESS = """
     predictions.form
     predictions.names predictions.cells predictions.columns predictions.rows predictions.truth
     predictions.outputs predictions.outside predictions.wide predictions.blocks predictions.table
-    predictions.files
+    predictions.files predictions.folder
     predictions.frame predictions.joined predictions.own
     predictions.metrics predictions.scalars predictions.score_columns predictions.score_table
     predictions.arrays predictions.scikit

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from studies import ROOT
 
 from handnet import Refusal, log_predictions
+from handnet.predictions.folder import read_folder
 from handnet.predictions.table import read_frame
 
 N = 12
@@ -117,3 +118,23 @@ def test_a_fit_that_diverged_is_kept_and_a_folder_that_is_none_is_refused(tmp_pa
     (tmp_path / "file").write_text("")
     with pytest.raises(Refusal, match="cannot be written to"):
         log_predictions(IDS, TWO, P, folder=tmp_path / "file")
+
+
+def test_a_folder_of_what_was_logged_is_read_as_one(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        for model, shift in (("a", 0), ("b", 1)):
+            log_predictions(IDS, TWO, P ** (seed + shift), seed=seed, model=model, folder=tmp_path)
+    results = read_folder(tmp_path)
+    assert {one.model: one.seeds for one in results.predicted} == {"a": ("1", "2"), "b": ("1", "2")}
+    expected = np.log([P ** (seed + 1) / (1 - P ** (seed + 1)) for seed in (1, 2)])
+    np.testing.assert_allclose(results.of("b")["study"].outputs, expected, rtol=1e-9)
+    log_predictions(IDS, TWO, P, seed=1, model="a", folder=tmp_path)
+    with pytest.raises(Refusal, match=r"1 of test-model-a-seed-1-2\.parquet and 1 of test-model-a-seed-1\."):
+        read_folder(tmp_path)
+    log_predictions(IDS, TWO, P, folder=tmp_path / "other")
+    log_predictions(IDS, TWO, P, seed=1, folder=tmp_path / "other")
+    with pytest.raises(Refusal, match="have the same columns"):
+        read_folder(tmp_path / "other")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(Refusal, match="no tables of predictions in"):
+        read_folder(tmp_path / "none")

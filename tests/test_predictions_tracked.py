@@ -53,6 +53,7 @@ def metrics_alone(foreign: Foreign, seeds: int) -> None:
     experiment = client.get_experiment_by_name("sweep").experiment_id
     client.set_terminated(client.create_run(experiment).info.run_id, "FAILED")
     client.create_run(experiment)
+    foreign.runs += 2
 
 
 def tables(foreign: Foreign, seeds: int, folder: Path) -> None:
@@ -76,6 +77,7 @@ def tables(foreign: Foreign, seeds: int, folder: Path) -> None:
             foreign.runs += 1
     with mlflow.start_run(run_name="small-net-seed77"):
         mlflow.log_param("forgot", "the table")
+    foreign.runs += 1
 
 
 def nested(foreign: Foreign, seeds: int) -> None:
@@ -215,7 +217,7 @@ def test_a_run_gets_a_file_for_each_call_and_the_tags_that_it_lacks(foreign: For
         assert len(list((tmp_path / "aside").iterdir())) == 1
     finally:
         mlflow.set_tracking_uri(None)
-    with pytest.raises(Refusal, match="has the case 'case 0' in rows"):
+    with pytest.raises(Refusal, match="of the run"):
         from_mlflow("one line", tracking_uri=foreign.uri)
 
 
@@ -265,7 +267,7 @@ def test_the_four_habits_are_read_from_a_server(tmp_path: Path) -> None:
     try:
         server.wait()
         foreign = logged(server.url, tmp_path, 6)
-        assert foreign.runs >= 55
+        assert foreign.runs >= 60
         check_habits(foreign)
     finally:
         server.kill()

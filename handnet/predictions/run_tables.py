@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from handnet.data import listed
-from handnet.messages import Refusal, option
+from handnet.messages import Refusal
 from handnet.predictions.columns import PLACES, Columns, told
 from handnet.predictions.experiment import Experiment, Run
 from handnet.predictions.files import read_table
+from handnet.predictions.folder import check_columns, one_table
 from handnet.predictions.form import PART
 from handnet.predictions.logged import FOLDER
 from handnet.predictions.runs import Reading, Told
@@ -104,34 +105,27 @@ class Tables:
             said = {"model": one.model, "split": one.split, "seed": seeds.get(one.run.id) or None}
             new = {name: text for name, text in said.items() if asked[name] or name not in table}
             found.append((one, table.assign(**new, **({} if "part" in table else {"part": PART}))))
-        first, names = found[0][0].run, list(found[0][1].columns)
-        for one, table in found:
-            if set(table.columns) != set(names):
-                raise Refusal(
-                    f"the run {first} has the columns {listed(names)} and the run {one.run}"
-                    f" {listed(table.columns)}; tables of one kind are read together, so name which with"
-                    f" {option('artifact', '')}."
-                )
         return found
 
     def _once(self, tables: Sequence[tuple[Told, pd.DataFrame]]) -> pd.DataFrame:
         """The tables as one, in which each fit is of one run."""
         runs = list({one.run.id: one.run for one, _ in tables}.values())
+        named = [(f"the run {one.run}", table) for one, table in tables]
+        check_columns(named)
         at = {run.id: place for place, run in enumerate(runs)}
         owner = np.repeat([at[one.run.id] for one, _ in tables], [len(table) for _, table in tables])
-        frame = pd.concat([table for _, table in tables], ignore_index=True)
-        owners = pd.Series(owner).groupby(
-            frame.groupby(FIT, dropna=False, sort=False, observed=True).ngroup()
-        )
+        frame = one_table(named)
+        fits = frame.groupby(FIT, dropna=False, sort=False, observed=True).ngroup().to_numpy()
+        owners = pd.Series(owner).groupby(fits)
         first, last = owners.transform("min").to_numpy(), owners.transform("max").to_numpy()
         twice = first != last
         if not twice.any():
             return frame
         place = int(twice.argmax())
         both = [runs[first[place]], runs[last[place]]]
-        told = Told(both[0], *frame.loc[place, list(OWN)].fillna("").astype(str))
+        told = Told(both[0], *frame.iloc[place][list(OWN)].fillna("").astype(str))
         self.reading.refuse_two(told, both[1], self.latest)
-        return frame[owner == last].reset_index(drop=True)
+        return frame[owner == last]
 
 
 def read_artifact(path: Path, what: str) -> pd.DataFrame:
@@ -147,7 +141,7 @@ def read_artifact(path: Path, what: str) -> pd.DataFrame:
                 pd.DataFrame(content["data"], columns=content["columns"]) if split else pd.DataFrame(content)
             )
         if kind in (".csv", ".tsv", ".txt", ".parquet", ".pq"):
-            return read_table(path).frame.reset_index(drop=True)
+            return read_table(path).frame
     except Refusal as fault:
         raise Refusal(f"{what}{fault.sentence.removeprefix(str(path))}") from None
     except (OSError, ValueError, TypeError) as fault:
