@@ -96,6 +96,16 @@ def test_sentences_name_options_as_they_are_typed(door: str, way: str, tmp_path:
         assert way in refusal(bad, tmp_path)
 
 
+def test_the_column_of_models_is_named_as_the_commands_name_it(tmp_path: Path) -> None:
+    table = text(
+        [{name: cell for name, cell in row.items() if name not in ("model", "seed")} for row in rows()]
+    )
+    bad = Bad("models without their column", table, [])
+    assert "with seed= or model= or split=" in refusal(bad, tmp_path)
+    with through("shell"):
+        assert "with --seed or --by or --split" in refusal(bad, tmp_path)
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_files_that_are_none_are_refused(ending: str, tmp_path: Path) -> None:
     folder, empty, broken = (tmp_path / f"{name}.{ending}" for name in ("folder", "empty", "broken"))

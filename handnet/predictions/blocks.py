@@ -13,6 +13,7 @@ import pandas as pd
 from handnet.data import Array
 from handnet.messages import Refusal, option
 from handnet.predictions.form import PART, Cases, Predicted
+from handnet.predictions.names import way
 from handnet.predictions.outputs import Prediction
 from handnet.predictions.rows import Rows, pair
 
@@ -137,7 +138,7 @@ class _Block:
         by = f"the model {model!r}" if len(rows.model.texts) > 1 else "the table"
         by += f" with the seed {rows.seed.texts[seed]!r}" if seed >= 0 else ""
         unsaid = [name for name in ("seed", "model", "split") if len(getattr(rows, name).texts) < 2]
-        ways = " or ".join(option(name, "") for name in unsaid)
+        ways = " or ".join(way(name) for name in unsaid)
         or_name = f", or name the column that tells them apart with {ways}" if ways else ""
         raise Refusal(
             f"a case has one row a model, seed, division and part, and {by} has the case"

@@ -83,8 +83,9 @@ def labelled(
 
 
 def way(purpose: str, name: str = "") -> str:
-    """The option that names the column of a purpose."""
-    return option(purpose.replace("_", "-"), name)
+    """The option that names the column of a purpose; that of the model is --by where commands are typed."""
+    typed = option("by") != "by"
+    return option("by" if typed and purpose == "model" else purpose.replace("_", "-"), name)
 
 
 def likely(name: str, names: Sequence[str]) -> str:
