@@ -7,6 +7,7 @@ import numpy as np
 
 from handnet.predictions.form import Cases, Predicted, Results, Scored
 from handnet.predictions.judged import judge_results
+from handnet.predictions.pairs import compare_results
 from handnet.predictions.scored import judge_scores
 from handnet.predictions.scored_pairs import compare_scores
 from handnet.tasks import task_of
@@ -103,6 +104,14 @@ KINDS = (
 @cache
 def compared(kind: str) -> dict:
     """Facts of comparisons."""
-    return compare_scores(
-        scores(("a", "b", "c"), 8 if kind == "over seeds" else 3, 0 if kind == "over seeds" else 6)
-    )
+    if kind == "over seeds":
+        return compare_scores(scores(("a", "b", "c")))
+    if kind == "over splits":
+        return compare_scores(scores(("a", "b", "c"), 3, 6))
+    classes = {"two classes": 2, "many classes": 5, "a number": 0, "long names": 2}[kind]
+    if kind == "long names":
+        return compare_results(results(classes, LONG[:3], n=40))
+    return compare_results(results(classes))
+
+
+COMPARED = ("over seeds", "over splits", "two classes", "many classes", "a number", "long names")

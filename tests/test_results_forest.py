@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from elsewhere import KINDS, LONG, bands_of, compared
+from elsewhere import COMPARED, KINDS, LONG, bands_of, compared
 from hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +42,7 @@ def test_every_line_is_a_band_of_the_facts(kind: str) -> None:
         assert str(band["n"]) in told
 
 
-@pytest.mark.parametrize("kind", ["over seeds", "over splits"])
+@pytest.mark.parametrize("kind", COMPARED)
 def test_differences_stand_beside_nothing(kind: str) -> None:
     facts = compared(kind)
     rows = [pair["decides"] for pair in facts["comparisons"]]

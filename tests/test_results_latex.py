@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from elsewhere import KINDS, LONG, bands_of, compared, results
+from elsewhere import COMPARED, KINDS, LONG, bands_of, compared, results
 from hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 from handnet.predictions.judged import judge_results
 from handnet.report.latex import to_latex
 from handnet.report.latex_layout import SPECIALS, tex
-
-COMPARED = ("over seeds", "over splits")
 
 
 def every() -> list[dict]:

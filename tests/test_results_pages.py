@@ -4,10 +4,11 @@ import csv
 import io
 import json
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
-from elsewhere import KINDS, bands_of, compared, results
+from elsewhere import COMPARED, KINDS, bands_of, compared, results
 from hostile import HOSTILE
 from rich.cells import cell_len
 from test_report_pages import Tags, inert_markdown
@@ -54,10 +55,12 @@ def test_a_terminal_of_a_hundred_columns_shows_all(kind: str) -> None:
     assert max(map(len, terminal(bands_of(kind)))) <= 100
 
 
-@pytest.mark.parametrize("kind", ["over seeds", "over splits"])
+@pytest.mark.parametrize("kind", COMPARED)
 def test_a_comparison_begins_with_its_sentences(kind: str) -> None:
     facts = compared(kind)
-    said = " ".join(to_markdown(facts).replace("\\", "").split())
+    said = " ".join(unescape(to_markdown(facts)).replace("\\", "").split())
+    assert facts["comparisons"][0]["sentence"] in " ".join(unescape(to_html(facts)).split())
+    assert max(map(len, terminal(facts))) <= 100
     places = [said.index(pair["sentence"]) for pair in facts["comparisons"]]
     assert places == sorted(places)
     assert places[-1] < said.index("## Compared")
@@ -117,3 +120,18 @@ def test_no_cell_of_the_table_is_a_formula() -> None:
         for cell in row:
             assert not cell.startswith(tuple("=+@\t\r"))
             assert not cell.startswith("-") or float(cell) < 0
+
+
+@pytest.mark.parametrize("kind", COMPARED)
+def test_every_band_of_a_comparison_is_in_its_table_once(kind: str) -> None:
+    facts = compared(kind)
+    rows = list(csv.DictReader(io.StringIO(to_csv(facts))))
+    told = [(row["ours"], row["theirs"], float(row["low"]), float(row["high"])) for row in rows]
+    for pair in facts["comparisons"]:
+        for row in (*pair["scores"], *pair["over_splits"]):
+            band = row["difference"]
+            assert (pair["ours"], pair["theirs"], band["low"], band["high"]) in told
+            assert any(
+                (one["score"], one["kind"], one["varied"]) == (row["score"], band["kind"], band["varied"])
+                for one in rows
+            )

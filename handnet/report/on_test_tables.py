@@ -55,7 +55,7 @@ def _on_test(pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
     area, p = "-", "-"
     if auc:
         area = in_interval(auc, "")
-        p = f"{exact(auc['p'])} ({exact(auc['p_holm'])})"
+        p = _p(auc)
     return (
         pair,
         in_interval(accuracy, "points"),
@@ -66,6 +66,11 @@ def _on_test(pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
         _below(cases),
         *(_below(compared[name]) for name in ("bowker", "stuart_maxwell") if name in compared),
     )
+
+
+def _p(test: Mapping[str, Any]) -> str:
+    """The p of a test and, where it stands among others, as adjusted by Holm's method."""
+    return exact(test["p"]) if test["p_holm"] is None else f"{exact(test['p'])} ({exact(test['p_holm'])})"
 
 
 def _below(test: Mapping[str, Any]) -> str:
@@ -83,7 +88,7 @@ def _numbers_table(facts: Mapping[str, Any], pairs: list[tuple[str, Mapping[str,
             pair,
             signed_band(found["difference"]),
             seen_in_80(found["rmse"], "per cent"),
-            f"{exact(found['mse']['p'])} ({exact(found['mse']['p_holm'])})",
+            _p(found["mse"]),
             _below(found["paired_t"]),
             _below(found["signed_rank"]),
         )
