@@ -61,7 +61,8 @@ HARNESS = """
     predictions.divisions predictions.head predictions.hard predictions.quantiles
     predictions.scored predictions.scored_pairs predictions.thresholds predictions.within predictions.judging
     predictions.judged
-    predictions.aligned predictions.alarms predictions.crossed_row predictions.flips predictions.pairs
+    predictions.aligned predictions.alarms predictions.crossed_row predictions.flips predictions.pair
+    predictions.pairs
     predictions.evaluator predictions.gate predictions.findings predictions.sources predictions.api
     endings assignments command making judging verbs cli __main__
 """.split()

@@ -252,18 +252,17 @@ def test_on_the_test_alone_one_network_is_seen_through_its_own_error() -> None:
     ours = np.where(y == 1, 1.0, -1.0) + draws.normal(size=(5, 80))
     theirs = np.where(y == 1, 1.0, -1.0) + draws.normal(size=(1, 80))
     d = ((ours > 0) == (y == 1)).astype(float) - ((theirs > 0) == (y == 1))
-    sides = ours, theirs
     reach = norm.ppf(0.975) + norm.ppf(0.8)
-    alone = compare_on_test(TWO, *sides, y)
+    alone = compare_on_test(TWO, ours, theirs, y)
     error = np.sqrt(np.mean(d.var(axis=1, ddof=1)) / 80)
     assert alone.detectable("accuracy", 0.05) == pytest.approx(reach * error, abs=1e-12)
-    grouped = compare_on_test(TWO, *sides, y, groups)
+    grouped = compare_on_test(TWO, ours, theirs, y, groups)
     fits = [OLS(row, np.ones(80)).fit(cov_type="cluster", cov_kwds={"groups": groups}) for row in d]
     error = np.sqrt(np.mean([fit.bse[0] ** 2 for fit in fits]))
     reach = t.ppf(0.975, 19) + t.ppf(0.8, 19)
     assert grouped.detectable("accuracy", 0.05) == pytest.approx(reach * error, rel=1e-9)
     assert alone.detectable("log_loss", 0.05) is None
-    same = compare_on_test(TWO, sides[0], sides[0], y)
+    same = compare_on_test(TWO, ours, ours, y)
     assert same.detectable("accuracy", 0.05) is None
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from handnet.data import Array
+from handnet.messages import Refusal
 from handnet.predictions.divisions import pooled
 from handnet.predictions.form import SPLIT, Cases, Predicted, Results
 from handnet.scores import finite_replicas
@@ -34,9 +35,18 @@ class Aligned:
 
 
 def aligned(ours: Predicted, theirs: Predicted) -> Aligned:
-    """Both on the cases that they have in common, in the order of ours; there may be none."""
+    """Both on the cases that they have in common, in the order of ours; there may be none.
+
+    Raises Refusal where they have different truths of a case."""
     at, there = _common(ours.cases.ids, theirs.cases.ids)
+    wrong = np.flatnonzero(ours.cases.y[at] != theirs.cases.y[there])
+    if len(wrong):
+        raise Refusal(
+            f"the truth of the case {ours.cases.ids[at[wrong[0]]]!r} is not the same for {ours.model} and"
+            f" {theirs.model}; mend it, or give the cases ids of their own."
+        )
     cases = _some(ours.cases, at)
+    cases = replace(cases, others=cases.others or theirs.cases.others)
     paired = bool(ours.seeds) and set(ours.seeds) == set(theirs.seeds)
     rows = [theirs.seeds.index(seed) for seed in ours.seeds] if paired else slice(None)
     alone = len(ours.cases) - len(at), len(theirs.cases) - len(there)

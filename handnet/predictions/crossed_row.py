@@ -1,6 +1,5 @@
 """Two models on the same cases, for one score: the difference over seeds and cases, and how often it errs."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,6 @@ import numpy as np
 
 from handnet.bands.compare import ALPHA, detectable_difference
 from handnet.bands.crossed import Crossed, crossed_difference, needed, pseudo_values
-from handnet.predictions.alarms import simulated_alarms
 from handnet.predictions.aligned import Aligned
 from handnet.study.quantity import band_facts
 from handnet.tasks import Scale, Task
@@ -18,8 +16,7 @@ from handnet.tasks import Scale, Task
 class CrossedRow:
     """Ours less theirs over seeds and cases, for one score on its scale; above 0 ours is better.
 
-    seeds: how many of each side are sound, 1 of a model without a seed; alarms: of the rule, where it was
-    simulated.
+    seeds: how many of each side are sound, 1 of a model without a seed.
     """
 
     score: str
@@ -28,16 +25,15 @@ class CrossedRow:
     found: Crossed
     seeds: tuple[int, int]
     paired: bool
-    decides: bool
-    alarms: Mapping[str, Any] | None = None
 
     def detectable(self, level: float) -> float | None:
         """The smallest true difference that is found with 80 % power."""
         return detectable_difference(self.found.error, self.found.degrees, level, self.scale.widest)
 
-    def facts(self, adjusted: float | None = None, among: int = 1) -> dict[str, Any]:
-        """The row, as plain JSON values. adjusted: its p among so many that decide."""
-        found, level, widest = self.found, ALPHA / among, self.scale.widest
+    def facts(self, adjusted: float, level: float = ALPHA, decides: bool = False) -> dict[str, Any]:
+        """The row, as plain JSON values. adjusted: its p by Holm's method; level: at which a difference is
+        surely found."""
+        found, widest = self.found, self.scale.widest
         comparison = found.comparison
         wanted = needed(found, comparison.band.centre("mean"), level)
         return {
@@ -46,10 +42,10 @@ class CrossedRow:
             "widest": widest if np.isfinite(widest) else None,
             "kind": comparison.band.kind,
             "split": self.split,
-            "decides": self.decides,
+            "decides": decides,
             "difference": band_facts(comparison.band),
             "p": comparison.p,
-            "adjusted": comparison.p if adjusted is None else adjusted,
+            "adjusted": adjusted,
             "error": found.error,
             "degrees": found.degrees,
             "detectable": self.detectable(level),
@@ -58,21 +54,15 @@ class CrossedRow:
             "variances": found.variances._asdict(),
             "seeds": list(self.seeds),
             "paired": self.paired,
-            "false_alarms": self.alarms,
+            "false_alarms": None,
         }
 
 
-def compare_cases(task: Task, pair: Aligned, score: str, decides: bool = False) -> CrossedRow:
-    """Two models on the same cases, for one score.
-
-    decides: whether the rule's own false alarms are simulated too, at these sizes. Raises ValueError where
-    the score cannot be compared case by case.
-    """
+def compare_cases(task: Task, pair: Aligned, score: str) -> CrossedRow:
+    """Two models on the same cases, for one score. Raises ValueError where it cannot be compared case by
+    case."""
     ours, theirs = pair.sound
     y, groups, scale = pair.cases.y, pair.cases.groups, task.scale(score)
     a, b = (pseudo_values(task, score, side, y) for side in (ours, theirs))
-    found = crossed_difference(a, b, pair.paired, groups)
-    alarms = simulated_alarms(task, pair, score) if decides else None
-    return CrossedRow(
-        score, scale, pair.cases.split, found, (len(ours), len(theirs)), pair.paired, decides, alarms
-    )
+    found = crossed_difference(a, b, pair.paired, groups, widest=scale.widest)
+    return CrossedRow(score, scale, pair.cases.split, found, (len(ours), len(theirs)), pair.paired)

@@ -1,13 +1,15 @@
 """A gate: is a candidate shown to be better than a baseline, or not worse by more than a margin?"""
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from scipy.stats import t
 
-from handnet.bands.compare import ALPHA
+from handnet.bands import Band
+from handnet.bands.compare import ALPHA, Comparison, detectable_difference
 from handnet.bands.crossed import needed
 from handnet.messages import Refusal, option
 from handnet.predictions.aligned import on_one_division
@@ -16,10 +18,12 @@ from handnet.predictions.form import Results
 from handnet.predictions.pairs import compare_results
 from handnet.predictions.within import predictions_of
 from handnet.report.gate_words import reason, summary
+from handnet.report.pair_words import bound_of
 
 Require = Literal["better", "not-worse"]
 REQUIREMENTS = ("better", "not-worse")
 SHOWN, NOT_SHOWN = 0, 1
+MOST_DIVISIONS = 10_000  # that are looked at when it is asked how many are needed
 
 
 @dataclass(frozen=True)
@@ -108,23 +112,24 @@ def _bound(margin: float, row: Mapping[str, Any], require: str) -> float:
         raise Refusal(
             f"no difference exceeds {option('margin', margin)}; {so_much} are {option('margin', 0.02)}."
         )
-    if unit == "per cent":  # the difference is that of the logarithms of two errors
-        return -math.log1p(-margin if better else margin)
-    return margin if better else -margin
+    return bound_of(margin if better else -margin, unit)
 
 
 def _needed(results: Results, told: Mapping[str, Any], split: str | None) -> dict[str, Any]:
-    """How many cases, or seeds, would show it with 80 % power.
+    """How many cases, or seeds, or divisions would show it with 80 % power.
 
     gain: the true gain this is for, beyond the bound: for "better" what was seen, for "not-worse" what two
-    equal models have; 0 where nothing would show it. cases, seeds: the fewest, None where no number would.
+    equal models have; 0 where nothing would show it. cases, seeds, divisions: the fewest, None where no
+    number would.
     """
     row, bound = told["comparison"]["decides"], told["bound"]
     truth = 0.0 if told["require"] == "not-worse" else row["difference"]["centres"]["mean"]
     gain = max(truth - bound, 0.0)
-    found: dict[str, Any] = {"gain": gain, "cases": None, "seeds": None}
-    if not gain or row["over"] == "splits":
+    found: dict[str, Any] = {"gain": gain, "cases": None, "seeds": None, "divisions": None}
+    if not gain or (row["over"] == "splits" and not row.get("ratio")):
         return found
+    if row["over"] == "splits":
+        return found | {"divisions": _divisions(row, gain)}
     if row["over"] == "seeds":
         detectable = (t.ppf(1 - ALPHA / 2, row["degrees"]) + t.ppf(0.8, row["degrees"])) * row["error"]
         return found | {"seeds": math.ceil(max(row["seeds"]) * (detectable / gain) ** 2)}
@@ -133,3 +138,18 @@ def _needed(results: Results, told: Mapping[str, Any], split: str | None) -> dic
     assert both is not None  # they have been compared
     assert task is not None
     return found | needed(compare_cases(task, both, row["score"]).found, gain)._asdict()
+
+
+def _divisions(row: Mapping[str, Any], gain: float) -> int | None:
+    """How many divisions of this table show a gain; None where no number does, because they share rows."""
+    band, ratio = row["difference"], row["ratio"]
+    n = band["n"]
+    error = Comparison(Band(**band | {"centres": ()}), row["p"]).error(n - 1) / math.sqrt(1 / n + ratio)
+
+    def shows(count: int) -> bool:
+        least = detectable_difference(error * math.sqrt(1 / count + ratio), count - 1)
+        return least is not None and least <= gain
+
+    counts = range(n, MOST_DIVISIONS + 1)
+    place = bisect_left(counts, True, key=shows)
+    return counts[place] if place < len(counts) else None

@@ -14,7 +14,7 @@ def reason(gate: Mapping[str, Any]) -> str:
     claim, row = _claim(gate), gate["comparison"]["decides"]
     verdict = f"Shown: {claim}."
     if gate["found"] == "worse":
-        verdict = f"Not shown, but the contrary: it is not true that {claim}."
+        verdict = f"Not shown, but the contrary: {_contrary(gate)}."
     elif gate["found"] == "open":
         verdict = f"Not shown, nor the contrary: {_sizes(row)} cannot tell whether {claim}. {_would(gate)}"
     return f"{verdict} {gate['comparison']['sentence']}"
@@ -25,9 +25,23 @@ def _claim(gate: Mapping[str, Any]) -> str:
     candidate, baseline, size = gate["candidate"], gate["baseline"], _margin(gate)
     on = f"in {label(gate['score'], gate['data']['classes'])}"
     if gate["require"] == "not-worse":
-        return f"{candidate} is worse than {baseline} {on} by less than {size}, if at all"
+        return f"{candidate} is not worse than {baseline} {on} by more than {size}"
     more = f" by more than {size}" if gate["margin"] else ""
     return f"{candidate} is better than {baseline} {on}{more}"
+
+
+def _contrary(gate: Mapping[str, Any]) -> str:
+    """What is shown where the requirement is shown not to hold."""
+    candidate, baseline, high = (
+        gate["candidate"],
+        gate["baseline"],
+        gate["comparison"]["decides"]["difference"]["high"],
+    )
+    if high >= 0:
+        return f"it is not true that {_claim(gate)}"
+    more = f" by more than {_margin(gate)}" if gate["require"] == "not-worse" else ""
+    on = f"in {label(gate['score'], gate['data']['classes'])}"
+    return f"{candidate} is shown to be worse than {baseline} {on}{more}"
 
 
 def _margin(gate: Mapping[str, Any]) -> str:
@@ -57,7 +71,9 @@ def _would(gate: Mapping[str, Any]) -> str:
     if gate["require"] == "not-worse":
         truth = "the two are equal"
     if row["over"] == "splits":
-        return "More divisions of the same table hardly help; a larger table would."
+        many = needed["divisions"]
+        found = f"With 80% power {many:,} divisions" if many else "No number of divisions of this table"
+        return f"{found} would, if {truth}."
     cases, seeds = needed["cases"], needed["seeds"]
     ways = [f"{cases:,} cases with these seeds"] if cases else []
     ways += [f"{seeds:,} seeds with these cases"] if seeds else []
@@ -88,8 +104,7 @@ def summary(gate: Mapping[str, Any], sentence: str) -> str:
         [visible(str(cell)).translate(SIGNS) for cell in side] for side in zip(*cells.items(), strict=True)
     )
     lines = [f"**Gate: {VERDICTS[gate['found']]}**", "", _line(names), _line(["---"] * len(names))]
-    told = [visible(sentence).translate(SIGNS), visible(gate["opened"]).translate(SIGNS)]
-    return "\n".join([*lines, _line(values), "", *told]) + "\n"
+    return "\n".join([*lines, _line(values), "", visible(sentence).translate(SIGNS)]) + "\n"
 
 
 def _line(cells: list[str]) -> str:

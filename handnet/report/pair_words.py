@@ -1,6 +1,7 @@
 """What a comparison of two models found, in words that can be pasted into a paper."""
 
 from collections.abc import Mapping, Sequence
+from math import log1p
 from typing import Any
 
 from handnet.bands.compare import ALPHA
@@ -45,18 +46,32 @@ def done_with(score: str, classes: Sequence[str]) -> tuple[str, str]:
     return DONE.get(score, ("scored", f"of {label(score)}"))
 
 
-def sentence(facts: Mapping[str, Any], classes: Sequence[str] = (), lower: bool = False) -> str:
-    """What the comparison of a pair found. facts: of the pair; lower: whether less of the deciding score is
-    better."""
+def bound_of(margin: float, unit: str) -> float:
+    """What a difference is, on its scale, that is a gain of `margin` in the unit of the score.
+
+    On the logarithm of an error .02 is a gain of 2 % of the rival's error, and -.02 a loss of as much.
+    """
+    return -log1p(-margin) if unit == "per cent" else margin
+
+
+def sentence(
+    facts: Mapping[str, Any], classes: Sequence[str] = (), lower: bool = False, opened: str = ""
+) -> str:
+    """What the comparison of a pair found.
+
+    facts: of the pair; lower: whether less of the deciding score is better; opened: a sentence on how often
+    the test rows have been opened.
+    """
     ours, theirs, row = facts["ours"], facts["theirs"], facts["decides"]
     if row is None:
-        return f"Nothing decides between {ours} and {theirs}."
+        return f"Whether {ours} or {theirs} is better cannot be told."
     among = round(ALPHA / row["detectable_level"])
     by_holm = f", adjusted for {among} comparisons {exact(row['adjusted'])}" if among > 1 else ""
     rule = f"{_rule(row)}, {row['difference']['coverage']:.0%} interval, p = {exact(row['p'])}{by_holm}"
     over = f"Over {row['difference']['n']} divisions " if row["over"] == "splits" else ""
     found = f"{over}{ours} {gained(row, theirs, lower, classes)} ({rule})"
-    return " ".join([f"{found}: {_verdict(row, ours, theirs)}.", _power(row, among), *_scope(row)])
+    told = [f"{found}: {_verdict(row, ours, theirs)}.", _power(row, among), *_scope(row), opened]
+    return " ".join(one for one in told if one)
 
 
 def _rule(row: Mapping[str, Any]) -> str:

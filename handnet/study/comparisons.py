@@ -28,7 +28,7 @@ from handnet.data import Array
 from handnet.draws import RESAMPLING, bootstrap_counts, generator
 from handnet.scores import grade
 from handnet.study.false_alarms import Measured, layout_of, measured
-from handnet.study.on_test import OnTest, compare_on_test
+from handnet.study.on_test import OnTest, compare_on_test, sound_pairs
 from handnet.study.resplit import SEARCHED_ANEW, Resplit
 from handnet.study.rivals import BOOSTING, LOGISTIC, RIDGE, baseline
 from handnet.study.score_bands import BOOTSTRAPS, RESAMPLING_SEED
@@ -122,7 +122,7 @@ def compare_pairs(
             ours,
             theirs,
             tuple(compare_over_splits(task, ours, theirs, resplits, verdict)),
-            compare_on_test(task, _on_test(by_role.get(ours)), _on_test(by_role.get(theirs)), y_test, groups),
+            _on_test(task, by_role.get(ours), by_role.get(theirs), y_test, groups),
             by_role[theirs].tuned,
         )
         for ours, theirs in pairs
@@ -130,8 +130,15 @@ def compare_pairs(
     return list(_adjusted(compared))
 
 
-def _on_test(configuration: Confirmed | None) -> Array | None:
-    return configuration.logits("test") if configuration else None
+def _on_test(
+    task: Task, ours: Confirmed | None, theirs: Confirmed | None, y: Array | None, groups: Array | None
+) -> OnTest | None:
+    """None while the test is sealed, and for fewer than two sound replicas of ours."""
+    a, b = (side.logits("test") if side else None for side in (ours, theirs))
+    if y is None or a is None or b is None:
+        return None
+    a, b = sound_pairs(a, b)
+    return compare_on_test(task, a, b, y, groups) if len(a) > 1 else None
 
 
 def _adjusted(pairs: Sequence[ComparedPair]) -> Iterator[ComparedPair]:

@@ -111,31 +111,30 @@ class NumbersOnTest:
 OnTest = ComparedOnTest | NumbersOnTest
 
 
-def compare_on_test(
-    task: Task, a: Array | None, b: Array | None, y: Array | None, groups: Array | None = None
-) -> OnTest | None:
-    """None without outputs or truth, as while the test is sealed, and for fewer than two sound replicas of
-    ours.
+def sound_pairs(ours: Array, theirs: Array) -> tuple[Array, Array]:
+    """The replicas of both that are finite, seed by seed where they are as many.
 
-    a, b: outputs (R, n) or (R, n, k) of ours and theirs on the same seeds, (1, ...) of a method without a
-    seed; y: (n,); groups: (n,) int, None where every case is its own.
+    ours, theirs: (R, n) or (R, n, k), of a method without a seed (1, ...), which stands beside every seed.
     """
-    if y is None or a is None or b is None:
-        return None
-    paired = len(a) == len(b)  # two networks on the same seeds; a method without a seed has one row
-    if paired:
-        both = np.isfinite(a + b).all(axis=tuple(range(1, a.ndim)))
-        a, b = a[both], b[both]
-    a = finite(a)
-    if len(a) < 2:
-        return None
-    return (_classes if task.classes else _numbers)(task, a, b, y, groups, paired)
+    if len(ours) == len(theirs):
+        both = np.isfinite(ours + theirs).all(axis=tuple(range(1, ours.ndim)))
+        return ours[both], theirs[both]
+    return finite(ours), finite(theirs)
 
 
-def _classes(task: Task, a: Array, b: Array, y: Array, groups: Array | None, paired: bool) -> ComparedOnTest:
+def compare_on_test(task: Task, ours: Array, theirs: Array, y: Array, groups: Array | None = None) -> OnTest:
+    """Two models on the same cases, seed by seed.
+
+    ours, theirs: finite outputs (R, n) or (R, n, k), row by row of the same seeds; of a method without a seed
+    (1, ...), which stands beside every seed; y: (n,); groups: (n,) int, None where every case is its own.
+    """
+    return (_classes if task.classes else _numbers)(task, ours, theirs, y, groups)
+
+
+def _classes(task: Task, a: Array, b: Array, y: Array, groups: Array | None) -> ComparedOnTest:
     """Of classes. a, b: outputs (R, n) or (R, n, k), of a method without a seed (1, ...)."""
     right_a, right_b = right(a, y), right(b, y)
-    low, high = _resampled(right_a, right_b, y, groups, paired)
+    low, high = _resampled(right_a, right_b, y, groups)
     right_a, right_b = np.broadcast_arrays(right_a, right_b)
     disagreements = tuple(mcnemar(x, z, groups) for x, z in zip(right_a, right_b, strict=True))
     band = _widened(low, high, paired_difference(right_a, right_b, groups), len(right_a))
@@ -160,10 +159,10 @@ def _area_difference(task: Task, a: Array, b: Array, y: Array, groups: Array | N
     return score_difference(score, a, b, y, groups)
 
 
-def _numbers(task: Task, a: Array, b: Array, y: Array, groups: Array | None, paired: bool) -> NumbersOnTest:
+def _numbers(task: Task, a: Array, b: Array, y: Array, groups: Array | None) -> NumbersOnTest:
     """Of a number. a, b: guesses (R, n), of a method without a seed (1, n)."""
     losses_a, losses_b = task.case_losses(a, y), task.case_losses(b, y)
-    low, high = (-end for end in reversed(_resampled(losses_a, losses_b, y, groups, paired)))
+    low, high = (-end for end in reversed(_resampled(losses_a, losses_b, y, groups)))
     losses_a, losses_b = np.broadcast_arrays(losses_a, losses_b)
     mse = paired_losses(losses_a, losses_b, groups)
     mean, half = mse.band.centre("mean"), mean_reach(losses_b - losses_a, groups)  # of one network
@@ -189,24 +188,27 @@ def _degrees(groups: Array | None) -> float:
     return max(number_of_groups(groups) - 1, 1) if groups is not None else inf
 
 
-def _resampled(
-    values_a: Array, values_b: Array, y: Array, groups: Array | None, paired: bool
-) -> tuple[float, float]:
+def _resampled(values_a: Array, values_b: Array, y: Array, groups: Array | None) -> tuple[float, float]:
     """The .025 and .975 quantiles of the difference in the mean, seeds and cases resampled together.
 
-    values_a, values_b: (R, n), values_b (1, n) for a method without a seed; y, groups: (n,).
+    values_a, values_b: (R, n), (1, n) for a method without a seed; y, groups: (n,).
     """
-    samples = resamples(RESAMPLING_SEED, len(values_a), y, bootstraps(len(y)), groups)
-    same = np.ones((len(samples.cases), 1), dtype=int)
+    replicas = max(len(values_a), len(values_b))
+    samples = resamples(RESAMPLING_SEED, replicas, y, bootstraps(len(y)), groups)
+    alone = Resamples(np.ones((len(samples.cases), 1), dtype=int), samples.cases)
     every = np.ones(len(y), dtype=bool)
-    drawn = bootstrap_means(values_a, every, samples)
-    drawn = drawn - bootstrap_means(values_b, every, samples if paired else Resamples(same, samples.cases))
-    low, high = (float(end) for end in np.quantile(drawn, [LOW, HIGH]))
+    drawn_a, drawn_b = (
+        bootstrap_means(values, every, samples if len(values) == replicas else alone)
+        for values in (values_a, values_b)
+    )
+    low, high = (float(end) for end in np.quantile(drawn_a - drawn_b, [LOW, HIGH]))
     return low, high
 
 
 def _widened(low: float, high: float, cases: Band, replicas: int) -> Band:
     """The band of a difference, never narrower than what the cases alone allow one network."""
+    if replicas < 2:
+        return cases
     kind = "multi-bootstrap"
     if high - low < cases.high - cases.low:
         low, high, kind = min(low, cases.low), max(high, cases.high), f"{kind} and {cases.kind}"
