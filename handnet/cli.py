@@ -195,7 +195,7 @@ def backup(mlruns: str, to: str | None) -> None:
     home = Path(mlruns)
     beside = home.resolve().with_name(f"{home.resolve().name}-backup-{time.strftime('%Y%m%d-%H%M%S')}")
     copy(home, Path(to or beside))
-    studies = [path.name for path in (Path(to or beside) / "reports").glob("*")]
+    studies = [path.name for path in (Path(to or beside) / "studies").glob("*")]
     name = studies[0] if len(studies) == 1 else "NAME"
     reader = messages.command("report", mlruns=to or str(beside), name=name)
     print(f"Copied {home} to {to or beside}; {reader} reads {'it' if name != 'NAME' else 'a study'}.")

@@ -66,7 +66,7 @@ def writes_findings(function: Callable[..., int | None]) -> Callable[..., int | 
     """The options of a verb that writes what it finds."""
     decorators = [
         option(
-            "--to", type=click.Path(), metavar="FOLDER", help="for the pages; default: results/ in --mlruns"
+            "--to", type=click.Path(), metavar="FOLDER", help="for the pages; default: below reports/ in --mlruns"
         ),
         option("--latex", type=click.Path(), metavar="FILE", help="write a table for LaTeX too"),
         option(
@@ -148,4 +148,4 @@ def deliver(facts: Mapping[str, Any], options: Mapping[str, Any]) -> None:
 def _folder(source: str, home: Path) -> Path:
     """Where the pages on a source go."""
     safe = re.sub(r"[^\w.-]+", "-", Path(source).stem if "/" in source else source).strip("-.")
-    return home / "results" / (safe[:80] or "results")
+    return home / "reports" / (safe[:80] or "results")
