@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from handnet.command import option
+from handnet.command import Truth, option
 
 if TYPE_CHECKING:
     from handnet.predictions.form import Results
@@ -32,7 +32,12 @@ COLUMNS = {
     "target": "what a measured number is called",
     "scores": "columns of scores, of a table with one score a seed, as in test_*",
 }
-TRACKED = ("artifact", "metrics", "tracking_uri")
+DIALECT = {
+    "separator": "what stands between the cells of a file, if that is not found out",
+    "decimal": "its decimal mark, a point or a comma",
+    "encoding": "of the file, as in latin-1",
+}
+TRACKED = ("artifact", "metrics", "tracking_uri", "latest")
 SHARED = ("by", "seed", "split")
 COLUMN_OF = {"by": "model"}
 
@@ -51,6 +56,8 @@ def reads_results(function: Callable[..., int | None]) -> Callable[..., int | No
             option(f"--{name.replace('_', '-')}", metavar="NAME", help=means)
             for name, means in COLUMNS.items()
         ),
+        *(option(f"--{name}", metavar="MARK", help=means) for name, means in DIALECT.items()),
+        option("--latest", type=Truth(), help="of MLflow: of two runs of one model and seed the later"),
         option("--artifact", metavar="PATTERN", help="of MLflow: files of predictions, as in preds/*.csv"),
         option(
             "--metrics", metavar="NAMES", help="of MLflow: metrics to read in place of predictions, as in a,b"
@@ -66,7 +73,10 @@ def writes_findings(function: Callable[..., int | None]) -> Callable[..., int | 
     """The options of a verb that writes what it finds."""
     decorators = [
         option(
-            "--to", type=click.Path(), metavar="FOLDER", help="for the pages; default: below reports/ in --mlruns"
+            "--to",
+            type=click.Path(),
+            metavar="FOLDER",
+            help="for the pages; default: below reports/ in --mlruns",
         ),
         option("--latex", type=click.Path(), metavar="FILE", help="write a table for LaTeX too"),
         option(
@@ -93,12 +103,14 @@ def reading_of(options: dict[str, Any]) -> "Reading":
     """How sources are read, from the options."""
     from handnet.predictions.columns import Columns
     from handnet.predictions.sources import Reading
+    from handnet.tables.dialect import Dialect
 
     said = {name: options[name] for name in COLUMNS if options.get(name)}
     shared = {name: options[name] for name in SHARED if options.get(name)}
     columns = Columns(**said, **{COLUMN_OF.get(name, name): value for name, value in shared.items()})
     tracked = {name: options[name] for name in TRACKED if options.get(name)} | shared
-    return Reading(columns, tracked, Path(options["mlruns"]), _bar)
+    dialect = Dialect(**{name: options[name] or "" for name in DIALECT})
+    return Reading(columns, dialect, tracked, Path(options["mlruns"]), _bar)
 
 
 def names_of(text: str | None) -> Sequence[str]:

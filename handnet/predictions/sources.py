@@ -10,6 +10,7 @@ from handnet.messages import Refusal, nearest
 from handnet.predictions.columns import Columns
 from handnet.predictions.form import Results
 from handnet.predictions.joined import joined
+from handnet.tables.dialect import Dialect
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +29,12 @@ def _silent(_what: str) -> AbstractContextManager[Tick]:
 class Reading:
     """How sources are read.
 
-    columns: the names of columns; tracked: arguments of `handnet.predictions.tracked.from_mlflow`; home: the
+    columns: the names of columns; dialect: how text files are written; tracked: arguments of `handnet.predictions.tracked.from_mlflow`; home: the
     folder of the studies; progress: makes a bar of a source, as a context that gives a Tick.
     """
 
     columns: Columns = field(default_factory=Columns)
+    dialect: Dialect = Dialect()
     tracked: Mapping[str, Any] = field(default_factory=dict)
     home: Path = Path("mlruns")
     progress: Callable[[str], AbstractContextManager[Tick]] = _silent
@@ -80,14 +82,16 @@ def read_source(word: str, reading: Reading) -> Results:
             from handnet.predictions.own import from_study
 
             return from_study(word, reading.home)
-        return read_path(Path(word), reading.columns, tick)
+        return read_path(Path(word), reading.columns, tick, reading.dialect)
 
 
-def read_path(path: Path, columns: Columns, tick: Tick = lambda _done, _total: None) -> Results:
+def read_path(
+    path: Path, columns: Columns, tick: Tick = lambda _done, _total: None, dialect: Dialect | None = None
+) -> Results:
     """A file of predictions, or of one score a seed. Raises Refusal where it is neither."""
     from handnet.predictions.files import read_table
 
-    frame, notes = read_table(path, columns, tick)
+    frame, notes = read_table(path, columns, tick, dialect)
     results = read_either(frame, columns, str(path))
     return replace(results, notes=(*notes, *results.notes))
 
