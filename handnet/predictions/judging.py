@@ -11,7 +11,7 @@ from handnet.predictions.form import PART, SPLIT, Predicted, Results
 from handnet.predictions.head import wanted_scores
 from handnet.predictions.quantiles import crossed_note, quantile_quantities
 from handnet.report.comparison_facts import CROSSED, component_facts
-from handnet.scores import Mean, Score, Share
+from handnet.scores import Mean, Score, Share, Whole
 from handnet.study.comparisons import variance
 from handnet.study.intervals import interval_quantities
 from handnet.study.quantity import Quantity, finite
@@ -132,6 +132,11 @@ class Judging:
     def _scores(self, one: Predicted) -> dict[str, Score]:
         """The scores that can be told of these cases; what they leave out is named."""
         scores = self._asked(one.cases.split == POOLED)
+        if self.task.classes and np.bincount(one.cases.y).min() == 1:
+            left = [name for name, score in scores.items() if isinstance(score, Whole)]
+            few = "Areas need two cases of every class, and there is one of some."
+            self._leave(f"{', '.join(left)} on {one.cases.part} rows", few, one.model)
+            scores = {name: score for name, score in scores.items() if name not in left}
         if _every_class(self.task, [one.cases.y]):
             return scores
         kept = _without_classes(scores, [one.cases.y])

@@ -29,12 +29,13 @@ def _silent(_what: str) -> AbstractContextManager[Tick]:
 class Reading:
     """How sources are read.
 
-    columns: the names of columns; dialect: how text files are written; tracked: arguments of `handnet.predictions.tracked.from_mlflow`; home: the
-    folder of the studies; progress: makes a bar of a source, as a context that gives a Tick.
+    columns: the names of columns; dialect: how text files are written, None where that is found out;
+    tracked: arguments of `from_mlflow`; home: the folder of the studies; progress: makes a bar of a source,
+    as a context that gives a Tick.
     """
 
     columns: Columns = field(default_factory=Columns)
-    dialect: Dialect = Dialect()
+    dialect: Dialect | None = None
     tracked: Mapping[str, Any] = field(default_factory=dict)
     home: Path = Path("mlruns")
     progress: Callable[[str], AbstractContextManager[Tick]] = _silent
@@ -67,7 +68,13 @@ def model_named(results: Results, word: str) -> str:
 def is_source(word: str, home: Path) -> bool:
     """Whether a word names a source, which may be missing."""
     path = Path(word)
-    return word.startswith(PREFIX) or path.suffix.lower() in TABLES or path.is_file() or _is_study(word, home)
+    return bool(word) and (
+        word.startswith(PREFIX)
+        or path.suffix.lower() in TABLES
+        or path.is_file()
+        or _is_study(word, home)
+        or (path.is_dir() and any(path.glob("*")))
+    )
 
 
 def read_source(word: str, reading: Reading) -> Results:
@@ -78,10 +85,14 @@ def read_source(word: str, reading: Reading) -> Results:
 
             name = word.removeprefix(PREFIX)
             return from_mlflow(name, columns=reading.columns, tick=tick, **reading.tracked)
-        if _is_study(word, reading.home) and not Path(word).is_file():
+        if _is_study(word, reading.home) and not Path(word).exists():
             from handnet.predictions.own import from_study
 
             return from_study(word, reading.home)
+        if Path(word).is_dir():
+            from handnet.predictions.folder import read_folder
+
+            return read_folder(Path(word), reading.columns, tick)
         return read_path(Path(word), reading.columns, tick, reading.dialect)
 
 
