@@ -137,7 +137,7 @@ def _logits(configuration: Confirmed, part: str) -> Array:
     """(R, n) of a part whose rows are known."""
     logits = configuration.logits(part)
     assert logits is not None
-    return logits
+    return np.asarray(logits, dtype=np.float64)
 
 
 def _tells_cases_apart(configuration: Confirmed, part: str) -> bool:
