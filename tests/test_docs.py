@@ -159,11 +159,13 @@ def test_the_fields_words_are_the_codes() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader is who has made a study and has a table."""
+    """Where a reader is who has made a study, and has a table and predictions."""
     place = tmp_path_factory.mktemp("reader")
     (place / "experiments").mkdir()
     shutil.copy(ROOT / "experiments" / "study.toml", place / "experiments")
     typed(place, "make study")
+    (place / "make_predictions.py").write_text(blocks(DOCS / "results.md")[0])
+    typed(place, '"$PYTHON" make_predictions.py')
     return place
 
 
