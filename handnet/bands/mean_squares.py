@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import stdtrit
 from scipy.stats import t
 
 from handnet.bands.clusters import group_sums, mean_variance, number_of_groups
@@ -56,7 +57,8 @@ class Error(NamedTuple):
     def detectable(self, level: float, power: float) -> float:
         """The smallest true difference that is found at this level with this chance, as
         `detectable_difference` has it."""
-        return float(t.ppf(1 - level / 2, self.degrees) + t.ppf(power, self.degrees)) * self.error
+        reach = stdtrit(self.degrees, 1 - level / 2) + stdtrit(self.degrees, power)  # as t.ppf, but faster
+        return float(reach) * self.error
 
 
 def mean_squares(ours: Array, theirs: Array, paired: bool, groups: Array | None) -> MeanSquares:

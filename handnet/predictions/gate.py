@@ -11,12 +11,14 @@ from scipy.stats import t
 from handnet.bands import Band
 from handnet.bands.compare import ALPHA, Comparison, detectable_difference
 from handnet.bands.crossed import needed
+from handnet.bands.null import EQUAL
 from handnet.messages import Refusal, option
-from handnet.predictions.aligned import on_one_division
-from handnet.predictions.crossed_row import compare_cases
 from handnet.predictions.form import Results
-from handnet.predictions.pairs import compare_results
-from handnet.predictions.within import predictions_of
+from handnet.predictions.head import SCHEMA
+from handnet.predictions.pair import Pair, deciding_of
+from handnet.predictions.pairs import of_models, verdict
+from handnet.predictions.scored import models_of
+from handnet.predictions.scored_pairs import compare_scores
 from handnet.report.gate_words import reason, summary
 from handnet.report.pair_words import bound_of
 
@@ -71,21 +73,34 @@ def gate(
     for what is not understood.
     """
     _check(baseline, candidate, margin, require)
-    facts = compare_results(results, [candidate, baseline], first=True, score=score, split=split)
-    (pair,) = facts["comparisons"]
-    row = pair["decides"]
+    facts, pair = _compared(results, (candidate, baseline), score, split)
+    row = facts["decides"]
     if row is None:
-        raise Refusal(f"{candidate} and {baseline} cannot be compared: {pair['sentence']}")
+        raise Refusal(f"{candidate} and {baseline} cannot be compared: {facts['sentence']}")
     bound = _bound(margin, row, require)
     low, high = row["difference"]["low"], row["difference"]["high"]
     found = "shown" if low > bound else "worse" if high < bound else "open"
-    told = {name: facts[name] for name in ("schema", "source", "opened", "notes", "data")}
-    told |= {"kind": "gate", "baseline": baseline, "candidate": candidate, "score": row["score"]}
-    told |= {"require": require, "margin": margin, "bound": bound, "found": found, "needed": None}
-    told["comparison"] = pair
+    told = {"schema": SCHEMA, "kind": "gate", "source": results.source, "opened": results.opened}
+    told |= {"baseline": baseline, "candidate": candidate, "score": row["score"]}
+    told |= {"classes": list(results.classes), "require": require, "margin": margin, "bound": bound}
+    told |= {"found": found, "comparison": facts, "needed": None}
     if found == "open":
-        told["needed"] = _needed(results, told, split)
+        told["needed"] = _needed(told, pair)
     return Gate(SHOWN if found == "shown" else NOT_SHOWN, reason(told), told)
+
+
+def _compared(
+    results: Results, names: tuple[str, str], score: str | None, split: str | None
+) -> tuple[Mapping[str, Any], Pair | None]:
+    """What decides between two models and its sentence, as `compare_results` has them, and the pair; None of
+    scores alone."""
+    models_of(results, names)
+    if not set(names) & {one.model for one in results.predicted}:
+        (facts,) = compare_scores(results, names, True, score)["comparisons"]
+        return facts, None
+    results = of_models(results, names)
+    pair = Pair(results, names, deciding_of(results, score), split, EQUAL)
+    return verdict(results, pair), pair
 
 
 def _check(baseline: str, candidate: str, margin: float, require: str) -> None:
@@ -115,7 +130,7 @@ def _bound(margin: float, row: Mapping[str, Any], require: str) -> float:
     return bound_of(margin if better else -margin, unit)
 
 
-def _needed(results: Results, told: Mapping[str, Any], split: str | None) -> dict[str, Any]:
+def _needed(told: Mapping[str, Any], pair: Pair | None) -> dict[str, Any]:
     """How many cases, or seeds, or divisions would show it with 80 % power.
 
     gain: the true gain this is for, beyond the bound: for "better" what was seen, for "not-worse" what two
@@ -133,11 +148,9 @@ def _needed(results: Results, told: Mapping[str, Any], split: str | None) -> dic
     if row["over"] == "seeds":
         detectable = (t.ppf(1 - ALPHA / 2, row["degrees"]) + t.ppf(0.8, row["degrees"])) * row["error"]
         return found | {"seeds": math.ceil(max(row["seeds"]) * (detectable / gain) ** 2)}
-    names = told["candidate"], told["baseline"]
-    both, task = on_one_division(predictions_of(results), *names, split), results.task
-    assert both is not None  # they have been compared
-    assert task is not None
-    return found | needed(compare_cases(task, both, row["score"]).found, gain)._asdict()
+    assert pair is not None  # one over cases
+    assert pair.on_cases is not None
+    return found | needed(pair.on_cases.found, gain)._asdict()
 
 
 def _divisions(row: Mapping[str, Any], gain: float) -> int | None:

@@ -104,9 +104,19 @@ def _facts(results: Results, pairs: Sequence[Pair]) -> Iterator[dict[str, Any]]:
         elif chosen and pair.measured:
             chosen["false_alarms"] = measured_alarms(pair.measured)
         facts |= {"decides": chosen, **flips(results, pair.aligned)}
-        told = [sentence(facts, results.classes, pair.scale.sign < 0, results.opened)]
-        told += [] if chosen else dict.fromkeys(pair.left_out)
-        yield facts | {"sentence": " ".join(told)}
+        yield facts | {"sentence": _sentence(results, pair, facts)}
+
+
+def verdict(results: Results, pair: Pair) -> dict[str, Any]:
+    """What decides between two models, and its sentence, for a pair that stands alone."""
+    facts = {"ours": pair.names[0], "theirs": pair.names[1], "decides": deciding_row(pair)}
+    return facts | {"sentence": _sentence(results, pair, facts)}
+
+
+def _sentence(results: Results, pair: Pair, facts: Mapping[str, Any]) -> str:
+    """What was found, or why nothing was."""
+    told = sentence(facts, results.classes, pair.scale.sign < 0, results.opened)
+    return told if facts["decides"] else " ".join([told, *dict.fromkeys(pair.left_out)])
 
 
 def _compared(pairs: Sequence[Pair], decides: Sequence[float]) -> Iterator[ComparedPair]:
@@ -149,8 +159,9 @@ def deciding_row(pair: Pair, adjusted: float | None = None, among: int = 1) -> d
 
 def _p(pair: Pair) -> float:
     """The p of the row that decides; 1 where none does."""
-    row = deciding_row(pair)
-    return float(row["p"]) if row else 1.0
+    if pair.over_divisions:
+        return pair.over_divisions.difference.p
+    return pair.on_cases.found.comparison.p if pair.on_cases else 1.0
 
 
 def _describing(pair: Pair) -> list[CrossedRow]:

@@ -23,7 +23,7 @@ def reason(gate: Mapping[str, Any]) -> str:
 def _claim(gate: Mapping[str, Any]) -> str:
     """What was to be shown."""
     candidate, baseline, size = gate["candidate"], gate["baseline"], _margin(gate)
-    on = f"in {label(gate['score'], gate['data']['classes'])}"
+    on = f"in {label(gate['score'], gate['classes'])}"
     if gate["require"] == "not-worse":
         return f"{candidate} is not worse than {baseline} {on} by more than {size}"
     more = f" by more than {size}" if gate["margin"] else ""
@@ -40,7 +40,7 @@ def _contrary(gate: Mapping[str, Any]) -> str:
     if high >= 0:
         return f"it is not true that {_claim(gate)}"
     more = f" by more than {_margin(gate)}" if gate["require"] == "not-worse" else ""
-    on = f"in {label(gate['score'], gate['data']['classes'])}"
+    on = f"in {label(gate['score'], gate['classes'])}"
     return f"{candidate} is shown to be worse than {baseline} {on}{more}"
 
 
@@ -91,7 +91,7 @@ def summary(gate: Mapping[str, Any], sentence: str) -> str:
     smallest = "none" if row["detectable"] is None else amount(row["detectable"], row["unit"])
     apart = in_interval(row["difference"], row["unit"], row["widest"])
     cells = {
-        "score": label(gate["score"], gate["data"]["classes"]),
+        "score": label(gate["score"], gate["classes"]),
         "candidate": gate["candidate"],
         "baseline": gate["baseline"],
         "candidate better by [95%]": f"{apart} {row['unit']}".strip(),
