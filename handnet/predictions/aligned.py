@@ -42,8 +42,8 @@ def aligned(ours: Predicted, theirs: Predicted) -> Aligned:
     wrong = np.flatnonzero(ours.cases.y[at] != theirs.cases.y[there])
     if len(wrong):
         raise Refusal(
-            f"the truth of the case {ours.cases.ids[at[wrong[0]]]!r} is not the same for {ours.model} and"
-            f" {theirs.model}; mend it, or give the cases ids of their own."
+            f"the truth of the case {str(ours.cases.ids[at[wrong[0]]])!r} is not the same for {ours.model}"
+            f" and {theirs.model}; mend it, or give the cases ids of their own."
         )
     cases = _some(ours.cases, at)
     cases = replace(cases, others=cases.others or theirs.cases.others)

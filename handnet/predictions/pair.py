@@ -148,9 +148,10 @@ def _checked(names: tuple[str, str], found: Aligned | None) -> Aligned:
             f"{ours} and {theirs} have {len(found.cases) or 'no'} case in common, so nothing pairs them; if"
             f" their cases are the same ones, name the column of their ids with {option('case', '')}."
         )
-    lost = [name for name, side in zip(names, found.sound, strict=True) if not len(side)]
-    if lost:
-        raise Refusal(f"every seed of {lost[0]} diverged, so {ours} and {theirs} cannot be compared.")
+    if not all(len(side) for side in found.sound):
+        raise Refusal(
+            f"every seed of {ours} or of {theirs} diverged, of pairs either, so they cannot be compared."
+        )
     return found
 
 
