@@ -1,10 +1,18 @@
 """Results as one long table, against rows counted by hand."""
 
-import numpy as np
-import pytest
+import io
 
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from handnet.predictions.columns import Columns
 from handnet.predictions.form import Cases, Predicted, Results, Scored
 from handnet.predictions.frame import to_frame
+from handnet.predictions.table import read_frame
 from handnet.tasks import task_of
 
 NAN = float("nan")
@@ -56,3 +64,52 @@ def test_scores_alone_have_a_row_a_seed() -> None:
     scored = Scored("net", "study", "test", ("1", "2"), {"accuracy": np.array([0.5, 0.75])}, n=4)
     frame = to_frame(Results("here", None, (), (), (scored,)))
     assert frame[["seed", "accuracy", "n"]].to_numpy().tolist() == [["1", 0.5, 4], ["2", 0.75, 4]]
+
+
+@st.composite
+def any_results(draw: st.DrawFn) -> Results:
+    """Models with and without seeds on two divisions, with groups or without; a seed may have diverged."""
+    k, n = draw(st.sampled_from([0, 2, 3])), draw(st.integers(3, 6))
+    finite = st.floats(allow_nan=False, allow_infinity=False)
+    y = np.arange(n) % k if k else draw(arrays(np.float64, n, elements=finite, unique=True))
+    groups = np.arange(n) // 2 if draw(st.booleans()) else None
+    predicted = []
+    for split in ("study", "7"):
+        others = draw(st.none() | st.integers(1, 99))
+        ids = np.array([f"c{place}" for place in range(n)])
+        cases = Cases(split, "test", ids, y.astype(np.int8 if k else np.float64), groups, others)
+        for model, seeds in (("net", ("3", "1")), ("tree", ())):
+            shape = (len(seeds) or 1, n, k) if k > 2 else (len(seeds) or 1, n)
+            outputs = draw(arrays(np.float64, shape, elements=finite, unique=True))
+            if seeds and draw(st.booleans()):
+                outputs[1] = np.nan
+            predicted.append(Predicted(model, cases, seeds, outputs))
+    classes = ("no", "perhaps", "yes")[:k]
+    return Results("here", task_of(k), classes, tuple(predicted), target="" if k else "weight")
+
+
+@settings(max_examples=30)
+@given(any_results())
+def test_what_is_read_back_is_equal_to_the_bit(results: Results) -> None:
+    frame = to_frame(results)
+    text = io.StringIO()
+    frame.to_csv(text, index=False)
+    text.seek(0)
+    columns = Columns(target=results.target, yhat="" if results.classes else "yhat")
+    for one in (frame, pd.read_csv(text, dtype=str, keep_default_na=False)):
+        found = read_frame(one, columns)
+        assert (found.classes, found.task, found.models) == (results.classes, results.task, results.models)
+        for ours, theirs in zip(results.predicted, found.predicted, strict=True):
+            assert (ours.model, ours.seeds, ours.cases.split) == (
+                theirs.model,
+                theirs.seeds,
+                theirs.cases.split,
+            )
+            assert ours.cases.others == theirs.cases.others
+            assert ours.cases.y.tobytes() == theirs.cases.y.tobytes()
+            assert np.array_equal(ours.cases.ids, theirs.cases.ids)
+            assert np.array_equal(ours.outputs, theirs.outputs, equal_nan=True)
+            if ours.cases.groups is None:
+                assert theirs.cases.groups is None
+            else:
+                assert np.array_equal(ours.cases.groups, theirs.cases.groups)

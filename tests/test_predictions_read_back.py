@@ -157,7 +157,7 @@ def check(home: Path, folder: Path) -> int:
             rows = pair_of(facts, "winner", role)["over_splits"]
             held[f"verdict | {role}"] = [row for row in rows if row["decides"] and enough]
     assert mine == {key: theirs[key] for key in mine}
-    return sum(isinstance(value, int | float) for _, value in numbers(mine))
+    return sum(type(value) in (int, float) for _, value in numbers(mine))
 
 
 def test_two_classes(finished: Path, tmp_path: Path) -> None:
@@ -171,4 +171,4 @@ def test_many_classes_and_a_number(task: tuple[str, Path], tmp_path: Path) -> No
 @pytest.mark.long
 def test_the_default_study(tmp_path: Path) -> None:
     assert cli(tmp_path, "study") == 0
-    assert check(tmp_path, tmp_path) > 5000
+    assert check(tmp_path, tmp_path) > 4000

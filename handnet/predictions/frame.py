@@ -20,6 +20,9 @@ def to_frame(results: Results) -> pd.DataFrame:
     or `label` where there is nothing else; of a number `yhat`, with `q<level>` for each quantile. They are
     missing for a seed that diverged. Results that are scores alone have one row for each model, division,
     part and seed, with a column for each score.
+
+    `read_frame` reads the outputs back to the bit. The table does not name a measured target, and a number
+    of few values could be a class, so `Columns(yhat="yhat", target=...)` says both.
     """
     if not results.predicted:
         return pd.DataFrame([row for scored in results.scored for row in _score_rows(scored)])
