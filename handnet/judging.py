@@ -159,5 +159,5 @@ def deliver(facts: Mapping[str, Any], options: Mapping[str, Any]) -> None:
 
 def _folder(source: str, home: Path) -> Path:
     """Where the pages on a source go."""
-    safe = re.sub(r"[^\w.-]+", "-", Path(source).stem if "/" in source else source).strip("-.")
+    safe = re.sub(r"[^\w.-]+", "-", " ".join(Path(word).name for word in source.split())).strip("-.")
     return home / "reports" / (safe[:80] or "results")
