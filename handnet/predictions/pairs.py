@@ -115,7 +115,7 @@ def verdict(results: Results, pair: Pair) -> dict[str, Any]:
 
 def _sentence(results: Results, pair: Pair, facts: Mapping[str, Any]) -> str:
     """What was found, or why nothing was."""
-    told = sentence(facts, results.classes, pair.scale.sign < 0, results.opened)
+    told = sentence(facts, results.classes, pair.scale.sign < 0)
     return told if facts["decides"] else " ".join([told, *dict.fromkeys(pair.left_out)])
 
 

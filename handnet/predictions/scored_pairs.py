@@ -120,7 +120,7 @@ def compare_scores(
     return facts | {
         "configurations": [row for row in facts["configurations"] if row["role"] in chosen],
         "left_out": left_out + facts["left_out"],
-        "comparisons": list(_facts(pairs, lower, results.opened)),
+        "comparisons": list(_facts(pairs, lower)),
     }
 
 
@@ -227,7 +227,7 @@ def _rate(a: Array, b: Array, paired: bool, step: float) -> dict[str, float]:
     return {"rate": found.found, "low": band.low, "high": band.high, "studies": found.studies}
 
 
-def _facts(pairs: Sequence[Pair], lower: bool, opened: str) -> Iterator[dict[str, Any]]:
+def _facts(pairs: Sequence[Pair], lower: bool) -> Iterator[dict[str, Any]]:
     """One pair a row, with its adjusted p, the row of it that decides, and its sentence."""
     among = len(pairs)
     for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True):
@@ -247,4 +247,4 @@ def _facts(pairs: Sequence[Pair], lower: bool, opened: str) -> Iterator[dict[str
             chosen = {**chosen, "adjusted": p, "false_alarms": None}
         facts["decides"] = {"over": "splits" if over else "seeds", **chosen} if chosen else None
         facts["flips"] = []
-        yield facts | {"sentence": sentence(facts, lower=lower, opened=opened)}
+        yield facts | {"sentence": sentence(facts, lower=lower)}

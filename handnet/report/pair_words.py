@@ -54,13 +54,10 @@ def bound_of(margin: float, unit: str) -> float:
     return -log1p(-margin) if unit == "per cent" else margin
 
 
-def sentence(
-    facts: Mapping[str, Any], classes: Sequence[str] = (), lower: bool = False, opened: str = ""
-) -> str:
+def sentence(facts: Mapping[str, Any], classes: Sequence[str] = (), lower: bool = False) -> str:
     """What the comparison of a pair found.
 
-    facts: of the pair; lower: whether less of the deciding score is better; opened: a sentence on how often
-    the test rows have been opened.
+    facts: of the pair; lower: whether less of the deciding score is better.
     """
     ours, theirs, row = facts["ours"], facts["theirs"], facts["decides"]
     if row is None:
@@ -68,10 +65,10 @@ def sentence(
     among = round(ALPHA / row["detectable_level"])
     by_holm = f", adjusted for {among} comparisons {exact(row['adjusted'])}" if among > 1 else ""
     rule = f"{_rule(row)}, {row['difference']['coverage']:.0%} interval, p = {exact(row['p'])}{by_holm}"
-    over = f"Over {row['difference']['n']} divisions " if row["over"] == "splits" else ""
+    over = f"Over {row['difference']['n']} divisions of this table " if row["over"] == "splits" else ""
     found = f"{over}{ours} {gained(row, theirs, lower, classes)} ({rule})"
-    told = [f"{found}: {_verdict(row, ours, theirs)}.", _power(row, among), *_scope(row), opened]
-    return " ".join(one for one in told if one)
+    told = [f"{found}: {_verdict(row, ours, theirs)}.", _power(row, among), *_scope(row)]
+    return " ".join(told)
 
 
 def _rule(row: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from handnet.report.words import (
     in_band,
     interval,
     middle,
+    of_class,
     part_name,
     percent,
     so_many_cases,
@@ -229,7 +230,7 @@ def sizes_of(facts: Mapping[str, Any], part: str) -> str:
         return ""
     if sizes["cases"] is None:
         return f"{part_name(part).capitalize()} cases, nobody says how many."
-    among = f", {sizes['positive']} of them {data['positive_class']}" if "positive" in sizes else ""
+    among = f", {sizes['positive']} of them {of_class(data['positive_class'])}" if "positive" in sizes else ""
     unit = ""
     if facts["task"] and not data["classes"]:
         unit = f" All but R2 is in the unit of {target_of(data)}, the mean squared error in its square."
