@@ -1,7 +1,9 @@
-"""Words after a verb as options: NAME=value as make passes it, dotted.setting=value, a first word alone."""
+"""Words after a verb as options: NAME=value as make passes it, dotted.setting=value, words alone."""
 
 import re
 from collections.abc import Collection, Sequence
+
+from handnet import messages
 
 FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
 
@@ -32,3 +34,13 @@ def as_options(
         else:
             options.append(word)
     return options
+
+
+def example(line: str) -> tuple[str, str]:
+    """A line of a help text, `  handnet study x --seeds 3   what it does`, as the reader types it."""
+    typed, _, does = line.strip().partition("   ")
+    _, verb, alone, options = re.split(r"\A(?:handnet|python -m) (\S+)((?: [^-\s=]+(?=\s|\Z))?)", typed)
+    pairs = re.findall(r"(?:--)?([\w.-]+)(?:[= ]([^-\s]\S*))?", options)
+    given = {"data": alone.strip()} if alone else {}
+    words = messages.command(verb, **given, **{name: value or True for name, value in pairs})
+    return words.replace(f" --data{alone}", alone) if alone else words, does.strip()

@@ -3,7 +3,6 @@
 import inspect
 import io
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from handnet import messages
-from handnet.assignments import as_options
+from handnet.assignments import as_options, example
 from handnet.endings import ANEW, NOTHING, ended, finish
 from handnet.messages import FOLDER, Refusal, nearest, stored_in, through
 from handnet.study.files import check_folder
@@ -86,6 +85,8 @@ class Command(click.Command):
     left: what is true when it is cut short. last: makes the title and the rows of a last section of its help.
     """
 
+    failed = 1  # its exit code where it fails
+
     def __init__(
         self, *arguments: Any, left: str = ANEW, last: Section | None = None, **attributes: Any
     ) -> None:
@@ -121,7 +122,7 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> int:
         """Does it. Returns the exit code."""
-        debug, folder = ctx.params.pop("debug"), Path(ctx.params["mlruns"])
+        debug, folder, answers = ctx.params.pop("debug"), Path(ctx.params["mlruns"]), list[int | None]()
 
         def work() -> int | None:
             if not ctx.params["mlruns"]:
@@ -129,15 +130,18 @@ class Command(click.Command):
                     f"{messages.option('mlruns')} wants a folder, but is empty; leave it out for {FOLDER}."
                 )
             check_folder(folder)
-            return super(Command, self).invoke(ctx)
+            answers.append(super(Command, self).invoke(ctx))
+            return answers[0]
 
         with stored_in(str(folder)), messages.typed(str(self.name), _given(ctx)):
-            return ended(work, self.left, debug)
+            code = ended(work, self.left, debug)
+        return self.failed if code == 1 and not answers else code
 
     def format_usage(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As the reader types it."""
         first = next((param for param in self.params if isinstance(param, Option) and param.first), None)
-        takes = "" if first is None else f"[{first.metavar}]{' ...' * first.multiple} "
+        alone = first and messages.option("x").startswith("-")  # make passes no word without its name
+        takes = f"[{first.metavar}{' ...' * first.multiple}] " if first and alone else ""
         formatter.write_usage(messages.command(str(self.name)), f"{takes}[options]")
 
     def format_help_text(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -146,7 +150,7 @@ class Command(click.Command):
             formatter.write_paragraph()
             with formatter.indentation():
                 if paragraph.startswith("  "):
-                    formatter.write_dl([_example(line) for line in paragraph.splitlines()], col_max=45)
+                    formatter.write_dl([example(line) for line in paragraph.splitlines()], col_max=45)
                 else:
                     formatter.write_text(paragraph)
 
@@ -288,13 +292,3 @@ def _refusal(fault: click.UsageError, program: click.Command) -> Refusal:
 def _named(param: click.Parameter | None) -> str:
     assert param is not None
     return messages.option(param.opts[-1].removeprefix("--"))
-
-
-def _example(line: str) -> tuple[str, str]:
-    """A line of a help text, `  handnet study x --seeds 3   what it does`, as the reader types it."""
-    typed, _, does = line.strip().partition("   ")
-    _, verb, alone, options = re.split(r"\A(?:handnet|python -m) (\S+)((?: [^-\s=]+(?=\s|\Z))?)", typed)
-    pairs = re.findall(r"(?:--)?([\w.-]+)(?:[= ]([^-\s]\S*))?", options)
-    given = {"data": alone.strip()} if alone else {}
-    words = messages.command(verb, **given, **{name: value or True for name, value in pairs})
-    return words.replace(f" --data{alone}", alone) if alone else words, does.strip()

@@ -121,6 +121,9 @@ def gate(**options: Any) -> int:
     return verdict.code
 
 
+gate.failed = 2  # 1 says that it is not shown
+
+
 @command("predict", AGAIN)
 @option("--rows", multiple=True, first=True, metavar="FILE", help="new rows; before them the study's name")
 @option("--id", metavar="NAME", help="the column that names the new cases")

@@ -1,10 +1,11 @@
 """Predictions: the front door in Python for results of models that were trained elsewhere."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from handnet.messages import Refusal
+from handnet.messages import Refusal, nearest
 from handnet.predictions.columns import Columns
 from handnet.predictions.findings import Comparisons, Findings
 from handnet.predictions.form import Results
@@ -29,7 +30,7 @@ class Predictions:
     """
 
     def __init__(self, frame: "pd.DataFrame", *, name: str = "the table", **columns: Any) -> None:
-        self.results = read_either(frame, Columns(**columns), name)
+        self.results = read_either(frame, _columns(columns), name)
 
     @classmethod
     def of(cls, *results: Results) -> "Predictions":
@@ -43,7 +44,7 @@ class Predictions:
         """A CSV or Parquet file of the same form."""
         from handnet.predictions.sources import read_path
 
-        return cls.of(read_path(Path(path), Columns(**columns)))
+        return cls.of(read_path(Path(path), _columns(columns)))
 
     @classmethod
     def from_mlflow(cls, experiment: str, **how: Any) -> "Predictions":
@@ -60,11 +61,11 @@ class Predictions:
         return cls.of(from_study(name, Path(home)))
 
     @classmethod
-    def from_scalars(cls, scores: Mapping[str, Sequence[float]], **how: Any) -> "Predictions":
+    def from_scalars(cls, models: Mapping[str, Sequence[float]], **how: Any) -> "Predictions":
         """One score a seed, by model; `handnet.predictions.scalars.from_scalars` has the arguments."""
         from handnet.predictions.scalars import from_scalars
 
-        return cls.of(from_scalars(scores, **how))
+        return cls.of(from_scalars(models, **how))
 
     @classmethod
     def from_cross_validate(cls, results: Any, **how: Any) -> "Predictions":
@@ -115,7 +116,8 @@ class Predictions:
         named; first: the first against each other one, in place of all pairs. Several p values are adjusted
         by Holm's method.
         """
-        facts = compare_results(self.results, models or None, first=first, score=score, split=split)
+        names = [str(model) for model in models]
+        facts = compare_results(self.results, names or None, first=first, score=score, split=split)
         return Comparisons(facts)
 
     def gate(
@@ -128,7 +130,8 @@ class Predictions:
         require: Literal["better", "not-worse"] = "better",
     ) -> Gate:
         """Whether the candidate is shown to be better than the baseline, or not worse by a margin."""
-        return gate(self.results, baseline, candidate, score=score, margin=margin, require=require)
+        names = str(baseline), str(candidate)
+        return gate(self.results, *names, score=score, margin=margin, require=require)
 
     def to_frame(self) -> "pd.DataFrame":
         """The predictions as a long table, one row a model, split, seed and case.
@@ -147,3 +150,12 @@ class Predictions:
     def plot(self, path: str | Path | None = None) -> Any:
         """The bands as a forest plot: a Matplotlib figure, written to `path` too where that is given."""
         return self.bands().plot(path)
+
+
+def _columns(said: Mapping[str, Any]) -> Columns:
+    """The names of columns. Raises Refusal for an argument that is none of theirs."""
+    known = [field.name for field in fields(Columns)]
+    for name in said:
+        if name not in known:
+            raise Refusal(f"{name} is no argument of Predictions: {nearest(name, known)}")
+    return Columns(**said)

@@ -109,10 +109,14 @@ def read_path(
 
 def read_either(frame: "pd.DataFrame", columns: Columns, source: str) -> Results:
     """A table of predictions, or of one score a seed. Raises Refusal where it is neither."""
+    import pandas as pd
+
     from handnet.predictions.score_columns import holds_scores
     from handnet.predictions.score_table import read_scores
     from handnet.predictions.table import read_frame
 
+    if not isinstance(frame, pd.DataFrame):
+        raise Refusal(f"{source} must be a DataFrame, but is of the type {type(frame).__name__}.")
     read = read_scores if holds_scores(list(map(str, frame.columns)), columns) else read_frame
     return read(frame, columns, source)
 
