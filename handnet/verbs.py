@@ -94,7 +94,8 @@ def gate(**options: Any) -> int:
     """Whether a candidate is shown to be better than a baseline, or not worse by more than a margin.
 
       handnet gate preds.csv --baseline old --candidate new --margin .01
-      handnet gate --baseline old.csv --candidate new.csv --score log_loss --margin .02 --require not-worse
+      handnet gate --baseline old.csv --candidate new.csv   two tables of one model each
+      handnet gate preds.csv --require not-worse --margin .02   and the two names
 
     Exit codes: 0 shown, 1 not shown, 2 not understood. Not shown says whether the candidate is shown to be
     worse, or whether so many seeds and cases cannot tell, and how many could.
