@@ -288,11 +288,42 @@ def test_without_a_class_among_the_cases_scores_of_all_cases_are_compared() -> N
     assert any("A class is missing" in one["why"] for one in facts["left_out"])
 
 
+def test_one_group_pairs_nothing_and_one_case_of_a_class_has_no_area() -> None:
+    outputs = {"a": waves(0), "b": waves(1)}
+    facts = compare_results(of(outputs, Y, groups=np.zeros(30, dtype=int)))
+    assert only(facts)["decides"] is None
+    assert only(facts)["on_test"] is None
+    assert facts["left_out"] == [
+        {"what": "a - b", "why": "All cases are of one group, and a band over groups takes two."}
+    ]
+    few = np.r_[np.flatnonzero(Y == 2)[:1], np.flatnonzero(Y != 2)]
+    facts = compare_results(of({name: z[:, few] for name, z in outputs.items()}, Y[few]))
+    assert only(facts)["on_test"]["auc"] is None
+    assert "auc" not in {row["score"] for row in only(facts)["scores"]}
+    assert any("two cases of every class" in one["why"] for one in facts["left_out"])
+
+
+def test_runs_that_diverged_are_told_over_divisions_too() -> None:
+    results = two_methods(np.random.default_rng(3), "accuracy", 50, 4, 0.05, divisions=6)
+    first = results.predicted[0]
+    outputs = first.outputs.copy()
+    outputs[:2] = np.nan
+    facts = compare_results(
+        replace(results, predicted=(replace(first, outputs=outputs), *results.predicted[1:]))
+    )
+    assert only(facts)["decides"]["over"] == "splits"
+    assert f"2 runs of {first.model} diverged and are left out." in only(facts)["sentence"]
+
+
 def test_a_seed_that_diverged_is_left_out_of_both() -> None:
     a, b = waves(0), waves(1)
     lost = b.copy()
     lost[2] = np.nan
-    found = only(compare_results(of({"a": a, "b": lost}, Y)))["decides"]
+    facts = compare_results(of({"a": a, "b": lost}, Y))
+    found, told = only(facts)["decides"], "1 seed of b diverged and is left out, and so is the same seed"
+    assert found["diverged"] == [0, 1]
+    assert told in facts["notes"][-1]
+    assert told in only(facts)["sentence"]
     expected = only(compare_results(of({"a": a[[0, 1, 3]], "b": b[[0, 1, 3]]}, Y)))["decides"]
     assert found["seeds"] == [3, 3]
     assert found["p"] == pytest.approx(expected["p"], rel=1e-12)

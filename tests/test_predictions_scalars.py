@@ -92,6 +92,15 @@ def test_a_seed_that_diverged_leaves_its_pair() -> None:
     assert row["p"] == pytest.approx(ttest_rel(A, B).pvalue, rel=1e-12)
 
 
+def test_how_many_seeds_have_no_score_is_told() -> None:
+    facts = compare_scores(from_scalars({"a": [0.9, 0.91, *[np.nan] * 3], "b": [0.8, 0.83, 0.7, 0.7, 0.71]}))
+    (pair,) = facts["comparisons"]
+    told = "3 seeds of a diverged and are left out."
+    assert pair["decides"]["diverged"] == [3, 0]
+    assert told in facts["notes"]
+    assert pair["sentence"].endswith(told)
+
+
 def test_pairs_are_told_by_the_seed_and_not_by_the_row() -> None:
     lines = [f"{name},{seed},{value}" for name, of in (("a", A), ("b", B)) for seed, value in enumerate(of)]
     mixed = "\n".join(["model,seed,accuracy", *(lines[place] for place in (7, 1, 0, 9, 3, 2, 8, 4, 5, 6))])

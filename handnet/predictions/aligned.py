@@ -33,6 +33,12 @@ class Aligned:
             kept = (kept[0] & kept[1],) * 2
         return self.ours[kept[0]], self.theirs[kept[1]]
 
+    @property
+    def diverged(self) -> tuple[int, int]:
+        """How many seeds of each side diverged."""
+        ours, theirs = (int((~finite_replicas(side)).sum()) for side in (self.ours, self.theirs))
+        return ours, theirs
+
 
 def aligned(ours: Predicted, theirs: Predicted) -> Aligned:
     """Both on the cases that they have in common, in the order of ours; there may be none.

@@ -16,7 +16,7 @@ from handnet.tasks import Scale, Task
 class CrossedRow:
     """Ours less theirs over seeds and cases, for one score on its scale; above 0 ours is better.
 
-    seeds: how many of each side are sound, 1 of a model without a seed.
+    seeds: how many of each side are sound, 1 of a model without a seed; diverged: how many are not.
     """
 
     score: str
@@ -25,6 +25,7 @@ class CrossedRow:
     found: Crossed
     seeds: tuple[int, int]
     paired: bool
+    diverged: tuple[int, int] = (0, 0)
 
     def detectable(self, level: float) -> float | None:
         """The smallest true difference that is found with 80 % power."""
@@ -53,6 +54,7 @@ class CrossedRow:
             "needed": wanted._asdict(),
             "variances": found.variances._asdict(),
             "seeds": list(self.seeds),
+            "diverged": list(self.diverged),
             "paired": self.paired,
             "false_alarms": None,
         }
@@ -65,4 +67,5 @@ def compare_cases(task: Task, pair: Aligned, score: str) -> CrossedRow:
     y, groups, scale = pair.cases.y, pair.cases.groups, task.scale(score)
     a, b = (pseudo_values(task, score, side, y) for side in (ours, theirs))
     found = crossed_difference(a, b, pair.paired, groups, widest=scale.widest)
-    return CrossedRow(score, scale, pair.cases.split, found, (len(ours), len(theirs)), pair.paired)
+    seeds = len(ours), len(theirs)
+    return CrossedRow(score, scale, pair.cases.split, found, seeds, pair.paired, pair.diverged)

@@ -13,7 +13,7 @@ from handnet.predictions.alarms import layout_of_divisions
 from handnet.predictions.aligned import Aligned, on_each_division, on_one_division
 from handnet.predictions.crossed_row import CrossedRow, compare_cases
 from handnet.predictions.divisions import POOLED
-from handnet.predictions.form import Results
+from handnet.predictions.form import Results, groups_of
 from handnet.predictions.scored_pairs import NO_RATIO
 from handnet.scores import Mean, Quantile, Score, Share, Whole, grade
 from handnet.study.comparisons import ComparedOverSplits, can_decide, compare_score
@@ -21,6 +21,8 @@ from handnet.study.false_alarms import Measured, measured
 from handnet.study.on_test import ComparedOnTest, OnTest, compare_on_test
 from handnet.tasks import Scale, Task
 
+ONE_GROUP = "All cases are of one group, and a band over groups takes two."
+FEW = "Areas need two cases of every class, and there is one of some."
 UNRANKED = (
     "An area ranks all cases together, and networks of different divisions do not rank theirs on one scale."
 )
@@ -30,8 +32,8 @@ class Pair:
     """One model against another, on the score that decides and on those that describe.
 
     rows: of every score on one test; over_splits: of every score over divisions, empty where these cannot
-    tell; ratio: n_test / (n - n_test), the mean over the divisions, None where one is not known; left_out:
-    what could not be said, and why.
+    tell; diverged: how many runs of each on all divisions; ratio: n_test / (n - n_test), the mean over the
+    divisions, None where one is not known; left_out: what could not be said, and why.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Pair:
         self.divisions = [one for one in found if all(len(side) for side in one.sound) and len(one.cases)]
         ratios = [one.cases.ratio for one in self.divisions]
         known = [ratio for ratio in ratios if ratio]
+        self.diverged = [sum(one.diverged[side] for one in found) for side in (0, 1)]
         self.ratio = float(np.mean(known)) if known and len(known) == len(ratios) else None
         self.over_splits = list(self._over_splits())
 
@@ -83,7 +86,7 @@ class Pair:
         if not one.paired and min(len(ours), len(theirs)) > 1:
             self.left_out.append("Tests seed by seed take models with the same seeds.")
             return None
-        if _missing(self.task, one.cases.y):
+        if _missing(self.task, one.cases.y) or groups_of(one.cases) == 1:
             return None
         found = compare_on_test(self.task, ours, theirs, one.cases.y, one.cases.groups)
         unranked = self.hard or one.cases.split == POOLED  # labels rank no cases, nor do divisions together
@@ -91,13 +94,16 @@ class Pair:
 
     def _rows(self) -> Iterator[CrossedRow]:
         """A row a score on one test."""
+        if groups_of(self.aligned.cases) == 1:
+            self.left_out.append(ONE_GROUP)
+            return
         pooled = self.aligned.cases.split == POOLED
         told = _told(self.task, self.scores, self.aligned.cases.y)
         if len(told) < len(self.scores):
             self.left_out.append("A class is missing among the cases, so scores of the classes are left out.")
         for name, score in told.items():
-            if pooled and isinstance(score, Whole):
-                self.left_out.append(UNRANKED)
+            if isinstance(score, Whole) and (pooled or _single(self.task, self.aligned.cases.y)):
+                self.left_out.append(UNRANKED if pooled else FEW)
                 continue
             try:
                 yield compare_cases(self.task, self.aligned, name)
@@ -153,6 +159,11 @@ def _checked(names: tuple[str, str], found: Aligned | None) -> Aligned:
             f"every seed of {ours} or of {theirs} diverged, of pairs either, so they cannot be compared."
         )
     return found
+
+
+def _single(task: Task, y: Array) -> bool:
+    """Whether a class has a single case."""
+    return bool(task.classes) and bool((np.bincount(y) == 1).any())
 
 
 def _missing(task: Task, y: Array) -> bool:

@@ -19,7 +19,7 @@ from handnet.predictions.scored import models_of
 from handnet.predictions.scored_pairs import compare_scores
 from handnet.predictions.within import predictions_of
 from handnet.report.comparison_facts import pair_facts
-from handnet.report.pair_words import bound_of, sentence
+from handnet.report.pair_words import bound_of, diverged_notes, sentence
 from handnet.study.comparisons import ComparedOverSplits, ComparedPair
 
 Tick = Callable[[str], object]
@@ -60,6 +60,7 @@ def compare_results(
     rows = list(_facts(results, pairs))
     facts = head_facts(results, "compare", judged)
     facts["notes"] += [note for pair in pairs for note in _told(pair)]
+    facts["notes"] += diverged_notes(rows)
     facts["left_out"] += [
         {"what": " - ".join(pair.names), "why": why} for pair in pairs for why in dict.fromkeys(pair.left_out)
     ]
@@ -149,12 +150,17 @@ def deciding_row(pair: Pair, adjusted: float | None = None, among: int = 1) -> d
     if row:
         p = row.difference.p if adjusted is None else adjusted
         (facts,) = pair_facts(ComparedPair(*pair.names, (_with_p(row, p, among),), None, ""))["over_splits"]
-        return {"over": "splits", **facts, "adjusted": p, "ratio": pair.ratio, "false_alarms": None}
+        return {"over": "splits", **facts, "adjusted": p, **_of_divisions(pair)}
     cases = pair.on_cases
     if not cases:
         return None
     p = cases.found.comparison.p if adjusted is None else adjusted
     return {"over": "cases", **cases.facts(p, level, decides=True)}
+
+
+def _of_divisions(pair: Pair) -> dict[str, Any]:
+    """What else is told of a comparison over divisions."""
+    return {"ratio": pair.ratio, "diverged": pair.diverged, "false_alarms": None}
 
 
 def _p(pair: Pair) -> float:

@@ -16,7 +16,7 @@ from handnet.messages import Refusal
 from handnet.predictions.form import SPLIT, Results, Scored
 from handnet.predictions.scored import Design, deciding_score, design_of, direction, head, models_of, scale_of
 from handnet.report.comparison_facts import pair_facts
-from handnet.report.pair_words import sentence
+from handnet.report.pair_words import diverged_notes, sentence
 from handnet.report.words import label
 from handnet.study.comparisons import ComparedOverSplits, ComparedPair, can_decide, compare_score
 from handnet.study.quantity import band_facts
@@ -30,7 +30,10 @@ NO_RATIO = (
 
 @dataclass(frozen=True)
 class Seeds:
-    """Ours less theirs over seeds on one division, for one score on its scale; above 0 ours is better."""
+    """Ours less theirs over seeds on one division, for one score on its scale; above 0 ours is better.
+
+    diverged: how many seeds of each side have no score.
+    """
 
     score: str
     scale: Scale
@@ -39,6 +42,7 @@ class Seeds:
     false_alarms: Mapping[str, float]
     paired: bool
     decides: bool
+    diverged: tuple[int, int]
 
     def facts(self, adjusted: float | None = None, among: int = 1) -> dict[str, Any]:
         """The row, as plain JSON values. adjusted: its p among so many that decide."""
@@ -61,6 +65,7 @@ class Seeds:
             "needed": {"cases": None, "seeds": found.needed(comparison.band.centre("mean"), level)},
             "variances": {"cases": None, "seeds": found.error**2, "rest": None},
             "seeds": [max(count, 1) for count in found.seeds],
+            "diverged": list(self.diverged),
             "paired": self.paired,
             "false_alarms": dict(self.false_alarms),
         }
@@ -74,6 +79,7 @@ class Pair:
     over_splits: list[ComparedOverSplits]
     rows: list[Seeds]
     missing: list[str]
+    diverged: tuple[int, int] = (0, 0)  # runs of each on all divisions
 
     @property
     def decided_over_splits(self) -> bool:
@@ -116,11 +122,12 @@ def compare_scores(
         raise Refusal(f"{ours} and {theirs} cannot be compared: {why[0].lower()}{why[1:]}")
     facts = head(results, "compare")
     left_out = [{"what": " and ".join(pair.names), "why": why} for pair in pairs for why in pair.missing]
-    lower = direction(results, deciding) is False
+    rows = list(_facts(pairs, direction(results, deciding) is False))
     return facts | {
+        "notes": [*facts["notes"], *diverged_notes(rows)],
         "configurations": [row for row in facts["configurations"] if row["role"] in chosen],
         "left_out": left_out + facts["left_out"],
-        "comparisons": list(_facts(pairs, lower)),
+        "comparisons": rows,
     }
 
 
@@ -132,6 +139,8 @@ def _pair(results: Results, names: tuple[str, str], deciding: str, equal: float)
     pair = Pair(names, _over_splits(results, sides, deciding, equal), rows, list(dict.fromkeys(missing)))
     if pair.decided_over_splits:
         pair.missing.clear()
+        ours, theirs = (sum(_lost(deciding, side.scored[name]) for name in _shared(sides)) for side in sides)
+        pair.diverged = ours, theirs
     elif not pair.over_splits and len(_shared(sides)) > 1:
         pair.missing.append(NO_RATIO)
     return pair
@@ -205,7 +214,8 @@ def _over_seeds(
             missing.append(f"In {label(score)} {fault}")
             continue
         step = 1 / ours.n if scale.unit == "points" and ours.n else 0.0
-        yield Seeds(score, scale, split, found, _rate(a, b, paired, step), paired, score == deciding)
+        rate, lost = _rate(a, b, paired, step), (_lost(score, ours), _lost(score, theirs))
+        yield Seeds(score, scale, split, found, rate, paired, score == deciding, lost)
 
 
 def _sound(score: str, ours: Scored, theirs: Scored, scale: Scale) -> tuple[Array, Array, bool]:
@@ -218,6 +228,11 @@ def _sound(score: str, ours: Scored, theirs: Scored, scale: Scale) -> tuple[Arra
     sides = [scale.values(one.scores[score]) for one in (ours, theirs)]
     a, b = (side[np.isfinite(side)] for side in sides)
     return a, b, False
+
+
+def _lost(score: str, one: Scored) -> int:
+    """How many seeds have no score."""
+    return int((~np.isfinite(one.scores[score])).sum())
 
 
 def _rate(a: Array, b: Array, paired: bool, step: float) -> dict[str, float]:
@@ -244,7 +259,7 @@ def _facts(pairs: Sequence[Pair], lower: bool) -> Iterator[dict[str, Any]]:
         ]
         chosen = next((row for row in facts["over_splits" if over else "scores"] if row["decides"]), None)
         if chosen and over:
-            chosen = {**chosen, "adjusted": p, "false_alarms": None}
+            chosen = {**chosen, "adjusted": p, "diverged": list(pair.diverged), "false_alarms": None}
         facts["decides"] = {"over": "splits" if over else "seeds", **chosen} if chosen else None
         facts["flips"] = []
         yield facts | {"sentence": sentence(facts, lower=lower)}

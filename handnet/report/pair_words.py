@@ -68,7 +68,24 @@ def sentence(facts: Mapping[str, Any], classes: Sequence[str] = (), lower: bool 
     over = f"Over {row['difference']['n']} divisions of this table " if row["over"] == "splits" else ""
     found = f"{over}{ours} {gained(row, theirs, lower, classes)} ({rule})"
     told = [f"{found}: {_verdict(row, ours, theirs)}.", _power(row, among), *_scope(row)]
+    told += diverged_notes([facts])
     return " ".join(told)
+
+
+def diverged_notes(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many seeds of which model diverged and are in no comparison, each told once."""
+    found = []
+    for pair in pairs:
+        row = pair["decides"] or {}
+        counts = zip((pair["ours"], pair["theirs"]), row.get("diverged", (0, 0)), strict=True)
+        what = "run" if row.get("over") == "splits" else "seed"
+        lost = [f"{count} {what}{'s' * (count > 1)} of {name}" for name, count in counts if count]
+        if lost:
+            one = len(lost) == 1 and lost[0].startswith("1 ")
+            both = f", and so {'is the same seed' if one else 'are the same seeds'} of the other model"
+            left = f"diverged and {'is' if one else 'are'} left out"
+            found.append(f"{' and '.join(lost)} {left}{both if row.get('paired') else ''}.")
+    return list(dict.fromkeys(found))
 
 
 def _rule(row: Mapping[str, Any]) -> str:

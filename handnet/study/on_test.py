@@ -149,7 +149,10 @@ def _classes(task: Task, a: Array, b: Array, y: Array, groups: Array | None) -> 
 
 
 def _area_difference(task: Task, a: Array, b: Array, y: Array, groups: Array | None) -> Comparison | None:
-    """Of the AUC, for many classes the mean of one against the rest; None against a constant score."""
+    """Of the AUC, for many classes the mean of one against the rest; None against a constant score, and where
+    a class has a single case."""
+    if np.unique(y, return_counts=True)[1].min() < 2:
+        return None
     if not all(np.ptp(z, axis=1).max() > 0 for z in (a, b)):
         return None  # the area of a constant score is 1/2
     if task.classes == 2:
