@@ -28,12 +28,17 @@ def as_options(
             options.append(f"--{variable[1].lower().replace('_', '-')}={variable[2]}")
         elif dotted:
             options.append(f"--set={word}")
-        elif first and not word.startswith("-") and not (before.startswith("-") and "=" not in before):
+        elif first and not word.startswith("-") and not _waits(before):
             options.append(f"{first}={word}")
             first = first if every else ""  # a second word is not understood
         else:
             options.append(word)
     return options
+
+
+def _waits(word: str) -> bool:
+    """Whether the word after this one may be its value."""
+    return word.startswith("-") and "=" not in word and word.lstrip("-").upper() not in FLAGS
 
 
 def example(line: str) -> tuple[str, str]:

@@ -94,9 +94,16 @@ sources = option(
 
 
 def read(options: dict[str, Any]) -> "tuple[Results, list[str]]":
+    """What the sources hold, and the models that are named. Raises Refusal for what is not understood, the
+    name of the figure too, before anything is judged."""
     from handnet.predictions.sources import read_words
 
-    return read_words(options["sources"], reading_of(options))
+    if options["figure"]:
+        from handnet.report.forest import picture_ending
+
+        picture_ending(Path(options["figure"]))
+
+    return read_words(words_of(options["sources"]), reading_of(options))
 
 
 def reading_of(options: dict[str, Any]) -> "Reading":
@@ -111,6 +118,12 @@ def reading_of(options: dict[str, Any]) -> "Reading":
     tracked = {name: options[name] for name in TRACKED if options.get(name)} | shared
     dialect = Dialect(**{name: options[name] or "" for name in DIALECT})
     return Reading(columns, dialect, tracked, Path(options["mlruns"]), _bar)
+
+
+def words_of(typed: Sequence[str]) -> list[str]:
+    """The words of an option that may be given several times; make gives it once, with commas."""
+    apart = ([word] if "," not in word or Path(word).exists() else names_of(word) for word in typed)
+    return [word for words in apart for word in words]
 
 
 def names_of(text: str | None) -> Sequence[str]:

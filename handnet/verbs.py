@@ -1,7 +1,7 @@
 """The verbs that judge what models said: bands, compare, gate, predict. Each is a door to the library."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,14 +15,12 @@ from handnet.judging import (
     reads_results,
     screen,
     sources,
+    words_of,
     writes_findings,
 )
-from handnet.messages import Refusal, again
+from handnet.messages import Refusal
 from handnet.messages import command as command_of
 from handnet.messages import option as named
-
-if TYPE_CHECKING:
-    from handnet.predictions.sources import Reading
 
 AGAIN = "it reads its sources and changes none; the same command begins anew"
 
@@ -100,25 +98,16 @@ def gate(**options: Any) -> int:
     Exit codes: 0 shown, 1 not shown, 2 not understood. Not shown says whether the candidate is shown to be
     worse, or whether so many seeds and cases cannot tell, and how many could.
     """
-    from handnet.predictions.gate import gate as judge
-    from handnet.predictions.sources import is_source, model_named, read_words
-
-    baseline, candidate = (_wanted(options, role) for role in ("baseline", "candidate"))
-    reading = reading_of(options)
-    own = [word for word in (baseline, candidate) if is_source(word, reading.home)]
-    results, _ = read_words([*options["sources"], *own], reading)
-    sides = [
-        _only_model(word, reading) if word in own else model_named(results, word)
-        for word in (baseline, candidate)
-    ]
+    sides = {role: _wanted(options, role) for role in ("baseline", "candidate")}
     margin, require = _margin(options["margin"]), options["require"]
-    verdict = judge(results, *sides, score=options["score"], margin=margin, require=require)
-    shown = screen()
-    shown.print(verdict.sentence)
-    shown.print(verdict.facts["opened"])
+    from handnet.predictions.gate import gate as judge
+    from handnet.predictions.sources import read_sides
+
+    results, models = read_sides(words_of(options["sources"]), sides, reading_of(options))
+    verdict = judge(results, *models, score=options["score"], margin=margin, require=require)
     if options["summary"]:
-        with Path(options["summary"]).open("a", encoding="utf-8") as page:
-            page.write(verdict.markdown())
+        _append(Path(options["summary"]), verdict.markdown())
+    screen().print(verdict.sentence)
     return verdict.code
 
 
@@ -141,12 +130,12 @@ def predict(**options: Any) -> None:
       handnet predict new.csv   by the default study
       handnet predict my-study new.csv --to predicted.csv   by the study of that name
     """
-    from handnet.study.newcomers import predict_rows
-
-    *studies, rows = options["rows"] or [""]
+    *studies, rows = words_of(options["rows"]) or [""]
     if not rows or len(studies) > 1:
         wanted = command_of("predict", rows="new.csv")
         raise Refusal(f"which rows? A study's name, if it is not the default one, and one file: {wanted}.")
+    from handnet.study.newcomers import predict_rows
+
     name = studies[0] if studies else None
     found = predict_rows(name, Path(options["mlruns"]), rows, id=options["id"] or "", table=options["data"])
     if options["to"]:
@@ -162,17 +151,16 @@ def _wanted(options: dict[str, Any], role: str) -> str:
     return str(options[role])
 
 
-def _only_model(word: str, reading: "Reading") -> str:
-    """The model of a source that has one alone. Raises Refusal where it has several."""
-    from handnet.predictions.sources import read_source
-
-    models = read_source(word, reading).models
-    if len(models) > 1:
+def _append(path: Path, text: str) -> None:
+    """Raises Refusal where the file cannot be written: 1 would say that nothing is shown."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as page:
+            page.write(text)
+    except OSError as fault:
         raise Refusal(
-            f"{word} holds the models {', '.join(models)}; name the source first and then one of them, as in"
-            f" {again(sources=word, baseline=models[0])}."
-        )
-    return models[0]
+            f"{named('summary', str(path))} cannot be written ({fault.strerror}); name another file."
+        ) from None
 
 
 def _margin(text: str) -> float:

@@ -96,13 +96,18 @@ def _named_apart(results: Sequence[Results]) -> list[Results]:
     apart = []
     for one in results:
         names = {
-            model: f"{one.source}: {model}"
+            model: name_apart(one, model)
             for model in one.models
             if len(holders[model]) > 1 and model not in same
         }
         left_out = {model for model in one.models if model in same and holders[model][0] is not one}
         apart.append(_renamed(one, names, left_out))
     return apart
+
+
+def name_apart(results: Results, model: str) -> str:
+    """What a model is called beside one of the same name from another source."""
+    return f"{results.source}: {model}"
 
 
 def _renamed(results: Results, names: Mapping[str, str], left_out: set[str]) -> Results:

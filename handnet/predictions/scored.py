@@ -164,7 +164,8 @@ def models_of(results: Results, models: Sequence[str] | None) -> list[str]:
         if name not in results.models:
             raise Refusal(f"there is no model {name} in {results.source}; {nearest(name, results.models)}")
     if len(chosen) < 2:
-        raise Refusal(f"a comparison takes two models, but {results.source} has {', '.join(chosen)} alone.")
+        there = f"{results.source} has {', '.join(results.models)}{' alone' * (len(results.models) < 2)}"
+        raise Refusal(f"a comparison takes two models, and {there}.")
     return chosen
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handnet.messages import Refusal, nearest
+from handnet.messages import Refusal, again, nearest
 from handnet.predictions.columns import Columns
 from handnet.predictions.form import Results
-from handnet.predictions.joined import joined
+from handnet.predictions.joined import joined, name_apart
 from handnet.tables.dialect import Dialect
 
 if TYPE_CHECKING:
@@ -44,19 +44,61 @@ class Reading:
 def read_words(words: Sequence[str], reading: Reading) -> tuple[Results, list[str]]:
     """The results that words name, and the models among them that words name.
 
-    A word is a file, mlflow:EXPERIMENT or the name of a study; any other one is a model of these. Raises
-    Refusal where it is none of them.
+    A word is a file, a folder of files, mlflow:EXPERIMENT or the name of a study; any other one is a model of
+    these. Raises Refusal where it is none of them.
     """
-    sources = [word for word in dict.fromkeys(words) if is_source(word, reading.home)]
-    if not sources:
-        raise Refusal(_no_source(words, reading.home))
-    results = joined([read_source(word, reading) for word in sources])
-    named = [word for word in words if word not in sources]
-    return results, [model_named(results, name) for name in named]
+    read = _read(words, reading)
+    results = joined(list(read.values()))
+    return results, [_model_named(results, word) for word in words if word not in read]
 
 
-def model_named(results: Results, word: str) -> str:
-    """The model of this name. A source that has one model alone names it too. Raises Refusal otherwise."""
+def read_sides(words: Sequence[str], sides: Mapping[str, str], reading: Reading) -> tuple[Results, list[str]]:
+    """The results that words name, and the models that are compared.
+
+    sides: what each option names: a model of these results, or a source with one model, which is read too.
+    Raises Refusal where it is neither.
+    """
+    read = _read([*words, *sides.values()], reading)
+    results = joined(list(read.values()))
+    for word in words:
+        if word not in read:
+            _model_named(results, word)
+    models = []
+    for role, word in sides.items():
+        if word in read:
+            better = {"sources": list(dict.fromkeys([*words, word])), role: read[word].models[0]}
+            alone = _only_model(read[word], word, better)
+            apart = name_apart(read[word], alone)
+            models.append(apart if apart in results.models else alone)
+        else:
+            models.append(_model_named(results, word))
+    return results, models
+
+
+def _read(words: Sequence[str], reading: Reading) -> dict[str, Results]:
+    """The results of each word that names a source. Raises Refusal where none does."""
+    read = {
+        word: read_source(word, reading) for word in dict.fromkeys(words) if is_source(word, reading.home)
+    }
+    if not read:
+        raise Refusal(_no_source(list(dict.fromkeys(words)), reading.home))
+    return read
+
+
+def _only_model(results: Results, word: str, better: Mapping[str, Any]) -> str:
+    """The model of a source that has one alone. Raises Refusal where it has several.
+
+    better: options that name one of them."""
+    if len(results.models) > 1:
+        raise Refusal(
+            f"{word} holds the models {', '.join(results.models)}; name the source first and then one of"
+            f" them, as in {again(**better)}."
+        )
+    return results.models[0]
+
+
+def _model_named(results: Results, word: str) -> str:
+    """The model of this name. Raises Refusal otherwise."""
     if word in results.models:
         return word
     raise Refusal(
@@ -73,7 +115,7 @@ def is_source(word: str, home: Path) -> bool:
         or path.suffix.lower() in TABLES
         or path.is_file()
         or _is_study(word, home)
-        or (path.is_dir() and any(path.glob("*")))
+        or (path.is_dir() and any(file.suffix.lower() in TABLES for file in path.iterdir()))
     )
 
 
@@ -132,4 +174,5 @@ def _no_source(words: Sequence[str], home: Path) -> str:
     wanted = "a table of predictions (.csv, .parquet), mlflow:EXPERIMENT or the name of a study is wanted"
     if not words:
         return f"which results? {wanted[0].upper()}{wanted[1:]}{known}."
-    return f"{' and '.join(map(repr, words))} names no results: {wanted}{known}."
+    name = "names" if len(words) == 1 else "name"
+    return f"{' and '.join(map(repr, words))} {name} no results: {wanted}{known}."

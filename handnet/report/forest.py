@@ -56,17 +56,22 @@ def write_forest(facts: Mapping[str, Any], path: str | Path, score: str | None =
 
     score: as in `forest`. Raises Refusal for another ending, and OSError."""
     path = Path(path)
-    ending = path.suffix.lower()
-    if ending not in FORMATS:
-        shown = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
-        raise Refusal(
-            f"a figure is written as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, but {path} {shown}."
-        )
+    ending = picture_ending(path)
     figure = forest(facts, score)
     with mpl.rc_context(STYLE | {"pdf.fonttype": 42}):
         content = alone(as_svg(figure)) if ending == ".svg" else _saved(figure, ending[1:])
     write_whole(path, content)
     return path
+
+
+def picture_ending(path: Path) -> str:
+    """How the name of a picture ends, in small letters. Raises Refusal for another ending than .pdf, .svg and
+    .png."""
+    ending = path.suffix.lower()
+    if ending in FORMATS:
+        return ending
+    shown = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
+    raise Refusal(f"a figure is written as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, but {path} {shown}.")
 
 
 def forest_picture(facts: Mapping[str, Any]) -> Picture | None:
