@@ -77,6 +77,10 @@ READING = {"numpy", "pandas", "pydantic", "numba"}  # what reading a table takes
         (["--help"], HEAVY | READING),
         (["stdy"], HEAVY | READING),
         (["ui", "PORT=x"], HEAVY | READING),
+        (["bands", "--help"], HEAVY | READING),
+        (["compare", "FRIST=1"], HEAVY | READING),
+        (["gate", "preds.csv"], HEAVY | READING),
+        (["predict"], HEAVY),
         (["study", "search.seeds=1"], HEAVY),
     ],
 )
