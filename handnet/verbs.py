@@ -107,7 +107,7 @@ def gate(**options: Any) -> int:
     verdict = judge(results, *models, score=options["score"], margin=margin, require=require)
     if options["summary"]:
         _append(Path(options["summary"]), verdict.markdown())
-    screen().print(verdict.sentence)
+    screen().print(f"{verdict.sentence}\n{verdict.facts['opened']}")
     return verdict.code
 
 

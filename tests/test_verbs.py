@@ -72,14 +72,14 @@ GATE = ["gate", "preds.csv", "BASELINE=old", "CANDIDATE=new"]
         (["gate", "preds.csv", "BASELINE=old", "CANDIDATE=new.csv"], 0, "Shown: model is better than old"),
     ],
 )
-def test_a_gate_answers_with_its_exit_code_and_one_line(
+def test_a_gate_answers_with_its_exit_code_and_two_lines(
     words: list[str], code: int, begins: str, place: Path, capsys: pytest.CaptureFixture
 ) -> None:
     assert cli(place / "home", *words) == code
     out, err = capsys.readouterr()
     assert out.startswith(begins)
     assert out.endswith(f"{OPENED}\n")
-    assert (out.count("\n"), out.count(OPENED), err) == (1, 1, "")
+    assert (out.count("\n"), out.count(OPENED), err) == (2, 1, "")
     assert not (place / "home").exists()
 
 

@@ -104,7 +104,8 @@ def summary(gate: Mapping[str, Any], sentence: str) -> str:
         [visible(str(cell)).translate(SIGNS) for cell in side] for side in zip(*cells.items(), strict=True)
     )
     lines = [f"**Gate: {VERDICTS[gate['found']]}**", "", _line(names), _line(["---"] * len(names))]
-    return "\n".join([*lines, _line(values), "", visible(sentence).translate(SIGNS)]) + "\n"
+    told = (visible(each).translate(SIGNS) for each in (sentence, gate["opened"]))
+    return "\n".join([*lines, _line(values), "", " ".join(told)]) + "\n"
 
 
 def _line(cells: list[str]) -> str:
