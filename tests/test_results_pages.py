@@ -96,9 +96,10 @@ def test_every_column_of_bands_says_what_it_is_of(kind: str) -> None:
 def test_names_are_data_and_never_markup(start: int) -> None:
     names = [f"{place} {name[:300]}" for place, name in enumerate(HOSTILE)][start : start + 24]
     harmless = [f"harmless {place}" for place in range(len(names))]
-    assert Tags(to_html(everywhere(names))).tags == Tags(to_html(everywhere(harmless))).tags
-    assert inert_markdown(to_markdown(everywhere(names))) == inert_markdown(to_markdown(everywhere(harmless)))
-    shown = "\n".join(terminal(everywhere(names)))
+    facts, plain = everywhere(names), everywhere(harmless)
+    assert Tags(to_html(facts)).tags == Tags(to_html(plain)).tags
+    assert inert_markdown(to_markdown(facts)) == inert_markdown(to_markdown(plain))
+    shown = "\n".join(terminal(facts))
     assert not set(shown) & set(map(chr, UNSEEN)) - {"\n"}
     assert max(map(cell_len, shown.split("\n"))) <= 100
 

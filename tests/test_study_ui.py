@@ -353,7 +353,7 @@ def test_whatever_a_folder_is_called_nothing_is_made_beside_it(
         for words in (["report"], ["case", "ID=203"], ["track"]):
             assert cli(home, *words, f"NAME={study}") == 0
         assert cli(home, "backup", f"TO={tmp_path / 'to'}") == 0
-        assert main(["report", f"MLRUNS={tmp_path / 'to'}", f"NAME={study}"]) == 0
+        assert main(["case", f"MLRUNS={tmp_path / 'to'}", f"NAME={study}", "ID=203"]) == 0
         assert main(["track", f"MLRUNS={home}", f"NAME={study}", f"OPTUNA={home / 'for the dashboard'}"]) == 0
         address = f"sqlite:///{quote(str(tmp_path / 'to' / f'{name}.db'))}"
         for _ in range(2):  # made, and known as Optuna's

@@ -2,6 +2,7 @@
 real files."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,12 @@ KILLPOINTS = Path(__file__).with_name("killpoints.py")
 TORTURE = [sys.executable, str(Path(__file__).with_name("torture.py"))]
 SMALL = ["DESIGN=sobol", "TRIALS=1", "SEEDS=2", "CONFIRM=2", "space.epochs.high=20"]
 DIVISIONS = ["SPLITS=2", "rehearsal.seeds=2", "rehearsal.levels=2", "IDEAL=1", "OPEN=1"]
+ALL = """
+import killpoints, shlex, sys
+killpoints.install()
+from handnet.cli import main
+sys.exit(max([main(shlex.split(words)) for words in sys.argv[1:]]))
+"""
 
 
 @pytest.mark.long
@@ -29,14 +36,10 @@ def test_every_named_moment_is_reached(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     environment = {**os.environ, JOURNAL: str(journal)}
     study, home, copy = ["study", *SMALL, *DIVISIONS, "NAME=small"], tmp_path / "home", tmp_path / "copy"
-    for words in (
-        study,
-        ["report", "NAME=small"],
-        ["case", "NAME=small", "ID=203"],
-        ["backup", f"TO={copy}"],
-    ):
-        command = [sys.executable, str(KILLPOINTS), *words, f"MLRUNS={home}"]
-        subprocess.run(command, check=True, capture_output=True, env=environment)
+    others = ["report", "NAME=small"], ["case", "NAME=small", "ID=203"], ["backup", f"TO={copy}"]
+    commands = [[*words, f"MLRUNS={home}"] for words in (study, *others)]
+    run = [sys.executable, "-c", ALL, *map(shlex.join, commands)]
+    subprocess.run(run, check=True, capture_output=True, env=environment, cwd=KILLPOINTS.parent)
     lines = journal.read_text().splitlines()
     assert {point(line.split(" ", 1)[1]) for line in lines} == set(MOMENTS)
 
