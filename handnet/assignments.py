@@ -1,6 +1,7 @@
 """Words after a verb as options: NAME=value as make passes it, dotted.setting=value, words alone."""
 
 import re
+import shlex
 from collections.abc import Collection, Sequence
 
 from handnet import messages
@@ -41,11 +42,24 @@ def _waits(word: str) -> bool:
     return word.startswith("-") and "=" not in word and word.lstrip("-").upper() not in FLAGS
 
 
-def example(line: str) -> tuple[str, str]:
-    """A line of a help text, `  handnet study x --seeds 3   what it does`, as the reader types it."""
+def example(line: str, first: str = "data") -> tuple[str, str]:
+    """A line of a help text, `  handnet study x --seeds 3   what it does`, as the reader types it.
+
+    first: the option whose values the words are that stand alone."""
     typed, _, does = line.strip().partition("   ")
-    _, verb, alone, options = re.split(r"\A(?:handnet|python -m) (\S+)((?: [^-\s=]+(?=\s|\Z))?)", typed)
-    pairs = re.findall(r"(?:--)?([\w.-]+)(?:[= ]([^-\s]\S*))?", options)
-    given = {"data": alone.strip()} if alone else {}
-    words = messages.command(verb, **given, **{name: value or True for name, value in pairs})
-    return words.replace(f" --data{alone}", alone) if alone else words, does.strip()
+    if messages.option("x").startswith("-"):  # the line is as a shell has it
+        return typed, does.strip()
+    words = shlex.split(typed.removeprefix("python -m "))
+    verb, *words = words if typed.startswith("python") else words[1:]
+    given, alone = dict[str, str | bool](), list[str]()
+    while words:
+        word = words.pop(0)
+        if word.startswith("--"):
+            given[word[2:]] = words.pop(0) if words and not words[0].startswith("-") else True
+        elif "=" in word:
+            name, _, value = word.partition("=")
+            given[name] = value
+        else:
+            alone.append(word)
+    named = {first: ",".join(alone)} if alone else {}
+    return messages.command(verb, **named, **given), does.strip()

@@ -146,11 +146,13 @@ class Command(click.Command):
 
     def format_help_text(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Paragraphs are wrapped; indented lines are examples, and are shown as the reader types them."""
+        first = next((param for param in self.params if isinstance(param, Option) and param.first), None)
+        named = first.opts[-1].removeprefix("--") if first else "data"
         for paragraph in inspect.cleandoc(str(self.help)).split("\n\n"):
             formatter.write_paragraph()
             with formatter.indentation():
                 if paragraph.startswith("  "):
-                    formatter.write_dl([example(line) for line in paragraph.splitlines()], col_max=45)
+                    formatter.write_dl([example(line, named) for line in paragraph.splitlines()], col_max=45)
                 else:
                     formatter.write_text(paragraph)
 

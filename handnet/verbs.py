@@ -83,7 +83,10 @@ def compare(**options: Any) -> None:
 @option("--candidate", metavar="NAME", help="likewise: what must be shown better, or not worse")
 @option("--score", metavar="NAME", help="the score that decides; default: the task's own")
 @option(
-    "--margin", metavar="SIZE", default="0", help="in the unit of the difference: .02 is 2 points of accuracy"
+    "--margin",
+    metavar="SIZE",
+    default="0",
+    help="of the difference: .02 is 2 points of accuracy, .02 nats of log loss, 2 %% of an RMSE",
 )
 @option("--require", metavar="WHAT", default="better", help="better or not-worse")
 @option("--summary", type=click.Path(), metavar="FILE", help="append a Markdown summary, as a CI page shows")

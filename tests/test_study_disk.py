@@ -113,7 +113,7 @@ def test_on_a_full_disk_what_was_finished_stays_and_goes_on(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("pages", [*range(0, 40, 3), *range(40, 240, 25)])
+@pytest.mark.parametrize("pages", [*range(0, 40, 5), *range(40, 240, 40)])
 def test_a_disk_may_fill_up_at_any_page(
     pages: int,
     begun: Path,
@@ -274,7 +274,7 @@ def test_all_results_are_made_again(opened: Path, finished: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(6, 120))]
+    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(6, 56))]
 )
 def test_whatever_is_damaged_is_refused_or_made_again(
     seed: int, opened: Path, finished: Path, capsys: pytest.CaptureFixture
