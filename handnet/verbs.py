@@ -86,7 +86,7 @@ def compare(**options: Any) -> None:
     "--margin",
     metavar="SIZE",
     default="0",
-    help="of the difference: .02 is 2 points of accuracy, .02 nats of log loss, 2 %% of an RMSE",
+    help="of the difference: .02 is 2 points of accuracy, .02 nats of log loss, 2 % of an RMSE",
 )
 @option("--require", metavar="WHAT", default="better", help="better or not-worse")
 @option("--summary", type=click.Path(), metavar="FILE", help="append a Markdown summary, as a CI page shows")
