@@ -214,8 +214,41 @@ def test_no_difference_at_all_is_no_certainty(replicas: int) -> None:
 
 def test_the_same_difference_of_all_cases_is_no_certainty() -> None:
     found = crossed_difference(np.ones((4, 30)), np.zeros((4, 30)), paired=True, widest=1.0).comparison
-    assert found.p == 2.0**-29
+    assert found.p == 2.0**-29  # of the sign test
     assert (found.band.low, found.band.high) == (pytest.approx(1 - 1.95996**2 / (30 + 1.95996**2)), 1.0)
+
+
+@pytest.mark.parametrize("cases", [3, 5, 6, 20, 400])
+@pytest.mark.parametrize("by", [0.01, 0.1, 0.5, 0.9])
+def test_where_all_cases_are_alike_p_power_and_what_is_needed_are_those_of_the_band(
+    cases: int, by: float
+) -> None:
+    """So it is where one of two models has an error that is larger by the same share in every case."""
+    values = np.linspace(0, 1, cases)[None].repeat(3, axis=0)
+    found = crossed_difference(values + by, values, paired=True)
+    band = found.comparison.band
+    half = (band.high - band.low) / 2
+    assert (found.comparison.p < 0.05) == (band.low > 1e-9)
+    seen = found.detectable()
+    assert seen is not None
+    assert seen >= half
+    many = needed(found, by)
+    assert many.seeds in (None, 2)
+    assert (many.seeds == 2) == (seen <= by)
+    if many.cases:
+        shown = np.linspace(0, 1, many.cases)[None].repeat(3, axis=0)
+        assert crossed_difference(shown + by, shown, paired=True).comparison.p < 0.05
+
+
+def test_a_side_of_one_row_is_this_very_model() -> None:
+    ours, theirs = pair(np.random.default_rng(3), 4, 30, 1.0)
+    for a, b, told in ((ours, theirs[:1], True), (ours[:1], theirs, True), (ours, theirs, False)):
+        band = crossed_difference(a, b, paired=False).comparison.band
+        assert ("this very model" in band.estimand) == told
+        alarms = false_alarms(
+            task_of(0), theirs[0], 0.0, len(a), "rmse", studies=2, paired=False, theirs=len(b)
+        )
+        assert ("one fixed model" in alarms.setting) == told
 
 
 # How many would be needed
@@ -251,7 +284,9 @@ def test_two_equal_methods_are_told_apart_no_more_often_than_they_should(classes
 
 def test_a_model_without_a_seed_is_simulated_as_one() -> None:
     found = false_alarms(task_of(2), np.arange(60) % 2, 0.8, 4, "log_loss", paired=False, theirs=1)
-    assert found.setting == "two equal methods, 4 and 1 seeds x 60 cases"
+    assert found.setting == (
+        "one fixed model and a method that is equally good on average, 4 seeds x 60 cases"
+    )
     assert found.found < 0.05 + 3 * found.error
 
 

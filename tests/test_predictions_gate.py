@@ -137,7 +137,8 @@ def test_one_score_a_seed_may_gate_and_says_on_which_cases() -> None:
     observed, error = row["difference"]["centres"]["mean"], row["error"]
     code, sentence, facts = judged(results, margin=observed - error)
     assert (code, facts["needed"]["cases"]) == (1, None)
-    assert facts["needed"]["seeds"] == np.ceil(8 * (t.ppf(0.975, 7) + t.ppf(0.8, 7)) ** 2)
+    shown = [(t.ppf(0.975, n - 1) + t.ppf(0.8, n - 1)) * np.sqrt(8 / n) <= 1 for n in range(2, 100)]
+    assert facts["needed"]["seeds"] == 2 + shown.index(True)
     assert f"{facts['needed']['seeds']} seeds with these cases" in sentence
 
 

@@ -14,6 +14,9 @@ EXPECTED = "expected score on all cases of this kind"
 EXPECTED_OVER_SEEDS = "expected score over all seeds, on all cases of this kind"
 EXPECTED_DIFFERENCE = "expected difference on all cases of this kind"
 EXPECTED_DIFFERENCE_OVER_SEEDS = "expected difference over all seeds, on all cases of this kind"
+DIFFERENCE_FROM_THIS_MODEL = (
+    "expected difference from this very model, over all seeds of the other, on all cases of this kind"
+)
 DIFFERENCE_ON_THESE_CASES = "expected difference over all seeds, on these very cases"
 FURTHER_SEED = "score of a further seed on these rows"
 FURTHER_PROBABILITY = "probability from a further seed on these rows"

@@ -1,6 +1,6 @@
 """Is A better than B over divisions? Rules for paired scores, whose false alarms null.py measures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -77,8 +77,34 @@ def detectable_difference(
     that the score can have. None where that is exceeded, and where an error of 0 tells nothing. It takes the
     error for known and the shifted t for central, as is usual.
     """
-    found = float((t.ppf(1 - level / 2, degrees) + t.ppf(power, degrees)) * error)
-    return found if ROUNDING < found <= most else None
+    return within_reach(reach_of_power(error, degrees, level, power), most)
+
+
+def reach_of_power(
+    error: float,
+    degrees: float,
+    level: float,
+    power: float,
+    quantile: Callable[[float, float], float] = t.ppf,
+) -> float:
+    """(t_(1 - level/2) + t_power) error, as of `detectable_difference`. quantile: of Student's t."""
+    return float((quantile(1 - level / 2, degrees) + quantile(power, degrees)) * error)
+
+
+def within_reach(difference: float, most: float = inf) -> float | None:
+    """A difference that a score can have; None of one beyond `most`, and of one that is no more than 0."""
+    return difference if ROUNDING < difference <= most else None
+
+
+def first_that(enough: Callable[[int], bool], low: int, high: int) -> int | None:
+    """The smallest whole number from low to high that is enough; None where none is. What is enough stays
+    enough above it."""
+    if not enough(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return low
 
 
 def holm(p: Sequence[float]) -> list[float]:

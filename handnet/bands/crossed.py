@@ -14,17 +14,22 @@ The interval is never narrower than Student's t over the seeds alone, and p neve
 can be alike by chance, and Satterthwaite's degrees are then those of the cases.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
 
-from handnet.bands.band import EXPECTED_DIFFERENCE, EXPECTED_DIFFERENCE_OVER_SEEDS, Band
+from handnet.bands.band import (
+    DIFFERENCE_FROM_THIS_MODEL,
+    EXPECTED_DIFFERENCE,
+    EXPECTED_DIFFERENCE_OVER_SEEDS,
+    Band,
+)
 from handnet.bands.clusters import number_of_groups
-from handnet.bands.compare import ALPHA, ROUNDING, Comparison
+from handnet.bands.compare import ALPHA, ROUNDING, Comparison, first_that, within_reach
 from handnet.bands.mean_squares import (
+    Alike,
+    Error,
     MeanSquares,
     Variances,
     errors,
@@ -90,7 +95,7 @@ class Crossed:
 
     comparison: its band, mean -+ t error, and p; error: the standard error behind the band; degrees: of
     Student's t for it; variances: the parts of the squared error over seeds and cases; squares: the mean
-    squares they are made of.
+    squares they are made of; alike: where the difference of all cases is the same, what is known of others.
     """
 
     comparison: Comparison
@@ -98,6 +103,13 @@ class Crossed:
     degrees: float
     variances: Variances
     squares: MeanSquares
+    alike: Alike | None = None
+
+    def detectable(self, level: float = ALPHA, widest: float = np.inf, power: float = 0.8) -> float | None:
+        """The smallest true difference that is found at this level with this chance; None where that is more
+        than the largest that the score can have, `widest`."""
+        every = _every(errors(self.squares), self.alike)
+        return within_reach(max(one.detectable(level, power) for one in every), widest)
 
 
 def crossed_difference(
@@ -110,8 +122,8 @@ def crossed_difference(
 ) -> Crossed:
     """The expected difference of two methods, over seeds and cases, with its t interval and p.
 
-    Where the difference of all cases is the same, the band is as wide as Wilson's for 0 of n cases that
-    differ from them, and p is that of the sign test: 1 if nothing differs.
+    Where the difference of all cases is the same, the band is at least as wide as `Alike` has it, with its p:
+    1 if nothing differs.
 
     ours: (R, n), theirs: (Q, n), of `pseudo_values`; paired: whether row r of both has the same seed, R = Q;
     groups: (n,) int, None where every case is its own; widest: the largest difference that the score can
@@ -123,30 +135,26 @@ def crossed_difference(
         )
     d = ours.mean(axis=0) - theirs.mean(axis=0)
     mean, squares = float(d.mean()), mean_squares(ours, theirs, paired, groups)
-    found = errors(squares)
+    found, alike = errors(squares), None
     wider = max(found, key=lambda one: one.reach(coverage))
-    half, p = wider.reach(coverage), max(one.p(mean) for one in found)
     if np.ptp(d) < ROUNDING:
-        count = independent(groups, len(d))
-        half = max(half, _unseen(np.concatenate([ours, theirs]), count, coverage))
-        p = max(p, 2.0 ** (1 - count) if abs(mean) > ROUNDING else 1.0)
+        alike = Alike(independent(groups, len(d)), float(np.ptp([*ours, *theirs])) or 1.0)
+    every = _every(found, alike)
+    half, p = max(one.reach(coverage) for one in every), max(one.p(mean) for one in every)
     ends, centres = (max(mean - half, -widest), min(mean + half, widest)), (("mean", mean),)
     band = Band(*ends, KIND, "cases", len(d), coverage, EXPECTED_DIFFERENCE, centres)
     replicas = max(len(ours), len(theirs))
     if replicas > 1:
-        over = EXPECTED_DIFFERENCE_OVER_SEEDS
+        alone = 1 in (len(ours), len(theirs))
+        over = DIFFERENCE_FROM_THIS_MODEL if alone else EXPECTED_DIFFERENCE_OVER_SEEDS
         band = replace(band, varied="seeds_x_cases", estimand=over, seeds=replicas)
     band = replace(band, groups=number_of_groups(groups))
-    return Crossed(Comparison(band, p), *wider, variances(squares), squares)
+    return Crossed(Comparison(band, p), *wider, variances(squares), squares, alike)
 
 
-def _unseen(values: Array, n: int, coverage: float) -> float:
-    """The largest distance of the expected difference from that of all n cases, where those are alike.
-
-    It is Wilson's upper end for 0 of n cases, times how far values (R, n) of two cases differ.
-    """
-    square = float(norm.ppf((1 + coverage) / 2)) ** 2
-    return (float(np.ptp(values)) or 1.0) * square / (n + square)
+def _every(found: list[Error], alike: Alike | None) -> list[Error | Alike]:
+    """All that the interval must not be narrower than."""
+    return [*found, alike] if alike else [*found]
 
 
 class Needed(NamedTuple):
@@ -159,29 +167,20 @@ class Needed(NamedTuple):
 def needed(crossed: Crossed, difference: float, level: float = ALPHA, power: float = 0.8) -> Needed:
     """How many cases with these seeds, or seeds with these cases, find this difference.
 
-    They are the fewest for which it is no smaller than `detectable_difference`, with the error and degrees of
-    freedom that these mean squares would have at that size.
+    They are the fewest for which it is no smaller than what is detectable, with the error and degrees of
+    freedom that these mean squares would have at that size, and where the difference of all cases is the same
+    with as many that are alike.
 
     difference: the true one, of either sign, on the scale of the pseudo-values; level, power: as there.
     """
     band, wanted = crossed.comparison.band, abs(difference)
 
     def finds(cases: float, seeds: float) -> bool:
-        expected = errors(scaled(crossed.squares, cases, seeds))
-        return all(error.detectable(level, power) <= wanted for error in expected)
+        alike = crossed.alike and crossed.alike._replace(cases=crossed.alike.cases * cases)
+        expected = _every(errors(scaled(crossed.squares, cases, seeds)), alike)
+        return wanted > 0 and all(one.detectable(level, power) <= wanted for one in expected)
 
     return Needed(
-        _least(lambda count: finds(count / band.n, 1)),
-        _least(lambda count: finds(1, count / band.seeds)) if band.seeds else None,
+        first_that(lambda count: finds(count / band.n, 1), 2, MOST),
+        first_that(lambda count: finds(1, count / band.seeds), 2, MOST) if band.seeds else None,
     )
-
-
-def _least(finds: Callable[[int], bool]) -> int | None:
-    """The least number from 2 for which `finds` holds, as it does for all larger ones; None above MOST."""
-    if not finds(MOST):
-        return None
-    low, high = 2, MOST
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if finds(middle) else (middle + 1, high)
-    return low

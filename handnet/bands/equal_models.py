@@ -107,8 +107,16 @@ def false_alarms(
         outputs = (_method(numbers, task, y, cases, apart, count, groups) for count in sides)
         a, b = (pseudo_values(task, score, z, y) for z in outputs)
         found.append(crossed_difference(a, b, paired, groups).comparison.p < ALPHA)
-    told = f"{seeds}" if sides[0] == sides[1] else f"{sides[0]} and {sides[1]}"
-    return simulated(KIND, f"two equal methods, {told} seeds x {len(y)} cases", ALPHA, found)
+    return simulated(KIND, f"{_sides(*sides)} x {len(y)} cases", ALPHA, found)
+
+
+def _sides(ours: int, theirs: int) -> str:
+    """What is simulated, with so many seeds each."""
+    if ours == theirs:
+        return f"two equal methods, {ours} seeds" if ours > 1 else "two fixed models, equally good"
+    if min(ours, theirs) > 1:
+        return f"two equal methods, {ours} and {theirs} seeds"
+    return f"one fixed model and a method that is equally good on average, {max(ours, theirs)} seeds"
 
 
 def _method(

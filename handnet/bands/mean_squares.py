@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
-from scipy.stats import t
+from scipy.stats import norm, t
 
 from handnet.bands.clusters import group_sums, mean_variance, number_of_groups
+from handnet.bands.compare import ROUNDING, reach_of_power
 from handnet.data import Array
 
 LEAST_PAIRS = 5  # pairs of seeds whose differences tell how much the seeds vary
@@ -55,10 +56,45 @@ class Error(NamedTuple):
         return float(2 * t.sf(statistic, self.degrees)) if mean else 1.0
 
     def detectable(self, level: float, power: float) -> float:
-        """The smallest true difference that is found at this level with this chance, as
-        `detectable_difference` has it."""
-        reach = stdtrit(self.degrees, 1 - level / 2) + stdtrit(self.degrees, power)  # as t.ppf, but faster
-        return float(reach) * self.error
+        """The smallest true difference that is found at this level with this chance."""
+
+        def quantile(q: float, degrees: float) -> float:
+            return float(stdtrit(degrees, q))  # as t.ppf but for the last digit, and faster
+
+        return reach_of_power(self.error, self.degrees, level, power, quantile)
+
+
+class Alike(NamedTuple):
+    """What is known of the expected difference where that of all cases is the same: Wilson's interval for 0
+    of so many cases, times how far values of two cases differ, `apart`.
+
+    Fewer cases than the sign test finds anything in know nothing: 5 at the level .05.
+    """
+
+    cases: float  # or groups
+    apart: float
+
+    def reach(self, coverage: float) -> float:
+        """Half of the interval."""
+        if 2 ** (1 - self.cases) > 1 - coverage:
+            return self.apart
+        return self._within(float(norm.ppf((1 + coverage) / 2)))
+
+    def p(self, mean: float) -> float:
+        """The two-sided p of a mean so far from 0: 1 less the coverage of the interval that ends there, and
+        never below that of the sign test."""
+        if abs(mean) <= ROUNDING:
+            return 1.0
+        beyond = max(self.apart / abs(mean) - 1, 0.0)
+        square = self.cases / beyond if beyond else np.inf
+        return max(float(2 * norm.sf(np.sqrt(square))), float(2.0 ** (1 - self.cases)))
+
+    def detectable(self, level: float, power: float) -> float:
+        """The smallest true difference that is found at this level with this chance, were all cases alike."""
+        return max(self.reach(1 - level), self._within(float(norm.ppf(1 - level / 2) + norm.ppf(power))))
+
+    def _within(self, deviations: float) -> float:
+        return self.apart * deviations**2 / (self.cases + deviations**2)
 
 
 def mean_squares(ours: Array, theirs: Array, paired: bool, groups: Array | None) -> MeanSquares:

@@ -4,7 +4,7 @@ What is said holds for these very test cases and this training set. Another test
 and nothing here says how far.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from math import inf, isfinite
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import t
 
 from handnet.bands.band import DIFFERENCE_ON_THESE_CASES, Band
-from handnet.bands.compare import ALPHA, ROUNDING, Comparison, detectable_difference
+from handnet.bands.compare import ALPHA, ROUNDING, Comparison, detectable_difference, first_that
 from handnet.bands.simulated import Simulated, simulated
 from handnet.data import Array
 from handnet.draws import SIMULATION, generator
@@ -44,20 +44,27 @@ class OverSeeds(NamedTuple):
 
     def needed(self, difference: float, level: float = ALPHA, power: float = 0.8) -> int | None:
         """How many seeds of each model would show a true difference of this size with this chance, on these
-        very cases; None where MOST_SEEDS would not.
+        very cases; None where MOST_SEEDS would not."""
+        return seeds_needed(self.deviations, difference, level, power)
 
-        The deviations over seeds are taken for known.
-        """
-        variances = np.square(self.deviations)
-        total = float(variances.sum())
-        share = total**2 / float(np.square(variances).sum()) if total else 1.0  # degrees are share (R - 1)
 
-        def enough(seeds: int) -> bool:
-            degrees = share * (seeds - 1)
-            least = detectable_difference(float(np.sqrt(total / seeds)), degrees, level, power=power)
-            return least is not None and least <= abs(difference)
+def seeds_needed(
+    deviations: Sequence[float], difference: float, level: float = ALPHA, power: float = 0.8
+) -> int | None:
+    """How many seeds of each model show a true difference, as of `OverSeeds.needed`.
 
-        return _first(enough, 2, MOST_SEEDS) if total and isfinite(difference) else None
+    deviations: over seeds, as of `OverSeeds`; they are taken for known.
+    """
+    variances = np.square(deviations)
+    total = float(variances.sum())
+    share = total**2 / float(np.square(variances).sum()) if total else 1.0  # degrees are share (R - 1)
+
+    def enough(seeds: int) -> bool:
+        degrees = share * (seeds - 1)
+        least = detectable_difference(float(np.sqrt(total / seeds)), degrees, level, power=power)
+        return least is not None and least <= abs(difference)
+
+    return first_that(enough, 2, MOST_SEEDS) if total and isfinite(difference) else None
 
 
 def compare_over_seeds(ours: Array, theirs: Array, paired: bool, coverage: float = 0.95) -> OverSeeds:
@@ -134,14 +141,3 @@ def false_alarms_over_seeds(
     found = (error > ROUNDING) & (np.abs(mean) > t.ppf(1 - ALPHA / 2, degrees) * error)
     kind = PAIRED if paired else WELCH if min(len(ours), len(theirs)) > 1 else ONE_SAMPLE
     return simulated(kind, "two equal models, these very cases", ALPHA, found)
-
-
-def _first(enough: Callable[[int], bool], low: int, high: int) -> int | None:
-    """The smallest whole number from low to high that is enough; None where none is. What is enough stays
-    enough above it."""
-    if not enough(high):
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle + 1, high)
-    return low

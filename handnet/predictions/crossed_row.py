@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from handnet.bands.compare import ALPHA, detectable_difference
+from handnet.bands.compare import ALPHA
 from handnet.bands.crossed import Crossed, crossed_difference, needed, pseudo_values
 from handnet.predictions.aligned import Aligned
 from handnet.study.quantity import band_facts
@@ -29,7 +29,7 @@ class CrossedRow:
 
     def detectable(self, level: float) -> float | None:
         """The smallest true difference that is found with 80 % power."""
-        return detectable_difference(self.found.error, self.found.degrees, level, self.scale.widest)
+        return self.found.detectable(level, self.scale.widest)
 
     def facts(self, adjusted: float, level: float = ALPHA, decides: bool = False) -> dict[str, Any]:
         """The row, as plain JSON values. adjusted: its p by Holm's method; level: at which a difference is
@@ -52,6 +52,7 @@ class CrossedRow:
             "detectable": self.detectable(level),
             "detectable_level": level,
             "needed": wanted._asdict(),
+            "alike": found.alike is not None,
             "variances": found.variances._asdict(),
             "seeds": list(self.seeds),
             "diverged": list(self.diverged),

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scipy.stats import t
-
 from handnet.bands import Band
-from handnet.bands.compare import ALPHA, Comparison, detectable_difference
+from handnet.bands.compare import Comparison, detectable_difference
 from handnet.bands.crossed import needed
 from handnet.bands.null import EQUAL
+from handnet.bands.over_seeds import seeds_needed
 from handnet.messages import Refusal, option
 from handnet.predictions.form import Results
 from handnet.predictions.head import SCHEMA
@@ -146,8 +145,7 @@ def _needed(told: Mapping[str, Any], pair: Pair | None) -> dict[str, Any]:
     if row["over"] == "splits":
         return found | {"divisions": _divisions(row, gain)}
     if row["over"] == "seeds":
-        detectable = (t.ppf(1 - ALPHA / 2, row["degrees"]) + t.ppf(0.8, row["degrees"])) * row["error"]
-        return found | {"seeds": math.ceil(max(row["seeds"]) * (detectable / gain) ** 2)}
+        return found | {"seeds": seeds_needed(row["deviations"], gain)}
     assert pair is not None  # one over cases
     assert pair.on_cases is not None
     return found | needed(pair.on_cases.found, gain)._asdict()

@@ -60,6 +60,7 @@ class Seeds:
             "adjusted": comparison.p if adjusted is None else adjusted,
             "error": found.error,
             "degrees": found.degrees,
+            "deviations": list(found.deviations),
             "detectable": found.detectable(level, widest),
             "detectable_level": level,
             "needed": {"cases": None, "seeds": found.needed(comparison.band.centre("mean"), level)},

@@ -6,13 +6,23 @@ from typing import Any
 
 from handnet.bands.compare import ALPHA
 from handnet.report.comparison_tables import within
-from handnet.report.words import amount, cases_named, difference, exact, label, so_many_cases, with_article
+from handnet.report.words import (
+    amount,
+    as_told,
+    cases_named,
+    difference,
+    exact,
+    label,
+    so_many_cases,
+    with_article,
+)
 
 DONE = {  # what a classifier did with the cases of a share
     "accuracy": ("called", "of the test cases right"),
     "sensitivity": ("found", "of the positive test cases"),
     "specificity": ("cleared", "of the negative test cases"),
 }
+LEAST_TOLD = 1e-9  # a difference below is 0
 UNITS = {"nats": " nats", "per cent": "%"}
 
 
@@ -67,9 +77,19 @@ def sentence(facts: Mapping[str, Any], classes: Sequence[str] = (), lower: bool 
     rule = f"{_rule(row)}, {row['difference']['coverage']:.0%} interval, p = {exact(row['p'])}{by_holm}"
     over = f"Over {row['difference']['n']} divisions of this table " if row["over"] == "splits" else ""
     found = f"{over}{ours} {gained(row, theirs, lower, classes)} ({rule})"
-    told = [f"{found}: {_verdict(row, ours, theirs)}.", _power(row, among), *_scope(row)]
-    told += diverged_notes([facts])
+    told = [f"{found}: {_verdict(row, ours, theirs)}.", _power(row, among), *_scope(row, ours, theirs)]
+    told += [*_alike(row), *diverged_notes([facts])]
     return " ".join(told)
+
+
+def _alike(row: Mapping[str, Any]) -> list[str]:
+    """What the interval rests on where the difference of all cases is the same."""
+    if not row.get("alike"):
+        return []
+    same = "All cases tell the two apart by as much"
+    if as_told(abs(row["difference"]["centres"]["mean"]), row["unit"]) < LEAST_TOLD:
+        same = "No case tells the two apart"
+    return [f"{same}, so the interval says how far other cases may, and more seeds do not narrow it."]
 
 
 def diverged_notes(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -122,7 +142,7 @@ def _power(row: Mapping[str, Any], among: int) -> str:
     )
 
 
-def _scope(row: Mapping[str, Any]) -> list[str]:
+def _scope(row: Mapping[str, Any], ours: str, theirs: str) -> list[str]:
     """What was not varied."""
     if row["over"] == "splits":
         return []
@@ -132,5 +152,10 @@ def _scope(row: Mapping[str, Any]) -> list[str]:
         return [
             "It holds for these very models: no seed was varied, and neither was the division of the table."
         ]
-    alone = "; the model of one seed is taken as it is" if 1 in row["seeds"] else ""
-    return [f"The division of the table was not varied{alone}."]
+    if 1 not in row["seeds"]:
+        return ["The division of the table was not varied."]
+    one = ours if row["seeds"][0] == 1 else theirs
+    return [
+        f"It is of the one model of {one}, as it is: no other seed of it was tried, and the division of the"
+        " table was not varied."
+    ]
