@@ -320,7 +320,7 @@ def test_without_the_part_of_the_seeds_false_alarms_are_many() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("paired", [True, False])
-@pytest.mark.parametrize("replicas", [2, 3, 5, 20])
+@pytest.mark.parametrize("replicas", [2, 5, 20])
 @pytest.mark.parametrize("seeds", [0.0, 4.0])
 def test_false_alarms_are_at_most_6_in_100(replicas: int, seeds: float, paired: bool) -> None:
     crossed, cases_alone, _ = found_in(replicas, 114, seeds, paired=paired)
