@@ -14,8 +14,8 @@ from handnet.predictions.form import PART, SPLIT, Results, Scored
 from handnet.predictions.metrics import Metric, metric_of
 from handnet.predictions.scalars import numbers_of
 from handnet.predictions.score_columns import USUAL_NAMES, places_of, scores_of, tall_of, wide_of
+from handnet.predictions.table import checked
 from handnet.tables.cells import shown
-from handnet.tables.header import check_names
 
 
 class Cell(NamedTuple):
@@ -32,6 +32,9 @@ class Cell(NamedTuple):
     row: object
 
 
+NEEDS = "a table of scores has a row a seed, with its model and its scores"
+
+
 def read_scores(frame: pd.DataFrame, columns: Columns = USUAL_NAMES, source: str = "the table") -> Results:
     """The results in a table with a row a model, division and seed, and a column a score.
 
@@ -43,25 +46,9 @@ def read_scores(frame: pd.DataFrame, columns: Columns = USUAL_NAMES, source: str
     sentences. Raises Refusal, one sentence, for what cannot be scores.
     """
     try:
-        return _read(_checked(frame), columns, source)
+        return _read(checked(frame, NEEDS), columns, source)
     except Refusal as fault:
         raise Refusal(f"{source}: {fault.sentence}", fault.code, fault.lines) from None
-
-
-def _checked(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with a name for each column, and its rows numbered from 1."""
-    if not isinstance(frame, pd.DataFrame):
-        raise Refusal(f"a table is a DataFrame, but this is of the type {type(frame).__name__}.")
-    index = [name for name in frame.index.names if name not in (None, "line")]
-    frame = frame.reset_index(index) if index and not {*index} & {*frame.columns} else frame
-    frame = frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
-    try:
-        check_names(list(frame.columns))
-    except ValueError as fault:
-        raise Refusal(str(fault)) from None
-    if frame.empty:
-        raise Refusal("it is empty; a table of scores has a row a seed, with its model and its scores.")
-    return frame.set_axis(pd.RangeIndex(1, len(frame) + 1), axis=0) if frame.index.name != "line" else frame
 
 
 def _read(frame: pd.DataFrame, columns: Columns, source: str) -> Results:

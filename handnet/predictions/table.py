@@ -21,6 +21,7 @@ from handnet.tables.header import check_names
 from handnet.tasks import task_of
 
 USUAL_NAMES = Columns()
+NEEDS = "a table of predictions has a row a case, with its truth and a prediction"
 
 
 def read_frame(frame: pd.DataFrame, columns: Columns = USUAL_NAMES, source: str = "the table") -> Results:
@@ -40,7 +41,7 @@ def read_frame(frame: pd.DataFrame, columns: Columns = USUAL_NAMES, source: str 
 
 def _read(frame: pd.DataFrame, columns: Columns, source: str) -> Results:
     """What `read_frame` gives."""
-    frame, columns = long_form(_checked(frame), columns)
+    frame, columns = long_form(checked(frame, NEEDS), columns)
     places, guess = find(frame, columns)
     rows = rows_of(frame, places, told(places, columns))
     check_apart(rows)
@@ -76,8 +77,10 @@ def find(frame: pd.DataFrame, columns: Columns) -> tuple[dict[str, str], Guess]:
     return places, find_guess(names, columns, places, spellings(few_texts(frame[places["y"]])))
 
 
-def _checked(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with a name for each column, and its rows numbered from 1 where it has no lines."""
+def checked(frame: pd.DataFrame, needs: str) -> pd.DataFrame:
+    """The table with a name for each column, and its rows numbered from 1 where it has no lines.
+
+    needs: what a sentence says of an empty one. Raises Refusal where it is none, or its names are unclear."""
     if not isinstance(frame, pd.DataFrame):
         raise Refusal(f"a table is a DataFrame, but this is of the type {type(frame).__name__}.")
     if frame.columns.nlevels > 1:
@@ -90,9 +93,7 @@ def _checked(frame: pd.DataFrame) -> pd.DataFrame:
     except ValueError as fault:
         raise Refusal(str(fault)) from None
     if frame.empty:
-        raise Refusal(
-            "it is empty; a table of predictions has a row a case, with its truth and a prediction."
-        )
+        raise Refusal(f"it is empty; {needs}.")
     if frame.index.name != "line":
         frame = frame.set_axis(pd.RangeIndex(1, len(frame) + 1, name="row"), axis=0)
     return frame
