@@ -77,7 +77,7 @@ def _over_splits(facts: Mapping[str, Any], pair: str, compared: Mapping[str, Any
         pair,
         label_of(facts, compared["score"]),
         in_interval(band, unit, compared["widest"]),
-        f"{exact(compared['p'])} ({exact(compared['p_holm'])})",
+        f"{p_value(compared['p'])} ({p_value(compared['p_holm'])})",
         seen_in_80(compared, unit),
         " / ".join(percent(rope[name]) for name in ("worse", "equal", "better")),
         in_band(compared["wins"]),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.comparison_tables import in_interval
-from handnet.report.words import amount, exact, label, visible
+from handnet.report.words import amount, label, p_value, visible
 
 SIGNS = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]|#<>"})
 
@@ -97,7 +97,7 @@ def summary(gate: Mapping[str, Any], sentence: str) -> str:
         "candidate better by [95%]": f"{apart} {row['unit']}".strip(),
         "margin": _margin(gate),
         "required": gate["require"],
-        "p": exact(row["p"]),
+        "p": p_value(row["p"]),
         "smallest seen with 80% power": smallest,
     }
     names, values = (

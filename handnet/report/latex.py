@@ -36,7 +36,7 @@ from handnet.report.results_words import (
     told_by,
 )
 from handnet.report.tables import label_of, role_of
-from handnet.report.words import exact, written
+from handnet.report.words import p_value, written
 
 LONGEST = 26  # characters of a name that stands beside its numbers; a longer one stands above them
 INDENTED = 19  # characters of what stands indented below a name
@@ -153,7 +153,7 @@ def _pair_blocks(rows: Sequence[tuple[Mapping[str, Any], Row]]) -> Iterator[Bloc
                 names = f"{pair['ours']} against {pair['theirs']}"
                 first, lines = r"\quad " + tex(row["score"]), name_above(names, 7)
             holm = adjusted(row)
-            p, seen = exact(row["p"] if holm is None else holm), seen_in_80(row, row["unit"]).split(" ")[0]
+            p, seen = p_value(row["p"] if holm is None else holm), seen_in_80(row, row["unit"]).split(" ")[0]
             body += [*lines, rf"{first} & {cells} & {p} & {tex(seen)} & {_alarms(row)} \\"]
         head = [r" & \multicolumn{3}{c}{difference} & $p$ & seen & false alarms \\", r"\midrule"]
         yield Block(ruled(rf"l{BAND}@{{\quad}}rrr", head, body), HEAD + len(body))

@@ -5,7 +5,7 @@ from typing import Any
 
 from handnet.report.comparison_tables import by_chance, in_interval, seen_in_80
 from handnet.report.tables import Grid
-from handnet.report.words import cases_of, exact, signed_band
+from handnet.report.words import cases_of, p_value, signed_band
 
 
 def on_test_table(facts: Mapping[str, Any]) -> Grid:
@@ -70,7 +70,8 @@ def _on_test(pair: str, compared: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _p(test: Mapping[str, Any]) -> str:
     """The p of a test and, where it stands among others, as adjusted by Holm's method."""
-    return exact(test["p"]) if test["p_holm"] is None else f"{exact(test['p'])} ({exact(test['p_holm'])})"
+    p, holm = test["p"], test["p_holm"]
+    return p_value(p) if holm is None else f"{p_value(p)} ({p_value(holm)})"
 
 
 def _below(test: Mapping[str, Any]) -> str:

@@ -11,8 +11,8 @@ from handnet.report.words import (
     as_told,
     cases_named,
     difference,
-    exact,
     label,
+    p_value,
     so_many_cases,
     with_article,
 )
@@ -73,8 +73,8 @@ def sentence(facts: Mapping[str, Any], classes: Sequence[str] = (), lower: bool 
     if row is None:
         return f"Whether {ours} or {theirs} is better cannot be told."
     among = round(ALPHA / row["detectable_level"])
-    by_holm = f", adjusted for {among} comparisons {exact(row['adjusted'])}" if among > 1 else ""
-    rule = f"{_rule(row)}, {row['difference']['coverage']:.0%} interval, p = {exact(row['p'])}{by_holm}"
+    by_holm = f", adjusted for {among} comparisons {p_value(row['adjusted'])}" if among > 1 else ""
+    rule = f"{_rule(row)}, {row['difference']['coverage']:.0%} interval, p = {p_value(row['p'])}{by_holm}"
     over = f"Over {row['difference']['n']} divisions of this table " if row["over"] == "splits" else ""
     found = f"{over}{ours} {gained(row, theirs, lower, classes)} ({rule})"
     told = [f"{found}: {_verdict(row, ours, theirs)}.", _power(row, among), *_scope(row, ours, theirs)]

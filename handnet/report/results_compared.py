@@ -70,8 +70,8 @@ def _cells(facts: Mapping[str, Any], row: Row) -> tuple[str, ...]:
     return (
         label_of(facts, row["score"]),
         difference_of(row),
-        exact(row["p"]),
-        "-" if holm is None else exact(holm),
+        p_value(row["p"]),
+        "-" if holm is None else p_value(holm),
         seen_in_80(row, row["unit"]),
         alarms(row),
     )
@@ -222,7 +222,7 @@ def terminal_pairs(facts: Mapping[str, Any]) -> Grid:
     """The pairs on the score that words the verdict, in few columns."""
     rows = decided(facts)
     cells = [
-        (pair["ours"], pair["theirs"], difference_of(row), exact(row["p"] if holm is None else holm), seen)
+        (pair["ours"], pair["theirs"], difference_of(row), p_value(row["p"] if holm is None else holm), seen)
         for pair, row in rows
         for holm, seen in [(adjusted(row), seen_in_80(row, row["unit"]))]
     ]

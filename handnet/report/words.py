@@ -263,6 +263,11 @@ def exact(value: float) -> str:
     return f"{value:.2g}"
 
 
+def p_value(p: float) -> str:
+    """Two significant digits, or three where two would hide on which side of .05 it lies."""
+    return f"{p:.3g}" if 0.045 <= p < 0.055 else exact(p)
+
+
 # Control characters, and those that reverse the direction of what follows: a number would read backwards.
 UNSEEN = dict.fromkeys(
     (*range(32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"
