@@ -153,6 +153,8 @@ def test_the_summary_is_a_table_that_no_name_breaks() -> None:
     for cell in ("margin", "1 point", "smallest seen with 80% power", "candidate\\|"):
         assert any(cell in line for line in table)
     assert "<b>" not in found.markdown().replace("\\<b\\>", "")
+    assert lines[0] == ""  # appended to another entry it stays apart
+    assert "be better, nor" not in found.sentence  # the gate's own verdict is enough
 
 
 @pytest.mark.parametrize(

@@ -294,7 +294,10 @@ def test_one_group_pairs_nothing_and_one_case_of_a_class_has_no_area() -> None:
     assert only(facts)["decides"] is None
     assert only(facts)["on_test"] is None
     assert facts["left_out"] == [
-        {"what": "a - b", "why": "All cases are of one group, and a band over groups takes two."}
+        {
+            "what": "every comparison of a and b",
+            "why": "All cases are of one group, and a band over groups takes two.",
+        }
     ]
     few = np.r_[np.flatnonzero(Y == 2)[:1], np.flatnonzero(Y != 2)]
     facts = compare_results(of({name: z[:, few] for name, z in outputs.items()}, Y[few]))

@@ -26,6 +26,7 @@ from handnet.predictions.score_columns import holds_scores
 from handnet.predictions.score_table import read_scores
 from handnet.predictions.scored import judge_scores
 from handnet.predictions.scored_pairs import compare_scores
+from handnet.report.results_compared import read_differences
 
 A, B = [0.91, 0.93, 0.92, 0.95, 0.90], [0.90, 0.90, 0.91, 0.93, 0.91]
 # Two models on ten divisions; an independent program has told interval, p and chances, for the ratio 1/9.
@@ -367,7 +368,7 @@ def test_a_pair_that_cannot_be_compared_stands_beside_those_that_can() -> None:
     decided = {(pair["ours"], pair["theirs"]): pair["decides"] for pair in facts["comparisons"]}
     assert decided["lr", "majority"] is None
     assert decided["a", "lr"]["adjusted"] == pytest.approx(2 * ttest_1samp(A, 0.9).pvalue)
-    assert facts["left_out"][0]["what"] == "lr and majority"
+    assert facts["left_out"][0]["what"] == "t tests over seeds of lr and majority"
 
 
 def test_the_assertion_of_scores() -> None:
@@ -379,3 +380,11 @@ def test_the_assertion_of_scores() -> None:
     (pair,) = compare_results(over)["comparisons"]
     with pytest.raises(AssertionError, match="not shown to be better"):
         assert_better(pair)
+
+
+def test_the_sentence_and_the_table_count_the_seeds_alike() -> None:
+    facts = compare_results(from_scalars({"a": A, "b": B[:4]}))
+    assert "(Welch's t over 5 and 4 seeds, 95% interval" in facts["comparisons"][0]["sentence"]
+    assert read_differences(facts, [facts["comparisons"][0]["decides"]]) == (
+        "Above 0 the first is better. The test: Welch's t (95%, over 5 and 4 seeds)."
+    )

@@ -13,7 +13,7 @@ from handnet.bands import seed_bands
 from handnet.bands.seeds import assured_share
 from handnet.report.main_table import band_table
 from handnet.report.tables import over_seeds
-from handnet.report.words import counts, doubted, in_band, interval
+from handnet.report.words import counts, doubted, in_band, interval, p_value
 from handnet.study.quantity import band_facts
 from handnet.study.screen import Screen
 
@@ -95,3 +95,10 @@ def test_of_few_seeds_no_least_share_is_told(tiny: Path, capsys: pytest.CaptureF
     assert (
         "Over 2 seeds [.025, .975] holds 33.3% of further seeds on average over studies, min to max" in page
     )
+
+
+@pytest.mark.parametrize(
+    ("p", "written"), [(0.0503, "0.0503"), (0.04951, "0.0495"), (0.051, "0.051"), (0.06, "0.06"), (1.0, "1")]
+)
+def test_a_p_shows_on_which_side_of_the_border_it_lies(p: float, written: str) -> None:
+    assert p_value(p) == written

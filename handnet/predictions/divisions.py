@@ -94,5 +94,6 @@ def notes_of(judged: Judged, splits: int) -> list[str]:
     named = [name for name in found if name != POOLED]
     if splits > 1 and named:
         which = "the division" if len(named) == 1 else "the divisions"
-        notes.append(f"Bands over cases are of {which} {', '.join(named[:5])} alone.")
+        told = "the study's own division" if named == [SPLIT] else f"{which} {', '.join(named[:5])} alone"
+        notes.append(f"Bands over cases are of {told}.")
     return notes

@@ -14,7 +14,8 @@ from handnet.predictions.aligned import Aligned, on_each_division, on_one_divisi
 from handnet.predictions.crossed_row import CrossedRow, compare_cases
 from handnet.predictions.divisions import POOLED
 from handnet.predictions.form import Results, groups_of
-from handnet.predictions.scored_pairs import NO_RATIO
+from handnet.predictions.scored_pairs import OVER_DIVISIONS, no_ratio
+from handnet.report.words import label
 from handnet.scores import Mean, Quantile, Score, Share, Whole, grade
 from handnet.study.comparisons import ComparedOverSplits, can_decide, compare_score
 from handnet.study.false_alarms import Measured, measured
@@ -43,7 +44,7 @@ class Pair:
         assert results.task is not None
         self.task: Task = results.task
         self.names, self.deciding, self.equal = names, deciding, equal
-        self.left_out: list[str] = []
+        self.left_out: list[tuple[str, str]] = []
         self.aligned = _checked(names, on_one_division(results, *names, split))
         named = dict.fromkeys((deciding, *self.task.compared))
         carried = {score.name: score for score in results.carried()}
@@ -84,7 +85,7 @@ class Pair:
         """Seed by seed on one test; None where the seeds are not the same, and where a class is missing."""
         (ours, theirs), one = self.aligned.sound, self.aligned
         if not one.paired and min(len(ours), len(theirs)) > 1:
-            self.left_out.append("Tests seed by seed take models with the same seeds.")
+            self.left_out.append(("tests seed by seed", "They take models with the same seeds."))
             return None
         if _missing(self.task, one.cases.y) or groups_of(one.cases) == 1:
             return None
@@ -95,20 +96,20 @@ class Pair:
     def _rows(self) -> Iterator[CrossedRow]:
         """A row a score on one test."""
         if groups_of(self.aligned.cases) == 1:
-            self.left_out.append(ONE_GROUP)
+            self.left_out.append(("every comparison", ONE_GROUP))
             return
         pooled = self.aligned.cases.split == POOLED
         told = _told(self.task, self.scores, self.aligned.cases.y)
         if len(told) < len(self.scores):
-            self.left_out.append("A class is missing among the cases, so scores of the classes are left out.")
+            self.left_out.append(("scores that take every class", "A class is missing among the cases."))
         for name, score in told.items():
             if isinstance(score, Whole) and (pooled or _single(self.task, self.aligned.cases.y)):
-                self.left_out.append(UNRANKED if pooled else FEW)
+                self.left_out.append((label(name), UNRANKED if pooled else FEW))
                 continue
             try:
                 yield compare_cases(self.task, self.aligned, name)
             except ValueError as fault:
-                self.left_out.append(str(fault))
+                self.left_out.append((label(name), str(fault)))
 
     def _over_splits(self) -> Iterator[ComparedOverSplits]:
         """A row a score over divisions; none of fewer than two, nor where it is not known how many rows were
@@ -116,7 +117,7 @@ class Pair:
         if len(self.divisions) < 2:
             return
         if self.ratio is None:
-            self.left_out.append(NO_RATIO)
+            self.left_out.append((OVER_DIVISIONS, no_ratio()))
             return
         graded = [_graded(self.task, self.scores, one) for one in self.divisions]
         for name in self.scores:

@@ -62,7 +62,9 @@ def compare_results(
     facts["notes"] += [note for pair in pairs for note in _told(pair)]
     facts["notes"] += diverged_notes(rows)
     facts["left_out"] += [
-        {"what": " - ".join(pair.names), "why": why} for pair in pairs for why in dict.fromkeys(pair.left_out)
+        {"what": f"{what} of {' and '.join(pair.names)}", "why": why}
+        for pair in pairs
+        for what, why in dict.fromkeys(pair.left_out)
     ]
     return facts | {"comparisons": rows}
 
@@ -117,7 +119,7 @@ def verdict(results: Results, pair: Pair) -> dict[str, Any]:
 def _sentence(results: Results, pair: Pair, facts: Mapping[str, Any]) -> str:
     """What was found, or why nothing was."""
     told = sentence(facts, results.classes, pair.scale.sign < 0)
-    return told if facts["decides"] else " ".join([told, *dict.fromkeys(pair.left_out)])
+    return told if facts["decides"] else " ".join([told, *dict.fromkeys(why for _, why in pair.left_out)])
 
 
 def _compared(pairs: Sequence[Pair], decides: Sequence[float]) -> Iterator[ComparedPair]:

@@ -12,7 +12,7 @@ from handnet.bands.null import EQUAL
 from handnet.bands.over_seeds import OverSeeds, compare_over_seeds, false_alarms_over_seeds
 from handnet.bands.proportion import clopper_pearson
 from handnet.data import Array
-from handnet.messages import Refusal
+from handnet.messages import Refusal, option
 from handnet.predictions.form import SPLIT, Results, Scored
 from handnet.predictions.scored import Design, deciding_score, design_of, direction, head, models_of, scale_of
 from handnet.report.comparison_facts import pair_facts
@@ -22,10 +22,16 @@ from handnet.study.comparisons import ComparedOverSplits, ComparedPair, can_deci
 from handnet.study.quantity import band_facts
 from handnet.tasks import Scale
 
-NO_RATIO = (
-    "Divisions share rows, and the corrected t test over them needs the number of rows that are trained on"
-    " beside each test: name it with n_train."
-)
+TOO_FEW = "A t test over seeds takes two scores at least of each model that has seeds."
+OVER_DIVISIONS, OVER_SEEDS = "the corrected t test over divisions", "t tests over seeds"
+
+
+def no_ratio() -> str:
+    """Why the rule over divisions says nothing, and what to do."""
+    return (
+        "Divisions share rows, and the corrected t test over them needs the number of rows that are trained"
+        f" on beside each test: name it with {option('n-train', '')}."
+    )
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ class Pair:
     names: tuple[str, str]
     over_splits: list[ComparedOverSplits]
     rows: list[Seeds]
-    missing: list[str]
+    missing: list[tuple[str, str]]
     diverged: tuple[int, int] = (0, 0)  # runs of each on all divisions
 
     @property
@@ -119,10 +125,14 @@ def compare_scores(
     names = [(chosen[0], other) for other in chosen[1:]] if first else list(combinations(chosen, 2))
     pairs = [_pair(results, pair, deciding, equal) for pair in names]
     if not any(pair.over_splits or pair.rows for pair in pairs):
-        (ours, theirs), why = names[0], " ".join(pairs[0].missing)
+        (ours, theirs), why = names[0], " ".join(why for _, why in pairs[0].missing)
         raise Refusal(f"{ours} and {theirs} cannot be compared: {why[0].lower()}{why[1:]}")
     facts = head(results, "compare")
-    left_out = [{"what": " and ".join(pair.names), "why": why} for pair in pairs for why in pair.missing]
+    left_out = [
+        {"what": f"{what} of {' and '.join(pair.names)}", "why": why}
+        for pair in pairs
+        for what, why in pair.missing
+    ]
     rows = list(_facts(pairs, direction(results, deciding) is False))
     return facts | {
         "notes": [*facts["notes"], *diverged_notes(rows)],
@@ -135,7 +145,7 @@ def compare_scores(
 def _pair(results: Results, names: tuple[str, str], deciding: str, equal: float) -> Pair:
     """What can be said of two models."""
     sides = [design_of(results, name, results.parts[-1]) for name in names]
-    missing = list[str]()
+    missing = list[tuple[str, str]]()
     rows = list(_over_seeds(results, sides, deciding, missing))
     pair = Pair(names, _over_splits(results, sides, deciding, equal), rows, list(dict.fromkeys(missing)))
     if pair.decided_over_splits:
@@ -143,7 +153,7 @@ def _pair(results: Results, names: tuple[str, str], deciding: str, equal: float)
         ours, theirs = (sum(_lost(deciding, side.scored[name]) for name in _shared(sides)) for side in sides)
         pair.diverged = ours, theirs
     elif not pair.over_splits and len(_shared(sides)) > 1:
-        pair.missing.append(NO_RATIO)
+        pair.missing.append((OVER_DIVISIONS, no_ratio()))
     return pair
 
 
@@ -194,12 +204,12 @@ def _aligned(score: str, ours: Scored, theirs: Scored) -> tuple[Array, Array]:
 
 
 def _over_seeds(
-    results: Results, sides: Sequence[Design], deciding: str, missing: list[str]
+    results: Results, sides: Sequence[Design], deciding: str, missing: list[tuple[str, str]]
 ) -> Iterator[Seeds]:
     """One row a score, on one division that both have; what cannot be told is added to `missing`."""
     shared = [name for name in sides[0].scored if name in sides[1].scored]
     if not shared or not _both(sides):
-        missing.append(f"They have no {'score' if shared else 'division'} in common.")
+        missing.append(("every comparison", f"They have no {'score' if shared else 'division'} in common."))
         return
     split = SPLIT if SPLIT in shared else shared[0]
     ours, theirs = (side.scored[split] for side in sides)
@@ -207,12 +217,12 @@ def _over_seeds(
         scale = scale_of(results, score)
         a, b, paired = _sound(score, ours, theirs, scale)
         if max(len(a), len(b)) < 2 or any(one.seeds and len(of) < 2 for one, of in ((ours, a), (theirs, b))):
-            missing.append("A t test over seeds takes two scores at least of each model that has seeds.")
+            missing.append((OVER_SEEDS, TOO_FEW))
             continue
         try:
             found = compare_over_seeds(a, b, paired)
         except ValueError as fault:
-            missing.append(f"In {label(score)} {fault}")
+            missing.append((OVER_SEEDS, f"In {label(score)} {fault}"))
             continue
         step = 1 / ours.n if scale.unit == "points" and ours.n else 0.0
         rate, lost = _rate(a, b, paired, step), (_lost(score, ours), _lost(score, theirs))

@@ -5,7 +5,7 @@ from typing import Any
 
 from handnet.report.score_names import IN_UNIT
 from handnet.report.tables import Grid, label_of
-from handnet.report.words import amount, difference, exact, in_band, measure, percent, unit_of
+from handnet.report.words import amount, difference, in_band, measure, p_value, percent, unit_of
 
 
 def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:

@@ -91,7 +91,7 @@ def caption(facts: Mapping[str, Any], score: str | None = None) -> str:
         found = [row for _, row in decided(facts)]
         region = " Shaded: what counts as equal, by convention." * any("rope" in row for row in found)
         some = f" The first {MOST} of {len(found)} pairs." * (len(found) > MOST)
-        return f"Tick: the mean difference; line: its band. {read_differences(found)}{region}{some}"
+        return f"Tick: the mean difference; line: its band. {read_differences(facts, found)}{region}{some}"
     rows = _rows(facts, score or _scores(facts)[0])
     told = []
     for name in (name for name in there(rows) if name in LINES):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.comparison_tables import in_interval
+from handnet.report.pair_words import without_verdict
 from handnet.report.words import amount, label, p_value, visible
 
 SIGNS = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_[]|#<>"})
@@ -17,7 +18,7 @@ def reason(gate: Mapping[str, Any]) -> str:
         verdict = f"Not shown, but the contrary: {_contrary(gate)}."
     elif gate["found"] == "open":
         verdict = f"Not shown, nor the contrary: {_sizes(row)} cannot tell whether {claim}. {_would(gate)}"
-    return f"{verdict} {gate['comparison']['sentence']}"
+    return f"{verdict} {without_verdict(gate['comparison'])}"
 
 
 def _claim(gate: Mapping[str, Any]) -> str:
@@ -86,7 +87,10 @@ VERDICTS = {"shown": "shown", "worse": "not shown; the contrary is", "open": "no
 
 
 def summary(gate: Mapping[str, Any], sentence: str) -> str:
-    """The gate as Markdown: a line of the verdict, a table, and the sentence."""
+    """The gate as Markdown: a line of the verdict, a table, and the sentence.
+
+    It begins with a blank line, so that entries appended to one page stay apart.
+    """
     row = gate["comparison"]["decides"]
     smallest = "none" if row["detectable"] is None else amount(row["detectable"], row["unit"])
     apart = in_interval(row["difference"], row["unit"], row["widest"])
@@ -103,7 +107,7 @@ def summary(gate: Mapping[str, Any], sentence: str) -> str:
     names, values = (
         [visible(str(cell)).translate(SIGNS) for cell in side] for side in zip(*cells.items(), strict=True)
     )
-    lines = [f"**Gate: {VERDICTS[gate['found']]}**", "", _line(names), _line(["---"] * len(names))]
+    lines = ["", f"**Gate: {VERDICTS[gate['found']]}**", "", _line(names), _line(["---"] * len(names))]
     told = (visible(each).translate(SIGNS) for each in (sentence, gate["opened"]))
     return "\n".join([*lines, _line(values), "", " ".join(told)]) + "\n"
 

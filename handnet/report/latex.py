@@ -129,8 +129,9 @@ def _compared(facts: Mapping[str, Any], scores: Sequence[str] | None) -> str:
     unit = {"per cent": ", in per cent", "": ""}.get(rows[0][1]["unit"], f", in {rows[0][1]['unit']}")
     many = sum(adjusted(row) is not None for _, row in rows)
     holm = f", adjusted by Holm's method among {many} pairs" if many > 1 else ""
+    read = read_differences(facts, [row for _, row in rows])
     caption = (
-        f"Differences of {facts['source']}: {told}{unit}. {read_differences([row for _, row in rows])} p is"
+        f"Differences of {facts['source']}: {told}{unit}. {read} p is"
         f" two-sided{holm}; seen: the smallest true difference that 80 of 100 studies would have seen;"
         " false alarms: how often the test finds a difference where there is none, as simulated, in per cent"
         f" with 95% of the simulation. {facts['opened']}"

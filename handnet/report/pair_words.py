@@ -5,6 +5,8 @@ from math import log1p
 from typing import Any
 
 from handnet.bands.compare import ALPHA
+from handnet.bands.mean_squares import LEAST_PAIRS
+from handnet.bands.over_seeds import WELCH
 from handnet.report.comparison_tables import within
 from handnet.report.words import (
     amount,
@@ -23,6 +25,10 @@ DONE = {  # what a classifier did with the cases of a share
     "specificity": ("cleared", "of the negative test cases"),
 }
 LEAST_TOLD = 1e-9  # a difference below is 0
+INDEPENDENT = (
+    f"The seeds of the two are treated as independent, because fewer than {LEAST_PAIRS} pairs do not show"
+    " what they have in common."
+)
 UNITS = {"nats": " nats", "per cent": "%"}
 
 
@@ -77,9 +83,15 @@ def sentence(facts: Mapping[str, Any], classes: Sequence[str] = (), lower: bool 
     rule = f"{_rule(row)}, {row['difference']['coverage']:.0%} interval, p = {p_value(row['p'])}{by_holm}"
     over = f"Over {row['difference']['n']} divisions of this table " if row["over"] == "splits" else ""
     found = f"{over}{ours} {gained(row, theirs, lower, classes)} ({rule})"
-    told = [f"{found}: {_verdict(row, ours, theirs)}.", _power(row, among), *_scope(row, ours, theirs)]
+    told = [f"{found}{_verdict(row, ours, theirs)}", _power(row, among), *_scope(row, ours, theirs)]
     told += [*_alike(row), *diverged_notes([facts])]
     return " ".join(told)
+
+
+def without_verdict(facts: Mapping[str, Any]) -> str:
+    """The sentence of a pair without its verdict, for a gate, which has its own. facts: of the pair."""
+    verdict = _verdict(facts["decides"], facts["ours"], facts["theirs"])
+    return str(facts["sentence"]).replace(verdict, ".", 1)
 
 
 def _alike(row: Mapping[str, Any]) -> list[str]:
@@ -113,23 +125,35 @@ def _rule(row: Mapping[str, Any]) -> str:
     band = row["difference"]
     if row["over"] == "splits":
         return "Nadeau-Bengio"
-    counts = sorted(set(row["seeds"]), reverse=True)
     if row["over"] == "seeds":
-        seeds = " and ".join(f"{count} seeds" for count in counts if count > 1)
-        return f"{band['kind'].removesuffix(' over seeds')} over {'the same ' * row['paired']}{seeds}"
+        return f"{test_name(band['kind'])} over {seeds_of(row)}"
     cases = so_many_cases(band["n"], band["groups"])
-    if counts == [1]:
+    if max(row["seeds"]) == 1:
         return f"{band['kind']} over {cases}"
-    same = "the same " if row["paired"] else ""
-    seeds = " and ".join(f"{count} seeds" for count in counts if count > 1)
-    return f"{band['kind']} over {same}{seeds} and {cases}"
+    return f"{band['kind']} over {seeds_of(row)} and {cases}"
+
+
+def test_name(kind: str) -> str:
+    """A test by its name, without what it is over. kind: of a row or its band."""
+    names = {"nadeau-bengio": "corrected t test of Nadeau and Bengio", WELCH: "Welch's t"}
+    return names.get(kind, kind.removesuffix(" over seeds"))
+
+
+def seeds_of(row: Mapping[str, Any]) -> str:
+    """The seeds of both sides: "the same 3 seeds" of pairs, else "3 and 5 seeds"; "3 seeds" where one side
+    has no seeds."""
+    counts = [count for count in row["seeds"] if count > 1]
+    if row["paired"]:
+        return f"the same {counts[0]} seeds"
+    return f"{' and '.join(map(str, counts))} seeds"
 
 
 def _verdict(row: Mapping[str, Any], ours: str, theirs: str) -> str:
+    """The end of the sentence on a difference."""
     if row["adjusted"] >= ALPHA:
-        return "not shown to be better, nor to be worse"
+        return ": not shown to be better, nor to be worse."
     better, other = (ours, theirs) if row["difference"]["centres"]["mean"] > 0 else (theirs, ours)
-    return f"{better} is better than {other}"
+    return f": {better} is better than {other}."
 
 
 def _power(row: Mapping[str, Any], among: int) -> str:
@@ -153,7 +177,8 @@ def _scope(row: Mapping[str, Any], ours: str, theirs: str) -> list[str]:
             "It holds for these very models: no seed was varied, and neither was the division of the table."
         ]
     if 1 not in row["seeds"]:
-        return ["The division of the table was not varied."]
+        few = row["paired"] and min(row["seeds"]) < LEAST_PAIRS
+        return ["The division of the table was not varied.", *[INDEPENDENT] * few]
     one = ours if row["seeds"][0] == 1 else theirs
     return [
         f"It is of the one model of {one}, as it is: no other seed of it was tried, and the division of the"

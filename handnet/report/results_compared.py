@@ -7,9 +7,10 @@ from typing import Any
 from handnet.bands.compare import ALPHA
 from handnet.report.comparison_tables import in_interval, seen_in_80
 from handnet.report.on_test_tables import on_test_table
+from handnet.report.pair_words import seeds_of, test_name
 from handnet.report.results_words import extent
 from handnet.report.tables import Grid, label_of
-from handnet.report.words import exact, in_band, measure, number, percent
+from handnet.report.words import exact, in_band, measure, number, p_value, percent
 
 FLIPS = 20  # flips that are listed of each pair; the data has all
 Row = Mapping[str, Any]  # one pair on one score
@@ -53,7 +54,11 @@ def compared_grid(facts: Mapping[str, Any]) -> Grid:
     rows = decided(facts)
     cells = [(pair["ours"], pair["theirs"], *_cells(facts, row)) for pair, row in rows]
     return Grid(
-        "Compared", read_differences([row for _, row in rows]), ("first", "second", *HEADINGS), cells, HOW
+        "Compared",
+        read_differences(facts, [row for _, row in rows]),
+        ("first", "second", *HEADINGS),
+        cells,
+        HOW,
     )
 
 
@@ -77,19 +82,30 @@ def _cells(facts: Mapping[str, Any], row: Row) -> tuple[str, ...]:
     )
 
 
-def read_differences(rows: Sequence[Row]) -> str:
+def read_differences(facts: Mapping[str, Any], rows: Sequence[Row]) -> str:
     """What differences are of: over what, by which test, and what their bands hold."""
-    by_kind: dict[str, list[Mapping[str, Any]]] = {}
+    losses = {one["score"] for one in facts["scores"] if one["higher"] is False}
+    by_test: dict[str, list[Row]] = {}
     for row in rows:
-        by_kind.setdefault(test_of(row), []).append(row["difference"])
-    tests = "; ".join(f"{kind} ({extent(bands)})" for kind, bands in by_kind.items())
-    return f"Above 0 the first is better, losses turned. The test: {tests}." if tests else ""
+        by_test.setdefault(test_of(row), []).append(row)
+    tests = "; ".join(f"{test} ({_extent(some)})" for test, some in by_test.items())
+    lower = any(row["score"] in losses for row in rows)
+    loss = "; of a loss, the number says how much lower the first's is" if lower else ""
+    return f"Above 0 the first is better{loss}. The test: {tests}." if tests else ""
+
+
+def _extent(rows: Sequence[Row]) -> str:
+    """What differences are over and what their bands hold."""
+    bands = [row["difference"] for row in rows]
+    if bands[0]["varied"] != "seeds":
+        return extent(bands)
+    over = dict.fromkeys(seeds_of(row) for row in rows)
+    return f"{percent(bands[0]['coverage']).replace('.0%', '%')}, over {' or '.join(over)}"
 
 
 def test_of(row: Row) -> str:
     """The test of a comparison, by name."""
-    name = str(row.get("kind") or row["difference"]["kind"])
-    return {"nadeau-bengio": "corrected t test of Nadeau and Bengio"}.get(name, name)
+    return test_name(str(row.get("kind") or row["difference"]["kind"]))
 
 
 def _details(facts: Mapping[str, Any]) -> Iterator[Grid]:
@@ -103,8 +119,8 @@ def _details(facts: Mapping[str, Any]) -> Iterator[Grid]:
     ]
     yield Grid(
         "Compared, the other scores",
-        f"{read_differences([row for _, row in others])} They describe; the verdict is worded on one score"
-        " alone, and their p are adjusted among themselves.",
+        f"{read_differences(facts, [row for _, row in others])} They describe; the verdict is worded on one"
+        " score alone, and their p are adjusted among themselves.",
         ("first", "second", "test", *HEADINGS),
         [(pair["ours"], pair["theirs"], test_of(row), *_cells(facts, row)) for pair, row in others],
     )
@@ -227,4 +243,4 @@ def terminal_pairs(facts: Mapping[str, Any]) -> Grid:
         for holm, seen in [(adjusted(row), seen_in_80(row, row["unit"]))]
     ]
     headings = ("first", "second", "difference [band]", "p (Holm)", "seen in 80 %")
-    return Grid("", read_differences([row for _, row in rows]), headings, cells)
+    return Grid("", read_differences(facts, [row for _, row in rows]), headings, cells)

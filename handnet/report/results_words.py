@@ -34,7 +34,7 @@ COLUMNS = {
     "seeds": Column("another seed", "what training again gives on these very cases, quantiles .025 to .975"),
     "cases": Column("expected of one model", "the score of one such model on all cases of this kind"),
     "both": Column("expected over seeds", "the mean over all seeds on all cases of this kind"),
-    "expected": Column("expected", "the mean over all seeds, if there are any, on all cases of this kind"),
+    "expected": Column("expected", "the mean over all seeds on all cases of this kind"),
     "next": Column("the next cases", "what one more such model may score on as many further cases"),
     "splits": Column("another split", "one model on each division, mean and quantiles .025 to .975"),
 }
@@ -229,7 +229,7 @@ def sizes_of(facts: Mapping[str, Any], part: str) -> str:
     if not sizes:
         return ""
     if sizes["cases"] is None:
-        return f"{part_name(part).capitalize()} cases, nobody says how many."
+        return f"The number of {part_name(part)} cases is not known."
     among = f", {sizes['positive']} of them {of_class(data['positive_class'])}" if "positive" in sizes else ""
     unit = ""
     if facts["task"] and not data["classes"]:

@@ -9,7 +9,7 @@ from handnet.bands.variance import Deviation
 from handnet.report.pair_words import gained
 from handnet.report.score_names import IN_UNIT
 from handnet.report.search_tables import ADAPTIVE, BELOW, corrected, simulated
-from handnet.report.words import amount, label, mean_of, measure, so_many_cases, written
+from handnet.report.words import amount, label, mean_of, measure, p_value, so_many_cases, written
 from handnet.study.analysis import SEARCHES, Again, Analysis
 from handnet.study.comparisons import LEAST_SPLITS, RIVALS, ComparedOverSplits, ComparedPair, can_decide
 from handnet.study.quantity import band_facts
@@ -96,7 +96,7 @@ def _comparison(
     by_holm = f", adjusted for {rivals} rivals {adjusted:.2g}" if rivals > 1 else ""
     tuned = f"{pair.tuned}; " if pair.tuned else ""
     alone = " for this rival alone" if rivals > 1 else ""
-    rule = f"{tuned}Nadeau-Bengio, {band.coverage:.0%}{alone}, p = {p:.2g}{by_holm}"
+    rule = f"{tuned}Nadeau-Bengio, {band.coverage:.0%}{alone}, p = {p_value(p)}{by_holm}"
     text = f"{subject} {_gained(row, pair.theirs, classes)} ({rule})"
     if not analysis.rules.may_word(RULE):
         return f"{text}; the rule finds a difference too often where there is none, so it words no verdict."
