@@ -61,12 +61,14 @@ def compare_results(
     facts = head_facts(results, "compare", judged)
     facts["notes"] += [note for pair in pairs for note in _told(pair)]
     facts["notes"] += diverged_notes(rows)
-    facts["left_out"] += [
-        {"what": f"{what} of {' and '.join(pair.names)}", "why": why}
-        for pair in pairs
-        for what, why in dict.fromkeys(pair.left_out)
-    ]
+    facts["left_out"] += [one for pair in pairs for one in _left_out(pair)]
     return facts | {"comparisons": rows}
+
+
+def _left_out(pair: Pair) -> Iterator[dict[str, str]]:
+    """What could not be said of two models, and why."""
+    for what, why in dict.fromkeys(pair.left_out):
+        yield {"what": f"{what} of {' and '.join(pair.names)}", "why": why}
 
 
 def of_models(results: Results, models: Sequence[str]) -> Results:
