@@ -24,6 +24,7 @@ def test_names_that_collide_have_their_source_before_them() -> None:
     both = joined([HERE, THERE])
     assert both.models == ("here: net", "tree", "there: net")
     assert both.source == "here and there"
+    assert both.notes == ("All that tree says in there is what it says in here, so it is one model.",)
 
 
 def test_the_same_cases_stand_in_one_order() -> None:

@@ -462,3 +462,8 @@ def test_probabilities_and_their_logits_agree(table: pd.DataFrame) -> None:
     one, other = read_frame(table), read_frame(logits)
     for ours, theirs in zip(one.predicted, other.predicted, strict=True):
         np.testing.assert_allclose(ours.outputs, theirs.outputs, rtol=1e-12, atol=1e-12)
+
+
+def test_the_kind_of_wide_columns_is_refused_where_there_are_none() -> None:
+    with pytest.raises(Refusal, match="says what the columns of wide= hold, and none are named"):
+        read_frame(frame(rows(kind="yhat")), Columns(kind="p"))

@@ -85,6 +85,9 @@ def test_what_new_rows_lack_is_told(patients: Path, tmp_path: Path) -> None:
     assert outside.startswith("Values outside the range of the train rows")
     assert outside.endswith("1 in 'radius'.")
     assert empty.startswith("1 of 3 rows have no output")
+    assert "the probability of M, its mean and its quantiles .025 and .975 over" in str(found)
+    with pytest.raises(Refusal, match=f"there is no folder {tmp_path / 'none'}"):
+        found.write(tmp_path / "none" / "out.csv")
     found.write(tmp_path / "out.csv")
     again = [row["q975"] for row in rows_of((tmp_path / "out.csv").read_bytes())]
     assert [float(cell) if cell else None for cell in again] == [*found.rows["q975"][:2], None]

@@ -93,6 +93,7 @@ def _named_apart(results: Sequence[Results]) -> list[Results]:
         for model in one.models:
             holders.setdefault(model, []).append(one)
     same = {model for model, held in holders.items() if len(held) > 1 and _one_model(model, held)}
+    notes = [_same(model, holders[model]) for model in holders if model in same]
     apart = []
     for one in results:
         names = {
@@ -102,7 +103,13 @@ def _named_apart(results: Sequence[Results]) -> list[Results]:
         }
         left_out = {model for model in one.models if model in same and holders[model][0] is not one}
         apart.append(_renamed(one, names, left_out))
-    return apart
+    return [dataclasses.replace(apart[0], notes=(*apart[0].notes, *notes)), *apart[1:]]
+
+
+def _same(model: str, results: Sequence[Results]) -> str:
+    """What is told of a model that said the same in several sources."""
+    first, *others = [one.source for one in results]
+    return f"All that {model} says in {' and '.join(others)} is what it says in {first}, so it is one model."
 
 
 def name_apart(results: Results, model: str) -> str:

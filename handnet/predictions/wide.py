@@ -22,6 +22,11 @@ def long_form(frame: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, Colu
 
     Raises Refusal where the wide columns are not there, or hold different kinds of predictions."""
     if not columns.wide:
+        if columns.kind:
+            raise Refusal(
+                f"{option('kind', columns.kind)} says what the columns of {option('wide', '')} hold, and none"
+                f" are named; name a column of predictions by what it holds, as in {option('p', '')}."
+            )
         return frame, columns
     wide = _wide(list(frame.columns), columns.wide)
     kept = frame[[name for name in frame.columns if name not in wide.values()]]

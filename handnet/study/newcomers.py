@@ -15,6 +15,7 @@ from scipy.special import expit, softmax
 from handnet.bands.intervals import LEVEL, half_widths
 from handnet.data import Array, listed
 from handnet.messages import Refusal
+from handnet.report.words import of_class
 from handnet.scores import called
 from handnet.study.files import write_whole
 from handnet.study.networks import Replicas
@@ -43,21 +44,31 @@ class NewRows:
     q025 and q975 of the probability of the positive class, of many classes of each ("mean setosa"). Of a
     number they are case, seeds, mean, q025 and q975 of the guess, and low90 and high90: the interval around
     the mean guess that holds nine of ten further cases, where there are validation rows enough to tell.
-    What has no output is empty. notes: what is to be told of the rows, in sentences.
+    What has no output is empty. notes: what is to be told of the rows, in sentences; columns: what the
+    columns are.
     """
 
     rows: pd.DataFrame
     notes: tuple[str, ...]
+    columns: str
 
     def write(self, path: str | Path) -> None:
-        """Write all rows as CSV with all their digits."""
+        """Write all rows as CSV with all their digits. Raises Refusal where the folder is not there."""
+        folder = Path(path).parent
+        if not folder.is_dir():
+            raise Refusal(
+                f"there is no folder {folder}, so {Path(path).name} cannot be written; make it first."
+            )
         write_whole(Path(path), self.rows.to_csv(index=False).encode())
 
     def __str__(self) -> str:
-        """The first rows as a table, and the notes below it."""
-        table = self.rows.head(SHOWN).to_string(index=False, float_format=lambda value: f"{value:.3g}")
+        """The first rows as a table, what its columns are, and the notes below it."""
+        written = "{:.4f}" if "call" in self.rows else "{:.5g}"
+        table = self.rows.head(SHOWN).to_string(index=False, float_format=written.format)
         more = len(self.rows) - SHOWN
-        return "\n".join([table, *([f"... and {more} rows more."] if more > 0 else []), *self.notes])
+        return "\n".join(
+            [table, *([f"... and {more} rows more."] if more > 0 else []), self.columns, *self.notes]
+        )
 
 
 def predict_rows(
@@ -84,7 +95,8 @@ def predict_rows(
     rows = _predicted(problem, replicas, more)
     if isinstance(new, pd.DataFrame):
         rows.index = new.index
-    return NewRows(rows, (*more.notes, *_told(problem, more, rows)))
+    notes = (*more.notes, *_told(problem, more, rows))
+    return NewRows(rows, notes, _meaning(problem, rows))
 
 
 @contextmanager
@@ -165,6 +177,23 @@ def _half_width(problem: Problem, replicas: Replicas) -> float:
     """Half of the interval around the mean guess of the seeds, fixed on the validation rows."""
     mean = replicas.val_logits.mean(axis=0, dtype=np.float64)
     return float(half_widths(mean[None], problem.parts.val.y, LEVEL)[0])
+
+
+def _meaning(problem: Problem, rows: pd.DataFrame) -> str:
+    """What the columns are, in words."""
+    names, counts = problem.data.class_names, rows["seeds"].dropna()
+    of = "the guess"
+    if names:
+        of = (
+            f"the probability of {of_class(names[1])}" if len(names) == 2 else "the probability of each class"
+        )
+    over = f"{counts.iloc[0]} seeds" if len(counts) else "the seeds"
+    told = (
+        f"mean, q025 and q975: {of}, its mean and its quantiles .025 and .975 over {over}; they say what"
+        " other seeds would say, and not how far from the truth it is."
+    )
+    interval = " low90 and high90: an interval that holds the truth of 90 of 100 such cases."
+    return told + interval * ("low90" in rows)
 
 
 def _told(problem: Problem, more: MoreRows, rows: pd.DataFrame) -> list[str]:
