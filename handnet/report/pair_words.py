@@ -153,7 +153,8 @@ def _verdict(row: Mapping[str, Any], ours: str, theirs: str) -> str:
     if row["adjusted"] >= ALPHA:
         return ": not shown to be better, nor to be worse."
     better, other = (ours, theirs) if row["difference"]["centres"]["mean"] > 0 else (theirs, ours)
-    return f": {better} is better than {other}."
+    where = " on these very cases" if row["over"] == "seeds" else ""
+    return f": {better} is better than {other}{where}."
 
 
 def _power(row: Mapping[str, Any], among: int) -> str:
