@@ -17,6 +17,7 @@ from handnet.bands.compare import nadeau_bengio
 from handnet.messages import Refusal
 from handnet.predictions import alarms
 from handnet.predictions.form import Cases, Predicted, Results, Scored
+from handnet.predictions.head import score_called
 from handnet.predictions.pairs import assert_better, compare_results
 from handnet.tasks import task_of
 
@@ -332,3 +333,12 @@ def test_a_seed_that_diverged_is_left_out_of_both() -> None:
     assert found["p"] == pytest.approx(expected["p"], rel=1e-12)
     with pytest.raises(Refusal, match="every seed of a or of b diverged"):
         compare_results(of({"a": a, "b": np.full_like(b, np.nan)}, Y))
+
+
+@pytest.mark.parametrize("word", ["AUC", "Log loss", "balanced accuracy"])
+def test_a_score_is_named_by_its_label_or_in_any_case_of_its_letters(word: str) -> None:
+    assert score_called(word, ["accuracy", "balanced_accuracy", "auc", "log_loss"]) == {
+        "AUC": "auc",
+        "Log loss": "log_loss",
+        "balanced accuracy": "balanced_accuracy",
+    }.get(word)

@@ -6,6 +6,7 @@ from typing import Any
 from handnet.messages import Refusal
 from handnet.predictions.form import Predicted, Results, groups_of
 from handnet.report.class_facts import class_counts, poles, score_facts
+from handnet.report.words import label
 from handnet.scores import Score, Whole, finite_replicas
 
 SCHEMA = 1
@@ -45,6 +46,13 @@ def wanted_scores(results: Results, names: Iterable[str] | None, pooled: bool) -
     carried = {score.name for score in results.carried() if not (pooled and isinstance(score, Whole))}
     main_first = sorted(known, key=lambda name: not known[name].main)
     return {name: known[name] for name in main_first if name in carried and name in asked}
+
+
+def score_called(word: str, known: Iterable[str]) -> str:
+    """The score that a word names in any case of its letters, or by the label that the tables print; itself
+    where it names none."""
+    plain = word.strip().casefold()
+    return next((name for name in known if plain in (name.casefold(), label(name).casefold())), word)
 
 
 def _data(results: Results, judged: Iterable[Predicted]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from handnet.predictions.aligned import Aligned, on_each_division, on_one_divisi
 from handnet.predictions.crossed_row import CrossedRow, compare_cases
 from handnet.predictions.divisions import POOLED
 from handnet.predictions.form import Results, groups_of
+from handnet.predictions.head import score_called
 from handnet.predictions.scored_pairs import OVER_DIVISIONS, no_ratio
 from handnet.report.words import label
 from handnet.scores import Mean, Quantile, Score, Share, Whole, grade
@@ -133,7 +134,7 @@ def deciding_of(results: Results, score: str | None) -> str:
     one that these outputs cannot carry, and for one that is not better in one direction."""
     assert results.task is not None
     may = [one.name for one in results.carried() if _may_decide(one)]
-    name = score or results.task.deciding
+    name = score_called(score or results.task.deciding, may)
     if name not in may:
         cannot = "cannot decide a comparison of" if name in results.task.every else "is no score of"
         raise Refusal(f"{name} {cannot} {results.source}; {nearest(name, may)}")
