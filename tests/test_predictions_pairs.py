@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 from scipy.stats import chi2, ttest_1samp, wilcoxon
+from scipy.stats import t as student
 from simulated_methods import two_methods
 from sklearn import metrics
 from statsmodels.stats.contingency_tables import SquareTable, mcnemar
@@ -19,6 +20,7 @@ from handnet.predictions import alarms
 from handnet.predictions.form import Cases, Predicted, Results, Scored
 from handnet.predictions.head import score_called
 from handnet.predictions.pairs import assert_better, compare_results
+from handnet.report.results_compared import compared_grid
 from handnet.tasks import task_of
 
 SEEDS = tuple("0123")
@@ -264,6 +266,38 @@ def test_better_is_asserted_of_the_whole_interval_and_in_the_unit_of_the_score()
         assert_better(pair, low + 1e-6)
     with pytest.raises(AssertionError, match="baseline had an RMSE higher by"):
         assert_better(only(compare_results(results, ["baseline", "candidate"])))
+
+
+def test_a_margin_over_several_rivals_is_held_by_all_at_once() -> None:
+    """Of k pairs ours is above the margin by the interval at .05 / k; alone by the printed one."""
+    draws = np.random.default_rng(5)
+    models = {f"m{place}": TRUTH + (0.1 + place) * draws.normal(size=(4, 24)) for place in range(4)}
+    facts = compare_results(of(models, TRUTH), first=True)
+    for pair in facts["comparisons"]:
+        row = pair["decides"]
+        alone, among = (student.ppf(1 - level / 2, row["degrees"]) for level in (0.05, 0.05 / 3))
+        mean, low = row["difference"]["centres"]["mean"], row["difference"]["low"]
+        held = -np.expm1(-(mean - (mean - low) * among / alone))
+        assert 0 < held < -np.expm1(-low)
+        assert_better(pair, held - 1e-6)
+        with pytest.raises(AssertionError):
+            assert_better(pair, held + 1e-6)
+        for margin in (np.nan, -0.1):
+            with pytest.raises(Refusal, match="margin"):
+                assert_better(pair, margin)
+    text = "Intervals are 95 % for each pair alone; verdicts are by Holm's p."
+    assert text in compared_grid(facts).before
+    assert text not in compared_grid(compare_results(of(models, TRUTH), ["m0", "m1"])).before
+
+
+def test_no_difference_has_no_sign() -> None:
+    calls = np.sign(waves(0)[..., 0])
+    results = of({"a": calls, "b": calls}, (Y > 0).astype(np.int8))
+    pair = only(compare_results(replace(results, task=task_of(2), classes=("x", "y")), score="accuracy"))
+    assert "a called as many of the test cases right as b, a difference of 0.00 points [-" in pair["sentence"]
+    assert "No case tells the two apart" in pair["sentence"]
+    pair = only(compare_results(of({"a": guessed(0), "b": guessed(0)}, TRUTH)))
+    assert "a had an RMSE that differs from that of b by 0.00% [-" in pair["sentence"]
 
 
 def test_scores_that_cannot_decide_are_refused_with_those_that_can() -> None:

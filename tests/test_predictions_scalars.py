@@ -211,6 +211,15 @@ def test_crossed_seeds_and_divisions_have_both_bands_and_their_shares() -> None:
     assert by_source["split"]["mean_square"] == pytest.approx(4 * means.var(ddof=1))
 
 
+def test_one_seed_a_division_is_told_as_that() -> None:
+    frame = pd.DataFrame(
+        {"model": "a", "split": list("uvwx"), "seed": list("1234"), "accuracy": [0.9, 0.8, 0.85, 0.7]}
+    )
+    notes = judge_scores(read_scores(frame))["notes"]
+    assert "a has one seed a division, so its bands over divisions hold the spread of both." in notes
+    assert not any("not the same on every division" in note for note in notes)
+
+
 def test_what_scores_cannot_say_is_named() -> None:
     facts = judge_scores(from_scalars({"a": A, "lr": 0.9}))
     named = " ".join(row["what"] for row in facts["left_out"])

@@ -15,7 +15,7 @@ from handnet.messages import Refusal, option
 from handnet.predictions.form import Results
 from handnet.predictions.head import SCHEMA
 from handnet.predictions.pair import Pair, deciding_of
-from handnet.predictions.pairs import of_models, verdict
+from handnet.predictions.pairs import check_margin, of_models, verdict
 from handnet.predictions.scored import models_of
 from handnet.predictions.scored_pairs import compare_scores
 from handnet.report.gate_words import reason, summary
@@ -106,8 +106,7 @@ def _check(baseline: str, candidate: str, margin: float, require: str) -> None:
     """Raises Refusal for a requirement that says nothing."""
     if require not in REQUIREMENTS:
         raise Refusal(f"{option('require')} must be one of {' and '.join(REQUIREMENTS)}, but is {require!r}.")
-    if not 0 <= margin < float("inf"):
-        raise Refusal(f"{option('margin')} must be a number of at least 0, but is {margin:g}.")
+    check_margin(margin)
     if require == "not-worse" and margin == 0:
         raise Refusal(
             f"nothing can be shown to be not worse by any amount at all: {option('margin', '')} must say how"

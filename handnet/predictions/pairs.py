@@ -5,9 +5,11 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+from scipy.stats import t
+
 from handnet.bands.compare import ALPHA, holm
 from handnet.bands.null import EQUAL
-from handnet.messages import Refusal
+from handnet.messages import Refusal, option
 from handnet.predictions.alarms import measured_alarms, simulated_alarms
 from handnet.predictions.crossed_row import CrossedRow
 from handnet.predictions.divisions import judged_of
@@ -182,9 +184,25 @@ def _describing(pair: Pair) -> list[CrossedRow]:
 def assert_better(pair: Mapping[str, Any], margin: float = 0.0) -> None:
     """That ours is shown to be better by more than a margin; raises AssertionError with what was found.
 
-    pair: of the facts of `compare_results`; margin: in the unit of the difference, .01 being one point of a
-    share or, of a number, 1 % of the error of theirs.
+    pair: of the facts of `compare_results`; margin: at least 0, in the unit of the difference, .01 being one
+    point of a share or, of a number, 1 % of the error of theirs. Among several pairs p is adjusted by Holm's
+    method, and what lies above a margin is the interval at the level .05 shared by the pairs. Raises Refusal
+    for another margin.
     """
+    check_margin(margin)
     row = pair["decides"]
-    if not row or row["adjusted"] >= ALPHA or row["difference"]["low"] <= bound_of(margin, row["unit"]):
+    if not row or row["adjusted"] >= ALPHA:
         raise AssertionError(pair["sentence"])
+    mean, low = row["difference"]["centres"]["mean"], row["difference"]["low"]
+    degrees = row["degrees"] if "degrees" in row else row["difference"]["n"] - 1
+    if margin:  # at 0 the adjusted p says it
+        reaches = (t.ppf(1 - level / 2, degrees) for level in (row["detectable_level"], ALPHA))
+        low = mean - (mean - low) * next(reaches) / next(reaches)
+    if low <= bound_of(margin, row["unit"]):
+        raise AssertionError(pair["sentence"])
+
+
+def check_margin(margin: float) -> None:
+    """Raises Refusal for a margin that is no number of at least 0."""
+    if not 0 <= margin < float("inf"):
+        raise Refusal(f"{option('margin')} must be a number of at least 0, but is {margin:g}.")

@@ -223,7 +223,9 @@ def _designs(results: Results) -> Iterator[str]:
             continue
         if len(design.seeds) > 1:
             yield f"The bands over seeds of {model} are of the division {design.main!r} alone."
-        if not any(design.grid(name) is not None for name in design.names):
+        if max(len(one.seeds) for one in design.scored.values()) < 2:
+            yield f"{model} has one seed a division, so its bands over divisions hold the spread of both."
+        elif not any(design.grid(name) is not None for name in design.names):
             yield (
                 f"The seeds of {model} are not the same on every division, so its spread cannot be taken"
                 " apart into that of the division and that of the seed."

@@ -40,13 +40,18 @@ def gained(row: Mapping[str, Any], rival: str, lower: bool, classes: Sequence[st
     """
     band, unit, widest = row["difference"], row["unit"], row["widest"]
     values = [band["centres"]["mean"], within(band["low"], widest), within(band["high"], widest)]
-    worse = values[0] < 0
-    if worse:  # told as so much fewer, or higher, so the interval is turned
+    worse, none = values[0] < 0, not float(difference(values[0], unit))
+    if worse and not none:  # told as so much fewer, or higher, so the interval is turned
         values[1:] = reversed(values[1:])
-    by, low, high = (difference(value, unit, worse).removeprefix("+") for value in values)
+    by, low, high = (difference(value, unit, worse and not none).removeprefix("+") for value in values)
     if unit == "points":
         done, which = done_with(row["score"], classes)
+        if none:
+            return f"{done} as many {which} as {rival}, a difference of {by} points [{low}, {high}]"
         return f"{done} {by} points [{low}, {high}] {'fewer' if worse else 'more'} {which} than {rival}"
+    if none:
+        same = with_article(row["score"], classes)
+        return f"had {same} that differs from that of {rival} by {by}{UNITS.get(unit, '')} [{low}, {high}]"
     had = f"had {with_article(row['score'], classes)} {'lower' if lower != worse else 'higher'}"
     return f"{had} by {by}{UNITS.get(unit, '')} [{low}, {high}] than {rival}"
 

@@ -65,7 +65,7 @@ def compared_grid(facts: Mapping[str, Any]) -> Grid:
 HEADINGS = ("score", "difference [band]", "p", "p (Holm)", "seen in 80 %", "false alarms")
 HOW = (
     "Seen in 80 %: the smallest true difference that would have been found in at least 80 of 100 studies of"
-    " these sizes; smaller ones could not have been seen. False alarms: how often the test finds a difference"
+    " these sizes; smaller ones are found less often. False alarms: how often the test finds a difference"
     " between two models that are equally good, as simulated at these sizes, at the level .05."
 )
 
@@ -91,7 +91,9 @@ def read_differences(facts: Mapping[str, Any], rows: Sequence[Row]) -> str:
     tests = "; ".join(f"{test} ({_extent(some)})" for test, some in by_test.items())
     lower = any(row["score"] in losses for row in rows)
     loss = "; of a loss, the number says how much lower the first's is" if lower else ""
-    return f"Above 0 the first is better{loss}. The test: {tests}." if tests else ""
+    many = any(row.get("detectable_level", ALPHA) < ALPHA for row in rows)
+    alone = " Intervals are 95 % for each pair alone; verdicts are by Holm's p." * many
+    return f"Above 0 the first is better{loss}. The test: {tests}.{alone}" if tests else ""
 
 
 def _extent(rows: Sequence[Row]) -> str:
