@@ -92,8 +92,12 @@ def scores_of(
     found = {name: metric_of(name) for name in chosen}
     if left := [name for name in names if name not in found]:
         notes.append(f"Columns that hold no score are left out: {listed(map(repr, left))}.")
-    read = [f"{name!r} as {metric.name}{', turned' * metric.turned}" for name, metric in found.items()]
-    notes.append(f"Read as scores: {listed(read)}.")
+    read = [
+        f"{name!r} as {metric.name}{', turned' * metric.turned}"
+        for name, metric in found.items()
+        if name != metric.name
+    ]
+    notes += [f"Read as scores: {listed(read)}."] if read else []
     return found
 
 
