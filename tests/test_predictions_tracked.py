@@ -13,6 +13,7 @@ from handnet import Refusal, log_predictions
 from handnet.messages import through
 from handnet.predictions.columns import Columns
 from handnet.predictions.form import Results
+from handnet.predictions.pairs import compare_results
 from handnet.predictions.tracked import from_mlflow
 
 N = 40
@@ -257,6 +258,64 @@ def test_of_two_runs_of_one_fit_the_later_may_count(foreign: Foreign) -> None:
     assert found.keys() == {("seed=0", "0"), ("seed=1", "1")}  # not `linear`: it has no tag
     np.testing.assert_allclose(found["seed=0", "0"], guesses(1, 0), rtol=1e-12)
     assert any("the latest is taken" in note for note in results.notes)
+
+
+def test_keys_of_runs_are_no_columns_of_their_tables(foreign: Foreign, tmp_path: Path) -> None:
+    """And metrics alone do not hide that there are tables."""
+    experiment, table = "keyed", pd.DataFrame({"case": CASES, "y": Y})
+    mlflow.set_tracking_uri(foreign.uri)
+    try:
+        mlflow.create_experiment(experiment, (tmp_path / experiment).as_uri())
+        mlflow.set_experiment(experiment)
+        for model in range(2):
+            for seed in range(2):
+                table.assign(p=guesses(model, seed)).to_csv(tmp_path / f"seed{seed}.csv", index=False)
+                with mlflow.start_run():
+                    mlflow.log_params({"model": f"m{model}", "seed": seed})
+                    mlflow.log_metric("test_accuracy", 0.5)
+                    mlflow.log_artifact(str(tmp_path / f"seed{seed}.csv"), "preds")
+    finally:
+        mlflow.set_tracking_uri(None)
+    keys = {"by": "params.model", "seed": "params.seed"}
+    columns = Columns(model="params.model", seed="params.seed")
+    with through("python"):
+        metrics = from_mlflow(experiment, tracking_uri=foreign.uri, columns=columns, **keys)
+    assert any('preds/seed1.csv; artifact="preds/seed*.csv"' in note for note in metrics.notes)
+    read = from_mlflow(
+        experiment, artifact="preds/seed*.csv", tracking_uri=foreign.uri, columns=columns, **keys
+    )
+    found = outputs_of(read)
+    assert found.keys() == {(f"m{model}", str(seed)) for model in range(2) for seed in range(2)}
+    np.testing.assert_allclose(found["m1", "0"], guesses(1, 0), rtol=1e-12)
+
+
+def test_scores_that_bear_the_name_of_an_estimator_are_one_score(foreign: Foreign, tmp_path: Path) -> None:
+    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(N, 3)) + Y[:, None] / 2)
+    Xa, Xb, expected = X[:24], X[24:], dict[tuple[str, str], float]()
+    mlflow.set_tracking_uri(foreign.uri)
+    mlflow.sklearn.autolog(log_models=False, log_datasets=False, silent=True)
+    try:
+        mlflow.create_experiment("rows of any name", (tmp_path / "auto").as_uri())
+        mlflow.set_experiment("rows of any name")
+        for kind in (RandomForestClassifier, ExtraTreesClassifier):
+            for seed in range(3):
+                with mlflow.start_run():
+                    model = kind(2, random_state=seed).fit(Xa, Y[:24])
+                    expected[kind.__name__, str(seed)] = model.score(Xb, Y[24:])
+    finally:
+        mlflow.sklearn.autolog(disable=True)
+        mlflow.set_tracking_uri(None)
+    results = from_mlflow("rows of any name", tracking_uri=foreign.uri)
+    found = {
+        (one.model, seed): value
+        for one in results.scored
+        for seed, value in zip(one.seeds, one.scores["accuracy"], strict=True)
+    }
+    assert found == expected
+    assert any("'Xb'" in note for note in results.notes)
+    assert compare_results(results)["comparisons"][0]["decides"]["score"] == "accuracy"
 
 
 @pytest.mark.long

@@ -11,7 +11,7 @@ from handnet.data import Array, listed
 from handnet.messages import Refusal, nearest, option
 from handnet.predictions.experiment import Run
 from handnet.predictions.form import PART, Scored
-from handnet.predictions.metrics import NO_SCORES, Metric, metric_of
+from handnet.predictions.metrics import NO_SCORES, PARTS, Metric, metric_of
 from handnet.predictions.names import plain
 from handnet.predictions.runs import Told
 from handnet.predictions.scalars import numbers_of
@@ -20,7 +20,8 @@ TRAINING = re.compile(r"(?i)(train|training)([_/.\- ].*)?|.*[_/.\- ](train|train
 SYSTEM = "system/"  # what MLflow measures of the machine
 # How autologging names a score that scikit-learn works out of the rows in a variable of the script.
 AUTOLOGGED = re.compile(r"(?P<name>.+?)(?:-\d+)?_[Xx]_(?P<part>test|train|val|valid|validation)")
-OF_ESTIMATOR = re.compile(r"(?P<estimator>[A-Z]\w*)_score")  # estimator.score(X, y)
+OF_ESTIMATOR = re.compile(r"(?P<estimator>[A-Z][A-Za-z0-9]*)_score")  # estimator.score(X, y)
+OF_DATA = re.compile(rf"{OF_ESTIMATOR.pattern}(?:-\d+)?_(?P<data>\w+)")  # on rows of any name
 TRAINED = {
     "training_accuracy_score": "accuracy",
     "training_r2_score": "r2",
@@ -36,6 +37,7 @@ def chosen(runs: Sequence[Run], metrics: Sequence[str]) -> tuple[dict[str, dict[
     if metrics:
         return _named(runs, metrics)
     found, training, called = defaultdict[str, dict[str, float]](dict), dict[str, None](), dict[str, str]()
+    data = _data_of(runs)
     for run in runs:
         for name, value in run.metrics.items():
             if name.startswith(SYSTEM) or plain(name) in NO_SCORES:
@@ -43,7 +45,7 @@ def chosen(runs: Sequence[Run], metrics: Sequence[str]) -> tuple[dict[str, dict[
             if of_training(name, run.metrics):
                 training[name] = None
                 continue
-            score = plain_name(name, run)
+            score = plain_name(name, run, data)
             called |= {name: score} if score != name else {}
             found[run.id].setdefault(score, value if isfinite(value) else float("nan"))
     if not found:
@@ -52,6 +54,8 @@ def chosen(runs: Sequence[Run], metrics: Sequence[str]) -> tuple[dict[str, dict[
     if called:
         pairs = listed(f"{name} as {score}" for name, score in called.items())
         notes.append(f"What scikit-learn's autologging wrote is read by the rows that it names: {pairs}.")
+    if data and plain(data).removeprefix("x_") not in PARTS:
+        notes.append(f"Nothing tells which rows {data!r} holds; they are taken as test rows.")
     return dict(found), notes
 
 
@@ -78,15 +82,34 @@ def of_training(name: str, others: Mapping[str, float]) -> bool:
     return bool(TRAINING.fullmatch(name)) or f"val_{name}" in others
 
 
-def plain_name(name: str, run: Run) -> str:
-    """What a metric is called here: an autologged one by its score and its part, any other as it is."""
+def plain_name(name: str, run: Run, data: str = "") -> str:
+    """What a metric is called here: an autologged one by its score and its part, any other as it is.
+
+    data: what all runs call the rows that they score, where it tells no part."""
     match = AUTOLOGGED.fullmatch(name)
-    if not match:
+    if match:
+        return f"{match['part']}_{_score(match['name'], run)}"
+    if data and (of_data := re.fullmatch(rf"(?P<name>.+?)(?:-\d+)?_{re.escape(data)}", name)):
+        return _score(of_data["name"], run)
+    of_estimator = OF_DATA.fullmatch(name)
+    if of_estimator and any(trained in run.metrics for trained in TRAINED):
+        return f"{_score(name.removesuffix('_' + of_estimator['data']), run)}_{of_estimator['data']}"
+    return name
+
+
+def _score(name: str, run: Run) -> str:
+    """The score of an autologged metric, without the name of the estimator."""
+    if not OF_ESTIMATOR.fullmatch(re.sub(r"-\d+$", "", name)):
         return name
-    score = match["name"]
-    if OF_ESTIMATOR.fullmatch(score):
-        score = next((called for trained, called in TRAINED.items() if trained in run.metrics), "score")
-    return f"{match['part']}_{score}"
+    return next((called for trained, called in TRAINED.items() if trained in run.metrics), "score")
+
+
+def _data_of(runs: Sequence[Run]) -> str:
+    """What autologging calls the rows of all scores of estimators, "" where it names several."""
+    scored = [name for run in runs if any(one in run.metrics for one in TRAINED) for name in run.metrics]
+    names = {match["data"] for name in scored if (match := OF_DATA.fullmatch(name))}
+    names = {name for name in names if not of_training(name, {})}
+    return names.pop() if len(names) == 1 else ""
 
 
 def by_seed(

@@ -1,7 +1,9 @@
 """The tables of predictions among the artifacts of runs, as one long table."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from handnet.data import listed
-from handnet.messages import Refusal
+from handnet.messages import Refusal, option
 from handnet.predictions.columns import PLACES, Columns, told
 from handnet.predictions.experiment import Experiment, Run
 from handnet.predictions.files import read_table
@@ -24,6 +26,8 @@ from handnet.predictions.wide import long_form
 Tick = Callable[[int, int], object]
 FIT = ["model", "split", "seed", "part"]  # what tells one fit from another
 OURS = f"{FOLDER}/*"  # where log_predictions puts tables
+MAY_HOLD = (".csv", ".tsv", ".parquet", ".pq", ".json")  # tables of predictions
+MOST_TRIED = 5  # files, when it is looked whether a run holds one
 OWN = ("model", "split", "seed")  # what a table may say itself
 
 
@@ -126,6 +130,29 @@ class Tables:
         told = Told(both[0], *frame.iloc[place][list(OWN)].fillna("").astype(str))
         self.reading.refuse_two(told, both[1], self.latest)
         return frame[owner == last]
+
+
+def tables_unread(there: Experiment, runs: Sequence[Run]) -> list[str]:
+    """A note where the last of some runs holds a table of predictions, of which the first is named."""
+    for run in runs[-1:]:
+        with suppress(Refusal):  # without its artifacts a run still has its metrics
+            paths = [path for path in there.all_files(run) if Path(path).suffix.lower() in MAY_HOLD]
+            for path in paths[:MOST_TRIED]:
+                if _holds_predictions(there, run, path):
+                    pattern = re.sub(r"\d+", "*", path)
+                    return [
+                        f"Metrics alone are read, and the runs hold tables of predictions, such as {path};"
+                        f" {option('artifact', pattern)} reads them."
+                    ]
+    return []
+
+
+def _holds_predictions(there: Experiment, run: Run, path: str) -> bool:
+    """Whether an artifact is a table with a truth and a prediction."""
+    with TemporaryDirectory() as folder, suppress(Refusal):
+        find(read_artifact(there.download(run, path, folder), path), Columns())
+        return True
+    return False
 
 
 def read_artifact(path: Path, what: str) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The runs of an MLflow experiment as results: predictions from artifacts, or scores from metrics."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,9 +11,11 @@ from handnet.predictions.experiment import opened
 from handnet.predictions.form import Results
 from handnet.predictions.logged import LOGGED
 from handnet.predictions.run_scores import by_seed, chosen
-from handnet.predictions.run_tables import OURS, Tables, Tick
+from handnet.predictions.run_tables import OURS, OWN, Tables, Tick, tables_unread
 from handnet.predictions.runs import Reading, Told
 from handnet.predictions.table import USUAL_NAMES, read_frame
+
+KEYS = re.compile(r"(params|tags|attributes)\.|parent(,|$)")  # how keys of runs begin
 
 
 def _silent(done: int, total: int) -> None:
@@ -50,14 +53,23 @@ def from_mlflow(
     if artifact and metrics:
         raise Refusal(f"{option('artifact')} reads predictions and {option('metrics')} scores; give one.")
     reading, source = Reading(_words(by), seed or "", split or ""), f"mlflow:{experiment}"
+    columns = _of_tables(columns)
     with opened(experiment, tracking_uri) as there:
         told = reading.told(there.runs())
         logged = [one for one in told if LOGGED in one.run.tags]
         if not artifact and (metrics or not logged):
+            if not metrics:
+                reading.notes += tables_unread(there, [one.run for one in told])
             return _scored(told, reading, _words(metrics), latest, source)
         tables = Tables(there, reading, columns, artifact or OURS, latest, tick)
         results = read_frame(*tables.read(told if artifact else logged), source)
         return replace(results, notes=(*reading.notes, *results.notes))
+
+
+def _of_tables(columns: Columns) -> Columns:
+    """The columns without the names that are keys of runs, as params.seed, which no table has."""
+    said = {purpose: columns.said(purpose) for purpose in OWN}
+    return replace(columns, **{purpose: "" for purpose, name in said.items() if KEYS.match(name)})
 
 
 def _words(text: str | Sequence[str] | None) -> tuple[str, ...]:
