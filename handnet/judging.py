@@ -141,8 +141,8 @@ def screen() -> "Screen":
 @contextmanager
 def _bar(what: str) -> Iterator[Callable[[int, int], object]]:
     """A bar of how far something is; gives what is told how much is done, and how much there is."""
-    with screen().progress(what, 100, 0, tell_end=False) as bar:
-        yield lambda done, total: bar.advance(100 * done // max(total, 1) - bar.done, "")
+    with screen().progress(what, 0, 0, tell_end=False) as bar:
+        yield bar.reach
 
 
 @contextmanager

@@ -102,3 +102,16 @@ def test_of_few_seeds_no_least_share_is_told(tiny: Path, capsys: pytest.CaptureF
 )
 def test_a_p_shows_on_which_side_of_the_border_it_lies(p: float, written: str) -> None:
     assert p_value(p) == written
+
+
+def test_progress_is_told_in_the_counts_that_are_known_on_the_way(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line now and then where there is no terminal, and none of what is done at once."""
+    with Screen().progress("read runs", 0, 0, tell_end=False) as bar:
+        bar.reach(10, 10)
+    assert not capsys.readouterr().err
+    monkeypatch.setattr("handnet.study.screen.SILENCE", -1.0)
+    with Screen().progress("read runs", 0, 0, tell_end=False) as bar:
+        bar.reach(4, 10)
+    assert capsys.readouterr().err == "read runs: 4 of 10\n"

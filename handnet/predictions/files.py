@@ -270,7 +270,7 @@ class _Rows:
         source, total, parts = pa.OSFile(str(self.file)), self.file.stat().st_size, []
         for batch in csv.open_csv(source, reading, parsing, converting):
             parts += [pa.Table.from_batches([batch])] if len(batch) else []
-            self.tick(min(source.tell(), total), total)
+            self.tick(min(100 * source.tell() // total, 100), 100)  # of bytes the share that is read
         return parts
 
     def _odd(self, row: Any) -> str:

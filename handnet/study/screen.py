@@ -183,7 +183,14 @@ class Bar:
         due = time.monotonic() - self.spoke > SILENCE or (self.tell_end and self.done == self.total)
         if more and due and not self.screen.err.is_terminal:
             self.spoke = time.monotonic()
-            self.screen.say(f"{self.what}: {self.done} of {self.total}; {news}")
+            self.screen.say(f"{self.what}: {self.done} of {self.total}{f'; {news}' if news else ''}")
+
+    def reach(self, done: int, total: int) -> None:
+        """So many are done, of a number that becomes known on the way."""
+        if total != self.total:
+            self.total = total
+            self.bars.update(self.task, total=total)
+        self.advance(done - self.done, "")
 
 
 def _table(*headings: str, gap: int = 2, **style: Any) -> Table:
