@@ -50,6 +50,13 @@ def test_it_compares_as_compare_does() -> None:
     }
 
 
+def test_it_says_when_the_number_of_train_rows_is_missing() -> None:
+    results = two_methods(np.random.default_rng(3), "accuracy", 50, 4, 0.05, divisions=6)
+    assert "n_train" not in judged(results)[1]
+    unknown = (replace(one, cases=replace(one.cases, others=None)) for one in results.predicted)
+    assert "name it with n_train" in judged(replace(results, predicted=tuple(unknown)))[1]
+
+
 @pytest.mark.parametrize("score", ["accuracy", "log_loss", "rmse"])
 def test_what_passes_is_read_off_the_interval(score: str) -> None:
     """A margin just within the lower end passes, one just beyond it does not; of a number the ends are

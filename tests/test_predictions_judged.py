@@ -97,6 +97,16 @@ def test_the_bands_of_one_test_are_those_of_a_loop_by_hand(one_test: tuple) -> N
     json.dumps(facts, allow_nan=False)
 
 
+def test_probabilities_of_the_other_label_are_doubted(one_test: tuple) -> None:
+    p, y, ids = one_test
+    turned = predicted(1 - p, y, ids)
+    told = " ".join(judge_results(results(turned))["notes"])
+    assert "may be of 'malignant' and not of 'benign'" in told
+    both = judge_results(results(turned, replace(predicted(p, y, ids), model="right")))
+    for facts in (both, judge_results(results(predicted(p, y, ids)))):
+        assert "may be of" not in " ".join(facts["notes"])
+
+
 def test_folds_are_pooled_and_ranked_each_by_itself(folds: list[Predicted]) -> None:
     facts = judge_results(results(*folds))
     hits = np.concatenate([(one.outputs > 0) == one.cases.y for one in folds], axis=1)
@@ -109,7 +119,7 @@ def test_folds_are_pooled_and_ranked_each_by_itself(folds: list[Predicted]) -> N
     assert facts["configurations"][0]["split"] == "all divisions"
     assert any("folds of a cross-validation" in note for note in facts["notes"])
     assert not bands_of(facts, "auc")
-    assert "auc, average_precision over the cases of all divisions" in left_out(facts)
+    assert "AUC, average precision over the cases of all divisions" in left_out(facts)
     in_turn = [
         metrics.roc_auc_score(one.cases.y, one.outputs[place % len(SEEDS)]) for place, one in enumerate(folds)
     ]
@@ -157,7 +167,10 @@ def test_labels_alone_carry_the_scores_of_the_calls(one_test: tuple) -> None:
     names = {row["score"] for row in facts["bands"]}
     assert {"accuracy", "mcc", "f1", "ppv", "true_positives", "accuracy_deviation"} <= names
     assert not names & {"log_loss", "auc", "brier", "skill", "average_precision", "calibration_slope"}
-    assert "log_loss, auc, brier, skill, average_precision, calibration: They need prob" in left_out(facts)
+    assert (
+        "log loss, AUC, Brier score, Brier skill, average precision, calibration: They need prob"
+        in left_out(facts)
+    )
     for name in ("accuracy", "mcc", "npv"):
         assert bands_of(facts, name) == bands_of(soft, name)
 
@@ -210,7 +223,7 @@ def test_a_test_without_a_class_has_the_scores_that_need_none(one_test: tuple) -
     facts = judge_results(results(one))
     assert bands_of(facts, "accuracy")["seeds", "min-max"]["low"] == ((p > 0.5) == y)[:, y == 1].mean(1).min()
     assert {"log_loss", "brier", "sensitivity"} <= {row["score"] for row in facts["bands"]}
-    assert "specificity, auc, skill" in left_out(facts)
+    assert "specificity, AUC, Brier skill" in left_out(facts)
     json.dumps(facts, allow_nan=False)
 
 

@@ -204,6 +204,9 @@ def test_the_folds_of_a_cross_validation_are_pooled() -> None:
     assert pair["on_test"]["auc"] is None
     one = compare_results(replace(part, predicted=tuple(folds)), split="fold 1")
     assert only(one)["decides"]["difference"]["n"] == 40
+    assert "predicted by models of its own fold, and the folds share train rows." in pair["sentence"]
+    assert "division of the table was not varied" not in pair["sentence"]
+    assert "The division of the table was not varied." in only(one)["sentence"]
 
 
 def test_many_models_are_adjusted_by_holm() -> None:

@@ -231,7 +231,7 @@ def test_how_far_a_file_is_read_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(files, "SMALL", 0)
     table.to_csv(tmp_path / "x.csv", index=False)
     read_file(tmp_path / "x.csv", tick=lambda done, total: told.append((done, total)))
-    assert told[-1] == ((tmp_path / "x.csv").stat().st_size,) * 2
+    assert told[-1] == (100, 100)
 
 
 PAIRS = [("0", "1"), ("0.0", "1.0"), ("False", "True"), ("no", "yes"), ("-", "+"), ("neg", "pos")]
@@ -467,3 +467,19 @@ def test_probabilities_and_their_logits_agree(table: pd.DataFrame) -> None:
 def test_the_kind_of_wide_columns_is_refused_where_there_are_none() -> None:
     with pytest.raises(Refusal, match="says what the columns of wide= hold, and none are named"):
         read_frame(frame(rows(kind="yhat")), Columns(kind="p"))
+
+
+def test_patients_are_groups_beside_cases_and_else_the_cases_themselves() -> None:
+    table = frame(rows()).rename(columns={"case": "patient_id"})
+    (net, *_) = read_frame(table).predicted
+    assert net.cases.ids.tolist() == [*Y]
+    visits = table.assign(patient_id=table["patient_id"].map({name: at // 2 for at, name in enumerate(Y)}))
+    for shown in (visits, visits.assign(case=frame(rows())["case"])):
+        (net, *_) = read_frame(shown).predicted
+        assert net.cases.groups.tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_the_train_rows_of_folds_are_counted_from_their_cases() -> None:
+    table = frame(rows()).assign(fold=lambda one: one.groupby(["model", "seed"]).cumcount() % 2)
+    results = read_frame(table)
+    assert {(one.cases.split, one.cases.others) for one in results.predicted} == {("0", 3), ("1", 3)}

@@ -8,6 +8,7 @@ import numpy as np
 from handnet.bands.compare import ALPHA
 from handnet.bands.crossed import Crossed, crossed_difference, needed, pseudo_values
 from handnet.predictions.aligned import Aligned
+from handnet.predictions.divisions import POOLED
 from handnet.study.quantity import band_facts
 from handnet.tasks import Scale, Task
 
@@ -43,6 +44,7 @@ class CrossedRow:
             "widest": widest if np.isfinite(widest) else None,
             "kind": comparison.band.kind,
             "split": self.split,
+            "pooled": self.split == POOLED,
             "decides": decides,
             "difference": band_facts(comparison.band),
             "p": comparison.p,

@@ -17,7 +17,7 @@ from handnet.predictions.head import SCHEMA
 from handnet.predictions.pair import Pair, deciding_of
 from handnet.predictions.pairs import check_margin, of_models, verdict
 from handnet.predictions.scored import models_of
-from handnet.predictions.scored_pairs import compare_scores
+from handnet.predictions.scored_pairs import compare_scores, no_ratio
 from handnet.report.gate_words import reason, summary
 from handnet.report.pair_words import bound_of
 
@@ -72,7 +72,7 @@ def gate(
     for what is not understood.
     """
     _check(baseline, candidate, margin, require)
-    facts, pair = _compared(results, (candidate, baseline), score, split)
+    facts, pair, lacking = _compared(results, (candidate, baseline), score, split)
     row = facts["decides"]
     if row is None:
         raise Refusal(f"{candidate} and {baseline} cannot be compared: {facts['sentence']}")
@@ -82,7 +82,7 @@ def gate(
     told = {"schema": SCHEMA, "kind": "gate", "source": results.source, "opened": results.opened}
     told |= {"baseline": baseline, "candidate": candidate, "score": row["score"]}
     told |= {"classes": list(results.classes), "require": require, "margin": margin, "bound": bound}
-    told |= {"found": found, "comparison": facts, "needed": None}
+    told |= {"found": found, "comparison": facts, "needed": None, "left_out": lacking}
     if found == "open":
         told["needed"] = _needed(told, pair)
     return Gate(SHOWN if found == "shown" else NOT_SHOWN, reason(told), told)
@@ -90,16 +90,18 @@ def gate(
 
 def _compared(
     results: Results, names: tuple[str, str], score: str | None, split: str | None
-) -> tuple[Mapping[str, Any], Pair | None]:
-    """What decides between two models and its sentence, as `compare_results` has them, and the pair; None of
-    scores alone."""
+) -> tuple[Mapping[str, Any], Pair | None, list[str]]:
+    """What decides between two models and its sentence, as `compare_results` has them; the pair, None of
+    scores alone; and why nothing is said over divisions, where a number is missing for it."""
     models_of(results, names)
     if not set(names) & {one.model for one in results.predicted}:
-        (facts,) = compare_scores(results, names, True, score)["comparisons"]
-        return facts, None
+        found = compare_scores(results, names, True, score)
+        lacking = {row["why"] for row in found["left_out"]} & {no_ratio()}
+        return found["comparisons"][0], None, [*lacking]
     results = of_models(results, names)
     pair = Pair(results, names, deciding_of(results, score), split, EQUAL)
-    return verdict(results, pair), pair
+    lacking = {why for _, why in pair.left_out} & {no_ratio()}
+    return verdict(results, pair), pair, [*lacking]
 
 
 def _check(baseline: str, candidate: str, margin: float, require: str) -> None:

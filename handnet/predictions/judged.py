@@ -1,9 +1,10 @@
 """The facts of bands of models that were trained elsewhere: every band that their outputs can carry."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from handnet.data import listed
+from handnet.messages import option
 from handnet.predictions.divisions import Judged, judged_of, notes_of
 from handnet.predictions.form import Results
 from handnet.predictions.hard import case_facts
@@ -55,6 +56,7 @@ def judge_results(
     facts = head_facts(results, "bands", judged)
     facts["notes"] += [*notes_of(judged, judging.divisions), *judging.notes]
     facts["bands"] = bands
+    facts["notes"] += _turned(results, bands)
     facts["variance"] = [row for model in results.models for row in judging.variance(model)]
     facts["confusion"] = list(_confusions(results, judged))
     if scores is None:
@@ -63,6 +65,18 @@ def judge_results(
     facts["notes"] += facts.pop("case_notes")
     facts["left_out"] = [*judging.left_out, *({"what": a, "why": b} for a, b in NEEDS_MORE.items())]
     return _joined(facts, judge_scores(alone)) if alone.scored else facts
+
+
+def _turned(results: Results, bands: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A note where every model ranks the cases the wrong way round, beyond chance."""
+    areas = [row for row in bands if row["score"] == "auc"]
+    ranked = {row["role"] for row in areas} >= set(results.models)
+    if len(results.classes) == 2 and not results.hard and ranked and all(row["high"] < 0.5 for row in areas):
+        positive, other = results.classes[::-1]
+        yield (
+            f"The AUC of every model is below .5, so the predictions may be of {other!r} and not of"
+            f" {positive!r}; if so, {option('positive', other)} says it."
+        )
 
 
 def _confusions(results: Results, judged: Judged) -> Iterator[dict[str, Any]]:

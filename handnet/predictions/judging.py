@@ -11,6 +11,7 @@ from handnet.predictions.form import PART, SPLIT, Predicted, Results
 from handnet.predictions.head import wanted_scores
 from handnet.predictions.quantiles import crossed_note, quantile_quantities
 from handnet.report.comparison_facts import CROSSED, component_facts
+from handnet.report.words import label
 from handnet.scores import Mean, Score, Share, Whole
 from handnet.study.comparisons import variance
 from handnet.study.intervals import interval_quantities
@@ -135,14 +136,14 @@ class Judging:
         if self.task.classes and np.bincount(one.cases.y).min() == 1:
             left = [name for name, score in scores.items() if isinstance(score, Whole)]
             few = "Areas need two cases of every class, and there is one of some."
-            self._leave(f"{', '.join(left)} on {one.cases.part} rows", few, one.model)
+            self._leave(f"{self._labels(left)} on {one.cases.part} rows", few, one.model)
             scores = {name: score for name, score in scores.items() if name not in left}
         if _every_class(self.task, [one.cases.y]):
             return scores
         kept = _without_classes(scores, [one.cases.y])
         if left := [name for name in scores if name not in kept]:
             self._leave(
-                f"{', '.join(left)} on {one.cases.part} rows",
+                f"{self._labels(left)} on {one.cases.part} rows",
                 "They need cases of every class, and there are none of some.",
                 one.model,
             )
@@ -161,12 +162,12 @@ class Judging:
         if self.results.hard:
             left = [score.name for score in self.task.all_scores if score not in set(self.results.carried())]
             self._leave(
-                ", ".join([*left, "calibration"]), "They need probabilities, and there are labels alone."
+                f"{self._labels(left)}, calibration", "They need probabilities, and there are labels alone."
             )
         if any(one.cases.split == POOLED for one in self.judged.values()):
             here = set(self._asked(True))
             if left := [name for name in self._asked(False) if name not in here]:
-                self._leave(f"{', '.join(left)} over the cases of all divisions", AREAS)
+                self._leave(f"{self._labels(left)} over the cases of all divisions", AREAS)
         if not self.simulated:
             self._leave(
                 "how often the bands hold the truth in simulated studies",
@@ -174,6 +175,10 @@ class Judging:
             )
         if self.divisions < 2:
             self._leave("bands over divisions", "There is one division of the table.")
+
+    def _labels(self, names: Sequence[str]) -> str:
+        """What a report calls some scores."""
+        return ", ".join(label(name, self.results.classes) for name in names)
 
     def _leave(self, what: str, why: str, model: str = "") -> None:
         """Name what is left out, of one model or of all."""

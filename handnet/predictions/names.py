@@ -14,7 +14,7 @@ USUAL = {
         "split": "split fold division cv_fold fold_id split_id",
         "seed": "seed run repeat replica replicate rep random_state random_seed seed_id run_id",
         "case": "case case_id id ids sample sample_id example example_id instance instance_id row_id idx",
-        "group": "group groups group_id cluster cluster_id",
+        "group": "group groups group_id cluster cluster_id patient patient_id subject subject_id",
         "part": "part subset partition dataset_split data_split",
         "y": "y y_true ytrue true truth target actual gold ground_truth groundtruth true_label label_true"
         " y_actual y_test observed outcome",
@@ -26,6 +26,7 @@ USUAL = {
         "label": "label y_label predicted_label pred_label predicted_class pred_class class_pred",
     }.items()
 }  # names that say what a column is, in lower case; the first is the one of the form
+PERSONS = "patient patient_id subject subject_id".split()  # groups, or cases where each has one row
 UNSURE = "prediction pred predicted y_pred ypred preds predictions y_predicted".split()  # of any kind
 PREFIXES = {
     "p": "p_ prob_ proba_ probability_ y_prob_ y_proba_ pred_prob_ pred_proba_ .pred_".split(),

@@ -30,7 +30,8 @@ def no_ratio() -> str:
     """Why the rule over divisions says nothing, and what to do."""
     return (
         "Divisions share rows, and the corrected t test over them needs the number of rows that are trained"
-        f" on beside each test: name it with {option('n-train', '')}."
+        f" on beside each test: name it with {option('n-train', '')}, or of folds name the cases, from which"
+        " it is counted."
     )
 
 

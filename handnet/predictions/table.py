@@ -12,6 +12,7 @@ from handnet.predictions.blocks import Grids
 from handnet.predictions.cells import NoNumber, few_texts, numbers
 from handnet.predictions.columns import Columns, Guess, find_guess, find_places, told
 from handnet.predictions.form import PART, Predicted, Results
+from handnet.predictions.names import PERSONS, plain
 from handnet.predictions.outputs import kind_of, read_prediction
 from handnet.predictions.outside import check_apart, others_of
 from handnet.predictions.rows import Rows, check_constant, group_numbers, rows_of
@@ -73,8 +74,19 @@ def find(frame: pd.DataFrame, columns: Columns) -> tuple[dict[str, str], Guess]:
 
     Raises Refusal as `find_places` and `find_guess` do."""
     names = list(frame.columns)
-    places = find_places(names, columns)
+    places = _persons(frame, find_places(names, columns), columns)
     return places, find_guess(names, columns, places, spellings(few_texts(frame[places["y"]])))
+
+
+def _persons(frame: pd.DataFrame, places: dict[str, str], columns: Columns) -> dict[str, str]:
+    """The places, where a column of patients names the cases if no other does and each has one row a fit."""
+    name = places.get("group", "")
+    if "case" in places or columns.group or plain(name) not in PERSONS:
+        return places
+    fit = [places[one] for one in ("model", "split", "seed", "part") if one in places]
+    if frame.duplicated([*fit, name]).any():
+        return places
+    return {purpose: column for purpose, column in places.items() if purpose != "group"} | {"case": name}
 
 
 def checked(frame: pd.DataFrame, needs: str) -> pd.DataFrame:

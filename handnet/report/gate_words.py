@@ -18,7 +18,7 @@ def reason(gate: Mapping[str, Any]) -> str:
         verdict = f"Not shown, but the contrary: {_contrary(gate)}."
     elif gate["found"] == "open":
         verdict = f"Not shown, nor the contrary: {_sizes(row)} cannot tell whether {claim}. {_would(gate)}"
-    return f"{verdict} {without_verdict(gate['comparison'])}"
+    return " ".join([verdict, without_verdict(gate["comparison"]), *gate["left_out"]])
 
 
 def _claim(gate: Mapping[str, Any]) -> str:

@@ -172,21 +172,27 @@ def _power(row: Mapping[str, Any], among: int) -> str:
     )
 
 
+def _of_one(row: Mapping[str, Any], ours: str, theirs: str) -> str:
+    """What is said of the side that has one seed, where the other has more."""
+    one = ours if row["seeds"][0] == 1 else theirs
+    return f"It is of the one model of {one}, as it is: no other seed of it was tried"
+
+
 def _scope(row: Mapping[str, Any], ours: str, theirs: str) -> list[str]:
     """What was not varied."""
     if row["over"] == "splits":
         return []
     if row["over"] == "seeds":
         return ["It holds for these very cases: neither they nor the division of the table were varied."]
+    few = [INDEPENDENT] * (row["paired"] and 1 not in row["seeds"] and min(row["seeds"]) < LEAST_PAIRS)
+    if row["pooled"]:
+        folds = "Each case is predicted by models of its own fold, and the folds share train rows."
+        one = "No seed was varied" if row["seeds"] == [1, 1] else _of_one(row, ours, theirs)
+        return [folds, *([f"{one}."] if 1 in row["seeds"] else few)]
     if row["seeds"] == [1, 1]:
         return [
             "It holds for these very models: no seed was varied, and neither was the division of the table."
         ]
     if 1 not in row["seeds"]:
-        few = row["paired"] and min(row["seeds"]) < LEAST_PAIRS
-        return ["The division of the table was not varied.", *[INDEPENDENT] * few]
-    one = ours if row["seeds"][0] == 1 else theirs
-    return [
-        f"It is of the one model of {one}, as it is: no other seed of it was tried, and the division of the"
-        " table was not varied."
-    ]
+        return ["The division of the table was not varied.", *few]
+    return [f"{_of_one(row, ours, theirs)}, and the division of the table was not varied."]
