@@ -54,9 +54,8 @@ def judge_results(
         if tick:
             tick(model)
     facts = head_facts(results, "bands", judged)
-    facts["notes"] += [*notes_of(judged, judging.divisions), *judging.notes]
+    facts["notes"] += [*notes_of(judged, judging.divisions), *judging.notes, *_turned(results, bands)]
     facts["bands"] = bands
-    facts["notes"] += _turned(results, bands)
     facts["variance"] = [row for model in results.models for row in judging.variance(model)]
     facts["confusion"] = list(_confusions(results, judged))
     if scores is None:

@@ -53,15 +53,13 @@ def from_mlflow(
     if artifact and metrics:
         raise Refusal(f"{option('artifact')} reads predictions and {option('metrics')} scores; give one.")
     reading, source = Reading(_words(by), seed or "", split or ""), f"mlflow:{experiment}"
-    columns = _of_tables(columns)
     with opened(experiment, tracking_uri) as there:
         told = reading.told(there.runs())
         logged = [one for one in told if LOGGED in one.run.tags]
         if not artifact and (metrics or not logged):
-            if not metrics:
-                reading.notes += tables_unread(there, [one.run for one in told])
+            reading.notes += [] if metrics else tables_unread(there, [one.run for one in told])
             return _scored(told, reading, _words(metrics), latest, source)
-        tables = Tables(there, reading, columns, artifact or OURS, latest, tick)
+        tables = Tables(there, reading, _of_tables(columns), artifact or OURS, latest, tick)
         results = read_frame(*tables.read(told if artifact else logged), source)
         return replace(results, notes=(*reading.notes, *results.notes))
 
