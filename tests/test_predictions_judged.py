@@ -16,6 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 from handnet.messages import Refusal
 from handnet.predictions.form import Cases, Predicted, Results, Scored
 from handnet.predictions.judged import judge_results
+from handnet.report.results_pages import to_markdown
 from handnet.tasks import task_of
 
 SEEDS = tuple("012345")
@@ -347,6 +348,20 @@ def test_the_cases_that_are_hard_for_several_models(one_test: tuple) -> None:
         {str(case): 2 * share / 3 for case, share in zip(ids, shares, strict=True) if share > 0.5}
     )
     assert {(row["hard_for"], row["models"]) for row in facts["cases"]} == {(2, 3)}
+
+
+def test_a_constant_has_no_interval_over_cases() -> None:
+    """Guesses that are all right: the scores over seeds are told, the bands over cases are left out."""
+    truth = np.arange(30.0)
+    one = Cases("study", "test", truth.astype(str), truth)
+    guesses = truth + np.zeros((3, 1))
+    found = Results("t", task_of(0), (), (Predicted("perfect", one, ("1", "2", "3"), guesses),))
+    facts = judge_results(found)
+    for score in ("rmse", "mae", "bias"):
+        assert {band["varied"] for band in facts["bands"] if band["score"] == score} == {"seeds"}
+    assert "bands over cases of rmse" in left_out(facts)
+    assert "a constant has no interval" in left_out(facts)
+    assert "perfect" in to_markdown(facts)
 
 
 def test_what_is_left_out_of_many_models_is_named_once(one_test: tuple) -> None:

@@ -1,10 +1,13 @@
 """Which bands each model of some results gets, and what cannot be said of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from handnet.bands import Band
+from handnet.bands.compare import ROUNDING
 from handnet.data import Array, listed
 from handnet.predictions.divisions import POOLED, Judged, over_divisions
 from handnet.predictions.form import PART, SPLIT, Predicted, Results
@@ -32,6 +35,7 @@ from handnet.tasks import Task
 # What is simulated of a model takes about ten seconds for 10^5 outputs.
 MOST_SIMULATED = 200_000  # outputs of all models together
 MOST_MODELS = 20
+CONSTANT = "All cases are alike, and a constant has no interval: nothing tells how far other cases differ."
 AREAS = (
     "Networks of different divisions do not rank their cases on one scale; bands over the divisions have it."
 )
@@ -58,7 +62,20 @@ class Judging:
 
     def quantities(self, model: str) -> Iterator[Quantity]:
         """All that is said of one model: of its last part everything, of those before it the main scores, and
-        the main scores over divisions."""
+        the main scores over divisions. Bands over cases without a width are left out by name."""
+        found = list(self._quantities(model))
+        flat: dict[str, dict[str, None]] = {}
+        for row in found:
+            bands = tuple(band for band in row.bands if not _flat(band))
+            if len(bands) < len(row.bands):
+                flat.setdefault(row.part, {})[row.name] = None
+            if bands:
+                yield replace(row, bands=bands)
+        for part, names in flat.items():
+            self._leave(f"bands over cases of {', '.join(names)} on {part} rows", CONSTANT, model)
+
+    def _quantities(self, model: str) -> Iterator[Quantity]:
+        """The same with the bands that have no width."""
         parts = [part for part in self.results.parts if (model, part) in self.judged]
         for part in parts:
             yield from self._of_part(self.judged[model, part], last=part == parts[-1])
@@ -191,6 +208,11 @@ class Judging:
             {"what": f"{what} of {listed(models)}" if all(models) else what, "why": why}
             for (what, why), models in self._left.items()
         ]
+
+
+def _flat(band: Band) -> bool:
+    """Whether a band over cases has no width, as where all cases are alike."""
+    return band.varied in ("cases", "seeds_x_cases") and band.high - band.low < ROUNDING
 
 
 def _every_class(task: Task, truths: Sequence[Array]) -> bool:
