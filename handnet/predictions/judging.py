@@ -15,7 +15,7 @@ from handnet.predictions.head import wanted_scores
 from handnet.predictions.quantiles import crossed_note, quantile_quantities
 from handnet.report.comparison_facts import CROSSED, component_facts
 from handnet.report.words import label
-from handnet.scores import Mean, Score, Share, Whole
+from handnet.scores import Mean, Quantile, Score, Share, Whole
 from handnet.study.comparisons import variance
 from handnet.study.intervals import interval_quantities
 from handnet.study.quantity import Quantity, finite
@@ -62,11 +62,14 @@ class Judging:
 
     def quantities(self, model: str) -> Iterator[Quantity]:
         """All that is said of one model: of its last part everything, of those before it the main scores, and
-        the main scores over divisions. Bands over cases without a width are left out by name."""
+        the main scores over divisions. Bands of losses over cases that have no width are left out
+        by name; the area of a constant score is known, and stays."""
         found = list(self._quantities(model))
         flat: dict[str, dict[str, None]] = {}
         for row in found:
-            bands = tuple(band for band in row.bands if not _flat(band))
+            kind = self.task.every.get(row.name)
+            loses = isinstance(kind, Mean | Quantile) or row.name in ("rmse", "skill")
+            bands = tuple(band for band in row.bands if not (loses and _flat(band)))
             if len(bands) < len(row.bands):
                 flat.setdefault(row.part, {})[row.name] = None
             if bands:
