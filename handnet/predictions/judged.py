@@ -8,7 +8,7 @@ from handnet.messages import option
 from handnet.predictions.divisions import Judged, judged_of, notes_of
 from handnet.predictions.form import Results
 from handnet.predictions.hard import case_facts
-from handnet.predictions.head import head_facts
+from handnet.predictions.head import head_facts, score_called
 from handnet.predictions.judging import Judging
 from handnet.predictions.scored import judge_scores
 from handnet.predictions.thresholds import thresholds_of
@@ -39,20 +39,14 @@ def judge_results(
     standard deviation of the truths; tick: called with the name of each model that is done. Raises Refusal
     for a score or a division that is not there, and where no model has what a band takes.
     """
+    scores = None if scores is None else _named(results, scores)
     alone = scores_of(results, scores)
     if not results.predicted:
         return judge_scores(alone)
     results = predictions_of(results)
     judged = judged_of(results, split)
-    judging, bands = Judging(results, judged, scores), []
-    for model in results.models:
-        bands += [
-            {"role": model, "part": row.part, "score": row.name, **band_facts(band)}
-            for row in judging.quantities(model)
-            for band in row.bands
-        ]
-        if tick:
-            tick(model)
+    judging = Judging(results, judged, scores)
+    bands = list(_bands(judging, results.models, tick or (lambda _: None)))
     facts = head_facts(results, "bands", judged)
     facts["notes"] += [*notes_of(judged, judging.divisions), *judging.notes, *_turned(results, bands)]
     facts["bands"] = bands
@@ -66,6 +60,17 @@ def judge_results(
     return _joined(facts, judge_scores(alone)) if alone.scored else facts
 
 
+def _bands(
+    judging: Judging, models: Sequence[str], tick: Callable[[str], object]
+) -> Iterator[dict[str, Any]]:
+    """A band a row."""
+    for model in models:
+        for row in judging.quantities(model):
+            head = {"role": model, "part": row.part, "score": row.name}
+            yield from (head | band_facts(band) for band in row.bands)
+        tick(model)
+
+
 def _turned(results: Results, bands: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """A note where every model ranks the cases the wrong way round, beyond chance."""
     areas = [row for row in bands if row["score"] == "auc"]
@@ -76,6 +81,13 @@ def _turned(results: Results, bands: Sequence[Mapping[str, Any]]) -> Iterator[st
             f"The AUC of every model is below .5, so the predictions may be of {other!r} and not of"
             f" {positive!r}; if so, {option('positive', other)} says it."
         )
+
+
+def _named(results: Results, words: Sequence[str]) -> list[str]:
+    """The scores that words name."""
+    known = [score.name for score in results.task.all_scores] if results.task else []
+    known += [name for one in results.scored for name in one.scores]
+    return [score_called(word, known) for word in words]
 
 
 def _confusions(results: Results, judged: Judged) -> Iterator[dict[str, Any]]:
