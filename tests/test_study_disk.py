@@ -274,7 +274,7 @@ def test_all_results_are_made_again(opened: Path, finished: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(6, 56))]
+    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(6, 46))]
 )
 def test_whatever_is_damaged_is_refused_or_made_again(
     seed: int, opened: Path, finished: Path, capsys: pytest.CaptureFixture
