@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from handnet.study.options import OPTIONS
+from handnet.cli import program
 
 ROOT = Path(__file__).parent.parent
 DOCS = "".join(page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -34,22 +34,9 @@ def test_every_target_is_explained() -> None:
 def test_every_command_of_the_docs_exists() -> None:
     commands = re.findall(r"(?:\$ |`)make ([a-z-]+)((?: [A-Z_]+=\w+)*)", DOCS)
     assert {target for target, _ in commands} >= TARGETS - {"help"}
-    variables = {option.upper().replace("-", "_") for option in OPTIONS} | {
-        "NAME",
-        "OPEN",
-        "SETTINGS",
-        "ID",
-        "PORT",
-        "HELP",
-        "DEBUG",
-        "MLRUNS",
-        "TO",
-        "KILLS",
-        "CHECK",
-        "SEED",
-        "STUDIES",
-        "DIVISIONS",
-    }
+    options = {param.name for verb in program.commands.values() for param in verb.params}
+    experiments = {"KILLS", "SEED", "DIVISIONS", "HELP", "DEBUG"}
+    variables = {str(name).upper() for name in options} | experiments
     for target, words in commands:
         assert target in TARGETS
         assert {word.split("=")[0] for word in words.split()} <= variables

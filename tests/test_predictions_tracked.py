@@ -36,13 +36,19 @@ class Foreign:
     runs: int = 0
 
 
+def place(name: str) -> str:
+    """The id of the experiment of that name. `mlflow.set_experiment` would outlive this file's store."""
+    found = mlflow.get_experiment_by_name(name)
+    return found.experiment_id if found else mlflow.create_experiment(name)
+
+
 def metrics_alone(foreign: Foreign, seeds: int) -> None:
     """Habit 1: scores of each seed, settings as params, names of MLflow's; one has failed, one runs on."""
-    mlflow.set_experiment("sweep")
+    there = place("sweep")
     for model, lr in enumerate((0.1, 0.01, 0.001)):
         for seed in range(seeds):
             accuracy = float(np.mean((guesses(3 * model, seed) > 0.5) == Y))
-            with mlflow.start_run():
+            with mlflow.start_run(experiment_id=there):
                 mlflow.log_params({"lr": lr, "seed": seed})
                 for epoch in range(3):
                     mlflow.log_metric("train_loss", 1 / (epoch + 1), step=epoch)
@@ -59,12 +65,12 @@ def metrics_alone(foreign: Foreign, seeds: int) -> None:
 
 def tables(foreign: Foreign, seeds: int, folder: Path) -> None:
     """Habit 2: a table of each seed among the artifacts, of three kinds of files; the run's name tells it."""
-    mlflow.set_experiment("tables")
+    there = place("tables")
     for model, name in enumerate(("small", "large")):
         for seed in range(1, seeds + 1):
             p = guesses(model, seed)
             table = pd.DataFrame({"id": CASES, "truth": Y, "proba": p})
-            with mlflow.start_run(run_name=f"{name}-net-seed{seed}"):
+            with mlflow.start_run(experiment_id=there, run_name=f"{name}-net-seed{seed}"):
                 if seed == 1:
                     mlflow.log_table(table, "preds/test.json")
                 elif seed == 2:
@@ -76,19 +82,19 @@ def tables(foreign: Foreign, seeds: int, folder: Path) -> None:
                 mlflow.log_text("nothing", "preds/notes/readme.md")
             foreign.outputs["tables", f"{name}-net", str(seed)] = p
             foreign.runs += 1
-    with mlflow.start_run(run_name="small-net-seed77"):
+    with mlflow.start_run(experiment_id=there, run_name="small-net-seed77"):
         mlflow.log_param("forgot", "the table")
     foreign.runs += 1
 
 
 def nested(foreign: Foreign, seeds: int) -> None:
     """Habit 3: a run a model, in which the runs of its seeds are nested; they log with one line."""
-    mlflow.set_experiment("nested")
+    there = place("nested")
     for model, name in enumerate(("forest", "boosting", "linear")):
-        with mlflow.start_run(run_name=name):
+        with mlflow.start_run(experiment_id=there, run_name=name):
             for seed in range(seeds if name != "linear" else 1):
                 p = guesses(model, seed)
-                with mlflow.start_run(run_name=f"{seed}", nested=True):
+                with mlflow.start_run(experiment_id=there, run_name=f"{seed}", nested=True):
                     log_predictions(CASES, Y, p, seed=seed if name != "linear" else None)
                     mlflow.log_metric("accuracy", float(np.mean((p > 0.5) == Y)))
                 foreign.outputs["nested", name, str(seed) if name != "linear" else ""] = p
@@ -102,7 +108,7 @@ def autologged(foreign: Foreign, seeds: int) -> None:
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.tree import DecisionTreeClassifier
 
-    mlflow.set_experiment("autolog")
+    there = place("autolog")
     mlflow.sklearn.autolog(log_models=False, log_datasets=False, silent=True)
     try:
         X = pd.DataFrame(np.random.default_rng(0).normal(size=(N, 3)) + Y[:, None] / 2)
@@ -110,7 +116,7 @@ def autologged(foreign: Foreign, seeds: int) -> None:
         for kind in (DecisionTreeClassifier, ExtraTreesClassifier)[: seeds - 1]:
             for seed in range(seeds):
                 more = {"n_estimators": 2} if kind is ExtraTreesClassifier else {"max_features": 1}
-                with mlflow.start_run():
+                with mlflow.start_run(experiment_id=there):
                     model = kind(random_state=seed, **more).fit(X_train, y_train)
                     accuracy = model.score(X_test, y_test)
                     called = model.predict(X_test)
@@ -266,11 +272,11 @@ def test_keys_of_runs_are_no_columns_of_their_tables(foreign: Foreign, tmp_path:
     mlflow.set_tracking_uri(foreign.uri)
     try:
         mlflow.create_experiment(experiment, (tmp_path / experiment).as_uri())
-        mlflow.set_experiment(experiment)
+        there = place(experiment)
         for model in range(2):
             for seed in range(2):
                 table.assign(p=guesses(model, seed)).to_csv(tmp_path / f"seed{seed}.csv", index=False)
-                with mlflow.start_run():
+                with mlflow.start_run(experiment_id=there):
                     mlflow.log_params({"model": f"m{model}", "seed": seed})
                     mlflow.log_metric("test_accuracy", 0.5)
                     mlflow.log_artifact(str(tmp_path / f"seed{seed}.csv"), "preds")
@@ -298,10 +304,10 @@ def test_scores_that_bear_the_name_of_an_estimator_are_one_score(foreign: Foreig
     mlflow.sklearn.autolog(log_models=False, log_datasets=False, silent=True)
     try:
         mlflow.create_experiment("rows of any name", (tmp_path / "auto").as_uri())
-        mlflow.set_experiment("rows of any name")
+        there = place("rows of any name")
         for kind in (RandomForestClassifier, ExtraTreesClassifier):
             for seed in range(3):
-                with mlflow.start_run():
+                with mlflow.start_run(experiment_id=there):
                     model = kind(2, random_state=seed).fit(Xa, Y[:24])
                     expected[kind.__name__, str(seed)] = model.score(Xb, Y[24:])
     finally:
