@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from handnet import messages
 
+TRUTHS = ("0", "1", "true", "false")
 FLAGS = {"HELP", "DEBUG"}  # make variables that are options without a value
 
 
@@ -29,7 +30,7 @@ def as_options(
             options.append(f"--{variable[1].lower().replace('_', '-')}={variable[2]}")
         elif dotted:
             options.append(f"--set={word}")
-        elif first and not word.startswith("-") and not _waits(before):
+        elif first and not word.startswith("-") and not _is_value(word, before):
             options.append(f"{first}={word}")
             first = first if every else ""  # a second word is not understood
         else:
@@ -37,9 +38,10 @@ def as_options(
     return options
 
 
-def _waits(word: str) -> bool:
-    """Whether the word after this one may be its value."""
-    return word.startswith("-") and "=" not in word and word.lstrip("-").upper() not in FLAGS
+def _is_value(word: str, before: str) -> bool:
+    """Whether a word is the value of the option before it, which may stand alone: 0 or 1."""
+    waits = before.startswith("-") and "=" not in before and before.lstrip("-").upper() not in FLAGS
+    return waits and word.lower() in TRUTHS
 
 
 def example(line: str, first: str = "data") -> tuple[str, str]:

@@ -10,6 +10,7 @@ import pytest
 from studies import ROOT, cli
 
 import handnet
+from handnet.assignments import as_options
 from handnet.cli import main
 from handnet.predictions.frame import to_frame
 from handnet.predictions.own import from_study
@@ -302,3 +303,13 @@ def test_a_gate_of_python_is_true_where_it_is_shown() -> None:
     assert str(shown) == shown.sentence
     with pytest.raises(handnet.Refusal, match=r"margin= must say how much worse"):
         found.gate("old", "new", require="not-worse")
+
+
+def test_a_table_behind_an_option_that_may_stand_alone_is_a_table() -> None:
+    takes = {"--score"}
+    assert as_options(["--first", "a.csv", "b.csv"], takes, "--sources", every=True) == [
+        "--first",
+        "--sources=a.csv",
+        "--sources=b.csv",
+    ]
+    assert as_options(["--first", "0", "a.csv"], takes, "--sources") == ["--first", "0", "--sources=a.csv"]
