@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -362,7 +363,7 @@ def test_tables_that_are_no_scores_are_refused_in_one_sentence(
         (lambda: compare_scores(read("model,seed,acc,auc\na,1,.9,\na,2,.8,\nb,1,,.9\n")), "no score in"),
     ],
 )
-def test_what_scores_cannot_carry_is_refused(make, says) -> None:  # type: ignore[no-untyped-def]
+def test_what_scores_cannot_carry_is_refused(make: Callable[[], object], says: str) -> None:
     with pytest.raises(Refusal, match=says):
         make()
 

@@ -1,5 +1,6 @@
 """What scikit-learn's cross-validation returns, as results: against loops by hand over its own models."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,7 @@ def test_pairs_are_seeds_where_their_truth_is_one_and_divisions_by_name_only() -
         (lambda: from_pairs([3]), r"list of \(y, p\)"),
     ],
 )
-def test_what_cannot_be_judged_is_refused(make, says) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_judged_is_refused(make: Callable[[], object], says: str) -> None:
     with pytest.raises(Refusal, match=says):
         make()
 

@@ -149,7 +149,7 @@ def probabilities_of(model: Any, features: Any) -> "tuple[Array | None, Any]":
     """The probabilities (n, k) of k labels that a model of scikit-learn's kind gives, and the labels."""
     try:
         raw = model.get_raw_model()
-    except (AttributeError, NotImplementedError):
+    except (AttributeError, NotImplementedError):  # a plain function, or a kind that keeps no model inside
         return None, None
     if not hasattr(raw, "predict_proba") or not hasattr(raw, "classes_"):
         return None, None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 class Findings:
     """Facts of bands or of comparisons, and their forms for readers.
 
-    facts: as docs/results.md describes them, plain values that JSON can hold.
+    facts: plain values that JSON can hold, in the shapes of docs/report-json.md where a study has the same.
     """
 
     def __init__(self, facts: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -82,8 +82,9 @@ def _check_truths(results: Sequence[Results]) -> None:
                     )
 
 
-def _shown(truth: object, results: Results) -> object:
-    return results.classes[int(truth)] if results.classes else truth  # type: ignore[call-overload]  # a class
+def _shown(truth: Any, results: Results) -> object:
+    """A truth as its reader wrote it: a label, or the number itself."""
+    return results.classes[int(truth)] if results.classes else truth
 
 
 def _named_apart(results: Sequence[Results]) -> list[Results]:
