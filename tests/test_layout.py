@@ -30,7 +30,7 @@ HARNESS = """
     study.folder study.executor study.networks study.units
     study.rivals study.quantity study.score_bands study.gaps study.intervals study.summary study.operating
     study.looks study.views study.prediction study.logged_model study.tracker study.store study.targets
-    study.served_model study.search study.sealed study.resplit study.spread study.on_test
+    study.answers study.served_model study.search study.sealed study.resplit study.spread study.on_test
     study.false_alarms study.comparisons
     study.analysis study.metrics report.score_names report.words report.series report.tables
     report.main_table

@@ -14,7 +14,8 @@ from handnet.report.case_words import words_of
 from handnet.report.explainer import Explainer
 from handnet.report.missed import case_record, doubt_facts, judged_facts, missed_facts
 from handnet.report.stories import story, truth_of
-from handnet.study.networks import Replicas, mask_diverged
+from handnet.study.answers import Refits
+from handnet.study.networks import mask_diverged
 from handnet.study.resplit import Resplit
 from handnet.study.units import Confirmed, Problem
 
@@ -43,7 +44,8 @@ class Cases:
 
     confirmed: the winner first; test: the opened rows, None while they are sealed; divisions: the fresh ones,
     whose networks a credit has to agree with; tolerance: by which a guessed number may be off, 0 for the
-    default.
+    default; refits: where the winner keeps no weights, its fits made again, or why nothing is fitted again;
+    watch: the cases that the study watches.
     """
 
     def __init__(
@@ -53,15 +55,25 @@ class Cases:
         test: Table | None,
         divisions: Sequence[Resplit],
         tolerance: float,
+        refits: Refits | str = "",
+        watch: Sequence[str] = (),
     ) -> None:
         self.problem, self.confirmed = problem, confirmed
         self.judge = judge_cases(problem, tolerance)
         self.graded = {"val": problem.parts.val} | ({"test": test} if test else {})
         self.rows = {str(case): row for row, case in enumerate(problem.data.case_ids)}
+        self.watch = [case for case in watch if case in self.rows]
         winner = confirmed[0]
         self.explainer: Explainer | None = None
+        self.unexplained = "" if winner.has_seed_bands else "no two of the winner's seeds are sound"
         if winner.replicas is not None and winner.has_seed_bands:
-            self.explainer = Explainer(problem, self.judge, winner.replicas, divisions)
+            if winner.replicas.fit.layers:
+                self.explainer = Explainer(problem, self.judge, winner.replicas, divisions)
+            elif isinstance(refits, Refits):
+                self.explainer = Explainer(problem, self.judge, winner.replicas, divisions, refits)
+                self.unexplained = self.explainer.prepare(self._asked())
+            else:
+                self.unexplained = refits
 
     @cached_property
     def judged(self) -> dict[str, Any]:
@@ -94,9 +106,11 @@ class Cases:
 
     def stories(self) -> list[dict[str, Any]]:
         """What is to be said of each case the winner misses: test first, often missed cases first."""
-        parts = reversed(self.graded)
-        records = [record for part in parts for record in self._missed_by("winner", part)[:MOST]]
-        return [self._story(record) for record in records] if self.explainer else []
+        return [told for record in self._told() if (told := self._story(record))]
+
+    def left_out(self) -> list[dict[str, str]]:
+        """What is not told, and why."""
+        return [{"what": "reasons of hard cases", "why": self.unexplained}] if self.unexplained else []
 
     def watched(self, case: str) -> dict[str, Any]:
         """One case of the table: its part and class and, unless it is sealed, its scores and its story.
@@ -111,17 +125,33 @@ class Cases:
         if part == "test" and "test" not in self.graded:
             return {**facts, "scores": [], "story": None}
         records = {
-            configuration.role: self._record(configuration.replicas, part, row)
+            configuration.role: self._record(configuration, part, row)
             for configuration in self.confirmed
-            if configuration.replicas is not None and configuration.has_seed_bands
+            if configuration.has_seed_bands
         }
-        scores = [{"role": role, **record} for role, record in records.items()]
-        told = self._story({"part": part, **records["winner"]}) if self.explainer else None
-        return {**facts, "scores": scores, "story": told}
+        scores = [{"role": role, **record} for role, record in records.items() if record]
+        winner = records.get("winner")
+        return {**facts, "scores": scores, "story": winner and self._story({"part": part, **winner})}
 
-    def _story(self, record: dict[str, Any]) -> dict[str, Any]:
-        assert self.explainer is not None
-        return story(self.explainer, words_of(self.judged), self.rows[record["case"]], record)
+    def _asked(self) -> list[int]:
+        """The rows of the table that are explained: those that stories are told of and those watched."""
+        watched = [self.rows[case] for case in self.watch if self._open(self.rows[case])]
+        return list(dict.fromkeys([*watched, *(self.rows[record["case"]] for record in self._told())]))
+
+    def _open(self, row: int) -> bool:
+        """Whether a row of the table may be looked at."""
+        return "test" in self.graded or self.problem.parts.part_of(row) != "test"
+
+    def _told(self) -> list[dict[str, Any]]:
+        """The cases that stories are told of."""
+        return [record for part in reversed(self.graded) for record in self._missed_by("winner", part)[:MOST]]
+
+    def _story(self, record: dict[str, Any]) -> dict[str, Any] | None:
+        """The record of a case with its story; None where its calls are not explained."""
+        row = self.rows[record["case"]]
+        if self.explainer is None or not self.explainer.explains(row):
+            return None
+        return story(self.explainer, words_of(self.judged), row, record)
 
     def _missed_by(self, role: str, part: str) -> list[dict[str, Any]]:
         """The cases of a part that some seed calls wrong, the most often missed first."""
@@ -130,14 +160,23 @@ class Cases:
             return []
         return [{"part": part, **record} for record in missed_facts(table, self.problem.data.class_names)]
 
-    def _record(self, replicas: Replicas, part: str, row: int) -> dict[str, Any]:
-        """What replicas say of one row of the table, as plain JSON values."""
+    def _record(self, configuration: Confirmed, part: str, row: int) -> dict[str, Any] | None:
+        """What a configuration's networks say of one row of the table, as plain JSON values; None of a train
+        row where no weights are kept."""
         data, parts = self.problem.data, self.problem.parts
-        X = parts.train.X if part == "train" else self.graded[part].X
         rows = {"train": parts.train_rows, "val": parts.val_rows, "test": parts.test_rows}[part]
-        place = list(rows).index(row)
-        # The whole part is put through, not one row: a product of one row may differ in its last bit.
-        outputs = mask_diverged(replicas, self.problem.outputs(replicas.fit.layers, X))[:, [place]]
-        extremes = unusual_values(data, parts, np.array([row]))
+        # Of the whole part, not of one row: a product of one row may differ in its last bit.
+        outputs = self._on_train(configuration) if part == "train" else configuration.logits(part)
+        if outputs is None:
+            return None
+        place, extremes = list(rows).index(row), unusual_values(data, parts, np.array([row]))
+        outputs = outputs[:, [place]]
         table = case_table(self.judge, outputs, data.y[[row]], data.case_ids[[row]], extremes)
         return case_record(table.to_dict("records")[0], data.class_names)
+
+    def _on_train(self, configuration: Confirmed) -> Array | None:
+        """Outputs (R, n) or (R, n, k) on the train rows."""
+        replicas = configuration.replicas
+        if replicas is None or not replicas.fit.layers:
+            return None
+        return mask_diverged(replicas, self.problem.outputs(replicas.fit.layers, self.problem.parts.train.X))

@@ -1,26 +1,28 @@
 """Why the winner's networks call a case as they do: the credits behind its story."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from handnet.contract import Layer
 from handnet.data import Array
 from handnet.encode import GAP, Encoder, fit_encoder
 from handnet.explain import Explanation, credits_of, explain
 from handnet.families import Families, families_of
 from handnet.hybrids import Cloud, Outside, Resembling
 from handnet.judge import Judge, Question
+from handnet.study.answers import Answers, NetworkAnswers, Refits
 from handnet.study.networks import Replicas
-from handnet.study.resplit import Resplit, Trained
-from handnet.study.units import Problem, TargetUnit, in_unit
+from handnet.study.resplit import Resplit
+from handnet.study.units import Problem, TargetUnit
 
 NEIGHBOURS = 10  # train cases nearest to a case, and to each of its hybrids in the check
 CHECKED = 20  # networks in the check by train rows that resemble the case
 MOST_ROWS = 2000  # train rows of the cloud; of more, so many evenly spaced
 MOST_RESEMBLING = 400  # of the check, which measures every set of families against each of them
+REFITTED = 20  # models that are fitted again to explain cases
+MOST_WANTED = 200_000  # rows that each of them is asked for
 
 
 class Start(NamedTuple):
@@ -39,12 +41,47 @@ class Explainer:
     """Why the winner's networks call a case as they do, here and on fresh divisions."""
 
     def __init__(
-        self, problem: Problem, judge: Judge, replicas: Replicas, divisions: Sequence[Resplit]
+        self,
+        problem: Problem,
+        judge: Judge,
+        replicas: Replicas,
+        divisions: Sequence[Resplit],
+        refits: Refits | None = None,
     ) -> None:
+        """refits: where no weights are kept; then `prepare` comes first."""
         self.problem, self.judge, self.parts, self.data = problem, judge, problem.parts, problem.data
-        self.layers = replicas.pick(replicas.sound).fit.layers
-        self.trained = [division.winner for division in divisions]
+        self.refits, self.trained = refits, [division.winner for division in divisions]
+        sound = replicas.pick(replicas.sound)
+        if refits is None:
+            layers, unit = sound.fit.layers, problem.target_unit
+            self.networks: Answers = NetworkAnswers(layers, problem.backend, unit)
+        else:
+            self.networks = refits.answers(_spaced(sound.seeds, REFITTED))
+        self.one_each = [self._of_division(division, place) for place, division in enumerate(divisions)]
         self._starts: dict[int | None, Start] = {}
+        self._told: set[int] = set()
+
+    def prepare(self, rows: Sequence[int]) -> str:
+        """Ask the models that are fitted again for all that the explanations of these rows of the table take.
+
+        Returns why they are not explained, or not all of them: the last are left out; "" where all are."""
+        if self.refits is None:
+            return ""
+        told = []
+        for row in rows:
+            if self.refits.rows > MOST_WANTED:
+                break
+            self.explanation(row)  # of zeros; it collects the rows
+            told.append(row)
+        why = self.refits.gather()
+        self._told = set() if why else set(told)
+        if why or len(told) == len(rows):
+            return why
+        return f"they take more than {MOST_WANTED} rows of each model"
+
+    def explains(self, row: int) -> bool:
+        """Whether a row of the table can be explained."""
+        return self.refits is None or row in self._told
 
     @cached_property
     def families(self) -> Families:
@@ -58,11 +95,9 @@ class Explainer:
         return Cloud(_some(self.parts.train.X, MOST_ROWS))
 
     @cached_property
-    def checked(self) -> tuple[Layer, ...]:
+    def checked(self) -> Answers:
         """The networks of the check, evenly spaced among all: they give it in a tenth of the time."""
-        layers = self.layers
-        which = np.unique(np.linspace(0, len(layers[0].weight) - 1, CHECKED).astype(int))
-        return tuple(Layer(layer.weight[which], layer.bias[which]) for layer in layers)
+        return self.networks.pick(np.unique(np.linspace(0, self.networks.n - 1, CHECKED).astype(int)))
 
     @cached_property
     def encoders(self) -> list[tuple[Encoder, Array]]:
@@ -83,15 +118,15 @@ class Explainer:
 
     def question(self, row: int) -> Question:
         """What is asked of a row of the table."""
-        outputs = self.problem.outputs(self.layers, self.parts.scaled(self.data.X[[row]]))
+        outputs = self.networks.outputs(self.parts.scaled(self.data.X[[row]]))
         return self.judge.question(outputs[:, 0], self.data.y[row])
 
     def explanation(self, row: int) -> Explanation:
         """Of one row of the table."""
         question = self.question(row)
         x, baseline = self.ends(row, question)
-        networks = credits_of(question, self._outputs(self.layers), x, baseline, self.families)
-        checked = self._outputs(self.checked)
+        networks = credits_of(question, self.networks.outputs, x, baseline, self.families)
+        checked = self.checked.outputs
         resembling = self.start(question.start).resembling
         nearest = resembling.credits(lambda rows: question.value(checked(rows)), x)
         return explain(question, networks, self._over_divisions(row, question), nearest)
@@ -115,26 +150,29 @@ class Explainer:
     def _over_divisions(self, row: int, question: Question) -> Array:
         """(K, k): the credits in one network of each fresh division that held the case out of training."""
         credits, redrawn = [], self.start(question.start).redrawn
-        for place, trained in enumerate(self.trained):
-            if trained is None or row in trained.train_rows or not len(trained.layers[0].weight):
+        for place, (trained, one) in enumerate(zip(self.trained, self.one_each, strict=True)):
+            if trained is None or one is None or row in trained.train_rows:
                 continue
             encode, _ = self.encoders[place]
             own = encode(self.data.X[[row]])[0]
             x, base = ((values - trained.mean) / trained.scale for values in (own, redrawn[place]))
             families = self.families.for_columns(self.parts.encoder.families, encode.families)
-            outputs = self._outputs(_network(trained, place), trained.train_rows)
-            credits.append(credits_of(question, outputs, x, base, families).credits[0])
+            credits.append(credits_of(question, one.outputs, x, base, families).credits[0])
         return np.array(credits).reshape(len(credits), len(self.families.names))
 
-    def _outputs(
-        self, layers: tuple[Layer, ...], train_rows: Array | None = None
-    ) -> Callable[[Array], Array]:
-        """Rows to outputs of these networks. train_rows: those they learnt from, if not the study's own."""
+    def _of_division(self, division: Resplit, place: int) -> Answers | None:
+        """One of the winner's sound networks on a division: another seed with each division."""
+        trained = division.winner
+        if trained is None or not trained.n:
+            return None
+        which = place % trained.n
+        if self.refits is not None:
+            return self.refits.answers([trained.seeds[which]], division.split_seed)
         unit = self.problem.target_unit
-        if unit and train_rows is not None:
-            y = self.data.y[train_rows]
+        if unit:
+            y = self.data.y[trained.train_rows]
             unit = TargetUnit(float(y.mean()), float(y.std()))
-        return lambda rows: in_unit(self.problem.backend.logits(layers, rows), unit)
+        return NetworkAnswers(trained.layers, self.problem.backend, unit).pick([which])
 
     def _mean(self, encode: Encoder, rows: Array, label: int | None) -> Array:
         """(inputs,) the mean of those rows of the table (n,) that are of a class, or of all."""
@@ -145,10 +183,9 @@ class Explainer:
         return np.ones(len(rows), dtype=bool) if label is None else self.data.y[rows] == label
 
 
-def _network(trained: Trained, place: int) -> tuple[Layer, ...]:
-    """One of the networks of a division: another seed with each division."""
-    which = [place % len(trained.layers[0].weight)]
-    return tuple(Layer(layer.weight[which], layer.bias[which]) for layer in trained.layers)
+def _spaced(seeds: Sequence[int], most: int) -> list[int]:
+    """The seeds, or so many of them, evenly spaced."""
+    return [seeds[place] for place in np.linspace(0, len(seeds) - 1, min(most, len(seeds))).astype(int)]
 
 
 def _some(rows: Array, most: int) -> Array:

@@ -33,23 +33,32 @@ SEARCHED_ANEW = "searched anew"  # the role of what the search chooses when it i
 class Trained:
     """The winner's sound networks of one division, and what they were trained on.
 
-    train_rows: (n_train,) row numbers in the table; mean, scale: (inputs,), of the scaler.
+    layers: empty where no weights are kept; train_rows: (n_train,) row numbers in the table; mean, scale:
+    (inputs,), of the scaler; seeds: (R,) where no weights are kept, else empty.
     """
 
     layers: tuple[Layer, ...]
     train_rows: Array
     mean: Array
     scale: Array
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """How many networks there are."""
+        return len(self.layers[0].weight) if self.layers else len(self.seeds)
 
     def parts(self) -> dict[str, Array]:
         """As named arrays."""
         scaler = {"mean": self.mean, "scale": self.scale}
-        return {"train_rows": self.train_rows, **scaler, **layer_parts(self.layers)}
+        seeds = {"seeds": np.array(self.seeds)} if self.seeds else {}
+        return {"train_rows": self.train_rows, **scaler, **layer_parts(self.layers), **seeds}
 
     @staticmethod
     def from_parts(parts: Mapping[str, Array]) -> "Trained":
         """What `parts` gave."""
-        return Trained(layers_of(parts), parts["train_rows"], parts["mean"], parts["scale"])
+        seeds = tuple(int(seed) for seed in parts.get("seeds", ()))
+        return Trained(layers_of(parts), parts["train_rows"], parts["mean"], parts["scale"], seeds)
 
 
 @dataclass(frozen=True)
@@ -176,7 +185,8 @@ def frozen_on(data: str, settings: Settings, frozen: Sequence[Candidate], split_
     parts, sound = problem.parts, fits["winner"].pick(fits["winner"].sound)
     methods = rivals(problem.task, parts.train, parts.val, settings.rivals.boosting)
     logits |= {rival.role: rival.outputs(test.X)[None] for rival in methods}
-    winner = Trained(sound.fit.layers, parts.train_rows, parts.mean, parts.scale)
+    alone = () if sound.fit.layers else sound.seeds
+    winner = Trained(sound.fit.layers, parts.train_rows, parts.mean, parts.scale, alone)
     ratio, groups = _ratio(problem, test), parts.groups("test")
     return Resplit(split_seed, test.y, ratio, logits, winner, groups=groups)
 
