@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from handnet.estimator import HandNetClassifier as HandNetClassifier
     from handnet.estimator import HandNetRegressor as HandNetRegressor
     from handnet.messages import Refusal as Refusal
+    from handnet.models.keras import KerasModel as KerasModel
     from handnet.predictions.api import Predictions as Predictions
     from handnet.predictions.logged import log_predictions as log_predictions
     from handnet.splits import split as split
@@ -58,6 +59,7 @@ _HOME = {
     "run_study": "handnet.study.api",
     "Predictions": "handnet.predictions.api",
     "log_predictions": "handnet.predictions.logged",
+    "KerasModel": "handnet.models.keras",
     "Refusal": "handnet.messages",
 }
 __all__ = sorted(_HOME)  # noqa: PLE0605 - a list, made from the table above so that the two cannot differ

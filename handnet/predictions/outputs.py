@@ -9,6 +9,7 @@ import pandas as pd
 
 from handnet.data import Array, listed
 from handnet.messages import Refusal, option
+from handnet.models.model import CLIP, label_outputs, log_odds, logits
 from handnet.predictions.cells import Coded, Column, NoNumber, are_numbers, coded, few_texts, numbers
 from handnet.predictions.columns import Guess
 from handnet.predictions.rows import Rows
@@ -17,7 +18,6 @@ from handnet.tables.cells import shown
 from handnet.tables.labels import label_key
 from handnet.tables.numerals import is_number
 
-CLIP = 1e-12  # a probability is kept as far away from 0 and 1, so that its logit is finite
 SUM = 1e-6  # probabilities of one case may miss the sum of 1 by as much
 WHAT = {"p": "a probability", "logit": "a logit", "yhat": "a guess"}
 
@@ -39,17 +39,10 @@ class Prediction:
 
     def outputs(self, values: Array) -> Array:
         """What is judged, (R, n) or (R, n, k), of values (R, n) or (R, n, k) of this kind."""
-        if self.kind == "p" and self.classes == 2:
-            p = np.clip(values, CLIP, 1 - CLIP)
-            return np.asarray(np.log(p) - np.log1p(-p))
         if self.kind == "p":
-            return np.log(np.clip(values, CLIP, 1))
-        if self.kind == "label" and self.classes == 2:
-            return 2 * values - 1
+            return log_odds(values) if self.classes == 2 else logits(values)
         if self.kind == "label":
-            one_hot = (values[..., None] == np.arange(self.classes)).astype(np.float64)
-            one_hot[np.isnan(values)] = np.nan
-            return one_hot
+            return label_outputs(values, self.classes)
         return values
 
 

@@ -1,0 +1,1 @@
+"""What can be studied: models of scikit-learn's kind, Keras models, and any function."""

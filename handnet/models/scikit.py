@@ -1,0 +1,214 @@
+"""Estimators and pipelines of scikit-learn's kind, trained anew with each seed as every random_state."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.validation import has_fit_parameter
+
+from handnet.data import Array, Table
+from handnet.generators import global_generators
+from handnet.messages import Refusal, nearest
+from handnet.models.identity import identity_of
+from handnet.models.model import Failed, Params, from_labels, from_logits, from_numbers, from_probabilities
+from handnet.models.source import Source
+from handnet.tasks import Task
+
+ANSWERS = ("predict_proba", "decision_function", "predict")  # what is asked of a classifier, in this order
+KINDS = {"classifier": "tells classes apart", "regressor": "guesses a number"}
+
+
+@dataclass(frozen=True)
+class ScikitModel:
+    """An estimator or a pipeline.
+
+    Every random_state at any depth is the seed itself, so that RandomForestClassifier(random_state=7) is what
+    seed 7 gives; code that draws from NumPy's global generator draws from one of the same seed. source: an
+    estimator, its class, or a function without arguments that makes one; fixed: parameters beside those that
+    `fit` is given, which win over them.
+    """
+
+    source: Source
+    name: str
+    inputs: str = "encoded"
+    fixed: Params = field(default_factory=dict)
+
+    keeps_arrays = False
+
+    @property
+    def identity(self) -> str:
+        return f"sklearn {self.source.identity} {identity_of(self.fixed)}"
+
+    @property
+    def seeded(self) -> bool:
+        return bool(_random_states(self.estimator({})))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        estimator = self.estimator({})
+        if _kind(estimator) == "regressor" or hasattr(estimator, ANSWERS[0]):
+            return ()
+        if hasattr(estimator, ANSWERS[1]):
+            return (
+                f"{self.name} gives no probabilities, so its decision function stands in for the log odds;"
+                " losses and calibration are those of this stand-in.",
+            )
+        return (
+            f"{self.name} gives labels alone, so log odds of -1 and 1 (of many classes 0 and 1) stand in for"
+            " them; losses and calibration are those of this stand-in.",
+        )
+
+    def estimator(self, params: Params) -> Any:
+        """A new, untrained estimator with these parameters. Raises Refusal for one that it does not have."""
+        estimator = clone(_made(self.source))
+        values = {**self.fixed, **params}
+        for name in sorted(values, key=lambda name: (name.count("__"), name)):  # a step before its parameters
+            known = estimator.get_params(deep=True)
+            if name in _random_states(estimator):
+                raise Refusal(f"{name} of {self.name} is each seed of the study in turn; leave it out.")
+            if name not in known and not _takes_any(estimator, known, name):
+                raise Refusal(f"{self.name} has no parameter {name!r}: {nearest(name, sorted(known))}")
+            estimator.set_params(**{name: clone(values[name], safe=False)})
+        return estimator
+
+    def check(self, params: Params, task: Task) -> None:
+        """Raises Refusal for a parameter that it does not have, and for a task that it cannot learn."""
+        estimator = self.estimator(params)
+        kind, wanted = _kind(estimator), "classifier" if task.classes else "regressor"
+        if kind not in (wanted, ""):
+            what = KINDS.get(kind, f"is a {kind.replace('_', ' ')}")
+            raise Refusal(
+                f"{self.name} {what}, and the target of this table is"
+                f" {f'one of {task.classes} classes' if task.classes else 'a number'}; take a {wanted}."
+            )
+        answers = ANSWERS if task.classes else ANSWERS[-1:]
+        if not any(hasattr(estimator, answer) for answer in answers):
+            raise Refusal(f"{self.name} predicts nothing; a pipeline ends in a {wanted}.")
+        for name, value in estimator.get_params(deep=True).items():
+            if task.classes > 2 and name.endswith("decision_function_shape") and value == "ovo":
+                raise Refusal(f"{name} of {self.name} must be 'ovr', which gives one column a class.")
+
+    def fit(
+        self, train: Table, val: Table, params: Params, seeds: Sequence[int], task: Task
+    ) -> "FittedEstimators":
+        """Train a new estimator with each of R seeds on rows X, (n, inputs) or a DataFrame, and y (n,)."""
+        y = np.array(train.y, np.int64 if task.classes else np.float64)
+        estimators = []
+        for seed in seeds:
+            estimator = self.estimator(params)
+            estimator.set_params(**dict.fromkeys(_random_states(estimator), int(seed)))
+            with global_generators(int(seed)):
+                estimator.fit(train.X.copy(), y.copy(), **_weights(estimator, train.weight, self.name))
+            estimators.append(estimator)
+        return FittedEstimators(estimators, tuple(seeds), task, self.name)
+
+    def restored(
+        self, arrays: Mapping[str, Array], params: Params, inputs: int, task: Task
+    ) -> "FittedEstimators":
+        """Nothing of an estimator is kept, so there are no arrays (R, ...) to restore it from."""
+        raise NotImplementedError(f"{self.name} keeps no arrays")
+
+
+@dataclass(frozen=True)
+class FittedEstimators:
+    """R trained estimators, one a seed."""
+
+    estimators: Sequence[Any]
+    seeds: tuple[int, ...]
+    task: Task
+    name: str
+
+    def outputs(self, X: Any) -> Array:
+        """(R, n) or (R, n, k) of rows X, (n, inputs) or a DataFrame. Raises Failed."""
+        return np.stack([self._of(*pair, X) for pair in zip(self.estimators, self.seeds, strict=True)])
+
+    def arrays(self) -> None:
+        """Nothing is kept."""
+
+    def _of(self, estimator: Any, seed: int, X: Any) -> Array:
+        """(n,) or (n, k)."""
+        answers = ANSWERS if self.task.classes else ANSWERS[-1:]
+        answer = next(name for name in answers if hasattr(estimator, name))
+        with global_generators(seed):
+            values = getattr(estimator, answer)(X.copy())
+        source, n = f"{answer} of {self.name}", len(X)
+        if not self.task.classes:
+            return from_numbers(values, n, source)
+        if answer == "predict":
+            return from_labels(values, n, self.task, source)
+        values = _all_classes(values, estimator, self.task, 0.0 if answer == ANSWERS[0] else -np.inf)
+        judge = from_probabilities if answer == ANSWERS[0] else from_logits
+        return judge(values, n, self.task, source)
+
+
+def _made(source: Source) -> Any:
+    """The estimator that a source is, or makes. Raises Refusal where it is none."""
+    thing = source.get()
+    if not hasattr(thing, "get_params") or isinstance(thing, type):
+        try:
+            thing = thing()
+        except TypeError as fault:
+            raise Refusal(
+                f"{source.label} must be an estimator, or be called without arguments and make one: {fault}."
+            ) from None
+    if not hasattr(thing, "get_params") or not hasattr(thing, "fit"):
+        raise Refusal(
+            f"{source.label} must be an estimator with fit and get_params, but is of the type"
+            f" {type(thing).__name__}."
+        )
+    return thing
+
+
+def _random_states(estimator: Any) -> list[str]:
+    """The names of every random_state, at any depth."""
+    names = estimator.get_params(deep=True)
+    return sorted(name for name in names if name == "random_state" or name.endswith("__random_state"))
+
+
+def _kind(estimator: Any) -> str:
+    """What an estimator says it is, as in "classifier"; "" where it does not say."""
+    try:
+        return get_tags(estimator).estimator_type or ""
+    except (AttributeError, TypeError):  # it is not derived from scikit-learn's own
+        return str(getattr(estimator, "_estimator_type", None) or "")
+
+
+def _takes_any(estimator: Any, known: Mapping[str, Any], name: str) -> bool:
+    """Whether the estimator that this parameter is of takes keywords that it does not name."""
+    of, _, _ = name.rpartition("__")
+    owner = known.get(of) if of else estimator
+    parameters = inspect.signature(type(owner)).parameters.values() if owner is not None else []
+    return any(one.kind is one.VAR_KEYWORD for one in parameters)
+
+
+def _weights(estimator: Any, weight: Array | None, name: str) -> dict[str, Array]:
+    """The keywords of `fit` by which weights (n,) reach the estimator, or the last step of a pipeline."""
+    if weight is None:
+        return {}
+    keyword, last = "sample_weight", estimator
+    while isinstance(last, Pipeline):
+        step, last = last.steps[-1]
+        keyword = f"{step}__{keyword}"
+    if not hasattr(last, "fit") or not has_fit_parameter(last, "sample_weight"):
+        raise Refusal(
+            f"{name} takes no weights of rows, and this study weighs its classes; set network.class_weight to"
+            " none, or take another model."
+        )
+    return {keyword: weight.copy()}
+
+
+def _all_classes(values: Any, estimator: Any, task: Task, absent: float) -> Any:
+    """Values (n, c) of the classes that were among the train rows, as (n, k) of all; others as they are."""
+    classes = getattr(estimator, "classes_", None)
+    if classes is None or len(classes) == task.classes or np.ndim(values) != 2:
+        return values
+    if np.shape(values)[1] != len(classes):
+        raise Failed(f"it gives {np.shape(values)[1]} columns for {len(classes)} classes.")
+    whole = np.full((len(values), task.classes), absent)
+    whole[:, np.asarray(classes, np.int64)] = values
+    return whole
