@@ -253,6 +253,7 @@ def facts_with(name: str) -> dict:
             "seeds": [0, 1, 2],
             "winner_on_fresh_seeds": {},
             "trials": [],
+            "params": [name],
             "importances": {},
             "surface": None,
             "again": {"samples": 9, "seeds": 2, "trials": []},

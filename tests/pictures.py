@@ -27,15 +27,17 @@ def drawn() -> dict[str, bytes]:
             "value": 0.07 + 0.4 * wave[place],
             "low": 0.06 + 0.4 * wave[place],
             "high": 0.08 + 0.5 * wave[place],
-            "learning_rate": 10 ** (-4 + 3 * wave[place]),
-            "dropout": wave[place] / 2,
+            "params": {"learning_rate": 10 ** (-4 + 3 * wave[place]), "dropout": wave[place] / 2},
         }
         for place in range(40)
     ]
     grid = np.outer(np.linspace(0.05, 0.4, 24), np.linspace(1, 2, 24)).tolist()
     surface = {
-        "learning_rate": np.geomspace(1e-4, 1e-1, 24).tolist(),
-        "dropout": np.linspace(0, 0.5, 24).tolist(),
+        "axes": [
+            {"name": "learning_rate", "log": True, "values": np.geomspace(1e-4, 1e-1, 24).tolist()},
+            {"name": "dropout", "log": False, "values": np.linspace(0, 0.5, 24).tolist()},
+        ],
+        "fixed": ["epochs"],
         "median": grid,
         "factor": grid,
         "trials": 40,

@@ -33,8 +33,8 @@ HARNESS = """
     study.looks study.views study.prediction study.logged_model study.tracker study.store study.targets
     study.answers study.served_model study.search study.sealed study.resplit study.spread study.on_test
     study.false_alarms study.comparisons
-    study.analysis study.metrics report.score_names report.words report.series report.tables
-    report.main_table
+    study.analysis study.metrics report.score_names report.words report.model_words report.series
+    report.tables report.model_tables report.main_table
     report.calibration_tables report.class_tables report.comparison_tables report.on_test_tables
     report.search_tables report.threshold_tables
     report.imbalance report.pair_words report.gate_words

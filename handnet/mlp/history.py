@@ -9,6 +9,9 @@ import numpy as np
 from handnet.contract import DevicePlan, EpochDraws, Fit, Layer, Plan, Recipe
 from handnet.data import Array, Table
 
+# How the losses of a history are taken, as a report says it: while a network predicts, and while it trains.
+PREDICTING, TRAINING = "dropout off", "dropout on"
+
 
 def batches(rows: int, size: int) -> list[slice]:
     """Slices of `size` rows, in order, the last one shorter: 341 rows are 10 batches of 32 and one of 21."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.bands.calibration import ENOUGH
+from handnet.report.model_words import studied
 from handnet.report.tables import Grid, rows_of, too_few
 from handnet.report.words import in_band, label, number, of_class, short
 
@@ -17,7 +18,7 @@ CALIBRATION = (  # the order of the rows
 SEPARATED = " A slope has no band over seeds where some seed separates the classes."
 LIKELIHOOD = "Intervals over cases are of the profile likelihood of the ensemble."
 NEVER_0 = (
-    " The calibration error is never 0: each seed's is read against what a perfectly calibrated network of"
+    " The calibration error is never 0: each seed's is read against what a perfectly calibrated {unit} of"
     " the same probabilities shows on as many cases."
 )
 READING = {
@@ -46,7 +47,7 @@ def calibration_table(facts: Mapping[str, Any], part: str) -> Grid:
         f"{used}Behind the name of a measure stands what perfect calibration gives.{few}",
         ("measure", "configuration", *HEADINGS),
         [(label(row["score"]), row["role"], *_cells(row, data)) for row in rows_of(facts, part, CALIBRATION)],
-        READING[data["task"]],
+        READING[data["task"]].format(unit=studied(facts).unit),
     )
 
 

@@ -14,6 +14,7 @@ from handnet.report.class_facts import class_counts, confusion, poles, score_fac
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
 from handnet.report.deployed import deployed
 from handnet.report.imbalance import warnings_on_test
+from handnet.report.model_words import OURS, Studied, left_out, studied
 from handnet.report.search_facts import Findings, moved_facts, search_facts, selection_facts, tuned
 from handnet.report.series import curve_series, guesses, reliability, seed_series, smoothed
 from handnet.report.statements import compared, statements, worse_than_untuned
@@ -28,24 +29,27 @@ from handnet.study.settings import Settings
 from handnet.study.units import Confirmed, Problem
 from handnet.tasks import Task
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def document(findings: Findings) -> dict[str, Any]:
     """The report. Its keys stand in the order of docs/report-json.md."""
     settings, problem, analysis = findings.settings, findings.problem, findings.analysis
-    confirmed = findings.confirmed
+    confirmed, model = findings.confirmed, OURS
     y_val, y_test = problem.parts.val.y, findings.test.y if findings.test else None
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "study": findings.study,
         "fingerprint": findings.fingerprint,
+        "model": model._asdict(),
         "data": _data(problem, settings),
         "split": _split(problem, settings),
         "scores": list(score_facts(problem.task)),
         "bands": list(_bands(analysis)),
-        "configurations": [_configuration(configuration, analysis, settings) for configuration in confirmed],
-        "statements": [*statements(confirmed, analysis, problem), *sealed_looks(findings)],
+        "configurations": [_configuration(one, analysis, settings, model) for one in confirmed],
+        "lost": [],
+        "left_out": left_out(model),
+        "statements": [*statements(confirmed, analysis, problem, model), *sealed_looks(findings)],
         "warnings": warnings_on_test(
             settings.verdict.score, problem.data, problem.parts.test_rows, findings.opening is not None
         ),
@@ -61,7 +65,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "selection": selection_facts(analysis, problem.task),
         **_cases(findings),
         "search": search_facts(findings),
-        **_drawn(findings),
+        **_drawn(findings, model),
         "opening": _opening(findings.opening, findings.rehearsed),
         "settings": _settings(settings, analysis),
         **_made_by(findings),
@@ -77,8 +81,9 @@ def _confusion(task: Task, winner: Confirmed, y_val: Array, y_test: Array | None
 
 def _verdict(facts: Mapping[str, Any], analysis: Analysis, problem: Problem) -> str:
     """The report in one paragraph."""
-    comparison = compared("winner", analysis, problem.data.class_names)
-    return paragraph(facts, comparison, worse_than_untuned(analysis, problem.task.trained_on))
+    model = studied(facts)
+    comparison = compared("winner", analysis, problem.data.class_names, model)
+    return paragraph(facts, comparison, worse_than_untuned(analysis, problem.task.trained_on, model))
 
 
 def _cases(findings: Findings) -> dict[str, Any]:
@@ -108,19 +113,19 @@ def _made_by(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _drawn(findings: Findings) -> dict[str, Any]:
-    """What figures are drawn from, and what is said of the networks somebody would use."""
+def _drawn(findings: Findings, model: Studied) -> dict[str, Any]:
+    """What figures are drawn from, and what is said of the models somebody would use."""
     winner, parts, test = findings.confirmed[0], findings.problem.parts, findings.test
     task = findings.problem.task
     rows = task, winner, parts.val.y, test.y if test else None
     groups = parts.groups("test" if test else "val")
     return {
-        "curves": curve_series(findings.confirmed),
+        "curves": curve_series(findings.confirmed) if model.history else {},
         "seed_scores": seed_series(task, findings.confirmed, *rows[2:]),
         "reliability": reliability(*rows),
         "calibration_curve": smoothed(*rows, groups),
         "guesses": guesses(*rows),
-        "deployed": deployed(*rows, groups),
+        "deployed": deployed(*rows, groups, model),
     }
 
 
@@ -162,11 +167,13 @@ def _bands(analysis: Analysis) -> Iterator[dict[str, Any]]:
                 yield {"role": role, "part": quantity.part, "score": quantity.name, **band_facts(band)}
 
 
-def _configuration(configuration: Confirmed, analysis: Analysis, settings: Settings) -> dict[str, Any]:
+def _configuration(
+    configuration: Confirmed, analysis: Analysis, settings: Settings, model: Studied
+) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "role": configuration.role,
         "config_id": configuration.config_id,
-        "tuned": tuned(configuration, settings),
+        "tuned": tuned(configuration, settings, model),
         "chosen": configuration.chosen,
         "recipe": None,
         "seeds": [],

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from handnet.bands.seeds import HIGH, LOW
 from handnet.data import Array
+from handnet.mlp.history import PREDICTING
 from handnet.report.drawing import (
     BLUE,
     GREEN,
@@ -22,6 +23,7 @@ from handnet.report.drawing import (
     tick,
     whole_ticks,
 )
+from handnet.report.model_words import studied
 from handnet.report.score_names import IN_UNIT
 from handnet.report.search_figures import search_figures
 from handnet.report.tables import deciding, graded_parts, label_of, rows_of
@@ -66,8 +68,9 @@ def _forests(facts: Mapping[str, Any]) -> dict[str, Picture]:
             forest(rows, title),
             f"{title[0].upper()}{title[1:]}: the bands of the table below, one line each",
             "Another seed: the quantiles .025 to .975, and how many of the seeds lie there; another split"
-            " likewise. Expected: the score on all cases of this kind. The next: what one more network may"
-            f" show on as many other cases. The tick is the mean.{_unit(facts, score)}",
+            " likewise. Expected: the score on all cases of this kind. The next: what one more"
+            f" {studied(facts).unit} may show on as many other cases. The tick is the"
+            f" mean.{_unit(facts, score)}",
         )
     return pictures
 
@@ -113,7 +116,7 @@ def _winner_figures(facts: Mapping[str, Any]) -> dict[str, Picture]:
             f"Every confirmation seed's {scores} on {name} rows",
             f"Every dot is one seed, on the {name} rows.{_unit(facts)}",
         )
-    if winner["role"] in facts["curves"]:
+    if studied(facts).history and winner["role"] in facts["curves"]:
         curves, diverged = facts["curves"][winner["role"]], len(winner["diverged"])
         seeds, loss = winner["seeds"][2] - diverged, curve_loss(facts["data"]["classes"])
         pictures["The gap between train and validation"] = Picture(
@@ -130,7 +133,7 @@ def curve_loss(classes: Sequence[str]) -> str:
 
 
 def loss_curves(curves: Mapping[str, Array], title: str, loss: str) -> bytes:
-    """SVG: mean train and validation loss over epochs, dropout off, each in its band over seeds.
+    """SVG: mean train and validation loss over epochs, as networks predict, each in its band over seeds.
 
     curves: by name, (R, epochs) each; loss: its name.
     """
@@ -154,7 +157,7 @@ def band_curves(
         epochs = range(1, len(band["mean"]) + 1)
         axes.plot(epochs, band["mean"], color=colour, label=text)
         axes.fill_between(epochs, band["low"], band["high"], color=colour, alpha=0.25, linewidth=0)
-    axes.set(xlabel="epoch", ylabel=f"{loss}, dropout off", title=short(title, 80), ylim=(0, None))
+    axes.set(xlabel="epoch", ylabel=f"{loss}, {PREDICTING}", title=short(title, 80), ylim=(0, None))
     covers = (HIGH - LOW) * (seeds - 1) / (seeds + 1)
     missing = f"; {diverged} diverged" if diverged else ""
     legend = f"mean, and quantiles .025 to .975 over {seeds} seeds\n(covers {covers:.1%}{missing})"

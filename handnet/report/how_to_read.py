@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from handnet.report.model_words import OURS, Studied
 from handnet.study.naming import told
 
 
@@ -43,9 +44,10 @@ _METHODS = {
 }
 
 
-def how_to_read_stories(judged: Mapping[str, Any]) -> str:
-    """How the stories of a report are made. judged: its part of that name."""
+def how_to_read_stories(judged: Mapping[str, Any], model: Studied = OURS) -> str:
+    """How the stories of a report are made. judged: its part of that name; model: what is studied."""
     method = _METHODS[judged["task"]]
+    measured = "" if model.unit == "network" else " They were networks, not models of this kind."
     return (
         f"Credits are exact Shapley values of each family of measurements {method.shared}: what its own"
         f" values add to {method.start} (of a text or a mark of gaps, their shares there). They lead from"
@@ -56,5 +58,5 @@ def how_to_read_stories(judged: Mapping[str, Any]) -> str:
         " divisions that held the case out of training, and when the sign is the same with the other families"
         f" taken from the 10 nearest train cases{method.nearest} instead (after Aas, Jullum & Loland 2021;"
         f" the mean of at most 20 seeds). It is over-trusted when putting it back alone {method.turns}. All"
-        " of this says what the networks used, nothing about causes. " + told(judged["task"])
+        f" of this says what the {model.units} used, nothing about causes. {told(judged['task'])}{measured}"
     )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from handnet.bands.intervals import LEVEL
 from handnet.bands.simulated import STUDIES
+from handnet.report.model_words import Studied, studied
 from handnet.report.score_names import OF_A_CLASS
 from handnet.report.tables import COUNTS, Grid, label_of, over_seeds, role_of, rows_of, scores_of
 from handnet.report.words import (
@@ -60,21 +61,21 @@ READING = {
 }
 
 
-def how_to_read(task: str) -> str:
-    """What the columns of the main table are. task: its name."""
-    words = READING[task]
+def how_to_read(task: str, model: Studied) -> str:
+    """What the columns of the main table are. task: its name; model: what is studied."""
+    words, unit = READING[task], model.unit
     return (
         "Another seed: what training again gives, on these very rows, mean and the quantiles .025 and .975"
-        f"{words.counted}. Expected of one network: the mean over the seeds, with the interval of a single"
-        f" network of that score on all cases of this kind [95 %]: {words.kinds}. Expected over seeds: the"
+        f"{words.counted}. Expected of one {unit}: the mean over the seeds, with the interval of a single"
+        f" {unit} of that score on all cases of this kind [95 %]: {words.kinds}. Expected over seeds: the"
         " same, with seeds and cases resampled together, and kept from being narrower than that of one"
-        f" network{words.least}. An interval of a loss holds less the fewer cases carry the loss: where one"
-        " of 114 cases made half of it, 85 of 100 studies for one network and 92 over seeds. Held in"
+        f" {unit}{words.least}. An interval of a loss holds less the fewer cases carry the loss: where one"
+        f" of 114 cases made half of it, 85 of 100 studies for one {unit} and 92 over seeds. Held in"
         f" simulation: how often such intervals held the truth in {STUDIES} simulated studies with this"
         " study's own errors, and those of a loss, over cases alone, with its own losses;"
-        f" {words.rest} not simulated. Another seed, as many other cases: what one more network may"
+        f" {words.rest} not simulated. Another seed, as many other cases: what one more {unit} may"
         " score on the next cases [95 %; losses less, as said]; without a seed, the same method. That is"
-        " wider, for the luck of those cases is in it. Another split: one network on each fresh division of"
+        f" wider, for the luck of those cases is in it. Another split: one {unit} on each fresh division of"
         " the table, the rehearsal seeds in turn, mean [.025, .975]. They answer different questions."
     )
 
@@ -91,7 +92,7 @@ OVER_GROUPS = (
 def band_table(facts: Mapping[str, Any], part: str) -> Grid:
     """The main table: every main score of every configuration on one part, a column for each kind of band."""
     rows = rows_of(facts, part)
-    read = how_to_read(facts["data"]["task"]) if any("both" in row for row in rows) else ""
+    read = how_to_read(facts["data"]["task"], studied(facts)) if any("both" in row for row in rows) else ""
     title = f"Bands on {part_name(part)} rows"
     return Grid(title, _coverage(facts, part, rows), *columns(facts, rows), read)
 
@@ -108,7 +109,8 @@ def columns(
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """The headings of the main table, and a line for each of these rows."""
     both, ahead, splits = (any(column in row for row in rows) for column in ("both", "next", "splits"))
-    headings = ["score", "configuration", "another seed", "min to max", "expected of one network"]
+    headings = ["score", "configuration", "another seed", "min to max"]
+    headings += [f"expected of one {studied(facts).unit}"]
     headings += ["expected over seeds", "held in simulation"] if both else []
     headings += ["another seed, as many other cases"] if ahead else []
     headings += ["another split"] if splits else []
@@ -156,9 +158,9 @@ def _coverage(facts: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, A
 
 
 def trained_on(facts: Mapping[str, Any]) -> str:
-    """What the numbers are of: networks that have seen a part of the rows."""
+    """What the numbers are of: models that have seen a part of the rows."""
     trained, rows = facts["split"]["parts"]["train"]["cases"], facts["data"]["cases"]
-    return f"the networks are trained on {trained} of the {rows} rows"
+    return f"{studied(facts).trained} on {trained} of the {rows} rows"
 
 
 def _holds(band: Mapping[str, Any], what: str) -> str:
@@ -226,11 +228,12 @@ def interval_table(facts: Mapping[str, Any]) -> Grid:
     ]
     return Grid(
         "Intervals for single cases on test rows",
-        f"Guess less and plus a width that is to hold {LEVEL:.0%} of further cases: fixed for each network by"
-        " its errors on the validation rows (split conformal, Lei et al. 2018), and graded here. The winner"
-        " was chosen on these validation rows, which may make its intervals too narrow. Width and score are"
-        f" in the unit of {target_of(facts['data'])}; the score is the width and {2 / (1 - LEVEL):.0f} times"
-        " what the truth lies outside (Gneiting & Raftery 2007), lower is better.",
+        f"Guess less and plus a width that is to hold {LEVEL:.0%} of further cases: fixed for each"
+        f" {studied(facts).unit} by its errors on the validation rows (split conformal, Lei et al. 2018), and"
+        " graded here. The winner was chosen on these validation rows, which may make its intervals too"
+        f" narrow. Width and score are in the unit of {target_of(facts['data'])}; the score is the width and"
+        f" {2 / (1 - LEVEL):.0f} times what the truth lies outside (Gneiting & Raftery 2007), lower is"
+        " better.",
         ("what", "configuration", "another seed", "min to max", "expected [95 %]"),
         lines,
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.comparison_tables import by_chance, in_interval, seen_in_80
+from handnet.report.model_words import studied
 from handnet.report.tables import Grid
 from handnet.report.words import cases_of, p_value, signed_band
 
@@ -17,18 +18,19 @@ def on_test_table(facts: Mapping[str, Any]) -> Grid:
     ]
     if any("mse" in on_test for _, on_test in pairs):
         return _numbers_table(facts, pairs)
-    rows = [_on_test(*pair) for pair in pairs]
+    rows, model = [_on_test(*pair) for pair in pairs], studied(facts)
     many = any("bowker" in on_test for _, on_test in pairs)
     sizes = facts["split"]["parts"]["test"]
     accuracy, cases = "accuracy, points [seeds and cases, 95 %]", "cases only one calls right, median seed"
     area = "AUC [jackknife 95 %]" if many else "AUC [DeLong 95 %]"
     return Grid(
         "Compared on the opened test",
-        f"The networks as they stand, on the same {cases_of(sizes, 'test')}; what is said holds for this"
+        f"The {model.units} as they stand, on the same {cases_of(sizes, 'test')}; what is said holds for this"
         f" split.{BY_GROUPS if sizes['groups'] else ''} Of the p of AUCs:"
-        f" {by_chance(facts, 'on_test')}. Seen in 80 %: the smallest true difference between one network"
-        " and the other method that so many cases would have shown in 80 of 100 tests, at the level .05 / m"
-        " where a verdict is worded against m rivals and .05 elsewhere; none where the two never differ.",
+        f" {by_chance(facts, 'on_test')}. Seen in 80 %: the smallest true difference between one"
+        f" {model.unit} and the other method that so many cases would have shown in 80 of 100 tests, at the"
+        " level .05 / m where a verdict is worded against m rivals and .05 elsewhere; none where the"
+        " two never differ.",
         (
             "pair",
             accuracy,
@@ -95,17 +97,17 @@ def _numbers_table(facts: Mapping[str, Any], pairs: list[tuple[str, Mapping[str,
         )
         for pair, found in pairs
     ]
-    sizes = facts["split"]["parts"]["test"]
+    sizes, model = facts["split"]["parts"]["test"], studied(facts)
     groups = " The intervals are over groups, and the ranks those of the sums of each group." * bool(
         sizes["groups"]
     )
     return Grid(
         "Compared on the opened test",
-        f"The networks as they stand, on the same {cases_of(sizes, 'test')}; what is said holds for this"
+        f"The {model.units} as they stand, on the same {cases_of(sizes, 'test')}; what is said holds for this"
         f" split.{groups} Above 0 the mean squared error of the first is lower. Of the p of the mean over the"
         f" seeds: {by_chance(facts, 'on_test')}. Seen in 80 %: the smallest true difference of the RMSE"
-        " between one network and the other method that so many cases would have shown in 80 of 100 tests, at"
-        " the level .05 / m where a verdict is worded against m rivals and .05 elsewhere.",
+        f" between one {model.unit} and the other method that so many cases would have shown in 80 of 100"
+        " tests, at the level .05 / m where a verdict is worded against m rivals and .05 elsewhere.",
         (
             "pair",
             "MSE [seeds and cases, 95 %]",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from handnet.report.drawing import Picture, alone, inline
 from handnet.report.figures import figures
 from handnet.report.how_to_read import how_to_read_stories
 from handnet.report.main_table import band_table, count_table, further_table, interval_table
+from handnet.report.model_tables import absent, left_out_table, lost_table, searched, why_absent
+from handnet.report.model_words import studied
 from handnet.report.on_test_tables import on_test_table
-from handnet.report.search_tables import again_table, best_of_table, selection_table
+from handnet.report.search_tables import again_table, best_of_table, confirmed, selection_table, tried
 from handnet.report.tables import Grid, deviation_table, gap_table, graded_parts
 from handnet.report.threshold_tables import benefit_table, look_table, threshold_seeds_table, threshold_table
 from handnet.report.words import (
@@ -96,7 +99,8 @@ def write_case(case: Mapping[str, Any], study: str, folder: Path) -> Path:
         words=words,
         figure=inline(credits(case["story"], words)) if case.get("story") else "",
         title=f"Case #{case['case']}: {study}",
-        how_to_read_stories=how_to_read_stories(case["judged"]),
+        model=studied(case),
+        how_to_read_stories=how_to_read_stories(case["judged"], studied(case)),
     )
     path = folder / f"case-{safe}.html"
     write_whole(path, page.encode())
@@ -122,6 +126,8 @@ def tables(facts: Mapping[str, Any]) -> list[Grid]:
         grids.append(selection_table(facts))
     if facts["search"]["again"]:
         grids.append(again_table(facts))
+    grids += [lost_table(facts)] if facts.get("lost") else []
+    grids += [left_out_table(facts)] if facts.get("left_out") else []
     return grids + [replace(grid, detail=True) for grid in _details(facts, last, earlier)]
 
 
@@ -190,9 +196,14 @@ def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
         "facts": facts,
         "grids": tables(facts),
         "stories": {part: _stories(facts, part) for part in parts},
-        "how_to_read_stories": how_to_read_stories(facts["judged"]),
+        "how_to_read_stories": how_to_read_stories(facts["judged"], studied(facts)),
         "words": words_of(facts["judged"]),
         "ranked": ranked[:10],
+        "confirmed": confirmed(facts["search"]),
+        "model": studied(facts),
+        "params": searched(facts),
+        "why_absent": why_absent(facts),
+        "absent": partial(absent, facts),
         "missed": {part: [dict(row) for row in missed if row["part"] == part] for part in parts},
         "doubts": {row["part"]: doubted(row) for row in facts["doubt"] if row["role"] == "winner"},
         "listed": LISTED,
@@ -234,6 +245,7 @@ def environment(escape: bool, *folders: Path) -> jinja2.Environment:
         "percent": percent,
         "measured": measured,
         "over": over,
+        "tried": tried,
         "exact": lambda value: f"{value:.6g}",
         # Names come from the user's table: Markdown gets its own escaping, HTML has Jinja's.
         "name": (lambda text: text) if escape else _markdown,

@@ -6,6 +6,7 @@ from typing import Any
 
 from handnet.bands.compare import ALPHA
 from handnet.report.comparison_tables import in_interval, seen_in_80
+from handnet.report.model_words import MODELS
 from handnet.report.on_test_tables import on_test_table
 from handnet.report.pair_words import seeds_of, test_name
 from handnet.report.results_words import extent
@@ -127,10 +128,7 @@ def _details(facts: Mapping[str, Any]) -> Iterator[Grid]:
         [(pair["ours"], pair["theirs"], test_of(row), *_cells(facts, row)) for pair, row in others],
     )
     if any(pair.get("on_test") for pair in facts["comparisons"]):
-        grid = on_test_table({**facts, "by_chance": _by_chance(facts)})
-        yield replace(
-            grid, before=grid.before.replace("The networks as they stand", "The models as they are")
-        )
+        yield on_test_table({**facts, "by_chance": _by_chance(facts), **MODELS})
     yield _parts(facts)
     yield _chances(facts)
 

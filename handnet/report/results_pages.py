@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from handnet.report.forest import forest_picture
+from handnet.report.model_tables import left_out_table
 from handnet.report.pages import environment, to_json
 from handnet.report.results_compared import compare_grids, terminal_pairs
-from handnet.report.results_tables import bands_grids, left_out_grid, terminal_bands
+from handnet.report.results_tables import bands_grids, terminal_bands
 from handnet.report.results_words import answer
 from handnet.report.tables import Grid
 from handnet.report.words import visible
@@ -66,7 +67,7 @@ def grids(facts: Mapping[str, Any]) -> list[Grid]:
     """Every table of the facts in the order of reading, what is left out last."""
     found = bands_grids(facts) if facts["kind"] == "bands" else compare_grids(facts)
     first = [grid for grid in found if not grid.detail]
-    left_out = [left_out_grid(facts)] if facts["left_out"] else []
+    left_out = [left_out_table(facts)] if facts["left_out"] else []
     return [*first, *left_out, *(grid for grid in found if grid.detail)]
 
 

@@ -8,6 +8,7 @@ from handnet.report.calibration_tables import calibration_table, class_calibrati
 from handnet.report.case_words import words_of
 from handnet.report.class_tables import MOST, confusion_table
 from handnet.report.main_table import count_table
+from handnet.report.model_words import MODELS
 from handnet.report.results_words import (
     COLUMNS,
     Row,
@@ -33,7 +34,7 @@ def bands_grids(facts: Mapping[str, Any]) -> list[Grid]:
     last, *earlier = parts_of(facts)
     grids = [bands_grid(facts, last)]
     grids += list(_hard(facts))
-    grids += _filled(_as_models(calibration_table(facts, last)) if facts["task"] else None)
+    grids += _filled(_as_models(calibration_table({**facts, **MODELS}, last)) if facts["task"] else None)
     if 2 < len(facts["data"]["classes"]) <= MOST:
         grids += _filled(_of_classes(facts, last))
     details = [*_details(facts, last), *(bands_grid(facts, part) for part in earlier)]
@@ -239,12 +240,6 @@ def _missed(facts: Mapping[str, Any]) -> Grid:
         rows,
         detail=len(facts["configurations"]) > 1,
     )
-
-
-def left_out_grid(facts: Mapping[str, Any]) -> Grid:
-    """What these results cannot say, and why."""
-    rows = [(row["what"], row["why"]) for row in facts["left_out"]]
-    return Grid("Left out", "", ("what", "why"), rows)
 
 
 def terminal_bands(facts: Mapping[str, Any]) -> Grid:

@@ -9,6 +9,7 @@ import numpy as np
 from handnet.bands import seed_bands
 from handnet.bands.selection import SIMULATED
 from handnet.data import Table
+from handnet.report.model_words import OURS, Studied, listed
 from handnet.report.series import surface
 from handnet.report.words import label, mean_of
 from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult, Untuned
@@ -16,7 +17,6 @@ from handnet.study.networks import Replicas
 from handnet.study.quantity import band_facts
 from handnet.study.resplit import Resplit
 from handnet.study.sealed import Opening
-from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
 from handnet.study.spread import Moved
 from handnet.study.summary import objective
@@ -84,16 +84,20 @@ def _untuned(untuned: Untuned | None) -> dict[str, Any] | None:
     return vars(untuned) | {"worse": untuned.worse, "shown": untuned.shown} if untuned else None
 
 
-def tuned(configuration: Confirmed, settings: Settings) -> str:
-    """What was chosen for a configuration, and on which rows."""
+def tuned(configuration: Confirmed, settings: Settings, model: Studied = OURS) -> str:
+    """What was chosen for a configuration, and on which rows. model: what is studied."""
+    params = listed(searched_params(settings))
     if configuration.recipe is None:
         return configuration.tuned
-    if configuration.role != "winner":
-        return "nothing: a recipe fixed beforehand"
-    return (
-        "learning rate, dropout and epochs chosen on the validation rows, of"
-        f" {settings.trials} configurations, each on {settings.search.seeds} seeds"
-    )
+    if configuration.role != "winner" or not params:
+        return f"nothing: a {model.choice} fixed beforehand"
+    seeds = f", each on {settings.search.seeds} seeds" if model.seeded else ""
+    return f"{params} chosen on the validation rows, of {settings.trials} configurations{seeds}"
+
+
+def searched_params(settings: Settings) -> tuple[str, ...]:
+    """The names of the searched parameters, in the order of the space."""
+    return tuple(dict(settings.space))
 
 
 def moved_facts(moves: Moved | None) -> dict[str, Any] | None:
@@ -109,8 +113,9 @@ def search_facts(findings: Findings) -> dict[str, Any]:
         {
             "place": result.trial.place + 1,
             "config_id": result.trial.config_id,
-            **result.trial.params,
+            "params": dict(result.trial.params),
             "diverged": int((~result.replicas.sound).sum()),
+            "lost": 0,
             **_objective(findings.problem, result.replicas),
         }
         for result in findings.trials
@@ -120,10 +125,11 @@ def search_facts(findings: Findings) -> dict[str, Any]:
         "score": task.trained_on,
         "objective": f"{mean_of(task.trained_on)} over the search seeds",
         "seeds": [settings.search_seeds[0], settings.search_seeds[-1], settings.search.seeds],
+        "params": list(searched_params(settings)),
         "winner_on_fresh_seeds": _winner_on_fresh_seeds(findings),
         "trials": rows,
         "importances": dict(findings.importances),
-        "surface": surface(findings.problem, findings.trials, settings),
+        "surface": surface(findings.problem, findings.trials, dict(settings.space), findings.importances),
         "again": again_facts(findings.analysis.again),
     }
 
@@ -143,7 +149,8 @@ def again_facts(again: Again | None) -> dict[str, Any] | None:
         }
         for row, place in enumerate(again.places)
     ]
-    anew = {name: [float(point[name]) for point in again.anew] for name in PARAMS}
+    names = dict.fromkeys(name for point in again.anew for name in point)
+    anew = {name: [point.get(name) for point in again.anew] for name in names}
     return {
         "seeds": again.seeds,
         "samples": SEARCHES,
@@ -160,10 +167,10 @@ def _winner_on_fresh_seeds(findings: Findings) -> dict[str, Any]:
     """The objective on the confirmation seeds, over those that did not diverge."""
     winner, seeds = findings.confirmed[0], findings.settings.confirm.seeds
     if winner.replicas is None or not winner.has_seed_bands:
-        return {"seeds": seeds, "diverged": seeds, **NO_OBJECTIVE}
+        return {"seeds": seeds, "diverged": seeds, "lost": 0, **NO_OBJECTIVE}
     sound = winner.replicas.pick(winner.replicas.sound)
     value = _objective(findings.problem, sound)
-    return {"seeds": seeds, "diverged": seeds - len(sound.seeds), **value}
+    return {"seeds": seeds, "diverged": seeds - len(sound.seeds), "lost": 0, **value}
 
 
 def _objective(problem: Problem, replicas: Replicas) -> dict[str, float | None]:
@@ -172,5 +179,8 @@ def _objective(problem: Problem, replicas: Replicas) -> dict[str, float | None]:
     value = objective(task, replicas, y_val)
     if not np.isfinite(value):
         return NO_OBJECTIVE
-    band = seed_bands(task.mean_loss(replicas.val_logits, y_val)).quantiles
+    losses = task.mean_loss(replicas.val_logits, y_val)
+    if len(losses) < 2:  # a model without a seed
+        return NO_OBJECTIVE | {"value": value}
+    band = seed_bands(losses).quantiles
     return {"value": value, "low": band.low, "high": band.high, "coverage": band.coverage}

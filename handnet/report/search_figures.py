@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from handnet.report.drawing import BLUE, ORANGE, Picture, canvas, log_ticks, picture, plain_ticks
-from handnet.report.words import label
+from handnet.report.drawing import BLUE, ORANGE, Picture, canvas, log_ticks, picture, plain_ticks, whole_ticks
+from handnet.report.model_words import listed, param_words
+from handnet.report.words import label, short
 
 
 def search_figures(search: Mapping[str, Any]) -> dict[str, Picture]:
@@ -30,11 +31,17 @@ def search_figures(search: Mapping[str, Any]) -> dict[str, Picture]:
     if search["surface"]:
         pictures["contour"] = Picture(
             contour(search["surface"], sound, loss),
-            "The objective over learning rate and dropout, and its uncertainty",
-            f"A Gaussian process through {search['surface']['trials']} trials, at the best one's epochs; dots"
-            " are trials.",
+            f"The objective over {listed([axis['name'] for axis in search['surface']['axes']])}, and its"
+            " uncertainty",
+            _at(search["surface"]),
         )
     return pictures
+
+
+def _at(surface: Mapping[str, Any]) -> str:
+    """What the surface is of, and where in the space it lies."""
+    at = f", at the best one's {listed(surface['fixed'])}" if surface["fixed"] else ""
+    return f"A Gaussian process through {surface['trials']} trials{at}; dots are trials."
 
 
 @picture
@@ -63,29 +70,31 @@ def importances(shares: Mapping[str, float]) -> Figure:
     """SVG: how much of the objective's variance each parameter explains."""
     figure, axes = canvas(6.4, 0.8 + 0.35 * len(shares))
     names = sorted(shares, key=lambda name: shares[name])
-    labels = [name.replace("_", " ") for name in names]
-    axes.barh(labels, [shares[name] for name in names], color=BLUE, height=0.6)
+    axes.barh(list(map(param_words, names)), [shares[name] for name in names], color=BLUE, height=0.6)
     axes.set(xlabel="share of the variance of the objective, fANOVA", xlim=(0, 1))
     return figure
 
 
 @picture
 def contour(surface: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], loss: str) -> Figure:
-    """SVG: the objective over learning rate and dropout, and beside it how unsure that picture is.
+    """SVG: the objective over two parameters, and beside it how unsure that picture is.
 
     loss: the name of the objective.
     """
     figure = Figure(figsize=(7.6, 3.3), layout="constrained")
     sides = figure.subplots(1, 2, sharey=True)
-    rates, dropouts = [trial["learning_rate"] for trial in trials], [trial["dropout"] for trial in trials]
+    across, up = surface["axes"]
+    places = [[trial["params"][axis["name"]] for trial in trials] for axis in (across, up)]
     dots: Any = {"color": "white", "markersize": 5, "markeredgecolor": "black", "markeredgewidth": 0.5}
     titles = {"median": loss, "factor": "uncertainty, factor of one sd"}
     for axes, (name, title) in zip(sides, titles.items(), strict=True):
         values = np.array(surface[name])
-        filled = axes.contourf(surface["learning_rate"], surface["dropout"], values, levels=9, cmap="cividis")
-        axes.plot(rates, dropouts, ".", **dots)
-        axes.set(xscale="log", xlabel="learning rate", title=title)
-        plain_ticks(axes.xaxis, minor=False)
+        filled = axes.contourf(across["values"], up["values"], values, levels=9, cmap="cividis")
+        axes.plot(*places, ".", **dots)
+        axes.set(xlabel=short(param_words(across["name"])), title=title)
+        axes.set(**{f"{side}scale": "log" for side, one in (("x", across), ("y", up)) if one["log"]})
+        for side, one in ((axes.xaxis, across), (axes.yaxis, up)):
+            plain_ticks(side, minor=False) if one["log"] else whole_ticks(side)
         figure.colorbar(filled, ax=axes)
-    sides[0].set(ylabel="dropout")
+    sides[0].set(ylabel=short(param_words(up["name"])))
     return figure

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from handnet.report.model_tables import searched
 from handnet.report.score_names import IN_UNIT
 from handnet.report.tables import Grid
-from handnet.report.words import held, label, mean_of, measure, percent, written
+from handnet.report.words import held, interval, label, mean_of, measure, percent, written
 
 ADAPTIVE = (
     "The correction pays for the choice of the best, not for trials that were proposed in the light of the"
@@ -89,14 +90,14 @@ def best_of_table(facts: Mapping[str, Any]) -> Grid:
 
 def again_table(facts: Mapping[str, Any]) -> Grid:
     """The configurations that other training seeds might have chosen, the most often chosen first."""
-    again, tried = facts["search"]["again"], {trial["place"]: trial for trial in facts["search"]["trials"]}
-    score = facts["search"]["score"]
+    again, by_place = facts["search"]["again"], {trial["place"]: trial for trial in facts["search"]["trials"]}
+    score, params = facts["search"]["score"], searched(facts)
     rivals = [trial for trial in again["trials"] if trial["near"] or trial["chosen"] > 0]
     rivals.sort(key=lambda trial: (-trial["chosen"], trial["difference"]))
     rows = [
         (
             f"trial {trial['place']:02d}",
-            *(f"{tried[trial['place']][name]:.3g}" for name in ("learning_rate", "dropout", "epochs")),
+            *params.cells(by_place[trial["place"]]["params"], digits=3),
             f"{'+' * (trial['difference'] >= 0)}{written(trial['difference'], score)}"
             f" ({written(trial['error'], score)})",
             "yes" if trial["near"] else "no",
@@ -111,9 +112,7 @@ def again_table(facts: Mapping[str, Any]) -> Grid:
         f" {again['samples']:,} bootstrap samples of the {again['seeds']} search seeds.{more}",
         (
             "configuration",
-            "learning rate",
-            "dropout",
-            "epochs",
+            *params.headings,
             f"{label(score)} less the best's (standard error, paired by seed)",
             "within one",
             "chosen in",
@@ -121,4 +120,33 @@ def again_table(facts: Mapping[str, Any]) -> Grid:
         rows,
         "Only the seeds of training are drawn again, not what the sampler proposes: another seed of the"
         " sampler would try other configurations.",
+    )
+
+
+def tried(trial: Mapping[str, Any], score: str) -> str:
+    """The objective of a trial in its band over the search seeds, or why it has none. score: what it is."""
+    if trial["value"] is None:
+        return "lost" if trial["lost"] else "diverged"
+    return in_seeds(trial, score)
+
+
+def in_seeds(found: Mapping[str, Any], score: str) -> str:
+    """An objective in its band over seeds; of a model without a seed it has none."""
+    value = written(found["value"], score)
+    return value if found["low"] is None else f"{value} {interval(found, score)}"
+
+
+def confirmed(search: Mapping[str, Any]) -> str:
+    """What the best gave on fresh seeds, behind what it gave in the search; empty without any."""
+    fresh = search["winner_on_fresh_seeds"]
+    if not fresh or fresh["seeds"] < 2:
+        return ""
+    text = f"; confirmed on {fresh['seeds']} fresh seeds: "
+    parts = {"diverged": fresh["diverged"] - fresh["lost"], "lost": fresh["lost"]}
+    absent = ", ".join(f"{count} {why}" for why, count in parts.items() if count)
+    if fresh["value"] is None:
+        return text + absent
+    return (
+        f"{text}{f'({absent}) ' * bool(absent)}{in_seeds(fresh, search['score'])}, which covers"
+        f" {percent(fresh['coverage'])} of further seeds on average over studies"
     )

@@ -19,7 +19,6 @@ from handnet.study.analysis import TrialResult
 from handnet.study.gaps import curve_band, curves
 from handnet.study.quantity import finite
 from handnet.study.sections import Range
-from handnet.study.settings import Settings
 from handnet.study.summary import objective
 from handnet.study.units import Confirmed, Problem
 from handnet.tasks import Task
@@ -138,52 +137,85 @@ def _bin(p: Array, y: Array) -> dict[str, float]:
     }
 
 
-def surface(problem: Problem, trials: Sequence[TrialResult], settings: Settings) -> dict[str, Any] | None:
-    """The objective over learning rate and dropout at the best trial's epochs, by a Gaussian process.
+def surface(
+    problem: Problem,
+    trials: Sequence[TrialResult],
+    space: Mapping[str, Range],
+    importances: Mapping[str, float],
+) -> dict[str, Any] | None:
+    """The objective over two parameters at the best trial's others, by a Gaussian process.
 
-    median and factor are (GRID, GRID): the process's median and its factor of uncertainty, one standard
-    deviation up. None with too few trials that never diverged.
+    axes: the two, each with its `name`, its GRID `values` and whether it is on a `log` scale; median and
+    factor are (GRID, GRID), the second axis first: the process's median and its factor of uncertainty, one
+    standard deviation up; fixed: the names of the others. None with too few trials that never diverged, or
+    with fewer than two numbers that vary. importances: of the parameters, which say which two are shown.
     """
     task, sound = problem.task, [trial for trial in trials if trial.replicas.sound.all()]
-    if len(sound) < ENOUGH_TRIALS:
+    axes = _axes([trial.trial.params for trial in sound], space)
+    shown = _shown(axes, importances)
+    if len(sound) < ENOUGH_TRIALS or len(shown) < 2:
         return None
     values = np.log([objective(task, trial.replicas, problem.parts.val.y) for trial in sound])
-    points = np.array([_in_unit_cube(trial.trial.params, settings) for trial in sound])
-    process = _process(points, values)
-    axis = np.linspace(0, 1, GRID)
-    rate, dropout = np.meshgrid(axis, axis)
-    epochs = np.full(rate.size, points[int(values.argmin()), 2])
-    median, deviation = process.predict(
-        np.column_stack([rate.ravel(), dropout.ravel(), epochs]), return_std=True
-    )
-    rates, dropouts = settings.space.learning_rate, settings.space.dropout
+    points = np.array([_in_unit_cube(trial.trial.params, axes) for trial in sound])
+    process = _process(points, values, [0.3 if axis.log else 0.5 for axis in axes.values()])
+    line = np.linspace(0, 1, GRID)
+    across, up = np.meshgrid(line, line)
+    cells = np.tile(points[int(values.argmin())], (across.size, 1))
+    for name, unit in zip(shown, (across, up), strict=True):
+        cells[:, list(axes).index(name)] = unit.ravel()
+    median, deviation = process.predict(cells, return_std=True)
     return {
-        "learning_rate": (rates.low * (rates.high / rates.low) ** axis).tolist(),
-        "dropout": (dropouts.low + (dropouts.high - dropouts.low) * axis).tolist(),
-        "median": np.exp(median).reshape(rate.shape).tolist(),
-        "factor": np.exp(deviation).reshape(rate.shape).tolist(),
+        "axes": [{"name": name, "log": axes[name].log, "values": _along(axes[name], line)} for name in shown],
+        "fixed": [name for name in axes if name not in shown],
+        "median": np.exp(median).reshape(across.shape).tolist(),
+        "factor": np.exp(deviation).reshape(across.shape).tolist(),
         "trials": len(sound),
     }
 
 
-def _process(points: Array, values: Array) -> GaussianProcessRegressor:
-    """The process through the trials. points: (T, 3) in the unit cube; values: (T,) logarithms of losses."""
-    kernel = ConstantKernel(1.0) * RBF([0.3, 0.5, 0.5], (0.05, 20)) + WhiteKernel(0.01, (1e-5, 1))
+def _axes(tried: Sequence[Mapping[str, Any]], space: Mapping[str, Range]) -> dict[str, Range]:
+    """The numbers of the space that vary and that every trial has: those of a choice are left out."""
+    return {
+        name: axis
+        for name, axis in space.items()
+        if axis.high > axis.low and all(name in params for params in tried)
+    }
+
+
+def _shown(axes: Mapping[str, Range], importances: Mapping[str, float]) -> list[str]:
+    """The two that are shown: of up to three the first two, of more the two that matter most."""
+    names = list(axes)
+    if len(names) > 3:
+        names = sorted(names, key=lambda name: -importances.get(name, 0.0))
+    return sorted(names[:2], key=list(axes).index)
+
+
+def _along(axis: Range, line: Array) -> list[float]:
+    """The values of a parameter at places (n,) of its axis, from 0 to 1."""
+    if axis.log:
+        return [float(value) for value in axis.low * (axis.high / axis.low) ** line]
+    return [float(value) for value in axis.low + (axis.high - axis.low) * line]
+
+
+def _process(points: Array, values: Array, lengths: Sequence[float]) -> GaussianProcessRegressor:
+    """The process through the trials.
+
+    points: (T, d) in the unit cube; values: (T,) logarithms of losses; lengths: (d,) of the kernel, to begin
+    with.
+    """
+    kernel = ConstantKernel(1.0) * RBF(lengths, (0.05, 20)) + WhiteKernel(0.01, (1e-5, 1))
     with warnings.catch_warnings():
         # A length at its bound is an answer too: the surface is flat there.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return GaussianProcessRegressor(kernel, normalize_y=True).fit(points, values)
 
 
-def _in_unit_cube(params: Mapping[str, Any], settings: Settings) -> list[float]:
-    """A point of the space in the unit cube; the learning rate by its logarithm, whatever the search did."""
-    rates = settings.space.learning_rate
-    rate = 0.0
-    if rates.high > rates.low:
-        rate = float(np.log(params["learning_rate"] / rates.low) / np.log(rates.high / rates.low))
-    others = (("dropout", settings.space.dropout), ("epochs", settings.space.epochs))
-    return [rate, *(_in_unit_interval(params[name], range_) for name, range_ in others)]
+def _in_unit_cube(params: Mapping[str, Any], axes: Mapping[str, Range]) -> list[float]:
+    """A point of the space in the unit cube, a parameter on a logarithmic scale by its logarithm."""
+    return [_in_unit_interval(params[name], axis) for name, axis in axes.items()]
 
 
-def _in_unit_interval(value: float, range_: Range) -> float:
-    return float((value - range_.low) / (range_.high - range_.low)) if range_.high > range_.low else 0.0
+def _in_unit_interval(value: float, axis: Range) -> float:
+    if axis.log:
+        return float(np.log(value / axis.low) / np.log(axis.high / axis.low))
+    return float((value - axis.low) / (axis.high - axis.low))

@@ -1,11 +1,13 @@
 """The sentences on comparisons and on the search: part of the verdict, and the statements under it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from handnet.bands.compare import ALPHA
 from handnet.bands.null import RULE
 from handnet.bands.selection import SIMULATED
 from handnet.bands.variance import Deviation
+from handnet.report.model_words import OURS, Studied, param_words
 from handnet.report.pair_words import gained
 from handnet.report.score_names import IN_UNIT
 from handnet.report.search_tables import ADAPTIVE, BELOW, corrected, simulated
@@ -17,7 +19,9 @@ from handnet.study.resplit import SEARCHED_ANEW
 from handnet.study.units import Confirmed, Problem
 
 
-def statements(confirmed: Sequence[Confirmed], analysis: Analysis, problem: Problem) -> list[str]:
+def statements(
+    confirmed: Sequence[Confirmed], analysis: Analysis, problem: Problem, model: Studied = OURS
+) -> list[str]:
     """What a reader asks next, a sentence each; those that nothing is known of are left out.
 
     Which method is missing, what the search made anew gives, what moves the numbers, what choosing cost, what
@@ -26,7 +30,7 @@ def statements(confirmed: Sequence[Confirmed], analysis: Analysis, problem: Prob
     roles = {configuration.role: configuration for configuration in confirmed}
     sentences = [
         *map(_missing, analysis.missing),
-        compared(SEARCHED_ANEW, analysis, problem.data.class_names),
+        compared(SEARCHED_ANEW, analysis, problem.data.class_names, model),
         _split_against_seed(analysis),
         _cost_of_choosing(analysis, roles["winner"], problem),
         _searched_again(analysis),
@@ -34,26 +38,26 @@ def statements(confirmed: Sequence[Confirmed], analysis: Analysis, problem: Prob
     return [sentence for sentence in sentences if sentence]
 
 
-def compared(role: str, analysis: Analysis, classes: Sequence[str] = ()) -> str:
+def compared(role: str, analysis: Analysis, classes: Sequence[str] = (), model: Studied = OURS) -> str:
     """Whether a configuration beats its rivals, over fresh divisions; empty without divisions.
 
-    classes: their names, for a score of one of them.
+    classes: their names, for a score of one of them; model: what is studied.
 
     A verdict is worded by the rule for it alone, and only if that rule does not find too many differences
     where there are none.
     """
     pairs = [pair for pair in analysis.pairs if pair.ours == role and pair.worded]
     pairs = [pair for rival in RIVALS for pair in pairs if pair.theirs == rival and pair.over_splits]
-    sentences = [_comparison(pair, analysis, len(pairs), pair is pairs[0], classes) for pair in pairs]
+    sentences = [_comparison(pair, analysis, len(pairs), pair is pairs[0], classes, model) for pair in pairs]
     if pairs and role == "winner":
         sentences.append("The winner was chosen on rows of the same table, which flatters it here.")
     return " ".join(sentences)
 
 
-def worse_than_untuned(analysis: Analysis, score: str) -> str:
+def worse_than_untuned(analysis: Analysis, score: str, model: Studied = OURS) -> str:
     """A warning where the winner is worse on the validation rows than a method nothing was chosen for.
 
-    score: the loss of training."""
+    score: the loss of training; model: what is studied."""
     untuned = analysis.untuned
     if untuned is None or not untuned.worse:
         return ""
@@ -72,7 +76,7 @@ def worse_than_untuned(analysis: Analysis, score: str) -> str:
         f" the {so_many_cases(untuned.n, untuned.groups, 'val')} is {ours}, that of untuned"
         f" {untuned.method} ({untuned.penalty}) {theirs} (difference"
         f" {by} [{low}, {high}], 95% for one"
-        f" network, t over {over})."
+        f" {model.unit}, t over {over})."
     )
 
 
@@ -83,11 +87,12 @@ def _missing(rival: str) -> str:
 
 
 def _comparison(
-    pair: ComparedPair, analysis: Analysis, rivals: int, first: bool, classes: Sequence[str]
+    pair: ComparedPair, analysis: Analysis, rivals: int, first: bool, classes: Sequence[str], model: Studied
 ) -> str:
     """A configuration against a rival on the score fixed in advance, by Nadeau and Bengio's corrected t.
 
-    rivals: how many there are; first: whether this sentence is the first of them; classes: their names.
+    rivals: how many there are; first: whether this sentence is the first of them; classes: their names;
+    model: what is studied.
     """
     (row,) = (row for row in pair.over_splits if row.decides)
     band, p, adjusted = row.difference.band, row.difference.p, row.difference.adjusted
@@ -109,7 +114,7 @@ def _comparison(
     if (p if adjusted is None else adjusted) < ALPHA:
         so_tuned = " so tuned" if pair.tuned else ""
         verdict = f"it {'beats' if band.centre('mean') > 0 else 'loses to'} {pair.theirs}{so_tuned}"
-    further = [f"{text}: {verdict}.", _power(row, pair, first), _equivalence(row) if first else ""]
+    further = [f"{text}: {verdict}.", _power(row, pair, first, model), _equivalence(row) if first else ""]
     return " ".join(sentence for sentence in further if sentence)
 
 
@@ -120,7 +125,7 @@ def _gained(row: ComparedOverSplits, rival: str, classes: Sequence[str]) -> str:
     return gained(told, rival, scale.sign < 0, classes)
 
 
-def _power(row: ComparedOverSplits, pair: ComparedPair, first: bool) -> str:
+def _power(row: ComparedOverSplits, pair: ComparedPair, first: bool, model: Studied) -> str:
     """The smallest difference that is seen in 80 of 100 studies, over divisions and on the test alone."""
     adjusted = f", adjusted for {row.among} rivals," if row.among > 1 else ""
     smallest = amount(row.detectable or 0, row.scale.unit)
@@ -131,7 +136,7 @@ def _power(row: ComparedOverSplits, pair: ComparedPair, first: bool) -> str:
     if alone is None:
         return f"{text}."
     by_one = row.score in ("accuracy", "rmse")
-    on_test = "by one network on the test alone" if by_one else "on the test alone"
+    on_test = f"by one {model.unit} on the test alone" if by_one else "on the test alone"
     return f"{text}, and {amount(alone, row.scale.unit)} {on_test}."
 
 
@@ -239,9 +244,16 @@ def _different(count: int) -> str:
     return "all choose the same one" if count == 1 else f"{count} different configurations are chosen"
 
 
-def _ranges(points: Sequence[Mapping[str, float]]) -> str:
-    """From where to where each parameter goes."""
-    ends = {name: (min(p[name] for p in points), max(p[name] for p in points)) for name in points[0]}
+def _ranges(points: Sequence[Mapping[str, Any]]) -> str:
+    """From where to where each parameter goes; of one that is no number, which values it takes."""
     return ", ".join(
-        f"{name.replace('_', ' ')} {low:.2g} to {high:.3g}" for name, (low, high) in ends.items()
+        f"{param_words(name)} {_range([point[name] for point in points if name in point])}"
+        for name in dict.fromkeys(name for point in points for name in point)
     )
+
+
+def _range(values: Sequence[Any]) -> str:
+    """From the least to the largest value, or every value that is no number."""
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return f"{min(values):.2g} to {max(values):.3g}"
+    return " or ".join(dict.fromkeys(map(str, values)))

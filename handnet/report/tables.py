@@ -10,6 +10,8 @@ from typing import Any
 
 from handnet.bands.band import PREDICTIVE
 from handnet.bands.calibration import ENOUGH
+from handnet.mlp.history import PREDICTING, TRAINING
+from handnet.report.model_words import lost_of, missing, studied
 from handnet.report.words import counts, in_band, interval, label, middle, percent, points
 
 # Each list is the order in which a table has its rows.
@@ -80,7 +82,7 @@ def rows_of(
     for band in facts["bands"]:
         role, score = band["role"], band["score"]
         if band["part"] in (part, "rehearsal" if part == "test" else part) and score in scores:
-            row = rows.setdefault((role, score), {"role": role, "score": score})
+            row = rows.setdefault((role, score), {"role": role, "score": score, "lost": lost_of(facts, role)})
             row[_column(band)] = band
     order = [
         *(configuration["role"] for configuration in facts["configurations"]),
@@ -107,7 +109,7 @@ def role_of(row: Mapping[str, Any]) -> str:
     band = row.get("seeds")
     if not band or not band["diverged"]:
         return str(row["role"])
-    return f"{row['role']} ({band['diverged']} of {band['n'] + band['diverged']} seeds diverged)"
+    return f"{row['role']} ({missing(band['diverged'], band['n'] + band['diverged'], row.get('lost', 0))})"
 
 
 def over_seeds(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -136,9 +138,11 @@ def too_few(facts: Mapping[str, Any], part: str) -> int:
 
 def gap_table(facts: Mapping[str, Any]) -> Grid:
     """The gaps between train rows and others, and how many seeds are flagged as overfitting."""
-    rows, classes = [], facts["data"]["classes"]
+    rows, classes, history = [], facts["data"]["classes"], studied(facts).history
     unit = "" if classes else " Losses are half the squared error, in variances of the train target."
-    for row in rows_of(facts, "gap", GAPS):
+    for row in rows_of(
+        facts, "gap", GAPS if history else tuple(name for name in GAPS if name != "gap_keras")
+    ):
         seeds = row["seeds"]
         covers = f"{seeds['n']}, {percent(seeds['coverage'])}"
         rows.append((label(row["score"]), role_of(row), in_band(seeds), interval(row["extremes"]), covers))
@@ -156,10 +160,16 @@ def gap_table(facts: Mapping[str, Any]) -> Grid:
         flagged if flags else "",
         ("gap", "configuration", "another seed: mean [.025, .975]", "min to max", "seeds, covers"),
         rows,
-        f"Losses with dropout off on either side, at the epoch whose weights are returned.{unit} The winner"
+        f"{OF_HISTORIES if history else OF_OUTPUTS}{unit} The winner"
         " was chosen on the validation rows, which flatters its gap there; test minus train is not flattered."
-        " Keras's gap takes the train loss Keras prints, averaged over the epoch with dropout on.",
+        f"{OF_KERAS if history else ''}",
     )
+
+
+# How the losses of the gap are taken: from the histories of training, or from outputs alone.
+OF_HISTORIES = f"Losses with {PREDICTING} on either side, at the epoch whose weights are returned."
+OF_OUTPUTS = "Losses of what the models give for train rows and for others."
+OF_KERAS = f" Keras's gap takes the train loss Keras prints, averaged over the epoch with {TRAINING}."
 
 
 def deviation_table(facts: Mapping[str, Any], part: str) -> Grid:

@@ -10,6 +10,7 @@ from handnet.bands.intervals import LEVEL
 from handnet.bands.simulated import STUDIES
 from handnet.messages import option
 from handnet.report.main_table import TELLING
+from handnet.report.model_words import missing, studied
 from handnet.report.tables import graded_parts, label_of, rows_of
 from handnet.report.words import (
     cases_named,
@@ -58,39 +59,56 @@ TOLD = {
 
 
 def _worth(facts: Mapping[str, Any]) -> str:
-    """How good such networks are, with intervals for what is expected."""
-    part, task = graded_parts(facts)[0], facts["data"]["task"]
-    bands = {row["score"]: row["both"] for row in _winner(facts) if "both" in row}
+    """How good such models are, with intervals for what is expected."""
+    part, task, model = graded_parts(facts)[0], facts["data"]["task"], studied(facts)
+    bands = {row["score"]: row[_over(facts)] for row in _winner(facts) if _over(facts) in row}
     if set(bands) != set(TOLD[task]):
         return "Fewer than two seeds of the winner are sound, so it has no band."
     sizes, data = facts["split"]["parts"], facts["data"]
     said, among, details = {"two classes": _of_two, "many classes": _of_many, "a number": _of_number}[task](
         facts, bands
     )
-    first = bands[TOLD[task][0]]
-    seeds, diverged = first["seeds"], first["diverged"]
-    missing = f"; {diverged} of {seeds + diverged} seeds diverged" if diverged else ""
-    flattered = ", on which the recipe was chosen and which flatter it" if part == "val" else ""
+    flattered = f", on which the {model.choice} was chosen and which flatter it" if part == "val" else ""
     return (
-        f"Networks of this recipe, trained on {sizes['train']['cases']} of the {data['cases']} rows, {said}"
-        f" ({details}mean over {seeds} seeds on {cases_of(sizes[part], part)}{among}{flattered};"
-        f" {_held(bands)}{missing})."
+        f"{model.subject}, trained on {sizes['train']['cases']} of the {data['cases']} rows, {said}"
+        f" ({details}{_times(facts, bands)} on {cases_of(sizes[part], part)}{among}{flattered};"
+        f" {_held(bands)}{_missing(facts, bands)})."
     )
 
 
-Told = tuple[str, str, str]  # what the networks do; how many cases each class has; further scores
+def _over(facts: Mapping[str, Any]) -> str:
+    """The column that tells how good the winner is: over seeds and cases, of a model without a seed cases."""
+    return "both" if studied(facts).seeded else "cases"
+
+
+def _times(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> str:
+    """Over how many seeds a score is the mean."""
+    if not studied(facts).seeded:
+        return "trained once, for nothing in it is random,"
+    return f"mean over {next(iter(bands.values()))['seeds']} seeds"
+
+
+def _missing(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> str:
+    """How many seeds of the winner have no result."""
+    row, first = _winner(facts)[0], next(iter(bands.values()))
+    text = missing(first["diverged"], first["seeds"] + first["diverged"], row["lost"])
+    return f"; {text}" if text else ""
+
+
+Told = tuple[str, str, str]  # what the models do; how many cases each class has; further scores
 
 
 def _of_two(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> Told:
     """The share of all cases called right, and of each class."""
-    data, graded = facts["data"], facts["split"]["parts"][graded_parts(facts)[0]]
+    data, graded, model = facts["data"], facts["split"]["parts"][graded_parts(facts)[0]], studied(facts)
     right, detected, cleared = (in_band(bands[name]) for name in TOLD["two classes"])
     ones, zeros = graded["positive"], graded["cases"] - graded["positive"]
     classes = f", {those(ones, data['positive_class'])} and {those(zeros, data['negative_class'])}"
     return (
         (
-            f"call an expected {right} of all cases of this kind right; they find {detected} of the"
-            f" {cases_named(data['positive_class'])} and clear {cleared} of the"
+            f"{model.verb('call')} an expected {right} of all cases of this kind right; {model.they}"
+            f" {model.verb('find')} {detected} of the {cases_named(data['positive_class'])} and"
+            f" {model.verb('clear')} {cleared} of the"
             f" {cases_named(data['negative_class'])}"
         ),
         classes,
@@ -100,18 +118,18 @@ def _of_two(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) ->
 
 def _of_many(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> Told:
     """The share of all cases called right, the mean over the classes, and the class that is found least."""
-    data, part = facts["data"], graded_parts(facts)[0]
+    data, part, model, over = facts["data"], graded_parts(facts)[0], studied(facts), _over(facts)
     names = tuple(f"recall_{place}" for place in range(len(data["classes"])))
-    found = [row for row in rows_of(facts, part, names) if row["role"] == "winner" and "both" in row]
-    least = min(found, key=lambda row: next(iter(row["both"]["centres"].values())))
+    found = [row for row in rows_of(facts, part, names) if row["role"] == "winner" and over in row]
+    least = min(found, key=lambda row: next(iter(row[over]["centres"].values())))
     place = int(least["score"].rpartition("_")[2])
     name, cases = data["classes"][place], facts["split"]["parts"][part]["classes"][place]
     right, balanced = (in_band(bands[name]) for name in TOLD["many classes"])
     return (
         (
-            f"call an expected {right} of all cases of this kind right, and of the {len(data['classes'])}"
-            f" classes on average {balanced} (balanced accuracy); least often they find {cases_named(name)},"
-            f" {in_band(least['both'])} of them"
+            f"{model.verb('call')} an expected {right} of all cases of this kind right, and of the"
+            f" {len(data['classes'])} classes on average {balanced} (balanced accuracy); least often"
+            f" {model.they} {model.verb('find')} {cases_named(name)}, {in_band(least[over])} of them"
         ),
         f", {cases} of them {of_class(name)}",
         "",
@@ -122,7 +140,7 @@ def _of_number(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]])
     """How far guesses are from the truth, in the unit of the target."""
     off, mean, explained = (in_band(bands[name]) for name in TOLD["a number"])
     target = target_of(facts["data"])
-    said = f"guess {target} with an expected RMSE of {off} in the unit of {target}"
+    said = f"{studied(facts).verb('guess')} {target} with an expected RMSE of {off} in the unit of {target}"
     return said, "", f"mean absolute error {mean}, R2 {explained}; "
 
 
@@ -142,28 +160,27 @@ def _deciding(facts: Mapping[str, Any]) -> str:
     if score in TOLD[facts["data"]["task"]]:
         return ""
     rows = rows_of(facts, graded_parts(facts)[0], (score,))
-    band = next((row["both"] for row in rows if row["role"] == "winner" and "both" in row), None)
-    return (
-        f"Their {label_of(facts, score)}, the score that decides, is an expected {in_band(band)}."
-        if band
-        else ""
-    )
+    model, over = studied(facts), _over(facts)
+    band = next((row[over] for row in rows if row["role"] == "winner" and over in row), None)
+    whose = f"{model.their.capitalize()} {label_of(facts, score)}"
+    return f"{whose}, the score that decides, is an expected {in_band(band)}." if band else ""
 
 
 def _next(facts: Mapping[str, Any]) -> str:
-    """What one more network would show on as many further cases."""
-    row = _first(facts)
+    """What one more of these models would show on as many further cases."""
+    row, model = _first(facts), studied(facts)
+    another = f"one more such {model.unit}" if model.seeded else "the same method"
     if "next" not in row:
         return ""
     band = row["next"]
     if not facts["data"]["classes"]:
         return (
-            f"The RMSE of one more such network on {band['n']} further cases of this kind lies in"
+            f"The RMSE of {another} on {band['n']} further cases of this kind lies in"
             f" {interval(band)} (95%, predictive)."
         )
     return (
-        f"One more such network calls {counts(band, band['n'])} further cases of this kind right (95%,"
-        " predictive)."
+        f"{another[0].upper()}{another[1:]} calls {counts(band, band['n'])} further cases of this kind right"
+        " (95%, predictive)."
     )
 
 

@@ -48,9 +48,8 @@ class Runs:
         self.records, self.settings = records, records.settings
         self.headline = records.problem.task.headline
         self.names = [records.name + suffix for suffix in SUFFIXES]
-        self.configurations = self._experiment(
-            SUFFIXES[0], views.DESCRIPTION, views.configurations(*self.headline), {KEY: "study"}
-        )
+        view = views.configurations(*self.headline, tuple(dict(self.settings.space)))
+        self.configurations = self._experiment(SUFFIXES[0], views.DESCRIPTION, view, {KEY: "study"})
         self.seeds = self._experiment(SUFFIXES[1], views.SEEDS_DESCRIPTION, views.seeds(*self.headline))
 
     def searched(self, place: int, recipe: Recipe, replicas: Replicas) -> Pending:

@@ -24,6 +24,7 @@ from handnet.bands.simulated import Simulated
 from handnet.messages import command, option
 from handnet.report.case_words import CaseWords, words_of
 from handnet.report.main_table import TELLING, expected, min_to_max, trained_on
+from handnet.report.model_words import missing, studied
 from handnet.report.tables import label_of, on_screen, over_seeds, rows_of
 from handnet.report.words import UNSEEN, cases_of, in_band, interval, percent, short
 
@@ -150,7 +151,7 @@ class Screen:
             self.print("That part is sealed: scores are shown after the opening.")
             return
         if facts["part"] == "train":
-            self.print("The networks below were trained on it.")
+            self.print(f"The {studied(facts).units} below were trained on it.")
         for row in facts["scores"]:
             self.print(f"{row['role']}: {words.row(row)}.")
         self.print(f"Most unusual: {facts['scores'][0]['extremes']}.")
@@ -232,12 +233,12 @@ def _seeds(row: Mapping[str, Any]) -> str:
 
 def _coverage(rows: list[dict[str, Any]]) -> str:
     """What the bands are and hold, and of which configurations seeds diverged."""
-    over = {row["role"]: row["extremes"] for row in rows if "extremes" in row}
+    over = {row["role"]: row for row in rows if "extremes" in row}
     if not over:
         return ""
-    first = next(iter(over.values()))
+    first = next(iter(over.values()))["extremes"]
     lines = [f"another seed: min to max of {first['n']}; {min_to_max(first)}"]
-    lines += [f"  {_diverged(role, band)}" for role, band in over.items() if band["diverged"]]
+    lines += [f"  {_absent(row)}" for row in over.values() if row["extremes"]["diverged"]]
     lines += expected(rows)
     splits = next((row["splits"] for row in rows if "splits" in row), None)
     if splits:
@@ -248,12 +249,13 @@ def _coverage(rows: list[dict[str, Any]]) -> str:
     return "".join(f";\n{line}" for line in lines)
 
 
-def _diverged(role: str, band: Mapping[str, Any]) -> str:
+def _absent(row: Mapping[str, Any]) -> str:
     """How many seeds of a configuration have no score, and what min to max over the others holds."""
-    every = band["n"] + band["diverged"]
+    band = row["extremes"]
+    absent = missing(band["diverged"], band["n"] + band["diverged"], row["lost"])
     few = band["assured"] < TELLING
     held = f"{percent(band['coverage'])} on average" if few else percent(band["assured"])
-    return f"{role}: {band['diverged']} of {every} seeds diverged; of {band['n']} {held}"
+    return f"{row['role']}: {absent}; of {band['n']} {held}"
 
 
 def _opening(facts: Mapping[str, Any], openings: int) -> str:

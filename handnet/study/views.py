@@ -12,6 +12,7 @@ TAG = f"mlflow.sharedViewState.{NAME}"
 OPENED = "Compare"
 # Groups of charts MLflow makes by itself, one chart a metric: closed until somebody asks.
 GROUPS = ("val", "gap", "test", "rehearsal", "curve", "loss", "seeds")
+FEW = 8  # parameters that have a column and an axis of their own
 NARROW, WIDE = 105, 175  # of a column, in pixels: a metric's name must be readable
 
 
@@ -47,23 +48,24 @@ def link(experiment: str) -> str:
     return f"/#/experiments/{experiment}/runs?viewStateShareKey={NAME}&workflowType=machine_learning"
 
 
-def configurations(loss: str, score: str) -> str:
-    """One row a configuration, the best mean validation loss first, each loss in its band over seeds."""
+def configurations(loss: str, score: str, params: Sequence[str]) -> str:
+    """One row a configuration, the best mean validation loss first, each loss in its band over seeds.
+
+    params: the names of the searched parameters, of which the first few are shown."""
     band = [f"val/{loss}.seeds.{end}" for end in ("mean", "q025", "q975")]
     both = [f"test/{score}.seeds_x_cases.{end}" for end in ("mean", "low", "high")]
-    recipe = ["learning_rate", "dropout", "epochs"]
-    columns = [_tag("role"), *map(_param, recipe), *map(_metric, [*band, "gap/gap.seeds.mean", *both])]
-    charts = [
-        _chart(
-            "PARALLEL", selectedParams=recipe, selectedMetrics=[band[1], band[0], band[2]], showAllRuns=True
-        ),
-        _chart("SCATTER", xaxis=_axis("gap/gap.seeds.mean"), yaxis=_axis(band[0])),
-    ]
+    shown = list(params[:FEW])
+    columns = [_tag("role"), *map(_param, shown), *map(_metric, [*band, "gap/gap.seeds.mean", *both])]
+    lines = [band[1], band[0], band[2]]
+    charts = (
+        [_chart("PARALLEL", selectedParams=shown, selectedMetrics=lines, showAllRuns=True)] if shown else []
+    )
+    charts.append(_chart("SCATTER", xaxis=_axis("gap/gap.seeds.mean"), yaxis=_axis(band[0])))
     return _view(columns, _metric(band[0]), charts)
 
 
 def seeds(loss: str, score: str) -> str:
-    """The winner's networks, one row a seed, in the order they were tracked in."""
+    """The winner's seeds, one row each, in the order they were tracked in."""
     columns = [_tag("role"), _tag("seed"), *map(_metric, (f"val/{loss}", f"val/{score}", "gap/gap"))]
     curve = _chart(
         "LINE",

@@ -1,0 +1,118 @@
+"""What is studied, as every sentence calls it: networks, or models of another kind.
+
+A sentence takes its noun and its verb from here, so that a forest is never called a network.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+MOST = 4  # parameters that a sentence lists before it counts them
+
+
+class Studied(NamedTuple):
+    """The model of a study, as the report's `model` has it; by default our own network.
+
+    name: of the model; unit: "network" or "model"; history: whether it has a loss after each epoch; seeded:
+    whether something in it is random; keeps: whether what was trained is kept, so that it can be used later.
+    """
+
+    name: str = "mlp"
+    unit: str = "network"
+    history: bool = True
+    seeded: bool = True
+    keeps: bool = True
+
+    @property
+    def units(self) -> str:
+        """Several of them."""
+        return f"{self.unit}s"
+
+    @property
+    def subject(self) -> str:
+        """Those that the winner's bands are of, as the first words of a sentence."""
+        if self.unit == "network":
+            return "Networks of this recipe"
+        if self.seeded:
+            return f"{self.name} models of this configuration"
+        return f"The {self.name} model of this configuration"
+
+    @property
+    def trained(self) -> str:
+        """What was trained, with its verb."""
+        return f"the {self.units} are trained" if self.seeded else f"the {self.unit} is trained"
+
+    @property
+    def they(self) -> str:
+        """The pronoun of `subject`."""
+        return "they" if self.seeded else "it"
+
+    @property
+    def their(self) -> str:
+        """The same, of what they have."""
+        return "their" if self.seeded else "its"
+
+    @property
+    def choice(self) -> str:
+        """What is chosen for it."""
+        return "recipe" if self.unit == "network" else "configuration"
+
+    def verb(self, plural: str) -> str:
+        """A verb behind `subject` or `they`, from its plural."""
+        if self.seeded:
+            return plural
+        return f"{plural}es" if plural.endswith("s") else f"{plural}s"
+
+
+OURS = Studied()
+MODELS = {"model": {"unit": "model"}}  # of results of any models
+
+
+def studied(facts: Mapping[str, Any]) -> Studied:
+    """What a report is about. facts: of the report; without the key `model` it is our own network."""
+    model = facts.get("model") or {}
+    return Studied(**{name: model[name] for name in Studied._fields if name in model})
+
+
+def left_out(model: Studied) -> list[dict[str, str]]:
+    """What a report cannot say of such a model, and why, a record each."""
+    reasons = {
+        "loss curves": "" if model.history else f"{model.name} has no training history",
+        "bands over seeds": ""
+        if model.seeded
+        else f"nothing in {model.name} is random, so it is trained once",
+        "the logged model": ""
+        if model.keeps
+        else f"what {model.name} has learnt is not kept, only its outputs",
+    }
+    return [{"what": what, "why": why} for what, why in reasons.items() if why]
+
+
+def param_words(name: str) -> str:
+    """The name of a parameter in words; one that names a part of a pipeline stays as it is spelled."""
+    return name if "__" in name else name.replace("_", " ")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names of parameters as a list, or how many there are if they are many."""
+    words = [param_words(name) for name in names]
+    if len(words) > MOST:
+        return f"{len(words)} parameters"
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def lost_of(facts: Mapping[str, Any], role: str) -> int:
+    """How many seeds of a configuration were lost, because its model failed on them."""
+    return sum(one["role"] == role for one in facts.get("lost", ()))
+
+
+def missing(without: int, seeds: int, lost: int) -> str:
+    """How many of so many seeds have no result, and for what reason; empty where all have one.
+
+    without: diverged or lost; lost: of these those on which the model failed.
+    """
+    lost = min(lost, without)
+    if not without:
+        return ""
+    if lost == without:
+        return f"{lost} of {seeds} seeds lost"
+    return f"{without - lost} of {seeds} seeds diverged" + (f", {lost} lost" if lost else "")
