@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from handnet.predictions.logged import log_predictions as log_predictions
     from handnet.splits import split as split
     from handnet.study.api import run_study as run_study
+    from handnet.study.seeded_objective import SeededObjective as SeededObjective
     from handnet.tables.dataset import read_csv as read_csv
     from handnet.tables.dataset import read_table as read_table
 
@@ -57,6 +58,7 @@ _HOME = {
     "HandNetClassifier": "handnet.estimator",
     "HandNetRegressor": "handnet.estimator",
     "run_study": "handnet.study.api",
+    "SeededObjective": "handnet.study.seeded_objective",
     "Predictions": "handnet.predictions.api",
     "log_predictions": "handnet.predictions.logged",
     "KerasModel": "handnet.models.keras",

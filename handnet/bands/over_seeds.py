@@ -99,6 +99,18 @@ def compare_over_seeds(ours: Array, theirs: Array, paired: bool, coverage: float
     return OverSeeds(Comparison(band, p), kind, error, degrees, (seeds[0], seeds[1]), deviations)
 
 
+def p_worse(worse: Array) -> float:
+    """The one-sided p of the paired t test that a model is worse than another on average; 1 where it is not.
+
+    worse: (n,) by how much it is worse with each seed, n of at least 2. The p is never below 2^-n, that of n
+    equal signs: a few differences may be tied, as those of accuracies are, and then have hardly a deviation.
+    """
+    mean, error, degrees = (float(one) for one in _moments(worse, np.zeros_like(worse), paired=True))
+    if mean <= 0:
+        return 1.0
+    return max(float(t.sf(mean / error, degrees)) if error > 0 else 0.0, 0.5 ** len(worse))
+
+
 def _moments(a: Array, b: Array, paired: bool) -> tuple[Array, Array, Array]:
     """The mean difference, its standard error and its degrees of freedom, of each row of a (..., R) and
     b (..., Q); a side of one score has no variance."""

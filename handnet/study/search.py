@@ -1,4 +1,5 @@
-"""Optuna: which configuration to try next, and which was best. Nothing else imports optuna.
+"""Optuna: which configuration to try next, and which was best. Beside it only seeded_objective.py and
+seeded_trials.py import optuna, for studies of the user's own.
 
 Its study lives in memory and is filled with the trials of the store. Each proposal has a new sampler, seeded
 from the study's seed and the place alone, and sees the trials before its block: a study that was killed and
