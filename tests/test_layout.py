@@ -28,7 +28,7 @@ CORE = """
 HARNESS = """
     study.values study.sections study.settings study.reading study.interrupt study.environment
     study.redaction study.files study.spreadsheet
-    study.folder study.executor study.networks study.units
+    study.folder study.executor study.worker study.processes study.networks study.units
     study.rivals study.quantity study.score_bands study.gaps study.intervals study.summary study.operating
     study.looks study.views study.prediction study.logged_model study.tracker study.store study.targets
     study.answers study.served_model study.search study.seeded_trials study.seeded_objective

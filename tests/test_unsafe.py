@@ -77,7 +77,11 @@ def unsafe(source: str) -> list[str]:
 
 
 # A process reads what the one that started it wrote to a file without a name, as multiprocessing itself does.
-BETWEEN_OUR_PROCESSES = {"handnet/study/executor.py": ["pickle"]}
+BETWEEN_OUR_PROCESSES = {
+    "handnet/study/executor.py": ["pickle"],
+    "handnet/study/worker.py": ["pickle"],
+    "handnet/study/processes.py": ["pickle", "cloudpickle"],
+}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -122,7 +122,7 @@ class Threads:
         self._held[digest] = rows
 
     def _work(self) -> None:
-        _begin(self._held, self._closed)
+        prepare_thread(self._held, self._closed)
         while (taken := self._calls.get()) and not abandoned():
             future, (function, *arguments) = taken
             if not future.set_running_or_notify_cancel():
@@ -162,7 +162,7 @@ class Processes:
 
         Raises Refusal (1) when the first of them dies at its start."""
         if self._pool is None:
-            given = (_unnamed_file(self._held), self._end)
+            given = (unnamed_file(self._held), self._end)
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self.count, context, _begin_process, given)
             self._see_one_begin(self._pool)
@@ -243,8 +243,8 @@ def _check_script() -> None:
         )
 
 
-def _begin(held_rows: dict[str, Any], closed: threading.Event) -> None:
-    """Prepare a thread for its calls."""
+def prepare_thread(held_rows: dict[str, Any], closed: threading.Event) -> None:
+    """Prepare a thread for its calls: the rows that are held, and what is set when nobody waits any more."""
     _worker.held, _worker.closed = held_rows, closed
 
 
@@ -254,11 +254,11 @@ def _begin_process(rows: Connection, end: Connection) -> None:
     os.environ.update(dict.fromkeys(LIBRARIES, "1"))  # of what is loaded from now on
     threadpool_limits(1, "blas")
     with mmap.mmap(rows.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        _begin(pickle.loads(content), threading.Event())
+        prepare_thread(pickle.loads(content), threading.Event())
     threading.Thread(target=_end_with_parent, args=(end,), daemon=True).start()
 
 
-def _unnamed_file(content: Any) -> Connection:
+def unnamed_file(content: Any) -> Connection:
     """Content in a file without a name, which is gone with the last process that has it open.
 
     It comes as a connection, which a process that is started can be given. A pipe itself is no way for more

@@ -1,0 +1,273 @@
+"""Calls of somebody else's code, each in a process that can be killed alone.
+
+Each worker process has a thread of its own here, which hands it one call after another and sees what becomes
+of it. No two workers share a pipe or a lock, so whatever one does costs its own call alone; the next call
+gets a fresh process. (In a pool with one queue for all, such as pebble's, a process that ends between two
+calls breaks the pool, and one that ignores SIGTERM stalls it.) A process imports nothing of the user's
+script: functions and classes of a script or a notebook are sent by value.
+"""
+
+import json
+import math
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import CancelledError, Future
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection, Pipe
+from queue import SimpleQueue
+from typing import Any, Self
+
+from handnet.messages import Refusal
+from handnet.study.executor import AHEAD, LIBRARIES, POLL, Processes, Threads, unnamed_file
+from handnet.study.worker import KEEP, LIMIT, read, write
+
+START = (
+    "import json, sys; _, path, *given = sys.argv; sys.argv[1:] = []; sys.path[:] = json.loads(path);"
+    " from handnet.study.worker import work; work(*map(int, given))"
+)
+MOST_SAID = 2**26  # bytes on stderr that are kept on the disk
+ONE_THREAD = (*LIBRARIES, "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+class Lost(Exception):
+    """A sentence on what somebody else's code did instead of giving a result, without a full stop."""
+
+
+def packed(value: Any) -> bytes:
+    """Any value of the user's as bytes for another process, once for many calls.
+
+    Lambdas, and functions and classes of a script or a notebook, are packed by value.
+    Raises Refusal for what cannot be sent, such as an open file."""
+    import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(value))
+    except Exception as fault:  # the user's own classes say how they are packed
+        said = str(fault).partition("\n")[0][:LIMIT]
+        raise Refusal(
+            f"the model cannot be sent to a process of its own: {type(fault).__name__}: {said}; name it by"
+            " its module instead, or leave out what holds an open file, a lock or a connection."
+        ) from None
+
+
+def unpacked(content: bytes) -> Any:
+    """The value that `packed` was given; for a worker."""
+    return pickle.loads(content)
+
+
+class Killable:
+    """Workers in processes of their own, as many as there are calls to do, and at most `workers`.
+
+    limit_seconds: how long a call may take; memory_gib: how much memory a process may have; 0: no limit.
+    The future of a call raises Lost for whatever the call did instead of giving a result, and Refusal (1)
+    when no process can be started. What the call prints is seen nowhere. The processes end with this one,
+    however it ends, and those they have started end with them. Ctrl-C does not reach them."""
+
+    def __init__(self, workers: int, limit_seconds: float = 0.0, memory_gib: float = 0.0) -> None:
+        self.count, self.ahead = workers, AHEAD * workers
+        self.limit_seconds, self._memory = limit_seconds, int(memory_gib * 2**30)
+        self._held: dict[str, Any] = {}
+        self._rows: Connection | None = None  # what is held, as a file
+        self._lock, self._closed = threading.Lock(), threading.Event()
+        self._calls: SimpleQueue[tuple[Future[Any], bytes, float] | None] = SimpleQueue()
+        self._unfinished = 0
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, function: Callable[..., Any], *arguments: Any, limits: float = 1) -> Future[Any]:
+        """Run a function in one of the processes. limits: how many times the limit of time it may take.
+
+        Raises Refusal for arguments that cannot be sent."""
+        content, future = packed((function, arguments)), Future[Any]()
+        self._count(1)
+        future.add_done_callback(lambda _: self._count(-1))
+        self._calls.put((future, content, limits * self.limit_seconds or math.inf))
+        if len(self._threads) < min(self._unfinished, self.count):
+            self._threads.append(threading.Thread(target=self._serve, daemon=True))
+            self._threads[-1].start()
+        return future
+
+    def hold(self, digest: str, rows: Any) -> None:
+        """Keep rows for later calls; a process that runs already does not get them and is replaced."""
+        if digest not in self._held:
+            with self._lock:
+                self._held[digest], self._rows = rows, None
+
+    def _count(self, more: int) -> None:
+        with self._lock:
+            self._unfinished += more
+
+    def _serve(self) -> None:
+        """Hand calls to one process, or to its successors."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # for the processes that start here
+        worker: _Process | None = None
+        while (taken := self._calls.get()) and not self._closed.is_set():
+            future, content, seconds = taken
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                worker = self._sound(worker)
+                future.set_result(worker.run(content, seconds))
+            except BaseException as fault:  # it belongs to whoever takes the result
+                future.set_exception(fault)
+        if worker:
+            worker.end()
+
+    def _sound(self, worker: "_Process | None") -> "_Process":
+        """This process, or a new one where it has ended or lacks rows."""
+        with self._lock:
+            rows = self._rows = self._rows or unnamed_file(self._held)
+        if worker and worker.rows is rows and worker.lives():
+            return worker
+        if worker:
+            worker.end()
+        return _Process(rows, self._memory, self._closed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        for _thread in self._threads:
+            self._calls.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+class _Process:
+    """A process that runs worker.work.
+
+    Calls and replies stand in a file; a byte on a pipe says that one is there. So nobody waits for the rest
+    of a message whose sender was killed."""
+
+    def __init__(self, rows: Connection, memory: int, closed: threading.Event) -> None:
+        self.rows, self._closed = rows, closed
+        self._files = ExitStack()
+        self._said = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - end() closes it
+        self._message = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the same
+        order, self._order = Pipe(duplex=False)
+        self._answer, answer = Pipe(duplex=False)
+        end, self._kept_open = Pipe(duplex=False)
+        given = [connection.fileno() for connection in (order, answer, end, self._message, rows)]
+        path = json.dumps([folder or os.getcwd() for folder in sys.path])
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", START, path, *map(str, given), str(memory)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._said,
+            pass_fds=given,
+            start_new_session=True,  # Ctrl-C does not reach it, and what it starts can be killed with it
+            # What is ordered by the hash of a text has the same order in every process.
+            env={"PYTHONHASHSEED": "0", **os.environ, **dict.fromkeys(ONE_THREAD, "1")},
+        )
+        for connection in (order, answer, end):
+            connection.close()
+        for connection in (self._order, self._answer, self._kept_open):
+            self._files.enter_context(connection)
+        if not self._byte(math.inf):
+            raise Refusal(f"a worker process died at its start: {self._death(0)}.", 1)
+
+    def run(self, content: bytes, seconds: float) -> Any:
+        """The result of a packed call. Raises Lost; then, and where it left anything running, it is ended."""
+        start = os.fstat(self._said.fileno()).st_size
+        write(self._message.fileno(), content)
+        os.write(self._order.fileno(), KEEP)
+        try:
+            said = self._byte(seconds)
+        except TimeoutError:
+            self.end()
+            raise Lost(f"it took longer than {seconds:g} s and was killed") from None
+        if not said:
+            raise Lost(self._death(start))
+        reply = read(self._message.fileno())
+        if said != KEEP:
+            self.end()
+        try:
+            sound, result = pickle.loads(reply)
+        except Exception as fault:
+            raise Lost(f"its result cannot be read in another process: {fault}") from None
+        if not sound:
+            raise Lost(result)
+        return result
+
+    def lives(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def _byte(self, seconds: float) -> bytes:
+        """What it says next, or nothing once it has ended. Raises TimeoutError, and CancelledError."""
+        end = time.monotonic() + seconds
+        while not self._answer.poll(max(0.0, min(POLL, end - time.monotonic()))):
+            if not self.lives() and not self._answer.poll(0):
+                return b""
+            if self._closed.is_set():
+                self.end()
+                raise CancelledError
+            if time.monotonic() >= end:
+                raise TimeoutError
+            if os.fstat(self._said.fileno()).st_blocks * 512 > MOST_SAID:
+                os.ftruncate(self._said.fileno(), 0)
+        return os.read(self._answer.fileno(), 1)
+
+    def _death(self, start: int) -> str:
+        """How it ended, and the last line that it wrote to stderr after the first `start` bytes."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+        code = self._process.returncode
+        if code is None:
+            how = "it closed the connection of its process, which was killed"
+        elif code < 0:
+            name = signal.Signals(-code).name
+            how = f"its process was killed by {name}"
+            how += " (perhaps for want of memory)" if name == "SIGKILL" else ""
+        else:
+            how = f"its process ended with exit code {code}"
+        size = os.fstat(self._said.fileno()).st_size
+        tail = os.pread(self._said.fileno(), 4096, max(start, size - 4096)).decode(errors="replace")
+        lines = ["".join(filter(str.isprintable, line)).strip() for line in tail.splitlines()]
+        last = [line for line in lines if line][-1:]
+        self.end()
+        return how + "".join(f"; the last line it wrote to stderr: {line[-LIMIT:]}" for line in last)
+
+    def end(self) -> None:
+        """Kill it and what it has started."""
+        with suppress(ProcessLookupError, PermissionError):  # all have ended
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._files.close()
+
+
+class Both:
+    """Calls of some functions on killable workers, all others on the usual ones; entered with both.
+
+    alone: these functions. Killable workers that get no call start nothing."""
+
+    def __init__(
+        self, usual: Threads | Processes, killable: Killable, alone: Collection[Callable[..., Any]]
+    ) -> None:
+        self.usual, self.killable, self.alone = usual, killable, alone
+        self.ahead = max(usual.ahead, killable.ahead)
+        self._entered = ExitStack()
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Run a function where it belongs."""
+        return (self.killable if function in self.alone else self.usual).submit(function, *arguments)
+
+    def hold(self, digest: str, rows: Any) -> None:
+        """Let later calls find rows by their digest, wherever they run."""
+        self.usual.hold(digest, rows)
+        self.killable.hold(digest, rows)
+
+    def __enter__(self) -> Self:
+        self._entered.enter_context(self.usual)
+        self._entered.enter_context(self.killable)
+        return self
+
+    def __exit__(self, *fault: Any) -> None:
+        self._entered.__exit__(*fault)
