@@ -54,17 +54,20 @@ class Recipe:
         1  # of the exit layer: 1 for two classes and for a number, else one for each of 3 classes or more
     )
     loss: str = "log_loss"  # "log_loss", or "squared_error" for a number
+    weight_decay: float = 0.0  # a step takes learning_rate weight_decay w off each weight w; at least 0
 
     def __post_init__(self) -> None:
         def assign(field: str, value: object) -> None:
             object.__setattr__(self, field, value)
 
-        for field in ("learning_rate", "dropout"):
+        for field in ("learning_rate", "dropout", "weight_decay"):
             assign(field, _number(field, getattr(self, field)))
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, but got {self.learning_rate}.")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, but got {self.dropout}.")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay must be at least 0, but got {self.weight_decay}.")
         for field in ("epochs", "batch_size"):
             assign(field, check_count(field, getattr(self, field)))
         assign("hidden", check_hidden(self.hidden))
@@ -82,11 +85,13 @@ class Recipe:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Each field with its value, in order. A recipe of two classes names no outputs and no loss, so that
-        its id is that of a recipe without them."""
+        """Each field with its value, in order. A recipe of two classes names no outputs and no loss, and one
+        without weight decay does not name that, so that its id is that of a recipe without these fields."""
         values = dict(vars(self))
         if self.exit == "sigmoid":
             del values["outputs"], values["loss"]
+        if not self.weight_decay:
+            del values["weight_decay"]
         return values
 
 

@@ -36,6 +36,7 @@ class Ensemble(BaseEstimator):
         backend: str = "compiled",
         dtype: str = "float32",
         random_state: Any = None,
+        weight_decay: float = 0.0,
     ) -> None:
         """Store the parameters; `fit` checks them."""
         self.hidden = hidden
@@ -48,11 +49,13 @@ class Ensemble(BaseEstimator):
         self.backend = backend
         self.dtype = dtype
         self.random_state = random_state
+        self.weight_decay = weight_decay
 
     def _recipe(self, **exit_: Any) -> Recipe:
         """The recipe of each network. exit_: its outputs and loss."""
         rates, sizes = (self.learning_rate, self.dropout), (self.epochs, self.batch_size)
-        return Recipe(*rates, *sizes, check_hidden(self.hidden), self.optimizer, **exit_)
+        shape = check_hidden(self.hidden)
+        return Recipe(*rates, *sizes, shape, self.optimizer, weight_decay=self.weight_decay, **exit_)
 
     def _checked(self, X: Any, y: Any, sample_weight: Any, **how: Any) -> tuple[Array, Array, Array]:
         """X (n, features), y (n,) and the weight of each row (n,), checked as scikit-learn does; the

@@ -19,7 +19,7 @@ class HandNetClassifier(ClassifierMixin, Ensemble):
     """A classifier of two classes or more: the mean probability of `replicas` networks, with bands around it.
 
     Parameters, checked in `fit`:
-        hidden, learning_rate, dropout, epochs, batch_size, optimizer: as in `Recipe`.
+        hidden, learning_rate, dropout, epochs, batch_size, optimizer, weight_decay: as in `Recipe`.
         replicas: the number of networks.
         backend, dtype: as in `load_backend`.
         random_state: an int makes every fit the same; a RandomState instance, or None for NumPy's global one,
@@ -50,6 +50,7 @@ class HandNetClassifier(ClassifierMixin, Ensemble):
         dtype: str = "float32",
         random_state: Any = None,
         class_weight: Mapping[Any, float] | str | None = None,
+        weight_decay: float = 0.0,
     ) -> None:
         """Store the parameters; `fit` checks them."""
         super().__init__(
@@ -63,6 +64,7 @@ class HandNetClassifier(ClassifierMixin, Ensemble):
             backend,
             dtype,
             random_state,
+            weight_decay,
         )
         self.class_weight = class_weight
 
@@ -127,7 +129,7 @@ class HandNetRegressor(RegressorMixin, Ensemble):
     back. A y that never varies is guessed as it is by each of them.
 
     Parameters, checked in `fit`:
-        hidden, learning_rate, dropout, epochs, batch_size, optimizer: as in `Recipe`.
+        hidden, learning_rate, dropout, epochs, batch_size, optimizer, weight_decay: as in `Recipe`.
         replicas: the number of networks.
         backend, dtype: as in `load_backend`; means, deviations and guesses are in float64 in any case.
         random_state: an int makes every fit the same; a RandomState instance, or None for NumPy's global one,

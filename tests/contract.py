@@ -99,6 +99,16 @@ BAD_WEIGHTS = {
 }
 
 
+# Weight and bias of the only hidden unit, then of the exit, after two steps of rate .1 with weight decay .5,
+# from weights of 1 and biases of 0. The row is 1, its truth 0, the loss the squared error. All slopes are 1
+# at first, so either optimizer gives .85, -.1, .85, -.1. The guess is then .85 * .75 - .1 = .5375, and the
+# slopes are .456875, .456875, .403125, .5375. Adam is that of Loshchilov & Hutter (2019), Algorithm 2.
+DECAYED = {
+    "sgd": [0.7618125, -0.1456875, 0.7671875, -0.15375],
+    "adam": [0.71562299, -0.19187701, 0.71752384, -0.19425807],
+}
+
+
 @dataclass(frozen=True)
 class GivenPlan:
     """A plan built by hand from arrays."""
@@ -128,8 +138,12 @@ def weighted(table: Table, seed: int) -> Table:
     return table._replace(weight=draws.exponential(size=len(table.y)) * (draws.random(len(table.y)) > 0.1))
 
 
-# A law is tried without weights of rows and with them; what takes long, on two classes alone.
-GIVEN = {name: (name, name != "two classes") for name in TASKS} | {"weighted": ("two classes", True)}
+# A law is tried without weights of rows and with them, and with weight decay; what takes long, on two classes
+# alone. Each case: its task, whether rows have weights, and the weight decay.
+GIVEN = {name: (name, name != "two classes", 0.0) for name in TASKS} | {
+    "weighted": ("two classes", True, 0.0),
+    "decaying": ("two classes", False, 0.1),
+}
 law, law_of_two_classes, each_task = (
     pytest.mark.parametrize("parts", [GIVEN[name] for name in names], ids=names, indirect=True)
     for names in (list(GIVEN), ["two classes", "weighted"], list(TASKS))
@@ -140,13 +154,13 @@ class BackendContract:
     """Subclasses give the backend; a compiled one may widen `same` to a stated tolerance."""
 
     backend: Backend
-    task = "two classes"
+    task, decay = "two classes", 0.0
     agreement = 0.0  # largest difference of a probability from the float64 reference after 50 epochs
 
     @pytest.fixture
     def parts(self, request: pytest.FixtureRequest, parts: Split) -> Split:
         """The rows of a test, with the truths of its task; a law is tried with weights too."""
-        self.task, has_weights = getattr(request, "param", ("two classes", False))
+        self.task, has_weights, self.decay = getattr(request, "param", ("two classes", False, 0.0))
         parts = of_task(self.task, parts)
         if not has_weights:
             return parts
@@ -154,8 +168,8 @@ class BackendContract:
         return replace(parts, train=weighted(parts.train, 3), val=weighted(parts.val, 2))
 
     def recipe(self, **changes: object) -> Recipe:
-        """Of the test's task."""
-        return replace(RECIPE, **TASKS[self.task], **changes)
+        """Of the test's task, with its weight decay."""
+        return replace(RECIPE, **TASKS[self.task], weight_decay=self.decay, **changes)
 
     def predicted(self, backend: Backend, fit: Fit, parts: Split) -> np.ndarray:
         """What the networks of a fit say of the validation rows."""
@@ -356,6 +370,28 @@ class BackendContract:
         fit = self.backend.fit(one, one, Recipe(0.1, 0.0, 1, 1, (1,), "sgd"), plan)
         assert [part.item() for part in fit.layers[0]] == [0.0, 0.0]
         assert fit.layers[1].bias.item() == pytest.approx(-0.05)
+
+    @pytest.mark.parametrize(("optimizer", "expected"), DECAYED.items())
+    def test_weight_decay_is_the_one_counted_by_hand(self, optimizer: str, expected: list[float]) -> None:
+        """Of weights alone, from before the step, and beside Adam's averages, which know nothing of it."""
+        one = Table(np.ones((1, 1)), np.zeros(1))
+        nothing, unit = np.zeros((1, 1, 1)), np.ones((1, 1, 1))
+        draws = EpochDraws(np.zeros((1, 1), dtype=int), (unit > 0,))
+        plan = GivenPlan((Layer(unit, nothing), Layer(unit, nothing)), (draws, draws))
+        recipe = Recipe(0.1, 0.0, 2, 1, (1,), optimizer, loss="squared_error", weight_decay=0.5)
+        fit = self.backend.fit(one, one, recipe, plan)
+        found = [part.item() for layer in fit.layers for part in layer]
+        assert found == pytest.approx(expected, abs=2e-6)  # epsilon, where the paper's is, moves them by 6e-7
+
+    def test_a_fit_remembers_nothing_of_the_one_before(self, parts: Split) -> None:
+        """Although everything that can be searched has changed in between."""
+        other = Recipe(2e-2, 0.4, 9, 100, (5,), "sgd", patience=2, weight_decay=0.3)
+        before, between, after = (self.fit(parts, [0, 1], recipe) for recipe in (None, other, None))
+        self.assert_same(before, after)
+        reference = load_backend("numpy", dtype="float64")
+        theirs = reference.fit(parts.train, parts.val, other, seeded_plan(other, parts.train, [0, 1]))
+        assert np.abs(between.val_loss - theirs.val_loss).max() <= self.agreement
+        assert between.best_epoch.tolist() == theirs.best_epoch.tolist()
 
     def test_predictions_clip_logits_at_80(self) -> None:
         weight = np.array([1.0, -1.0]).reshape(2, 1, 1)

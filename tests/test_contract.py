@@ -214,6 +214,10 @@ def test_bad_seeds_are_refused(parts: Split, seeds: list) -> None:
         ("outputs", 0),
         ("outputs", 2),
         ("outputs", 3.0),
+        ("weight_decay", -1e-9),
+        ("weight_decay", float("nan")),
+        ("weight_decay", float("inf")),
+        ("weight_decay", None),
         ("loss", "hinge"),
         ("loss", None),
     ],
@@ -231,8 +235,11 @@ def test_outputs_and_loss_say_what_is_learned() -> None:
     with pytest.raises(ValueError, match=r"^outputs must be 1 where the loss is squared_error"):
         Recipe(outputs=3, loss="squared_error")
     # The id of a configuration of two classes is made of these.
-    assert list(Recipe().values) == list(vars(Recipe()))[:-2]
-    assert Recipe(outputs=3).values == vars(Recipe()) | {"outputs": 3}
+    assert list(Recipe().values) == list(vars(Recipe()))[:-3]
+    assert list(Recipe(weight_decay=1e-4).values) == [*Recipe().values, "weight_decay"]
+    many = Recipe(outputs=3, weight_decay=0.1)
+    assert many.values == vars(many)
+    assert list(Recipe(outputs=3, weight_decay=0).values) == list(vars(many))[:-1]
 
 
 def test_a_recipe_is_frozen_and_comparable() -> None:

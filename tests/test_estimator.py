@@ -41,9 +41,10 @@ def test_its_networks_are_those_of_train_replicas_on_the_same_seeds(parts: Split
         replicas=18,
         dtype=dtype,
         random_state=3,
+        weight_decay=0.5,
     ).fit(*parts.train)
     backend, seeds = load_backend("compiled", dtype), ensemble_seeds(3, 18)
-    recipe = Recipe(learning_rate=5e-3, dropout=0.4, epochs=7, batch_size=50, hidden=(5, 4), optimizer="sgd")
+    recipe = Recipe(5e-3, 0.4, 7, 50, (5, 4), "sgd", weight_decay=0.5)
     fit = train_replicas(backend, parts.train, parts.val, recipe, seeds)
     assert ours.seeds_.tolist() == seeds
     assert ours.diverged_ == {}
@@ -371,6 +372,7 @@ def test_labels_of_any_kind(
         ("epochs", 2.5, "epochs must be a whole number"),
         ("batch_size", 0, "batch_size must be a whole number"),
         ("optimizer", "lbfgs", "optimizer must be one of adam, sgd"),
+        ("weight_decay", -1, "weight_decay must be at least 0, but got -1"),
         ("replicas", 0, "replicas must be a whole number of at least 1, but got 0"),
         ("replicas", True, "replicas must be a whole number of at least 1, but got True"),
         ("backend", "torch", "unknown backend 'torch': expected one of compiled"),

@@ -192,28 +192,30 @@ def trained_by_scikit_learn(train: Table, recipe: Recipe) -> Any:
     for draw in plan.epochs():
         for low in range(0, len(train.y), recipe.batch_size):
             rows = draw.order[0, low : low + recipe.batch_size]
-            oracle.partial_fit(
-                train.X[rows],
-                train.y[rows],
-                sample_weight=None if train.weight is None else train.weight[rows],
-            )
+            share = None if train.weight is None else train.weight[rows]
+            # Its penalty alpha w^2 / 2, over the weight of the batch, is weight decay in plain descent alone.
+            oracle.alpha = recipe.weight_decay * (len(rows) if share is None else share.sum())
+            oracle.partial_fit(train.X[rows], train.y[rows], sample_weight=share)
     return oracle
 
 
-# Every pair for two classes; for each other task one without weights of rows and one with them.
+# Every pair for two classes; for each other task one without weights of rows and one with them; weight decay.
 TRAININGS = [
-    *(("two classes", optimizer, weighted) for optimizer in ("adam", "sgd") for weighted in (False, True)),
-    *((task, *how) for task in list(TASKS)[1:] for how in (("adam", True), ("sgd", False))),
+    *(("two classes", optimizer, weighted, 0) for optimizer in ("adam", "sgd") for weighted in (False, True)),
+    *((task, *how, 0) for task in list(TASKS)[1:] for how in (("adam", True), ("sgd", False))),
+    ("two classes", "sgd", True, 0.02),
 ]
 
 
-@pytest.mark.parametrize(("task", "optimizer", "weighted"), TRAININGS)
-def test_a_whole_training_is_scikit_learns(parts: Split, task: str, optimizer: str, weighted: bool) -> None:
+@pytest.mark.parametrize(("task", "optimizer", "weighted", "decay"), TRAININGS)
+def test_a_whole_training_is_scikit_learns(
+    parts: Split, task: str, optimizer: str, weighted: bool, decay: float
+) -> None:
     """All 550 steps of 50 epochs: 11 batches of 341 rows each."""
     given = of_task(task, parts)
     share = generator(6, 0).exponential(size=341) if weighted else None
     train, rate = given.train._replace(weight=share), 2e-3 if optimizer == "adam" else 5e-2
-    recipe = Recipe(rate, dropout=0, optimizer=optimizer, **TASKS[task])
+    recipe = Recipe(rate, dropout=0, optimizer=optimizer, weight_decay=decay, **TASKS[task])
     backend = load_backend("numpy", dtype="float64")
     fit = backend.fit(train, given.val, recipe, seeded_plan(recipe, train, [21]))
     oracle = trained_by_scikit_learn(train, recipe)

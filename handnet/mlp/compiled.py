@@ -13,6 +13,7 @@ from handnet.mlp.history import (
     check_classes,
     check_cpu_only,
     checked_epochs,
+    decay_rates,
     first_layers,
     pack,
     row_weights,
@@ -88,7 +89,7 @@ class Compiled:
         keep_scale = self.dtype.type(1) / self.dtype.type(1 - recipe.dropout)
         batch_size = min(recipe.batch_size, n)
         no_masks = np.empty((0, 0, 0), np.bool_)
-        rates = self._rates(recipe, n)
+        rates, decay = self._rates(recipe, n), np.repeat(decay_rates(first, recipe), LANES)
         parts = [_for_kernels(part) for part in (train, val)]
         in_lanes = [(X, np.repeat(y, LANES), np.repeat(weight, LANES)) for X, y, weight in parts]
         wholes = np.array([[part.total] for part in (train, train, val)])
@@ -99,7 +100,7 @@ class Compiled:
             keep = np.array(draw.keep[0], order="C") if recipe.dropout else no_masks
             data = (weights, averages), parts[0], (order, keep)
             losses = np.zeros((3, len(weights), LANES))
-            train_epoch(kind, *data, (widths, batch_size), keep_scale, (rates[epoch], adam), losses[0])
+            train_epoch(kind, *data, (widths, batch_size), keep_scale, (rates[epoch], adam, decay), losses[0])
             for part, total in zip(in_lanes, losses[1:], strict=True):
                 evaluate(kind, part, weights, widths, logits, total)
             train_loss, train_off, val_loss = losses.reshape(3, -1)[:, : len(rows)] / wholes

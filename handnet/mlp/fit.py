@@ -14,6 +14,7 @@ from handnet.mlp.history import (
     check_classes,
     check_cpu_only,
     checked_epochs,
+    decay_rates,
     first_layers,
     pack,
     row_weights,
@@ -24,6 +25,7 @@ from handnet.mlp.network import (
     OPTIMIZERS,
     Exit,
     backward,
+    decay,
     dropout_scale,
     forward,
     mean_loss,
@@ -78,12 +80,15 @@ def _train(first: tuple[Layer, ...], train: Weighted, val: Weighted, recipe: Rec
     exit_ = EXITS[recipe.exit]
     weights = pack(first)
     state: Any = start(weights)
+    rates = decay_rates(first, recipe)
     history = History(weights, recipe)
     for epoch, draw in enumerate(checked_epochs(plan, recipe, (len(weights), len(train.y)))):
         losses = np.empty(draw.order.shape)  # of the visits, dropout on
         for batch in batches(len(train.y), recipe.batch_size):
             layers = unpack(weights, first)
             losses[:, batch], slope = _slope(layers, exit_, train, draw, batch, recipe.dropout)
+            if rates.size:
+                weights = decay(weights, rates)
             weights, state = step(weights, slope, state, recipe.learning_rate)
         layers = unpack(weights, first)
         train_loss = mean_loss(losses, train.weight[draw.order])

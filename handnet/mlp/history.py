@@ -187,6 +187,16 @@ def unpack(weights: Array, like: tuple[Layer, ...]) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
+def decay_rates(layers: tuple[Layer, ...], recipe: Recipe) -> Array:
+    """The share that weight decay takes off each weight in a step, (P,) in the order of `pack`: learning_rate
+    weight_decay for a weight, 0 for a bias. Empty, (0,), where the recipe has no weight decay."""
+    if not recipe.weight_decay:
+        return layers[0].bias[0, 0, :0]
+    rate = recipe.learning_rate * recipe.weight_decay
+    one = (Layer(weight[:1], bias[:1]) for weight, bias in layers)
+    return pack(tuple(Layer(np.full_like(weight, rate), np.zeros_like(bias)) for weight, bias in one))[0]
+
+
 class History:
     """Losses of R replicas as they train, and the weights each will return.
 

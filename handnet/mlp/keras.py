@@ -4,9 +4,9 @@ Nothing here uses the chain rule: gradients are the engine's, the optimizer is K
 backend an independent check of the network by hand.
 
 A model is compiled for a shape (replicas, rows, columns, hidden, exit, whether rows have weights, optimizer,
-batch size) and kept, because compiling costs more than training. Learning rate, dropout, data and draws are
-variables of it, and the number of epochs is not part of it, so another recipe of the same shape compiles
-nothing anew.
+batch size, whether weights decay) and kept, because compiling costs more than training. Learning rate, weight
+decay, dropout, data and draws are variables of it, and the number of epochs is not part of it, so another
+recipe of the same shape compiles nothing anew.
 """
 
 from collections.abc import Iterator
@@ -90,6 +90,7 @@ class KerasBackend:
             weighted,
             recipe.optimizer,
             recipe.batch_size,
+            recipe.weight_decay > 0,
         )
         network = _network(self.dtype, self.engine, self.device, shape)
         # A plan may train networks of this shape while it makes its draws, in the middle of a fit.
@@ -168,13 +169,16 @@ def _model() -> Any:
 @lru_cache(maxsize=8)
 def _network(dtype: np.dtype, engine: str, _device: str, shape: tuple[Any, ...]) -> Any:
     """The compiled network of a shape on a device, an epoch a call."""
-    *layout, optimizer, batch_size = shape
+    *layout, optimizer, batch_size, decays = shape
     keras, network = get_keras(), _model().Network(*layout, dtype.name)
     if optimizer == "adam":
         # As float64 scalars: TensorFlow would round a plain 0.999 to float32 even in a float64 network.
         step = keras.optimizers.Adam(beta_1=dtype.type(0.9), beta_2=dtype.type(0.999), epsilon=1e-7)
     else:
         step = keras.optimizers.SGD()
+    if decays:  # by Keras, before its own step; its variable is filled by `start`
+        step.weight_decay = step.add_variable((), dtype=dtype.name, name="weight_decay")
+        step.exclude_from_weight_decay([dense.bias for dense in network.dense])
     steps = len(batches(layout[0][1], batch_size))
     network.compile(optimizer=step, jit_compile=engine == "jax", steps_per_execution=steps)
     step.build(network.trainable_variables)

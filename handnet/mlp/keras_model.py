@@ -152,6 +152,8 @@ class Network(keras.Model):  # type: ignore[misc, name-defined]  # Keras is Any 
         for variable in self.optimizer.variables:
             variable.assign(ops.zeros(variable.shape, variable.dtype))
         self.optimizer.learning_rate = recipe.learning_rate
+        if recipe.weight_decay:
+            self.optimizer.weight_decay.assign(recipe.weight_decay)
 
     def visit(self, draws: EpochDraws) -> None:
         """Lay out one epoch's draws on the device, the visited row in front."""

@@ -232,15 +232,15 @@ def adam(w: Array, slope: Array, m: Array, v: Array, alpha: Any, rest: Array) ->
 
 @compiled
 def train_epoch(
-    kind: int, blocks: Pair, rows: Any, draws: Pair, sizes: Any, scale: Any, rates: Pair, losses: Array
+    kind: int, blocks: Pair, rows: Any, draws: Pair, sizes: Any, scale: Any, rates: Any, losses: Array
 ) -> None:
     """One epoch of every block, in place, with an exit of that kind.
     blocks: weights (blocks, P, LANES), and Adam's averages (2, blocks, P, LANES), empty for plain descent.
     rows: X (n, features), y and weight (n,). draws: order (R, n), and keep (R, n, units), which is empty when
     dropout is off, as weight is if all are 1. sizes: widths of the layers, inputs first, and rows of a batch.
-    scale: 1 / (1 - dropout). rates: of each step, and `rest` of `adam`. losses (blocks, LANES): of all visits
-    are added to it."""
-    (weights, averages), (X, y, weight), (order, keep), (alphas, rest) = blocks, rows, draws, rates
+    scale: 1 / (1 - dropout). rates: of each step, `rest` of `adam`, and of weight decay (P LANES,), empty if
+    there is none. losses (blocks, LANES): of all visits are added to it."""
+    (weights, averages), (X, y, weight), (order, keep), (alphas, rest, decay) = blocks, rows, draws, rates
     widths, batch = sizes
     at = np.append(0, np.cumsum(widths) * (batch * LANES))  # where the part of each layer begins
     flat, keeps, orders = X.reshape(-1), keep.reshape(-1), order.reshape(-1)
@@ -265,6 +265,7 @@ def train_epoch(
             forward(w, widths, a, at, size, kept[: size * widths[1] * LANES], scale)
             loss_and_error(kind, a[z], labels[: len(here)], share, dz[z], losses[block])
             backward(w, widths, a, dz, at, size, scale, slope)
+            w[: len(decay)] -= decay * w[: len(decay)]
             if averages.size:
                 m, v = averages[0, block].reshape(-1), averages[1, block].reshape(-1)
                 adam(w, slope, m, v, alphas[step], rest)

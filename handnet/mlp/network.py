@@ -263,6 +263,21 @@ def sgd(weights: Array, slope: Array, state: None, learning_rate: float) -> tupl
     return weights - learning_rate * slope, state
 
 
+def decay(weights: Array, rates: Array) -> Array:
+    """Decoupled weight decay (Loshchilov & Hutter 2019): w -= learning_rate weight_decay w, beside the step.
+
+    weights: (R, P), from before the step, as its slopes are; rates: (P,) of `history.decay_rates`, which are
+    learning_rate weight_decay for a weight and 0 for a bias. A bias shifts what its unit answers to and makes
+    no answer steeper, and that of the exit holds how common a class is, so none is pulled towards 0.
+
+    The penalty weight_decay w^2 / 2 in the loss would do the same to plain descent. Adam divides its slope
+    by sqrt(v) too, so that weights with large slopes would hardly shrink; here all shrink by the same share.
+    The paper multiplies weight_decay by the schedule of the rate alone. The learning rate stands in its place
+    in Keras and PyTorch, and here: keras.optimizers.AdamW, told to exclude the biases, is the counterpart.
+    """
+    return weights - rates * weights
+
+
 OPTIMIZERS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "adam": (adam_start, adam),
     "sgd": (sgd_start, sgd),
