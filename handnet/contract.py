@@ -21,7 +21,7 @@ The arithmetic is the same in each: see handnet/mlp/.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from numbers import Integral, Real
@@ -131,6 +131,54 @@ def check_hidden(value: Any) -> tuple[int, ...]:
     if not isinstance(units, (list, tuple, np.ndarray)) or np.ndim(units) != 1 or not len(units):
         raise ValueError(f"hidden must list the units of at least one hidden layer, but got {value!r}.")
     return tuple(check_count("hidden", count) for count in units)
+
+
+class Limits(NamedTuple):
+    """The numbers a parameter may have."""
+
+    least: float
+    most: float
+    whole: bool = True
+    above: bool = False  # whether `least` itself is left out
+    below: bool = False  # whether `most` itself is left out
+
+    def hold(self, value: float) -> bool:
+        """Whether a number lies within them."""
+        least = value > self.least if self.above else value >= self.least
+        return least and (value < self.most if self.below else value <= self.most)
+
+
+# The parameters of a network that a search may choose, in the order in which it draws them, and the numbers
+# each may be; None: it is no number.
+SEARCHABLE: dict[str, Limits | None] = {
+    "learning_rate": Limits(0, 10, whole=False, above=True),
+    "dropout": Limits(0, 1, whole=False, below=True),
+    "epochs": Limits(1, 100_000),
+    "batch_size": Limits(1, 1_000_000_000),
+    "hidden": Limits(1, 100_000),
+    "optimizer": None,
+    "patience": Limits(1, 100_000),
+}
+
+
+def recipe_of(params: Mapping[str, Any]) -> Recipe:
+    """The Recipe of some parameters by name; what is not named keeps its default.
+
+    The units of hidden layers may be a text, as in "16,8", and a patience of "none" is none. Raises
+    ValueError for a name that is not SEARCHABLE, and as Recipe does.
+    """
+    for name in params:
+        if name not in SEARCHABLE:
+            raise ValueError(f"{name} is not a parameter of mlp: expected one of {', '.join(SEARCHABLE)}.")
+    made = dict(params)
+    if isinstance(hidden := made.get("hidden"), str):
+        units = hidden.split(",")
+        if not all(count.strip().isdecimal() for count in units):
+            raise ValueError(f"hidden must list the units of its layers, as in 16,8, but got {hidden!r}.")
+        made["hidden"] = tuple(map(int, units))
+    if made.get("patience") == "none":
+        made["patience"] = None
+    return Recipe(**made)
 
 
 # Raised whenever the results of a fit change; part of every configuration's identity.

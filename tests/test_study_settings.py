@@ -70,7 +70,7 @@ def test_a_settings_file_is_read_or_refused(tmp_path: Path) -> None:
     for text, sentence in [
         (
             chapter.replace("dropout = 0.3", "dropuot = 0.3"),
-            r"compare\[1\].dropuot is not a setting: did you mean dropout.*compare\[1\].dropout is missing",
+            "compare 'chapter second': dropuot is not a parameter of mlp: expected one of learning_rate",
         ),
         ("[confirm]\nseeds = 'x'", "confirm.seeds must be a whole number"),
         ("[data", "cannot be read as TOML"),

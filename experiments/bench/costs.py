@@ -13,7 +13,7 @@ from experiments.bench.race import ALL, RECIPE, Goal, Timing, median_of
 from handnet.mlp.replicas import train_replicas
 from handnet.study.networks import Replicas
 from handnet.study.reading import read
-from handnet.study.search import Search
+from handnet.study.search import search_of
 from handnet.study.store import Finished, Store, network_key
 from handnet.study.units import Problem
 
@@ -24,7 +24,7 @@ PYTHON = (sys.executable, "-c")
 FIRST_TOLD = """
 import os
 from handnet import cli
-from handnet.study.search import Search
+from handnet.study.search import search_of
 tell = Search.tell
 def tell_and_leave(*values):
     tell(*values)
@@ -129,7 +129,7 @@ def started() -> list[Goal]:
 def searched() -> list[Goal]:
     """Proposals: what one trial costs once so many are told. Those before it have made-up values."""
     settings = read({"search.trials.tpe": str(max(TOLD) + OFTEN)})
-    low, high = settings.space.learning_rate.low, settings.space.learning_rate.high
+    low, high = settings.space["learning_rate"].low, settings.space["learning_rate"].high
     costs = []
     for told in TOLD:
         shares = [place * 0.618 % 1 for place in range(told + OFTEN)]
@@ -142,7 +142,7 @@ def searched() -> list[Goal]:
             for share in shares
         ]
         trials = [Finished(n, point, shares[n], "", 0) for n, point in enumerate(points)]
-        search, spent = Search(settings, trials[:told]), []
+        search, spent = search_of(settings, trials[:told]), []
         search.propose(told)
         for trial in trials[told:]:
             search.tell(trial)

@@ -18,7 +18,7 @@ from handnet.data import Array
 from handnet.study.analysis import TrialResult
 from handnet.study.gaps import curve_band, curves
 from handnet.study.quantity import finite
-from handnet.study.sections import Range
+from handnet.study.space import Axis, Range
 from handnet.study.summary import objective
 from handnet.study.units import Confirmed, Problem
 from handnet.tasks import Task
@@ -140,7 +140,7 @@ def _bin(p: Array, y: Array) -> dict[str, float]:
 def surface(
     problem: Problem,
     trials: Sequence[TrialResult],
-    space: Mapping[str, Range],
+    space: Mapping[str, Axis],
     importances: Mapping[str, float],
 ) -> dict[str, Any] | None:
     """The objective over two parameters at the best trial's others, by a Gaussian process.
@@ -173,12 +173,12 @@ def surface(
     }
 
 
-def _axes(tried: Sequence[Mapping[str, Any]], space: Mapping[str, Range]) -> dict[str, Range]:
+def _axes(tried: Sequence[Mapping[str, Any]], space: Mapping[str, Axis]) -> dict[str, Range]:
     """The numbers of the space that vary and that every trial has: those of a choice are left out."""
     return {
         name: axis
         for name, axis in space.items()
-        if axis.high > axis.low and all(name in params for params in tried)
+        if isinstance(axis, Range) and axis.high > axis.low and all(name in params for params in tried)
     }
 
 
@@ -212,10 +212,4 @@ def _process(points: Array, values: Array, lengths: Sequence[float]) -> Gaussian
 
 def _in_unit_cube(params: Mapping[str, Any], axes: Mapping[str, Range]) -> list[float]:
     """A point of the space in the unit cube, a parameter on a logarithmic scale by its logarithm."""
-    return [_in_unit_interval(params[name], axis) for name, axis in axes.items()]
-
-
-def _in_unit_interval(value: float, axis: Range) -> float:
-    if axis.log:
-        return float(np.log(value / axis.low) / np.log(axis.high / axis.low))
-    return float((value - axis.low) / (axis.high - axis.low))
+    return [axis.unit(params[name]) for name, axis in axes.items()]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,7 @@ class Again:
     places: tuple[int, ...]
     seeds: int
     found: Replaceable
-    anew: tuple[Mapping[str, float], ...]
+    anew: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)

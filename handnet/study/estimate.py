@@ -3,7 +3,6 @@
 Nothing is written."""
 
 import heapq
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -24,9 +23,9 @@ from handnet.study.identity import remarks
 from handnet.study.resplit import check_divisions
 from handnet.study.rivals import rivals
 from handnet.study.runs import FIRST
-from handnet.study.search import Search
-from handnet.study.sections import Range
+from handnet.study.search import search_of
 from handnet.study.settings import Settings
+from handnet.study.space import Range
 from handnet.study.units import Problem
 from handnet.tasks import task_of
 
@@ -94,8 +93,8 @@ def work(
     """What each stage trains. opened: whether the test is opened, which fresh divisions wait for.
 
     tried: the epochs of each configuration of the search, the winner's last, where they are known."""
-    tried = tried or [_mean(settings.space.epochs)] * (settings.trials + 1)
-    frozen = [tried[-1], *(float(other.epochs) for other in settings.compare)]
+    tried = tried or [_epochs(settings)] * (settings.trials + 1)
+    frozen = [tried[-1], *(float(settings.recipe(other.params).epochs) for other in settings.compare)]
     stages = [_search(settings, problem, prices, tried), _confirm(settings, problem, prices, frozen)]
     again, trials = settings.rehearsal, settings.trials
     if not opened or not again.splits:
@@ -118,7 +117,7 @@ def work(
 
 
 def _search(settings: Settings, problem: Problem, prices: Prices, tried: Sequence[float]) -> Work:
-    search, trials, seeds = Search(settings), settings.trials, settings.search.seeds
+    search, trials, seeds = search_of(settings), settings.trials, settings.search.seeds
     sizes = [len(block) for block in problem.blocks(range(seeds))]
     batches: list[Batch] = []
     place = 0
@@ -137,11 +136,10 @@ def _confirm(settings: Settings, problem: Problem, prices: Prices, frozen: Seque
     return Work("confirm", len(frozen) * fresh, f"{len(frozen)} x {fresh} fresh seeds", [Batch(units)])
 
 
-def _mean(space: Range) -> float:
-    """The mean of a number drawn from the range, evenly or evenly in its logarithm."""
-    if space.log and space.high > space.low:
-        return (space.high - space.low) / math.log(space.high / space.low)
-    return (space.low + space.high) / 2
+def _epochs(settings: Settings) -> float:
+    """The mean number of epochs of what is drawn from the space."""
+    axis = settings.space.get("epochs")
+    return float(axis.mean if isinstance(axis, Range) else _recipe(settings).epochs)
 
 
 def measured(settings: Settings, problem: Problem) -> Prices:
@@ -168,18 +166,20 @@ def _seconds_per_epoch(settings: Settings, problem: Problem, sizes: Iterable[int
 
 def _timed(settings: Settings, problem: Problem, networks: int) -> float:
     """The time of one epoch of so many networks: the first fit compiles, the last counts."""
-    problem.fit(_recipe(settings, 1), range(networks))
+    problem.fit(_recipe(settings, epochs=1), range(networks))
     epochs, spent = 1, 0.0
     while spent < LONG_ENOUGH:
         started = time.perf_counter()
-        problem.fit(_recipe(settings, epochs), range(networks))
+        problem.fit(_recipe(settings, epochs=epochs), range(networks))
         spent = time.perf_counter() - started
         epochs *= 4
     return 4 * spent / epochs
 
 
-def _recipe(settings: Settings, epochs: int) -> Recipe:
-    return settings.recipe(1e-3, (settings.space.dropout.low + settings.space.dropout.high) / 2, epochs)
+def _recipe(settings: Settings, **params: int) -> Recipe:
+    """The middle of the space, with these parameters."""
+    middle = {name: axis.value(0.5) for name, axis in settings.space.items()}
+    return settings.recipe(middle | params)
 
 
 def preview(settings: Settings, problem: Problem, opened: bool, executor: str, workers: int) -> Iterator[str]:

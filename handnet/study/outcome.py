@@ -25,7 +25,7 @@ from handnet.study.records import Records
 from handnet.study.resplit import Resplit, Resplits
 from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Ledger, Opened, Opening
-from handnet.study.search import PARAMS, Search, versions
+from handnet.study.search import search_of, versions
 from handnet.study.settings import Settings
 from handnet.study.store import Finished, Store, check_study
 from handnet.study.summary import objective
@@ -86,7 +86,7 @@ def facts_of(
             outcome.confirmed,
             outcome.trials,
             analysis,
-            Search(records.settings, [result.trial for result in outcome.trials]).importances(),
+            search_of(records.settings, [result.trial for result in outcome.trials]).importances(),
             opening,
             ledger.rehearsals(opening) if opening else [],
             outcome.test,
@@ -243,7 +243,7 @@ def read_confirmed(store: Store, records: Records, commit: Commit) -> list[Confi
     for role, config_id, params, tuned, chosen in commit.frozen:
         replicas, recipe, val, test = None, None, None, None
         if params:
-            recipe = records.settings.recipe(**params)
+            recipe = records.settings.recipe(params)
             replicas = concatenate(store.replicas(config_id, blocks))
             val = replicas.val_logits
         else:
@@ -258,7 +258,7 @@ def read_confirmed(store: Store, records: Records, commit: Commit) -> list[Confi
     return confirmed
 
 
-def write_confirmed(store: Store, result: Confirmed, opening: Opening | None) -> Frozen:
+def write_confirmed(store: Store, settings: Settings, result: Confirmed, opening: Opening | None) -> Frozen:
     """Store what a graded configuration gave on the test, and a method without seeds on the validation rows.
 
     A damaged file is written anew. Returns what the commit says of it."""
@@ -268,7 +268,7 @@ def write_confirmed(store: Store, result: Confirmed, opening: Opening | None) ->
     for key, values in logits.items():
         if store.read(key, read_logits, "") is None:
             store.write(key, to_npz(logits=values))
-    params = {name: getattr(result.recipe, name) for name in PARAMS} if result.recipe else None
+    params = settings.params_of(result.recipe) if result.recipe else None
     return Frozen(result.role, result.config_id, params, result.tuned, result.chosen)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
+from handnet.contract import SEARCHABLE
 from handnet.data import DATASETS, Dataset
 from handnet.messages import Refusal, again, nearest, option
 from handnet.tables.dataset import read_table
@@ -49,10 +50,12 @@ def read(overrides: Mapping[str, str], path: Path | None = None) -> "Settings":
     unknown = []
     for key, text in overrides.items():
         dotted = f"search.trials.{design}" if key == "search.trials" else key
-        if dotted in known:
+        if dotted in known or _names_a_parameter(dotted):
             _place(table, dotted, text)
         elif key != "search.trials":  # of an unknown design, which is refused by its own name
             unknown.append(f"{key} is not a setting: {nearest(key, known)}")
+    for name in _at(table, "fixed"):
+        _at(table, "space").pop(name, None)
     settings, faults = _validated(table)
     if settings is None or unknown:
         raise Refusal(" ".join([*unknown, *faults]))
@@ -185,6 +188,14 @@ def known_keys(table: Mapping[str, Any] | None = None, prefix: str = "") -> Iter
             yield f"{prefix}{key}"
 
 
+def _names_a_parameter(dotted: str) -> bool:
+    """Whether a key is that of a parameter of mlp: space.NAME, an end of it, or fixed.NAME."""
+    table, _, rest = dotted.partition(".")
+    name, _, end = rest.partition(".")
+    ends = {"space": ("", "low", "high", "log"), "fixed": ("",)}
+    return name in SEARCHABLE and end in ends.get(table, ())
+
+
 def _toml(path: Path) -> dict[str, Any]:
     """The content of a settings file."""
     try:
@@ -212,13 +223,25 @@ def _at(table: dict[str, Any], key: str) -> dict[str, Any]:
     return below if isinstance(below, dict) else {}
 
 
+def _axis(space: dict[str, Any], name: str) -> dict[str, Any]:
+    """The axis of a space as a table whose ends can be replaced; an empty one where there is no range."""
+    from handnet.study.space import plain_space, space_of
+
+    if not isinstance(space.get(name), dict):
+        with suppress(ValueError):  # no axis, which is refused later
+            space |= plain_space(space_of({name: space[name]} if name in space else {}))
+        space[name] = space[name] if isinstance(space.get(name), dict) else {}
+    table: dict[str, Any] = space[name]
+    return table
+
+
 def _place(table: dict[str, Any], dotted: str, text: str) -> None:
     """Put typed text where the key says, read as TOML where it is a number, a truth value or a list.
 
     What describes the data stays text: a label 1, a column "2024"."""
     *sections, key = dotted.split(".")
     for section in sections:
-        table = _at(table, section)
+        table = _axis(table, section) if section in SEARCHABLE else _at(table, section)
     if sections == ["data"]:
         table[key] = column_names(text) if key in ("leave", "text", "number") else text
         return

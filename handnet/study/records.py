@@ -27,7 +27,6 @@ from handnet.study.quantity import Quantity
 from handnet.study.resplit import Resplit
 from handnet.study.rivals import Rival
 from handnet.study.score_bands import score_quantities
-from handnet.study.search import PARAMS
 from handnet.study.settings import Settings
 from handnet.study.spreadsheet import csv_of
 from handnet.study.summary import middle_seed
@@ -149,7 +148,7 @@ class Records:
             key=key,
             name=name,
             tags={**tags, "seeds": f"{seeds[0]}..{seeds[-1]}", "device": device},
-            params=_params(result.recipe) | backend,
+            params=self._params(result.recipe) | backend,
             metrics={**metrics, "seeds/n": float(len(seeds)), "seeds/diverged": float(diverged)},
             curves=shapes,
             files=files | {"networks.csv": csv_of(self.networks(result, test))},
@@ -224,6 +223,11 @@ class Records:
         parts = self.problem.parts
         return self.problem.data.case_ids[parts.val_rows if part == "val" else parts.test_rows]
 
+    def _params(self, recipe: Recipe) -> dict[str, object]:
+        """The searched parameters first, so that they are the first columns."""
+        values = recipe.values
+        return {name: values[name] for name in (*self.settings.space, *values)}
+
     def _datasets(self, seen: Iterable[str]) -> list[tuple[str, str, str, int]]:
         """(name, context, digest, rows) of each part a run has seen, the test once it is open."""
         parts = self.problem.parts
@@ -238,9 +242,3 @@ class Records:
 def _band_curves(values: Any) -> dict[str, Any]:
     """Mean, q025 and q975 over seeds of curves (R, epochs); each (epochs,)."""
     return dict(zip(("mean", "q025", "q975"), curve_band(values).values(), strict=True))
-
-
-def _params(recipe: Recipe) -> dict[str, object]:
-    """The searched parameters first, so that they are the first columns."""
-    values = recipe.values
-    return {name: values[name] for name in (*PARAMS, *values)}

@@ -7,8 +7,10 @@ chosen by them.
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from handnet.study.executor import Call, abandoned, held
 from handnet.study.networks import Replicas, from_npz, layer_parts, layers_of, mask_diverged, to_npz
 from handnet.study.rivals import identity, rivals
 from handnet.study.sealed import Opening
-from handnet.study.search import PARAMS, Search
+from handnet.study.search import search_of
 from handnet.study.settings import Settings
 from handnet.study.store import Finished
 from handnet.study.summary import objective
@@ -75,7 +77,7 @@ class Resplit:
     ratio: float
     logits: Mapping[str, Array]
     winner: Trained | None = None
-    chosen: Mapping[str, float] | None = None
+    chosen: Mapping[str, Any] | None = None
     groups: Array | None = None
 
     def to_npz(self) -> bytes:
@@ -83,7 +85,7 @@ class Resplit:
         parts = {f"logits_{place}": logits for place, logits in enumerate(self.logits.values())}
         head = {"split_seed": np.array(self.split_seed), "y": self.y, "ratio": np.array(self.ratio)}
         winner = self.winner.parts() if self.winner else {}
-        chosen = {"chosen": np.array([self.chosen[name] for name in PARAMS])} if self.chosen else {}
+        chosen = {} if self.chosen is None else {"chosen": np.array(json.dumps(dict(self.chosen)))}
         groups = {} if self.groups is None else {"groups": self.groups}
         return to_npz(**head, roles=np.array(list(self.logits)), **parts, **winner, **chosen, **groups)
 
@@ -93,7 +95,7 @@ class Resplit:
         parts = from_npz(content)
         logits = {str(role): parts[f"logits_{place}"] for place, role in enumerate(parts["roles"])}
         winner = Trained.from_parts(parts) if "train_rows" in parts else None
-        chosen = dict(zip(PARAMS, parts["chosen"].tolist(), strict=True)) if "chosen" in parts else None
+        chosen = json.loads(str(parts["chosen"])) if "chosen" in parts else None
         head = int(parts["split_seed"]), parts["y"], float(parts["ratio"])
         return Resplit(*head, logits, winner, chosen, parts.get("groups"))
 
@@ -143,7 +145,8 @@ class Resplitter:
     def anew_key(self, split_seed: int) -> str:
         """The key of the search made anew on a division, by all that decides its content."""
         identity = self.settings.identity()
-        search = [identity["search"], identity["space"], identity["network"], self.settings.trials]
+        fixed = [identity["fixed"]] if "fixed" in identity else []
+        search = [identity["search"], identity["space"], identity["network"], self.settings.trials, *fixed]
         content = _hashed(search, self.problem.identity, list(self.settings.rehearsal_seeds))
         return f"ideal/{content}/{split_seed}"
 
@@ -197,19 +200,18 @@ def search_on(data: str, settings: Settings, split_seed: int) -> Resplit | None:
     This is IdealEst of Bouthillier et al. 2021, which pays for the choice too. None when every configuration
     diverged. data: the digest of the whole table, which the worker holds."""
     problem, test = _divided(data, settings, split_seed)
-    search, y = Search(settings), problem.parts.val.y
+    search, y = search_of(settings), problem.parts.val.y
     for place in range(settings.trials):
         if abandoned():
             return None
-        recipe = search.propose(place)
-        replicas = problem.fit(recipe, settings.search_seeds)
-        params = {name: getattr(recipe, name) for name in PARAMS}
+        params = search.propose(place)
+        replicas = problem.fit(settings.recipe(params), settings.search_seeds)
         value = objective(problem.task, replicas, y)
         search.tell(Finished(place, params, value, "", int((~replicas.sound).sum())))
     winner = search.winner(settings.trials)
     if winner is None:
         return None
-    replicas = problem.fit(settings.recipe(**winner.params), settings.rehearsal_seeds)
+    replicas = problem.fit(settings.recipe(winner.params), settings.rehearsal_seeds)
     logits = {SEARCHED_ANEW: _logits(problem, replicas, test)}
     return Resplit(split_seed, test.y, _ratio(problem, test), logits, chosen=winner.params)
 

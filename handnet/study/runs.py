@@ -64,7 +64,7 @@ class Runs:
     ) -> Iterator[Pending]:
         """Every run of a study. analysis: None where nothing is confirmed yet; report: its files, by name."""
         for trial in outcome.trials:
-            recipe = self.settings.recipe(**trial.trial.params)
+            recipe = self.settings.recipe(trial.trial.params)
             yield self.searched(trial.trial.place, recipe, trial.replicas)
         content = self._content(outcome)
         for result in outcome.confirmed:

@@ -12,70 +12,76 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from scipy.stats import qmc
 
-from handnet.contract import Recipe
 from handnet.draws import sampler_seed
 from handnet.messages import Refusal, option
 from handnet.study.redaction import redacted
-from handnet.study.sections import Range
+from handnet.study.sections import SearchSettings
 from handnet.study.settings import Settings
+from handnet.study.space import Axis, Choice
 from handnet.study.store import Finished
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 OURS = "handnet"  # the attribute that marks a study of this program in a storage
-PARAMS = ("learning_rate", "dropout", "epochs")
-DIGITS = 6
 
 
 class Search:
-    """The trials of one study: what to try, what came of it, and which is best.
+    """The trials of one search: what to try, what came of it, and which is best.
 
-    finished: the completed trials, in order."""
+    settings: of the search; trials: how many it may have; space: its axes by name, in the order in which they
+    are drawn; finished: the completed trials, in order."""
 
-    def __init__(self, settings: Settings, finished: Iterable[Finished] = ()) -> None:
-        self.settings, self.finished = settings, list(finished)
+    def __init__(
+        self,
+        settings: SearchSettings,
+        trials: int,
+        space: Mapping[str, Axis],
+        finished: Iterable[Finished] = (),
+    ) -> None:
+        self.settings, self.trials, self.space = settings, trials, dict(space)
+        self.finished = list(finished)
         self._study, self._seen = new_study(), 0
 
     def block(self, place: int) -> range:
         """The places from `place` to the end of its block, whose proposals are known together.
 
-        A block holds all points of a Sobol design; of TPE the random start-up trials, and then `search.block`
-        trials at a time."""
+        A block holds all points of a Sobol design; of TPE the random start-up trials, and then `block` trials
+        at a time."""
         settings = self.settings
-        size = settings.search.block
-        end = settings.trials if settings.search.design == "sobol" else self.block_start(place) + size
-        return range(place, min(max(end, settings.search.tpe.startup_trials), settings.trials))
+        end = self.trials if settings.design == "sobol" else self.block_start(place) + settings.block
+        return range(place, min(max(end, settings.tpe.startup_trials), self.trials))
 
     def block_start(self, place: int) -> int:
         """The place at which the block of a TPE trial starts: 0 in the start-up."""
-        after = place - self.settings.search.tpe.startup_trials
-        return place - after % self.settings.search.block if after >= 0 else 0
+        after = place - self.settings.tpe.startup_trials
+        return place - after % self.settings.block if after >= 0 else 0
 
-    def propose(self, place: int) -> Recipe:
-        """The configuration at a place: a pure function of the settings and of the trials before its block.
+    def propose(self, place: int) -> dict[str, Any]:
+        """The parameters at a place: a pure function of the search's settings and of the trials before its
+        block.
 
         Places are asked for in order."""
-        search = self.settings.search
-        if search.design == "sobol":
-            return self.settings.recipe(**sobol_point(self.settings, place))
+        settings, space = self.settings, self.space
+        if settings.design == "sobol":
+            return sobol_point(space, settings.study_seed, place)
         before = self.block_start(place)
         self._study.add_trials([self._trial(trial) for trial in self.finished[self._seen : before]])
         self._seen = max(self._seen, before)
         self._study.sampler = TPESampler(
-            seed=sampler_seed(search.study_seed, place),
-            n_startup_trials=search.tpe.startup_trials,
-            multivariate=search.tpe.multivariate,
-            constant_liar=search.tpe.constant_liar,
+            seed=sampler_seed(settings.study_seed, place),
+            n_startup_trials=settings.tpe.startup_trials,
+            multivariate=settings.tpe.multivariate,
+            constant_liar=settings.tpe.constant_liar,
         )
-        trial = self._study.ask(distributions(self.settings))
+        trial = self._study.ask(distributions(space))
         self._study.tell(trial, state=TrialState.FAIL)  # its result comes as a trial of the store
-        return self.settings.recipe(**short(self.settings, trial.params))
+        return {name: axis.short(_unlabelled(axis, trial.params[name])) for name, axis in space.items()}
 
     def tell(self, trial: Finished) -> None:
         """Add the trial at the next place."""
@@ -107,11 +113,16 @@ class Search:
 
     def _trial(self, trial: Finished) -> optuna.trial.FrozenTrial:
         return optuna.trial.create_trial(
-            params=trial.params,
-            distributions=distributions(self.settings),
+            params={name: _label(axis, trial.params[name]) for name, axis in self.space.items()},
+            distributions=distributions(self.space),
             value=trial.value,
             user_attrs={"config_id": trial.config_id, "diverged": trial.diverged},
         )
+
+
+def search_of(settings: Settings, finished: Iterable[Finished] = ()) -> Search:
+    """The search of a study of mlp."""
+    return Search(settings.search, settings.trials, settings.space, finished)
 
 
 def new_study() -> optuna.Study:
@@ -192,46 +203,38 @@ def versions() -> dict[str, str]:
     return {name: str(module.__version__) for name, module in modules.items()}
 
 
-def sobol_point(settings: Settings, place: int) -> dict[str, Any]:
-    """Point number `place` of the scrambled Sobol design: a pure function of settings and place."""
-    design = qmc.Sobol(len(PARAMS), scramble=True, rng=sampler_seed(settings.search.study_seed, 0))
+def sobol_point(space: Mapping[str, Axis], study_seed: int, place: int) -> dict[str, Any]:
+    """Point number `place` of the scrambled Sobol design: a pure function of space, seed and place.
+
+    Its numbers are short, so processors whose logarithms differ in the last bits give the same point; of TPE
+    they mostly do: it compares candidates, and a last bit may decide between two."""
+    if not space:
+        return {}
+    design = qmc.Sobol(len(space), scramble=True, rng=sampler_seed(study_seed, 0))
     unit = design.fast_forward(place).random(1)[0] if place else design.random(1)[0]
-    point = {
-        name: _scaled(getattr(settings.space, name), float(u), name)
-        for name, u in zip(PARAMS, unit, strict=True)
-    }
-    return short(settings, point)
-
-
-def short(settings: Settings, point: Mapping[str, float]) -> dict[str, Any]:
-    """A point whose numbers have DIGITS digits, which a person can copy.
-
-    Processors whose logarithms differ in the last bits give the same point of a Sobol design, and of TPE
-    mostly: it compares candidates, and a last bit may decide between two."""
-    numbers: dict[str, Any] = {}
-    for name in PARAMS:
-        axis: Range = getattr(settings.space, name)
-        numbers[name] = min(max(float(f"{point[name]:.{DIGITS}g}"), axis.low), axis.high)
-    return numbers | {"epochs": int(point["epochs"])}
-
-
-def _scaled(range_: Range, unit: float, name: str) -> float | int:
-    is_integer = name == "epochs"
-    high = range_.high + is_integer  # each whole number gets an equal share, the last one too
-    value = (
-        range_.low * (high / range_.low) ** unit if range_.log else range_.low + unit * (high - range_.low)
-    )
-    value = float(np.clip(value, range_.low, range_.high))
-    return int(value) if is_integer else value
-
-
-def distributions(settings: Settings) -> dict[str, BaseDistribution]:
-    """The search space, as Optuna has it."""
-    space = settings.space
     return {
-        "learning_rate": FloatDistribution(
-            space.learning_rate.low, space.learning_rate.high, log=space.learning_rate.log
-        ),
-        "dropout": FloatDistribution(space.dropout.low, space.dropout.high, log=space.dropout.log),
-        "epochs": IntDistribution(int(space.epochs.low), int(space.epochs.high), log=space.epochs.log),
+        name: axis.short(axis.value(float(u))) for (name, axis), u in zip(space.items(), unit, strict=True)
     }
+
+
+def distributions(space: Mapping[str, Axis]) -> dict[str, BaseDistribution]:
+    """The axes of a space, as Optuna has them."""
+    return {name: _distribution(axis) for name, axis in space.items()}
+
+
+def _distribution(axis: Axis) -> BaseDistribution:
+    if isinstance(axis, Choice):
+        return CategoricalDistribution(axis.labels)
+    if axis.whole:
+        return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
+    return FloatDistribution(axis.low, axis.high, log=axis.log)
+
+
+def _label(axis: Axis, value: Any) -> Any:
+    """What Optuna calls a value: it has no lists."""
+    return axis.labels[axis.values.index(value)] if isinstance(axis, Choice) else value
+
+
+def _unlabelled(axis: Axis, label: Any) -> Any:
+    """The value that Optuna calls so."""
+    return axis.values[axis.labels.index(label)] if isinstance(axis, Choice) else label

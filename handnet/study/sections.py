@@ -1,20 +1,20 @@
 """The sections of a study's settings, as types that refuse what cannot be one."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Strict
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, PlainValidator, Strict, model_validator
 
-from handnet.contract import BACKENDS, DEVICES, DTYPES, OPTIMIZERS, Recipe
+from handnet.contract import BACKENDS, DEVICES, DTYPES, OPTIMIZERS, SEARCHABLE, Recipe, recipe_of
 from handnet.data import DATASETS
 from handnet.draws import PLANS
-from handnet.messages import option, options
-from handnet.study.values import MANY, Count, Section, Seed, Seeds, Texts, between, one_of, that
+from handnet.messages import nearest, option, options
+from handnet.study.space import Axis, Choice, Range, plain_space, space_of
+from handnet.study.values import MANY, Count, Inconsistent, Section, Seed, Seeds, Texts, between, one_of, that
 from handnet.tables.dataset import WAYS
 from handnet.tables.target import TASKS
 
-LIMITS = {"learning_rate": (0, 10), "dropout": (0, 1), "epochs": (1, MANY)}  # of the search space
 MOST_BOOSTING = 8  # configurations of gradient boosting
 
 
@@ -148,33 +148,61 @@ class SearchSettings(SeedSettings):
             yield f"a Sobol design needs a power of two of trials, but got {count}; try {near}."
 
 
-class Range(Section):
-    """The ends of an axis of the search space, and whether it is searched on a logarithmic scale."""
+def _space_of_mlp(table: Any) -> dict[str, Axis]:
+    """The axes of mlp's own space, in the order of SEARCHABLE. Raises Inconsistent for all faults of it."""
+    axes, faults = space_of(table), []
+    for name, axis in axes.items():
+        try:
+            axes[name] = _axis_of_mlp(name, axis)
+        except ValueError as fault:
+            faults.append(f"space.{fault}")
+    if faults:
+        raise Inconsistent(" ".join(faults))
+    return {name: axes[name] for name in SEARCHABLE if name in axes}
 
-    low: float
-    high: float
-    log: bool
+
+def _axis_of_mlp(name: str, axis: Axis) -> Axis:
+    """The axis with the kind of numbers that the parameter has. Raises ValueError where some do not fit."""
+    if name not in SEARCHABLE:
+        raise ValueError(f"{name} is not a parameter of mlp: {nearest(name, list(SEARCHABLE))}")
+    if isinstance(axis, Choice):
+        for value in axis.values:
+            values_of_mlp({name: value})
+        return axis
+    limits, low, high = SEARCHABLE[name], axis.low, axis.high
+    if limits is None:
+        raise ValueError(f"{name} is no number: give a choice, as in {','.join(OPTIMIZERS)}.")
+    if limits.above and low == limits.least:
+        raise ValueError(f"{name}.low must be above {limits.least} (it is {low}).")
+    if not (limits.hold(low) and limits.hold(high)):
+        raise ValueError(f"{name} must lie within {limits.least} and {limits.most}, but is {low}..{high}.")
+    if limits.whole and not (float(low).is_integer() and float(high).is_integer()):
+        raise ValueError(f"{name} must have whole ends, but has {low} and {high}.")
+    return Range(low, high, axis.log, limits.whole)
 
 
-class SpaceSettings(Section):
-    learning_rate: Range
-    dropout: Range
-    epochs: Range
+def values_of_mlp(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as a Recipe has them. Raises ValueError, naming the parameter, for what it refuses."""
+    recipe = recipe_of(params)
+    for name, value in ((name, getattr(recipe, name)) for name in params):
+        limits = SEARCHABLE[name]
+        if limits and limits.whole and isinstance(value, int) and not limits.hold(value):
+            raise ValueError(f"{name} must lie within {limits.least} and {limits.most}, but is {value}.")
+    return {name: getattr(recipe, name) for name in params}
 
-    def faults(self) -> Iterator[str]:
-        for name, (least, most) in LIMITS.items():
-            low, high = (axis := getattr(self, name)).low, axis.high
-            if low > high:
-                yield f"space.{name} must have low <= high, but has {low} and {high}."
-            if low < least or high > most or (name == "dropout" and high == 1):
-                yield f"space.{name} must lie within {least} and {most}, but is {low}..{high}."
-            if low <= 0 and (axis.log or name == "learning_rate"):
-                yield (
-                    f"space.{name}.low must be above 0 (it is {low}): a logarithm of it is taken or a step"
-                    " made of it."
-                )
-            if name == "epochs" and not (low.is_integer() and high.is_integer()):
-                yield f"space.epochs must have whole ends, but has {low} and {high}."
+
+def _fixed_of_mlp(table: Any) -> dict[str, Any]:
+    """The parameters of mlp that are fixed. Raises Inconsistent for the first that cannot be."""
+    if not isinstance(table, Mapping):
+        raise Inconsistent(f"fixed must be a table, but is {table!r}.")
+    try:
+        return values_of_mlp(table)
+    except ValueError as fault:
+        raise Inconsistent(f"fixed.{fault}") from None
+
+
+Space = Annotated[dict[str, Any], PlainValidator(_space_of_mlp), PlainSerializer(plain_space)]
+Fixed = Annotated[dict[str, Any], PlainValidator(_fixed_of_mlp)]
 
 
 class RehearsalSettings(SeedSettings):
@@ -193,18 +221,27 @@ class RivalSettings(Section):
 
 
 class CompareSettings(Section):
-    """A recipe confirmed beside the winner."""
+    """A configuration confirmed beside the winner: its name, and parameters by name."""
 
+    model_config = ConfigDict(extra="allow")
     name: str
-    learning_rate: float
-    dropout: float
-    epochs: Count
 
-    def faults(self) -> Iterator[str]:
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, table: Any) -> Any:
+        """The table with the parameters as a Recipe has them."""
+        if not isinstance(table, Mapping):
+            return table
+        params = {key: value for key, value in table.items() if key != "name"}
         try:
-            Recipe(self.learning_rate, self.dropout, self.epochs)
+            return {**table, **values_of_mlp(params)}
         except ValueError as fault:
-            yield f"compare {self.name!r}: {fault}"
+            raise Inconsistent(f"compare {table.get('name', '')!r}: {fault}") from None
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters it names."""
+        return dict(self.model_extra or {})
 
 
 class TrackSettings(Section):

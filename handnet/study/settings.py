@@ -1,25 +1,26 @@
 """The numbers of a study, as types that refuse what cannot be one; reading.py makes them from texts."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import Strict
+from pydantic import Field, Strict
 
-from handnet.contract import Recipe
+from handnet.contract import SEARCHABLE, Recipe, recipe_of
 from handnet.draws import LARGEST_SEED
 from handnet.messages import Refusal, option
 from handnet.study.sections import (
     BackendSettings,
     CompareSettings,
     DataSettings,
+    Fixed,
     NetworkSettings,
     RehearsalSettings,
     ReportSettings,
     RivalSettings,
     SearchSettings,
     SeedSettings,
-    SpaceSettings,
+    Space,
     SplitSettings,
     TrackSettings,
     VerdictSettings,
@@ -46,7 +47,8 @@ class Settings(Section):
     network: NetworkSettings
     backend: BackendSettings
     search: SearchSettings
-    space: SpaceSettings
+    space: Space
+    fixed: Fixed = Field(default_factory=dict)  # parameters that are not searched
     confirm: SeedSettings
     rehearsal: RehearsalSettings
     rivals: RivalSettings
@@ -69,6 +71,9 @@ class Settings(Section):
         used = (search, self.confirm_seeds, self.rehearsal_seeds, self.split_seeds)
         if max(seeds.stop for seeds in used) - 1 > LARGEST_SEED:
             yield f"the last seed must be at most {LARGEST_SEED}; lower first_seed or seeds."
+        for recipe in self.compare:
+            if missing := [name for name in self.space if name not in recipe.params]:
+                yield f"compare {recipe.name!r}: {', '.join(missing)} is missing."
         names = [recipe.name for recipe in self.compare]
         if len({*names, *RESERVED}) < len(names) + len(RESERVED) or not all(map(ROLE.fullmatch, names)):
             yield (
@@ -97,17 +102,34 @@ class Settings(Section):
     def rehearsal_seeds(self) -> range:
         return range(self.rehearsal.first_seed, self.rehearsal.first_seed + self.rehearsal.seeds)
 
-    def recipe(self, learning_rate: float, dropout: float, epochs: int) -> Recipe:
-        """A point of the search space as a Recipe of this study's network."""
-        network = self.network
-        return Recipe(learning_rate, dropout, epochs, network.batch_size, network.hidden, network.optimizer)
+    def recipe(self, params: Mapping[str, Any]) -> Recipe:
+        """The Recipe of mlp with these parameters, over the fixed ones and those of the network."""
+        network = self.network.model_dump(exclude={"class_weight"})
+        return recipe_of({**network, **self.fixed, **params})
+
+    def params_of(self, recipe: Recipe) -> dict[str, Any]:
+        """The parameters that `recipe` makes the same Recipe of: those searched, and those that differ."""
+        rest = self.recipe({})
+        return {
+            name: value
+            for name in SEARCHABLE
+            if (value := getattr(recipe, name)) != getattr(rest, name) or name in self.space
+        }
 
     def identity(self) -> dict[str, Any]:
         """What makes this study this one; trials, seeds and divisions, which may grow, are left out."""
         counts = {"search": {"trials"}, "confirm": {"seeds"}, "rehearsal": {"splits", "ideal"}}
         left_out = counts | {"report": True, "track": True} | ({} if self.families else {"families": True})
         left_out |= {"network": {"class_weight"}} if self.network.class_weight == "none" else {}
-        return self.model_dump(exclude=left_out) | {"data": self.data.identity()}
+        left_out |= {} if self.fixed else {"fixed": True}
+        return self.model_dump(exclude=left_out) | {"data": self.data.identity(), "space": self._axes()}
+
+    def _axes(self) -> dict[str, Any]:
+        """The space in its identity: ends of ranges are floats, because the names say which are whole."""
+        floats = {name: axis.plain for name, axis in self.space.items()}
+        for axis in (axis for axis in floats.values() if isinstance(axis, dict)):
+            axis |= {"low": float(axis["low"]), "high": float(axis["high"])}
+        return floats
 
     def decided(self, classes: int) -> Self:
         """The same settings with the score that decides, of a table with so many classes, 0 for a number.

@@ -16,12 +16,14 @@ from handnet.messages import Refusal, command, option
 from handnet.study.files import append_line, check_file, kind_of, parsed, read_file, whole_lines, write_whole
 from handnet.study.folder import check_layout
 from handnet.study.networks import Replicas
+from handnet.study.space import frozen
 
 STUDIES = "studies"
 UNLIKE = (
     ValueError,
     TypeError,
     KeyError,
+    AttributeError,
     RecursionError,
 )  # what reading raises of a record of something else
 T = TypeVar("T")
@@ -48,6 +50,7 @@ class Finished:
     def from_json(line: str) -> "Finished":
         """What `to_json` wrote. Raises ValueError or TypeError when it is something else."""
         fields = parsed(line)
+        fields["params"] = {name: frozen(value) for name, value in fields["params"].items()}
         return Finished(**{**fields, "value": math.inf if fields["value"] is None else fields["value"]})
 
 

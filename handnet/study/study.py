@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from handnet.contract import Recipe
 from handnet.messages import Refusal, command
 from handnet.probe import arithmetic_digest
 from handnet.report.words import label as score_label
@@ -47,7 +46,7 @@ from handnet.study.resplit import Resplitter, check_divisions
 from handnet.study.rivals import rivals
 from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Ledger, Opened, held_to_the_opening, opening_id
-from handnet.study.search import PARAMS, Search
+from handnet.study.search import Search, search_of
 from handnet.study.settings import Settings
 from handnet.study.store import Finished, Store
 from handnet.study.summary import objective
@@ -112,7 +111,7 @@ class Study:
                     self.screen.say(
                         "Going on with a study that was interrupted; all it had finished is kept."
                     )
-                self.searched = Search(settings, self.store.trials())
+                self.searched = search_of(settings, self.store.trials())
                 self.trainer = Trainer(self.records, self.store, workers, self.clock, self.interrupt.check)
                 there = targets(self.store, self.request.server)
                 self.tracking = Tracking(self.records, there, self.screen, self.interrupt.check)
@@ -138,17 +137,19 @@ class Study:
                 self.interrupt.check()
                 block = search.block(place)
                 with self.clock("search"):
-                    recipes = [search.propose(place) for place in block]
-                named = zip(block, recipes, strict=True)
-                jobs = [Job(recipe, settings.search_seeds, label(place)) for place, recipe in named]
-                for place, job, replicas in zip(block, jobs, self.trainer.networks(jobs), strict=True):
-                    best = min(best, self._tell(place, job.recipe, replicas).value)
+                    points = {place: search.propose(place) for place in block}
+                jobs = [
+                    Job(settings.recipe(params), settings.search_seeds, label(place))
+                    for place, params in points.items()
+                ]
+                for place, replicas in zip(block, self.trainer.networks(jobs), strict=True):
+                    best = min(best, self._tell(place, points[place], replicas).value)
                     bar.advance(1, f"best mean val {score_label(of)} {written(best, of)} {over}")
 
-    def _tell(self, place: int, recipe: Recipe, replicas: Replicas) -> Finished:
+    def _tell(self, place: int, params: dict[str, Any], replicas: Replicas) -> Finished:
         """Store the trial at a place, whose networks are stored already."""
         value = objective(self.problem.task, replicas, self.problem.parts.val.y)
-        params, diverged = {name: getattr(recipe, name) for name in PARAMS}, int((~replicas.sound).sum())
+        recipe, diverged = self.settings.recipe(params), int((~replicas.sound).sum())
         trial = Finished(place, params, value, self.problem.config_id(recipe), diverged)
         with self.clock("store"):
             self.store.tell(trial)
@@ -165,7 +166,7 @@ class Study:
                 f" confirm; lower space.learning_rate.high, or look at the runs with {command('ui')}.",
                 1,
             )
-        return candidates(self.settings.recipe(**winner.params), self.settings)
+        return candidates(self.settings.recipe(winner.params), self.settings)
 
     def confirm(self, frozen: Sequence[Candidate]) -> list[Replicas]:
         """Train the frozen configurations on seeds that nothing was chosen on."""
@@ -241,7 +242,9 @@ class Study:
         """Store the confirmed configurations, and then the commit that names them all."""
         opening = outcome.opening
         with self.clock("store"):
-            frozen = tuple(write_confirmed(self.store, result, opening) for result in outcome.confirmed)
+            frozen = tuple(
+                write_confirmed(self.store, self.settings, result, opening) for result in outcome.confirmed
+            )
             seal = opening.id if opening else None
             Commit(self.settings, frozen, seal, resplits, self.problem.data.digest).write(self.store)
             for kind in ("split", "ideal", "streams"):

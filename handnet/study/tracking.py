@@ -21,7 +21,7 @@ from handnet.study.records import Records
 from handnet.study.redaction import redacted
 from handnet.study.runs import Experiment, Pending, Runs
 from handnet.study.screen import Screen
-from handnet.study.search import Search, write_journal
+from handnet.study.search import search_of, write_journal
 from handnet.study.store import Store, studies
 from handnet.study.targets import Target, tracked_in
 from handnet.study.tracker import Entry, Tracker, Unwelcome
@@ -271,7 +271,7 @@ def _write_journal(home: Path) -> None:
     for store in (Store(home, name) for name in studies(home)):
         with suppress(Refusal):  # another study that is damaged
             settings = from_stored(store.noted("study")["settings"])
-            searches[store.name] = Search(settings, store.trials())
+            searches[store.name] = search_of(settings, store.trials())
     write_journal(str(tracked_in(home) / JOURNAL), searches)
 
 

@@ -90,7 +90,7 @@ class Trainer:
     def trials(self, trials: Sequence[Finished]) -> list[TrialResult]:
         """Each trial with the exact results its value came from."""
         seeds = self.settings.search_seeds
-        jobs = [Job(self.settings.recipe(**trial.params), seeds, label(trial.place)) for trial in trials]
+        jobs = [Job(self.settings.recipe(trial.params), seeds, label(trial.place)) for trial in trials]
         return [TrialResult(*pair) for pair in zip(trials, self.networks(jobs), strict=True)]
 
     def resplits(self, resplitter: Resplitter, test: Table, bar: Bar, anew: bool) -> None:

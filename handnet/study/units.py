@@ -90,10 +90,7 @@ class Candidate:
 
 def candidates(winner: Recipe, settings: Settings) -> list[Candidate]:
     """What is confirmed on fresh seeds: the winner first, then the recipes the settings compare it with."""
-    others = [
-        Candidate(other.name, settings.recipe(other.learning_rate, other.dropout, other.epochs))
-        for other in settings.compare
-    ]
+    others = [Candidate(other.name, settings.recipe(other.params)) for other in settings.compare]
     return [Candidate("winner", winner), *others]
 
 
