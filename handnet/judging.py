@@ -127,7 +127,7 @@ def words_of(typed: Sequence[str]) -> list[str]:
 
 
 def names_of(text: str | None) -> Sequence[str]:
-    from handnet.study.reading import column_names
+    from handnet.study.typed import column_names
 
     return column_names(text) if text else []
 

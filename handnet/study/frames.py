@@ -15,7 +15,7 @@ from handnet.data import DATASETS, Dataset, families_of
 from handnet.messages import Refusal
 from handnet.study.files import write_whole
 from handnet.study.folder import prepare
-from handnet.study.reading import column_names
+from handnet.study.typed import column_names
 
 Check = Callable[[str, Mapping[str, object]], object]
 FOLDER = "tables"  # below the folder of studies

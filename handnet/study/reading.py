@@ -2,19 +2,17 @@
 
 pydantic is imported once there is something to check: help and misspelt words do without."""
 
-import csv
 import dataclasses
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
-from handnet.contract import SEARCHABLE
 from handnet.data import DATASETS, Dataset
 from handnet.messages import Refusal, again, nearest, option
+from handnet.study.typed import lay_over, names_a_parameter, place, table_at
 from handnet.tables.dataset import read_table
 from handnet.tables.faults import Unusable
 
@@ -45,17 +43,20 @@ def read(overrides: Mapping[str, str], path: Path | None = None) -> "Settings":
     """
     table = _toml(DEFAULTS)
     if path:
-        _lay_over(table, _toml(path))
-    design, known = overrides.get("search.design", _at(table, "search").get("design")), list(known_keys())
+        lay_over(table, _toml(path))
+    design, known = (
+        overrides.get("search.design", table_at(table, "search").get("design")),
+        list(known_keys()),
+    )
     unknown = []
     for key, text in overrides.items():
         dotted = f"search.trials.{design}" if key == "search.trials" else key
-        if dotted in known or _names_a_parameter(dotted):
-            _place(table, dotted, text)
+        if dotted in known or names_a_parameter(dotted):
+            place(table, dotted, text)
         elif key != "search.trials":  # of an unknown design, which is refused by its own name
             unknown.append(f"{key} is not a setting: {nearest(key, known)}")
-    for name in _at(table, "fixed"):
-        _at(table, "space").pop(name, None)
+    for name in table_at(table, "fixed"):
+        table_at(table, "space").pop(name, None)
     settings, faults = _validated(table)
     if settings is None or unknown:
         raise Refusal(" ".join([*unknown, *faults]))
@@ -188,14 +189,6 @@ def known_keys(table: Mapping[str, Any] | None = None, prefix: str = "") -> Iter
             yield f"{prefix}{key}"
 
 
-def _names_a_parameter(dotted: str) -> bool:
-    """Whether a key is that of a parameter of mlp: space.NAME, an end of it, or fixed.NAME."""
-    table, _, rest = dotted.partition(".")
-    name, _, end = rest.partition(".")
-    ends = {"space": ("", "low", "high", "log"), "fixed": ("",)}
-    return name in SEARCHABLE and end in ends.get(table, ())
-
-
 def _toml(path: Path) -> dict[str, Any]:
     """The content of a settings file."""
     try:
@@ -206,68 +199,6 @@ def _toml(path: Path) -> dict[str, Any]:
         ) from None
     except (OSError, ValueError) as fault:  # no UTF-8, no TOML, or a number of more digits than Python reads
         raise Refusal(f"the settings file {path} cannot be read as TOML: {fault}.") from None
-
-
-def _lay_over(table: dict[str, Any], upper: Mapping[str, Any]) -> None:
-    """Let `upper` replace what it names in the table; a table in it replaces only its own keys."""
-    for key, value in upper.items():
-        if isinstance(value, dict) and isinstance(table.get(key), dict):
-            _lay_over(table[key], value)
-        else:
-            table[key] = value
-
-
-def _at(table: dict[str, Any], key: str) -> dict[str, Any]:
-    """The table below a key; an empty one where something else, which is refused later, stands there."""
-    below = table.get(key)
-    return below if isinstance(below, dict) else {}
-
-
-def _axis(space: dict[str, Any], name: str) -> dict[str, Any]:
-    """The axis of a space as a table whose ends can be replaced; an empty one where there is no range."""
-    from handnet.study.space import plain_space, space_of
-
-    if not isinstance(space.get(name), dict):
-        with suppress(ValueError):  # no axis, which is refused later
-            space |= plain_space(space_of({name: space[name]} if name in space else {}))
-        space[name] = space[name] if isinstance(space.get(name), dict) else {}
-    table: dict[str, Any] = space[name]
-    return table
-
-
-def _place(table: dict[str, Any], dotted: str, text: str) -> None:
-    """Put typed text where the key says, read as TOML where it is a number, a truth value or a list.
-
-    What describes the data stays text: a label 1, a column "2024"."""
-    *sections, key = dotted.split(".")
-    for section in sections:
-        table = _axis(table, section) if section in SEARCHABLE else _at(table, section)
-    if sections == ["data"]:
-        table[key] = column_names(text) if key in ("leave", "text", "number") else text
-        return
-    value: Any = {"True": True, "False": False}.get(text, text)
-    for form in (text, re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)):  # .05 is no number of TOML's
-        with suppress(ValueError):  # no TOML, or a number of more digits than Python reads
-            value = tomllib.loads(f"value = {form}")["value"]
-            break
-    if isinstance(table.get(key), bool) and value in (0, 1):
-        value = bool(value)
-    table[key] = value
-
-
-def column_names(text: str) -> list[str]:
-    """Names of columns: `a,b`, quoted as in CSV where a name holds a comma, or a list of TOML.
-
-    Raises Refusal for what is neither."""
-    if text.startswith("["):
-        with suppress(ValueError):
-            return list(tomllib.loads(f"value = {text}")["value"])
-    try:
-        return [name.strip() for row in csv.reader([text], strict=True) for name in row if name.strip()]
-    except csv.Error as fault:
-        raise Refusal(
-            f'{text!r} is no list of columns ({fault}); write a,b or, with a comma, a,"b, c".'
-        ) from None
 
 
 def _validated(table: Any) -> "tuple[Settings | None, list[str]]":

@@ -138,10 +138,8 @@ class Study:
                 block = search.block(place)
                 with self.clock("search"):
                     points = {place: search.propose(place) for place in block}
-                jobs = [
-                    Job(settings.recipe(params), settings.search_seeds, label(place))
-                    for place, params in points.items()
-                ]
+                recipes = {label(place): settings.recipe(points[place]) for place in block}
+                jobs = [Job(recipe, settings.search_seeds, name) for name, recipe in recipes.items()]
                 for place, replicas in zip(block, self.trainer.networks(jobs), strict=True):
                     best = min(best, self._tell(place, points[place], replicas).value)
                     bar.advance(1, f"best mean val {score_label(of)} {written(best, of)} {over}")
