@@ -36,6 +36,7 @@ def story(explainer: Explainer, words: CaseWords, row: int, record: Mapping[str,
         "named": list(explanation.named),
         "doubted": list(explanation.doubted),
         "over_trusted": trusted,
+        "wrong": explanation.wrong,
         "flipped": explanation.flipped,
         "credits": [_credit(credit) for credit in credits],
         "outside": outside._asdict(),
@@ -91,6 +92,9 @@ class _Told:
         sentences = [f"Case #{one['case']} ({truth}): {self.words.summary(one)}."]
         if self.explanation.wrong:
             sentences += [self._carried(), self._checked(), self._path()]
+        elif one["misses"]:
+            n = self.explanation.own.n
+            sentences.append(f"What carried it is not told: none of the {n} seeds fitted again misses it.")
         sentences.append(self._neighbourhood())
         return " ".join(sentence for sentence in sentences if sentence)
 
@@ -121,7 +125,7 @@ class _Told:
         moved = f"Carried {self.words.there(self.story)}" if found.turned else f"Pulled {direction}"
         text = (
             f"{moved} by {_listed(found.named)}; with {them} at the mean of"
-            f" {self.words.starts(self.story)} {found.flipped} of those {found.wrong} seeds"
+            f" {self.words.starts(self.story)} {found.flipped} of {self._wrong()}"
             f" {self.words.puts_right}."
         )
         trusted = [credit for credit in found.credits if found.over_trusted(credit)]
@@ -130,6 +134,13 @@ class _Told:
         trusted.sort(key=lambda credit: -credit.flipped)
         turning = _listed(f"{credit.family} ({self.words.alone} {credit.flipped})" for credit in trusted)
         return f"{text} Over-trusted: {turning}."
+
+    def _wrong(self) -> str:
+        """The seeds that are wrong, of those that the explanation is of."""
+        explained, wrong = self.explanation.own.n, self.explanation.wrong
+        if explained == self.story["seeds"]:
+            return f"those {wrong} seeds"
+        return f"the {wrong} of them among the {explained} seeds that were fitted again"
 
     def _checked(self) -> str:
         """Which families are not named because credits from train rows that resemble the case disagree."""

@@ -284,7 +284,7 @@ def _credit_table(story: Mapping[str, Any], words: CaseWords) -> Table:
     grid.add_row(Text(words.start_row(story)), *start)
     for credit in story["credits"]:
         bands = (Text(words.in_figures(credit[over])) for over in ("seeds", "splits"))
-        clear, turned = "yes" if credit["clear"] else "no", f"{credit['flipped']} of {story['misses']}"
+        clear, turned = "yes" if credit["clear"] else "no", f"{credit['flipped']} of {story['wrong']}"
         grid.add_row(Text(short(credit["family"])), *bands, clear, words.figure(credit["nearest"]), turned)
     grid.add_row("sum: the case", *own)
     return grid
