@@ -62,10 +62,12 @@ class Cases:
         self.judge = judge_cases(problem, tolerance)
         self.graded = {"val": problem.parts.val} | ({"test": test} if test else {})
         self.rows = {str(case): row for row, case in enumerate(problem.data.case_ids)}
-        self.watch = [case for case in watch if case in self.rows]
+        self.watch = watch
         winner = confirmed[0]
         self.explainer: Explainer | None = None
-        self.unexplained = "" if winner.has_seed_bands else "no two of the winner's seeds are sound"
+        self.unexplained = (
+            "" if winner.has_seed_bands else "they take at least two seeds of the winner that are sound"
+        )
         if winner.replicas is not None and winner.has_seed_bands:
             if winner.replicas.fit.layers:
                 self.explainer = Explainer(problem, self.judge, winner.replicas, divisions)
@@ -135,7 +137,8 @@ class Cases:
 
     def _asked(self) -> list[int]:
         """The rows of the table that are explained: those that stories are told of and those watched."""
-        watched = [self.rows[case] for case in self.watch if self._open(self.rows[case])]
+        known = (self.rows[case] for case in self.watch if case in self.rows)
+        watched = [row for row in known if self._open(row)]
         return list(dict.fromkeys([*watched, *(self.rows[record["case"]] for record in self._told())]))
 
     def _open(self, row: int) -> bool:

@@ -37,6 +37,7 @@ def document(findings: Findings) -> dict[str, Any]:
     settings, problem, analysis = findings.settings, findings.problem, findings.analysis
     confirmed, model = findings.confirmed, OURS
     y_val, y_test = problem.parts.val.y, findings.test.y if findings.test else None
+    cases = _cases(findings)
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "study": findings.study,
@@ -48,7 +49,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(one, analysis, settings, model) for one in confirmed],
         "lost": [],
-        "left_out": left_out(model),
+        "left_out": [*left_out(model), *cases.left_out()],
         "statements": [*statements(confirmed, analysis, problem, model), *sealed_looks(findings)],
         "warnings": warnings_on_test(
             settings.verdict.score, problem.data, problem.parts.test_rows, findings.opening is not None
@@ -63,7 +64,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "moved": moved_facts(analysis.moved),
         "rules": rule_facts(analysis.rules),
         "selection": selection_facts(analysis, problem.task),
-        **_cases(findings),
+        **_case_facts(cases),
         "search": search_facts(findings),
         **_drawn(findings, model),
         "opening": _opening(findings.opening, findings.rehearsed),
@@ -86,17 +87,19 @@ def _verdict(facts: Mapping[str, Any], analysis: Analysis, problem: Problem) -> 
     return paragraph(facts, comparison, worse_than_untuned(analysis, problem.task.trained_on, model))
 
 
-def _cases(findings: Findings) -> dict[str, Any]:
-    """What is said of single cases, and of stories in general."""
-    settings = findings.settings
-    cases = Cases(
-        findings.problem, findings.confirmed, findings.test, findings.divisions, settings.report.tolerance
-    )
+def _cases(findings: Findings) -> Cases:
+    """The cases of the study."""
+    settings, results = findings.settings, (findings.confirmed, findings.test, findings.divisions)
     # The ids of the settings file are those of the built-in table.
     watched = () if settings.data.path else settings.report.watch
+    return Cases(findings.problem, *results, settings.report.tolerance, findings.refits, watched)
+
+
+def _case_facts(cases: Cases) -> dict[str, Any]:
+    """What is said of single cases, and of stories in general."""
     return {
         "judged": cases.judged,
-        "watched": [cases.watched(case) for case in watched],
+        "watched": [cases.watched(case) for case in cases.watch],
         "doubt": cases.doubt(),
         "missed": cases.missed(),
         "stories": cases.stories(),

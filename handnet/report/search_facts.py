@@ -13,6 +13,7 @@ from handnet.report.model_words import OURS, Studied, listed
 from handnet.report.series import surface
 from handnet.report.words import label, mean_of
 from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult, Untuned
+from handnet.study.answers import Refits
 from handnet.study.networks import Replicas
 from handnet.study.quantity import band_facts
 from handnet.study.resplit import Resplit
@@ -32,7 +33,8 @@ class Findings:
 
     confirmed: the winner first; test: the opened rows, None while they are sealed, as opening is; divisions:
     the fresh ones; rehearsed: how many there were at each look; importances: of the searched parameters;
-    versions: by package; machines: those that worked on it, in turn; seconds: by activity.
+    versions: by package; machines: those that worked on it, in turn; seconds: by activity; refits: as of
+    `Cases`.
     """
 
     study: str
@@ -50,6 +52,7 @@ class Findings:
     versions: Mapping[str, str]
     machines: Sequence[str]
     seconds: Mapping[str, float]
+    refits: Refits | str = ""
 
 
 def selection_facts(analysis: Analysis, task: Task) -> dict[str, Any]:
