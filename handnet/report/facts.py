@@ -35,7 +35,7 @@ SCHEMA = 2
 def document(findings: Findings) -> dict[str, Any]:
     """The report. Its keys stand in the order of docs/report-json.md."""
     settings, problem, analysis = findings.settings, findings.problem, findings.analysis
-    confirmed, model = findings.confirmed, OURS
+    confirmed, model = findings.confirmed, model_of(settings)
     y_val, y_test = problem.parts.val.y, findings.test.y if findings.test else None
     cases = _cases(findings)
     facts: dict[str, Any] = {
@@ -72,6 +72,11 @@ def document(findings: Findings) -> dict[str, Any]:
         **_made_by(findings),
     }
     return facts | {"verdict": _verdict(facts, analysis, problem)}
+
+
+def model_of(_settings: Settings) -> Studied:
+    """What is studied."""
+    return OURS
 
 
 def _confusion(task: Task, winner: Confirmed, y_val: Array, y_test: Array | None) -> dict[str, Any] | None:

@@ -1,0 +1,143 @@
+"""What a report calls the model that is studied, and how its parameters are written."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hostile import facts_with
+from hypothesis import given
+from hypothesis import strategies as st
+from test_report_tasks import errors, pages, report, settings
+
+from handnet.report import facts as report_facts
+from handnet.report import pages as render
+from handnet.report.model_tables import FEW, LISTED, Params, lost_table
+from handnet.report.model_words import Studied, left_out, listed, missing
+from handnet.report.search_tables import confirmed, tried
+from handnet.report.verdict import paragraph
+from handnet.study.identity import make_problem
+
+FOREST = Studied("RandomForestClassifier", "model", history=False, seeded=True, keeps=False)
+# Words that are true of networks alone, and where a page of other models may say one of them: the rates of
+# naming were measured on networks, and the backend is named with what the report was made with.
+OF_NETWORKS = re.compile(r".{20}(?:network|recipe|dropout|epoch|Keras|diverged).{20}", re.IGNORECASE)
+ALLOWED = re.compile(
+    r"the networks also use what goes with a cause\. They were networks, not"
+    r"|learning rate[ |,]+dropout( and|[ |,]+)\s*epochs"  # the names of what these settings search
+)
+MANY = tuple(f"clf__parameter_{place}" for place in range(20))
+
+
+def of_a(model: Studied, table: str) -> dict[str, Any]:
+    """The report of five planted seeds of this model, on an opened test."""
+    asked = settings(table)
+    made = make_problem(asked)
+    test = made.parts.test.open(lambda _: True)
+    planted = []
+    for y in (made.parts.val.y, test.y):
+        wrong = errors(len(y))[:, ::-1] * (np.arange(len(y)) % 19 == 0)
+        planted.append(y + wrong if table == "diabetes" else np.where(y == 1, 2.0, -2.0) + wrong / 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report_facts, "model_of", lambda _settings: model)
+        return report(made, asked, *planted, test)
+
+
+@pytest.fixture(scope="module")
+def forests() -> dict[str, dict[str, Any]]:
+    return {table: of_a(FOREST, table) for table in ("wisconsin", "diabetes")}
+
+
+@pytest.mark.parametrize("table", ["wisconsin", "diabetes"])
+def test_no_page_of_a_forest_speaks_of_networks(forests: dict[str, dict[str, Any]], table: str) -> None:
+    whole = forests[table]
+    texts = {name: ALLOWED.sub("", " ".join(text.split())) for name, text in pages(whole).items()}
+    assert [found for text in texts.values() for found in OF_NETWORKS.findall(text)] == []
+    assert OF_NETWORKS.search(f"{whole['verdict']} What one more network may show on further cases.")
+    said = whole["verdict"]
+    assert said.startswith("RandomForestClassifier models of this configuration, trained on")
+    assert "one more such model" in said.lower()
+    assert [one["what"] for one in whole["left_out"]] == ["loss curves", "the logged model"]
+    assert "RandomForestClassifier has no training history" in texts["md"]
+    assert not whole["curves"]
+    assert whole["deployed"]["keras_file"] is None
+
+
+def test_a_model_without_a_seed_is_one_model(forests: dict[str, dict[str, Any]]) -> None:
+    svc = FOREST._replace(name="SVC", seeded=False)
+    whole = forests["wisconsin"] | {"model": svc._asdict(), "left_out": left_out(svc)}
+    winners = [one for one in whole["bands"] if one["role"] == "winner"]
+    over_cases = [one for one in winners if one["varied"] == "cases"]
+    whole["bands"] = [one for one in whole["bands"] if one not in winners or one in over_cases]
+    said = paragraph(whole, "")
+    assert said.startswith("The SVC model of this configuration, trained on 341 of the 569 rows, calls an")
+    assert "it finds" in said
+    assert "trained once, for nothing in it is random, on 114 test cases" in said
+    assert "seeds" not in said.split("Of the 114 test cases")[0]
+    page = render.to_markdown(whole)
+    assert "| bands over seeds | nothing in SVC is random, so it is trained once |" in page
+    rows = [line for line in page.splitlines() if line.startswith("| winner |")]
+    assert any("chosen on the validation rows" in row and "| none |" in row for row in rows)
+
+
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1, 20])
+def test_a_column_for_each_of_a_few_parameters_and_one_for_many(count: int) -> None:
+    facts = facts_with("x")
+    names = MANY[:count]
+    values = {name: 0.1 + place for place, name in enumerate(names)} | {names[0]: "gini"}
+    trial = {"place": 1, "params": values, "value": 0.5, "low": 0.4, "high": 0.6, "diverged": 0, "lost": 0}
+    facts["search"] |= {"params": list(names), "trials": [trial]}
+    page = render.to_markdown(facts)
+    (line,) = (line for line in page.splitlines() if line.startswith("| 1 | 1 |"))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    if count <= FEW:
+        assert cells[2 : 2 + count] == ["gini", *(f"{0.1 + place:g}" for place in range(1, count))]
+    else:
+        written = ["clf__parameter_0=gini", *(f"{name}={values[name]:g}" for name in names[1:])]
+        assert cells[2].replace("\\", "").split(", ") == written
+    assert 'class="long"' in render.to_html(facts) or count <= FEW
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(), st.text(max_size=20))
+def test_a_value_is_written_so_that_it_can_be_read_back(real: float, whole: int, text: str) -> None:
+    params = Params(("a", "b", "c", "d"))
+    cells = params.cells({"a": real, "b": whole, "c": text})
+    assert float(cells[0]) == pytest.approx(real, rel=1e-5)
+    assert int(cells[1]) == whole
+    assert cells[2:] == (text, "-")
+    assert params.cells(None, "") == ("",) * 4
+
+
+def test_names_are_words_but_for_those_of_a_part_of_a_pipeline() -> None:
+    assert Params(("max_depth", "clf__C")).headings == ("max depth", "clf__C")
+    assert listed(["max_depth"]) == "max depth"
+    assert listed(["learning_rate", "dropout", "epochs"]) == "learning rate, dropout and epochs"
+    assert listed(MANY) == "20 parameters"
+    assert listed([]) == ""
+
+
+def test_seeds_that_were_lost_are_counted_beside_those_that_diverged() -> None:
+    assert missing(3, 20, 0) == "3 of 20 seeds diverged"
+    assert missing(2, 20, 2) == "2 of 20 seeds lost"
+    assert missing(3, 20, 2) == "1 of 20 seeds diverged, 2 lost"
+    assert missing(0, 20, 0) == ""
+    fresh = {"seeds": 20, "diverged": 3, "lost": 2, "value": None, "low": None}
+    search = {"winner_on_fresh_seeds": fresh, "score": "log_loss"}
+    assert confirmed(search) == "; confirmed on 20 fresh seeds: 1 diverged, 2 lost"
+    one = {"value": 0.5, "low": None, "high": None, "lost": 0}
+    assert tried(one, "log_loss") == "0.5000"
+    assert tried(one | {"value": None, "lost": 1}, "log_loss") == "lost"
+
+
+@pytest.mark.parametrize("count", [1, LISTED, LISTED + 2])
+def test_every_lost_seed_is_counted_and_the_first_are_listed(count: int) -> None:
+    facts = facts_with("x")
+    why = "ValueError: <b>no</b> | in mymodel.py, line 3"
+    facts["lost"] = [{"role": "x", "params": {"C": 0.5}, "seed": seed, "why": why} for seed in range(count)]
+    grid = lost_table(facts)
+    assert len(grid.rows) == min(count, LISTED)
+    assert grid.before.startswith("1 seed was" if count == 1 else f"{count} seeds were")
+    assert ("in report.json" in grid.before) == (count > LISTED)
+    assert grid.rows[0] == ("x", "C=0.5", "0", why)
+    page = render.to_html(facts)
+    assert "&lt;b&gt;no&lt;/b&gt; | in mymodel.py, line 3" in page
