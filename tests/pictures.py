@@ -38,6 +38,7 @@ def drawn() -> dict[str, bytes]:
             {"name": "dropout", "log": False, "values": np.linspace(0, 0.5, 24).tolist()},
         ],
         "fixed": ["epochs"],
+        "pooled": [],
         "median": grid,
         "factor": grid,
         "trials": 40,

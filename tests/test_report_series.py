@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,13 +11,16 @@ from scipy.special import expit, softmax
 from sklearn.metrics import accuracy_score, log_loss, mean_absolute_error, root_mean_squared_error
 
 from handnet import Recipe
+from handnet.report import series
 from handnet.report.deployed import deployed
 from handnet.report.series import guesses, reliability, seed_series, smoothed
 from handnet.study.identity import make_problem
 from handnet.study.reading import read
+from handnet.study.space import Choice, Range
 from handnet.study.units import Confirmed, Problem
 
 SEEDS = range(7, 11)
+LOSS = {"depth": 0.3, "rate": 0.8}  # where in the unit interval the planted objective is the least
 
 
 class Trained(NamedTuple):
@@ -107,3 +111,56 @@ def test_what_is_used_is_said_in_the_words_of_the_task(tables: Mapping[str, Trai
     }
     assert all(words in said for words in wanted[table])
     assert ("probabilit" in said) == ("right" in said) == ("log loss" in said) == (table == "wine")
+
+
+def searched(monkeypatch: pytest.MonkeyPatch, count: int, space: dict[str, Any], **further: Any) -> Any:
+    """The surface of a planted objective, the same for whatever is not in LOSS. further: importances."""
+    draws = np.random.default_rng(3).random((count, len(space)))
+    tried = [
+        {name: axis.value(u) for (name, axis), u in zip(space.items(), row, strict=True)} for row in draws
+    ]
+
+    def loss(_task: object, params: Mapping[str, Any], _y: object) -> float:
+        away = (space[name].unit(params[name]) - least for name, least in LOSS.items() if name in params)
+        return float(np.exp(sum(one**2 for one in away)))
+
+    class Sound(dict[str, Any]):
+        sound = np.array([True])
+
+    monkeypatch.setattr(series, "objective", loss)
+    trials = [
+        SimpleNamespace(trial=SimpleNamespace(params=params), replicas=Sound(params)) for params in tried
+    ]
+    problem = SimpleNamespace(task=None, parts=SimpleNamespace(val=SimpleNamespace(y=None)))
+    return series.surface(problem, trials, space, further)  # type: ignore[arg-type]
+
+
+SPACE = {"depth": Range(2, 10), "kind": Choice(("gini", "entropy")), "rate": Range(1e-4, 1e-1, log=True)}
+
+
+def test_the_surface_is_of_two_numbers_of_any_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = searched(monkeypatch, 30, SPACE)
+    across, up = found["axes"]
+    assert [across["name"], up["name"]] == ["depth", "rate"]
+    assert (found["fixed"], found["pooled"]) == ([], ["kind"])
+    assert (across["values"][0], across["values"][-1]) == pytest.approx((2, 10))
+    assert np.diff(np.log(up["values"])) == pytest.approx(np.log(1e3) / 23)
+    line = np.linspace(0, 1, 24)
+    expected = np.exp((line[None] - LOSS["depth"]) ** 2 + (line[:, None] - LOSS["rate"]) ** 2)
+    assert np.abs(np.array(found["median"]) / expected - 1).max() < 0.05
+
+
+def test_of_many_numbers_the_two_that_matter_most_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = {name: Range(0, 1) for name in "abcd"} | SPACE
+    found = searched(monkeypatch, 12, many, rate=0.5, depth=0.2, kind=0.3)
+    assert [axis["name"] for axis in found["axes"]] == ["depth", "rate"]
+    assert found["fixed"] == list("abcd")
+
+
+@pytest.mark.parametrize("left", [["depth"], ["kind"], ["depth", "kind"]])
+def test_fewer_than_two_numbers_that_vary_have_no_surface(
+    monkeypatch: pytest.MonkeyPatch, left: list[str]
+) -> None:
+    space = {name: SPACE[name] for name in left} | {"epochs": Range(5, 5)}
+    assert searched(monkeypatch, 12, space) is None
+    assert searched(monkeypatch, 7, SPACE) is None

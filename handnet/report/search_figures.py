@@ -41,7 +41,8 @@ def search_figures(search: Mapping[str, Any]) -> dict[str, Picture]:
 def _at(surface: Mapping[str, Any]) -> str:
     """What the surface is of, and where in the space it lies."""
     at = f", at the best one's {listed(surface['fixed'])}" if surface["fixed"] else ""
-    return f"A Gaussian process through {surface['trials']} trials{at}; dots are trials."
+    any_ = f", whatever the {listed(surface['pooled'])}" if surface["pooled"] else ""
+    return f"A Gaussian process through {surface['trials']} trials{at}{any_}; dots are trials."
 
 
 @picture

@@ -147,7 +147,8 @@ def surface(
 
     axes: the two, each with its `name`, its GRID `values` and whether it is on a `log` scale; median and
     factor are (GRID, GRID), the second axis first: the process's median and its factor of uncertainty, one
-    standard deviation up; fixed: the names of the others. None with too few trials that never diverged, or
+    standard deviation up; fixed: the names of the others; pooled: of choices, and of parameters that some
+    trials do not have, which the process does not know. None with too few trials that never diverged, or
     with fewer than two numbers that vary. importances: of the parameters, which say which two are shown.
     """
     task, sound = problem.task, [trial for trial in trials if trial.replicas.sound.all()]
@@ -167,6 +168,7 @@ def surface(
     return {
         "axes": [{"name": name, "log": axes[name].log, "values": _along(axes[name], line)} for name in shown],
         "fixed": [name for name in axes if name not in shown],
+        "pooled": _pooled(axes, [trial.trial.params for trial in sound]),
         "median": np.exp(median).reshape(across.shape).tolist(),
         "factor": np.exp(deviation).reshape(across.shape).tolist(),
         "trials": len(sound),
@@ -180,6 +182,12 @@ def _axes(tried: Sequence[Mapping[str, Any]], space: Mapping[str, Axis]) -> dict
         for name, axis in space.items()
         if isinstance(axis, Range) and axis.high > axis.low and all(name in params for params in tried)
     }
+
+
+def _pooled(axes: Mapping[str, Range], tried: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The parameters without an axis in which trials differ."""
+    names = dict.fromkeys(name for params in tried for name in params if name not in axes)
+    return [name for name in names if len({repr(params.get(name)) for params in tried}) > 1]
 
 
 def _shown(axes: Mapping[str, Range], importances: Mapping[str, float]) -> list[str]:
