@@ -37,7 +37,8 @@ class SeededObjective:
 
     Each result is reported with the place of its seed as the step. Each trial visits the seeds in an order of
     its own, a function of the trial's number. Once trained, a trial has the user attributes `seeds`, `values`
-    (by seed), `n_seeds` and `band`: where a further seed's value would fall, with its kind, coverage and n.
+    (by seed), `n_seeds`, `partial` (false) and `band`: where the value of a further seed would fall, with the
+    band's kind, coverage and n.
 
     A trial is pruned as soon as it is worse than the best complete trial on the seeds that both have, by a
     paired one-sided t test that looks after every seed. Its attributes say so: `partial` is true, `n_seeds`
@@ -87,7 +88,8 @@ class SeededObjective:
             value = self._trained(trial, place, values)
             if values is inherited and self._reported(trial) != inherited:
                 raise Refusal(
-                    "train_once called trial.report, whose steps are the seeds here; let it report nothing."
+                    f"trial {trial.number} has values that its seeds did not give: train_once must not call"
+                    " trial.report, whose steps are the seeds here, and two workers must not run one trial."
                 )
             values = {**values, place: value}
             trial.report(value, place)
@@ -137,7 +139,7 @@ class SeededObjective:
     def _reported(self, trial: Trial) -> dict[int, float]:
         """What this trial has reported, or the one that it retries: place of the seed -> value."""
         reported = dict(frozen(trial.study, trial.number).intermediate_values)
-        if len(self.seeds) in reported and "stopped" in trial.user_attrs:
+        if len(self.seeds) in reported and trial.user_attrs.get("stopped"):
             raise TrialPruned(trial.user_attrs["stopped"])  # killed just before Optuna was told
         return reported
 

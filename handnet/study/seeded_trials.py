@@ -67,9 +67,9 @@ def attributes(values: Mapping[int, float], stopped: str = "") -> dict[str, Any]
     said: dict[str, Any] = {
         "values": {str(seed): value for seed, value in values.items()},
         "n_seeds": len(values),
+        "partial": bool(stopped),
+        "stopped": stopped,
     }
-    if stopped:
-        said |= {"partial": True, "stopped": stopped}
     if np.isfinite(numbers).sum() > 1:
         band = seed_bands(numbers).quantiles
         said["band"] = {name: getattr(band, name) for name in BAND} | dict(band.centres)
