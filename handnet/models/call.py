@@ -47,11 +47,18 @@ class CallModel:
         return "seed" in self._parameters() or len(self._places()) != len(ASKED) - 1
 
     def check(self, params: Params, task: Task) -> None:
-        """Raises Refusal for a function that cannot be called with these arguments."""
-        asked = [name for name in ASKED if self.seeded or name != "seed"]
+        """Raises Refusal for what cannot be called with these arguments; it may take any parameter."""
+        self.check_signature()
+
+    def check_signature(self) -> None:
+        """Raises Refusal for what cannot be called with these arguments."""
         try:
-            self._signature().bind(*asked)
-        except TypeError as fault:
+            asked = [name for name in ASKED if self.seeded or name != "seed"]
+            inspect.signature(self.source.get()).bind(*asked)
+        except (
+            TypeError,
+            ValueError,
+        ) as fault:  # it is no function, takes other arguments, does not tell them
             raise Refusal(
                 f"{self.name} must be a function of ({', '.join(ASKED)}), with or without seed: {fault}."
             ) from None
@@ -81,11 +88,8 @@ class CallModel:
             function = self.source.get()
             return function(train.X.copy(), y, deepcopy(dict(params)), *of_seed, X.copy(), **weights)
 
-    def _signature(self) -> inspect.Signature:
-        return inspect.signature(self.source.get())
-
     def _parameters(self) -> Mapping[str, inspect.Parameter]:
-        return self._signature().parameters
+        return inspect.signature(self.source.get()).parameters
 
     def _places(self) -> list[str]:
         """The names of the arguments that are given by place and must be given."""

@@ -13,7 +13,7 @@ import re
 import sys
 import sysconfig
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,18 +98,19 @@ def _path(thing: Any) -> str:
 
 
 def _origin(thing: Any, inner: tuple[int, ...]) -> str:
-    """What of a class or a function is not in its name: the version of its package, or its source."""
+    """What of a class or a function is not in its name: the version of its package, or its source with the
+    values that it holds."""
     root = (thing.__module__ or "").split(".")[0]
     if root in sys.stdlib_module_names and root != "__main__":
         return ""
-    if root == "__main__":
-        return f" {sha256(_own_source(thing, inner))}"
-    if _is_installed(thing):
-        return _version(root)
+    if root != "__main__" and _is_installed(thing):
+        return _version(root) + _held(thing, inner)
     try:
-        return f" {sha256(inspect.getsource(sys.modules[thing.__module__]))}"
+        if root == "__main__":
+            raise OSError("the rest of a script has nothing to do with it")
+        return f" {sha256(inspect.getsource(sys.modules[thing.__module__]))}" + _held(thing, inner)
     except (KeyError, TypeError, OSError):  # a module without a file
-        return f" {sha256(_own_source(thing, inner))}"
+        return f" {sha256(_own_source(thing) + _named(thing, inner))}" + _held(thing, inner)
 
 
 def _is_installed(thing: Any) -> bool:
@@ -128,23 +129,44 @@ def _version(root: str) -> str:
     return f" {found}" if found else ""
 
 
-def _own_source(thing: Any, inner: tuple[int, ...]) -> str:
-    """The source of a class or a function, else its instructions, with the values that a function names."""
+def _own_source(thing: Any) -> str:
+    """The source of a class or a function; its instructions where there is none, as at Python's prompt."""
     try:
-        source = inspect.getsource(thing)
+        return inspect.getsource(thing)
     except (TypeError, OSError):
-        source = _instructions(thing)
-    if not isinstance(thing, types.FunctionType):
-        return source
-    names = inspect.getclosurevars(thing)
-    values = {**names.globals, **names.nonlocals, "defaults": thing.__defaults__ or ()}
-    return source + _text({name: value for name, value in values.items() if value is not thing}, inner)
+        codes = [code for function in _functions(thing) for code in _codes(function.__code__)]
+        constants = [[one for one in code.co_consts if isinstance(one, PLAIN)] for code in codes]
+        return repr([(code.co_code, code.co_names) for code in codes]) + repr(constants)
 
 
-def _instructions(thing: Any) -> str:
-    """The instructions of the functions, where no source is there, as at Python's own prompt."""
-    functions = [thing] if isinstance(thing, types.FunctionType) else [*vars(thing).values()]
-    codes = [one.__code__ for one in functions if isinstance(one, types.FunctionType)]
-    inside = [code for one in codes for code in one.co_consts if isinstance(code, types.CodeType)]
-    constants = [[c for c in code.co_consts if isinstance(c, PLAIN)] for code in codes]
-    return repr([(code.co_code, code.co_names) for code in (*codes, *inside)]) + repr(constants)
+def _named(thing: Any, inner: tuple[int, ...]) -> str:
+    """What a class or a function names of its module."""
+    values = dict[str, Any]()
+    for function in _functions(thing):
+        names = {name for code in _codes(function.__code__) for name in code.co_names}
+        values |= {name: function.__globals__[name] for name in names & set(function.__globals__)}
+    return _text(values, inner)
+
+
+def _held(thing: Any, inner: tuple[int, ...]) -> str:
+    """What a function holds of where it was made, and its defaults; "" where there is none."""
+    if not isinstance(thing, types.FunctionType) or not (thing.__closure__ or thing.__defaults__):
+        return ""
+    cells = zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True)
+    values = {name: cell.cell_contents for name, cell in cells if name != "__class__"}
+    return " " + _text([values, thing.__defaults__, thing.__kwdefaults__], inner)
+
+
+def _functions(thing: Any) -> list[types.FunctionType]:
+    """The function itself, or the methods of a class, as they are written and not as others wrap them."""
+    found = [thing] if isinstance(thing, types.FunctionType) else [*vars(thing).values()]
+    bare = [getattr(one, "fget", None) or getattr(one, "__func__", one) for one in found]
+    return [inspect.unwrap(one) for one in bare if isinstance(one, types.FunctionType)]
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """A function's instructions, and those of the functions inside it."""
+    yield code
+    for inside in code.co_consts:
+        if isinstance(inside, types.CodeType):
+            yield from _codes(inside)

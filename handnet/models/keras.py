@@ -70,7 +70,7 @@ class KerasModel:
         start()
         values = {**DEFAULTS, **self.fixed, **params}
         weights = [self._trained(train, val, values, int(seed), task) for seed in seeds]
-        kept = {f"weight {place}": np.stack(of) for place, of in enumerate(zip(*weights, strict=True))}
+        kept = {f"weight_{place}": np.stack(of) for place, of in enumerate(zip(*weights, strict=True))}
         return FittedKeras(self, kept, values, train.X.shape[1], task)
 
     def restored(self, arrays: Mapping[str, Array], params: Params, inputs: int, task: Task) -> "FittedKeras":
@@ -88,8 +88,14 @@ class KerasModel:
                 f" {type(made).__name__}."
             )
         if not model.compiled:
+            raise Failed(f"{self.name} must return a compiled model; call model.compile(optimizer, loss).")
+        if not model.built:
+            model.build((None, inputs))
+        widths = {2: (1, 2), 0: (1,)}.get(task.classes, (task.classes,))
+        if model.output_shape not in [(None, width) for width in widths]:
             raise Failed(
-                f"{self.name} must return a compiled model; call model.compile(optimizer, loss) first."
+                f"{self.name} must return a model whose last layer has {' or '.join(map(str, widths))} units"
+                f" for {task.name}, but its outputs have the shape {model.output_shape}."
             )
         return model, dict(keywords)
 
@@ -97,8 +103,6 @@ class KerasModel:
         """The trained weights of one seed."""
         with seeded(seed):
             model, keywords = self.built(params, train.X.shape[1], task)
-            if not model.built:
-                model.build((None, train.X.shape[1]))
             if "callbacks" in keywords and not {"validation_data", "validation_split"} & set(keywords):
                 keywords["validation_data"] = (val.X.copy(), targets(model, val.y, task))
             rows = {"x": train.X.copy(), "y": targets(model, train.y, task), "sample_weight": train.weight}
@@ -121,8 +125,6 @@ class FittedKeras:
         """(R, n) or (R, n, k) of rows X (n, inputs). Raises Failed."""
         with seeded(0):
             model, _ = self.model.built(self.params, self.inputs, self.task)
-            if not model.built:
-                model.build((None, self.inputs))
             return np.stack(
                 [self._of(model, weights, X) for weights in zip(*self.weights.values(), strict=True)]
             )

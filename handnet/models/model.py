@@ -158,7 +158,7 @@ def _finite(values: Any, n: int, classes: int, source: str, what: str) -> Array:
         array = np.array(values, np.float64)
     except (TypeError, ValueError):
         raise Failed(
-            f"{source} must give {what}, but gave {type(values).__name__} without numbers."
+            f"{source} must give {what}, but gave something else, of the type {type(values).__name__}."
         ) from None
     shapes = [(n, classes)] if classes > 2 else [(n,), (n, 1), *([(n, 2)] if classes else [])]
     if array.shape not in shapes:

@@ -35,6 +35,10 @@ def make_model(
             f" {nearest(kind, KINDS)}"
         )
     made = {"keras": _keras, "call": _call, "sklearn": _scikit}
+    if kind == "keras":
+        from handnet.models.keras import start
+
+        start()  # silently, which it is not where the file imports it
     if kind:
         return made[kind](find(target), inputs, dict(fixed or {}), name)
     return _of_object(source, inputs, dict(fixed or {}), name)
@@ -49,9 +53,9 @@ def _keras(source: Source, inputs: str, fixed: Mapping[str, Any], name: str) -> 
 
 
 def _call(source: Source, inputs: str, fixed: Mapping[str, Any], name: str) -> Model:
-    if not callable(source.get()):
-        raise Refusal(f"{source.label} must be a function, but is of the type {type(source.get()).__name__}.")
-    return CallModel(source, name or source.label, inputs, fixed)
+    model = CallModel(source, name or source.label, inputs, fixed)
+    model.check_signature()
+    return model
 
 
 def _scikit(source: Source, inputs: str, fixed: Mapping[str, Any], name: str) -> Model:
@@ -86,9 +90,11 @@ def _of_object(thing: Any, inputs: str, fixed: Mapping[str, Any], name: str) -> 
 
 def _makes(function: Any) -> bool:
     """Whether it can be called without arguments, as what makes an estimator is."""
-    parameters = inspect.signature(function).parameters.values()
-    fixed = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return all(one.default is not one.empty or one.kind in fixed for one in parameters)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some that are compiled do not tell
+        return False
+    return all(one.default is not one.empty or one.kind is one.VAR_KEYWORD for one in parameters)
 
 
 def _steps(thing: Any) -> str:

@@ -15,7 +15,7 @@ from handnet.data import Array, Table
 from handnet.generators import global_generators
 from handnet.messages import Refusal, nearest
 from handnet.models.identity import identity_of
-from handnet.models.model import Failed, Params, from_labels, from_logits, from_numbers, from_probabilities
+from handnet.models.model import CLIP, Params, from_labels, from_logits, from_numbers, from_probabilities
 from handnet.models.source import Source
 from handnet.tasks import Task
 
@@ -141,9 +141,9 @@ class FittedEstimators:
             return from_numbers(values, n, source)
         if answer == "predict":
             return from_labels(values, n, self.task, source)
-        values = _all_classes(values, estimator, self.task, 0.0 if answer == ANSWERS[0] else -np.inf)
-        judge = from_probabilities if answer == ANSWERS[0] else from_logits
-        return judge(values, n, self.task, source)
+        of_probabilities = answer == ANSWERS[0]
+        values = _all_classes(values, estimator, self.task.classes, 0.0 if of_probabilities else None)
+        return (from_probabilities if of_probabilities else from_logits)(values, n, self.task, source)
 
 
 def _made(source: Source) -> Any:
@@ -190,25 +190,30 @@ def _weights(estimator: Any, weight: Array | None, name: str) -> dict[str, Array
     """The keywords of `fit` by which weights (n,) reach the estimator, or the last step of a pipeline."""
     if weight is None:
         return {}
-    keyword, last = "sample_weight", estimator
+    steps, last = "", estimator
     while isinstance(last, Pipeline):
         step, last = last.steps[-1]
-        keyword = f"{step}__{keyword}"
+        steps += f"{step}__"
     if not hasattr(last, "fit") or not has_fit_parameter(last, "sample_weight"):
         raise Refusal(
             f"{name} takes no weights of rows, and this study weighs its classes; set network.class_weight to"
             " none, or take another model."
         )
-    return {keyword: weight.copy()}
+    return {f"{steps}sample_weight": weight.copy()}
 
 
-def _all_classes(values: Any, estimator: Any, task: Task, absent: float) -> Any:
-    """Values (n, c) of the classes that were among the train rows, as (n, k) of all; others as they are."""
-    classes = getattr(estimator, "classes_", None)
-    if classes is None or len(classes) == task.classes or np.ndim(values) != 2:
+def _all_classes(values: Any, estimator: Any, classes: int, absent: float | None) -> Any:
+    """What is said of those classes that were among the train rows, as (n, k) of all; anything else as it is.
+
+    absent: what is said of the others; None for log odds as low as those of a probability of 1e-12."""
+    known = np.asarray(getattr(estimator, "classes_", range(classes)))
+    array = np.asarray(values)
+    if len(known) == classes or array.dtype.kind not in "iuf":
         return values
-    if np.shape(values)[1] != len(classes):
-        raise Failed(f"it gives {np.shape(values)[1]} columns for {len(classes)} classes.")
-    whole = np.full((len(values), task.classes), absent)
-    whole[:, np.asarray(classes, np.int64)] = values
+    if array.ndim == 1 and len(known) == 2:
+        array = np.stack([0 * array, array], axis=1)  # the log odds of the second
+    if array.ndim != 2 or array.shape[1] != len(known):
+        return values
+    whole = np.full((len(array), classes), array.min() + np.log(CLIP) if absent is None else absent)
+    whole[:, known.astype(np.int64)] = array
     return whole

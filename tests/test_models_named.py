@@ -1,0 +1,266 @@
+"""References and objects as models: where a user's own code is found, and what identifies it."""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pytest
+from models_contract import globals_now, part, rows
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
+
+from handnet import Refusal
+from handnet.models.identity import identity_of
+from handnet.models.model import Model
+from handnet.models.named import make_model
+from handnet.models.source import digest_of, find
+from handnet.tasks import task_of
+
+MINE = """
+import random
+import numpy
+from helper import share
+print("a word on stdout")
+random.seed(1); numpy.random.seed(1)
+
+def fit_predict(X_train, y_train, params, seed, X):
+    return numpy.full(len(X), share + params.get("more", 0))
+
+def forest():
+    from sklearn.ensemble import RandomForestClassifier
+    return RandomForestClassifier(5)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "helper.py").write_text("share = 0.25\n")
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays() -> Any:
+    yield
+    sys.modules.pop("helper", None)
+
+
+def outputs(model: Model, **params: Any) -> np.ndarray:
+    """(20,) of one seed."""
+    train, val = part(rows(2), 0, 40), part(rows(2), 40)
+    return model.fit(train, val, params, [3], task_of(2)).outputs(val.X)[0]
+
+
+def test_a_file_is_imported_by_its_path_and_leaves_nothing_behind(folder: Path, capsys: Any) -> None:
+    path, states = list(sys.path), globals_now()
+    model = make_model(f"call:{folder / 'mine.py'}:fit_predict")
+    assert model.name == "mine.fit_predict"
+    np.testing.assert_allclose(outputs(model, more=0.25), 0, atol=1e-12)
+    assert sys.path == path
+    assert globals_now() == states
+    assert capsys.readouterr().out == ""
+    assert "mine" not in sys.modules
+
+
+def test_a_file_may_stand_where_the_reader_stands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    model = make_model("sklearn:mine.py:forest")
+    monkeypatch.chdir(folder.parent)  # where a worker stands decides nothing
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(outputs(again), outputs(make_model(RandomForestClassifier(5))))
+
+
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        ("forest", "'forest' is no model: it is written sklearn:..., keras:..., call:...;"),
+        ("skleran:sklearn.svm.SVC", "did you mean sklearn?"),
+        ("sklearn:", "'sklearn:' is no model"),
+        ("sklearn:SVC", "'SVC' names no function; write file.py:function, or package.module:function."),
+        ("call:mine.py", "'mine.py' names no function"),
+        ("call:nowhere.py:f", "nowhere.py cannot be read: No such file or directory."),
+        ("call:mine.py:fit_predcit", "mine.py has no 'fit_predcit': did you mean fit_predict?"),
+        ("sklearn:sklearn.svm.SVCC", "sklearn.svm has no 'SVCC': did you mean SVC?"),
+        ("sklearn:sklearn.smv.SVC", "sklearn.smv cannot be imported: ModuleNotFoundError"),
+        (
+            "sklearn:mine.py:fit_predict",
+            "mine.fit_predict must be an estimator, or be called without arguments",
+        ),
+        ("sklearn:mine.py:random", "must be an estimator, or be called without arguments and make one"),
+        ("call:broken.py:f", "broken.py cannot be imported in line 2: ZeroDivisionError: division by zero."),
+        ("call:typo.py:f", "typo.py cannot be imported in line 1: SyntaxError: invalid syntax."),
+        ("call:lacks.py:f", "in line 1: ModuleNotFoundError: No module named 'a_package_of_nobody'."),
+        ("call:leaves.py:f", "leaves.py cannot be imported in line 3: SystemExit: 3."),
+        ("call:binary.py:f", "binary.py cannot be imported"),
+        ("call:empty.py:f", "empty.py has no 'f': it defines nothing."),
+    ],
+)
+def test_what_is_no_model_is_refused_in_a_sentence(
+    reference: str, sentence: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "broken.py").write_text("one = 1\ntwo = 1 / 0\n")
+    (folder / "typo.py").write_text("def f(:\n")
+    (folder / "lacks.py").write_text("import a_package_of_nobody\n")
+    (folder / "leaves.py").write_text("import sys\n\nsys.exit(3)\n")
+    (folder / "binary.py").write_bytes(b"\x00\xff\xfe")
+    (folder / "empty.py").write_text("")
+    with pytest.raises(Refusal) as refusal:
+        make_model(reference)
+    assert sentence in refusal.value.sentence
+    assert "\n" not in refusal.value.sentence
+
+
+@pytest.mark.parametrize("thing", [3, None, {"a": 1}, np.zeros(3)])
+def test_an_object_that_is_no_model_is_refused(thing: Any) -> None:
+    with pytest.raises(Refusal, match="a model must be a reference"):
+        make_model(thing)
+    with pytest.raises(Refusal, match="inputs must be encoded or raw"):
+        make_model(SVC(), inputs="scaled")
+
+
+def test_a_file_that_changes_is_another_model(folder: Path) -> None:
+    reference = f"call:{folder / 'mine.py'}:fit_predict"
+    model, digest = make_model(reference), digest_of(str(folder / "mine.py"))
+    (folder / "elsewhere").mkdir()
+    for name in ("mine.py", "helper.py"):
+        (folder / "elsewhere" / name).write_text((folder / name).read_text())
+    assert digest_of(str(folder / "elsewhere" / "mine.py")) == digest  # where it stands does not count
+    (folder / "helper.py").write_text("share = 0.75\n")
+    assert make_model(reference).identity != model.identity
+    travelled = cloudpickle.dumps(model)
+    code = f"import pickle; pickle.loads({travelled!r}).source.get()"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "mine.py, or a file that it imports, has changed since this run began" in process.stderr
+
+
+def test_models_have_names_of_the_field() -> None:
+    pipeline = make_pipeline(StandardScaler(), "passthrough", make_pipeline(FunctionTransformer(), SVC()))
+    assert make_model(pipeline).name == "StandardScaler+FunctionTransformer+SVC"
+    assert (
+        make_model("sklearn:sklearn.svm.SVC").name == make_model(SVC).name == make_model(SVC()).name == "SVC"
+    )
+    assert make_model(SVC(), name="mine").name == "mine"
+    assert find("handnet.tasks:task_of").label == "tasks.task_of"
+
+
+# Identity
+
+
+def scaled(factor: float) -> Any:
+    """A function that holds a value."""
+    return lambda X: factor * X
+
+
+def test_what_computes_otherwise_is_identified_otherwise() -> None:
+    things = [
+        SVC(),
+        SVC(C=2),
+        SVC(C=2.5, kernel=scaled(2)),
+        SVC(C=2.5, kernel=scaled(3)),
+        make_pipeline(SVC()),
+        make_pipeline(StandardScaler(), SVC()),
+        FunctionTransformer(np.log1p),
+        FunctionTransformer(np.exp),
+        FunctionTransformer(np.exp, kw_args={"where": np.array([True, False])}),
+        FunctionTransformer(np.exp, kw_args={"where": np.array([True, True])}),
+        RandomForestClassifier,
+        [1, 2],
+        [2, 1],
+        {"a": 1},
+        {"a": "1"},
+    ]
+    texts = [identity_of(thing) for thing in things]
+    assert len(set(texts)) == len(texts)
+    assert [identity_of(thing) for thing in things] == texts
+    assert identity_of({"a": 1, "b": 2}) == identity_of({"b": 2, "a": 1})
+    holds_itself: list[Any] = [1]
+    holds_itself.append(holds_itself)
+    assert identity_of(holds_itself) == "[1, <builtins.list>]"
+
+
+SCRIPT = """
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import make_column_selector
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from handnet.models.named import make_model
+from handnet.models.identity import identity_of
+
+FACTOR = {factor}
+NAMES = {{"alpha", "beta", "gamma", "delta"}}
+
+def scaled(X):
+    return [FACTOR * x for x in X]
+
+class Scale(BaseEstimator, TransformerMixin):
+    def fit(self, X, y=None):
+        return self
+    def transform(self, X):
+        return np.array([scaled(row) for row in X])
+
+def fit_predict(X_train, y_train, params, seed, X):
+    inner = lambda: scaled(X)
+    return inner(), NAMES
+
+unrelated = {unrelated}
+things = [make_pipeline(Scale(), RandomForestClassifier(3)), fit_predict, lambda X, y, p, s, Z: scaled(Z)]
+for thing in things:
+    print(make_model(thing).identity)
+print(identity_of([make_column_selector(pattern="x"), NAMES, object()]))
+"""
+
+
+def typed(**values: Any) -> list[str]:
+    """What the script prints when it is typed at Python's own prompt, where no source is found."""
+    printed: list[str] = []
+    exec(SCRIPT.format(**values), {"__name__": "__main__", "print": printed.append})
+    return printed
+
+
+def run(file: Path, **values: Any) -> list[str]:
+    """What it prints as a file, in a process of its own."""
+    file.write_text(SCRIPT.format(**values))
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONHASHSEED": "random"}
+    command = [sys.executable, str(file)]
+    process = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return process.stdout.splitlines()
+
+
+def check_identities(told: Callable[..., list[str]]) -> None:
+    first, unrelated = told(factor=2, unrelated=1), told(factor=2, unrelated=5)
+    assert first == unrelated
+    other = told(factor=3, unrelated=1)
+    assert [one != another for one, another in zip(first, other, strict=True)] == [True, True, True, False]
+    assert " at 0x" not in "".join(first)
+
+
+def test_what_is_typed_is_identified_by_what_it_computes() -> None:
+    check_identities(typed)
+
+
+@pytest.mark.long
+def test_what_a_script_defines_is_identified_alike_in_every_process(tmp_path: Path) -> None:
+    check_identities(partial(run, tmp_path / "script.py"))
+
+
+def test_objects_of_a_notebook_travel_and_keep_their_identity() -> None:
+    def fit_predict(X_train: Any, y_train: Any, params: Any, seed: int, X: Any) -> Any:
+        return np.full(len(X), share)
+
+    share = 0.25
+    for thing in (fit_predict, lambda _a, _b, _c, _d, X: np.full(len(X), share), make_pipeline(SVC())):
+        model = make_model(thing)
+        again = pickle.loads(cloudpickle.dumps(model))
+        assert again.identity == model.identity
+        np.testing.assert_array_equal(outputs(again), outputs(model))
