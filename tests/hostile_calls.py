@@ -106,8 +106,13 @@ def leave_child_and_hang(path: str) -> None:
     time.sleep(60)
 
 
+def leave_thread_for_a_moment() -> int:
+    threading.Timer(0.05, pid).start()
+    return os.getpid()
+
+
 def leave_thread() -> int:
-    threading.Timer(0.2, os._exit, [5]).start()
+    threading.Timer(0.8, os._exit, [5]).start()
     return os.getpid()
 
 
@@ -139,6 +144,7 @@ def change_everything(folder: str) -> int:
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     warnings.simplefilter("error")
     sys.setrecursionlimit(200)
+    np.seterr(all="raise")
     sys.path.clear()
     sys.stdout = sys.stderr = None  # type: ignore[assignment]
     np.random.seed(0)  # noqa: NPY002
@@ -156,6 +162,7 @@ def everything() -> tuple[int, Any]:
         signal.getsignal(signal.SIGTERM) == signal.SIG_DFL,
         [*warnings.filters],
         sys.getrecursionlimit(),
+        np.geterr(),
         [*sys.path],
         sys.stdout is None,
     )

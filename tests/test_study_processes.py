@@ -153,10 +153,22 @@ def test_what_a_call_leaves_running_ends_with_its_process(impatient: Killable, t
 def test_a_thread_that_is_left_harms_no_later_call() -> None:
     with Killable(1) as workers:
         first = workers.submit(hostile.leave_thread).result(20)
-        later = [workers.submit(hostile.pid) for _ in range(3)]
-        time.sleep(0.4)
+        later = [workers.submit(hostile.pid), workers.submit(time.sleep, 1), workers.submit(hostile.pid)]
         assert {future.result(20) for future in later} & {first} == set()
         assert ended(first)
+
+
+def test_a_thread_that_ends_in_a_moment_costs_no_process() -> None:
+    with Killable(1) as workers:
+        assert len({workers.submit(hostile.leave_thread_for_a_moment).result(20) for _ in range(3)}) == 1
+
+
+def test_a_process_that_is_killed_between_two_calls_harms_neither() -> None:
+    with Killable(1) as workers:
+        first = workers.submit(hostile.pid).result(20)
+        os.kill(first, signal.SIGKILL)
+        assert ended(first)
+        assert workers.submit(hostile.pid).result(20) != first
 
 
 def test_what_is_printed_is_seen_nowhere(workers: Killable, capfd: pytest.CaptureFixture) -> None:
@@ -233,6 +245,15 @@ def test_a_worker_that_cannot_start_is_one_sentence(monkeypatch: pytest.MonkeyPa
         workers.submit(pow, 2, 5).result(20)
 
 
+def test_a_machine_that_gives_no_process_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with (
+        Killable(1) as workers,
+        pytest.raises(Refusal, match=r"^a worker process cannot be started: .*nowhere"),
+    ):
+        workers.submit(pow, 2, 5).result(20)
+
+
 def test_each_function_runs_where_it_belongs() -> None:
     with Both(Threads(1, 1), Killable(1), {hostile.pid}) as workers:
         workers.hold("three", 3)
@@ -245,13 +266,14 @@ def test_each_function_runs_where_it_belongs() -> None:
 
 SCRIPT = """
 import os, sys, time
+from beside import offset
 from handnet.study.processes import Killable
 
 print("begun", flush=True)
 factor = 3
 
 def times(x):
-    return factor * x
+    return factor * x + offset()
 
 def hang(path):
     child = os.fork()
@@ -267,14 +289,21 @@ with Killable(2) as workers:
 """
 
 
+def write_script(folder: Path) -> None:
+    (folder / "script.py").write_text(SCRIPT)
+    (folder / "beside.py").write_text("def offset(): return 1")
+
+
 def environment() -> dict[str, str]:
     return {"PYTHONPATH": str(ROOT)}
 
 
-@pytest.mark.parametrize("way", ["a file", "standard input", "a string"])
+@pytest.mark.parametrize(
+    "way", ["a file", "standard input", pytest.param("a string", marks=pytest.mark.long)]
+)
 def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path, way: str) -> None:
-    """Nor need there be a file."""
-    (tmp_path / "script.py").write_text(SCRIPT)
+    """Nor need there be a file. What lies beside it is found, and shadows nothing of Python's."""
+    write_script(tmp_path)
     words = {"a file": ["script.py"], "standard input": ["-"], "a string": ["-c", SCRIPT]}[way]
     done = subprocess.run(
         [sys.executable, *words],
@@ -286,14 +315,17 @@ def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path, way: str
         check=True,
         timeout=60,
     )
-    assert (done.stdout, done.stderr) == ("begun\n21\n", "")
+    assert (done.stdout, done.stderr) == ("begun\n22\n", "")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, *(pytest.param(n, marks=pytest.mark.long) for n in (signal.SIGTERM, signal.SIGINT))],
+)
 def test_workers_end_with_the_coordinator_however_that_ends(tmp_path: Path, number: int) -> None:
     """And so do the processes that they have started. A Ctrl-C comes to all processes of the terminal."""
-    (tmp_path / "script.py").write_text(SCRIPT)
+    write_script(tmp_path)
     pids = tmp_path / "pids"
     with subprocess.Popen(
         [sys.executable, "script.py", str(pids)],

@@ -148,28 +148,17 @@ class _Process:
 
     def __init__(self, rows: Connection, memory: int, closed: threading.Event) -> None:
         self.rows, self._closed = rows, closed
-        self._files = ExitStack()
-        self._said = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - end() closes it
-        self._message = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the same
-        order, self._order = Pipe(duplex=False)
-        self._answer, answer = Pipe(duplex=False)
-        end, self._kept_open = Pipe(duplex=False)
-        given = [connection.fileno() for connection in (order, answer, end, self._message, rows)]
-        path = json.dumps([folder or os.getcwd() for folder in sys.path])
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", START, path, *map(str, given), str(memory)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._said,
-            pass_fds=given,
-            start_new_session=True,  # Ctrl-C does not reach it, and what it starts can be killed with it
-            # What is ordered by the hash of a text has the same order in every process.
-            env={"PYTHONHASHSEED": "0", **os.environ, **dict.fromkeys(ONE_THREAD, "1")},
-        )
-        for connection in (order, answer, end):
-            connection.close()
-        for connection in (self._order, self._answer, self._kept_open):
-            self._files.enter_context(connection)
+        self._ended = False
+        with ExitStack() as files:
+            self._said = files.enter_context(tempfile.TemporaryFile())
+            self._message = files.enter_context(tempfile.TemporaryFile())
+            (order, self._order), (self._answer, answer), (end, kept_open) = (Pipe(False) for _ in range(3))
+            for connection in (self._order, self._answer, kept_open):
+                files.enter_context(connection)
+            with order, answer, end:
+                given = [file.fileno() for file in (order, answer, end, self._message, rows)]
+                self._process = _start(given, memory, self._said)
+            self._files = files.pop_all()
         if not self._byte(math.inf):
             raise Refusal(f"a worker process died at its start: {self._death(0)}.", 1)
 
@@ -177,7 +166,8 @@ class _Process:
         """The result of a packed call. Raises Lost; then, and where it left anything running, it is ended."""
         start = os.fstat(self._said.fileno()).st_size
         write(self._message.fileno(), content)
-        os.write(self._order.fileno(), KEEP)
+        with suppress(BrokenPipeError):  # it has just been killed, which is seen below
+            os.write(self._order.fileno(), KEEP)
         try:
             said = self._byte(seconds)
         except TimeoutError:
@@ -236,11 +226,36 @@ class _Process:
         return how + "".join(f"; the last line it wrote to stderr: {line[-LIMIT:]}" for line in last)
 
     def end(self) -> None:
-        """Kill it and what it has started."""
-        with suppress(ProcessLookupError, PermissionError):  # all have ended
+        """Kill it and what it has started, once: later its number may be another's."""
+        if self._ended:
+            return
+        self._ended = True
+        with suppress(ProcessLookupError, PermissionError):  # all have ended by themselves
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._files.close()
+
+
+def _start(given: list[int], memory: int, said: Any) -> subprocess.Popen[bytes]:
+    """Start a process that runs worker.work with these descriptors, and writes to stderr where it is read.
+
+    Raises Refusal (1) when the machine gives none."""
+    path = json.dumps([str(folder or os.getcwd()) for folder in sys.path])
+    # What is ordered by the hash of a text has the same order in every process.
+    environment = {"PYTHONHASHSEED": "0", **os.environ, **dict.fromkeys(ONE_THREAD, "1")}
+    try:
+        return subprocess.Popen(
+            # -P: no file of the working folder is imported in place of one of Python's own.
+            [sys.executable, "-P", "-c", START, path, *map(str, given), str(memory)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            pass_fds=given,
+            env=environment,
+            start_new_session=True,  # Ctrl-C does not reach it, and what it starts can be killed with it
+        )
+    except OSError as fault:
+        raise Refusal(f"a worker process cannot be started: {fault}.", 1) from None
 
 
 class Both:

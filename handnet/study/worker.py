@@ -14,17 +14,21 @@ import signal
 import sys
 import sysconfig
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+
 from handnet.generators import global_generators
 from handnet.study.executor import prepare_thread
 
 BEGAN, KEEP, REPLACE = b"b", b"k", b"r"  # what a worker says: it is ready, and after a call how it is left
-LIMIT = 300  # characters of a message
+LIMIT = 500  # characters of a message
+MOMENT = 0.2  # seconds in which threads end that a call has told to
 LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
 NO_USERS = (*(f"{folder}{os.sep}" for folder in (Path(__file__).parents[1], *LIBRARIES)), "<frozen")
 
@@ -107,7 +111,7 @@ def _given_back(folder: int) -> Iterator[None]:
     environment, path, recursion = dict(os.environ), [*sys.path], sys.getrecursionlimit()
     streams = sys.stdin, sys.stdout, sys.stderr
     handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
-    with warnings.catch_warnings(), global_generators(int.from_bytes(os.urandom(4))):
+    with warnings.catch_warnings(), np.errstate(), global_generators(int.from_bytes(os.urandom(4))):
         yield
     for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
         signal.setitimer(timer, 0)
@@ -124,7 +128,11 @@ def _given_back(folder: int) -> Iterator[None]:
 
 
 def _left_running() -> bool:
-    """Whether a thread or a process still runs that a call has started."""
+    """Whether a thread or a process still runs that a call has started, a moment later."""
+    end = time.monotonic() + MOMENT
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, end - time.monotonic()))
     try:
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
             pass  # one that has ended
