@@ -158,6 +158,7 @@ SEARCHABLE: dict[str, Limits | None] = {
     "hidden": Limits(1, 100_000),
     "optimizer": None,
     "patience": Limits(1, 100_000),
+    "weight_decay": Limits(0, 10, whole=False),
 }
 
 

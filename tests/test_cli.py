@@ -118,7 +118,7 @@ def test_every_option_and_setting_is_explained(
     settings = {setting for setting, _, _ in OPTIONS.values()}
     assert settings - {"search.trials"} <= set(known_keys())
     shown = set(re.findall(r"^  ([a-z_.]+)  ", text, re.MULTILINE))
-    assert shown >= set(known_keys()) - {"families", "compare", "fixed"}
+    assert shown >= set(known_keys()) - {"families", "compare", "fixed", "suggest"}
 
 
 def test_every_verb_says_what_is_left_of_it_when_it_is_cut_short(

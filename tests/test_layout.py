@@ -26,7 +26,7 @@ CORE = """
     models.model models.identity models.source models.scikit models.call models.keras models.named
 """.split()
 HARNESS = """
-    study.values study.space study.sections study.settings study.typed study.reading
+    study.values study.space study.suggested study.sections study.settings study.typed study.reading
     study.interrupt study.environment
     study.redaction study.files study.spreadsheet
     study.folder study.executor study.worker study.processes study.networks study.units

@@ -1,16 +1,19 @@
 """Settings: read, stored, or refused in one sentence."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from studies import CHAPTER, study_name
 
+from handnet import Recipe
 from handnet.cli import main
 from handnet.messages import Refusal, through
 from handnet.study.identity import default_name
 from handnet.study.reading import from_stored, read, to_stored
+from handnet.study.space import Choice, Range
 
 
 @pytest.mark.parametrize(
@@ -58,6 +61,121 @@ def test_bad_settings_are_refused_in_one_sentence(overrides: dict[str, str], sen
     with pytest.raises(Refusal, match=sentence) as refusal:
         read(overrides)
     assert refusal.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"space.dropuot.high": "1"}, "space.dropuot.high is not a setting: did you mean space.dropout.high"),
+        ({"space.max_depth": "2..10"}, "space.max_depth is not a setting"),
+        ({"space.epochs": "10..2"}, "space.epochs must have low <= high, but has 10 and 2"),
+        ({"space.epochs": "10.5,20"}, "space.epochs must be a whole number of at least 1, but got 10.5"),
+        ({"space.epochs": "10,1000000000"}, "space.epochs must lie within 1 and 100000, but is 1000000000"),
+        ({"space.hidden": '["16,x"]'}, "space.hidden must list the units of its layers, as in 16,8, but got"),
+        ({"space.optimizer": "1..2"}, "space.optimizer is no number: give a choice, as in adam,sgd"),
+        ({"space.optimizer": "adam,adams"}, "space.optimizer must be one of adam, sgd, but got 'adams'"),
+        ({"space.patience.high": "5"}, "space.patience.low is missing"),
+        ({"space.epochs.log": "maybe"}, "space.epochs.log must be true or false, but is 'maybe'"),
+        ({"space.weight_decay": "0..1e-2 log"}, "space.weight_decay.low must be above 0"),
+        ({"space.weight_decay": "-1..1"}, "space.weight_decay must lie within 0 and 10, but is -1"),
+        ({"fixed.dropout": "1"}, "fixed.dropout must be at least 0 and below 1, but got 1"),
+        ({"fixed.depth": "1"}, "fixed.depth is not a setting"),
+        ({"fixed": "3"}, "fixed must be a table, but is 3"),
+        ({"suggest": "space"}, "'space' names no function; write file.py:function"),
+    ],
+)
+def test_spaces_that_mlp_does_not_have_are_refused(overrides: dict[str, str], sentence: str) -> None:
+    with pytest.raises(Refusal, match=re.escape(sentence)) as refusal:
+        read(overrides)
+    assert refusal.value.code == 2
+
+
+def test_any_parameter_of_mlp_may_be_searched_or_fixed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[space]\nepochs = "20..40"\nhidden = ["16,8", [32], 8]\npatience = ["none", 5]\n'
+        "[fixed]\ndropout = 0\n"
+    )
+    typed = {
+        "space.weight_decay": "1e-5..1e-2 log",
+        "space.epochs.high": "300",
+        "space.learning_rate.log": "0",
+    }
+    settings = read({**typed, "space.optimizer": "adam,sgd", "fixed.batch_size": "16"}, path)
+    assert settings.space == {
+        "learning_rate": Range(1e-4, 1e-1),
+        "epochs": Range(20, 300, whole=True),
+        "hidden": Choice(("16,8", (32,), 8)),
+        "optimizer": Choice(("adam", "sgd")),
+        "patience": Choice(("none", 5)),
+        "weight_decay": Range(1e-5, 1e-2, log=True),
+    }
+    params = {"learning_rate": 0.1, "epochs": 5, "hidden": "16,8", "optimizer": "sgd", "patience": "none"}
+    assert settings.recipe(params) == Recipe(0.1, 0.0, 5, 16, (16, 8), "sgd")
+    found = settings.params_of(settings.recipe(params | {"hidden": 8, "weight_decay": 0.5}))
+    assert settings.recipe(found) == Recipe(0.1, 0.0, 5, 16, (8,), "sgd", weight_decay=0.5)
+    assert from_stored(json.loads(json.dumps(to_stored(settings)))) == settings
+    assert settings.identity()["fixed"] == {"dropout": 0.0, "batch_size": 16}
+
+
+def test_the_order_of_a_space_is_that_of_mlp_however_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[space]\npatience = [3, 5]\n[space.hidden]\nlow = 4\nhigh = 8\n")
+    typed = {"space.patience": "3,5", "space.hidden.low": "4", "space.hidden.high": "8"}
+    orders = [
+        list(settings.space)
+        for settings in (read({}, path), read(typed), read(dict(reversed(typed.items()))))
+    ]
+    assert orders == [["learning_rate", "dropout", "epochs", "hidden", "patience"]] * 3
+
+
+def test_the_default_space_is_what_it_was_in_a_study_s_identity() -> None:
+    plain = read({})
+    assert json.dumps(plain.identity()["space"]) == (
+        '{"learning_rate": {"low": 0.0001, "high": 0.1, "log": true},'
+        ' "dropout": {"low": 0.0, "high": 0.5, "log": false},'
+        ' "epochs": {"low": 10.0, "high": 150.0, "log": false}}'
+    )
+    assert not {"fixed", "suggest"} & set(plain.identity())
+    older = to_stored(plain)
+    older["space"]["epochs"] |= {"low": 10.0, "high": 150.0}
+    del older["fixed"], older["suggest"]
+    assert from_stored(older) == plain
+
+
+def test_a_function_takes_the_place_of_the_space(tmp_path: Path) -> None:
+    file, path = tmp_path / "space.py", tmp_path / "mine.toml"
+    file.write_text("def space(trial):\n    return {'epochs': trial.suggest_int('epochs', 1, 9)}\n")
+    path.write_text(f'space = "{file}:space"\n')
+    settings = read({}, path)
+    assert settings == read({"suggest": f"{file}:space"}) == from_stored(to_stored(settings))
+    assert settings.space == {}
+    assert settings.suggest is not None
+    assert settings.identity()["suggest"] == settings.suggest.digest
+    with pytest.raises(Refusal, match="depth is not a parameter of mlp: expected one of learning_rate"):
+        settings.recipe({"depth": 3})
+
+
+def test_a_compared_configuration_may_name_any_parameter_and_names_all_that_are_searched(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "mine.toml"
+    entry = '[[compare]]\nname = "wide"\nlearning_rate = 1\ndropout = 0\nepochs = 5\n'
+    path.write_text(entry + "hidden = [64]\n")
+    settings = read({}, path)
+    assert settings.recipe(settings.compare[0].params) == Recipe(1, 0, 5, hidden=(64,))
+    assert from_stored(json.loads(json.dumps(to_stored(settings)))) == settings
+    path.write_text(entry)
+    assert json.dumps(read({}, path).identity()["compare"]) == (
+        '[{"name": "wide", "learning_rate": 1.0, "dropout": 0.0, "epochs": 5}]'
+    )
+    with pytest.raises(Refusal, match="compare 'wide': patience is missing"):
+        read({"space.patience": "3,5"}, path)
+    path.write_text(entry + "hidden = [0]\n")
+    with pytest.raises(
+        Refusal, match="compare 'wide': hidden must be a whole number of at least 1, but got 0"
+    ):
+        read({}, path)
 
 
 def test_all_faults_are_named_at_once() -> None:

@@ -55,6 +55,10 @@ def read(overrides: Mapping[str, str], path: Path | None = None) -> "Settings":
             place(table, dotted, text)
         elif key != "search.trials":  # of an unknown design, which is refused by its own name
             unknown.append(f"{key} is not a setting: {nearest(key, known)}")
+    if isinstance(table.get("space"), str):
+        table["suggest"] = table["space"]
+    if table.get("suggest"):
+        table["space"] = {}
     for name in table_at(table, "fixed"):
         table_at(table, "space").pop(name, None)
     settings, faults = _validated(table)

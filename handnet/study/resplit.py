@@ -24,7 +24,6 @@ from handnet.study.rivals import identity, rivals
 from handnet.study.sealed import Opening
 from handnet.study.search import search_of
 from handnet.study.settings import Settings
-from handnet.study.store import Finished
 from handnet.study.summary import objective
 from handnet.study.units import Candidate, Problem, Unit, load_problem
 
@@ -207,7 +206,7 @@ def search_on(data: str, settings: Settings, split_seed: int) -> Resplit | None:
         params = search.propose(place)
         replicas = problem.fit(settings.recipe(params), settings.search_seeds)
         value = objective(problem.task, replicas, y)
-        search.tell(Finished(place, params, value, "", int((~replicas.sound).sum())))
+        search.tell(search.finish(place, params, value, "", int((~replicas.sound).sum())))
     winner = search.winner(settings.trials)
     if winner is None:
         return None

@@ -6,13 +6,21 @@ from the study's seed and the place alone, and sees the trials before its block:
 continued proposes exactly what it would have proposed, on any number of workers. A configuration that
 diverged has the value infinity."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+    json_to_distribution,
+)
 from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -26,6 +34,7 @@ from handnet.study.sections import SearchSettings
 from handnet.study.settings import Settings
 from handnet.study.space import Axis, Choice
 from handnet.study.store import Finished
+from handnet.study.suggested import Suggested
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 OURS = "handnet"  # the attribute that marks a study of this program in a storage
@@ -35,17 +44,23 @@ class Search:
     """The trials of one search: what to try, what came of it, and which is best.
 
     settings: of the search; trials: how many it may have; space: its axes by name, in the order in which they
-    are drawn; finished: the completed trials, in order."""
+    are drawn, or a function that suggests; finished: the completed trials, in order. Raises Refusal for a
+    design that such a function cannot have."""
 
     def __init__(
         self,
         settings: SearchSettings,
         trials: int,
-        space: Mapping[str, Axis],
+        space: Mapping[str, Axis] | Suggested,
         finished: Iterable[Finished] = (),
     ) -> None:
-        self.settings, self.trials, self.space = settings, trials, dict(space)
-        self.finished = list(finished)
+        if isinstance(space, Suggested) and settings.design == "sobol":
+            raise Refusal(
+                f"a Sobol design needs a table of axes, but the space is the function {space.reference};"
+                f" choose {option('design', 'tpe')}."
+            )
+        self.settings, self.trials, self.space = settings, trials, space
+        self.finished, self._suggested = list(finished), dict[int, dict[str, Any]]()
         self._study, self._seen = new_study(), 0
 
     def block(self, place: int) -> range:
@@ -68,7 +83,7 @@ class Search:
 
         Places are asked for in order."""
         settings, space = self.settings, self.space
-        if settings.design == "sobol":
+        if settings.design == "sobol" and not isinstance(space, Suggested):
             return sobol_point(space, settings.study_seed, place)
         before = self.block_start(place)
         self._study.add_trials([self._trial(trial) for trial in self.finished[self._seen : before]])
@@ -79,9 +94,26 @@ class Search:
             multivariate=settings.tpe.multivariate,
             constant_liar=settings.tpe.constant_liar,
         )
-        trial = self._study.ask(distributions(space))
-        self._study.tell(trial, state=TrialState.FAIL)  # its result comes as a trial of the store
-        return {name: axis.short(_unlabelled(axis, trial.params[name])) for name, axis in space.items()}
+        return self._asked(place)
+
+    def _asked(self, place: int) -> dict[str, Any]:
+        """What the sampler proposes. Its result comes as a trial of the store, so here it fails."""
+        if isinstance(self.space, Suggested):
+            trial = self._study.ask()
+            params = self.space.params(trial)
+            self._suggested[place] = _record(trial)
+        else:
+            trial = self._study.ask(distributions(self.space))
+            axes = self.space.items()
+            params = {name: axis.short(_unlabelled(axis, trial.params[name])) for name, axis in axes}
+        self._study.tell(trial, state=TrialState.FAIL)
+        return params
+
+    def finish(
+        self, place: int, params: dict[str, Any], value: float, config_id: str, diverged: int
+    ) -> Finished:
+        """The trial at a place that was proposed, with what came of it."""
+        return Finished(place, params, value, config_id, diverged, self._suggested.get(place))
 
     def tell(self, trial: Finished) -> None:
         """Add the trial at the next place."""
@@ -112,9 +144,16 @@ class Search:
         study.add_trials([self._trial(trial) for trial in self.finished])
 
     def _trial(self, trial: Finished) -> optuna.trial.FrozenTrial:
+        if isinstance(self.space, Suggested):
+            drawn = trial.suggested or {}
+            params = {name: one["value"] for name, one in drawn.items()}
+            of = {name: json_to_distribution(json.dumps(one["distribution"])) for name, one in drawn.items()}
+        else:
+            params = {name: _label(axis, trial.params[name]) for name, axis in self.space.items()}
+            of = distributions(self.space)
         return optuna.trial.create_trial(
-            params={name: _label(axis, trial.params[name]) for name, axis in self.space.items()},
-            distributions=distributions(self.space),
+            params=params,
+            distributions=of,
             value=trial.value,
             user_attrs={"config_id": trial.config_id, "diverged": trial.diverged},
         )
@@ -122,7 +161,7 @@ class Search:
 
 def search_of(settings: Settings, finished: Iterable[Finished] = ()) -> Search:
     """The search of a study of mlp."""
-    return Search(settings.search, settings.trials, settings.space, finished)
+    return Search(settings.search, settings.trials, settings.suggest or settings.space, finished)
 
 
 def new_study() -> optuna.Study:
@@ -228,6 +267,23 @@ def _distribution(axis: Axis) -> BaseDistribution:
     if axis.whole:
         return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
     return FloatDistribution(axis.low, axis.high, log=axis.log)
+
+
+def _record(trial: optuna.Trial) -> dict[str, Any]:
+    """What was suggested: name -> its value, and its distribution as Optuna writes it.
+
+    Raises Refusal for a choice among values that JSON gives back as others."""
+    record = {}
+    for name, distribution in trial.distributions.items():
+        written = distribution_to_json(distribution)
+        if json_to_distribution(written) != distribution:
+            raise Refusal(
+                f"the space suggests {name} from {distribution}; let it choose among texts, numbers, truth"
+                " values and None, and make anything else of these afterwards.",
+                1,
+            )
+        record[name] = {"value": trial.params[name], "distribution": json.loads(written)}
+    return record
 
 
 def _label(axis: Axis, value: Any) -> Any:

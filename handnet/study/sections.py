@@ -11,6 +11,7 @@ from handnet.data import DATASETS
 from handnet.draws import PLANS
 from handnet.messages import nearest, option, options
 from handnet.study.space import Axis, Choice, Range, plain_space, space_of
+from handnet.study.suggested import Suggested
 from handnet.study.values import MANY, Count, Inconsistent, Section, Seed, Seeds, Texts, between, one_of, that
 from handnet.tables.dataset import WAYS
 from handnet.tables.target import TASKS
@@ -218,6 +219,17 @@ class RivalSettings(Section):
     """How much the methods a network has to beat may cost; handnet/study/rivals.py has the configurations."""
 
     boosting: Annotated[int, between(0, MOST_BOOSTING)]
+
+
+def _suggest(form: Any) -> Suggested | None:
+    return Suggested.of(form) if form else None
+
+
+Suggest = Annotated[
+    Suggested | None,
+    PlainValidator(_suggest),
+    PlainSerializer(lambda function: function.plain if function else None),
+]
 
 
 class CompareSettings(Section):

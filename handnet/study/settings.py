@@ -22,6 +22,7 @@ from handnet.study.sections import (
     SeedSettings,
     Space,
     SplitSettings,
+    Suggest,
     TrackSettings,
     VerdictSettings,
 )
@@ -49,6 +50,7 @@ class Settings(Section):
     search: SearchSettings
     space: Space
     fixed: Fixed = Field(default_factory=dict)  # parameters that are not searched
+    suggest: Suggest = None  # the function that takes the place of the space
     confirm: SeedSettings
     rehearsal: RehearsalSettings
     rivals: RivalSettings
@@ -105,7 +107,10 @@ class Settings(Section):
     def recipe(self, params: Mapping[str, Any]) -> Recipe:
         """The Recipe of mlp with these parameters, over the fixed ones and those of the network."""
         network = self.network.model_dump(exclude={"class_weight"})
-        return recipe_of({**network, **self.fixed, **params})
+        try:
+            return recipe_of({**network, **self.fixed, **params})
+        except ValueError as fault:
+            raise Refusal(str(fault)) from None
 
     def params_of(self, recipe: Recipe) -> dict[str, Any]:
         """The parameters that `recipe` makes the same Recipe of: those searched, and those that differ."""
@@ -121,8 +126,10 @@ class Settings(Section):
         counts = {"search": {"trials"}, "confirm": {"seeds"}, "rehearsal": {"splits", "ideal"}}
         left_out = counts | {"report": True, "track": True} | ({} if self.families else {"families": True})
         left_out |= {"network": {"class_weight"}} if self.network.class_weight == "none" else {}
-        left_out |= {} if self.fixed else {"fixed": True}
-        return self.model_dump(exclude=left_out) | {"data": self.data.identity(), "space": self._axes()}
+        left_out |= {name: True for name in ("fixed", "suggest") if not getattr(self, name)}
+        own: dict[str, Any] = {"data": self.data.identity(), "space": self._axes()}
+        own |= {"suggest": self.suggest.digest} if self.suggest else {}
+        return self.model_dump(exclude=left_out) | own
 
     def _axes(self) -> dict[str, Any]:
         """The space in its identity: ends of ranges are floats, because the names say which are whole."""

@@ -23,6 +23,7 @@ from handnet.study.values import MOST, Inconsistent
 DIGITS = 6  # of a number that is proposed, so that a person can copy it
 NUMBER = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 RANGE = re.compile(rf"\s*({NUMBER})\s*\.\.\s*({NUMBER})(\s+log)?\s*")
+VALUES = "texts, finite numbers, truth values, none, or lists of these"
 FORMS = "write 2..10, 0.1..0.9, 1e-4..1e-1 log, or a choice as in gini,entropy"
 
 
@@ -59,7 +60,7 @@ class Range:
         low, high = self.low, self.high + self.whole
         value = low * (high / low) ** unit if self.log else low + unit * (high - low)
         value = float(np.clip(value, self.low, self.high))
-        return int(value) if self.whole else value
+        return math.floor(value) if self.whole else value
 
     def unit(self, value: float) -> float:
         """The place of a value in the unit interval: low is at 0, high at 1."""
@@ -102,7 +103,10 @@ class Choice:
     values: tuple[Any, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", tuple(map(_stored, self.values)))
+        for value in self.values:
+            if not can_be_stored(value):
+                raise ValueError(f" must be a choice of {VALUES}, but holds {_cut(value)}")
+        object.__setattr__(self, "values", tuple(map(stored, self.values)))
         if not self.values:
             raise ValueError(" must be a choice of at least one value, but is empty")
         if len(set(self.values)) < len(self.values) or len({*self.labels}) < len(self.values):
@@ -111,7 +115,7 @@ class Choice:
     @property
     def labels(self) -> list[Any]:
         """What each value is called where only texts, numbers, truth values and None are known."""
-        return [_json(value) if isinstance(value, tuple) else value for value in self.values]
+        return [json.dumps(value) if isinstance(value, tuple) else value for value in self.values]
 
     def value(self, unit: float) -> Any:
         """The value at a place of the unit interval; each has an equal share of it."""
@@ -136,7 +140,7 @@ class Choice:
         with suppress(ValueError):
             if repr(_from_text(words)) == repr(self):  # 1, 1.0 and True are equal, but not the same
                 return words
-        return _json(self.plain)
+        return json.dumps(self.plain, ensure_ascii=False)
 
 
 Axis = Range | Choice
@@ -257,17 +261,20 @@ def _from_ends(ends: tuple[Any, ...]) -> Range:
     return _from_table({"low": ends[0], "high": ends[1], "log": len(ends) == 3})
 
 
-def _stored(value: Any) -> Hashable:
-    """A value of a choice as it is kept. Raises ValueError for what no file could hold."""
+def stored(value: Any) -> Hashable:
+    """A value of a choice as it is kept: NumPy's as Python's own, a list as a tuple."""
     value = value.tolist() if hasattr(value, "tolist") else value
-    if isinstance(value, list | tuple):
-        return tuple(map(_stored, value))
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f" must be a choice of finite numbers, but holds {value!r}")
-    if value is None or isinstance(value, str | int | float):
-        return value
-    wanted = "texts, numbers, truth values, none, or lists of these"
-    raise ValueError(f" must be a choice of {wanted}, but holds {_cut(value)}")
+    return tuple(map(stored, value)) if isinstance(value, list | tuple) else value
+
+
+def can_be_stored(value: Any) -> bool:
+    """Whether it is a text, a finite number, a truth value, None, or a list of these."""
+    value = stored(value)
+    if isinstance(value, tuple):
+        return all(map(can_be_stored, value))
+    return (
+        value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    )
 
 
 def _listed(value: Any) -> Any:
@@ -275,20 +282,11 @@ def _listed(value: Any) -> Any:
     return list(map(_listed, value)) if isinstance(value, tuple) else value
 
 
-def frozen(value: Any) -> Any:
-    """A value that JSON gave, with tuples for its lists, as a choice has them."""
-    return tuple(map(frozen, value)) if isinstance(value, list) else value
-
-
 def _is_finite(value: Any) -> bool:
     try:
         return math.isfinite(value)
     except OverflowError:  # a whole number beyond what a float can be
         return False
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _cut(value: object) -> str:

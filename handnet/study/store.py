@@ -16,7 +16,7 @@ from handnet.messages import Refusal, command, option
 from handnet.study.files import append_line, check_file, kind_of, parsed, read_file, whole_lines, write_whole
 from handnet.study.folder import check_layout
 from handnet.study.networks import Replicas
-from handnet.study.space import frozen
+from handnet.study.space import stored
 
 STUDIES = "studies"
 UNLIKE = (
@@ -34,23 +34,26 @@ class Finished:
     """A completed trial.
 
     place: in the order of completion, from 0; params: its point; value: infinite when it diverged;
-    diverged: how many of its seeds did."""
+    diverged: how many of its seeds did; suggested: name -> {"value", "distribution"} of a space that is a
+    function, the distribution as Optuna writes it."""
 
     place: int
     params: dict[str, Any]
     value: float
     config_id: str
     diverged: int
+    suggested: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         """As one line; a float is written so that it is read back exactly."""
-        return json.dumps({**asdict(self), "value": self.value if math.isfinite(self.value) else None})
+        fields = asdict(self) | {"value": self.value if math.isfinite(self.value) else None}
+        return json.dumps({key: one for key, one in fields.items() if one is not None or key == "value"})
 
     @staticmethod
     def from_json(line: str) -> "Finished":
         """What `to_json` wrote. Raises ValueError or TypeError when it is something else."""
         fields = parsed(line)
-        fields["params"] = {name: frozen(value) for name, value in fields["params"].items()}
+        fields["params"] = {name: stored(value) for name, value in fields["params"].items()}
         return Finished(**{**fields, "value": math.inf if fields["value"] is None else fields["value"]})
 
 

@@ -148,7 +148,7 @@ class Study:
         """Store the trial at a place, whose networks are stored already."""
         value = objective(self.problem.task, replicas, self.problem.parts.val.y)
         recipe, diverged = self.settings.recipe(params), int((~replicas.sound).sum())
-        trial = Finished(place, params, value, self.problem.config_id(recipe), diverged)
+        trial = self.searched.finish(place, params, value, self.problem.config_id(recipe), diverged)
         with self.clock("store"):
             self.store.tell(trial)
         self.searched.tell(trial)
