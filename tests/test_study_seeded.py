@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
@@ -61,7 +61,7 @@ def counted(train: Callable[[Any, int], float]) -> tuple[Callable[[Any, int], fl
 
 
 def test_a_trial_is_the_mean_over_all_seeds_and_says_which() -> None:
-    seeds = [7, 3, 2**31, 11, 5]
+    seeds = [7, 3, 2**31, np.int64(11), 5]
     train_once, calls = counted(bowl)
     study = study_of()
     study.optimize(SeededObjective(train_once, seeds=seeds, prune=False), n_trials=6)
@@ -90,21 +90,76 @@ def test_a_trial_is_the_mean_over_all_seeds_and_says_which() -> None:
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 @pytest.mark.parametrize("prune", [True, False])
 def test_a_configuration_with_a_lucky_start_is_never_crowned(direction: str, prune: bool) -> None:
-    """The lucky one gains a lot from the seeds that it is trained with first, and is the worst over all."""
+    """Trials 2 and 3 are perfect with the seeds that they meet first. Then trial 2 is the worst of all, and
+    trial 3 ends itself."""
     sign = 1 if direction == "minimize" else -1
-    met: dict[int, list[int]] = {}
+    met: dict[int, int] = Counter()
 
     def train_once(trial: Any, seed: int) -> float:
         x = trial.suggest_float("x", -1, 1)
-        met.setdefault(trial.number, []).append(seed)
-        lucky = trial.number == 2 and len(met[2]) <= 4
+        met[trial.number] += 1
+        if trial.number == 3 and met[3] > 4:
+            raise optuna.TrialPruned
+        lucky = trial.number > 1 and met[trial.number] <= 4
         return sign * (0.0 if lucky else 0.1 + abs(x) + 0.01 * noise(seed))
 
-    study = study_of([0.1, 0.3, 0.9], direction=direction)
-    study.optimize(SeededObjective(train_once, prune=prune), n_trials=3)
+    study = study_of([0.1, 0.3, 0.9, 0.0], direction=direction)
+    study.optimize(SeededObjective(train_once, prune=prune), n_trials=4)
     assert study.best_trial.number == 0
     assert [trial.number for trial in study.best_trials] == [0]
     assert study.trials[2].state == (PRUNED if prune else COMPLETE)
+    assert study.trials[3].state == PRUNED
+    assert study.trials[3].value == 0  # the best value of all, of four seeds
+
+
+def test_an_outlier_of_the_best_does_not_drop_what_is_better_on_average() -> None:
+    def train_once(trial: Any, seed: int) -> float:
+        bad = trial.number == 0 and seed == 6
+        return 10.0 if bad else 0.1 * (1 + trial.number) + 1e-3 * noise(seed, trial.number)
+
+    study = study_of()
+    study.optimize(SeededObjective(train_once), n_trials=3)
+    assert study.best_trial.number == 1
+    assert [trial.state for trial in study.trials] == [COMPLETE, COMPLETE, PRUNED]
+
+
+@settings(max_examples=40)
+@given(
+    table=arrays(
+        float,
+        st.tuples(st.integers(1, 6), st.integers(2, 9)),
+        elements=st.one_of(st.integers(0, 9).map(float), st.sampled_from([np.nan, np.inf, -np.inf])),
+    ),
+    direction=st.sampled_from(["minimize", "maximize"]),
+    startup=st.integers(2, 5),
+)
+def test_the_best_is_the_best_of_those_that_have_every_seed(
+    table: np.ndarray, direction: str, startup: int
+) -> None:
+    """table: (trials, seeds), what each training gives."""
+    train_once, calls = counted(lambda trial, seed: table[trial.number, seed])
+    study = study_of(direction=direction)
+    objective = SeededObjective(train_once, seeds=table.shape[1], startup=startup, p_threshold=0.2)
+    study.optimize(objective, n_trials=len(table))
+    assert len(calls) == len(set(calls))
+    complete = {trial.number: trial.value for trial in study.trials if trial.state == COMPLETE}
+    for trial, row in zip(study.trials, table, strict=True):
+        seeds = [seed for number, seed in calls if number == trial.number]
+        assert trial.state in {COMPLETE, PRUNED}
+        if trial.state == COMPLETE:
+            assert sorted(seeds) == list(range(len(row)))
+            assert trial.value == np.mean(row)
+        elif np.isfinite(row[seeds]).all():
+            assert startup <= len(seeds) < len(row)
+            assert trial.value == pytest.approx(np.mean(row[seeds]))
+        else:
+            assert trial.value is None
+            assert np.isfinite(row[seeds[:-1]]).all()
+    if complete:
+        best = min(complete.values()) if direction == "minimize" else max(complete.values())
+        assert study.best_value == best
+    else:
+        assert not study.best_trials
 
 
 def test_what_is_left_early_says_so_and_is_recorded_with_its_mean() -> None:
@@ -122,6 +177,13 @@ def test_what_is_left_early_says_so_and_is_recorded_with_its_mean() -> None:
         best = study.best_trial.user_attrs["values"]
         pairs = [(value, best[seed]) for seed, value in said["values"].items()]
         assert ttest_rel(*zip(*pairs, strict=True), alternative="greater").pvalue < 0.05
+
+
+@pytest.mark.parametrize("startup", [6, 9])
+def test_no_trial_is_left_before_the_startup(startup: int) -> None:
+    study = study_of([0.0, 1.0])
+    study.optimize(SeededObjective(bowl, startup=startup), n_trials=2)
+    assert study.trials[1].user_attrs["n_seeds"] == startup
 
 
 def test_a_score_is_maximised_as_its_loss_is_minimised() -> None:
@@ -403,7 +465,9 @@ def test_the_table_has_every_training_and_is_read_by_predictions() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"seeds": 1}, "two or more"),
+        ({"seeds": 1}, "from 2, or two or more whole numbers, no two alike, but are 1"),
+        ({"seeds": 0}, "two or more"),
+        ({"seeds": None}, "two or more"),
         ({"seeds": [1, 1]}, "no two alike"),
         ({"seeds": "12"}, "two or more"),
         ({"seeds": [1, 2.5]}, "whole numbers"),

@@ -73,7 +73,7 @@ class SeededObjective:
             raise Refusal(f"p_threshold must lie between 0 and 1, but is {p_threshold!r}.")
         self.train_once, self.prune = train_once, prune
         self.startup, self.p_threshold = startup, p_threshold
-        self.seeds = checked_seeds(range(seeds) if isinstance(seeds, int) else seeds)
+        self.seeds = checked_seeds(seeds)
 
     def __call__(self, trial: Trial) -> float:
         """The mean of one trial over all seeds. Raises TrialPruned where the trial is left early."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from optuna import Study
@@ -18,11 +18,18 @@ if TYPE_CHECKING:
 BAND = "low high kind varied n coverage estimand diverged".split()  # of a Band, what an attribute has of it
 
 
-def checked_seeds(seeds: Any) -> list[int]:
-    """The seeds as plain numbers. Raises Refusal unless they are two or more whole numbers, no two alike."""
-    named = list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else [seeds]
+def checked_seeds(seeds: int | Iterable[int]) -> list[int]:
+    """The seeds as plain numbers; a whole number n stands for 0 to n - 1.
+
+    Raises Refusal unless they are two or more whole numbers, no two alike.
+    """
+    several = range(int(seeds)) if is_whole(seeds) else seeds
+    named = list(several) if isinstance(several, Iterable) and not isinstance(several, str) else []
     if len(named) < 2 or not all(map(is_whole, named)) or len(set(named)) < len(named):
-        raise Refusal(f"seeds must be two or more whole numbers, no two alike, but are {_shown(named)}.")
+        raise Refusal(
+            "seeds must be a whole number from 2, or two or more whole numbers, no two alike, but are"
+            f" {seeds!r:.80}."
+        )
     return [int(seed) for seed in named]
 
 
@@ -97,7 +104,7 @@ def maximises(study: Study) -> bool:
     return study.direction == StudyDirection.MAXIMIZE
 
 
-def is_whole(number: Any) -> bool:
+def is_whole(number: Any) -> TypeGuard[int]:
     """Whether it is a whole number, and not True or False."""
     return isinstance(number, Integral) and not isinstance(number, bool)
 
