@@ -1,6 +1,7 @@
 """Calls of somebody else's code: whatever one does costs itself alone, and is told in a sentence."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -86,8 +87,10 @@ def test_results_come_in_order_and_rows_are_held_for_later_calls() -> None:
             "its process ended with exit code 3; the last line it wrote to stderr: last [31mwords",
         ),
         ((hostile.kill, signal.SIGKILL), "its process was killed by SIGKILL (perhaps for want of memory)"),
-        ((hostile.kill, signal.SIGTERM), "its process was killed by SIGTERM"),
-        ((os.abort,), "its process was killed by SIGABRT"),
+        pytest.param(
+            (hostile.kill, signal.SIGTERM), "its process was killed by SIGTERM", marks=pytest.mark.long
+        ),
+        pytest.param((os.abort,), "its process was killed by SIGABRT", marks=pytest.mark.long),
         ((hostile.read_nothing,), "its process was killed by SIGSEGV"),
         (
             (hostile.unsendable,),
@@ -176,6 +179,7 @@ def test_what_is_printed_is_seen_nowhere(workers: Killable, capfd: pytest.Captur
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.long
 def test_a_flood_on_stderr_fills_no_disk_and_its_last_line_is_kept(workers: Killable) -> None:
     said = lost(workers, hostile.fill_stderr, 128)
     assert said == "its process ended with exit code 4; the last line it wrote to stderr: the end"
@@ -254,6 +258,38 @@ def test_a_machine_that_gives_no_process_is_one_sentence(monkeypatch: pytest.Mon
         workers.submit(pow, 2, 5).result(20)
 
 
+@pytest.mark.long
+def test_no_fault_costs_another_call(tmp_path: Path) -> None:
+    """A hundred calls in an order drawn by lot, four at a time; half of them do what they can."""
+    faults: list[Any] = [
+        (os._exit, 1),
+        (hostile.kill, signal.SIGKILL),
+        (hostile.read_nothing,),
+        (hostile.raise_it, SystemExit),
+        (hostile.fork_and_raise,),
+        (hostile.close_all_files,),
+        (hostile.sleep_deaf,),
+        (hostile.leave_child_and_hang, str(tmp_path / "pid")),
+        (hostile.allocate, 50 * 2**30),
+        (hostile.unreadable,),
+    ]
+    harmless: list[Any] = [
+        (hostile.leave_child,),
+        (hostile.change_everything, str(tmp_path)),
+        (hostile.fork_and_return,),
+        (hostile.print_everywhere,),
+        *((pow, 2, n) for n in range(46)),
+    ]
+    calls = [(call, True) for call in faults * 5] + [(call, False) for call in harmless]
+    random.Random(0).shuffle(calls)
+    with Killable(4, limit_seconds=3, memory_gib=1) as workers:
+        futures = [(workers.submit(*call), call, is_fault) for call, is_fault in calls]
+        for future, call, is_fault in futures:
+            assert isinstance(future.exception(120), Lost) == is_fault, call
+            if call[0] is pow:
+                assert future.result() == pow(*call[1:])
+
+
 def test_each_function_runs_where_it_belongs() -> None:
     with Both(Threads(1, 1), Killable(1), {hostile.pid}) as workers:
         workers.hold("three", 3)
@@ -299,7 +335,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "way", ["a file", "standard input", pytest.param("a string", marks=pytest.mark.long)]
+    "way", ["standard input", *(pytest.param(way, marks=pytest.mark.long) for way in ("a file", "a string"))]
 )
 def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path, way: str) -> None:
     """Nor need there be a file. What lies beside it is found, and shadows nothing of Python's."""
