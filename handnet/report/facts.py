@@ -14,7 +14,7 @@ from handnet.report.class_facts import class_counts, confusion, poles, score_fac
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
 from handnet.report.deployed import deployed
 from handnet.report.imbalance import warnings_on_test
-from handnet.report.model_words import OURS, Studied, left_out, studied
+from handnet.report.model_words import Studied, left_out, model_of, studied
 from handnet.report.search_facts import Findings, moved_facts, search_facts, selection_facts, tuned
 from handnet.report.series import curve_series, guesses, reliability, seed_series, smoothed
 from handnet.report.statements import compared, statements, worse_than_untuned
@@ -72,11 +72,6 @@ def document(findings: Findings) -> dict[str, Any]:
         **_made_by(findings),
     }
     return facts | {"verdict": _verdict(facts, analysis, problem)}
-
-
-def model_of(_settings: Settings) -> Studied:
-    """What is studied."""
-    return OURS
 
 
 def _confusion(task: Task, winner: Confirmed, y_val: Array, y_test: Array | None) -> dict[str, Any] | None:

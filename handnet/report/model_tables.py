@@ -71,7 +71,8 @@ def lost_table(facts: Mapping[str, Any]) -> Grid:
     were = "1 seed was" if len(lost) == 1 else f"{len(lost)} seeds were"
     return Grid(
         "Lost seeds",
-        f"{were} lost, because the model failed.{more} A configuration with a lost seed is never the winner.",
+        f"{were} lost, because the model failed.{more} In the search a configuration with a lost seed never"
+        " wins; on fresh seeds the bands are of the others.",
         ("configuration", "parameters", "seed", "why"),
         [
             (str(one["role"]), in_one(one["params"]) or "-", str(one["seed"]), str(one["why"]))

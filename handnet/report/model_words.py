@@ -6,6 +6,8 @@ A sentence takes its noun and its verb from here, so that a forest is never call
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from handnet.study.settings import Settings
+
 MOST = 4  # parameters that a sentence lists before it counts them
 
 
@@ -71,6 +73,11 @@ def studied(facts: Mapping[str, Any]) -> Studied:
     """What a report is about. facts: of the report; without the key `model` it is our own network."""
     model = facts.get("model") or {}
     return Studied(**{name: model[name] for name in Studied._fields if name in model})
+
+
+def model_of(_settings: Settings) -> Studied:
+    """The model of a study."""
+    return OURS
 
 
 def left_out(model: Studied) -> list[dict[str, str]]:

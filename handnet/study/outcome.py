@@ -16,6 +16,7 @@ from handnet.messages import Refusal, command
 from handnet.report import pages
 from handnet.report.cases import Cases
 from handnet.report.facts import document
+from handnet.report.model_words import model_of
 from handnet.report.search_facts import Findings
 from handnet.study.analysis import Analysis, TrialResult, analyse
 from handnet.study.identity import Commit, Frozen, check_name, is_default, make_fingerprint, make_problem
@@ -154,7 +155,7 @@ class StoredStudy:
         outcome = self.load(trials=False)
         tolerance = self.records.settings.report.tolerance
         cases = Cases(self.problem, outcome.confirmed, outcome.test, outcome.divisions, tolerance)
-        return cases.watched(name)
+        return {"model": model_of(self.records.settings)._asdict(), **cases.watched(name)}
 
     @property
     def problem(self) -> Problem:

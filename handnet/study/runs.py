@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from handnet.contract import Recipe
 from handnet.data import canonical_hash
+from handnet.report.model_words import model_of
 from handnet.study import views
 from handnet.study.analysis import Analysis
 from handnet.study.metrics import resplit_metrics
@@ -46,11 +47,13 @@ class Runs:
 
     def __init__(self, records: Records) -> None:
         self.records, self.settings = records, records.settings
-        self.headline = records.problem.task.headline
+        self.headline, self.model = records.problem.task.headline, model_of(records.settings)
         self.names = [records.name + suffix for suffix in SUFFIXES]
         view = views.configurations(*self.headline, tuple(dict(self.settings.space)))
         self.configurations = self._experiment(SUFFIXES[0], views.DESCRIPTION, view, {KEY: "study"})
-        self.seeds = self._experiment(SUFFIXES[1], views.SEEDS_DESCRIPTION, views.seeds(*self.headline))
+        self.seeds = self._experiment(
+            SUFFIXES[1], views.SEEDS_DESCRIPTION, views.seeds(*self.headline, self.model.history)
+        )
 
     def searched(self, place: int, recipe: Recipe, replicas: Replicas) -> Pending:
         """The run of a trial."""
@@ -109,8 +112,6 @@ class Runs:
         study, task = self.records.name, self.records.problem.task
         miss = "call wrong" if task.classes else "guess wrong by more than the tolerance"
         tags = {**CUSTOM, views.TAG: view, **(tags or {})}
-        return Experiment(
-            study + suffix,
-            description.format(study=study, loss=self.headline[0], score=self.headline[1], miss=miss),
-            tags,
-        )
+        words = views.of_models(self.model.unit, self.model.history, self.model.keeps)
+        words |= {"study": study, "loss": self.headline[0], "score": self.headline[1], "miss": miss}
+        return Experiment(study + suffix, description.format(**words), tags)

@@ -23,11 +23,10 @@ the others were confirmed on fresh seeds and carry the test.
 
 Metric names read `part/score.varied.what`: `val/{score}.seeds.q025` is the lower end of the band over seeds
 of that score on validation rows, `test/{score}.seeds_x_cases.low` that of the interval over seeds and cases.
-Under *Artifacts*, `bands.csv` has every band of every score and `networks.csv` every network, one row a seed.
-The winner's run has the cases that its networks {miss}, the report with its figures, and the networks as
-a model.
+Under *Artifacts*, `bands.csv` has every band of every score and `networks.csv` every {unit}, one row a seed.
+The winner's run has the cases that its {unit}s {miss}, {kept}.
 
-Single networks with their curves are in the experiment `{study} seeds`, fresh divisions of the table in
+Single {unit}s{with_curves} are in the experiment `{study} seeds`, fresh divisions of the table in
 `{study} rehearsals`."""
 
 REHEARSALS_DESCRIPTION = """\
@@ -38,9 +37,21 @@ is what the search chose on that division. Nothing was chosen by them. Metric na
 
 SEEDS_DESCRIPTION = """\
 Compare the seeds of one configuration at a time, `tags.role = 'winner'` in the search field to begin with.
-These are the first networks of each confirmed configuration of the study `{study}`, one run a seed, with
-their curves; grouped by the tag `config_id`, a chart shows their average and range. `networks.csv` in the
-configuration's own run, in the experiment `{study}`, has every network."""
+These are the first {unit}s of each confirmed configuration of the study `{study}`, one run a
+seed{and_curves}; grouped by the tag `config_id`, a chart shows their average and range. `networks.csv` in the
+configuration's own run, in the experiment `{study}`, has every {unit}."""
+
+
+def of_models(unit: str, history: bool, keeps: bool) -> dict[str, str]:
+    """What the descriptions say of the models. unit: "network" or "model"; history: whether they have curves;
+    keeps: whether they are logged."""
+    files = "the report with its figures"
+    return {
+        "unit": unit,
+        "kept": f"{files}, and the {unit}s as\na model" if keeps else f"and {files}",
+        "with_curves": " with their curves" if history else "",
+        "and_curves": ", with their curves" if history else "",
+    }
 
 
 def link(experiment: str) -> str:
@@ -64,8 +75,10 @@ def configurations(loss: str, score: str, params: Sequence[str]) -> str:
     return _view(columns, _metric(band[0]), charts)
 
 
-def seeds(loss: str, score: str) -> str:
-    """The winner's seeds, one row each, in the order they were tracked in."""
+def seeds(loss: str, score: str, history: bool) -> str:
+    """The winner's seeds, one row each, in the order they were tracked in.
+
+    history: whether they have curves."""
     columns = [_tag("role"), _tag("seed"), *map(_metric, (f"val/{loss}", f"val/{score}", "gap/gap"))]
     curve = _chart(
         "LINE",
@@ -77,7 +90,7 @@ def seeds(loss: str, score: str) -> str:
         xAxisScaleType="linear",
         range={},
     )
-    charts = [curve, _chart("SCATTER", xaxis=_axis("gap/gap"), yaxis=_axis(f"val/{loss}"))]
+    charts = [curve] * history + [_chart("SCATTER", xaxis=_axis("gap/gap"), yaxis=_axis(f"val/{loss}"))]
     return _view(columns, "attributes.start_time", charts, "tags.role = 'winner'")
 
 
