@@ -18,6 +18,7 @@ from handnet.endings import GOES_ON
 from handnet.making import makes_a_study, named
 from handnet.messages import Refusal
 from handnet.report.words import visible
+from handnet.study.chosen_models import models_of
 from handnet.study.options import overrides, settings_and_table, settings_section
 from handnet.verbs import bands, compare, gate, predict
 
@@ -242,7 +243,9 @@ def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
     if options["check"]:
         return _check(options, chosen, server)
     request = (chosen, options["settings"], home, options["name"], options["open"], server)
-    study = prepare_study(*request, options["executor"], options["workers"], started=STARTED)
+    study = prepare_study(
+        *request, options["executor"], options["workers"], started=STARTED, models=models_of(options, chosen)
+    )
     _show(study, study.run())
     study.screen.times(study.clock.seconds)
     from handnet.study.tracking import check_complete

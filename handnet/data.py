@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = npt.NDArray[Any]
 MOST_LISTED = 5  # names or values a sentence lists before it counts the rest
@@ -57,6 +60,15 @@ class Dataset:
                 object.__setattr__(self, name, array)
         self._check_shapes()
         self._check_values()
+
+    def frame(self, rows: Array) -> "pd.DataFrame":
+        """Some rows (m,) of the table with its own columns, texts for levels and None for their gaps."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.X[rows], columns=list(self.feature_names))
+        for name, texts in self.levels.items():
+            frame[name] = [None if np.isnan(code) else texts[int(code)] for code in frame[name]]
+        return frame
 
     def _check_target(self) -> None:
         """That y holds every class, or a number that varies; before a cast to small integers hides it."""

@@ -26,14 +26,14 @@ CORE = """
     models.model models.identity models.source models.scikit models.call models.keras models.named
 """.split()
 HARNESS = """
-    study.values study.space study.suggested study.sections study.settings study.typed study.reading
-    study.interrupt study.environment
+    study.values study.space study.suggested study.sections study.model_settings study.settings
+    study.configuration study.typed study.reading study.interrupt study.environment
     study.redaction study.files study.spreadsheet
     study.folder study.executor study.worker study.processes study.networks study.units
     study.rivals study.quantity study.score_bands study.gaps study.intervals study.summary study.operating
     study.looks study.views study.prediction study.logged_model study.tracker study.store study.targets
-    study.answers study.served_model study.search study.seeded_trials study.seeded_objective
-    study.sealed study.resplit study.spread study.on_test
+    study.answers study.fits study.served_model study.search study.seeded_trials study.seeded_objective
+    study.sealed study.division study.resplit study.spread study.on_test
     study.false_alarms study.comparisons
     study.analysis study.metrics report.score_names report.words report.model_words report.series
     report.tables report.model_tables report.main_table
@@ -48,10 +48,10 @@ HARNESS = """
     report.pages report.results_words report.results_tables report.results_compared report.forest
     report.latex_layout report.latex
     report.results_pages study.records study.screen
-    study.identity study.training study.outcome study.newcomers
-    study.runs study.estimate study.simulate study.tracking
-    study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options study.frames
-    study.arguments study.api
+    study.identity study.training study.stored study.outcome study.newcomers
+    study.runs study.estimate study.simulate study.tracking study.searching study.crew
+    study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.chosen_models study.options
+    study.frames study.arguments study.api
     predictions.form
     predictions.names predictions.cells predictions.columns predictions.rows predictions.truth
     predictions.outputs predictions.outside predictions.wide predictions.blocks predictions.table

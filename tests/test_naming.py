@@ -15,6 +15,7 @@ from handnet.judge import judge_of
 from handnet.report.explainer import Explainer
 from handnet.splits import split
 from handnet.study import naming
+from handnet.study.division import Resplit, Trained
 from handnet.study.naming import (
     CLASSES,
     DOES,
@@ -28,7 +29,6 @@ from handnet.study.naming import (
     world,
 )
 from handnet.study.reading import read
-from handnet.study.resplit import Resplit, Trained
 from handnet.study.units import Problem, load_problem
 
 

@@ -27,6 +27,7 @@ from handnet.report import facts
 from handnet.report import pages as render
 from handnet.report.tables import scores_of
 from handnet.study.analysis import TrialResult, analyse
+from handnet.study.configuration import Configuration, candidates
 from handnet.study.identity import make_problem
 from handnet.study.networks import Replicas
 from handnet.study.reading import read
@@ -34,7 +35,7 @@ from handnet.study.records import Records
 from handnet.study.rivals import rivals
 from handnet.study.sealed import Opening
 from handnet.study.search import Finished
-from handnet.study.units import Confirmed, Problem, candidates
+from handnet.study.units import Confirmed, Problem
 
 SETTINGS = read(
     {"search.trials": "2", "search.seeds": "2", "confirm.seeds": "5", "rehearsal.splits": "0"},
@@ -87,20 +88,23 @@ def document(problem: Problem, opened: Table, wrong: dict[int, list[int]]) -> di
     confirmed = [
         Confirmed(
             one.role,
-            problem.config_id(one.recipe),
-            one.recipe,
+            problem.config_id(one.configuration),
+            one.configuration,
             replicas,
             replicas.val_logits,
             said(opened.y, wrong if one.role == "winner" else {}),
         )
-        for one in candidates(recipe, SETTINGS)
+        for one in candidates([Configuration.of(recipe)], SETTINGS)
     ]
     confirmed += [
         Confirmed(one.role, one.role, None, None, one.outputs(problem.parts.val.X), one.outputs(opened.X))
         for one in rivals(problem.task, problem.parts.train, problem.parts.val, 1)
     ]
     params = {"learning_rate": 1e-3, "dropout": 0.2, "epochs": 2}
-    tried = [TrialResult(Finished(place, params, 0.1, "c", 0), replicas) for place in range(2)]
+    tried = [
+        TrialResult(Finished(place, params, 0.1, "c", 0), replicas, Configuration.of(recipe))
+        for place in range(2)
+    ]
     found = analyse(SETTINGS, problem, confirmed, tried, opened, None)
     opening = Opening(
         "o", problem.parts.test.digest, "s", "f", (), 2, 5, "2026-01-01T00:00:00Z", "d", "t", (), 1, 0

@@ -14,6 +14,7 @@ from handnet import Recipe
 from handnet.report import series
 from handnet.report.deployed import deployed
 from handnet.report.series import guesses, reliability, seed_series, smoothed
+from handnet.study.configuration import Configuration
 from handnet.study.identity import make_problem
 from handnet.study.reading import read
 from handnet.study.space import Choice, Range
@@ -43,7 +44,9 @@ def trained(table: str) -> Trained:
     logits = problem.outputs(replicas.fit.layers, test.X)
     replicas = replace(replicas, fit=replicas.fit._replace(diverged_at=np.array([-1, -1, 3, -1])))
     logits[2] = np.nan
-    winner = Confirmed("winner", "c", Recipe(epochs=12), replicas, replicas.val_logits, logits)
+    winner = Confirmed(
+        "winner", "c", Configuration.of(Recipe(epochs=12)), replicas, replicas.val_logits, logits
+    )
     return Trained(problem, winner, test.y, (problem.task, winner, problem.parts.val.y, test.y))
 
 

@@ -17,6 +17,7 @@ from handnet.report.statements import statements, worse_than_untuned
 from handnet.study import analysis
 from handnet.study.analysis import Again, Analysis, Untuned
 from handnet.study.comparisons import Rules
+from handnet.study.configuration import Configuration
 from handnet.study.false_alarms import measured
 from handnet.study.units import Confirmed
 
@@ -28,7 +29,7 @@ REPLACED = "The search found nothing that other training seeds do not replace."
 
 
 def said(**known: object) -> list[str]:
-    winner = Confirmed("winner", "c", Recipe(), None, np.zeros((1, 2)), None)
+    winner = Confirmed("winner", "c", Configuration.of(Recipe()), None, np.zeros((1, 2)), None)
     problem = SimpleNamespace(task=TWO, data=SimpleNamespace(class_names=("benign", "malignant")))
     return statements([winner], replace(NOTHING, **known), problem)
 

@@ -18,6 +18,7 @@ from handnet.report.figures import figures
 from handnet.report.tables import on_screen
 from handnet.report.words import label, measure
 from handnet.study.analysis import TrialResult, analyse
+from handnet.study.configuration import Configuration, candidates
 from handnet.study.identity import make_problem
 from handnet.study.networks import Replicas
 from handnet.study.reading import read
@@ -25,7 +26,7 @@ from handnet.study.rivals import rivals
 from handnet.study.sealed import Opening
 from handnet.study.search import Finished
 from handnet.study.settings import Settings
-from handnet.study.units import Confirmed, Problem, candidates
+from handnet.study.units import Confirmed, Problem
 
 SEEDS, SURE = 5, 2.0
 
@@ -41,8 +42,8 @@ def report(made: Problem, asked: Settings, val: Array, test: Array | None, table
     fit = made.fit(recipe, range(SEEDS))
     gone = np.where(np.isfinite(val).reshape(SEEDS, -1).all(axis=1), -1, 0)
     replicas = Replicas(fit.seeds, fit.fit._replace(diverged_at=gone), val)
-    winner = next(one for one in candidates(recipe, asked))
-    confirmed = [Confirmed(winner.role, "c", winner.recipe, replicas, val, test)]
+    winner = next(one for one in candidates([Configuration.of(recipe)], asked))
+    confirmed = [Confirmed(winner.role, "c", winner.configuration, replicas, val, test)]
     confirmed += [
         Confirmed(
             one.role, one.role, None, None, one.outputs(made.parts.val.X), table and one.outputs(table.X)
@@ -50,7 +51,10 @@ def report(made: Problem, asked: Settings, val: Array, test: Array | None, table
         for one in rivals(made.task, made.parts.train, made.parts.val, 1)
     ]
     params = {"learning_rate": 1e-3, "dropout": 0.2, "epochs": 2}
-    tried = [TrialResult(Finished(place, params, 0.1, "c", 0), replicas) for place in range(2)]
+    tried = [
+        TrialResult(Finished(place, params, 0.1, "c", 0), replicas, Configuration.of(recipe))
+        for place in range(2)
+    ]
     decided = asked.decided(made.task.classes)
     found = analyse(decided, made, confirmed, tried, table, None)
     digest = made.parts.test.digest

@@ -29,9 +29,9 @@ from handnet.study.comparisons import (
     compare_over_splits,
     compare_pairs,
 )
+from handnet.study.division import Resplit
 from handnet.study.false_alarms import TABLE, Measured, measured
 from handnet.study.on_test import ComparedOnTest, compare_on_test
-from handnet.study.resplit import Resplit
 from handnet.study.sections import VerdictSettings
 from handnet.study.units import Confirmed
 

@@ -16,9 +16,10 @@ from handnet.families import Families
 from handnet.judge import ManyClasses, Number
 from handnet.report.case_words import words_of
 from handnet.report.cases import Cases
+from handnet.study.configuration import Configuration
+from handnet.study.division import Resplit, Trained
 from handnet.study.naming import CLASSES, world
 from handnet.study.reading import read
-from handnet.study.resplit import Resplit, Trained
 from handnet.study.units import Confirmed, Problem, load_problem
 
 RECIPE = Recipe(learning_rate=0.01, epochs=40)
@@ -132,7 +133,7 @@ def studied(data: Dataset, row: int) -> tuple[Problem, Cases]:
         divisions.append(Resplit(seed, np.empty(0), 0.0, {}, winner))
     test = problem.parts.test.open(bool)
     outputs = problem.outputs(replicas.fit.layers, test.X)
-    confirmed = Confirmed("winner", "id", RECIPE, replicas, replicas.val_logits, outputs)
+    confirmed = Confirmed("winner", "id", Configuration.of(RECIPE), replicas, replicas.val_logits, outputs)
     return problem, Cases(problem, [confirmed], test, divisions, 0.0)
 
 

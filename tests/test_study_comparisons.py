@@ -13,8 +13,8 @@ from handnet.report.comparison_facts import pair_facts
 from handnet.report.comparison_tables import over_splits_table
 from handnet.report.on_test_tables import on_test_table
 from handnet.study.comparisons import ComparedPair, compare_over_splits, compare_pairs, variance
+from handnet.study.division import Resplit, outputs_of
 from handnet.study.on_test import compare_on_test
-from handnet.study.resplit import Resplit, outputs_of
 from handnet.study.sections import VerdictSettings
 from handnet.study.units import Confirmed
 from handnet.tasks import Task, task_of

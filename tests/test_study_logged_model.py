@@ -11,6 +11,7 @@ from scipy.special import expit, softmax
 
 from handnet import Dataset, Recipe, load_backend, split
 from handnet.draws import generator
+from handnet.study.configuration import Configuration
 from handnet.study.gaps import gap_quantities
 from handnet.study.identity import make_problem
 from handnet.study.logged_model import served_model
@@ -56,7 +57,7 @@ def test_the_logged_model_gives_what_is_stored(
 
 def test_the_keras_file_gives_what_is_stored(trained: tuple[str, Problem, Replicas], tmp_path: Path) -> None:
     table, problem, replicas = trained
-    winner = Confirmed("winner", "c", Recipe(epochs=8), replicas, replicas.val_logits, None)
+    winner = Confirmed("winner", "c", Configuration.of(Recipe(epochs=8)), replicas, replicas.val_logits, None)
     ((name, content),) = Records("s", "f", read({}), problem)._keras_file(winner).items()
     (tmp_path / name).write_bytes(content)
     import keras

@@ -26,9 +26,10 @@ import handnet.bands
 from handnet import Backend, Dataset, Fit, Recipe, Table, load_backend, seeded_plan, split
 from handnet.messages import Refusal
 from handnet.study import units
+from handnet.study.division import SEARCHED_ANEW, Resplit
 from handnet.study.identity import Commit
 from handnet.study.reading import read
-from handnet.study.resplit import SEARCHED_ANEW, Resplit, stream_seeds
+from handnet.study.resplit import stream_seeds
 from handnet.study.sealed import Ledger
 from handnet.study.store import Store
 

@@ -21,6 +21,7 @@ from handnet.data import Array, Table
 from handnet.draws import generator
 from handnet.splits import Split
 from handnet.study.comparisons import compare_over_splits
+from handnet.study.configuration import candidates, configure
 from handnet.study.executor import in_order, make_workers
 from handnet.study.identity import make_problem
 from handnet.study.reading import load, read
@@ -40,7 +41,6 @@ from handnet.study.rivals import (
 )
 from handnet.study.sections import MOST_BOOSTING
 from handnet.study.settings import RESERVED
-from handnet.study.units import candidates
 from handnet.tasks import Task, task_of
 
 MANY, NUMBER = task_of(4), task_of(0)
@@ -268,13 +268,13 @@ def test_a_rival_that_is_truly_better_beats_the_network(tmp_path: Path) -> None:
     X = generator(4, 0).uniform(-1, 1, size=(400, 3))
     settings = read(table(tmp_path, X, (X[:, 0] > 0) ^ (X[:, 1] > 0)) | {"rehearsal.splits": "10"})
     data = load(settings)
-    recipe = settings.recipe({"learning_rate": 1e-3, "dropout": 0.0, "epochs": 3})
     problem = make_problem(settings, data)
-    resplitter = Resplitter(settings, problem, candidates(recipe, settings), None)
+    winner = configure(settings, "mlp", {"learning_rate": 1e-3, "dropout": 0.0, "epochs": 3})
+    resplitter = Resplitter(settings, problem, candidates([winner], settings), None)
     workers = make_workers("threads", 1, "compiled")
     workers.hold(data.digest, data)
     with workers:
-        made = list(in_order(workers, (call for _, _, call in resplitter.frozen_calls())))
+        made = list(in_order(workers, (call for work in resplitter.frozen_work({}) for call in work.calls)))
     for rival, low, high in ((BOOSTING, -1, -0.2), (LOGISTIC, -0.2, 0.2)):
         found = {one.score: one for one in compare_over_splits(TWO, "winner", rival, made, settings.verdict)}
         assert low < found["accuracy"].difference.band.low < found["accuracy"].difference.band.high < high

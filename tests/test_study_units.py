@@ -9,6 +9,7 @@ from samples import TWO
 from handnet import Dataset, Recipe, Refusal, load_backend
 from handnet.data import digest
 from handnet.splits import Split
+from handnet.study.configuration import Configuration
 from handnet.study.gaps import curve_band, curve_epochs
 from handnet.study.identity import default_name, is_default, make_problem
 from handnet.study.logged_model import served_model
@@ -16,6 +17,8 @@ from handnet.study.networks import Replicas, concatenate
 from handnet.study.reading import read
 from handnet.study.score_bands import score_quantities
 from handnet.study.units import Problem, load_problem
+
+BY_HAND = Configuration.of(Recipe())
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def test_replicas_survive_the_disk_and_come_together_again(problem: Problem) -> 
 
 def test_a_configuration_is_named_by_all_that_decides_its_results(problem: Problem, data: Dataset) -> None:
     names = {
-        problem.config_id(recipe)
+        problem.config_id(Configuration.of(recipe))
         for recipe in (Recipe(), Recipe(dropout=0.21), Recipe(epochs=51), Recipe(patience=3))
     }
     other = Problem(
@@ -46,8 +49,9 @@ def test_a_configuration_is_named_by_all_that_decides_its_results(problem: Probl
         problem.backend,
         read({"backend.name": "numpy", "backend.dtype": "float64"}).backend,
     )
-    assert len(names | {other.config_id(Recipe())}) == 5
-    assert problem.config_id(Recipe(hidden=[16, 8])) == problem.config_id(Recipe())
+    assert len(names | {other.config_id(Configuration.of(Recipe()))}) == 5
+    same = problem.config_id(Configuration.of(Recipe(hidden=[16, 8])))
+    assert same == problem.config_id(Configuration.of(Recipe()))
 
 
 def test_balanced_classes_weigh_train_rows_alone(data: Dataset, parts: Split) -> None:
@@ -72,10 +76,10 @@ def test_blocks_hold_every_seed_once_and_keep_their_seeds_when_there_are_more(
 ) -> None:
     problem = replace(problem, spec=read({"backend.name": backend}).backend)
     for count in (1, 8, 10, 50, 64, 65, 100, 333):
-        blocks = problem.blocks(range(7, 7 + count))
+        blocks = problem.blocks(BY_HAND, range(7, 7 + count))
         assert [seed for block in blocks for seed in block] == list(range(7, 7 + count))
-        assert blocks[:-1] == problem.blocks(range(7, 1007))[: len(blocks) - 1]
-    assert len(problem.blocks(range(10))) == (2 if backend == "numpy" else 1)
+        assert blocks[:-1] == problem.blocks(BY_HAND, range(7, 1007))[: len(blocks) - 1]
+    assert len(problem.blocks(BY_HAND, range(10))) == (2 if backend == "numpy" else 1)
 
 
 def test_a_diverged_seed_does_not_spoil_the_model(problem: Problem) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from experiments.bench.race import ALL, RECIPE, Goal, Timing, median_of
 from handnet.mlp.replicas import train_replicas
+from handnet.study.configuration import Configuration
 from handnet.study.networks import Replicas
 from handnet.study.reading import read
 from handnet.study.search import search_of
@@ -84,7 +85,7 @@ def stored(problem: Problem, rounds: int) -> list[Goal]:
     """Storing: a hundred networks, written and read back as a study does it."""
     fit = train_replicas(problem.backend, problem.parts.train, problem.parts.val, RECIPE, range(100))
     replicas = Replicas(tuple(range(100)), fit, problem.backend.logits(fit.layers, problem.parts.val.X))
-    milliseconds, blocks = [], problem.blocks(replicas.seeds)
+    milliseconds, blocks = [], problem.blocks(Configuration.of(RECIPE), replicas.seeds)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder), "bench", writing=True)
         for number in range(rounds + 1):
@@ -142,7 +143,7 @@ def searched() -> list[Goal]:
             for share in shares
         ]
         trials = [Finished(n, point, shares[n], "", 0) for n, point in enumerate(points)]
-        search, spent = search_of(settings, trials[:told]), []
+        search, spent = search_of(settings, "mlp", trials[:told]), []
         search.propose(told)
         for trial in trials[told:]:
             search.tell(trial)

@@ -36,6 +36,7 @@ class CallModel:
     fixed: Params = field(default_factory=dict)
 
     keeps_arrays = False
+    stacks = True
     notes = ()
 
     @property

@@ -38,7 +38,7 @@ class KerasModel:
     own.
     """
 
-    seeded, inputs, keeps_arrays, notes = True, "encoded", True, ()
+    seeded, inputs, keeps_arrays, stacks, notes = True, "encoded", True, False, ()
 
     def __init__(self, build: Build | Source, name: str = "", fixed: Params | None = None) -> None:
         self.source = build if isinstance(build, FromFile | FromModule | Given) else Given(build)

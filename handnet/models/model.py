@@ -50,7 +50,8 @@ class Model(Protocol):
     name: what the report calls it; identity: text of all that decides what it computes beside params, seed
     and rows; seeded: False where nothing in it is random, so that it has no band over seeds; inputs:
     "encoded" for arrays (n, inputs) of scaled numbers, "raw" for the DataFrame of the table's own columns;
-    keeps_arrays: whether `restored` works; notes: what a reader should know of its outputs, in sentences.
+    keeps_arrays: whether `restored` works; stacks: whether it trains anew with each call of `outputs`, so
+    that all rows belong into one; notes: what a reader should know of its outputs, in sentences.
     """
 
     @property
@@ -63,6 +64,8 @@ class Model(Protocol):
     def inputs(self) -> str: ...
     @property
     def keeps_arrays(self) -> bool: ...
+    @property
+    def stacks(self) -> bool: ...
     @property
     def notes(self) -> tuple[str, ...]: ...
 

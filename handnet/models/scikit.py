@@ -39,6 +39,7 @@ class ScikitModel:
     fixed: Params = field(default_factory=dict)
 
     keeps_arrays = False
+    stacks = False
 
     @property
     def identity(self) -> str:

@@ -15,8 +15,8 @@ from handnet.report.explainer import Explainer
 from handnet.report.missed import case_record, doubt_facts, judged_facts, missed_facts
 from handnet.report.stories import story, truth_of
 from handnet.study.answers import Refits
+from handnet.study.division import Resplit
 from handnet.study.networks import mask_diverged
-from handnet.study.resplit import Resplit
 from handnet.study.units import Confirmed, Problem
 
 MOST = 30  # stories a report tells of one part, the most often missed cases first

@@ -13,8 +13,8 @@ from handnet.families import Families, families_of
 from handnet.hybrids import Cloud, Outside, Resembling
 from handnet.judge import Judge, Question
 from handnet.study.answers import Answers, NetworkAnswers, Refits
+from handnet.study.division import Resplit
 from handnet.study.networks import Replicas
-from handnet.study.resplit import Resplit
 from handnet.study.units import Problem, TargetUnit
 
 NEIGHBOURS = 10  # train cases nearest to a case, and to each of its hybrids in the check

@@ -21,9 +21,10 @@ from handnet.report.statements import compared, statements, worse_than_untuned
 from handnet.report.threshold_facts import benefit_facts, look_facts, sealed_looks, threshold_facts
 from handnet.report.verdict import paragraph
 from handnet.study.analysis import Analysis
+from handnet.study.configuration import Configuration
+from handnet.study.division import SEARCHED_ANEW
 from handnet.study.naming import shipped_of
 from handnet.study.quantity import band_facts
-from handnet.study.resplit import SEARCHED_ANEW
 from handnet.study.sealed import Opening
 from handnet.study.settings import Settings
 from handnet.study.units import Confirmed, Problem
@@ -178,7 +179,9 @@ def _configuration(
         "config_id": configuration.config_id,
         "tuned": tuned(configuration, settings, model),
         "chosen": configuration.chosen,
+        "model": None,
         "recipe": None,
+        "lost": [],
         "seeds": [],
         "diverged": [],
         "overfit": None,
@@ -186,15 +189,28 @@ def _configuration(
     overfit = analysis.overfit.get(configuration.role)
     if overfit:
         facts["overfit"] = {"flagged": overfit.flagged, "seeds": overfit.seeds}
-    recipe, replicas = configuration.recipe, configuration.replicas
-    if recipe and replicas:
+    found, replicas = configuration.configuration, configuration.replicas
+    if found and replicas:
         epochs = dict(zip(replicas.seeds, replicas.fit.diverged_at, strict=True))
-        facts["recipe"] = recipe.values | {"hidden": list(recipe.hidden)}
+        facts["model"], facts["recipe"] = found.model, params_of(found)
+        facts["lost"] = [
+            {"seed": seed, "why": fault}
+            for seed, fault in zip(replicas.seeds, replicas.faults, strict=False)
+            if fault
+        ]
         facts["seeds"] = [replicas.seeds[0], replicas.seeds[-1], len(replicas.seeds)]
         facts["diverged"] = [
             {"seed": seed, "epoch": int(epoch) + 1} for seed, epoch in epochs.items() if epoch >= 0
         ]
     return facts
+
+
+def params_of(configuration: Configuration) -> dict[str, Any]:
+    """The parameters of a configuration; of the network by hand the whole recipe."""
+    if not configuration.is_mlp:
+        return dict(configuration.params)
+    recipe = configuration.recipe
+    return recipe.values | {"hidden": list(recipe.hidden)}
 
 
 def _opening(opening: Opening | None, rehearsed: Sequence[int]) -> dict[str, Any] | None:

@@ -14,9 +14,9 @@ from handnet.report.series import surface
 from handnet.report.words import label, mean_of
 from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult, Untuned
 from handnet.study.answers import Refits
+from handnet.study.division import Resplit
 from handnet.study.networks import Replicas
 from handnet.study.quantity import band_facts
-from handnet.study.resplit import Resplit
 from handnet.study.sealed import Opening
 from handnet.study.settings import Settings
 from handnet.study.spread import Moved
@@ -90,7 +90,7 @@ def _untuned(untuned: Untuned | None) -> dict[str, Any] | None:
 def tuned(configuration: Confirmed, settings: Settings, model: Studied = OURS) -> str:
     """What was chosen for a configuration, and on which rows. model: what is studied."""
     params = listed(searched_params(settings))
-    if configuration.recipe is None:
+    if configuration.configuration is None:
         return configuration.tuned
     if configuration.role != "winner" or not params:
         return f"nothing: a {model.choice} fixed beforehand"

@@ -14,8 +14,8 @@ from handnet.report.search_tables import ADAPTIVE, BELOW, corrected, simulated
 from handnet.report.words import amount, label, mean_of, measure, p_value, so_many_cases, written
 from handnet.study.analysis import SEARCHES, Again, Analysis
 from handnet.study.comparisons import LEAST_SPLITS, RIVALS, ComparedOverSplits, ComparedPair, can_decide
+from handnet.study.division import SEARCHED_ANEW
 from handnet.study.quantity import band_facts
-from handnet.study.resplit import SEARCHED_ANEW
 from handnet.study.units import Confirmed, Problem
 
 

@@ -20,11 +20,13 @@ from handnet.data import Array, Table
 from handnet.draws import RESAMPLING, bootstrap_counts, generator, resamples
 from handnet.scores import right
 from handnet.study.comparisons import ComparedPair, Rules, compare_pairs, rules, stream_variance, variance
+from handnet.study.configuration import Configuration
+from handnet.study.division import SEARCHED_ANEW, Resplit, outputs_of
 from handnet.study.gaps import Overfit, overfit
 from handnet.study.networks import Replicas
 from handnet.study.operating import NOTHING, Operating, operating
 from handnet.study.quantity import Quantity, finite
-from handnet.study.resplit import SEARCHED_ANEW, Resplit, Resplits, outputs_of, stream_seeds
+from handnet.study.resplit import Resplits, stream_seeds
 from handnet.study.rivals import UNTUNED, baseline, penalty, roles, untuned_outputs
 from handnet.study.score_bands import RESAMPLING_SEED, bootstraps, split_quantities
 from handnet.study.settings import Settings
@@ -43,6 +45,7 @@ class TrialResult:
 
     trial: Finished
     replicas: Replicas
+    configuration: Configuration
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,8 @@ def analyse(
     divisions, task = resplits.divisions if resplits else (), problem.task
     by_role, overfits = _by_role(confirmed, problem, y_test, divisions, done)
     part, y = ("val", y_val) if y_test is None else ("test", y_test)
-    streams = stream_variance(task, resplits.streams, y, stream_seeds(settings)) if resplits else {}
+    drawn = resplits.streams if resplits else None
+    streams = {} if drawn is None else stream_variance(task, drawn, y, stream_seeds(settings))
     accuracy = _accuracy(problem, confirmed[0], y, part)
     return Analysis(
         quantities=by_role,

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handnet.messages import stored_in, typed
 from handnet.study.arguments import as_typed, check_arguments, table_file, to_settings
+from handnet.study.chosen_models import described, make_models
 from handnet.study.interrupt import Interrupt, Stopped
 from handnet.study.options import settings_and_table
 
@@ -170,16 +171,21 @@ def prepare_study(
     screen: "Screen | None" = None,
     interrupt: Interrupt | None = None,
     started: float | None = None,
+    models: Sequence[Mapping[str, Any]] = (),
+    given: Mapping[str, object] | None = None,
 ) -> "Study":
     """A study that is ready to run, and has read nothing but its table.
 
     chosen: dotted key -> text of every setting that differs from those of the file `settings`, or from the
     default ones. server: an address, or an empty text. screen: one of its own unless given. interrupt: the
-    signals it obeys; Ctrl-C and SIGTERM unless given. started: time.perf_counter() when the work began. The
+    signals it obeys; Ctrl-C and SIGTERM unless given. started: time.perf_counter() when the work began.
+    models: tables of models, as settings have them; given: by name, objects in place of their sources. The
     other arguments are those of `run_study`. Raises Refusal."""
     from handnet.study.reading import server_address
 
-    stated, table = settings_and_table(chosen, settings, screen.say if screen else None)
+    stated, table = settings_and_table(chosen, settings, screen.say if screen else None, models)
+    made = make_models(stated, given or {})
+    stated = described(stated, made)
     address = server_address(server)
     if screen is None:
         say_loading()
@@ -188,7 +194,7 @@ def prepare_study(
     from handnet.study.study import Study
 
     clock = Clock(time.perf_counter() if started is None else started)
-    request = Request(stated, home, name, open_test, address, table, executor, workers)
+    request = Request(stated, home, name, open_test, address, table, executor, workers, made)
     return Study(request, clock, screen or Screen(), interrupt)
 
 

@@ -27,9 +27,9 @@ from handnet.bands.variance import Component, variance_table
 from handnet.data import Array
 from handnet.draws import RESAMPLING, bootstrap_counts, generator
 from handnet.scores import grade
+from handnet.study.division import SEARCHED_ANEW, Resplit
 from handnet.study.false_alarms import Measured, layout_of, measured
 from handnet.study.on_test import OnTest, compare_on_test, sound_pairs
-from handnet.study.resplit import SEARCHED_ANEW, Resplit
 from handnet.study.rivals import BOOSTING, LOGISTIC, RIDGE, baseline
 from handnet.study.score_bands import BOOTSTRAPS, RESAMPLING_SEED
 from handnet.study.sections import VerdictSettings
@@ -114,7 +114,7 @@ def compare_pairs(
     by_role = {configuration.role: configuration for configuration in confirmed}
     others = [role for role in by_role if role != "winner"]
     pairs = [("winner", role) for role in others]
-    pairs += [(role, baseline(task)) for role in others if by_role[role].recipe is not None]
+    pairs += [(role, baseline(task)) for role in others if by_role[role].replicas is not None]
     if any(SEARCHED_ANEW in resplit.logits for resplit in resplits):
         pairs += [(SEARCHED_ANEW, role) for role in (*RIVALS, "winner") if role in by_role]
     compared = [

@@ -18,17 +18,19 @@ from handnet.messages import option
 from handnet.report.cases import MOST
 from handnet.report.explainer import CHECKED, NEIGHBOURS
 from handnet.splits import split
+from handnet.study.configuration import Configuration
 from handnet.study.executor import make_workers
 from handnet.study.identity import remarks
 from handnet.study.resplit import check_divisions
 from handnet.study.rivals import rivals
 from handnet.study.runs import FIRST
 from handnet.study.search import search_of
-from handnet.study.settings import Settings
+from handnet.study.settings import MLP, Settings
 from handnet.study.space import Range
 from handnet.study.units import Problem
 from handnet.tasks import task_of
 
+BY_HAND = Configuration(MLP, {}, {})
 LONG_ENOUGH = 0.1  # seconds of fitting from which a speed is measured
 # Seconds of the one process that proposes, stores and writes: rounded from a few runs on one machine in 2026,
 # and not measured where a study is estimated.
@@ -101,7 +103,7 @@ def work(
         return stages
     fit = prices.epoch[again.seeds]
     divisions = [prices.division + fit * sum(frozen)] * again.splits
-    cubes = problem.blocks(range(again.levels**3))
+    cubes = problem.blocks(BY_HAND, range(again.levels**3))
     streams = [prices.unit(len(block), frozen[0]) for block in cubes]
     networks = again.splits * len(frozen) * again.seeds
     how = f"{again.splits} fresh divisions x {len(frozen)} x {again.seeds} seeds"
@@ -117,8 +119,8 @@ def work(
 
 
 def _search(settings: Settings, problem: Problem, prices: Prices, tried: Sequence[float]) -> Work:
-    search, trials, seeds = search_of(settings), settings.trials, settings.search.seeds
-    sizes = [len(block) for block in problem.blocks(range(seeds))]
+    search, trials, seeds = search_of(settings, MLP), settings.trials, settings.search.seeds
+    sizes = [len(block) for block in problem.blocks(BY_HAND, range(seeds))]
     batches: list[Batch] = []
     place = 0
     while place < trials:
@@ -131,7 +133,7 @@ def _search(settings: Settings, problem: Problem, prices: Prices, tried: Sequenc
 
 def _confirm(settings: Settings, problem: Problem, prices: Prices, frozen: Sequence[float]) -> Work:
     fresh = settings.confirm.seeds
-    sizes = [len(block) for block in problem.blocks(range(fresh))]
+    sizes = [len(block) for block in problem.blocks(BY_HAND, range(fresh))]
     units = [prices.unit(size, epochs) for epochs in frozen for size in sizes]
     return Work("confirm", len(frozen) * fresh, f"{len(frozen)} x {fresh} fresh seeds", [Batch(units)])
 
@@ -146,7 +148,8 @@ def measured(settings: Settings, problem: Problem) -> Prices:
     """What the units of a study cost here, on one thread."""
     search, again = settings.search.seeds, settings.rehearsal
     counts = {search, settings.confirm.seeds, again.levels**3}
-    sizes = {len(block) for count in counts for block in problem.blocks(range(count))} | {search, again.seeds}
+    sizes = {len(block) for count in counts for block in problem.blocks(BY_HAND, range(count))}
+    sizes |= {search, again.seeds}
     with threadpool_limits(1, "blas"):
         epochs = _seconds_per_epoch(settings, problem, sizes)
         started = time.perf_counter()

@@ -38,6 +38,10 @@ Call = tuple[Callable[..., Any], *tuple[Any, ...]]
 _worker = threading.local()  # of the thread that runs a call: what is held, and whether anybody still waits
 
 
+class Lost(Exception):
+    """A sentence on what somebody else's code did instead of giving a result, without a full stop."""
+
+
 class Workers(Protocol):
     """What runs a study's calls.
 
@@ -67,7 +71,8 @@ def abandoned() -> bool:
 def in_order(
     workers: Workers, calls: Iterable[Call], check: Callable[[], None] = lambda: None
 ) -> Iterator[Any]:
-    """The results of calls, each a function and its arguments, in the order of the calls.
+    """The results of calls, each a function and its arguments, in the order of the calls; of one that was
+    lost to somebody else's code its Lost.
 
     A bounded number is in flight. When the results are no longer wanted, or a call raises, what has not begun
     is dropped. check: called while a result is waited for; what it raises ends the waiting.
@@ -77,7 +82,10 @@ def in_order(
     def result() -> Any:
         while wait(list(waiting)[:1], POLL).not_done:
             check()
-        return waiting.popleft().result()
+        try:
+            return waiting.popleft().result()
+        except Lost as fault:
+            return fault
 
     try:
         for call in calls:

@@ -110,9 +110,7 @@ def _frame(table: Dataset) -> pd.DataFrame:
     reserved = {_target(table), CASE, GROUP} & set(table.feature_names)
     if reserved:
         raise Refusal(f"a column of the Dataset may not be called {', '.join(sorted(reserved))}.")
-    frame = pd.DataFrame(table.X, columns=list(table.feature_names))
-    for name, texts in table.levels.items():
-        frame[name] = [None if np.isnan(code) else texts[int(code)] for code in frame[name]]
+    frame = table.frame(np.arange(len(table.y)))
     labels: Any = np.array(table.class_names)[table.y] if table.class_names else table.y
     if len(table.class_names) > 2:  # of two the positive label tells which is class 1
         labels = pd.Categorical(labels, list(table.class_names), ordered=True)

@@ -55,10 +55,12 @@ def overfit(configuration: Confirmed, problem: Problem) -> Overfit | None:
     replicas = configuration.replicas
     if replicas is None or not configuration.has_seed_bands:
         return None
-    rows = problem.parts.train
-    train_logits = problem.outputs(replicas.fit.layers, rows.X)
     grade, name = problem.task.grade, "accuracy" if problem.task.classes else "r2"
-    train = grade(mask_diverged(replicas, train_logits), rows.y)[name]
+    train = replicas.train_score
+    if train is None:
+        rows = problem.parts.train
+        train_logits = problem.outputs(replicas.fit.layers, rows.X)
+        train = grade(mask_diverged(replicas, train_logits), rows.y)[name]
     val = grade(mask_diverged(replicas, replicas.val_logits), problem.parts.val.y)[name]
     flagged = int((train - val >= np.maximum(0.03, 0.1 * val)).sum())
     gap_of_score = Quantity(f"gap_{name}", "gap", tuple(seed_bands(train - val)))

@@ -2,8 +2,9 @@
 
 import platform
 import re
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,11 +12,12 @@ from threadpoolctl import threadpool_info
 
 from handnet.data import DATASETS, Dataset, canonical_hash
 from handnet.messages import Refusal, command, option
+from handnet.models.model import Model
 from handnet.report.imbalance import warnings_on_test
 from handnet.splits import split
 from handnet.study.reading import from_stored, load, read, to_stored
 from handnet.study.search import versions as search_versions
-from handnet.study.settings import Settings
+from handnet.study.settings import MLP, Settings
 from handnet.study.store import Store
 from handnet.study.units import Problem, load_problem
 from handnet.tasks import task_of
@@ -31,7 +33,8 @@ class Request:
 
     name: of the study; None: made from data and settings; open_test: open the test of a small study too;
     server: the address of an MLflow server that gets every run too; data: the table, if it was read already;
-    executor, workers: where it is trained and on how many at once, which no result depends on."""
+    executor, workers: where it is trained and on how many at once, which no result depends on; models: by
+    name, all that are studied but the network by hand."""
 
     settings: Settings
     home: Path
@@ -41,19 +44,26 @@ class Request:
     data: Dataset | None = None
     executor: str = "threads"
     workers: int = 0
+    models: Mapping[str, Model] = field(default_factory=dict)
 
 
 class Frozen(NamedTuple):
     """A configuration of a confirmation.
 
-    role: the winner, a recipe of the settings, or a method without seeds; params: of the recipe, None for
-    such a method; tuned, chosen: what was chosen for such a method, and what came out."""
+    role: the winner, another model, a recipe of the settings, or a method without seeds; params: those that
+    were chosen, None for such a method; tuned, chosen: what was chosen for such a method, and what came out;
+    model: its name in the settings."""
 
     role: str
     config_id: str
     params: dict[str, Any] | None
     tuned: str
     chosen: str
+    model: str = MLP
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields; the network by hand is not named."""
+        return {name: value for name, value in self._asdict().items() if (name, value) != ("model", MLP)}
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,7 @@ class Commit:
         """Make it the last confirmation of the study."""
         content = {
             "settings": to_stored(self.settings),
-            "frozen": [frozen._asdict() for frozen in self.frozen],
+            "frozen": [frozen.to_json() for frozen in self.frozen],
             "opening": self.opening,
             "resplits": list(self.resplits),
             "data": self.data,

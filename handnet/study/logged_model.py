@@ -61,9 +61,7 @@ class ServedModel:
 def served_model(problem: Problem, replicas: Replicas) -> ServedModel:
     """The replicas that did not diverge, as a model that takes cases as the table has them."""
     data, parts, replicas = problem.data, problem.parts, replicas.pick(replicas.sound)
-    example = pd.DataFrame(data.X[parts.val_rows[:5]], columns=list(data.feature_names))
-    for name, texts in data.levels.items():
-        example[name] = [None if np.isnan(code) else texts[int(code)] for code in example[name]]
+    example = data.frame(parts.val_rows[:5])
     served = load_backend("numpy", problem.spec.dtype)  # the backend that a loaded model runs on
     p = served.predict(replicas.fit.layers, parts.val.X[:5], problem.task.loss)
     prediction = banded(in_unit(p.astype(np.float64), problem.target_unit), data.class_names)

@@ -14,9 +14,9 @@ from handnet.bands.band import PREDICTIVE
 from handnet.bands.cases import case_bands
 from handnet.data import Array
 from handnet.scores import gap, grade
+from handnet.study.division import Resplit
 from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.quantity import Quantity
-from handnet.study.resplit import Resplit
 from handnet.study.units import Problem
 from handnet.tasks import Task
 

@@ -24,8 +24,8 @@ from handnet.explain import Explanation
 from handnet.judge import judge_of
 from handnet.report.explainer import Explainer
 from handnet.splits import split
+from handnet.study.division import Resplit, Trained
 from handnet.study.reading import read
-from handnet.study.resplit import Resplit, Trained
 from handnet.study.units import Problem, load_problem
 
 TABLE = Path(__file__).with_name("naming.csv")

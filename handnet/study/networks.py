@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,23 +17,34 @@ class Replicas:
     """The exact results of one configuration on R seeds: what every band, table and figure is computed from.
 
     seeds: (R,), each an integer or a triple of one seed for each stream; fit: histories and weights of the R
-    replicas; val_logits: outputs (R, n_val) or (R, n_val, k).
+    replicas; of a model other than the network by hand it has no layers, and histories of one epoch: the
+    losses after training. val_logits: outputs (R, n_val) or (R, n_val, k), NaN where a replica was lost;
+    faults: (R,) a sentence on each replica that was lost, "" for the others; train_score: (R,) accuracy or R2
+    on the train rows, of other models only; arrays: what restores such a model, each (R, ...).
     """
 
     seeds: tuple[Any, ...]
     fit: Fit
     val_logits: Array
+    faults: tuple[str, ...] = ()
+    train_score: Array | None = None
+    arrays: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def sound(self) -> Array:
-        """(R,) bool: which replicas never diverged."""
-        return np.asarray(self.fit.diverged_at < 0)
+        """(R,) bool: which replicas never diverged, and were not lost."""
+        lost = np.array([bool(fault) for fault in self.faults] or False)
+        return np.asarray((self.fit.diverged_at < 0) & ~lost)
 
     def pick(self, which: Array | list[int]) -> "Replicas":
         """Some of the replicas, by mask (R,) or by place."""
         layers = tuple(Layer(layer.weight[which], layer.bias[which]) for layer in self.fit.layers)
+        fit = Fit(layers, *(part[which] for part in self.fit[1:]))
         seeds = tuple(int(seed) for seed in np.array(self.seeds)[which])
-        return Replicas(seeds, Fit(layers, *(part[which] for part in self.fit[1:])), self.val_logits[which])
+        faults = tuple(np.array(self.faults, dtype=object)[which]) if self.faults else ()
+        score = None if self.train_score is None else self.train_score[which]
+        arrays = {name: part[which] for name, part in self.arrays.items()}
+        return Replicas(seeds, fit, self.val_logits[which], faults, score, arrays)
 
     def one(self, index: int) -> "Replicas":
         """The replica at `index`, alone."""
@@ -42,6 +53,9 @@ class Replicas:
     def to_npz(self) -> bytes:
         """As an .npz file, exact to the bit."""
         parts = {name: getattr(self.fit, name) for name in Fit._fields[1:]}
+        if self.train_score is not None:
+            parts |= {"faults": np.array(self.faults, dtype="U"), "train_score": self.train_score}
+            parts |= {f"array.{name}": part for name, part in self.arrays.items()}
         return to_npz(seeds=np.array(self.seeds), val_logits=self.val_logits, **parts, **self.weights())
 
     def weights(self) -> dict[str, Array]:
@@ -53,7 +67,12 @@ class Replicas:
         """What `to_npz` wrote. Raises ValueError or KeyError when it is something else."""
         parts = from_npz(content)
         fit = Fit(layers_of(parts), *(parts[name] for name in Fit._fields[1:]))
-        return Replicas(tuple(int(seed) for seed in parts["seeds"]), fit, parts["val_logits"])
+        seeds = tuple(int(seed) for seed in parts["seeds"])
+        faults = tuple(str(fault) for fault in parts.get("faults", ()))
+        arrays = {
+            name.removeprefix("array."): part for name, part in parts.items() if name.startswith("array.")
+        }
+        return Replicas(seeds, fit, parts["val_logits"], faults, parts.get("train_score"), arrays)
 
 
 def layer_parts(layers: Sequence[Layer]) -> dict[str, Array]:
@@ -101,9 +120,23 @@ def concatenate(replicas: Sequence[Replicas]) -> Replicas:
     ordered = sorted(replicas, key=lambda part: part.seeds)
     seeds = tuple(seed for part in ordered for seed in part.seeds)
     val_logits = np.concatenate([part.val_logits for part in ordered])
-    return Replicas(seeds, joined([part.fit for part in ordered]), val_logits)
+    fit = joined([part.fit for part in ordered])
+    scores = [part.train_score for part in ordered if part.train_score is not None]
+    if not scores:
+        return Replicas(seeds, fit, val_logits)
+    faults = tuple(fault for part in ordered for fault in part.faults)
+    return Replicas(seeds, fit, val_logits, faults, np.concatenate(scores), _stacked(ordered))
+
+
+def _stacked(replicas: Sequence[Replicas]) -> dict[str, Array]:
+    """The arrays of all replicas. One that was lost has none, and gets NaN."""
+    known = next((part.arrays for part in replicas if part.arrays), {})
+    return {
+        name: np.concatenate([part.arrays.get(name, np.full_like(one, np.nan)) for part in replicas])
+        for name, one in known.items()
+    }
 
 
 def mask_diverged(replicas: Replicas, logits: Array) -> Array:
-    """Outputs (R, n) or (R, n, k), NaN for every replica that diverged, even where its last are finite."""
+    """Outputs (R, n) or (R, n, k), NaN for every replica that diverged or was lost."""
     return np.where(replicas.sound.reshape(-1, *(1,) * (logits.ndim - 1)), logits, np.nan)

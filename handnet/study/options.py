@@ -4,7 +4,7 @@ The import is light, because the help of a command reads the table of options.""
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,8 @@ OPTIONS = {
         "K",
         "looks at the test whose price is told, or ledger; also after the opening",
     ),
+    "unit-timeout": ("units.timeout", "SECONDS", "that one fit of a model may take before it is killed"),
+    "unit-memory": ("units.memory", "GIB", "of memory that one fit of a model may have"),
     "data": (
         "data.path",
         "FILE",
@@ -109,18 +111,22 @@ def named_table(name: str) -> dict[str, str]:
 
 
 def settings_and_table(
-    chosen: Mapping[str, str], file: str | Path | None, say: Callable[[str], None] | None = None
+    chosen: Mapping[str, str],
+    file: str | Path | None,
+    say: Callable[[str], None] | None = None,
+    models: Sequence[Mapping[str, Any]] = (),
 ) -> "tuple[Settings, Dataset]":
     """The settings of a study, and its table.
 
     A large table is divided anew only on request.
 
     chosen: dotted key -> text. file: a settings file to lay over the defaults. say: is called with that,
-    which goes to stderr unless it is given. Raises Refusal.
+    which goes to stderr unless it is given. models: the tables of that name, as the settings have them; those
+    of the file unless given. Raises Refusal.
     """
     from handnet.study.reading import load, read
 
-    settings = read(chosen, Path(file) if file else None)
+    settings = read(chosen, Path(file) if file else None, models)
     data, again = load(settings), settings.rehearsal
     settings = settings.decided(len(data.class_names))
     if len(data.y) > MANY and again.splits and "rehearsal.splits" not in chosen:

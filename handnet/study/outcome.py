@@ -4,7 +4,7 @@ StoredStudy reads such a study from its stores: it trains nothing and opens noth
 
 import errno
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -19,17 +19,19 @@ from handnet.report.facts import document
 from handnet.report.model_words import model_of
 from handnet.report.search_facts import Findings
 from handnet.study.analysis import Analysis, TrialResult, analyse
-from handnet.study.identity import Commit, Frozen, check_name, is_default, make_fingerprint, make_problem
-from handnet.study.networks import concatenate, read_logits, to_npz
+from handnet.study.configuration import configure
+from handnet.study.division import Resplit
+from handnet.study.identity import Commit, check_name, is_default, make_fingerprint, make_problem
+from handnet.study.networks import concatenate
 from handnet.study.reading import from_stored, load, moved, read
 from handnet.study.records import Records
-from handnet.study.resplit import Resplit, Resplits
+from handnet.study.resplit import Resplits
 from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Ledger, Opened, Opening
 from handnet.study.search import search_of, versions
 from handnet.study.settings import Settings
 from handnet.study.store import Finished, Store, check_study
-from handnet.study.summary import objective
+from handnet.study.stored import check_trials, read_confirmed, read_resplits
 from handnet.study.units import Confirmed, Problem
 
 
@@ -37,12 +39,18 @@ from handnet.study.units import Confirmed, Problem
 class Outcome:
     """The exact results of a confirmed study, the winner's first.
 
-    opened: None while the test is sealed; resplits: None without fresh divisions."""
+    searches: the trials of each model, by its name; opened: None while the test is sealed; resplits: None
+    without fresh divisions."""
 
     confirmed: Sequence[Confirmed]
-    trials: Sequence[TrialResult]
+    searches: Mapping[str, Sequence[TrialResult]]
     opened: Opened | None
     resplits: Resplits | None
+
+    @property
+    def trials(self) -> Sequence[TrialResult]:
+        """Those of the model that decides."""
+        return next(iter(self.searches.values()), [])
 
     @property
     def opening(self) -> Opening | None:
@@ -87,7 +95,9 @@ def facts_of(
             outcome.confirmed,
             outcome.trials,
             analysis,
-            search_of(records.settings, [result.trial for result in outcome.trials]).importances(),
+            search_of(
+                records.settings, records.settings.studied[0], [result.trial for result in outcome.trials]
+            ).importances(),
             opening,
             ledger.rehearsals(opening) if opening else [],
             outcome.test,
@@ -191,7 +201,7 @@ class StoredStudy:
             return self.load()
         begun = self.store.begun
         self._describe(from_stored(begun["settings"]), begun["data"])
-        return Outcome([], [self._trial(trial) for trial in self.store.trials()], None, None)
+        return Outcome([], self._searches(), None, None)
 
     def _describe(self, stored: Settings, data: str) -> Settings:
         """Read the table and check that all fits the store. data: the table's digest."""
@@ -204,12 +214,14 @@ class StoredStudy:
 
     def _load(self, trials: bool) -> Outcome:
         settings = self._describe(self.commit.settings, self.commit.data)
-        finished = self.store.trials()[: settings.trials]
-        if len(finished) < settings.trials:
-            raise Refusal(f"the trials of {self.name} are not there; {command('study')} makes them again.", 1)
+        for model in settings.studied:
+            if len(self.store.trials(model)) < settings.trials_of(model):
+                raise Refusal(
+                    f"the trials of {self.name} are not there; {command('study')} makes them again.", 1
+                )
         return Outcome(
             read_confirmed(self.store, self.records, self.commit),
-            [self._trial(trial) for trial in finished] if trials else [],
+            self._searches(confirmed=True) if trials else {},
             self._opened(),
             read_resplits(self.store, self.commit.resplits),
         )
@@ -222,73 +234,22 @@ class StoredStudy:
         digest = opening.test
         return Opened(opening, self.problem.parts.test.open(lambda rows: rows == digest))
 
-    def _trial(self, trial: Finished) -> TrialResult:
-        blocks = self.problem.blocks(self.records.settings.search_seeds)
-        result = TrialResult(trial, concatenate(self.store.replicas(trial.config_id, blocks)))
+    def _searches(self, confirmed: bool = False) -> dict[str, list[TrialResult]]:
+        """The trials of each model. confirmed: those alone that the last confirmation chose from."""
+        settings = self.records.settings
+        return {
+            model: [
+                self._trial(model, trial)
+                for trial in self.store.trials(model)[: settings.trials_of(model) if confirmed else None]
+            ]
+            for model in settings.studied
+        }
+
+    def _trial(self, model: str, trial: Finished) -> TrialResult:
+        settings = self.records.settings
+        configuration = configure(settings, model, trial.params)
+        blocks = self.problem.blocks(configuration, settings.search_seeds)
+        replicas = concatenate(self.store.replicas(trial.config_id, blocks))
+        result = TrialResult(trial, replicas, configuration)
         check_trials(self.store, self.problem, [result])
         return result
-
-
-def check_trials(store: Store, problem: Problem, trials: Iterable[TrialResult]) -> None:
-    """Raises Refusal (1) unless each trial has the value that its networks give."""
-    for result in trials:
-        if objective(problem.task, result.replicas, problem.parts.val.y) != result.trial.value:
-            raise store.damaged(f"trials.jsonl, line {result.trial.place + 1} is not what its networks give")
-
-
-def read_confirmed(store: Store, records: Records, commit: Commit) -> list[Confirmed]:
-    """The frozen configurations and the methods without seeds, as the store has them.
-
-    Raises Refusal when some are lost or damaged."""
-    confirmed, blocks = [], records.problem.blocks(records.settings.confirm_seeds)
-    for role, config_id, params, tuned, chosen in commit.frozen:
-        replicas, recipe, val, test = None, None, None, None
-        if params:
-            recipe = records.settings.recipe(params)
-            replicas = concatenate(store.replicas(config_id, blocks))
-            val = replicas.val_logits
-        else:
-            what = f"the results of {role} on the validation rows"
-            val = store.read(f"val/{config_id}", read_logits, what)
-        if commit.opening:
-            test = store.read(
-                f"test/{commit.opening}/{config_id}", read_logits, f"the results of {role} on the test"
-            )
-        assert val is not None  # a reader is refused
-        confirmed.append(Confirmed(role, config_id, recipe, replicas, val, test, tuned, chosen))
-    return confirmed
-
-
-def write_confirmed(store: Store, settings: Settings, result: Confirmed, opening: Opening | None) -> Frozen:
-    """Store what a graded configuration gave on the test, and a method without seeds on the validation rows.
-
-    A damaged file is written anew. Returns what the commit says of it."""
-    logits = {} if result.replicas else {f"val/{result.config_id}": result.val_logits}
-    if opening and result.test_logits is not None:
-        logits[f"test/{opening.id}/{result.config_id}"] = result.test_logits
-    for key, values in logits.items():
-        if store.read(key, read_logits, "") is None:
-            store.write(key, to_npz(logits=values))
-    params = settings.params_of(result.recipe) if result.recipe else None
-    return Frozen(result.role, result.config_id, params, result.tuned, result.chosen)
-
-
-def read_resplits(store: Store, keys: Sequence[str]) -> Resplits | None:
-    """The fresh divisions and streams with these keys; None without any key. Raises Refusal when one is
-    lost."""
-    if not keys:
-        return None
-    divisions, anew = (
-        [
-            division
-            for key in keys
-            if key.startswith(kind)
-            and (division := store.read(key, Resplit.from_npz, f"the results of {key}"))
-        ]
-        for kind in ("split/", "ideal/")
-    )
-    (streams,) = (
-        store.read(key, read_logits, f"the results of {key}") for key in keys if key.startswith("streams/")
-    )
-    assert streams is not None
-    return Resplits(tuple(divisions), streams).joined(anew)

@@ -25,7 +25,7 @@ from queue import SimpleQueue
 from typing import Any, Self
 
 from handnet.messages import Refusal
-from handnet.study.executor import AHEAD, LIBRARIES, POLL, Processes, Threads, unnamed_file
+from handnet.study.executor import AHEAD, LIBRARIES, POLL, Lost, Processes, Threads, unnamed_file
 from handnet.study.worker import KEEP, LIMIT, read, write
 
 START = (
@@ -34,10 +34,6 @@ START = (
 )
 MOST_SAID = 2**26  # bytes on stderr that are kept on the disk
 ONE_THREAD = (*LIBRARIES, "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-
-
-class Lost(Exception):
-    """A sentence on what somebody else's code did instead of giving a result, without a full stop."""
 
 
 def packed(value: Any) -> bytes:

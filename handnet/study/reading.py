@@ -34,12 +34,14 @@ WANTED = {
 }  # what is said of pydantic's types of errors
 
 
-def read(overrides: Mapping[str, str], path: Path | None = None) -> "Settings":
+def read(
+    overrides: Mapping[str, str], path: Path | None = None, models: Sequence[Mapping[str, Any]] = ()
+) -> "Settings":
     """The default settings, with the TOML file at `path` over them and `overrides` over both.
 
-    overrides: dotted key -> text, as typed. A file holds only what differs; a list in it replaces the default
-    one. Raises Refusal naming every fault at once: unknown keys with the nearest known one, wrong types,
-    values out of range.
+    overrides: dotted key -> text, as typed; models: the tables of that name, in place of those of the file. A
+    file holds only what differs; a list in it replaces the default one. Raises Refusal naming every fault at
+    once: unknown keys with the nearest known one, wrong types, values out of range.
     """
     table = _toml(DEFAULTS)
     if path:
@@ -61,6 +63,8 @@ def read(overrides: Mapping[str, str], path: Path | None = None) -> "Settings":
         table["space"] = {}
     for name in table_at(table, "fixed"):
         table_at(table, "space").pop(name, None)
+    if models:
+        table["models"] = [dict(model) for model in models]
     settings, faults = _validated(table)
     if settings is None or unknown:
         raise Refusal(" ".join([*unknown, *faults]))
@@ -189,7 +193,7 @@ def known_keys(table: Mapping[str, Any] | None = None, prefix: str = "") -> Iter
     for key, value in (_toml(DEFAULTS) if table is None else table).items():
         if isinstance(value, dict) and value:
             yield from known_keys(value, f"{prefix}{key}.")
-        elif key != "compare":
+        elif key not in ("compare", "models"):
             yield f"{prefix}{key}"
 
 

@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from handnet.contract import Recipe
-from handnet.data import Table, canonical_hash
+from handnet.data import Array, Table, canonical_hash
 from handnet.judge import Judge
 from handnet.report.cases import judge_cases, part_table
 from handnet.report.drawing import alone
 from handnet.report.figures import curve_loss, loss_curves
 from handnet.scores import gap, returned
 from handnet.study.analysis import Analysis
+from handnet.study.configuration import Candidate, Configuration
+from handnet.study.division import Resplit
 from handnet.study.gaps import CURVES, curve_band, curves, gap_quantities, test_gap
 from handnet.study.metrics import band_rows, main_metrics, network_metrics, resplit_metrics, resplit_rows
 from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.quantity import Quantity
-from handnet.study.resplit import Resplit
 from handnet.study.rivals import Rival
 from handnet.study.score_bands import score_quantities
 from handnet.study.settings import Settings
@@ -45,10 +45,11 @@ class Records:
     settings: Settings
     problem: Problem
 
-    def graded(self, role: str, recipe: Recipe, replicas: Replicas, test: Table | None) -> Confirmed:
+    def graded(self, candidate: Candidate, replicas: Replicas, test_logits: Array | None) -> Confirmed:
         """A frozen configuration on its confirmation seeds, with its logits on the test once that is open."""
-        logits = self.problem.outputs(replicas.fit.layers, test.X) if test else None
-        return Confirmed(role, self.problem.config_id(recipe), recipe, replicas, replicas.val_logits, logits)
+        configuration = candidate.configuration
+        config_id, val = self.problem.config_id(configuration), replicas.val_logits
+        return Confirmed(candidate.role, config_id, configuration, replicas, val, test_logits)
 
     def graded_rival(self, rival: Rival, test: Table | None) -> Confirmed:
         """A method without seeds."""
@@ -57,13 +58,13 @@ class Records:
         val, after = rival.outputs(self.problem.parts.val.X), rival.outputs(test.X) if test else None
         return Confirmed(rival.role, config_id, None, None, val, after, rival.tuned, rival.chosen)
 
-    def search(self, key: str, name: str, replicas: Replicas, recipe: Recipe) -> Entry:
+    def search(self, key: str, name: str, replicas: Replicas, configuration: Configuration) -> Entry:
         """A configuration of the search: validation rows only, because the test is sealed."""
         logits = mask_diverged(replicas, replicas.val_logits)
         bands = score_quantities(self.problem.task, logits, self.problem.parts.val.y, "val")
         bands += gap_quantities(replicas)
-        config_id = self.problem.config_id(recipe)
-        trial = Confirmed("search", config_id, recipe, replicas, replicas.val_logits, None)
+        config_id = self.problem.config_id(configuration)
+        trial = Confirmed("search", config_id, configuration, replicas, replicas.val_logits, None)
         return self._configuration(key, name, trial, bands, None)
 
     def confirmed(
@@ -86,22 +87,25 @@ class Records:
 
         entry = self.confirmed(key, name, result, analysis, test)
         assert result.replicas is not None
-        model = served_model(self.problem, result.replicas) if result.replicas.sound.any() else None
+        kept = result.replicas.fit.layers and result.replicas.sound.any()
+        model = served_model(self.problem, result.replicas) if kept else None
         files = {**entry.files, **self._missed(result, test), **report}
-        if self.settings.backend.name == "keras":
+        if self.settings.backend.name == "keras" and kept:
             files |= self._keras_file(result)
         return Entry(**{**vars(entry), "files": files, "model": model})
 
-    def seed(self, key: str, name: str, replicas: Replicas, place: int, recipe: Recipe, role: str) -> Entry:
+    def seed(self, key: str, name: str, result: Confirmed, place: int) -> Entry:
         """One network, that at a place: its scores, its gaps, its curves."""
-        network = replicas.one(place)
-        shapes = {f"loss/{curve}": curves(network)[curve][0] for curve in SHOWN_CURVES}
+        assert result.replicas is not None
+        network = result.replicas.one(place)
+        drawn = SHOWN_CURVES if network.fit.layers else ()
+        shapes = {f"loss/{curve}": curves(network)[curve][0] for curve in drawn}
         return Entry(
             key=key,
             name=name,
             tags={
-                "config_id": self.problem.config_id(recipe),
-                "role": role,
+                "config_id": result.config_id,
+                "role": result.role,
                 "seed": str(network.seeds[0]),
                 "diverged": str(not network.sound[0]),
             },
@@ -128,14 +132,16 @@ class Records:
         metrics, files = main_metrics(self.problem.task, bands), {"bands.csv": csv_of(band_rows(bands))}
         seen = {} if result.role == "search" else self._parts(test)
         replicas = result.replicas
-        if replicas is None or result.recipe is None:
+        if replicas is None or result.configuration is None:
             tags |= {"tuned": result.tuned, "chosen": result.chosen}
             return Entry(key, name, tags, metrics=metrics, files=files, datasets=self._datasets(seen))
         seeds, diverged = replicas.seeds, int((~replicas.sound).sum())
         device = str(self.problem.identity["device"])
         backend = {"backend": self.settings.backend.name, "dtype": self.settings.backend.dtype}
+        if not result.configuration.is_mlp:
+            backend = {"model": result.configuration.model}
         shapes = {}
-        if seen and result.has_seed_bands:
+        if seen and result.has_seed_bands and replicas.fit.layers:
             loss = curve_loss(self.problem.data.class_names)
             files["curves.svg"] = alone(loss_curves(curves(replicas), f"{self.name}: {name}", loss))
             ends = {curve: _band_curves(curves(replicas)[curve]) for curve in SHOWN_CURVES}
@@ -148,7 +154,7 @@ class Records:
             key=key,
             name=name,
             tags={**tags, "seeds": f"{seeds[0]}..{seeds[-1]}", "device": device},
-            params=self._params(result.recipe) | backend,
+            params={**result.configuration.params} | backend,
             metrics={**metrics, "seeds/n": float(len(seeds)), "seeds/diverged": float(diverged)},
             curves=shapes,
             files=files | {"networks.csv": csv_of(self.networks(result, test))},
@@ -207,12 +213,12 @@ class Records:
         from handnet.mlp.keras import to_keras
 
         assert result.replicas is not None
-        assert result.recipe is not None
+        assert result.configuration is not None
         place = middle_seed(self.problem.task, result.replicas, self.problem.parts.val.y)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"seed_{result.replicas.seeds[place]}.keras")
             layers = with_unit(result.replicas.fit.layers, self.problem.target_unit)
-            to_keras(layers, place, result.recipe.dropout, self.problem.task.loss).save(path)
+            to_keras(layers, place, result.configuration.recipe.dropout, self.problem.task.loss).save(path)
             return {path.name: path.read_bytes()}
 
     def _parts(self, test: Table | None) -> dict[str, Table]:
@@ -222,11 +228,6 @@ class Records:
         """(n,) the ids of the cases of a part."""
         parts = self.problem.parts
         return self.problem.data.case_ids[parts.val_rows if part == "val" else parts.test_rows]
-
-    def _params(self, recipe: Recipe) -> dict[str, object]:
-        """The searched parameters first, so that they are the first columns."""
-        values = recipe.values
-        return {name: values[name] for name in (*self.settings.space, *values)}
 
     def _datasets(self, seen: Iterable[str]) -> list[tuple[str, str, str, int]]:
         """(name, context, digest, rows) of each part a run has seen, the test once it is open."""

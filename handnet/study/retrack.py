@@ -11,11 +11,11 @@ from handnet.study.folder import locked
 from handnet.study.outcome import StoredStudy, facts_of, write_report
 from handnet.study.reading import from_stored
 from handnet.study.screen import Clock, Screen
-from handnet.study.search import search_of, write_trials_to
+from handnet.study.search import write_trials_to
 from handnet.study.store import Store, check_study, studies
 from handnet.study.targets import database_uri, has_table, is_here, targets, tracked_in
 from handnet.study.tracker import KEY
-from handnet.study.tracking import Status, Tracking, noted_in, state_of
+from handnet.study.tracking import Status, Tracking, noted_in, searches_of, state_of
 
 
 def track(
@@ -70,9 +70,10 @@ def write_trials(home: Path, name: str | None, where: str) -> str:
     store = Store(home, study.name)
     if where.startswith("sqlite"):
         _check_database(where)
-    settings, trials = from_stored(store.noted("study")["settings"]), store.trials()
-    write_trials_to(where, {study.name: search_of(settings, trials)})
-    return f"Wrote {len(trials)} trials of {study.name}; optuna-dashboard {shlex.quote(where)} shows them."
+    searches = searches_of(store, from_stored(store.noted("study")["settings"]))
+    write_trials_to(where, searches)
+    trials = sum(len(search.finished) for search in searches.values())
+    return f"Wrote {trials} trials of {study.name}; optuna-dashboard {shlex.quote(where)} shows them."
 
 
 def _check_database(uri: str) -> None:

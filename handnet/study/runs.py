@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from handnet.contract import Recipe
 from handnet.data import canonical_hash
 from handnet.report.model_words import model_of
 from handnet.study import views
-from handnet.study.analysis import Analysis
+from handnet.study.analysis import Analysis, TrialResult
 from handnet.study.metrics import resplit_metrics
-from handnet.study.networks import Replicas
 from handnet.study.outcome import Outcome
 from handnet.study.records import Records
 from handnet.study.tracker import KEY, Entry
@@ -55,20 +53,21 @@ class Runs:
             SUFFIXES[1], views.SEEDS_DESCRIPTION, views.seeds(*self.headline, self.model.history)
         )
 
-    def searched(self, place: int, recipe: Recipe, replicas: Replicas) -> Pending:
+    def searched(self, result: TrialResult) -> Pending:
         """The run of a trial."""
-        config_id, seeds = self.records.problem.config_id(recipe), replicas.seeds
-        build = partial(self.records.search, replicas=replicas, recipe=recipe)
-        key = f"search/{config_id}/{seeds[0]}-{seeds[-1]}"
-        return Pending(self.configurations, key, label(place), build)
+        configuration, replicas = result.configuration, result.replicas
+        config_id, seeds = self.records.problem.config_id(configuration), replicas.seeds
+        build = partial(self.records.search, replicas=replicas, configuration=configuration)
+        key, name = f"search/{config_id}/{seeds[0]}-{seeds[-1]}", label(result.trial.place)
+        named = name if len(self.settings.studied) == 1 else f"{configuration.model}, {name}"
+        return Pending(self.configurations, key, named, build)
 
     def of_study(
         self, outcome: Outcome, analysis: Analysis | None, report: Mapping[str, bytes]
     ) -> Iterator[Pending]:
         """Every run of a study. analysis: None where nothing is confirmed yet; report: its files, by name."""
-        for trial in outcome.trials:
-            recipe = self.settings.recipe(trial.trial.params)
-            yield self.searched(trial.trial.place, recipe, trial.replicas)
+        for trials in outcome.searches.values():
+            yield from map(self.searched, trials)
         content = self._content(outcome)
         for result in outcome.confirmed:
             assert analysis is not None
@@ -87,14 +86,12 @@ class Runs:
 
     def _networks(self, result: Confirmed) -> Iterator[Pending]:
         """The runs of single networks of a confirmed configuration."""
-        replicas, recipe = result.replicas, result.recipe
-        if replicas is None or recipe is None:
+        replicas = result.replicas
+        if replicas is None:
             return
         count = len(replicas.seeds) if self.settings.track.networks == "every" else FIRST
         for place, seed in enumerate(replicas.seeds[:count]):
-            build = partial(
-                self.records.seed, replicas=replicas, place=place, recipe=recipe, role=result.role
-            )
+            build = partial(self.records.seed, result=result, place=place)
             yield Pending(self.seeds, f"seed/{result.config_id}/{seed}", f"{result.role}, seed {seed}", build)
 
     def _content(self, outcome: Outcome) -> str:

@@ -159,9 +159,9 @@ class Search:
         )
 
 
-def search_of(settings: Settings, finished: Iterable[Finished] = ()) -> Search:
-    """The search of a study of mlp."""
-    return Search(settings.search, settings.trials, settings.suggest or settings.space, finished)
+def search_of(settings: Settings, model: str, finished: Iterable[Finished] = ()) -> Search:
+    """The search of a model of a study."""
+    return Search(settings.search, settings.trials_of(model), settings.searched_of(model), finished)
 
 
 def new_study() -> optuna.Study:

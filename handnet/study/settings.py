@@ -6,9 +6,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, Strict
 
-from handnet.contract import SEARCHABLE, Recipe, recipe_of
+from handnet.contract import Recipe, recipe_of
 from handnet.draws import LARGEST_SEED
 from handnet.messages import Refusal, option
+from handnet.study.model_settings import ModelSettings, UnitSettings
 from handnet.study.sections import (
     BackendSettings,
     CompareSettings,
@@ -26,8 +27,11 @@ from handnet.study.sections import (
     TrackSettings,
     VerdictSettings,
 )
+from handnet.study.space import Axis
+from handnet.study.suggested import Suggested
 from handnet.study.values import Section, Texts
 
+MLP = "mlp"  # the model by hand
 RESERVED = (  # roles that no recipe may have
     "winner",
     "logistic regression",
@@ -59,6 +63,8 @@ class Settings(Section):
     report: ReportSettings
     track: TrackSettings
     families: dict[str, Texts]
+    models: Annotated[tuple[ModelSettings, ...], Strict(False)] = ()  # none: the network by hand
+    units: UnitSettings = UnitSettings()
 
     def faults(self) -> Iterator[str]:
         search = self.search_seeds
@@ -84,9 +90,27 @@ class Settings(Section):
             )
 
     @property
+    def studied(self) -> tuple[str, ...]:
+        """The names of the models, the one that decides first."""
+        return tuple(model.name for model in self.models) or (MLP,)
+
+    def model(self, name: str) -> ModelSettings:
+        """A model by its name. Raises KeyError for the network by hand, which has sections of its own."""
+        return {model.name: model for model in self.models}[name]
+
+    @property
     def trials(self) -> int:
         """How many configurations the chosen design tries."""
         return int(getattr(self.search.trials, self.search.design))
+
+    def trials_of(self, model: str) -> int:
+        """How many configurations of a model are tried: one where nothing of it is searched."""
+        return self.trials if self.searched_of(model) else 1
+
+    def searched_of(self, model: str) -> "dict[str, Axis] | Suggested":
+        """What is searched of a model: named axes, or a function that suggests."""
+        of = self if model == MLP else self.model(model)
+        return of.suggest or of.space
 
     @property
     def search_seeds(self) -> range:
@@ -112,19 +136,12 @@ class Settings(Section):
         except ValueError as fault:
             raise Refusal(str(fault)) from None
 
-    def params_of(self, recipe: Recipe) -> dict[str, Any]:
-        """The parameters that `recipe` makes the same Recipe of: those searched, and those that differ."""
-        rest = self.recipe({})
-        return {
-            name: value
-            for name in SEARCHABLE
-            if (value := getattr(recipe, name)) != getattr(rest, name) or name in self.space
-        }
-
     def identity(self) -> dict[str, Any]:
         """What makes this study this one; trials, seeds and divisions, which may grow, are left out."""
         counts = {"search": {"trials"}, "confirm": {"seeds"}, "rehearsal": {"splits", "ideal"}}
-        left_out = counts | {"report": True, "track": True} | ({} if self.families else {"families": True})
+        left_out: dict[str, Any] = counts | {"report": True, "track": True, "units": True}
+        left_out |= {} if self.families else {"families": True}
+        left_out |= {} if self.models else {"models": True}
         left_out |= {"network": {"class_weight"}} if self.network.class_weight == "none" else {}
         left_out |= {name: True for name in ("fixed", "suggest") if not getattr(self, name)}
         own: dict[str, Any] = {"data": self.data.identity(), "space": self._axes()}

@@ -8,7 +8,7 @@ import numpy as np
 
 from handnet.bands.variance import Deviation, asked_deviation, summed_deviation
 from handnet.scores import right
-from handnet.study.resplit import Resplit
+from handnet.study.division import Resplit
 from handnet.tasks import Task
 
 

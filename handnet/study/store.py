@@ -16,6 +16,7 @@ from handnet.messages import Refusal, command, option
 from handnet.study.files import append_line, check_file, kind_of, parsed, read_file, whole_lines, write_whole
 from handnet.study.folder import check_layout
 from handnet.study.networks import Replicas
+from handnet.study.settings import MLP
 from handnet.study.space import stored
 
 STUDIES = "studies"
@@ -70,17 +71,18 @@ class Store:
         self.name, self.writing = name, writing
         self.folder = home / STUDIES / name
 
-    def begin(self, fingerprint: str, machine: str, **made_with: Any) -> bool:
+    def begin(self, fingerprint: str, machine: str, models: Iterable[str], **made_with: Any) -> bool:
         """Make this the store of the study with this fingerprint, on which this machine works from now on.
 
-        made_with: what else is remembered of it, the probe of its arithmetic among it. Returns whether an
-        earlier writer was interrupted. Raises Refusal when it is another study's, or when its records are
-        damaged."""
+        models: their names; made_with: what else is remembered of it, the probe of its arithmetic among it.
+        Returns whether an earlier writer was interrupted. Raises Refusal when it is another study's, or when
+        its records are damaged."""
         if self.noted("study") is None:
             made = {"name": self.name, "fingerprint": fingerprint, "machines": [machine], **made_with}
             self.note("study", made)
         self.check(fingerprint, made_with.get("probe"))
-        self.trials()
+        for model in models:
+            self.trials(model)
         check_file(self._running)
         machines = [*self.machines, *([] if machine in self.machines else [machine])]
         self.note("study", {**self.begun, "machines": machines, **made_with})
@@ -167,18 +169,18 @@ class Store:
             with suppress(OSError):  # not empty
                 path.parent.rmdir()
 
-    def tell(self, trial: Finished) -> None:
-        """Add a completed trial. The results it came from must be stored already."""
-        append_line(self.folder / "trials.jsonl", trial.to_json())
+    def tell(self, trial: Finished, model: str) -> None:
+        """Add a completed trial of a model. The results it came from must be stored already."""
+        append_line(self.folder / trials_of(model), trial.to_json())
 
-    def trials(self) -> list[Finished]:
-        """Completed trials, in order. Raises Refusal (1) when the file holds something else."""
+    def trials(self, model: str) -> list[Finished]:
+        """Completed trials of a model, in order. Raises Refusal (1) when the file holds something else."""
         trials: list[Finished] = []
-        for number, line in enumerate(whole_lines(self.folder / "trials.jsonl"), 1):
+        for number, line in enumerate(whole_lines(self.folder / trials_of(model)), 1):
             with suppress(*UNLIKE):
                 trials.append(Finished.from_json(line))
             if len(trials) < number or trials[-1].place != number - 1:
-                raise self.damaged(f"trials.jsonl, line {number} is not trial {number}")
+                raise self.damaged(f"{trials_of(model)}, line {number} is not trial {number}")
         return trials
 
     def note(self, name: str, value: Any) -> None:
@@ -218,6 +220,11 @@ class Store:
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"
+
+
+def trials_of(model: str) -> str:
+    """The file of a model's trials."""
+    return "trials.jsonl" if model == MLP else f"trials-{model}.jsonl"
 
 
 def network_key(config_id: str, block: Sequence[int]) -> str:

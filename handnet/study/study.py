@@ -9,14 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from handnet.messages import Refusal, command
+from handnet.messages import Refusal
+from handnet.models.model import Model
 from handnet.probe import arithmetic_digest
-from handnet.report.words import label as score_label
-from handnet.report.words import written
 from handnet.study.analysis import Analysis
-from handnet.study.executor import make_workers
+from handnet.study.configuration import Candidate, candidates
+from handnet.study.crew import workers_of
 from handnet.study.folder import locked
 from handnet.study.identity import (
     Commit,
@@ -32,28 +30,21 @@ from handnet.study.identity import (
 )
 from handnet.study.interrupt import Interrupt
 from handnet.study.networks import Replicas
-from handnet.study.outcome import (
-    Outcome,
-    check_trials,
-    facts_of,
-    read_resplits,
-    write_confirmed,
-    write_report,
-)
+from handnet.study.outcome import Outcome, facts_of, write_report
 from handnet.study.reading import to_stored
 from handnet.study.records import Records
 from handnet.study.resplit import Resplitter, check_divisions
 from handnet.study.rivals import rivals
 from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Ledger, Opened, held_to_the_opening, opening_id
-from handnet.study.search import Search, search_of
+from handnet.study.searching import Searching
 from handnet.study.settings import Settings
-from handnet.study.store import Finished, Store
-from handnet.study.summary import objective
+from handnet.study.store import Store
+from handnet.study.stored import check_trials, read_resplits, write_confirmed
 from handnet.study.targets import targets
 from handnet.study.tracking import Tracking
-from handnet.study.training import Job, Trainer, label
-from handnet.study.units import Candidate, Problem, candidates
+from handnet.study.training import Job, Trainer
+from handnet.study.units import Problem
 
 
 class Study:
@@ -69,7 +60,7 @@ class Study:
         self.interrupt, self.ledger = interrupt or Interrupt(), Ledger(request.home)
         self.records: Records  # these five are made under the lock
         self.store: Store
-        self.searched: Search
+        self.searching: Searching
         self.trainer: Trainer
         self.tracking: Tracking
 
@@ -81,7 +72,7 @@ class Study:
             self.search()
             frozen = self.freeze()
             networks = self.confirm(frozen)
-            opened = self.open(frozen)
+            opened = self.open(frozen, networks)
             resplits = self.resplit(frozen, opened)
             outcome = self.grade(frozen, networks, opened, resplits)
             self.commit(outcome, resplits)
@@ -94,7 +85,7 @@ class Study:
         """Hold the folder's lock, with the store open and what a killed writer left behind removed."""
         # What cannot be made is refused before the lock.
         self.problem, self.fingerprint, self.name  # noqa: B018
-        workers = make_workers(self.request.executor, self.request.workers, self.problem.spec.name)
+        workers = workers_of(self.request)
         with locked(self.home), self.interrupt, workers:
             with self.clock("start-up"):
                 settings = held_to_the_opening(
@@ -107,14 +98,18 @@ class Study:
                     "data": self.problem.data.digest,
                     "probe": self.probe,
                 }
-                if self.store.begin(self.fingerprint, machine(), **made_with):
+                if self.store.begin(self.fingerprint, machine(), settings.studied, **made_with):
                     self.screen.say(
                         "Going on with a study that was interrupted; all it had finished is kept."
                     )
-                self.searched = search_of(settings, self.store.trials())
-                self.trainer = Trainer(self.records, self.store, workers, self.clock, self.interrupt.check)
+                self.trainer = Trainer(
+                    self.records, self.store, workers, self.clock, self.interrupt.check, self.models
+                )
                 there = targets(self.store, self.request.server)
                 self.tracking = Tracking(self.records, there, self.screen, self.interrupt.check)
+                self.searching = Searching(
+                    self.records, self.store, self.trainer, self.tracking, self.clock, self.screen
+                )
             for remark in remarks(settings, self.problem):
                 self.screen.say(remark)
             try:
@@ -127,62 +122,42 @@ class Study:
             self.store.end()
 
     def search(self) -> None:
-        """Try configurations until the study has as many trials as its settings say."""
-        settings, search = self.settings, self.searched
-        done = len(search.finished)
-        best = min((trial.value for trial in search.finished), default=np.inf)
-        of, over = self.problem.task.trained_on, f"over {settings.search.seeds} seeds"
-        with self.screen.progress("search", settings.trials, done) as bar:
-            while (place := len(search.finished)) < settings.trials:
-                self.interrupt.check()
-                block = search.block(place)
-                with self.clock("search"):
-                    points = {place: search.propose(place) for place in block}
-                recipes = {label(place): settings.recipe(points[place]) for place in block}
-                jobs = [Job(recipe, settings.search_seeds, name) for name, recipe in recipes.items()]
-                for place, replicas in zip(block, self.trainer.networks(jobs), strict=True):
-                    best = min(best, self._tell(place, points[place], replicas).value)
-                    bar.advance(1, f"best mean val {score_label(of)} {written(best, of)} {over}")
-
-    def _tell(self, place: int, params: dict[str, Any], replicas: Replicas) -> Finished:
-        """Store the trial at a place, whose networks are stored already."""
-        value = objective(self.problem.task, replicas, self.problem.parts.val.y)
-        recipe, diverged = self.settings.recipe(params), int((~replicas.sound).sum())
-        trial = self.searched.finish(place, params, value, self.problem.config_id(recipe), diverged)
-        with self.clock("store"):
-            self.store.tell(trial)
-        self.searched.tell(trial)
-        self.tracking.searched(place, recipe, replicas)
-        return trial
+        """Try configurations of each model until it has as many trials as the settings say."""
+        self.searching.run()
 
     def freeze(self) -> list[Candidate]:
-        """The configurations to confirm, the search's winner first. Raises Refusal when all diverged."""
-        winner = self.searched.winner(self.settings.trials)
-        if winner is None:
-            raise Refusal(
-                f"all {self.settings.trials} configurations diverged on some seed, so there is nothing to"
-                f" confirm; lower space.learning_rate.high, or look at the runs with {command('ui')}.",
-                1,
-            )
-        return candidates(self.settings.recipe(winner.params), self.settings)
+        """The configurations to confirm, the winner of the first model first.
+
+        Raises Refusal when all those of a model diverged or were lost."""
+        return candidates(self.searching.winners(), self.settings)
 
     def confirm(self, frozen: Sequence[Candidate]) -> list[Replicas]:
         """Train the frozen configurations on seeds that nothing was chosen on."""
         seeds = self.settings.confirm_seeds
         with self.screen.progress("confirm", len(frozen) * len(seeds), 0) as bar:
-            jobs = [Job(candidate.recipe, seeds, candidate.role) for candidate in frozen]
-            return list(self.trainer.networks(jobs, bar))
+            jobs = [Job(candidate.configuration, seeds, candidate.role) for candidate in frozen]
+            networks = list(self.trainer.networks(jobs, bar))
+        sound = networks[0].sound.sum()
+        if networks[0].faults and not sound:
+            raise Refusal(
+                f"every seed of the winner was lost when it was confirmed (the first"
+                f" {networks[0].faults[0]}), so there is nothing to open the test for.",
+                1,
+            )
+        return networks
 
-    def open(self, frozen: Sequence[Candidate]) -> Opened | None:
+    def open(self, frozen: Sequence[Candidate], networks: Sequence[Replicas]) -> Opened | None:
         """Open the test for these configurations, if that is allowed; asking again is no new opening."""
         allowed = self.request.open_test or large_enough(self.request.settings)
         if allowed:
             check_divisions(self.settings, self.problem.data)
         test = self.problem.parts.test
-        configs = [self.problem.config_id(candidate.recipe) for candidate in frozen]
+        configs = [self.problem.config_id(candidate.configuration) for candidate in frozen]
         name = opening_id(test.digest, configs, self.fingerprint)
-        if self.ledger.find(name) is None and not allowed:
-            return None
+        if self.ledger.find(name) is None:
+            if not allowed:
+                return None
+            self.trainer.check_repeatable(frozen, networks)
         record = self.ledger.recorder(
             self.name,
             self.fingerprint,
@@ -210,7 +185,8 @@ class Study:
         anew = self.settings.rehearsal.ideal or any(
             resplitter.anew_key(seed) in self.store for seed in splits
         )
-        keys = [resplitter.streams_key(), *(resplitter.split_key(seed) for seed in splits)]
+        keys = [resplitter.streams_key()] if frozen[0].configuration.is_mlp else []
+        keys += [resplitter.split_key(seed) for seed in splits]
         keys += [resplitter.anew_key(seed) for seed in splits] if anew else []
         with self.screen.progress("rehearse", len(keys), 0) as bar:
             self.trainer.resplits(resplitter, opened.rows, bar, anew)
@@ -225,24 +201,30 @@ class Study:
     ) -> Outcome:
         """The exact results: logits on the validation rows and, once it is open, on the test."""
         test = opened.rows if opened else None
-        confirmed = [
-            self.records.graded(candidate.role, candidate.recipe, replicas, test)
-            for candidate, replicas in zip(frozen, networks, strict=True)
-        ]
+        confirmed = []
+        for candidate, replicas in zip(frozen, networks, strict=True):
+            logits = None
+            if opened:
+                logits, faults = self.trainer.on_test(candidate, replicas, opened.rows, opened.record.id)
+                for fault in faults:
+                    self.screen.say(f"Lost on the test: {fault}.")
+            confirmed.append(self.records.graded(candidate, replicas, logits))
         parts = self.problem.parts
         methods = rivals(self.problem.task, parts.train, parts.val, self.settings.rivals.boosting)
         confirmed += [self.records.graded_rival(rival, test) for rival in methods]
-        trials = self.trainer.trials(self.searched.finished[: self.settings.trials])
-        check_trials(self.store, self.problem, trials)
-        return Outcome(confirmed, trials, opened, read_resplits(self.store, resplits))
+        searches = {
+            model: self.trainer.trials(model, search.finished[: self.settings.trials_of(model)])
+            for model, search in self.searching.searches.items()
+        }
+        for trials in searches.values():
+            check_trials(self.store, self.problem, trials)
+        return Outcome(confirmed, searches, opened, read_resplits(self.store, resplits))
 
     def commit(self, outcome: Outcome, resplits: tuple[str, ...]) -> None:
         """Store the confirmed configurations, and then the commit that names them all."""
         opening = outcome.opening
         with self.clock("store"):
-            frozen = tuple(
-                write_confirmed(self.store, self.settings, result, opening) for result in outcome.confirmed
-            )
+            frozen = tuple(write_confirmed(self.store, result, opening) for result in outcome.confirmed)
             seal = opening.id if opening else None
             Commit(self.settings, frozen, seal, resplits, self.problem.data.digest).write(self.store)
             for kind in ("split", "ideal", "streams"):
@@ -268,6 +250,11 @@ class Study:
     def problem(self) -> Problem:
         """The table, its split and the backend. Raises Refusal when the settings do not fit them."""
         return make_problem(self.request.settings, self.request.data)
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """All but the network by hand, by name."""
+        return dict(self.request.models)
 
     @cached_property
     def probe(self) -> str | None:

@@ -10,18 +10,19 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import NamedTuple
 
-from handnet.contract import Recipe
 from handnet.messages import Refusal, command
 from handnet.study.analysis import Analysis, TrialResult
+from handnet.study.configuration import configure
 from handnet.study.files import check_in_place, kind_of, read_file, write_whole
-from handnet.study.networks import Replicas, concatenate
+from handnet.study.networks import concatenate
 from handnet.study.outcome import Outcome
 from handnet.study.reading import from_stored
 from handnet.study.records import Records
 from handnet.study.redaction import redacted
 from handnet.study.runs import Experiment, Pending, Runs
 from handnet.study.screen import Screen
-from handnet.study.search import search_of, write_journal
+from handnet.study.search import Search, search_of, write_journal
+from handnet.study.settings import Settings
 from handnet.study.store import Store, studies
 from handnet.study.targets import Target, tracked_in
 from handnet.study.tracker import Entry, Tracker, Unwelcome
@@ -189,9 +190,9 @@ class Tracking:
         self.pending: dict[str, Pending] = {}
         self._runs = Runs(records)
 
-    def searched(self, place: int, recipe: Recipe, replicas: Replicas) -> None:
+    def searched(self, trial: TrialResult) -> None:
         """Track a trial that is in the store. Returns at once."""
-        run = self._runs.searched(place, recipe, replicas)
+        run = self._runs.searched(trial)
         self.pending[run.key], content = run, Content(run)
         for destination in self.destinations:
             destination.put(partial(destination.send, content))
@@ -203,8 +204,11 @@ class Tracking:
 
         The trials of the store are tracked that the outcome lacks too. analysis: None where nothing is
         confirmed yet; report: the files of the report, by name."""
-        trials = [*outcome.trials, *self._further(store, len(outcome.trials))]
-        runs = self._runs.of_study(replace(outcome, trials=trials), analysis, report)
+        searches = {
+            model: [*trials, *self._further(store, model, len(trials))]
+            for model, trials in outcome.searches.items()
+        }
+        runs = self._runs.of_study(replace(outcome, searches=searches), analysis, report)
         self.pending = {run.key: run for run in runs}
         self._wait()
         self._note(store)
@@ -226,13 +230,15 @@ class Tracking:
             if missing
         ]
 
-    def _further(self, store: Store, after: int) -> Iterator[TrialResult]:
+    def _further(self, store: Store, model: str, after: int) -> Iterator[TrialResult]:
         """The trials behind the first `after`: a study that grew was stopped before it confirmed anew."""
-        blocks = self.records.problem.blocks(self.records.settings.search_seeds)
-        for trial in store.trials()[after:]:
+        settings, problem = self.records.settings, self.records.problem
+        for trial in store.trials(model)[after:]:
+            configuration = configure(settings, model, trial.params)
+            blocks = problem.blocks(configuration, settings.search_seeds)
             networks = store.replicas(trial.config_id, blocks)
             if len(networks) == len(blocks):
-                yield TrialResult(trial, concatenate(networks))
+                yield TrialResult(trial, concatenate(networks), configuration)
 
     def _wait(self) -> None:
         """Let every tracker get what it lacks. Raises what went wrong here and not there."""
@@ -267,12 +273,21 @@ class Tracking:
 
 def _write_journal(home: Path) -> None:
     """Write the trials of all studies of a folder into the journal that Optuna's dashboard reads."""
-    searches = {}
+    searches: dict[str, Search] = {}
     for store in (Store(home, name) for name in studies(home)):
         with suppress(Refusal):  # another study that is damaged
             settings = from_stored(store.noted("study")["settings"])
-            searches[store.name] = search_of(settings, store.trials())
+            searches |= searches_of(store, settings)
     write_journal(str(tracked_in(home) / JOURNAL), searches)
+
+
+def searches_of(store: Store, settings: Settings) -> dict[str, Search]:
+    """The searches of a study, by the names that Optuna gets: of several models with that of each."""
+    several = len(settings.studied) > 1
+    return {
+        f"{store.name} {model}" if several else store.name: search_of(settings, model, store.trials(model))
+        for model in settings.studied
+    }
 
 
 def noted_in(home: Path, name: str) -> Path:
@@ -281,5 +296,5 @@ def noted_in(home: Path, name: str) -> Path:
 
 def state_of(store: Store) -> str:
     """Names all that a study has in its store, as far as that is tracked."""
-    files = [store.folder / name for name in ("trials.jsonl", "commit.json")]
+    files = [*sorted(store.folder.glob("trials*.jsonl")), store.folder / "commit.json"]
     return sha256(b"".join(read_file(path) for path in files if kind_of(path))).hexdigest()

@@ -1,33 +1,49 @@
 """What a study trains. What is stored already is read; what is missing is trained and stored."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from handnet.contract import Recipe
-from handnet.data import Table
+import numpy as np
+
+from handnet.data import Array, Table
 from handnet.messages import Refusal, option
+from handnet.models.model import Model
 from handnet.study.analysis import TrialResult
-from handnet.study.executor import Workers, in_order
+from handnet.study.configuration import Candidate, Configuration, configure
+from handnet.study.division import Resplit
+from handnet.study.executor import Call, Lost, Workers, in_order
+from handnet.study.fits import ModelUnit, fit_again, fit_model, further_rows, lost, model_rows, restore
 from handnet.study.networks import Replicas, concatenate, read_logits, to_npz
 from handnet.study.records import Records
-from handnet.study.resplit import Resplit, Resplitter
+from handnet.study.resplit import Resplitter
 from handnet.study.screen import Bar, Clock
 from handnet.study.store import Finished, Store, network_key
-from handnet.study.units import Unit, train
+from handnet.study.units import train
+
+CHECKED = 8  # seeds of a frozen configuration that are fitted again before the test is opened
 
 
 class Job(NamedTuple):
     """A configuration to be trained on some seeds, and what it is called on the screen."""
 
-    recipe: Recipe
+    configuration: Configuration
     seeds: Sequence[int]
     label: str
 
 
-class Trainer:
-    """Trains the networks of one study, for its only writer.
+class Planned(NamedTuple):
+    """A unit of a job: what trains it, on which seeds, for which configuration."""
 
-    clock: takes the seconds of each activity; check: called where the study may stop, and raises to stop it.
+    call: Call
+    seeds: Sequence[int]
+    config_id: str
+
+
+class Trainer:
+    """Trains the models of one study, for its only writer.
+
+    models: by name, all but the network by hand; clock: takes the seconds of each activity; check: called
+    where the study may stop, and raises to stop it.
     """
 
     def __init__(
@@ -37,27 +53,30 @@ class Trainer:
         workers: Workers,
         clock: Clock,
         check: Callable[[], None] = lambda: None,
+        models: Mapping[str, Model] | None = None,
     ) -> None:
         self.records, self.store, self.workers = records, store, workers
-        self.clock, self.check = clock, check
+        self.clock, self.check, self.models = clock, check, models or {}
         self.settings, self.problem = records.settings, records.problem
         self.earlier = store.seconds()
         self.known: dict[str, Replicas] = {}  # by key: the blocks that this command has read or trained
         workers.hold(*self.problem.rows)
+        for inputs in {model.inputs for model in self.models.values()}:
+            workers.hold(self._rows_named(inputs), model_rows(self.problem, inputs))
 
     def networks(self, jobs: Iterable[Job], bar: Bar | None = None) -> Iterator[Replicas]:
-        """The networks of each job, in order. The bar, if any, counts networks.
+        """The replicas of each job, in order. The bar, if any, counts them.
 
         All blocks of seeds that are not stored go to the workers; each is stored when its turn comes."""
-        planned = [(job, self._units(job)) for job in jobs]
+        planned = [(job, self._planned(job)) for job in jobs]
         missing = {
             key: unit for _, units in planned for key, unit in units.items() if not self._read(key, unit)
         }
-        made = in_order(self.workers, ((train, unit) for unit in missing.values()), self.check)
+        made = in_order(self.workers, (unit.call for unit in missing.values()), self.check)
         for job, units in planned:
             for key, unit in units.items():
                 if key not in self.known:
-                    self._store(key, made)
+                    self._store(key, unit, made)
                 if bar:
                     bar.advance(
                         len(unit.seeds), f"{job.label} on fresh seeds" if key in missing else job.label
@@ -66,60 +85,147 @@ class Trainer:
                 self.note_seconds()
             yield concatenate([self.known[key] for key in units])
 
-    def _units(self, job: Job) -> dict[str, Unit]:
+    def _planned(self, job: Job) -> dict[str, Planned]:
         """The units of a job, by the keys of their results."""
-        config_id, blocks = self.problem.config_id(job.recipe), self.problem.blocks(job.seeds)
-        return {network_key(config_id, block): self.problem.unit(job.recipe, block) for block in blocks}
+        problem, configuration = self.problem, job.configuration
+        config_id = problem.config_id(configuration)
+        planned = {}
+        for block in problem.blocks(configuration, job.seeds):
+            if configuration.is_mlp:
+                call: Call = (train, problem.unit(configuration.recipe, block))
+            else:
+                call = (fit_model, self.unit(configuration, block[0]))
+            planned[network_key(config_id, block)] = Planned(call, block, config_id)
+        return planned
 
-    def _read(self, key: str, unit: Unit) -> bool:
+    def unit(self, configuration: Configuration, seed: int) -> ModelUnit:
+        """One seed of a model other than the network by hand."""
+        model = self.models[configuration.model]
+        rows, classes = self._rows_named(model.inputs), self.problem.task.classes
+        return ModelUnit(model, configuration.params, seed, rows, classes)
+
+    def _rows_named(self, inputs: str) -> str:
+        """What the workers hold the rows of such models under."""
+        return f"{self.problem.data.digest}/{self.problem.parts.digest}/{inputs}"
+
+    def _read(self, key: str, unit: Planned) -> bool:
         """Read the networks of a unit if they are stored. Returns whether they are known."""
         if key not in self.known:
             with self.clock("store"):
-                stored = self.store.replicas(self.problem.config_id(unit.recipe), [unit.seeds])
+                stored = self.store.replicas(unit.config_id, [unit.seeds])
             self.known.update(zip([key], stored, strict=False))
         return key in self.known
 
-    def _store(self, key: str, made: Iterator[Replicas]) -> None:
-        """Store the next networks."""
+    def _store(self, key: str, unit: Planned, made: Iterator[Any]) -> None:
+        """Store the next replicas, or that they were lost."""
         with self.clock("train"):
-            self.known[key] = next(made)
+            found = next(made)
+        if isinstance(found, Lost):
+            found = lost(unit.call[1], self._shape(), str(found))
+        self.known[key] = found
         with self.clock("store"):
             self.store.write(key, self.known[key].to_npz())
         self.check()
 
-    def trials(self, trials: Sequence[Finished]) -> list[TrialResult]:
-        """Each trial with the exact results its value came from."""
-        seeds = self.settings.search_seeds
-        jobs = [Job(self.settings.recipe(trial.params), seeds, label(trial.place)) for trial in trials]
-        return [TrialResult(*pair) for pair in zip(trials, self.networks(jobs), strict=True)]
+    def _shape(self) -> tuple[int, ...]:
+        """That of one replica's outputs on the validation rows."""
+        outputs = self.problem.task.outputs
+        return (len(self.problem.parts.val_rows), *([outputs] if outputs > 1 else []))
+
+    def trials(self, model: str, trials: Sequence[Finished]) -> list[TrialResult]:
+        """Each trial of a model with the exact results its value came from."""
+        tried = [configure(self.settings, model, trial.params) for trial in trials]
+        jobs = [
+            Job(configuration, self.settings.search_seeds, label(trial.place))
+            for configuration, trial in zip(tried, trials, strict=True)
+        ]
+        found = zip(trials, self.networks(jobs), tried, strict=True)
+        return [TrialResult(*one) for one in found]
+
+    def check_repeatable(self, frozen: Sequence[Candidate], networks: Sequence[Replicas]) -> None:
+        """That models which keep nothing give the same outputs again, before the test is opened.
+
+        Raises Refusal for the first that does not."""
+        calls, told = [], []
+        for candidate, replicas in zip(frozen, networks, strict=True):
+            configuration = candidate.configuration
+            if configuration.is_mlp or self.models[configuration.model].keeps_arrays:
+                continue
+            rows = further_rows(
+                self.problem.parts, self.models[configuration.model].inputs, self.problem.parts.val_rows[:1]
+            )
+            for place in np.flatnonzero(replicas.sound)[:CHECKED]:
+                seed = replicas.seeds[place]
+                unit, stored = self.unit(configuration, seed), replicas.val_logits[[place]]
+                calls.append((fit_again, unit, stored, rows))
+                told.append(f"{configuration.model} with seed {seed}")
+        for what, found in zip(told, in_order(self.workers, calls, self.check), strict=True):
+            if isinstance(found, Lost):
+                raise Refusal(
+                    f"{what} {found}; its outputs on the test could not be trusted, so nothing was"
+                    " opened. Fix what is random in it: a random_state, a generator, the number of threads.",
+                    1,
+                )
+
+    def on_test(
+        self, candidate: Candidate, replicas: Replicas, test: Table, opening: str
+    ) -> tuple[Array, list[str]]:
+        """The outputs (R, n) or (R, n, k) of a frozen configuration on the opened test, and a sentence for
+        each replica that gave none."""
+        configuration = candidate.configuration
+        if configuration.is_mlp:
+            return self.problem.outputs(replicas.fit.layers, test.X), []
+        key = f"test/{opening}/{self.problem.config_id(configuration)}"
+        stored = self.store.read(key, read_logits, "")
+        if stored is not None and len(stored) == len(replicas.seeds):
+            return stored, []
+        model, parts = self.models[configuration.model], self.problem.parts
+        X = further_rows(parts, model.inputs, parts.test_rows)
+        sound = np.flatnonzero(replicas.sound)
+        calls = [self._asked(configuration, replicas, int(place), X) for place in sound]
+        shape = (len(replicas.seeds), len(test.y), *self._shape()[1:])
+        outputs, faults = np.full(shape, np.nan), []
+        for place, found in zip(sound, in_order(self.workers, calls, self.check), strict=True):
+            if isinstance(found, Lost):
+                faults.append(f"{candidate.role} with seed {replicas.seeds[place]} {found}")
+            else:
+                outputs[place] = found[0]
+        return outputs, faults
+
+    def _asked(self, configuration: Configuration, replicas: Replicas, place: int, X: Any) -> Call:
+        """What gives the outputs of one replica for rows X."""
+        unit = self.unit(configuration, replicas.seeds[place])
+        if replicas.arrays:
+            return (restore, unit, replicas.one(place).arrays, X)
+        return (fit_again, unit, replicas.val_logits[[place]], X)
 
     def resplits(self, resplitter: Resplitter, test: Table, bar: Bar, anew: bool) -> None:
         """Train the winner's streams, and the frozen configurations on each fresh division.
 
         anew: also search anew on each. The bar counts them all."""
         self.workers.hold(self.problem.data.digest, self.problem.data)
-        wanted = [*resplitter.frozen_calls(), *(resplitter.anew_calls() if anew else ())]
-        missing = [one for one in wanted if self.store.read(one[0], Resplit.from_npz, "") is None]
+        wanted = [*resplitter.frozen_work(self.models), *(resplitter.anew_work(self.models) if anew else ())]
+        missing = [one for one in wanted if self.store.read(one.key, Resplit.from_npz, "") is None]
         units, key = resplitter.stream_units(), resplitter.streams_key()
-        if self.store.read(key, read_logits, "") is not None:
+        if units and self.store.read(key, read_logits, "") is not None:
             units = []
-        calls = [*((train, unit) for unit in units), *(call for _, _, call in missing)]
+        calls = [*((train, unit) for unit in units), *(call for one in missing for call in one.calls)]
         made = in_order(self.workers, calls, self.check)
         if units:
             with self.clock("rehearse"):
                 logits = resplitter.streams(concatenate([next(made) for _ in units]), test)
             self._write(key, to_npz(logits=logits))
         bar.advance(1 + len(wanted) - len(missing), "the winner's streams")
-        for key, news, _ in missing:
+        for one in missing:
             with self.clock("rehearse"):
-                division: Resplit | None = next(made)
+                division = one.join([next(made) for _ in one.calls])
             if division is None:
                 leave_out = option("ideal", False)
                 raise Refusal(
-                    f"{news}: every configuration diverged; {leave_out} leaves these searches out.", 1
+                    f"{one.news}: every configuration diverged; {leave_out} leaves these searches out.", 1
                 )
-            self._write(key, division.to_npz())
-            bar.advance(1, news)
+            self._write(one.key, division.to_npz())
+            bar.advance(1, one.news)
 
     def _write(self, key: str, content: bytes) -> None:
         self.check()

@@ -16,7 +16,9 @@ from handnet.contract import ARITHMETIC, TO_THE_BIT, Backend, Layer, Recipe, loa
 from handnet.data import Array, Dataset, Table, canonical_hash, digest
 from handnet.mlp.replicas import train_here
 from handnet.splits import Split
+from handnet.study.configuration import Configuration
 from handnet.study.executor import held
+from handnet.study.model_settings import ModelSettings
 from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.sections import BackendSettings
 from handnet.study.settings import Settings
@@ -81,31 +83,17 @@ def with_unit(layers: tuple[Layer, ...], unit: TargetUnit | None) -> tuple[Layer
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A frozen configuration, and the role in which it is confirmed."""
-
-    role: str
-    recipe: Recipe
-
-
-def candidates(winner: Recipe, settings: Settings) -> list[Candidate]:
-    """What is confirmed on fresh seeds: the winner first, then the recipes the settings compare it with."""
-    others = [Candidate(other.name, settings.recipe(other.params)) for other in settings.compare]
-    return [Candidate("winner", winner), *others]
-
-
-@dataclass(frozen=True)
 class Confirmed:
     """A frozen configuration as the store has it.
 
-    replicas: None for a method without seeds. val_logits, test_logits: outputs (R, n) or (R, n, k), of such a
-    method (n,) or (n, k); test_logits is None while the test is sealed. tuned, chosen: what was chosen for
-    such a method on the validation rows, and what came out.
+    configuration, replicas: None for a method without seeds. val_logits, test_logits: outputs (R, n) or
+    (R, n, k), of such a method (n,) or (n, k); test_logits is None while the test is sealed. tuned, chosen:
+    what was chosen for such a method on the validation rows, and what came out.
     """
 
     role: str
     config_id: str
-    recipe: Recipe | None
+    configuration: Configuration | None
     replicas: Replicas | None
     val_logits: Array
     test_logits: Array | None
@@ -135,6 +123,7 @@ class Problem:
     backend: Backend
     spec: BackendSettings
     class_weight: str = "none"
+    models: tuple[ModelSettings, ...] = ()
 
     @cached_property
     def task(self) -> Task:
@@ -150,14 +139,32 @@ class Problem:
             "device": getattr(self.backend, "device", "cpu"),
             "dtype": self.spec.dtype,
             "draws": self.spec.draws,
-            "data": self.data.digest,
-            "split": self.parts.digest,
-            "arithmetic": ARITHMETIC,
-        } | ({} if self.class_weight == "none" else {"class_weight": self.class_weight})
+            **self.table_identity,
+        }
 
-    def config_id(self, recipe: Recipe) -> str:
+    @property
+    def table_identity(self) -> dict[str, Any]:
+        """All that the result of any model depends on beside its parameters and its seed."""
+        return {"data": self.data.digest, "split": self.parts.digest, "arithmetic": ARITHMETIC} | (
+            {} if self.class_weight == "none" else {"class_weight": self.class_weight}
+        )
+
+    def config_id(self, configuration: Configuration) -> str:
         """16 hex digits that name a configuration: equal ids, equal results, whatever the git commit."""
-        return canonical_hash({"recipe": self.with_exit(recipe).values, **self.identity})[:16]
+        if configuration.is_mlp:
+            recipe = self.with_exit(configuration.recipe)
+            return canonical_hash({"recipe": recipe.values, **self.identity})[:16]
+        model = self.model(configuration)
+        named = {"model": model.identity, "inputs": model.inputs, "params": dict(configuration.params)}
+        return canonical_hash(named | self.table_identity)[:16]
+
+    def model(self, configuration: Configuration) -> ModelSettings:
+        """What the settings say of a model that is not the network by hand."""
+        return {model.name: model for model in self.models}[configuration.model]
+
+    def seeded(self, configuration: Configuration) -> bool:
+        """Whether a seed changes anything of it."""
+        return configuration.is_mlp or self.model(configuration).seeded
 
     @cached_property
     def rows(self) -> tuple[str, Rows]:
@@ -165,13 +172,16 @@ class Problem:
         rows = Rows(*(self._scaled(table) for table in (self.parts.train, self.parts.val)))
         return digest(*(part for table in rows for part in table if part is not None)), rows
 
-    def blocks(self, seeds: Sequence[T]) -> list[Sequence[T]]:
-        """The seeds in fixed blocks, which are trained and stored together.
+    def blocks(self, configuration: Configuration, seeds: Sequence[T]) -> list[Sequence[T]]:
+        """The seeds in fixed blocks, which are trained and stored together: of a model other than the network
+        by hand each alone, the first alone where no seed changes anything.
 
         Where a replica does not depend on its neighbours, any blocks give the same networks. Keras keeps that
         law within a tolerance, but a block that is made again is the same block, so a continued study equals
         an uninterrupted one.
         """
+        if not configuration.is_mlp:
+            return [[seed] for seed in seeds[: None if self.seeded(configuration) else 1]]
         if self.spec.name not in TO_THE_BIT:
             return [seeds[low : low + STACK] for low in range(0, len(seeds), STACK)]
         starts = [*range(0, FEW_UNTIL, FEW), *range(FEW_UNTIL, len(seeds), MANY)]
@@ -228,7 +238,7 @@ def load_problem(settings: Settings, data: Dataset, parts: Split) -> Problem:
     if class_weight == "balanced":
         weight = compute_sample_weight(class_weight, parts.train.y)
         parts = replace(parts, train=parts.train._replace(weight=weight))
-    return Problem(data, parts, load_from(settings.backend), settings.backend, class_weight)
+    return Problem(data, parts, load_from(settings.backend), settings.backend, class_weight, settings.models)
 
 
 @lru_cache

@@ -1,0 +1,212 @@
+"""One fresh division of the whole table, and what is trained on it in a worker, once the test is open."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from handnet.contract import Layer
+from handnet.data import Array, Dataset, Table
+from handnet.models.model import Model
+from handnet.splits import split
+from handnet.study.configuration import Candidate, Configuration, configure
+from handnet.study.executor import abandoned, held
+from handnet.study.fits import fit_seed, further_rows, model_rows, outputs_for
+from handnet.study.networks import (
+    Replicas,
+    concatenate,
+    from_npz,
+    layer_parts,
+    layers_of,
+    mask_diverged,
+    to_npz,
+)
+from handnet.study.rivals import rivals
+from handnet.study.search import search_of
+from handnet.study.settings import MLP, Settings
+from handnet.study.store import Finished
+from handnet.study.summary import objective
+from handnet.study.units import Problem, load_problem
+
+SEARCHED_ANEW = "searched anew"  # the role of what the search chooses when it is repeated on a fresh division
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The winner's sound networks of one division, and what they were trained on.
+
+    layers: empty where no weights are kept; train_rows: (n_train,) row numbers in the table; mean, scale:
+    (inputs,), of the scaler; seeds: (R,) where no weights are kept, else empty.
+    """
+
+    layers: tuple[Layer, ...]
+    train_rows: Array
+    mean: Array
+    scale: Array
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """How many networks there are."""
+        return len(self.layers[0].weight) if self.layers else len(self.seeds)
+
+    def parts(self) -> dict[str, Array]:
+        """As named arrays."""
+        scaler = {"mean": self.mean, "scale": self.scale}
+        seeds = {"seeds": np.array(self.seeds)} if self.seeds else {}
+        return {"train_rows": self.train_rows, **scaler, **layer_parts(self.layers), **seeds}
+
+    @staticmethod
+    def from_parts(parts: Mapping[str, Array]) -> "Trained":
+        """What `parts` gave."""
+        seeds = tuple(int(seed) for seed in parts.get("seeds", ()))
+        return Trained(layers_of(parts), parts["train_rows"], parts["mean"], parts["scale"], seeds)
+
+
+@dataclass(frozen=True)
+class Resplit:
+    """What every configuration gave on the test rows of one fresh division.
+
+    y: (n,); logits: role -> (R, n), one row for a method without a seed, NaN for a replica that diverged;
+    ratio: n_test / (n - n_test); winner: None for a search made anew; chosen: the point that the search chose
+    when it was made anew, None where it was not; groups: (n,) int, None where every case is its own.
+    """
+
+    split_seed: int
+    y: Array
+    ratio: float
+    logits: Mapping[str, Array]
+    winner: Trained | None = None
+    chosen: Mapping[str, Any] | None = None
+    groups: Array | None = None
+
+    def to_npz(self) -> bytes:
+        """As an .npz file, exact to the bit. Roles are stored as content, because users name them."""
+        parts = {f"logits_{place}": logits for place, logits in enumerate(self.logits.values())}
+        head = {"split_seed": np.array(self.split_seed), "y": self.y, "ratio": np.array(self.ratio)}
+        winner = self.winner.parts() if self.winner else {}
+        chosen = {"chosen": np.array(json.dumps(dict(self.chosen)))} if self.chosen else {}
+        groups = {} if self.groups is None else {"groups": self.groups}
+        return to_npz(**head, roles=np.array(list(self.logits)), **parts, **winner, **chosen, **groups)
+
+    @staticmethod
+    def from_npz(content: bytes) -> "Resplit":
+        """What `to_npz` wrote. Raises ValueError or KeyError when it is something else."""
+        parts = from_npz(content)
+        logits = {str(role): parts[f"logits_{place}"] for place, role in enumerate(parts["roles"])}
+        winner = Trained.from_parts(parts) if "train_rows" in parts else None
+        chosen = json.loads(str(parts["chosen"])) if "chosen" in parts else None
+        head = int(parts["split_seed"]), parts["y"], float(parts["ratio"])
+        return Resplit(*head, logits, winner, chosen, parts.get("groups"))
+
+
+def outputs_of(role: str, divisions: Sequence[Resplit]) -> list[tuple[Array, Array]]:
+    """The outputs (R, n) or (R, n, k) of a configuration on each division that has it, with y (n,)."""
+    return [(one.logits[role], one.y) for one in divisions if role in one.logits]
+
+
+def frozen_on(data: str, settings: Settings, frozen: Sequence[Candidate], split_seed: int) -> Resplit:
+    """Networks by hand and the rivals on one division; FixHOptEst, Bouthillier 2021.
+
+    data: the digest of the whole table, which the worker holds; frozen: networks by hand."""
+    problem, test = _divided(data, settings, split_seed)
+    seeds = settings.rehearsal_seeds
+    fits = {one.role: problem.fit(one.configuration.recipe, seeds) for one in frozen}
+    logits = {role: _logits(problem, replicas, test) for role, replicas in fits.items()}
+    parts = problem.parts
+    methods = rivals(problem.task, parts.train, parts.val, settings.rivals.boosting)
+    logits |= {rival.role: rival.outputs(test.X)[None] for rival in methods}
+    learnt = parts.train_rows, parts.mean, parts.scale
+    winner = Trained((), *learnt, tuple(seeds))
+    if "winner" in fits:
+        winner = Trained(fits["winner"].pick(fits["winner"].sound).fit.layers, *learnt)
+    ratio, groups = _ratio(problem, test), parts.groups("test")
+    return Resplit(split_seed, test.y, ratio, logits, winner, groups=groups)
+
+
+def fit_on(
+    data: str, settings: Settings, model: Model, params: Mapping[str, Any], split_seed: int, seed: int
+) -> Array:
+    """The outputs (1, m) or (1, m, k) of one fit of another model on the test rows of a division.
+
+    data: as of `frozen_on`."""
+    problem, _ = _divided(data, settings, split_seed)
+    return next(_fitted(problem, model, params, [seed]))
+
+
+def search_on(data: str, settings: Settings, split_seed: int) -> Resplit | None:
+    """The whole search repeated on one division, its winner graded on the division's test.
+
+    This is IdealEst of Bouthillier et al. 2021, which pays for the choice too. None when every configuration
+    diverged. data: the digest of the whole table, which the worker holds."""
+    problem, test = _divided(data, settings, split_seed)
+    winner = _searched(problem, settings, MLP, lambda tried, seeds: problem.fit(tried.recipe, seeds))
+    if winner is None:
+        return None
+    replicas = problem.fit(configure(settings, MLP, winner.params).recipe, settings.rehearsal_seeds)
+    logits = {SEARCHED_ANEW: _logits(problem, replicas, test)}
+    return Resplit(split_seed, test.y, _ratio(problem, test), logits, chosen=winner.params)
+
+
+def search_models_on(data: str, settings: Settings, split_seed: int, model: Model) -> Resplit | None:
+    """The same of another model, the first of the settings."""
+    problem, test = _divided(data, settings, split_seed)
+    train, val = model_rows(problem, model.inputs)
+    name, seeded = settings.studied[0], slice(None if model.seeded else 1)
+
+    def fit(tried: Configuration, seeds: Sequence[int]) -> Replicas:
+        fits = (fit_seed(model, train, val, tried.params, seed, problem.task) for seed in seeds[seeded])
+        return concatenate(list(fits))
+
+    winner = _searched(problem, settings, name, fit)
+    if winner is None:
+        return None
+    params = configure(settings, name, winner.params).params
+    outputs = list(_fitted(problem, model, params, settings.rehearsal_seeds[seeded]))
+    logits = {SEARCHED_ANEW: np.concatenate(outputs)}
+    return Resplit(split_seed, test.y, _ratio(problem, test), logits, chosen=winner.params)
+
+
+def _searched(
+    problem: Problem, settings: Settings, model: str, fit: Callable[[Configuration, Sequence[int]], Replicas]
+) -> Finished | None:
+    """The winner of a search; None where every trial diverged."""
+    search, y = search_of(settings, model), problem.parts.val.y
+    for place in range(settings.trials):
+        if abandoned():
+            return None
+        tried = configure(settings, model, search.propose(place))
+        replicas = fit(tried, settings.search_seeds)
+        value = objective(problem.task, replicas, y)
+        search.tell(search.finish(place, dict(tried.chosen), value, "", int((~replicas.sound).sum())))
+    return search.winner(settings.trials)
+
+
+def _fitted(
+    problem: Problem, model: Model, params: Mapping[str, Any], seeds: Sequence[int]
+) -> Iterator[Array]:
+    """The outputs (1, m) or (1, m, k) of each seed on the test rows of a division."""
+    train, val = model_rows(problem, model.inputs)
+    test = further_rows(problem.parts, model.inputs, problem.parts.test_rows)
+    for seed in seeds:
+        fitted = model.fit(train, val, params, [seed], problem.task)
+        yield outputs_for(model, fitted, [train.X, test])[1]
+
+
+def _divided(data: str, settings: Settings, split_seed: int) -> tuple[Problem, Table]:
+    """The problem on a fresh division, and the division's test rows."""
+    table: Dataset = held(data)  # since the ledger says that all rows are divided anew
+    parts = split(table, **{**vars(settings.split), "seed": split_seed})
+    return load_problem(settings, table, parts), parts.test.open(lambda rows: rows)
+
+
+def _logits(problem: Problem, replicas: Replicas, test: Table) -> Array:
+    """(R, n) on test rows, NaN for a replica that diverged."""
+    return mask_diverged(replicas, problem.outputs(replicas.fit.layers, test.X))
+
+
+def _ratio(problem: Problem, test: Table) -> float:
+    """n_test / (n - n_test): `handnet.bands.compare.nadeau_bengio` says why the validation rows count."""
+    return len(test.y) / (len(problem.data.y) - len(test.y))
