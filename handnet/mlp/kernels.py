@@ -221,6 +221,13 @@ def add_rows(rows: Array, total: Array) -> None:
 
 
 @compiled
+def shrink(w: Array, decay: Array) -> None:
+    """One step of weight decay for w (P LANES,); decay: the share of each, empty where there is none."""
+    for i in range(len(decay)):
+        w[i] -= decay[i] * w[i]
+
+
+@compiled
 def adam(w: Array, slope: Array, m: Array, v: Array, alpha: Any, rest: Array) -> None:
     """One step; all but alpha, the corrected rate, and rest (3,), 1 - b1, 1 - b2, epsilon, is (P LANES,)."""
     rest_1, rest_2, epsilon = rest
@@ -265,7 +272,7 @@ def train_epoch(
             forward(w, widths, a, at, size, kept[: size * widths[1] * LANES], scale)
             loss_and_error(kind, a[z], labels[: len(here)], share, dz[z], losses[block])
             backward(w, widths, a, dz, at, size, scale, slope)
-            w[: len(decay)] -= decay * w[: len(decay)]
+            shrink(w, decay)
             if averages.size:
                 m, v = averages[0, block].reshape(-1), averages[1, block].reshape(-1)
                 adam(w, slope, m, v, alphas[step], rest)
