@@ -94,7 +94,7 @@ def unreadable() -> Any:
 
 class Unreadable:
     def __reduce__(self) -> Any:
-        return divmod, (1, 0)
+        return sys.exit, ("as it is read",)
 
 
 def leave_child() -> int:

@@ -26,7 +26,7 @@ from typing import Any, Self
 
 from handnet.messages import Refusal
 from handnet.study.executor import AHEAD, LIBRARIES, POLL, Lost, Processes, Threads, unnamed_file
-from handnet.study.worker import KEEP, LIMIT, read, write
+from handnet.study.worker import KEEP, LIMIT, first_line, read, write
 
 START = (
     "import json, sys; _, path, *given = sys.argv; sys.argv[1:] = []; sys.path[:] = json.loads(path);"
@@ -46,10 +46,9 @@ def packed(value: Any) -> bytes:
     try:
         return bytes(cloudpickle.dumps(value))
     except Exception as fault:  # the user's own classes say how they are packed
-        said = str(fault).partition("\n")[0][:LIMIT]
         raise Refusal(
-            f"the model cannot be sent to a process of its own: {type(fault).__name__}: {said}; name it by"
-            " its module instead, or leave out what holds an open file, a lock or a connection."
+            f"the model cannot be sent to a process of its own: {type(fault).__name__}: {first_line(fault)};"
+            " name it by its module instead, or leave out what holds an open file, a lock or a connection."
         ) from None
 
 
@@ -82,7 +81,6 @@ class Killable:
         Raises Refusal for arguments that cannot be sent."""
         content, future = packed((function, arguments)), Future[Any]()
         self._count(1)
-        future.add_done_callback(lambda _: self._count(-1))
         self._calls.put((future, content, limits * self.limit_seconds or math.inf))
         if len(self._threads) < min(self._unfinished, self.count):
             self._threads.append(threading.Thread(target=self._serve, daemon=True))
@@ -105,13 +103,19 @@ class Killable:
         worker: _Process | None = None
         while (taken := self._calls.get()) and not self._closed.is_set():
             future, content, seconds = taken
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                worker = self._sound(worker)
-                future.set_result(worker.run(content, seconds))
-            except BaseException as fault:  # it belongs to whoever takes the result
-                future.set_exception(fault)
+            result: Any = None
+            fault: BaseException | None = None
+            if wanted := future.set_running_or_notify_cancel():
+                try:
+                    worker = self._sound(worker)
+                    result = worker.run(content, seconds)
+                except OSError as error:  # no room, no memory, no descriptors
+                    fault = Refusal(f"a worker process cannot be started or given a call: {error}.", 1)
+                except BaseException as error:
+                    fault = error
+            self._count(-1)
+            if wanted:
+                future.set_exception(fault) if fault else future.set_result(result)
         if worker:
             worker.end()
 
@@ -176,8 +180,8 @@ class _Process:
             self.end()
         try:
             sound, result = pickle.loads(reply)
-        except Exception as fault:
-            raise Lost(f"its result cannot be read in another process: {fault}") from None
+        except BaseException as fault:  # its classes say how they are read
+            raise Lost(f"its result cannot be read in another process: {first_line(fault)}") from None
         if not sound:
             raise Lost(result)
         return result
@@ -209,7 +213,7 @@ class _Process:
         if code is None:
             how = "it closed the connection of its process, which was killed"
         elif code < 0:
-            name = signal.Signals(-code).name
+            name = {number.value: number.name for number in signal.Signals}.get(-code, f"signal {-code}")
             how = f"its process was killed by {name}"
             how += " (perhaps for want of memory)" if name == "SIGKILL" else ""
         else:
@@ -235,23 +239,20 @@ class _Process:
 def _start(given: list[int], memory: int, said: Any) -> subprocess.Popen[bytes]:
     """Start a process that runs worker.work with these descriptors, and writes to stderr where it is read.
 
-    Raises Refusal (1) when the machine gives none."""
+    Raises OSError."""
     path = json.dumps([str(folder or os.getcwd()) for folder in sys.path])
     # What is ordered by the hash of a text has the same order in every process.
     environment = {"PYTHONHASHSEED": "0", **os.environ, **dict.fromkeys(ONE_THREAD, "1")}
-    try:
-        return subprocess.Popen(
-            # -P: no file of the working folder is imported in place of one of Python's own.
-            [sys.executable, "-P", "-c", START, path, *map(str, given), str(memory)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-            pass_fds=given,
-            env=environment,
-            start_new_session=True,  # Ctrl-C does not reach it, and what it starts can be killed with it
-        )
-    except OSError as fault:
-        raise Refusal(f"a worker process cannot be started: {fault}.", 1) from None
+    return subprocess.Popen(
+        # -P: no file of the working folder is imported in place of one of Python's own.
+        [sys.executable, "-P", "-c", START, path, *map(str, given), str(memory)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+        pass_fds=given,
+        env=environment,
+        start_new_session=True,  # Ctrl-C does not reach it, and what it starts can be killed with it
+    )
 
 
 class Both:

@@ -44,13 +44,14 @@ def work(order: int, answer: int, end: int, message: int, rows: int, memory: int
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with mmap.mmap(rows, 0, access=mmap.ACCESS_READ) as content:
         prepare_thread(pickle.loads(content), threading.Event())
+    ours = threading.enumerate()
     os.write(answer, BEGAN)
     folder = os.open(".", os.O_RDONLY)
     while os.read(order, 1):
         with _given_back(folder):
             reply = _reply(read(message))
         write(message, reply)
-        os.write(answer, REPLACE if _left_running() else KEEP)
+        os.write(answer, REPLACE if _left_running(ours) else KEEP)
 
 
 def read(message: int) -> bytes:
@@ -79,7 +80,9 @@ def _reply(content: bytes) -> bytes:
         try:
             reply = pickle.dumps((True, result), pickle.HIGHEST_PROTOCOL)
         except Exception as fault:
-            reply = pickle.dumps((False, f"its result cannot be sent to another process: {_message(fault)}"))
+            reply = pickle.dumps(
+                (False, f"its result cannot be sent to another process: {first_line(fault)}")
+            )
     if os.getpid() != own:  # it forked, and this is the child
         os._exit(0)
     return reply
@@ -88,16 +91,16 @@ def _reply(content: bytes) -> bytes:
 def _sentence(fault: BaseException) -> str:
     """What was raised, and where in the user's own code."""
     if type(fault).__module__.startswith("handnet."):
-        return _message(fault)  # a sentence already
+        return first_line(fault)  # a sentence already
     place = ""
     for frame, line in traceback.walk_tb(fault.__traceback__):
         if not (file := frame.f_code.co_filename).startswith(NO_USERS):
             place = f" ({Path(file).name}, line {line})"
-    return f"{type(fault).__name__}: {_message(fault)}".removesuffix(": ") + place
+    return f"{type(fault).__name__}: {first_line(fault)}".removesuffix(": ") + place
 
 
-def _message(fault: BaseException) -> str:
-    """The first line of what an exception says."""
+def first_line(fault: BaseException) -> str:
+    """The first line of what an exception says, cut where it is very long."""
     try:
         said = str(fault)
     except Exception:  # its __str__ is the user's, too
@@ -127,17 +130,17 @@ def _given_back(folder: int) -> Iterator[None]:
     sys.setrecursionlimit(recursion)
 
 
-def _left_running() -> bool:
-    """Whether a thread or a process still runs that a call has started, a moment later."""
+def _left_running(ours: list[threading.Thread]) -> bool:
+    """Whether a process or a thread that is none of ours still runs, a moment after a call."""
     end = time.monotonic() + MOMENT
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread():
-            thread.join(max(0.0, end - time.monotonic()))
+    left = [thread for thread in threading.enumerate() if thread not in ours]
+    for thread in left:
+        thread.join(max(0.0, end - time.monotonic()))
     try:
         while os.waitpid(-1, os.WNOHANG) != (0, 0):
             pass  # one that has ended
     except ChildProcessError:
-        return threading.active_count() > 1
+        return any(thread.is_alive() for thread in left)
     return True
 
 
