@@ -47,10 +47,10 @@ HARNESS = """
     report.class_facts report.comparison_facts report.search_facts report.threshold_facts report.facts
     report.pages report.results_words report.results_tables report.results_compared report.forest
     report.latex_layout report.latex
-    report.results_pages study.records study.screen
-    study.identity study.training study.stored study.outcome study.newcomers
+    report.results_pages study.records study.screen study.chosen_models
+    study.identity study.training study.again study.stored study.outcome study.newcomers
     study.runs study.estimate study.simulate study.tracking study.searching study.crew
-    study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.chosen_models study.options
+    study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options
     study.frames study.arguments study.api
     predictions.form
     predictions.names predictions.cells predictions.columns predictions.rows predictions.truth

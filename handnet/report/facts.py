@@ -91,9 +91,7 @@ def _verdict(facts: Mapping[str, Any], analysis: Analysis, problem: Problem) -> 
 def _cases(findings: Findings) -> Cases:
     """The cases of the study."""
     settings, results = findings.settings, (findings.confirmed, findings.test, findings.divisions)
-    # The ids of the settings file are those of the built-in table.
-    watched = () if settings.data.path else settings.report.watch
-    return Cases(findings.problem, *results, settings.report.tolerance, findings.refits, watched)
+    return Cases(findings.problem, *results, settings.report.tolerance, findings.refits, settings.watched)
 
 
 def _case_facts(cases: Cases) -> dict[str, Any]:

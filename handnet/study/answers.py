@@ -11,6 +11,7 @@ import numpy as np
 
 from handnet.contract import Backend, Layer
 from handnet.data import Array, canonical_hash, digest
+from handnet.models.model import Failed
 from handnet.study.networks import read_logits, to_npz
 from handnet.study.store import Store
 from handnet.study.units import TargetUnit, in_unit
@@ -130,8 +131,9 @@ class Refits:
         fit: Callable[[Sequence[Wanted]], Sequence[Array]] | None,
         most: int,
     ) -> None:
-        """fit: makes the fits, and gives the outputs (R, m) or (R, m, k) of each wanted block; None where
-        nothing may be trained. exits: as of `CollectedAnswers`; most: how many fits may be made."""
+        """fit: makes the fits, and gives the outputs (R, m) or (R, m, k) of each wanted block, or raises
+        Failed; None where nothing may be trained. exits: as of `CollectedAnswers`; most: how many fits may be
+        made."""
         self.store, self.config_id, self.exits = store, config_id, exits
         self.fit, self.most = fit, most
         self.collected: list[Collected] = []
@@ -158,7 +160,11 @@ class Refits:
         if missing and self.fit is None:
             return f"they take {fits} fits made again, which are made where the study goes on"
         if missing and self.fit is not None:
-            for one, outputs in zip(missing, self.fit(missing), strict=True):
+            try:
+                made = self.fit(missing)
+            except Failed as fault:
+                return str(fault)
+            for one, outputs in zip(missing, made, strict=True):
                 self.store.write(self._key(one), to_npz(logits=outputs))
                 found[self._key(one)] = outputs
         for rows, one in zip(collected, wanted, strict=True):

@@ -1,12 +1,13 @@
 """Who trains a study: threads or processes the network by hand, processes that can be killed all others."""
 
-from handnet.study.division import fit_on, search_models_on
+from handnet.study.division import fit_again_on, fit_on, search_models_on
 from handnet.study.executor import Processes, Threads, make_workers
 from handnet.study.fits import fit_again, fit_model, restore
 from handnet.study.identity import Request
 from handnet.study.processes import Both, Killable
 
-ALONE = (fit_model, fit_again, restore, fit_on, search_models_on)  # what runs somebody else's code
+# What runs somebody else's code.
+ALONE = (fit_model, fit_again, restore, fit_on, fit_again_on, search_models_on)
 
 
 def workers_of(request: Request) -> Threads | Processes | Both:

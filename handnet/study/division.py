@@ -13,7 +13,7 @@ from handnet.models.model import Model
 from handnet.splits import split
 from handnet.study.configuration import Candidate, Configuration, configure
 from handnet.study.executor import abandoned, held
-from handnet.study.fits import fit_seed, further_rows, model_rows, outputs_for
+from handnet.study.fits import checked, fit_seed, further_rows, model_rows, outputs_for
 from handnet.study.networks import (
     Replicas,
     concatenate,
@@ -134,6 +134,26 @@ def fit_on(
     data: as of `frozen_on`."""
     problem, _ = _divided(data, settings, split_seed)
     return next(_fitted(problem, model, params, [seed]))
+
+
+def fit_again_on(
+    data: str,
+    settings: Settings,
+    model: Model,
+    params: Mapping[str, Any],
+    split_seed: int,
+    seed: int,
+    stored: Array,
+    X: Array,
+) -> Array:
+    """The outputs (1, m) or (1, m, k) for rows X, encoded and scaled, of the same fit made again.
+
+    stored: what `fit_on` gave. Raises Failed unless that is given again."""
+    problem, _ = _divided(data, settings, split_seed)
+    train, val = model_rows(problem, model.inputs)
+    test = further_rows(problem.parts, model.inputs, problem.parts.test_rows)
+    fitted = model.fit(train, val, params, [seed], problem.task)
+    return checked(model, fitted, [train.X, test], stored, X)
 
 
 def search_on(data: str, settings: Settings, split_seed: int) -> Resplit | None:

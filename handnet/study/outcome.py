@@ -18,7 +18,9 @@ from handnet.report.cases import Cases
 from handnet.report.facts import document
 from handnet.report.model_words import model_of
 from handnet.report.search_facts import Findings
+from handnet.study.again import refits_of
 from handnet.study.analysis import Analysis, TrialResult, analyse
+from handnet.study.answers import Refits
 from handnet.study.configuration import configure
 from handnet.study.division import Resplit
 from handnet.study.identity import Commit, check_name, is_default, make_fingerprint, make_problem
@@ -32,6 +34,7 @@ from handnet.study.search import search_of, versions
 from handnet.study.settings import Settings
 from handnet.study.store import Finished, Store, check_study
 from handnet.study.stored import check_trials, read_confirmed, read_resplits
+from handnet.study.training import Trainer
 from handnet.study.units import Confirmed, Problem
 
 
@@ -75,6 +78,13 @@ class Outcome:
                 lambda role: bar.advance(1, role),
             )
 
+    def refits(self, records: Records, store: Store, trainer: Trainer | None = None) -> Refits | str:
+        """As of `refits_of`."""
+        every = [one.replicas for one in self.confirmed if one.replicas]
+        every += [one.replicas for trials in self.searches.values() for one in trials]
+        fits = sum(len(replicas.seeds) for replicas in every)
+        return refits_of(records, store, self.confirmed, self.divisions, fits, trainer)
+
     @property
     def divisions(self) -> Sequence[Resplit]:
         """The fresh divisions."""
@@ -82,9 +92,14 @@ class Outcome:
 
 
 def facts_of(
-    records: Records, outcome: Outcome, analysis: Analysis, ledger: Ledger, store: Store
+    records: Records,
+    outcome: Outcome,
+    analysis: Analysis,
+    ledger: Ledger,
+    store: Store,
+    trainer: Trainer | None = None,
 ) -> dict[str, Any]:
-    """The content of report.json."""
+    """The content of report.json. trainer: fits again what explains cases; None: nothing is trained."""
     opening = outcome.opening
     return document(
         Findings(
@@ -105,6 +120,7 @@ def facts_of(
             _versions(),
             store.machines,
             store.seconds(),
+            outcome.refits(records, store, trainer),
         )
     )
 
@@ -163,9 +179,10 @@ class StoredStudy:
     def case(self, name: str) -> dict[str, Any]:
         """What is to be said of the case with this id; its "part" is None when there is none."""
         outcome = self.load(trials=False)
-        tolerance = self.records.settings.report.tolerance
-        cases = Cases(self.problem, outcome.confirmed, outcome.test, outcome.divisions, tolerance)
-        return {"model": model_of(self.records.settings)._asdict(), **cases.watched(name)}
+        settings, results = self.records.settings, (outcome.confirmed, outcome.test, outcome.divisions)
+        refits = outcome.refits(self.records, self.store)
+        cases = Cases(self.problem, *results, settings.report.tolerance, refits, settings.watched)
+        return {"model": model_of(settings)._asdict(), **cases.watched(name)}
 
     @property
     def problem(self) -> Problem:

@@ -114,9 +114,15 @@ class Resplitter:
         logits, given = dict(base.logits), iter(rest)
         for one, count in zip(others, counts, strict=True):
             logits[one.role] = _rows_of([next(given) for _ in range(count)])
+        winner = base.winner
+        if winner and not winner.layers:  # the seeds that were not lost
+            sound = np.isfinite(logits["winner"].reshape(len(logits["winner"]), -1)).all(axis=1)
+            seeds = tuple(np.array(self.settings.rehearsal_seeds)[: len(sound)][sound].tolist())
+            winner = dataclasses.replace(winner, seeds=seeds)
         order = [candidate.role for candidate in self.frozen]
         order += [role for role in logits if role not in order]
-        return dataclasses.replace(base, logits={role: logits[role] for role in order})
+        ordered = {role: logits[role] for role in order}
+        return dataclasses.replace(base, logits=ordered, winner=winner)
 
     def anew_work(self, models: Mapping[str, Model]) -> Iterator[Work]:
         """The search made anew on each division."""

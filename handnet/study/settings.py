@@ -113,6 +113,11 @@ class Settings(Section):
         return of.suggest or of.space
 
     @property
+    def watched(self) -> tuple[str, ...]:
+        # The ids of the settings file are those of the built-in table.
+        return () if self.data.path else tuple(self.report.watch)
+
+    @property
     def search_seeds(self) -> range:
         return range(self.search.first_seed, self.search.first_seed + self.search.seeds)
 

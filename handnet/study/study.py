@@ -240,7 +240,7 @@ class Study:
     def report(self, outcome: Outcome, analysis: Analysis) -> dict[str, Any]:
         """Write the three pages and track what is not tracked yet. Returns the content of report.json."""
         with self.clock("report"):
-            facts = facts_of(self.records, outcome, analysis, self.ledger, self.store)
+            facts = facts_of(self.records, outcome, analysis, self.ledger, self.store, self.trainer)
             files = write_report(facts, self.folder)
         with self.clock("track"):
             self.tracking.finish(self.store, outcome, analysis, files)

@@ -182,7 +182,7 @@ class Trainer:
         model, parts = self.models[configuration.model], self.problem.parts
         X = further_rows(parts, model.inputs, parts.test_rows)
         sound = np.flatnonzero(replicas.sound)
-        calls = [self._asked(configuration, replicas, int(place), X) for place in sound]
+        calls = [self.asked(configuration, replicas, int(place), X) for place in sound]
         shape = (len(replicas.seeds), len(test.y), *self._shape()[1:])
         outputs, faults = np.full(shape, np.nan), []
         for place, found in zip(sound, in_order(self.workers, calls, self.check), strict=True):
@@ -192,7 +192,7 @@ class Trainer:
                 outputs[place] = found[0]
         return outputs, faults
 
-    def _asked(self, configuration: Configuration, replicas: Replicas, place: int, X: Any) -> Call:
+    def asked(self, configuration: Configuration, replicas: Replicas, place: int, X: Any) -> Call:
         """What gives the outputs of one replica for rows X."""
         unit = self.unit(configuration, replicas.seeds[place])
         if replicas.arrays:

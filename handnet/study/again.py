@@ -1,0 +1,81 @@
+"""The winner's models fitted again, where they keep nothing and outputs are wanted for further rows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from handnet.data import Array
+from handnet.models.model import Failed
+from handnet.study.answers import Refits, Wanted, affordable
+from handnet.study.division import Resplit, fit_again_on
+from handnet.study.executor import Call, Lost, in_order
+from handnet.study.records import Records
+from handnet.study.store import Store
+from handnet.study.training import Trainer
+from handnet.study.units import Confirmed
+
+RAW = "they are given to families of encoded columns, and this model takes the columns of the table"
+
+
+class Again:
+    """Fits a configuration again on the workers of a study."""
+
+    def __init__(self, trainer: Trainer, winner: Confirmed, divisions: Sequence[Resplit]) -> None:
+        assert winner.configuration is not None
+        assert winner.replicas is not None
+        self.trainer, self.role = trainer, winner.role
+        self.configuration, self.replicas = winner.configuration, winner.replicas
+        self.divisions = {division.split_seed: division for division in divisions}
+
+    def __call__(self, wanted: Sequence[Wanted]) -> list[Array]:
+        """The outputs (R, m) or (R, m, k) of each wanted block. Raises Failed where a model failed, or gave
+        other outputs than before."""
+        named = [(one, seed) for one in wanted for seed in one.seeds]
+        found = in_order(
+            self.trainer.workers, (self._call(one, seed) for one, seed in named), self.trainer.check
+        )
+        outputs = []
+        for (_, seed), result in zip(named, found, strict=True):
+            if isinstance(result, Lost):
+                raise Failed(f"{self.configuration.model} with seed {seed} {result}")
+            outputs.append(result)
+        ends = np.cumsum([len(one.seeds) for one in wanted])
+        return [
+            np.concatenate(outputs[end - len(one.seeds) : end]) for one, end in zip(wanted, ends, strict=True)
+        ]
+
+    def _call(self, wanted: Wanted, seed: int) -> Call:
+        """What gives the outputs of one seed."""
+        trainer, configuration = self.trainer, self.configuration
+        if wanted.split_seed is None:
+            return trainer.asked(configuration, self.replicas, self.replicas.seeds.index(seed), wanted.X)
+        place = list(trainer.settings.rehearsal_seeds).index(seed)
+        before = self.divisions[wanted.split_seed].logits[self.role][[place]]
+        model, data = trainer.models[configuration.model], trainer.problem.data.digest
+        on = data, trainer.settings, model, configuration.params, wanted.split_seed, seed
+        return (fit_again_on, *on, before, wanted.X)
+
+
+def refits_of(
+    records: Records,
+    store: Store,
+    confirmed: Sequence[Confirmed],
+    divisions: Sequence[Resplit],
+    fits: int,
+    trainer: Trainer | None,
+) -> Refits | str:
+    """What explains the winner where it keeps no weights, or why nothing does.
+
+    fits: how many fits took the seconds of training; trainer: None where nothing may be trained."""
+    winner, problem = confirmed[0], records.problem
+    configuration, replicas = winner.configuration, winner.replicas
+    if configuration is None or replicas is None or configuration.is_mlp:
+        return ""
+    if problem.model(configuration).inputs == "raw":
+        return RAW
+    seconds = store.seconds().get("train", 0.0)
+    each, frozen = seconds / max(fits, 1), sum(len(one.replicas.seeds) for one in confirmed if one.replicas)
+    again = Again(trainer, winner, divisions) if trainer else None
+    outputs = problem.task.outputs
+    exits = (outputs,) if outputs > 1 else ()
+    return Refits(store, winner.config_id, exits, again, affordable(each, each * frozen))
