@@ -19,10 +19,10 @@ from handnet.report.cases import Cases
 from handnet.report.explainer import Explainer
 from handnet.splits import Split
 from handnet.study.answers import Refits, Wanted, affordable
+from handnet.study.division import Resplit, Trained
 from handnet.study.naming import CLASSES
 from handnet.study.networks import Replicas
 from handnet.study.reading import read
-from handnet.study.resplit import Resplit, Trained
 from handnet.study.store import Store
 from handnet.study.units import load_problem
 

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from handnet.data import Array, listed
 from handnet.messages import Refusal
 from handnet.report.words import of_class
 from handnet.scores import called
+from handnet.study.again import asked
 from handnet.study.files import write_whole
 from handnet.study.networks import Replicas
 from handnet.study.outcome import StoredStudy
@@ -82,17 +83,24 @@ def predict_rows(
     name: the default study's if None; new: a DataFrame, or a file of any kind that a study may be about; id:
     the column that names the cases, that of the study's own table unless given; table: where the study's own
     table is now, if it was moved.
-    Raises Refusal when there is no such study, it has confirmed nothing or its store is damaged, and for new
-    rows that lack a column or hold text where the study has numbers.
+    A model that keeps nothing is fitted again with every seed, and must give its outputs on the validation
+    rows again. Raises Refusal when there is no such study, it has confirmed nothing or its store is damaged,
+    for new rows that lack a column or hold text where the study has numbers, and where a model fails.
     """
     study = StoredStudy(home, Clock(time.perf_counter()), Screen(quiet=True), name, table)
     winner = study.load(trials=False).confirmed[0]
-    assert winner.replicas is not None  # it is made of networks
+    configuration, settings = winner.configuration, study.records.settings
+    assert winner.replicas is not None  # it has seeds
+    assert configuration is not None
     replicas, problem = winner.replicas.pick(winner.replicas.sound), study.problem
     if not len(replicas.seeds):
-        raise Refusal(f"every network of the winner of {study.name} diverged, so none can say anything.", 1)
-    more = _read(new, problem, study.records.settings, id)
-    rows = _predicted(problem, replicas, more)
+        raise Refusal(f"no seed of the winner of {study.name} is sound, so none can say anything.", 1)
+    more = _read(new, problem, settings, id)
+    if configuration.is_mlp:
+        rows = _predicted(problem, replicas, more, lambda X: problem.outputs(replicas.fit.layers, X), BLOCK)
+    else:
+        again = asked(problem, settings, configuration, replicas)
+        rows = _predicted(problem, replicas, more, again, max(len(more.X), 1))
     if isinstance(new, pd.DataFrame):
         rows.index = new.index
     notes = (*more.notes, *_told(problem, more, rows))
@@ -137,10 +145,12 @@ def _read(new: "Path | str | pd.DataFrame", problem: Problem, settings: Settings
             raise Refusal(f"{called}: {fault!s}") from None
 
 
-def _predicted(problem: Problem, replicas: Replicas, more: MoreRows) -> pd.DataFrame:
-    """What the networks say of the rows, a block at a time."""
-    blocks = [more.X[start : start + BLOCK] for start in range(0, len(more.X), BLOCK)]
-    said = pd.concat([_of_block(problem, replicas, block) for block in blocks], ignore_index=True)
+def _predicted(
+    problem: Problem, replicas: Replicas, more: MoreRows, say: Callable[[Array], Array], block: int
+) -> pd.DataFrame:
+    """What the networks say of the rows, a block at a time. say: scaled rows to outputs."""
+    blocks = [more.X[start : start + block] for start in range(0, len(more.X), block)]
+    said = pd.concat([_of_block(problem, say, X) for X in blocks], ignore_index=True)
     counts = [name for name in ("agree", "seeds") if name in said]
     said = said.astype(dict.fromkeys(counts, "Int64"))
     said.insert(0, "case", more.case_ids)
@@ -151,9 +161,9 @@ def _predicted(problem: Problem, replicas: Replicas, more: MoreRows) -> pd.DataF
     return said
 
 
-def _of_block(problem: Problem, replicas: Replicas, X: Array) -> pd.DataFrame:
+def _of_block(problem: Problem, say: Callable[[Array], Array], X: Array) -> pd.DataFrame:
     """What the networks say of some rows X (n, columns) of the table; empty where they overflow."""
-    outputs = problem.outputs(replicas.fit.layers, problem.parts.scaled(X)).astype(np.float64)
+    outputs = say(problem.parts.scaled(X)).astype(np.float64)
     known = np.isfinite(outputs).all(axis=(0, *range(2, outputs.ndim)))
     said = _said(problem, outputs[:, known])
     return said.set_axis(np.flatnonzero(known), axis=0).reindex(range(len(X)))
@@ -211,7 +221,7 @@ def _told(problem: Problem, more: MoreRows, rows: pd.DataFrame) -> list[str]:
     counted = {
         f"Gaps, {FILLED if data.missing else UNFILLED}": gaps,
         "Texts that no train row has, which count as none of the others": unknown,
-        "Values outside the range of the train rows, where the networks were never tried": outside,
+        "Values outside the range of the train rows, where nothing was learnt": outside,
     }
     told = [
         f"{what}: {listed(f'{many} in {name!r}' for name, many in counts.items() if many)}."

@@ -148,7 +148,9 @@ class Screen:
         words = words_of(facts["judged"])
         self.print(f"Case #{facts['case']} {words.states(facts)} and is in the {facts['part']} part.")
         if not facts["scores"]:
-            self.print("That part is sealed: scores are shown after the opening.")
+            sealed = "That part is sealed: scores are shown after the opening."
+            trained = f"What the {studied(facts).units} say of rows they were trained on is not kept."
+            self.print(trained if facts["part"] == "train" else sealed)
             return
         if facts["part"] == "train":
             self.print(f"The {studied(facts).units} below were trained on it.")
