@@ -383,7 +383,7 @@ def test_no_public_function_gives_a_bare_score_over_seeds() -> None:
         """assured_share detectable_difference correlation_between effective_number number_of_groups
         widening mean_reach mean_variance placement_covariance smaller_class beyond treat_all
         asked_deviation skewed_reach carriers signed_rank smallest_class chosen
-        inverse_temperature reach_of_power independent""".split()
+        inverse_temperature reach_of_power independent p_worse""".split()
     )
     for path in Path(handnet.bands.__file__).parent.glob("*.py"):
         module = __import__(f"handnet.bands.{path.stem}", fromlist=["*"])

@@ -25,7 +25,7 @@ from handnet.study.suggested import Suggested
 
 def test_the_sobol_design_fills_the_space() -> None:
     settings = read({"search.design": "sobol"})
-    search = search_of(settings)
+    search = search_of(settings, "mlp")
     points = [search.propose(place) for place in range(32)]
     assert points == [search.propose(place) for place in range(32)]
     for name, space in settings.space.items():
@@ -51,7 +51,7 @@ def test_a_logarithmic_axis_is_logarithmic_for_epochs_too() -> None:
             "space.epochs.high": "1000",
         }
     )
-    epochs = [search_of(settings).propose(place)["epochs"] for place in range(32)]
+    epochs = [search_of(settings, "mlp").propose(place)["epochs"] for place in range(32)]
     assert 12 <= sum(value <= 100 for value in epochs) <= 20
 
 
@@ -66,19 +66,19 @@ def made_up(place: int, params: dict[str, Any]) -> Finished:
 @pytest.mark.parametrize(("design", "block"), [("tpe", 1), ("tpe", 4), ("sobol", 1)])
 def test_a_search_that_goes_on_proposes_what_it_would_have_proposed(design: str, block: int) -> None:
     settings = read({"search.design": design, f"search.trials.{design}": "32", "search.block": str(block)})
-    whole, told = search_of(settings), []
+    whole, told = search_of(settings, "mlp"), []
     while len(told) < 32:
         for place, params in [(place, whole.propose(place)) for place in whole.block(len(told))]:
             told.append(made_up(place, params))
             whole.tell(told[-1])
     for place in (1, 9, 10, 11, 16, 17, 31):
-        again = search_of(settings, [Finished.from_json(trial.to_json()) for trial in told[:place]])
+        again = search_of(settings, "mlp", [Finished.from_json(trial.to_json()) for trial in told[:place]])
         assert again.propose(place) == told[place].params, place
 
 
 def test_proposals_are_those_of_plain_optuna_asked_and_told_one_by_one() -> None:
     settings = read({"search.trials.tpe": "24"})
-    study, search = optuna.create_study(), search_of(settings)
+    study, search = optuna.create_study(), search_of(settings, "mlp")
     while (start := len(search.finished)) < 24:
         for place in search.block(start):
             search.propose(place)
@@ -100,7 +100,7 @@ def test_proposals_are_those_of_plain_optuna_asked_and_told_one_by_one() -> None
             }
             params = {**digits, "epochs": point["epochs"]}
             finished = made_up(place, params)
-            assert search_of(settings, search.finished).propose(place) == params
+            assert search_of(settings, "mlp", search.finished).propose(place) == params
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             told = optuna.trial.create_trial(
                 params=finished.params, distributions=trial.distributions, value=finished.value
@@ -111,7 +111,7 @@ def test_proposals_are_those_of_plain_optuna_asked_and_told_one_by_one() -> None
 
 def test_points_of_a_sobol_design_are_those_of_scipy_scaled_one_by_one() -> None:
     settings = read({"search.design": "sobol", "search.trials": "16", "space.hidden": "[[4], [8, 4], [16]]"})
-    search = search_of(settings)
+    search = search_of(settings, "mlp")
     design = qmc.Sobol(4, scramble=True, rng=sampler_seed(settings.search.study_seed, 0)).random(16)
     for place, (rate, dropout, epochs, hidden) in enumerate(design):
         assert search.propose(place) == {
@@ -246,7 +246,7 @@ from handnet.study.search import search_of
 
 settings = read({"search.design": "sobol"})
 for place in range(64):
-    print(search_of(settings).propose(place))
+    print(search_of(settings, "mlp").propose(place))
 """
 
 
@@ -269,7 +269,7 @@ def test_points_are_the_same_on_a_processor_whose_logarithms_differ_in_the_last_
 
 def test_proposals_of_a_block_see_the_trials_before_it_and_no_others() -> None:
     settings = read({"search.trials.tpe": "21", "search.block": "4"})
-    search, told = search_of(settings), []
+    search, told = search_of(settings, "mlp"), []
     sizes = []
     while len(told) < 21:
         start = len(told)
@@ -279,10 +279,10 @@ def test_proposals_of_a_block_see_the_trials_before_it_and_no_others() -> None:
             # With other values in the block the proposal is the same, with others before it it is not.
             if start:
                 others = [replace(trial, value=9.0 + trial.place) for trial in told[start:]]
-                again = search_of(settings, [*told[:start], *others])
+                again = search_of(settings, "mlp", [*told[:start], *others])
                 assert again.propose(place) == params
                 moved = [replace(trial, value=-trial.value) for trial in told[:start]]
-                assert search_of(settings, [*moved, *others]).propose(place) != params
+                assert search_of(settings, "mlp", [*moved, *others]).propose(place) != params
             told.append(made_up(place, params))
             search.tell(told[-1])
     assert sizes == [10, 4, 4, 3]
