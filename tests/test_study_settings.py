@@ -10,6 +10,7 @@ from studies import CHAPTER, study_name
 
 from handnet import Recipe
 from handnet.cli import main
+from handnet.data import canonical_hash
 from handnet.messages import Refusal, through
 from handnet.study.identity import default_name
 from handnet.study.reading import from_stored, read, to_stored
@@ -176,6 +177,20 @@ def test_a_compared_configuration_may_name_any_parameter_and_names_all_that_are_
         Refusal, match="compare 'wide': hidden must be a whole number of at least 1, but got 0"
     ):
         read({}, path)
+
+
+def test_the_order_of_a_model_s_space_makes_another_study(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    entry = '[[models]]\nname = "svm"\nsource = "sklearn:sklearn.svm.SVC"\n[models.space]\n'
+    made = []
+    for axes in (
+        'C = "1..9"\ngamma = "1..9"\n',
+        'gamma = "1..9"\nC = "1..9"\n',
+        'C = "1.0..9"\ngamma = "1..9"\n',
+    ):
+        path.write_text(entry + axes)
+        made.append(canonical_hash(read({}, path).identity()))
+    assert len(set(made)) == 3
 
 
 def test_all_faults_are_named_at_once() -> None:

@@ -20,6 +20,7 @@ from handnet.study.quantity import band_facts
 from handnet.study.sealed import Opening
 from handnet.study.settings import Settings
 from handnet.study.spread import Moved
+from handnet.study.suggested import Suggested
 from handnet.study.summary import objective
 from handnet.study.units import Confirmed, Problem
 from handnet.tasks import Task
@@ -89,7 +90,8 @@ def _untuned(untuned: Untuned | None) -> dict[str, Any] | None:
 
 def tuned(configuration: Confirmed, settings: Settings, model: Studied = OURS) -> str:
     """What was chosen for a configuration, and on which rows. model: what is studied."""
-    params = listed(searched_params(settings))
+    space = settings.searched_of(settings.studied[0])
+    params = f"what {space.label} suggests" if isinstance(space, Suggested) else listed([*space])
     if configuration.configuration is None:
         return configuration.tuned
     if configuration.role != "winner" or not params:
@@ -98,9 +100,10 @@ def tuned(configuration: Confirmed, settings: Settings, model: Studied = OURS) -
     return f"{params} chosen on the validation rows, of {settings.trials} configurations{seeds}"
 
 
-def searched_params(settings: Settings) -> tuple[str, ...]:
-    """The names of the searched parameters, in the order of the space."""
-    return tuple(dict(settings.space))
+def searched_params(findings: Findings) -> list[str]:
+    """The names of the searched parameters, in the order of the space; else those of the trials."""
+    tried = dict.fromkeys(name for result in findings.trials for name in result.trial.params)
+    return list(findings.settings.axes_of(findings.settings.studied[0]) or tried)
 
 
 def moved_facts(moves: Moved | None) -> dict[str, Any] | None:
@@ -128,11 +131,13 @@ def search_facts(findings: Findings) -> dict[str, Any]:
         "score": task.trained_on,
         "objective": f"{mean_of(task.trained_on)} over the search seeds",
         "seeds": [settings.search_seeds[0], settings.search_seeds[-1], settings.search.seeds],
-        "params": list(searched_params(settings)),
+        "params": searched_params(findings),
         "winner_on_fresh_seeds": _winner_on_fresh_seeds(findings),
         "trials": rows,
         "importances": dict(findings.importances),
-        "surface": surface(findings.problem, findings.trials, dict(settings.space), findings.importances),
+        "surface": surface(
+            findings.problem, findings.trials, settings.axes_of(settings.studied[0]), findings.importances
+        ),
         "again": again_facts(findings.analysis.again),
     }
 

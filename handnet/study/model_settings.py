@@ -51,6 +51,12 @@ class ModelSettings(Section):
             return {**table, "space": {}, "suggest": space}
         return table
 
+    @property
+    def described(self) -> dict[str, Any]:
+        """What it is in a study's identity: proposals depend on the order of the space too."""
+        suggest = self.suggest.digest if self.suggest else None
+        return self.model_dump() | {"space": list(plain_space(self.space).items()), "suggest": suggest}
+
     def faults(self) -> Iterator[str]:
         if not self.name or not self.source:
             yield "each of models needs a name and a source, as in sklearn:sklearn.svm.SVC."

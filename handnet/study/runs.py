@@ -47,7 +47,7 @@ class Runs:
         self.records, self.settings = records, records.settings
         self.headline, self.model = records.problem.task.headline, model_of(records.settings)
         self.names = [records.name + suffix for suffix in SUFFIXES]
-        view = views.configurations(*self.headline, tuple(dict(self.settings.space)))
+        view = views.configurations(*self.headline, tuple(self.settings.axes_of(self.settings.studied[0])))
         self.configurations = self._experiment(SUFFIXES[0], views.DESCRIPTION, view, {KEY: "study"})
         self.seeds = self._experiment(
             SUFFIXES[1], views.SEEDS_DESCRIPTION, views.seeds(*self.headline, self.model.history)

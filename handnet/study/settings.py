@@ -112,6 +112,11 @@ class Settings(Section):
         of = self if model == MLP else self.model(model)
         return of.suggest or of.space
 
+    def axes_of(self, model: str) -> dict[str, Axis]:
+        """The axes that are searched of a model, in order; nothing where a function suggests."""
+        space = self.searched_of(model)
+        return {} if isinstance(space, Suggested) else space
+
     @property
     def watched(self) -> tuple[str, ...]:
         # The ids of the settings file are those of the built-in table.
@@ -151,6 +156,7 @@ class Settings(Section):
         left_out |= {name: True for name in ("fixed", "suggest") if not getattr(self, name)}
         own: dict[str, Any] = {"data": self.data.identity(), "space": self._axes()}
         own |= {"suggest": self.suggest.digest} if self.suggest else {}
+        own |= {"models": [model.described for model in self.models]} if self.models else {}
         return self.model_dump(exclude=left_out) | own
 
     def _axes(self) -> dict[str, Any]:

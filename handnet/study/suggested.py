@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from handnet.messages import Refusal
@@ -46,6 +47,11 @@ class Suggested:
     def plain(self) -> dict[str, str]:
         """The record of it, as JSON has it."""
         return {"reference": self.reference, "digest": self.digest}
+
+    @property
+    def label(self) -> str:
+        """What a report calls it, as in "space.py:space"."""
+        return Path(self.reference).name.removeprefix(OBJECT)
 
     def params(self, trial: Any) -> dict[str, Any]:
         """The parameters it gives for a trial of Optuna's, which keeps what it suggested.
