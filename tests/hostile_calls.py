@@ -61,6 +61,18 @@ def sleep_deaf() -> None:
     ctypes.PyDLL(None).sleep(60)  # no other thread of Python runs meanwhile
 
 
+class SlowToArrive:
+    """As what imports much."""
+
+    def __reduce__(self) -> Any:
+        return time.sleep, (1,)
+
+
+class Endless:
+    def __reduce__(self) -> Any:
+        return time.sleep, (60,)
+
+
 def recurse() -> None:
     recurse()
 

@@ -108,9 +108,16 @@ def test_what_a_call_does_is_a_sentence(workers: Killable, call: Any, sentence: 
 
 def test_one_who_hangs_is_killed_whatever_it_ignores(impatient: Killable) -> None:
     start = time.monotonic()
-    assert lost(impatient, hostile.sleep_deaf) == "it took longer than 0.5 s and was killed"
+    assert lost(impatient, hostile.sleep_deaf) == "it took longer than 0.5 s, and its process was killed"
     assert impatient.submit(time.sleep, 0.8, limits=3).result(20) is None
     assert time.monotonic() - start < 20
+
+
+def test_imports_are_not_counted_but_end(impatient: Killable, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert impatient.submit(str, hostile.SlowToArrive()).result(20) == "None"
+    monkeypatch.setattr("handnet.study.processes.IMPORTS", 0.5)
+    said = lost(impatient, str, hostile.Endless())
+    assert said == "its imports took longer than 1 s, and its process was killed"
 
 
 def test_who_waits_in_line_is_not_late(impatient: Killable) -> None:

@@ -26,12 +26,13 @@ from typing import Any, Self
 
 from handnet.messages import Refusal
 from handnet.study.executor import AHEAD, LIBRARIES, POLL, Lost, Processes, Threads, unnamed_file
-from handnet.study.worker import KEEP, LIMIT, first_line, read, write
+from handnet.study.worker import BEGAN, KEEP, LIMIT, first_line, read, write
 
 START = (
     "import json, sys; _, path, *given = sys.argv; sys.argv[1:] = []; sys.path[:] = json.loads(path);"
     " from handnet.study.worker import work; work(*map(int, given))"
 )
+IMPORTS = 60  # seconds by which the imports of a call may take longer than the call
 MOST_SAID = 2**26  # bytes on stderr that are kept on the disk
 ONE_THREAD = (*LIBRARIES, "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
@@ -60,7 +61,8 @@ def unpacked(content: bytes) -> Any:
 class Killable:
     """Workers in processes of their own, as many as there are calls to do, and at most `workers`.
 
-    limit_seconds: how long a call may take; memory_gib: how much memory a process may have; 0: no limit.
+    limit_seconds: how long a call may take, beside the imports of its function and arguments; memory_gib: how
+    much memory a process may have; 0: no limit.
     The future of a call raises Lost for whatever the call did instead of giving a result, and Refusal (1)
     when no process can be started. What the call prints is seen nowhere. The processes end with this one,
     however it ends, and those they have started end with them. Ctrl-C does not reach them."""
@@ -168,11 +170,9 @@ class _Process:
         write(self._message.fileno(), content)
         with suppress(BrokenPipeError):  # it has just been killed, which is seen below
             os.write(self._order.fileno(), KEEP)
-        try:
-            said = self._byte(seconds)
-        except TimeoutError:
-            self.end()
-            raise Lost(f"it took longer than {seconds:g} s and was killed") from None
+        said = self._within(seconds + IMPORTS, "its imports")
+        if said == BEGAN:
+            said = self._within(seconds, "it")
         if not said:
             raise Lost(self._death(start))
         reply = read(self._message.fileno())
@@ -185,6 +185,14 @@ class _Process:
         if not sound:
             raise Lost(result)
         return result
+
+    def _within(self, seconds: float, what: str) -> bytes:
+        """What it says next, or nothing once it has ended. Raises Lost when that takes longer."""
+        try:
+            return self._byte(seconds)
+        except TimeoutError:
+            self.end()
+            raise Lost(f"{what} took longer than {seconds:g} s, and its process was killed") from None
 
     def lives(self) -> bool:
         """Whether it runs."""

@@ -26,7 +26,7 @@ import numpy as np
 from handnet.generators import global_generators
 from handnet.study.executor import prepare_thread
 
-BEGAN, KEEP, REPLACE = b"b", b"k", b"r"  # what a worker says: it is ready, and after a call how it is left
+BEGAN, KEEP, REPLACE = b"b", b"k", b"r"  # what a worker says: it or a call has begun, how a call has left it
 LIMIT = 500  # characters of a message
 MOMENT = 0.2  # seconds in which threads end that a call has told to
 LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
@@ -49,7 +49,7 @@ def work(order: int, answer: int, end: int, message: int, rows: int, memory: int
     folder = os.open(".", os.O_RDONLY)
     while os.read(order, 1):
         with _given_back(folder):
-            reply = _reply(read(message))
+            reply = _reply(read(message), answer)
         write(message, reply)
         os.write(answer, REPLACE if _left_running(ours) else KEEP)
 
@@ -68,11 +68,14 @@ def write(message: int, content: bytes) -> None:
         file.write(content)
 
 
-def _reply(content: bytes) -> bytes:
-    """What a call gives, pickled: (True, its result), or (False, a sentence on what it did instead)."""
+def _reply(content: bytes, answer: int) -> bytes:
+    """What a call gives, pickled: (True, its result), or (False, a sentence on what it did instead).
+
+    A byte says when it begins: packages that it is made of are imported before, and that takes seconds."""
     own = os.getpid()
     try:
         function, arguments = pickle.loads(content)
+        os.write(answer, BEGAN)
         result = function(*arguments)
     except BaseException as fault:  # whatever it raises is its own affair, sys.exit included
         reply = pickle.dumps((False, _sentence(fault)))
