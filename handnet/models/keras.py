@@ -150,7 +150,8 @@ class FittedKeras:
 def start() -> None:
     """Start Keras. Raises Refusal where it is not installed."""
     try:
-        start_keras()
+        with global_generators(0):  # engines draw while they are imported
+            start_keras()
     except ValueError as fault:
         raise Refusal(str(fault)) from None
 
