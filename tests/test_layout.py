@@ -32,7 +32,8 @@ HARNESS = """
     study.folder study.executor study.worker study.processes study.networks study.units
     study.rivals study.quantity study.score_bands study.gaps study.intervals study.summary study.operating
     study.looks study.views study.prediction study.logged_model study.tracker study.store study.targets
-    study.answers study.fits study.served_model study.search study.seeded_trials study.seeded_objective
+    study.answers study.fits study.served_model study.search study.trial_files study.seeded_trials
+    study.seeded_objective
     study.sealed study.division study.resplit study.spread study.on_test
     study.false_alarms study.comparisons
     study.analysis study.metrics report.score_names report.words report.model_words report.series
@@ -72,7 +73,12 @@ HARNESS = """
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]
 HOME = {
-    "optuna": {"study/search.py", "study/seeded_trials.py", "study/seeded_objective.py"},
+    "optuna": {
+        "study/search.py",
+        "study/trial_files.py",
+        "study/seeded_trials.py",
+        "study/seeded_objective.py",
+    },
     "mlflow": {
         "study/tracker.py",
         "study/retrack.py",

@@ -286,3 +286,15 @@ def test_proposals_of_a_block_see_the_trials_before_it_and_no_others() -> None:
             told.append(made_up(place, params))
             search.tell(told[-1])
     assert sizes == [10, 4, 4, 3]
+
+
+def test_a_study_of_ones_own_in_optuna_says_what_it_always_says() -> None:
+    """Importing the search, and making a study with it, changes no level of Optuna's logger."""
+    before = optuna.logging.get_verbosity()
+    try:
+        for level in (optuna.logging.INFO, optuna.logging.ERROR):
+            optuna.logging.set_verbosity(level)
+            search_of(read({}), "mlp").propose(0)
+            assert optuna.logging.get_verbosity() == level
+    finally:
+        optuna.logging.set_verbosity(before)

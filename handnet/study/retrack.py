@@ -11,11 +11,12 @@ from handnet.study.folder import locked
 from handnet.study.outcome import StoredStudy, facts_of, write_report
 from handnet.study.reading import from_stored
 from handnet.study.screen import Clock, Screen
-from handnet.study.search import write_trials_to
+from handnet.study.search import searches_of
 from handnet.study.store import Store, check_study, studies
 from handnet.study.targets import database_uri, has_table, is_here, targets, tracked_in
 from handnet.study.tracker import KEY
-from handnet.study.tracking import Status, Tracking, noted_in, searches_of, state_of
+from handnet.study.tracking import Status, Tracking, noted_in, state_of
+from handnet.study.trial_files import write_trials_to
 
 
 def track(

@@ -7,8 +7,8 @@ continued proposes exactly what it would have proposed, on any number of workers
 diverged has the value infinity."""
 
 import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,21 +22,18 @@ from optuna.distributions import (
     json_to_distribution,
 )
 from optuna.samplers import TPESampler
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 from scipy.stats import qmc
 
 from handnet.draws import sampler_seed
 from handnet.messages import Refusal, option
-from handnet.study.redaction import redacted
 from handnet.study.sections import SearchSettings
 from handnet.study.settings import Settings
 from handnet.study.space import Axis, Choice
-from handnet.study.store import Finished
+from handnet.study.store import Finished, Store
 from handnet.study.suggested import Suggested
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 OURS = "handnet"  # the attribute that marks a study of this program in a storage
 
 
@@ -139,7 +136,8 @@ class Search:
 
     def copy_to(self, storage: str | BaseStorage, name: str) -> None:
         """Add the trials to a storage, as a study of this name."""
-        study = optuna.create_study(study_name=name, storage=storage)
+        with _quietly():
+            study = optuna.create_study(study_name=name, storage=storage)
         study.set_user_attr(OURS, True)
         study.add_trials([self._trial(trial) for trial in self.finished])
 
@@ -164,73 +162,30 @@ def search_of(settings: Settings, model: str, finished: Iterable[Finished] = ())
     return Search(settings.search, settings.trials_of(model), settings.searched_of(model), finished)
 
 
+def searches_of(store: Store, settings: Settings) -> dict[str, Search]:
+    """The searches of a study, by the names that Optuna gets: of several models with that of each."""
+    several = len(settings.studied) > 1
+    return {
+        f"{store.name} {model}" if several else store.name: search_of(settings, model, store.trials(model))
+        for model in settings.studied
+    }
+
+
 def new_study() -> optuna.Study:
     """A study in memory that drops no trial before its end."""
-    return optuna.create_study(pruner=optuna.pruners.NopPruner())
+    with _quietly():
+        return optuna.create_study(pruner=optuna.pruners.NopPruner())
 
 
-def write_trials_to(where: str, searches: Mapping[str, Search]) -> None:
-    """Write the trials of studies, by name, into a storage of Optuna's.
-
-    where: an address such as sqlite:///optuna.db, or the path of a journal file. Raises Refusal when
-    something else is there, or it cannot be written."""
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """No line of Optuna's about a study that it makes. Afterwards it says what its user wants it to say."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        if "://" in where:
-            _write_storage(where, searches)
-        else:
-            _check_journal(Path(where))
-            write_journal(where, searches)
-    except Refusal:
-        raise
-    except Exception as fault:  # of a driver, a database or a disk: each has its own
-        why = " ".join(redacted(str(fault)).split())[:200]
-        raise Refusal(
-            f"{redacted(where)} cannot be written ({type(fault).__name__}: {why}); name a file, or a database"
-            f" as {option('optuna', 'sqlite:///optuna.db')}.",
-            1,
-        ) from None
-
-
-def write_journal(path: str, searches: Mapping[str, Search]) -> None:
-    """Write the trials of studies, by name, into a journal file of Optuna's, whole or not at all."""
-    new = Path(path).with_name(f".{Path(path).name}.new")
-    new.unlink(missing_ok=True)
-    storage = JournalStorage(JournalFileBackend(str(new)))
-    for name, search in searches.items():
-        search.copy_to(storage, name)
-    new.replace(path)
-
-
-def _check_journal(path: Path) -> None:
-    """Raises Refusal unless a journal of ours can be written here: the file would be replaced."""
-    if path.is_dir() or not path.name or not path.parent.is_dir():
-        raise Refusal(
-            f"{str(path)!r} is a folder, or lies in none; {option('optuna')} wants the path of a file."
-        )
-    if not path.exists() or (path.is_file() and not path.stat().st_size):
-        return
-    try:
-        studies = JournalStorage(JournalFileBackend(str(path))).get_all_studies() if path.is_file() else ()
-    except Exception:  # whatever Optuna finds in a file that is no journal
-        studies = ()
-    if not studies or any(OURS not in study.user_attrs for study in studies):
-        raise Refusal(
-            f"{path} is no journal of this program's trials, and is left as it is; write to another file, or"
-            f" to a database as {option('optuna', f'sqlite:///{path}')}."
-        )
-
-
-def _write_storage(uri: str, searches: Mapping[str, Search]) -> None:
-    for name, search in searches.items():
-        if name in optuna.get_all_study_names(uri):
-            if OURS not in optuna.load_study(study_name=name, storage=uri).user_attrs:
-                raise Refusal(f"{uri} holds another study {name!r}; write to a storage of its own.")
-            optuna.delete_study(study_name=name, storage=uri)
-        try:
-            search.copy_to(uri, name)
-        except BaseException:
-            optuna.delete_study(study_name=name, storage=uri)
-            raise
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def versions() -> dict[str, str]:

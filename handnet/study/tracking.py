@@ -21,11 +21,11 @@ from handnet.study.records import Records
 from handnet.study.redaction import redacted
 from handnet.study.runs import Experiment, Pending, Runs
 from handnet.study.screen import Screen
-from handnet.study.search import Search, search_of, write_journal
-from handnet.study.settings import Settings
+from handnet.study.search import Search, searches_of
 from handnet.study.store import Store, studies
 from handnet.study.targets import Target, tracked_in
 from handnet.study.tracker import Entry, Tracker, Unwelcome
+from handnet.study.trial_files import write_journal
 
 PASSES = 3  # times what is missing is sent, while some of it arrives
 JOURNAL = "optuna.journal"
@@ -279,15 +279,6 @@ def _write_journal(home: Path) -> None:
             settings = from_stored(store.noted("study")["settings"])
             searches |= searches_of(store, settings)
     write_journal(str(tracked_in(home) / JOURNAL), searches)
-
-
-def searches_of(store: Store, settings: Settings) -> dict[str, Search]:
-    """The searches of a study, by the names that Optuna gets: of several models with that of each."""
-    several = len(settings.studied) > 1
-    return {
-        f"{store.name} {model}" if several else store.name: search_of(settings, model, store.trials(model))
-        for model in settings.studied
-    }
 
 
 def noted_in(home: Path, name: str) -> Path:
