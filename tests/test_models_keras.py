@@ -143,8 +143,9 @@ def test_epochs_and_batches_are_counts(params: dict[str, Any]) -> None:
         KerasModel(build).check(params, TWO)
     with pytest.raises(Refusal, match="its inputs must be encoded"):
         make_model(KerasModel(build), inputs="raw")
-    with pytest.raises(Refusal, match="must be a function build"):
-        KerasModel(3).check({}, TWO)  # type: ignore[arg-type]
+    for nothing in (3, lambda _params, _shape: None):
+        with pytest.raises(Refusal, match="must be a function build"):
+            KerasModel(nothing).check({}, TWO)  # type: ignore[arg-type]
 
 
 seen: dict[str, Any] = {}

@@ -230,7 +230,7 @@ def typed(**values: Any) -> list[str]:
 
 def run(file: Path, **values: Any) -> list[str]:
     """What it prints as a file, in a process of its own."""
-    file.write_text(SCRIPT.format(**values))
+    file.write_text(SCRIPT.format(**values) + "import sys; assert 'keras' not in sys.modules")
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONHASHSEED": "random"}
     command = [sys.executable, str(file)]
     process = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -49,10 +50,15 @@ class KerasModel:
         return f"keras {self.source.identity} {identity_of(self.fixed)}"
 
     def check(self, params: Params, task: Task) -> None:
-        """Raises Refusal when build is no function, and for epochs or a batch size that cannot be."""
+        """Raises Refusal when build is no such function, and for epochs or a batch size that cannot be."""
         start()
-        if not callable(self.source.get()):
-            raise Refusal(f"{self.name} must be a function build(params, shape, task).")
+        try:
+            signature(self.source.get()).bind("params", "shape", "task")
+        except (
+            TypeError,
+            ValueError,
+        ) as fault:  # it is no function, takes other arguments, does not tell them
+            raise Refusal(f"{self.name} must be a function build(params, shape, task): {fault}.") from None
         values = {**DEFAULTS, **self.fixed, **params}
         try:
             for name in DEFAULTS:
@@ -125,9 +131,8 @@ class FittedKeras:
         """(R, n) or (R, n, k) of rows X (n, inputs). Raises Failed."""
         with seeded(0):
             model, _ = self.model.built(self.params, self.inputs, self.task)
-            return np.stack(
-                [self._of(model, weights, X) for weights in zip(*self.weights.values(), strict=True)]
-            )
+            every = zip(*self.weights.values(), strict=True)
+            return np.stack([self._of(model, weights, X) for weights in every])
 
     def arrays(self) -> dict[str, Array]:
         """The weights by their place in the model, (R, ...) each."""
@@ -142,9 +147,9 @@ class FittedKeras:
         source, n = self.model.name, len(X)
         if not self.task.classes:
             return from_numbers(values, n, source)
-        return (from_logits if _gives_logits(model.loss) else from_probabilities)(
-            values, n, self.task, source
-        )
+        if _gives_logits(model.loss):
+            return from_logits(values, n, self.task, source)
+        return from_probabilities(values, n, self.task, source)
 
 
 def start() -> None:

@@ -164,9 +164,8 @@ def _module(path: str, digest: str) -> ModuleType:
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise Refusal(f"{path} is no Python file.")
-    module = sys.modules[name] = module_from_spec(
-        spec
-    )  # before it runs: dataclasses look themselves up there
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # before it runs, because its dataclasses look there
     try:
         with _importing(path), _folder_on_path(str(Path(path).parent)):
             spec.loader.exec_module(module)
@@ -189,9 +188,8 @@ def _importing(place: str) -> Iterator[None]:
         with redirect_stdout(sys.stderr), global_generators(0):
             yield
     except (Exception, SystemExit) as fault:
-        lines = [
-            frame.lineno for frame in traceback.extract_tb(fault.__traceback__) if frame.filename == place
-        ]
+        frames = traceback.extract_tb(fault.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == place]
         line = fault.lineno if isinstance(fault, SyntaxError) else lines[-1] if lines else None
         at = f" in line {line}" if line else ""
         said = fault.msg if isinstance(fault, SyntaxError) else fault

@@ -110,7 +110,7 @@ def make_models(settings: "Settings", given: Mapping[str, object]) -> dict[str, 
     from handnet.models.named import make_model
 
     return {
-        one.name: make_model(given.get(one.name, one.source), one.inputs, name=one.name)
+        one.name: make_model(given.get(one.name, one.source), one.inputs, one.fixed, one.name)
         for one in settings.models
         if one.source != MLP
     }
