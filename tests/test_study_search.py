@@ -17,6 +17,7 @@ from studies import ROOT
 
 from handnet.draws import sampler_seed
 from handnet.messages import Refusal
+from handnet.study.processes import packed, unpacked
 from handnet.study.reading import read
 from handnet.study.search import Search, search_of
 from handnet.study.store import Finished
@@ -237,6 +238,14 @@ def test_a_function_in_a_file_is_known_by_its_content(tmp_path: Path) -> None:
         Search(read({}).search, 3, Suggested.of(Suggested.of(branched).plain)).propose(0)
     with pytest.raises(Refusal, match=r"has no 'spaec': did you mean space"):
         Suggested.of(f"{file}:spaec")
+
+
+def test_a_function_without_a_name_travels_to_other_processes() -> None:
+    most = 7
+    made = Suggested.of(lambda trial: {"epochs": trial.suggest_int("epochs", 1, most)})
+    sent = unpacked(packed(made))
+    assert sent == made
+    assert Search(read({}).search, 3, sent).propose(0) == Search(read({}).search, 3, made).propose(0)
 
 
 POINTS = """

@@ -85,10 +85,12 @@ class Suggested:
 
     def _function(self) -> Callable[[Any], Any]:
         """The function itself. Raises Refusal where it was an object, or has changed since."""
-        if self.source is None and self.reference.startswith(OBJECT):
-            raise Refusal(f"{self._name} was given from Python; study from there again.")
-        source = self.source or find(self.reference)
-        if sha256(source.identity) != self.digest:
-            raise Refusal(f"{self._name} has changed since the study was made; study under another name.")
+        source = self.source
+        if source is None:
+            if self.reference.startswith(OBJECT):
+                raise Refusal(f"{self._name} was given from Python; study from there again.")
+            source = find(self.reference)
+            if sha256(source.identity) != self.digest:
+                raise Refusal(f"{self._name} has changed since the study was made; study under another name.")
         function: Callable[[Any], Any] = source.get()
         return function
