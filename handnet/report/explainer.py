@@ -77,7 +77,7 @@ class Explainer:
         self._told = set() if why else set(told)
         if why or len(told) == len(rows):
             return why
-        return f"they take more than {MOST_WANTED} rows of each model"
+        return f"after those of {len(told)} cases, more than {MOST_WANTED} rows would be wanted of each model"
 
     def explains(self, row: int) -> bool:
         """Whether a row of the table can be explained."""

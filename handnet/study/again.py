@@ -45,7 +45,7 @@ class Again:
         outputs = []
         for (_, seed), result in zip(named, found, strict=True):
             if isinstance(result, Lost):
-                raise Failed(f"{self.configuration.model} with seed {seed} {result}")
+                raise Failed(f"{self.configuration.model} with seed {seed}: {result}")
             outputs.append(result)
         ends = np.cumsum([len(one.seeds) for one in wanted])
         return [
@@ -119,7 +119,7 @@ def asked(
             calls = [call(place, X[known]) for place in range(len(replicas.seeds))]
             for seed, result in zip(replicas.seeds, in_order(workers, calls), strict=True):
                 if isinstance(result, Lost):
-                    raise Refusal(f"{name} with seed {seed} {result}.", 1)
+                    raise Refusal(f"{name} with seed {seed}: {result}.", 1)
                 found.append(result)
         every = np.concatenate(found)
         filled = np.full((len(every), len(X), *every.shape[2:]), np.nan)

@@ -167,6 +167,8 @@ class Refits:
             for one, outputs in zip(missing, made, strict=True):
                 self.store.write(self._key(one), to_npz(logits=outputs))
                 found[self._key(one)] = outputs
+        if self.store.writing:
+            self.store.supersede("reasons", found)
         for rows, one in zip(collected, wanted, strict=True):
             rows.found = found[self._key(one)]
         return ""

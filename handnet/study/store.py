@@ -62,7 +62,7 @@ class Store:
     """What one study has finished.
 
     A key is a path below the study's folder: network/<config_id>/<first>-<last>, split/<content>/<seed>,
-    ideal/<content>/<seed>, streams/<content>, val/<config_id>, test/<opening>/<config_id>.
+    ideal/<content>/<seed>, streams/<content>, val/<config_id>, test/<opening>/<config_id>, reasons/<content>.
 
     writing: tells the only writer, which makes lost results again, from a reader, which refuses."""
 
