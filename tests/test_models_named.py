@@ -79,6 +79,16 @@ def test_a_file_may_stand_where_the_reader_stands(folder: Path, monkeypatch: pyt
     np.testing.assert_array_equal(outputs(again), outputs(make_model(RandomForestClassifier(5))))
 
 
+def test_a_module_may_stand_where_the_reader_stands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "mine.py").rename(folder / "module_of_mine.py")
+    monkeypatch.chdir(folder)
+    path = list(sys.path)
+    model = make_model("call:module_of_mine:fit_predict")
+    np.testing.assert_allclose(outputs(model, more=0.25), 0, atol=1e-12)
+    assert sys.path == path
+    assert sys.modules.pop("module_of_mine")
+
+
 @pytest.mark.parametrize(
     ("reference", "sentence"),
     [

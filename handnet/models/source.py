@@ -167,7 +167,7 @@ def _module(path: str, digest: str) -> ModuleType:
     module = module_from_spec(spec)
     sys.modules[name] = module  # before it runs, because its dataclasses look there
     try:
-        with _importing(path), _folder_on_path(str(Path(path).parent)):
+        with _importing(path), _on_path(str(Path(path).parent), 0):
             spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
@@ -176,7 +176,8 @@ def _module(path: str, digest: str) -> ModuleType:
 
 
 def _imported(name: str) -> ModuleType:
-    with _importing(name):
+    """An importable module, of the folder where the reader stands too, as with python -m."""
+    with _importing(name), _on_path(str(Path.cwd()), len(sys.path)):
         return import_module(name)
 
 
@@ -197,10 +198,10 @@ def _importing(place: str) -> Iterator[None]:
 
 
 @contextmanager
-def _folder_on_path(folder: str) -> Iterator[None]:
-    """While entered, modules of this folder are found first."""
+def _on_path(folder: str, place: int) -> Iterator[None]:
+    """While entered, modules of this folder are found, at this place among all folders."""
     before = list(sys.path)
-    sys.path.insert(0, folder)
+    sys.path.insert(place, folder)
     try:
         yield
     finally:
