@@ -201,7 +201,15 @@ def facts_with(name: str) -> dict:
         "confusion": None,
         "bands": [one | {"kind": kind} for one in (band, gap) for kind in ("quantiles", "min-max")],
         "configurations": [
-            {"role": name, "tuned": name, "chosen": name, "config_id": "c", "recipe": None, "overfit": None}
+            {
+                "role": name,
+                "tuned": name,
+                "chosen": name,
+                "config_id": "c",
+                "recipe": None,
+                "params": None,
+                "overfit": None,
+            }
         ],
         "statements": [f"Of the cases {name}, and {name}."],
         "verdict": f"The verdict on {name}.",

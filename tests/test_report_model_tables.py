@@ -40,7 +40,11 @@ def of_a(model: Studied, table: str) -> dict[str, Any]:
         planted.append(y + wrong if table == "diabetes" else np.where(y == 1, 2.0, -2.0) + wrong / 10)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report_facts, "model_of", lambda _settings: model)
-        return report(made, asked, *planted, test)
+        patch.setattr(report_facts, "models_of", lambda _settings: [model])
+        whole = report(made, asked, *planted, test)
+    for one in whole["configurations"]:
+        one["params"] = one["params"] and {"max_depth": 3}
+    return whole
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +69,7 @@ def test_no_page_of_a_forest_speaks_of_networks(forests: dict[str, dict[str, Any
 
 def test_a_model_without_a_seed_is_one_model(forests: dict[str, dict[str, Any]]) -> None:
     svc = FOREST._replace(name="SVC", seeded=False)
-    whole = forests["wisconsin"] | {"model": svc._asdict(), "left_out": left_out(svc)}
+    whole = forests["wisconsin"] | {"model": svc._asdict(), "left_out": left_out([svc])}
     winners = [one for one in whole["bands"] if one["role"] == "winner"]
     over_cases = [one for one in winners if one["varied"] == "cases"]
     whole["bands"] = [one for one in whole["bands"] if one not in winners or one in over_cases]

@@ -14,8 +14,16 @@ from handnet.report.class_facts import class_counts, confusion, poles, score_fac
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
 from handnet.report.deployed import deployed
 from handnet.report.imbalance import warnings_on_test
-from handnet.report.model_words import Studied, left_out, model_of, studied
-from handnet.report.search_facts import Findings, moved_facts, search_facts, selection_facts, tuned
+from handnet.report.model_words import Studied, left_out, model_of, models_of, studied
+from handnet.report.search_facts import (
+    Findings,
+    lost_seeds,
+    moved_facts,
+    other_searches,
+    search_facts,
+    selection_facts,
+    tuned,
+)
 from handnet.report.series import curve_series, guesses, reliability, seed_series, smoothed
 from handnet.report.statements import compared, statements, worse_than_untuned
 from handnet.report.threshold_facts import benefit_facts, look_facts, sealed_looks, threshold_facts
@@ -49,8 +57,8 @@ def document(findings: Findings) -> dict[str, Any]:
         "scores": list(score_facts(problem.task)),
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(one, analysis, settings, model) for one in confirmed],
-        "lost": [],
-        "left_out": [*left_out(model), *cases.left_out()],
+        "lost": list(lost_seeds(findings)),
+        "left_out": [*left_out(models_of(settings)), *cases.left_out()],
         "statements": [*statements(confirmed, analysis, problem, model), *sealed_looks(findings)],
         "warnings": warnings_on_test(
             settings.verdict.score, problem.data, problem.parts.test_rows, findings.opening is not None
@@ -66,7 +74,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "rules": rule_facts(analysis.rules),
         "selection": selection_facts(analysis, problem.task),
         **_case_facts(cases),
-        "search": search_facts(findings),
+        **_searches(findings),
         **_drawn(findings, model),
         "opening": _opening(findings.opening, findings.rehearsed),
         "settings": _settings(settings, analysis),
@@ -104,6 +112,11 @@ def _case_facts(cases: Cases) -> dict[str, Any]:
         "stories": cases.stories(),
         "naming": [row._asdict() | {"rate": row.rate} for row in shipped_of(cases.judge.task).values()],
     }
+
+
+def _searches(findings: Findings) -> dict[str, Any]:
+    """The search of the model that decides, and those of the others."""
+    return {"search": search_facts(findings), "other_searches": other_searches(findings)}
 
 
 def _made_by(findings: Findings) -> dict[str, Any]:
@@ -179,7 +192,7 @@ def _configuration(
         "chosen": configuration.chosen,
         "model": None,
         "recipe": None,
-        "lost": [],
+        "params": None,
         "seeds": [],
         "diverged": [],
         "overfit": None,
@@ -191,11 +204,7 @@ def _configuration(
     if found and replicas:
         epochs = dict(zip(replicas.seeds, replicas.fit.diverged_at, strict=True))
         facts["model"], facts["recipe"] = found.model, params_of(found)
-        facts["lost"] = [
-            {"seed": seed, "why": fault}
-            for seed, fault in zip(replicas.seeds, replicas.faults, strict=False)
-            if fault
-        ]
+        facts["params"] = dict(found.chosen)
         facts["seeds"] = [replicas.seeds[0], replicas.seeds[-1], len(replicas.seeds)]
         facts["diverged"] = [
             {"seed": seed, "epoch": int(epoch) + 1} for seed, epoch in epochs.items() if epoch >= 0

@@ -52,6 +52,12 @@ def searched(facts: Mapping[str, Any]) -> Params:
     return Params(tuple(facts["search"]["params"]))
 
 
+def params_of(configurations: Sequence[Mapping[str, Any]], first: Sequence[str]) -> Params:
+    """The columns of the parameters of confirmed configurations. first: those that come first."""
+    tables = (one["params"] or {} for one in configurations)
+    return Params(tuple(dict.fromkeys([*first, *(name for params in tables for name in params)])))
+
+
 def why_absent(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Why seeds of a configuration may have no result: they diverged, or were lost."""
     history = studied(facts).history

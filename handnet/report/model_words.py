@@ -6,7 +6,7 @@ A sentence takes its noun and its verb from here, so that a forest is never call
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from handnet.study.settings import Settings
+from handnet.study.settings import MLP, Settings
 
 MOST = 4  # parameters that a sentence lists before it counts them
 
@@ -75,23 +75,34 @@ def studied(facts: Mapping[str, Any]) -> Studied:
     return Studied(**{name: model[name] for name in Studied._fields if name in model})
 
 
-def model_of(_settings: Settings) -> Studied:
-    """The model of a study."""
-    return OURS
+def models_of(settings: Settings) -> list[Studied]:
+    """The models of a study, the one that decides first."""
+    unit = "network" if all(name == MLP for name in settings.studied) else "model"
+    return [
+        OURS._replace(unit=unit)
+        if name == MLP
+        else Studied(name, unit, False, settings.model(name).seeded, settings.model(name).keeps_arrays)
+        for name in settings.studied
+    ]
 
 
-def left_out(model: Studied) -> list[dict[str, str]]:
-    """What a report cannot say of such a model, and why, a record each."""
-    reasons = {
-        "loss curves": "" if model.history else f"{model.name} has no training history",
-        "bands over seeds": ""
-        if model.seeded
-        else f"nothing in {model.name} is random, so it is trained once",
-        "the logged model": ""
-        if model.keeps
-        else f"what {model.name} has learnt is not kept, only its outputs",
-    }
-    return [{"what": what, "why": why} for what, why in reasons.items() if why]
+def model_of(settings: Settings) -> Studied:
+    """The model of a study that decides."""
+    return models_of(settings)[0]
+
+
+def left_out(models: Sequence[Studied]) -> list[dict[str, str]]:
+    """What a report cannot say of these models, and why, a record each."""
+    return [
+        {"what": what, "why": why}
+        for model in models
+        for what, there, why in (
+            ("loss curves", model.history, f"{model.name} has no training history"),
+            ("bands over seeds", model.seeded, f"nothing in {model.name} is random, so it is trained once"),
+            ("the logged model", model.keeps, f"what {model.name} learns is not kept, only its outputs are"),
+        )
+        if not there
+    ]
 
 
 def param_words(name: str) -> str:

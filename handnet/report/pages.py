@@ -18,10 +18,18 @@ from handnet.report.drawing import Picture, alone, inline
 from handnet.report.figures import figures
 from handnet.report.how_to_read import how_to_read_stories
 from handnet.report.main_table import band_table, count_table, further_table, interval_table
-from handnet.report.model_tables import absent, left_out_table, lost_table, searched, why_absent
+from handnet.report.model_tables import absent, left_out_table, lost_table, params_of, searched, why_absent
 from handnet.report.model_words import studied
 from handnet.report.on_test_tables import on_test_table
-from handnet.report.search_tables import again_table, best_of_table, confirmed, selection_table, tried
+from handnet.report.search_tables import (
+    again_table,
+    best_of_table,
+    confirmed,
+    ranked,
+    search_table,
+    selection_table,
+    tried,
+)
 from handnet.report.tables import Grid, deviation_table, gap_table, graded_parts
 from handnet.report.threshold_tables import benefit_table, look_table, threshold_seeds_table, threshold_table
 from handnet.report.words import (
@@ -144,6 +152,7 @@ def _details(facts: Mapping[str, Any], last: str, earlier: Sequence[str]) -> Ite
         yield deviation_table(facts, last)
     if facts["selection"]["best_of"]:
         yield best_of_table(facts)
+    yield from (search_table(facts, one) for one in facts.get("other_searches", ()))
     if classes == 2:
         yield count_table(facts, last)
     if classes > MOST:
@@ -151,8 +160,8 @@ def _details(facts: Mapping[str, Any], last: str, earlier: Sequence[str]) -> Ite
     if classes > 2:
         yield class_calibration_table(facts, last)
     yield from _further(facts, last)
-    if facts["thresholds"]["points"]:
-        yield threshold_seeds_table(facts)
+    if (grid := threshold_seeds_table(facts)).rows:
+        yield grid
     for part in earlier:
         yield band_table(facts, part)
         yield from _further(facts, part)
@@ -188,8 +197,6 @@ def _html(facts: Mapping[str, Any], pictures: Mapping[str, Picture]) -> str:
 
 def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the templates of the report are filled with."""
-    trials = facts["search"]["trials"]
-    ranked = sorted(trials, key=lambda trial: (trial["value"] is None, trial["value"], trial["place"]))
     missed = [row for row in facts["missed"] if row["role"] == "winner"]
     parts = graded_parts(facts)
     return {
@@ -198,10 +205,11 @@ def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
         "stories": {part: _stories(facts, part) for part in parts},
         "how_to_read_stories": how_to_read_stories(facts["judged"], studied(facts)),
         "words": words_of(facts["judged"]),
-        "ranked": ranked[:10],
+        "ranked": ranked(facts["search"]["trials"]),
         "confirmed": confirmed(facts["search"]),
         "model": studied(facts),
         "params": searched(facts),
+        "all_params": params_of(facts["configurations"], facts["search"]["params"]),
         "why_absent": why_absent(facts),
         "absent": partial(absent, facts),
         "missed": {part: [dict(row) for row in missed if row["part"] == part] for part in parts},

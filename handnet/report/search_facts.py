@@ -1,7 +1,7 @@
 """The facts of the search: its trials, its winner, and what choosing cost, as plain JSON values."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from handnet.bands import seed_bands
 from handnet.bands.selection import SIMULATED
 from handnet.data import Table
-from handnet.report.model_words import OURS, Studied, listed
+from handnet.report.model_words import OURS, Studied, listed, model_of
 from handnet.report.series import surface
 from handnet.report.words import label, mean_of
 from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult, Untuned
@@ -19,6 +19,7 @@ from handnet.study.networks import Replicas
 from handnet.study.quantity import band_facts
 from handnet.study.sealed import Opening
 from handnet.study.settings import Settings
+from handnet.study.space import Axis
 from handnet.study.spread import Moved
 from handnet.study.suggested import Suggested
 from handnet.study.summary import objective
@@ -35,7 +36,7 @@ class Findings:
     confirmed: the winner first; test: the opened rows, None while they are sealed, as opening is; divisions:
     the fresh ones; rehearsed: how many there were at each look; importances: of the searched parameters;
     versions: by package; machines: those that worked on it, in turn; seconds: by activity; refits: as of
-    `Cases`.
+    `Cases`; others: the trials of the models that do not decide, by name.
     """
 
     study: str
@@ -54,6 +55,7 @@ class Findings:
     machines: Sequence[str]
     seconds: Mapping[str, float]
     refits: Refits | str = ""
+    others: Mapping[str, Sequence[TrialResult]] = field(default_factory=dict)
 
 
 def selection_facts(analysis: Analysis, task: Task) -> dict[str, Any]:
@@ -90,20 +92,65 @@ def _untuned(untuned: Untuned | None) -> dict[str, Any] | None:
 
 def tuned(configuration: Confirmed, settings: Settings, model: Studied = OURS) -> str:
     """What was chosen for a configuration, and on which rows. model: what is studied."""
-    space = settings.searched_of(settings.studied[0])
-    params = f"what {space.label} suggests" if isinstance(space, Suggested) else listed([*space])
-    if configuration.configuration is None:
+    found = configuration.configuration
+    if found is None:
         return configuration.tuned
-    if configuration.role != "winner" or not params:
+    trials = settings.trials_of(found.model)
+    if configuration.role not in ("winner", found.model) or trials == 1:
         return f"nothing: a {model.choice} fixed beforehand"
     seeds = f", each on {settings.search.seeds} seeds" if model.seeded else ""
-    return f"{params} chosen on the validation rows, of {settings.trials} configurations{seeds}"
+    space = settings.searched_of(found.model)
+    what = f"what {space.label} suggests" if isinstance(space, Suggested) else listed([*space])
+    return f"{what} chosen on the validation rows, of {trials} configurations{seeds}"
 
 
-def searched_params(findings: Findings) -> list[str]:
-    """The names of the searched parameters, in the order of the space; else those of the trials."""
-    tried = dict.fromkeys(name for result in findings.trials for name in result.trial.params)
-    return list(findings.settings.axes_of(findings.settings.studied[0]) or tried)
+def searched_params(axes: Mapping[str, Axis], tried: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The names of the searched parameters; where the space is a function, those that trials have."""
+    return tuple(axes) or tuple(dict.fromkeys(name for params in tried for name in params))
+
+
+def lost_seeds(findings: Findings) -> Iterator[dict[str, Any]]:
+    """Each seed on which a model failed, in the search and on fresh seeds."""
+    for model, trials in {"": findings.trials, **findings.others}.items():
+        for result in trials:
+            role = ", ".join(filter(None, [model, f"trial {result.trial.place + 1:02d}"]))
+            yield from _lost(role, result.trial.params, result.replicas)
+    for one in findings.confirmed:
+        if one.configuration and one.replicas:
+            yield from _lost(one.role, one.configuration.chosen, one.replicas)
+
+
+def _lost(role: str, params: Mapping[str, Any], replicas: Replicas) -> Iterator[dict[str, Any]]:
+    for seed, why in zip(replicas.seeds, replicas.faults, strict=False):
+        if why:
+            yield {"role": role, "params": dict(params), "seed": seed, "why": why}
+
+
+def other_searches(findings: Findings) -> list[dict[str, Any]]:
+    """The trials of each model that does not decide."""
+    settings = findings.settings
+    return [
+        {
+            "model": model,
+            "params": list(searched_params(settings.axes_of(model), [one.trial.params for one in trials])),
+            "trials": [_trial(findings.problem, one) for one in trials],
+        }
+        for model, trials in findings.others.items()
+    ]
+
+
+def _trial(problem: Problem, result: TrialResult) -> dict[str, Any]:
+    """A trial with its objective in its band."""
+    replicas = result.replicas
+    lost = sum(map(bool, replicas.faults))
+    return {
+        "place": result.trial.place + 1,
+        "config_id": result.trial.config_id,
+        "params": dict(result.trial.params),
+        "diverged": int((~replicas.sound).sum()) - lost,
+        "lost": lost,
+        **_objective(problem, replicas),
+    }
 
 
 def moved_facts(moves: Moved | None) -> dict[str, Any] | None:
@@ -115,29 +162,18 @@ def moved_facts(moves: Moved | None) -> dict[str, Any] | None:
 
 def search_facts(findings: Findings) -> dict[str, Any]:
     settings, task = findings.settings, findings.problem.task
-    rows = [
-        {
-            "place": result.trial.place + 1,
-            "config_id": result.trial.config_id,
-            "params": dict(result.trial.params),
-            "diverged": int((~result.replicas.sound).sum()),
-            "lost": 0,
-            **_objective(findings.problem, result.replicas),
-        }
-        for result in findings.trials
-    ]
+    space = settings.axes_of(settings.studied[0])
+    seeds = settings.search.seeds if model_of(settings).seeded else 1
     return {
         "design": settings.search.design,
         "score": task.trained_on,
         "objective": f"{mean_of(task.trained_on)} over the search seeds",
-        "seeds": [settings.search_seeds[0], settings.search_seeds[-1], settings.search.seeds],
-        "params": searched_params(findings),
+        "seeds": [settings.search_seeds[0], settings.search_seeds[seeds - 1], seeds],
+        "params": list(searched_params(space, [one.trial.params for one in findings.trials])),
         "winner_on_fresh_seeds": _winner_on_fresh_seeds(findings),
-        "trials": rows,
+        "trials": [_trial(findings.problem, one) for one in findings.trials],
         "importances": dict(findings.importances),
-        "surface": surface(
-            findings.problem, findings.trials, settings.axes_of(settings.studied[0]), findings.importances
-        ),
+        "surface": surface(findings.problem, findings.trials, space, findings.importances),
         "again": again_facts(findings.analysis.again),
     }
 
@@ -173,12 +209,18 @@ def again_facts(again: Again | None) -> dict[str, Any] | None:
 
 def _winner_on_fresh_seeds(findings: Findings) -> dict[str, Any]:
     """The objective on the confirmation seeds, over those that did not diverge."""
-    winner, seeds = findings.confirmed[0], findings.settings.confirm.seeds
+    winner = findings.confirmed[0]
+    seeds = len(winner.replicas.seeds) if winner.replicas else 0
     if winner.replicas is None or not winner.has_seed_bands:
-        return {"seeds": seeds, "diverged": seeds, "lost": 0, **NO_OBJECTIVE}
+        return {"seeds": seeds, "diverged": seeds, "lost": _lost_in(winner), **NO_OBJECTIVE}
     sound = winner.replicas.pick(winner.replicas.sound)
     value = _objective(findings.problem, sound)
-    return {"seeds": seeds, "diverged": seeds - len(sound.seeds), "lost": 0, **value}
+    return {"seeds": seeds, "diverged": seeds - len(sound.seeds), "lost": _lost_in(winner), **value}
+
+
+def _lost_in(configuration: Confirmed) -> int:
+    """How many of its seeds were lost."""
+    return sum(map(bool, configuration.replicas.faults)) if configuration.replicas else 0
 
 
 def _objective(problem: Problem, replicas: Replicas) -> dict[str, float | None]:

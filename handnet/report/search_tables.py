@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from handnet.report.model_tables import searched
+from handnet.report.model_tables import Params, searched
 from handnet.report.score_names import IN_UNIT
 from handnet.report.tables import Grid
 from handnet.report.words import held, interval, label, mean_of, measure, percent, written
@@ -16,6 +16,7 @@ BELOW = (
     "The corrected loss is the lower one here: choosing flatters on average, and the estimate of by how much"
     " has an error of its own."
 )
+BEST = 10  # trials that a page lists of a search
 LISTED = 12  # configurations that another search might have chosen
 
 
@@ -149,4 +150,24 @@ def confirmed(search: Mapping[str, Any]) -> str:
     return (
         f"{text}{f'({absent}) ' * bool(absent)}{in_seeds(fresh, search['score'])}, which covers"
         f" {percent(fresh['coverage'])} of further seeds on average over studies"
+    )
+
+
+def ranked(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The best trials, the best first; those without an objective last."""
+    return sorted(trials, key=lambda one: (one["value"] is None, one["value"], one["place"]))[:BEST]
+
+
+def search_table(facts: Mapping[str, Any], search: Mapping[str, Any]) -> Grid:
+    """The best trials of a model that does not decide. search: its record of `other_searches`."""
+    params, score = Params(tuple(search["params"])), facts["search"]["score"]
+    rows = [
+        (str(rank), str(one["place"]), *params.cells(one["params"]), tried(one, score), str(one["lost"]))
+        for rank, one in enumerate(ranked(search["trials"]), 1)
+    ]
+    return Grid(
+        f"The search of {search['model']}",
+        f"{len(search['trials'])} configurations, searched as those of the model that decides.",
+        ("rank", "trial", *params.headings, "objective [seeds .025 to .975]", "seeds lost"),
+        rows,
     )

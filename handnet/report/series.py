@@ -36,7 +36,9 @@ def curve_series(confirmed: Sequence[Confirmed]) -> dict[str, dict[str, dict[str
             for name, values in curves(configuration.replicas).items()
         }
         for configuration in confirmed
-        if configuration.replicas is not None and configuration.has_seed_bands
+        if configuration.replicas is not None
+        and configuration.has_seed_bands
+        and configuration.replicas.fit.layers
     }
 
 

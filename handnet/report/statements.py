@@ -197,7 +197,7 @@ def _cost_of_choosing(analysis: Analysis, winner: Confirmed, problem: Problem) -
         f" for having been chosen on these cases {value} (BBC, 95% over"
         f" {so_many_cases(bias.band.n, bias.band.groups)}{simulated(bias.held, *SIMULATED)})"
     )
-    if winner.replicas is not None and winner.replicas.sound.any():
+    if winner.replicas is not None and winner.replicas.sound.any() and len(winner.replicas.seeds) > 1:
         fresh = problem.task.mean_loss(winner.val_logits[winner.replicas.sound], problem.parts.val.y)
         text += f"; on {len(fresh)} fresh seeds and the same cases it is {written(fresh.mean(), score)}"
     remarks = [BELOW] * (bias.corrected < bias.naive) + [ADAPTIVE] * analysis.adaptive

@@ -143,9 +143,9 @@ def _logits(configuration: Confirmed, part: str) -> Array:
 def _tells_cases_apart(configuration: Confirmed, part: str) -> bool:
     """Whether it has logits of a part that are not one constant, of two sound replicas if it has seeds."""
     logits = configuration.logits(part)
-    if logits is None or (configuration.replicas is not None and not configuration.has_seed_bands):
+    if logits is None or len(sound := finite(logits)) < min(len(logits), 2):
         return False
-    return bool(np.ptp(finite(logits), axis=1).max() > 0)
+    return bool(np.ptp(sound, axis=1).max() > 0)
 
 
 def points_of(

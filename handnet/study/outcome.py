@@ -121,6 +121,7 @@ def facts_of(
             store.machines,
             store.seconds(),
             outcome.refits(records, store, trainer),
+            others=dict(list(outcome.searches.items())[1:]),
         )
     )
 

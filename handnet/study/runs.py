@@ -47,7 +47,8 @@ class Runs:
         self.records, self.settings = records, records.settings
         self.headline, self.model = records.problem.task.headline, model_of(records.settings)
         self.names = [records.name + suffix for suffix in SUFFIXES]
-        view = views.configurations(*self.headline, tuple(self.settings.axes_of(self.settings.studied[0])))
+        searched = [name for model in self.settings.studied for name in self.settings.axes_of(model)]
+        view = views.configurations(*self.headline, searched)
         self.configurations = self._experiment(SUFFIXES[0], views.DESCRIPTION, view, {KEY: "study"})
         self.seeds = self._experiment(
             SUFFIXES[1], views.SEEDS_DESCRIPTION, views.seeds(*self.headline, self.model.history)
