@@ -68,9 +68,7 @@ def test_weight_decay_is_that_of_keras_in_a_plain_model(optimizer: str) -> None:
         more = {"beta_1": np.dtype(DTYPE).type(0.9), "beta_2": np.dtype(DTYPE).type(0.999)}
         step = made(1e-2, weight_decay=0.5, **more if optimizer == "adam" else {})
         step.exclude_from_weight_decay(var_names=["bias"])
-        model = to_keras(
-            tuple(Layer(*(part.astype(DTYPE) for part in layer)) for layer in biased), 0, 0.0, recipe.loss
-        )
+        model = to_keras(tuple(Layer(*(part.astype(DTYPE) for part in layer)) for layer in biased), 0, recipe)
         model.compile(optimizer=step, loss=lambda y, z: keras.ops.sum(keras.ops.square(z - y)) / 64)
         for draw in plan.draws:
             for batch in draw.order[0].reshape(2, 32):
@@ -273,7 +271,7 @@ def test_a_plain_model_keeps_the_precision_and_draws_nothing(parts: Split, task:
     plan = seeded_plan(recipe, parts.train, [0, 1, 2])  # as many as above: no network is compiled for it
     fit = TestKeras.backend.fit(parts.train, parts.val, recipe, plan)
     before = random.getstate()
-    model = to_keras(fit.layers, 1, 0.2, recipe.loss)
+    model = to_keras(fit.layers, 1, recipe)
     assert random.getstate() == before
     said = get_keras().ops.convert_to_numpy(model(parts.val.X.astype(DTYPE)))
     assert said.dtype == DTYPE
@@ -291,7 +289,7 @@ def test_a_replica_leaves_as_a_plain_model_and_says_the_same(
 
     recipe = Recipe(epochs=3, dropout=dropout)
     fit = TestKeras.backend.fit(parts.train, parts.val, recipe, seeded_plan(recipe, parts.train, [0, 1, 2]))
-    model = to_keras(fit.layers, 1, dropout)
+    model = to_keras(fit.layers, 1, recipe)
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["Dense", *(["Dropout"] if dropout else []), "Dense", "Dense"]
     model.save(tmp_path / "one.keras")

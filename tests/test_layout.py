@@ -24,6 +24,7 @@ CORE = """
     tasks probe
     bands judge families hybrids explain ensemble estimator
     models.model models.identity models.source models.scikit models.call models.keras models.named
+    models.trees
 """.split()
 HARNESS = """
     study.values study.space study.suggested study.sections study.model_settings study.settings

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from handnet.data import Array, Table
 from handnet.draws import generator
+from handnet.models.trees import TREES
 from handnet.splits import Split
 from handnet.study.comparisons import compare_over_splits
 from handnet.study.configuration import candidates, configure
@@ -33,7 +34,6 @@ from handnet.study.rivals import (
     MEAN,
     RIDGE,
     STRENGTHS,
-    TREES,
     Rival,
     rivals,
     roles,

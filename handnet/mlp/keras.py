@@ -132,17 +132,16 @@ class KerasBackend:
             yield
 
 
-def to_keras(layers: tuple[Layer, ...], replica: int, dropout: float = 0.0, loss: str = "log_loss") -> Any:
+def to_keras(layers: tuple[Layer, ...], replica: int, recipe: Recipe) -> Any:
     """One replica as a plain keras.Sequential: Dense, Dropout after the first, Dense, ...
 
     layers: weights (R, fan_in, fan_out) and biases (R, 1, fan_out), as in a Fit.
-    dropout: the rate it was trained with, which acts in training only; 0 leaves the layer out.
-    loss: of the recipe it was trained with.
+    recipe: that it was trained with; its dropout acts in training only, and 0 leaves the layer out.
     The model takes scaled rows (n, features) and gives the probability of class 1, (n, 1), those of k
     classes, (n, k), or a number, (n, 1). Keras clips nothing there, so it agrees with `predict` wherever the
     logit of class 1 is within [-80, 80]. Raises ValueError as `exit_of` does.
     """
-    keras, last = get_keras(), exit_of(layers[-1].weight.shape[2], loss)
+    keras, last = get_keras(), exit_of(layers[-1].weight.shape[2], recipe.loss)
     dtype = str(layers[0].weight.dtype)
     with precision(dtype):
         parts: list[Any] = [keras.Input((layers[0].weight.shape[1],), dtype=dtype)]
@@ -152,8 +151,8 @@ def to_keras(layers: tuple[Layer, ...], replica: int, dropout: float = 0.0, loss
             init = keras.initializers.GlorotUniform(seed=depth)
             units = layer.weight.shape[2]
             parts.append(keras.layers.Dense(units, activation, kernel_initializer=init, dtype=dtype))
-            if depth == 0 and dropout:
-                parts.append(keras.layers.Dropout(dropout, seed=0, dtype=dtype))
+            if depth == 0 and recipe.dropout:
+                parts.append(keras.layers.Dropout(recipe.dropout, seed=0, dtype=dtype))
         model = keras.Sequential(parts)
         model.set_weights([part[replica] for layer in layers for part in (layer.weight, layer.bias[:, 0])])
         return model

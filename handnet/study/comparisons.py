@@ -25,7 +25,7 @@ from handnet.bands.equal_models import false_positives_on_test
 from handnet.bands.simulated import Simulated
 from handnet.bands.variance import Component, variance_table
 from handnet.data import Array
-from handnet.draws import RESAMPLING, bootstrap_counts, generator
+from handnet.draws import RESAMPLING, Seed, bootstrap_counts, generator
 from handnet.scores import grade
 from handnet.study.division import SEARCHED_ANEW, Resplit
 from handnet.study.false_alarms import Measured, layout_of, measured
@@ -206,12 +206,9 @@ def stream_variance(
     """
     if not np.isfinite(logits).all():
         return {}
-    init, order, dropout = np.array(seeds).T
+    streams = dict(zip(Seed._fields, np.array(seeds).T, strict=True))
     scores = task.grade(logits, y)
-    return {
-        name: variance_table(scores[name], {"init": init, "order": order, "dropout": dropout})
-        for name in task.varied
-    }
+    return {name: variance_table(scores[name], streams) for name in task.varied}
 
 
 @dataclass(frozen=True)

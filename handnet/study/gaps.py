@@ -31,7 +31,7 @@ def gap_quantities(replicas: Replicas, test_loss: Array | None = None) -> list[Q
 
 
 def test_gap(replicas: Replicas, test_loss: Array) -> Array:
-    """Test loss minus train loss, dropout off in both, (R,), at the epoch whose weights are returned.
+    """Test loss minus train loss, both as models predict, (R,), at the epoch whose weights are returned.
 
     test_loss: (R,)."""
     return test_loss - returned(replicas.fit.train_loss_off, replicas.fit)

@@ -218,7 +218,7 @@ class Records:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"seed_{result.replicas.seeds[place]}.keras")
             layers = with_unit(result.replicas.fit.layers, self.problem.target_unit)
-            to_keras(layers, place, result.configuration.recipe.dropout, self.problem.task.loss).save(path)
+            to_keras(layers, place, self.problem.with_exit(result.configuration.recipe)).save(path)
             return {path.name: path.read_bytes()}
 
     def _parts(self, test: Table | None) -> dict[str, Table]:

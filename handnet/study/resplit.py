@@ -159,7 +159,7 @@ def check_divisions(settings: Settings, data: Dataset) -> None:
 
 
 def stream_seeds(settings: Settings) -> list[tuple[int, int, int]]:
-    """Every (init, order, dropout) triple of the `levels` first rehearsal seeds."""
+    """Every triple of seeds, one for each stream, of the `levels` first rehearsal seeds."""
     seeds = range(settings.rehearsal.first_seed, settings.rehearsal.first_seed + settings.rehearsal.levels)
     return list(itertools.product(seeds, seeds, seeds))
 

@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import ThreadpoolController
 
 from handnet.data import Array, Table
+from handnet.models.trees import TREES, Trees, boosting_of
 from handnet.tasks import Task
 
 LOGISTIC, RIDGE = "logistic regression", "ridge regression"  # of classes; of a number
@@ -26,33 +26,6 @@ UNTUNED = 1.0  # scikit-learn's default
 # (guess - truth)^2 / 2 its objective is then the same.
 STRENGTHS = (0.001, 0.01, 0.1, UNTUNED, 10.0, 100.0, 1000.0)
 FAR = 80.0  # how far below the largest logit a class lies that no train row has
-
-
-class Trees(NamedTuple):
-    """A configuration of gradient boosting; how many of its rounds count is chosen on the validation rows."""
-
-    learning_rate: float
-    rounds: int  # at most
-    depth: int | None  # None: only the number of leaves, 31, is bounded
-    leaf: int  # train rows in a leaf, at least
-    l2: float = 0.0
-
-    def __str__(self) -> str:
-        depth = "31 leaves" if self.depth is None else f"depth {self.depth}"
-        penalty = f", L2 {self.l2:g}" if self.l2 else ""
-        return f"step {self.learning_rate:g}, {depth}, {self.leaf} rows a leaf{penalty}"
-
-
-TREES = (  # tried in this order; the first suit small tables, the third is scikit-learn's default
-    Trees(0.1, 100, 2, 5),
-    Trees(0.2, 50, 4, 20),
-    Trees(0.1, 100, None, 20),
-    Trees(0.1, 100, 1, 5),
-    Trees(0.05, 200, 3, 5, 1.0),
-    Trees(0.05, 200, None, 10, 1.0),
-    Trees(0.02, 500, 2, 10),
-    Trees(0.02, 500, None, 20, 10.0),
-)
 
 
 @dataclass(frozen=True)
@@ -160,16 +133,7 @@ def _boosted(task: Task, train: Table, val: Table, tried: tuple[Trees, ...]) -> 
 
 def _fitted(task: Task, train: Table, trees: Trees) -> Any:
     """All of its rounds: which of them count is chosen afterwards."""
-    model = HistGradientBoostingClassifier if task.classes else HistGradientBoostingRegressor
-    return model(
-        learning_rate=trees.learning_rate,
-        max_iter=trees.rounds,
-        max_depth=trees.depth,
-        min_samples_leaf=trees.leaf,
-        l2_regularization=trees.l2,
-        early_stopping=False,
-        random_state=0,
-    ).fit(train.X, train.y, train.weight)
+    return boosting_of(task, trees).fit(train.X, train.y, train.weight)
 
 
 def _stages(task: Task, model: Any, X: Array) -> Iterator[Array]:
