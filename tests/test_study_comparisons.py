@@ -6,16 +6,18 @@ from samples import TWO
 from scipy.stats import norm, t, ttest_1samp, wilcoxon
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.contingency_tables import SquareTable
+from statsmodels.stats.multitest import multipletests
 
 from handnet.bands.compare import nadeau_bengio
 from handnet.draws import generator
 from handnet.report.comparison_facts import pair_facts
 from handnet.report.comparison_tables import over_splits_table
 from handnet.report.on_test_tables import on_test_table
-from handnet.study.comparisons import ComparedPair, compare_over_splits, compare_pairs, variance
+from handnet.study.comparisons import ComparedPair, compare_over_splits, compare_pairs
 from handnet.study.division import Resplit, outputs_of
 from handnet.study.on_test import compare_on_test
 from handnet.study.sections import VerdictSettings
+from handnet.study.spread import variance
 from handnet.study.units import Confirmed
 from handnet.tasks import Task, task_of
 
@@ -197,3 +199,28 @@ def test_facts_and_tables_say_what_is_compared(task: Task, made: list, rival: st
     grid = on_test_table(facts)
     assert all(len(row) == len(grid.headings) for row in grid.rows)
     assert len(over_splits_table(facts, decides=True).rows) == 1
+
+
+def test_a_verdict_is_worded_against_other_models_too_with_holm_over_all() -> None:
+    """A model without a seed has one row of outputs, which stands beside every seed of the winner."""
+    draws, made = generator(7, 0), []
+    for one in numbers(6, worse=0.3):
+        svc = one.y + 2 * draws.normal(size=(1, 60))
+        made.append(Resplit(one.split_seed, one.y, one.ratio, {**one.logits, "SVC": svc}))
+    outputs = made[-1].logits
+    confirmed = [Confirmed(role, "c", None, None, outputs[role], None) for role in outputs]
+    pairs = compare_pairs(NUMBER, confirmed, made, None, DECIDED, models=("SVC",))
+    worded = {pair.theirs: pair.over_splits[0] for pair in pairs if pair.worded}
+    assert list(worded) == ["ridge regression", "SVC"]
+    assert [row.among for row in worded.values()] == [2, 2]
+    p = [row.difference.p for row in worded.values()]
+    by_holm = multipletests(p, method="holm")[1]
+    assert [row.difference.adjusted for row in worded.values()] == pytest.approx(list(by_holm))
+    d = [
+        np.mean(np.log(np.sqrt(np.square(one.logits["SVC"] - one.y).mean())))
+        - np.mean([np.log(np.sqrt(np.square(seed - one.y).mean())) for seed in one.logits["winner"]])
+        for one in made
+    ]
+    assert worded["SVC"].difference.band.centre("mean") == pytest.approx(np.mean(d))
+    alone = compare_pairs(NUMBER, confirmed, made, None, DECIDED)
+    assert [pair.theirs for pair in alone if pair.worded] == ["ridge regression"]

@@ -16,7 +16,6 @@ from handnet.predictions.quantiles import crossed_note, quantile_quantities
 from handnet.report.comparison_facts import CROSSED, component_facts
 from handnet.report.words import label
 from handnet.scores import Mean, Quantile, Score, Share, Whole
-from handnet.study.comparisons import variance
 from handnet.study.intervals import interval_quantities
 from handnet.study.quantity import Quantity, finite
 from handnet.study.score_bands import (
@@ -30,6 +29,7 @@ from handnet.study.score_bands import (
     score_quantities,
     split_quantities,
 )
+from handnet.study.spread import variance
 from handnet.tasks import Task
 
 # What is simulated of a model takes about ten seconds for 10^5 outputs.

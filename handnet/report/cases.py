@@ -65,9 +65,7 @@ class Cases:
         self.watch = watch
         winner = confirmed[0]
         self.explainer: Explainer | None = None
-        self.unexplained = (
-            "" if winner.has_seed_bands else "they take at least two seeds of the winner that are sound"
-        )
+        self.unexplained = "" if winner.has_seed_bands else "they take at least two sound seeds of the winner"
         if winner.replicas is not None and winner.has_seed_bands:
             if winner.replicas.fit.layers:
                 self.explainer = Explainer(problem, self.judge, winner.replicas, divisions)
@@ -112,7 +110,11 @@ class Cases:
 
     def left_out(self) -> list[dict[str, str]]:
         """What is not told, and why."""
-        return [{"what": "reasons of hard cases", "why": self.unexplained}] if self.unexplained else []
+        every = [{"what": "reasons of hard cases", "why": self.unexplained}] if self.unexplained else []
+        if self.confirmed[0].has_seed_bands:
+            return every
+        seldom = "how often a case is missed is a share of seeds, and there are fewer than two sound ones"
+        return [{"what": "hard cases", "why": seldom}, *every]
 
     def watched(self, case: str) -> dict[str, Any]:
         """One case of the table: its part and class and, unless it is sealed, its scores and its story.

@@ -67,7 +67,7 @@ def _ensemble(facts: dict[str, Any], mean: str) -> str:
     """What the ensemble is, and that it is the logged model where models are kept."""
     seeds = f"the mean {mean} of the {facts['ensemble']['seeds']} seeds"
     if facts["keras_file"] is None:
-        return f"The ensemble would give {seeds}; this kind of model is not kept, so none is logged."
+        return f"The ensemble would give {seeds}; models of this kind are not logged."
     return f"The logged model is the ensemble: it gives {seeds}."
 
 

@@ -153,7 +153,7 @@ def _data(problem: Problem, settings: Settings) -> dict[str, Any]:
         "groups": number_of_groups(data.groups),
         "features": data.X.shape[1],
         "inputs": len(problem.parts.encoder.names),
-        "notes": [*problem.parts.notes, *settings.network.notes],
+        "notes": [*problem.parts.notes, *settings.notes],
         "task": problem.task.name,
         "classes": list(data.class_names),
         "target": data.target,

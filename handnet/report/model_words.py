@@ -15,7 +15,7 @@ class Studied(NamedTuple):
     """The model of a study, as the report's `model` has it; by default our own network.
 
     name: of the model; unit: "network" or "model"; history: whether it has a loss after each epoch; seeded:
-    whether something in it is random; keeps: whether what was trained is kept, so that it can be used later.
+    whether something in it is random; keeps: whether those that were trained are logged as a model.
     """
 
     name: str = "mlp"
@@ -81,7 +81,7 @@ def models_of(settings: Settings) -> list[Studied]:
     return [
         OURS._replace(unit=unit)
         if name == MLP
-        else Studied(name, unit, False, settings.model(name).seeded, settings.model(name).keeps_arrays)
+        else Studied(name, unit, history=False, seeded=settings.model(name).seeded, keeps=False)
         for name in settings.studied
     ]
 
@@ -98,8 +98,17 @@ def left_out(models: Sequence[Studied]) -> list[dict[str, str]]:
         for model in models
         for what, there, why in (
             ("loss curves", model.history, f"{model.name} has no training history"),
+            (
+                "spread over the streams of a seed",
+                model.history or not model.seeded,
+                f"a seed of {model.name} has one stream alone",
+            ),
             ("bands over seeds", model.seeded, f"nothing in {model.name} is random, so it is trained once"),
-            ("the logged model", model.keeps, f"what {model.name} learns is not kept, only its outputs are"),
+            (
+                "the logged model",
+                model.keeps,
+                f"of {model.name} the outputs alone are reported, and none is logged",
+            ),
         )
         if not there
     ]

@@ -18,7 +18,15 @@ from handnet.report.drawing import Picture, alone, inline
 from handnet.report.figures import figures
 from handnet.report.how_to_read import how_to_read_stories
 from handnet.report.main_table import band_table, count_table, further_table, interval_table
-from handnet.report.model_tables import absent, left_out_table, lost_table, params_of, searched, why_absent
+from handnet.report.model_tables import (
+    absent,
+    in_one,
+    left_out_table,
+    lost_table,
+    params_of,
+    searched,
+    why_absent,
+)
 from handnet.report.model_words import studied
 from handnet.report.on_test_tables import on_test_table
 from handnet.report.search_tables import (
@@ -49,6 +57,7 @@ from handnet.report.words import (
     written,
 )
 from handnet.study.files import kind_of, write_whole
+from handnet.study.settings import MLP
 
 TEMPLATES = Path(__file__).parent / "templates"
 MARKDOWN_SPECIALS = {sign: f"\\{sign}" for sign in "\\`*_[]|#"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -198,7 +207,8 @@ def _html(facts: Mapping[str, Any], pictures: Mapping[str, Picture]) -> str:
 def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the templates of the report are filled with."""
     missed = [row for row in facts["missed"] if row["role"] == "winner"]
-    parts = graded_parts(facts)
+    parts, models = graded_parts(facts), facts["settings"].get("models", [])
+    others = [model for model in models if model["source"] != MLP]
     return {
         "facts": facts,
         "grids": tables(facts),
@@ -209,6 +219,8 @@ def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
         "confirmed": confirmed(facts["search"]),
         "model": studied(facts),
         "params": searched(facts),
+        "other_models": others,
+        "by_hand": not models or len(others) < len(models),
         "all_params": params_of(facts["configurations"], facts["search"]["params"]),
         "why_absent": why_absent(facts),
         "absent": partial(absent, facts),
@@ -254,6 +266,7 @@ def environment(escape: bool, *folders: Path) -> jinja2.Environment:
         "measured": measured,
         "over": over,
         "tried": tried,
+        "in_one": in_one,
         "exact": lambda value: f"{value:.6g}",
         # Names come from the user's table: Markdown gets its own escaping, HTML has Jinja's.
         "name": (lambda text: text) if escape else _markdown,

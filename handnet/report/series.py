@@ -54,7 +54,7 @@ def seed_series(
     series = {}
     for configuration in confirmed:
         logits = configuration.logits(part)
-        if configuration.replicas is not None and logits is not None:
+        if configuration.replicas is not None and not configuration.alone and logits is not None:
             scores = task.grade(logits, y)
             series[configuration.role] = {
                 name: [float(value) if np.isfinite(value) else None for value in scores[name]]

@@ -13,7 +13,7 @@ from handnet.report.score_names import IN_UNIT
 from handnet.report.search_tables import ADAPTIVE, BELOW, corrected, simulated
 from handnet.report.words import amount, label, mean_of, measure, p_value, so_many_cases, written
 from handnet.study.analysis import SEARCHES, Again, Analysis
-from handnet.study.comparisons import LEAST_SPLITS, RIVALS, ComparedOverSplits, ComparedPair, can_decide
+from handnet.study.comparisons import LEAST_SPLITS, ComparedOverSplits, ComparedPair, can_decide
 from handnet.study.division import SEARCHED_ANEW
 from handnet.study.quantity import band_facts
 from handnet.study.units import Confirmed, Problem
@@ -47,7 +47,8 @@ def compared(role: str, analysis: Analysis, classes: Sequence[str] = (), model: 
     where there are none.
     """
     pairs = [pair for pair in analysis.pairs if pair.ours == role and pair.worded]
-    pairs = [pair for rival in RIVALS for pair in pairs if pair.theirs == rival and pair.over_splits]
+    pairs = [pair for pair in pairs if pair.over_splits]
+    pairs.sort(key=lambda pair: pair.rivals.index(pair.theirs))
     sentences = [_comparison(pair, analysis, len(pairs), pair is pairs[0], classes, model) for pair in pairs]
     if pairs and role == "winner":
         sentences.append("The winner was chosen on rows of the same table, which flatters it here.")

@@ -19,7 +19,7 @@ from handnet.bands.variance import Component
 from handnet.data import Array, Table
 from handnet.draws import RESAMPLING, bootstrap_counts, generator, resamples
 from handnet.scores import right
-from handnet.study.comparisons import ComparedPair, Rules, compare_pairs, rules, stream_variance, variance
+from handnet.study.comparisons import ComparedPair, Rules, compare_pairs, rules
 from handnet.study.configuration import Configuration
 from handnet.study.division import SEARCHED_ANEW, Resplit, outputs_of
 from handnet.study.gaps import Overfit, overfit
@@ -30,7 +30,7 @@ from handnet.study.resplit import Resplits, stream_seeds
 from handnet.study.rivals import UNTUNED, baseline, penalty, roles, untuned_outputs
 from handnet.study.score_bands import RESAMPLING_SEED, bootstraps, split_quantities
 from handnet.study.settings import Settings
-from handnet.study.spread import Moved, moved
+from handnet.study.spread import Moved, moved, stream_variance, variance
 from handnet.study.store import Finished
 from handnet.study.summary import objective, quantities
 from handnet.study.units import Confirmed, Problem
@@ -144,7 +144,8 @@ def analyse(
     return Analysis(
         quantities=by_role,
         pairs=compare_pairs(
-            task, confirmed, divisions, y_test, settings.verdict, problem.parts.groups("test")
+            *(task, confirmed, divisions, y_test, settings.verdict),
+            *(problem.parts.groups("test"), settings.studied[1:]),
         ),
         variances={role: table for role in by_role if (table := variance(task, outputs_of(role, divisions)))},
         streams=streams,

@@ -1,7 +1,4 @@
-"""Is one configuration better than another, and where does the spread come from?
-
-Answered from the fresh divisions of the table and from the opened test.
-"""
+"""Is one configuration better than another? Answered from fresh divisions of the table and from the test."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,10 +20,8 @@ from handnet.bands.compare import (
 )
 from handnet.bands.equal_models import false_positives_on_test
 from handnet.bands.simulated import Simulated
-from handnet.bands.variance import Component, variance_table
 from handnet.data import Array
-from handnet.draws import RESAMPLING, Seed, bootstrap_counts, generator
-from handnet.scores import grade
+from handnet.draws import RESAMPLING, bootstrap_counts, generator
 from handnet.study.division import SEARCHED_ANEW, Resplit
 from handnet.study.false_alarms import Measured, layout_of, measured
 from handnet.study.on_test import OnTest, compare_on_test, sound_pairs
@@ -36,7 +31,7 @@ from handnet.study.sections import VerdictSettings
 from handnet.study.units import Confirmed, Problem
 from handnet.tasks import Scale, Task
 
-RIVALS = (LOGISTIC, RIDGE, BOOSTING)  # against which a verdict is worded, in this order
+RIVALS = (LOGISTIC, RIDGE, BOOSTING)  # the methods against which a verdict is worded, in this order
 LEAST_SPLITS = 5  # fewer divisions word no verdict: their few scores tie too often
 
 
@@ -76,8 +71,8 @@ class ComparedOverSplits:
 class ComparedPair:
     """Two configurations, by role.
 
-    over_splits: one entry a score; on_test: None while the test is sealed; tuned: what was chosen for theirs,
-    empty where nothing was, or where it is a network.
+    over_splits: one entry a score; on_test: None while the test is sealed; tuned: what was chosen for theirs
+    if it is a method; rivals: the roles against which a verdict is worded, in this order.
     """
 
     ours: str
@@ -85,11 +80,12 @@ class ComparedPair:
     over_splits: tuple[ComparedOverSplits, ...]
     on_test: OnTest | None
     tuned: str
+    rivals: tuple[str, ...] = RIVALS
 
     @property
     def worded(self) -> bool:
         """Whether a verdict is worded on this pair; all others describe."""
-        return self.ours in ("winner", SEARCHED_ANEW) and self.theirs in RIVALS
+        return self.ours in ("winner", SEARCHED_ANEW) and self.theirs in self.rivals
 
     def level(self, score: str) -> float:
         """The level of a difference in this score on the test: that of the verdict where it is worded on this
@@ -105,25 +101,29 @@ def compare_pairs(
     y_test: Array | None,
     verdict: VerdictSettings,
     groups: Array | None = None,
+    models: Sequence[str] = (),
 ) -> list[ComparedPair]:
     """The winner against every other configuration; every other recipe against the first rival.
 
     The search made anew is compared with the rivals of a verdict and with the winner. y_test: (n_test,), None
-    while the test is sealed; groups: (n_test,) int, None where every case is its own.
+    while the test is sealed; groups: (n_test,) int, None where every case is its own; models: the roles of
+    the other models of the study, which are rivals of a verdict too.
     """
+    rivals = (*RIVALS, *models)
     by_role = {configuration.role: configuration for configuration in confirmed}
     others = [role for role in by_role if role != "winner"]
     pairs = [("winner", role) for role in others]
     pairs += [(role, baseline(task)) for role in others if by_role[role].replicas is not None]
     if any(SEARCHED_ANEW in resplit.logits for resplit in resplits):
-        pairs += [(SEARCHED_ANEW, role) for role in (*RIVALS, "winner") if role in by_role]
+        pairs += [(SEARCHED_ANEW, role) for role in (*rivals, "winner") if role in by_role]
     compared = [
         ComparedPair(
             ours,
             theirs,
             tuple(compare_over_splits(task, ours, theirs, resplits, verdict)),
-            _on_test(task, by_role.get(ours), by_role.get(theirs), y_test, groups),
+            _on_test(task, by_role.get(ours), by_role[theirs], y_test, groups),
             by_role[theirs].tuned,
+            rivals,
         )
         for ours, theirs in pairs
     ]
@@ -131,14 +131,18 @@ def compare_pairs(
 
 
 def _on_test(
-    task: Task, ours: Confirmed | None, theirs: Confirmed | None, y: Array | None, groups: Array | None
+    task: Task, ours: Confirmed | None, theirs: Confirmed, y: Array | None, groups: Array | None
 ) -> OnTest | None:
-    """None while the test is sealed, and for fewer than two sound replicas of ours."""
-    a, b = (side.logits("test") if side else None for side in (ours, theirs))
-    if y is None or a is None or b is None:
+    """None while the test is sealed, and for fewer than two sound replicas of ours, if it has seeds."""
+    if (
+        ours is None
+        or y is None
+        or (a := ours.logits("test")) is None
+        or (b := theirs.logits("test")) is None
+    ):
         return None
     a, b = sound_pairs(a, b)
-    return compare_on_test(task, a, b, y, groups) if len(a) > 1 else None
+    return compare_on_test(task, a, b, y, groups) if len(b) and len(a) >= (1 if ours.alone else 2) else None
 
 
 def _adjusted(pairs: Sequence[ComparedPair]) -> Iterator[ComparedPair]:
@@ -175,40 +179,6 @@ def _family(pair: ComparedPair, row: ComparedOverSplits) -> str:
 
 def _worded(pair: ComparedPair, row: ComparedOverSplits) -> bool:
     return pair.worded and row.decides
-
-
-def variance(task: Task, held: Sequence[tuple[Array, Array]]) -> dict[str, tuple[Component, ...]]:
-    """Split against seed, for the scores that the task names; seeds that diverged on any division are left
-    out.
-
-    held: for each division the outputs (R, n) or (R, n, k) of the same R seeds, and y (n,).
-    """
-    if len(held) < 2 or len(held[0][0]) < 2:
-        return {}
-    varied = {name: task.scores[name] for name in task.varied}
-    scores = [grade(varied, outputs, y) for outputs, y in held]
-    tables = {}
-    for name in task.varied:
-        grid = np.array([row[name] for row in scores])  # (K, R)
-        sound = grid[:, np.isfinite(grid).all(axis=0)]
-        if sound.shape[1] > 1:
-            splits, seeds = np.indices(sound.shape)
-            tables[name] = variance_table(sound.ravel(), {"split": splits.ravel(), "seed": seeds.ravel()})
-    return tables
-
-
-def stream_variance(
-    task: Task, logits: Array, y: Array, seeds: Sequence[tuple[int, int, int]]
-) -> dict[str, tuple[Component, ...]]:
-    """Variance of the same scores over the three streams; empty if a network diverged.
-
-    logits: outputs (R, n) or (R, n, k); y: (n,); seeds: R triples of one seed for each stream.
-    """
-    if not np.isfinite(logits).all():
-        return {}
-    streams = dict(zip(Seed._fields, np.array(seeds).T, strict=True))
-    scores = task.grade(logits, y)
-    return {name: variance_table(scores[name], streams) for name in task.varied}
 
 
 @dataclass(frozen=True)
@@ -251,9 +221,10 @@ def compare_over_splits(
     if len(held) < 2:
         return
     scores = [[task.grade(resplit.logits[role], resplit.y) for resplit in held] for role in (ours, theirs)]
-    for name in dict.fromkeys((*task.compared, verdict.score or task.deciding)):
+    deciding = verdict.score or task.deciding
+    for name in dict.fromkeys((*task.compared, deciding)):
         pairs = list(zip(*([row[name] for row in side] for side in scores), strict=True))
-        decides, scale = name == (verdict.score or task.deciding), task.scale(name)
+        decides, scale = name == deciding, task.scale(name)
         compared = compare_score(name, pairs, held[0].ratio, scale, verdict.equal, decides)
         if compared:
             yield compared

@@ -146,7 +146,8 @@ def remarks(settings: Settings, problem: Problem) -> tuple[str, ...]:
     # The sizes of the test are told before the opening too.
     beware = warnings_on_test(settings.verdict.score, problem.data, problem.parts.test_rows)
     one_step = f"network.batch_size is {batch} and there are {rows} train rows, so an epoch is one step."
-    return (*problem.parts.notes, *settings.network.notes, *beware, *([one_step] if batch > rows else ()))
+    one_batch = batch > rows and MLP in settings.studied
+    return (*problem.parts.notes, *settings.notes, *beware, *([one_step] if one_batch else ()))
 
 
 def make_fingerprint(settings: Settings, problem: Problem, probe: str | None) -> str:

@@ -75,7 +75,7 @@ class SplitSettings(Section):
 
 
 BALANCED = (  # said of a study in which all classes count the same
-    "The train rows are weighted so that all classes count the same, for the networks and their"
+    "The train rows are weighted so that all classes count the same, for the models and their"
     " rivals; validation loss and scores count every case once, because they estimate what happens at the"
     " table's own shares.",
     "Probabilities are those of a table with as many cases of each class, so expect them to be too high for"

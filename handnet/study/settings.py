@@ -103,6 +103,11 @@ class Settings(Section):
         """How many configurations the chosen design tries."""
         return int(getattr(self.search.trials, self.search.design))
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of weights and of the models' outputs, in sentences."""
+        return (*self.network.notes, *(note for model in self.models for note in model.notes))
+
     def trials_of(self, model: str) -> int:
         """How many configurations of a model are tried: one where nothing of it is searched."""
         return self.trials if self.searched_of(model) else 1

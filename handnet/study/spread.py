@@ -1,13 +1,14 @@
-"""How far another split and another seed move the winner's accuracy, and how much of the first is only which
-cases are asked."""
+"""How far another split and another seed move scores, and how much of that is only which cases are asked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from handnet.bands.variance import Deviation, asked_deviation, summed_deviation
-from handnet.scores import right
+from handnet.bands.variance import Component, Deviation, asked_deviation, summed_deviation, variance_table
+from handnet.data import Array
+from handnet.draws import Seed
+from handnet.scores import grade, right
 from handnet.study.division import Resplit
 from handnet.tasks import Task
 
@@ -58,3 +59,37 @@ def moved(
         len(divisions),
         int(sound.sum()),
     )
+
+
+def variance(task: Task, held: Sequence[tuple[Array, Array]]) -> dict[str, tuple[Component, ...]]:
+    """Split against seed, for the scores that the task names; seeds that diverged on any division are left
+    out.
+
+    held: for each division the outputs (R, n) or (R, n, k) of the same R seeds, and y (n,).
+    """
+    if len(held) < 2 or len(held[0][0]) < 2:
+        return {}
+    varied = {name: task.scores[name] for name in task.varied}
+    scores = [grade(varied, outputs, y) for outputs, y in held]
+    tables = {}
+    for name in task.varied:
+        grid = np.array([row[name] for row in scores])  # (K, R)
+        sound = grid[:, np.isfinite(grid).all(axis=0)]
+        if sound.shape[1] > 1:
+            splits, seeds = np.indices(sound.shape)
+            tables[name] = variance_table(sound.ravel(), {"split": splits.ravel(), "seed": seeds.ravel()})
+    return tables
+
+
+def stream_variance(
+    task: Task, logits: Array, y: Array, seeds: Sequence[tuple[int, int, int]]
+) -> dict[str, tuple[Component, ...]]:
+    """Variance of the same scores over the three streams; empty if a network diverged.
+
+    logits: outputs (R, n) or (R, n, k); y: (n,); seeds: R triples of one seed for each stream.
+    """
+    if not np.isfinite(logits).all():
+        return {}
+    streams = dict(zip(Seed._fields, np.array(seeds).T, strict=True))
+    scores = task.grade(logits, y)
+    return {name: variance_table(scores[name], streams) for name in task.varied}

@@ -32,13 +32,13 @@ def quantities(configuration: Confirmed, problem: Problem, y_test: Array | None)
         groups, last = problem.parts.groups(part), part == list(labels)[-1]
         logits = configuration.logits(part)
         assert logits is not None
-        if len(logits) == 1 and np.isfinite(logits).all():  # no seed changes anything
+        if configuration.alone and np.isfinite(logits).all():
             rows += baseline_quantities(problem.task, logits, y, part, groups, last=last)
             continue
         rows += (detailed_quantities if last else score_quantities)(problem.task, logits, y, part, groups)
     val, test = (configuration.logits(part) for part in ("val", "test"))
     if not problem.task.classes and "test" in labels and val is not None and test is not None:
-        groups, seeded = problem.parts.groups("test"), len(val) > 1
+        groups, seeded = problem.parts.groups("test"), not configuration.alone
         rows += interval_quantities(val, test, y_val, labels["test"], groups, seeded)
     if configuration.replicas is None:
         return rows

@@ -101,6 +101,11 @@ class Confirmed:
     chosen: str = ""
 
     @property
+    def alone(self) -> bool:
+        """Whether it has no seed: a method, or a model in which nothing is random, which is trained once."""
+        return self.replicas is None or len(self.replicas.seeds) == 1
+
+    @property
     def has_seed_bands(self) -> bool:
         """Whether at least two of its replicas are sound, as a band over seeds needs."""
         return self.replicas is not None and bool(self.replicas.sound.sum() > 1)
