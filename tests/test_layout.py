@@ -361,3 +361,12 @@ def test_public_names_are_there_and_no_others() -> None:
     assert set(handnet.__all__) <= set(dir(handnet))
     with pytest.raises(AttributeError, match="it has Backend"):
         _ = handnet.nothing
+
+
+def test_no_parameter_of_a_model_stands_in_the_harness() -> None:
+    """What is searched is named by the defaults file and by the models themselves."""
+    places = [ROOT / "handnet" / name for name in ("study", "report", "cli.py")]
+    files = [file for place in places for file in ([place] if place.is_file() else place.rglob("*"))]
+    texts = [file for file in files if file.suffix in {".py", ".j2", ".toml"} and file.name != "default.toml"]
+    assert len(texts) > 50
+    assert [file.name for file in texts if re.search("learning_rate|dropout", file.read_text())] == []

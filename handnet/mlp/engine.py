@@ -26,6 +26,11 @@ JAX_PRECISION = {"jax_enable_x64": True, "jax_default_matmul_precision": "highes
 ENGINE_LOCK = RLock()
 
 
+def engine_name() -> str:
+    """The engine that Keras runs on, or would run on: that of KERAS_BACKEND, else TensorFlow."""
+    return _running_engine() or os.environ.get("KERAS_BACKEND") or ENGINES[0]
+
+
 def start_keras(engine: str | None = None) -> str:
     """Import Keras on an engine and return the engine's name.
 
@@ -33,7 +38,7 @@ def start_keras(engine: str | None = None) -> str:
     Raises ValueError when the engine is unknown, when Keras or the engine is not installed, and when Keras
     runs on another engine in this process.
     """
-    name = engine or _running_engine() or os.environ.get("KERAS_BACKEND") or ENGINES[0]
+    name = engine or engine_name()
     if name not in ENGINES:
         raise ValueError(f"unknown engine {name!r}: expected one of {', '.join(ENGINES)}.")
     for package in ("keras", name):

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
 from inspect import signature
 from typing import Any
 
@@ -13,7 +15,7 @@ from handnet.contract import check_count
 from handnet.data import Array, Table
 from handnet.generators import global_generators
 from handnet.messages import Refusal
-from handnet.mlp.engine import get_keras, start_keras
+from handnet.mlp.engine import engine_name, get_keras, start_keras
 from handnet.models.identity import identity_of
 from handnet.models.model import Failed, Params, from_logits, from_numbers, from_probabilities
 from handnet.models.source import FromFile, FromModule, Given, Source
@@ -45,9 +47,17 @@ class KerasModel:
         self.source = build if isinstance(build, FromFile | FromModule | Given) else Given(build)
         self.name, self.fixed = name or self.source.label, dict(fixed or {})
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Keras and the function are loaded as soon as the model arrives in another process, so that the time
+        it takes to import them is not that of a fit."""
+        vars(self).update(state)
+        start()
+        self.source.get()
+
     @property
     def identity(self) -> str:
-        return f"keras {self.source.identity} {identity_of(self.fixed)}"
+        versions = [f"{name} {version(name)}" for name in ("keras", engine_name()) if find_spec(name)]
+        return f"keras {self.source.identity} {identity_of(self.fixed)} {' '.join(versions)}"
 
     def check(self, params: Params, task: Task) -> None:
         """Raises Refusal when build is no such function, and for epochs or a batch size that cannot be."""

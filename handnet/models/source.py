@@ -35,6 +35,11 @@ class FromFile:
             object.__setattr__(self, "path", str(Path(self.path).resolve()))
             object.__setattr__(self, "digest", digest_of(self.path))
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The file is imported as soon as this arrives in another process, which is no part of a fit."""
+        vars(self).update(state)
+        self.get()
+
     @property
     def identity(self) -> str:
         return f"{Path(self.path).name}:{self.name} {self.digest}"
