@@ -16,8 +16,9 @@ import pytest
 from studies import ROOT
 
 from handnet.messages import Refusal
+from handnet.study.crew import Both
 from handnet.study.executor import Threads, in_order
-from handnet.study.processes import Both, Killable, Lost, packed, unpacked
+from handnet.study.processes import Killable, Lost, packed, unpacked
 
 TESTS = Path(__file__).parent
 
@@ -74,22 +75,28 @@ def test_results_come_in_order_and_rows_are_held_for_later_calls() -> None:
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        ((hostile.raise_it, ValueError, "no\nsuch"), "ValueError: no @"),
-        ((hostile.raise_it, KeyboardInterrupt), "KeyboardInterrupt @"),
-        ((hostile.raise_it, SystemExit, 3), "SystemExit: 3 @"),
-        ((hostile.raise_it, GeneratorExit), "GeneratorExit @"),
+        ((hostile.raise_it, ValueError, "no\nsuch"), "raised ValueError: no @"),
+        ((hostile.raise_it, KeyboardInterrupt), "raised KeyboardInterrupt @"),
+        ((hostile.raise_it, SystemExit, 3), "raised SystemExit: 3 @"),
+        ((hostile.raise_it, GeneratorExit), "raised GeneratorExit @"),
         ((hostile.raise_it, Lost, "a sentence"), "a sentence"),
-        ((hostile.raise_mute,), "Mute @"),
-        ((hostile.raise_in_the_library,), "ValueError: cannot reshape array of size 3 into shape (2,2) @"),
-        ((divmod, 1, 0), "ZeroDivisionError: integer division or modulo by zero"),
+        ((hostile.raise_mute,), "raised Mute @"),
+        (
+            (hostile.raise_in_the_library,),
+            "raised ValueError: cannot reshape array of size 3 into shape (2,2) @",
+        ),
+        ((divmod, 1, 0), "raised ZeroDivisionError: integer division or modulo by zero"),
         (
             (hostile.exit_at_once, "bad\nlast \x1b[31mwords"),
             "its process ended with exit code 3; the last line it wrote to stderr: last [31mwords",
         ),
-        ((hostile.kill, signal.SIGKILL), "its process was killed by SIGKILL (perhaps for want of memory)"),
+        (
+            (hostile.kill, signal.SIGKILL),
+            "twice its process was killed by SIGKILL (perhaps for want of memory)",
+        ),
         pytest.param((hostile.kill, 40), "its process was killed by signal 40", marks=pytest.mark.long),
         pytest.param(
-            (hostile.kill, signal.SIGTERM), "its process was killed by SIGTERM", marks=pytest.mark.long
+            (hostile.kill, signal.SIGTERM), "twice its process was killed by SIGTERM", marks=pytest.mark.long
         ),
         pytest.param((os.abort,), "its process was killed by SIGABRT", marks=pytest.mark.long),
         ((hostile.read_nothing,), "its process was killed by SIGSEGV"),
@@ -127,20 +134,26 @@ def test_who_waits_in_line_is_not_late(impatient: Killable) -> None:
 
 
 def test_memory_beyond_the_limit_is_refused_and_what_is_within_is_not(workers: Killable) -> None:
-    assert lost(workers, hostile.allocate, 50 * 2**30).startswith("MemoryError: Unable to allocate 50.0 GiB")
-    assert lost(workers, hostile.allocate, 2**30).startswith("MemoryError: Unable to allocate 1.00 GiB")
+    assert lost(workers, hostile.allocate, 50 * 2**30).startswith(
+        "raised MemoryError: Unable to allocate 50.0 GiB"
+    )
+    assert lost(workers, hostile.allocate, 2**30).startswith(
+        "raised MemoryError: Unable to allocate 1.00 GiB"
+    )
     assert workers.submit(hostile.allocate, 2**28).result(20) == 2**28
 
 
 def test_recursion_without_end_is_a_sentence(workers: Killable) -> None:
-    assert lost(workers, hostile.recurse).startswith("RecursionError: maximum recursion depth exceeded (")
+    assert lost(workers, hostile.recurse).startswith(
+        "raised RecursionError: maximum recursion depth exceeded ("
+    )
 
 
 def test_a_child_that_returns_ends_and_its_parent_goes_on(workers: Killable) -> None:
     (parent,) = {workers.submit(hostile.fork_and_return).result(20) for _ in range(1)}
     assert parent > 0
     said = lost(workers, hostile.fork_and_raise)
-    assert said.startswith("ValueError: from ")
+    assert said.startswith("raised ValueError: from ")
     assert workers.submit(pow, 2, 5).result(20) == 32
 
 

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, Pipe
@@ -25,7 +25,7 @@ from queue import SimpleQueue
 from typing import Any, Self
 
 from handnet.messages import Refusal
-from handnet.study.executor import AHEAD, LIBRARIES, POLL, Lost, Processes, Threads, unnamed_file
+from handnet.study.executor import AHEAD, LIBRARIES, POLL, Lost, unnamed_file
 from handnet.study.worker import BEGAN, KEEP, LIMIT, first_line, read, write
 
 START = (
@@ -34,7 +34,16 @@ START = (
 )
 IMPORTS = 60  # seconds by which the imports of a call may take longer than the call
 MOST_SAID = 2**26  # bytes on stderr that are kept on the disk
+BY_OTHERS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # no code raises them by a mistake
 ONE_THREAD = (*LIBRARIES, "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+class Killed(Lost):
+    """A process was killed, by somebody or for want of memory: the call it ran may be well."""
+
+
+class KilledAtStart(Refusal):
+    """The same, before it ran anything."""
 
 
 def packed(value: Any) -> bytes:
@@ -64,8 +73,10 @@ class Killable:
     limit_seconds: how long a call may take, beside the imports of its function and arguments; memory_gib: how
     much memory a process may have; 0: no limit.
     The future of a call raises Lost for whatever the call did instead of giving a result, and Refusal (1)
-    when no process can be started. What the call prints is seen nowhere. The processes end with this one,
-    however it ends, and those they have started end with them. Ctrl-C does not reach them."""
+    when no process can be started. A call whose process was killed from outside is run once more, because
+    that says nothing of the call; the second time it is lost. What the call prints is seen nowhere. The
+    processes end with this one, however it ends, and those they have started end with them. Ctrl-C does not
+    reach them."""
 
     def __init__(self, workers: int, limit_seconds: float = 0.0, memory_gib: float = 0.0) -> None:
         self.count, self.ahead = workers, AHEAD * workers
@@ -102,15 +113,14 @@ class Killable:
     def _serve(self) -> None:
         """Hand calls to one process, or to its successors."""
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # for the processes that start here
-        worker: _Process | None = None
+        workers: list[_Process] = []  # at most one
         while (taken := self._calls.get()) and not self._closed.is_set():
             future, content, seconds = taken
             result: Any = None
             fault: BaseException | None = None
             if wanted := future.set_running_or_notify_cancel():
                 try:
-                    worker = self._sound(worker)
-                    result = worker.run(content, seconds)
+                    result = self._run(workers, content, seconds)
                 except OSError as error:  # no room, no memory, no descriptors
                     fault = Refusal(f"a worker process cannot be started or given a call: {error}.", 1)
                 except BaseException as error:
@@ -118,10 +128,23 @@ class Killable:
             self._count(-1)
             if wanted:
                 future.set_exception(fault) if fault else future.set_result(result)
-        if worker:
+        for worker in workers:
             worker.end()
 
-    def _sound(self, worker: "_Process | None") -> "_Process":
+    def _run(self, workers: "list[_Process]", content: bytes, seconds: float) -> Any:
+        """The result of a call, made a second time where its process is killed from outside.
+
+        workers: the process so far, if any, in whose place its successor comes. Raises Lost."""
+        for last in (False, True):
+            workers[:] = [self._sound(*workers)]
+            try:
+                return workers[0].run(content, seconds)
+            except Killed as death:
+                if last:
+                    raise Lost(f"twice {death}") from None
+        raise AssertionError
+
+    def _sound(self, worker: "_Process | None" = None) -> "_Process":
         """This process, or a new one where it has ended or lacks rows."""
         with self._lock:
             rows = self._rows = self._rows or unnamed_file(self._held)
@@ -129,7 +152,10 @@ class Killable:
             return worker
         if worker:
             worker.end()
-        return _Process(rows, self._memory, self._closed)
+        try:
+            return _Process(rows, self._memory, self._closed)
+        except KilledAtStart:
+            return _Process(rows, self._memory, self._closed)
 
     def __enter__(self) -> Self:
         return self
@@ -162,10 +188,14 @@ class _Process:
                 self._process = _start(given, memory, self._said)
             self._files = files.pop_all()
         if not self._byte(math.inf):
-            raise Refusal(f"a worker process died at its start: {self._death(0)}.", 1)
+            death = self._death(0)
+            refusal = KilledAtStart if isinstance(death, Killed) else Refusal
+            raise refusal(f"a worker process died at its start: {death}.", 1)
 
     def run(self, content: bytes, seconds: float) -> Any:
-        """The result of a packed call. Raises Lost; then, and where it left anything running, it is ended."""
+        """The result of a packed call. Where it left anything running, the process is ended.
+
+        Raises Lost, and Refusal where the call raises it."""
         start = os.fstat(self._said.fileno()).st_size
         write(self._message.fileno(), content)
         with suppress(BrokenPipeError):  # it has just been killed, which is seen below
@@ -174,7 +204,7 @@ class _Process:
         if said == BEGAN:
             said = self._within(seconds, "it")
         if not said:
-            raise Lost(self._death(start))
+            raise self._death(start)
         reply = read(self._message.fileno())
         if said != KEEP:
             self.end()
@@ -183,7 +213,7 @@ class _Process:
         except BaseException as fault:  # its classes say how they are read
             raise Lost(f"its result cannot be read in another process: {first_line(fault)}") from None
         if not sound:
-            raise Lost(result)
+            raise Refusal(result, 1) if sound is None else Lost(result)
         return result
 
     def _within(self, seconds: float, what: str) -> bytes:
@@ -213,7 +243,7 @@ class _Process:
                 os.ftruncate(self._said.fileno(), 0)
         return os.read(self._answer.fileno(), 1)
 
-    def _death(self, start: int) -> str:
+    def _death(self, start: int) -> Lost:
         """How it ended, and the last line that it wrote to stderr after the first `start` bytes."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
@@ -231,7 +261,8 @@ class _Process:
         lines = ["".join(filter(str.isprintable, line)).strip() for line in tail.splitlines()]
         last = [line for line in lines if line][-1:]
         self.end()
-        return how + "".join(f"; the last line it wrote to stderr: {line[-LIMIT:]}" for line in last)
+        how += "".join(f"; the last line it wrote to stderr: {line[-LIMIT:]}" for line in last)
+        return (Killed if code and -code in BY_OTHERS else Lost)(how)
 
     def end(self) -> None:
         """Kill it and what it has started, once: later its number may be another's."""
@@ -261,33 +292,3 @@ def _start(given: list[int], memory: int, said: Any) -> subprocess.Popen[bytes]:
         env=environment,
         start_new_session=True,  # Ctrl-C does not reach it, and what it starts can be killed with it
     )
-
-
-class Both:
-    """Calls of some functions on killable workers, all others on the usual ones; entered with both.
-
-    alone: these functions. Killable workers that get no call start nothing."""
-
-    def __init__(
-        self, usual: Threads | Processes, killable: Killable, alone: Collection[Callable[..., Any]]
-    ) -> None:
-        self.usual, self.killable, self.alone = usual, killable, alone
-        self.ahead = max(usual.ahead, killable.ahead)
-        self._entered = ExitStack()
-
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Run a function where it belongs."""
-        return (self.killable if function in self.alone else self.usual).submit(function, *arguments)
-
-    def hold(self, digest: str, rows: Any) -> None:
-        """Let later calls find rows by their digest, wherever they run."""
-        self.usual.hold(digest, rows)
-        self.killable.hold(digest, rows)
-
-    def __enter__(self) -> Self:
-        self._entered.enter_context(self.usual)
-        self._entered.enter_context(self.killable)
-        return self
-
-    def __exit__(self, *fault: Any) -> None:
-        self._entered.__exit__(*fault)

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from handnet.generators import global_generators
+from handnet.messages import Refusal
 from handnet.study.executor import prepare_thread
 
 BEGAN, KEEP, REPLACE = b"b", b"k", b"r"  # what a worker says: it or a call has begun, how a call has left it
@@ -69,7 +70,8 @@ def write(message: int, content: bytes) -> None:
 
 
 def _reply(content: bytes, answer: int) -> bytes:
-    """What a call gives, pickled: (True, its result), or (False, a sentence on what it did instead).
+    """What a call gives, pickled: (True, its result), (False, a sentence on what it did instead), or (None,
+    a sentence on what must be done before any call can run).
 
     A byte says when it begins: packages that it is made of are imported before, and that takes seconds."""
     own = os.getpid()
@@ -77,6 +79,8 @@ def _reply(content: bytes, answer: int) -> bytes:
         function, arguments = pickle.loads(content)
         os.write(answer, BEGAN)
         result = function(*arguments)
+    except Refusal as refusal:
+        reply = pickle.dumps((None, str(refusal)))
     except BaseException as fault:  # whatever it raises is its own affair, sys.exit included
         reply = pickle.dumps((False, _sentence(fault)))
     else:
@@ -94,12 +98,12 @@ def _reply(content: bytes, answer: int) -> bytes:
 def _sentence(fault: BaseException) -> str:
     """What was raised, and where in the user's own code."""
     if type(fault).__module__.startswith("handnet."):
-        return first_line(fault)  # a sentence already
+        return first_line(fault).removesuffix(".")  # a sentence already
     place = ""
     for frame, line in traceback.walk_tb(fault.__traceback__):
         if not (file := frame.f_code.co_filename).startswith(NO_USERS):
             place = f" ({Path(file).name}, line {line})"
-    return f"{type(fault).__name__}: {first_line(fault)}".removesuffix(": ") + place
+    return f"raised {type(fault).__name__}: {first_line(fault)}".removesuffix(": ") + place
 
 
 def first_line(fault: BaseException) -> str:
