@@ -50,7 +50,7 @@ HARNESS = """
     report.pages report.results_words report.results_tables report.results_compared report.forest
     report.latex_layout report.latex
     report.results_pages study.records study.screen study.chosen_models
-    study.identity study.training study.again study.stored study.outcome study.newcomers
+    study.identity study.losses study.training study.again study.stored study.outcome study.newcomers
     study.runs study.estimate study.simulate study.tracking study.searching study.crew
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options
     study.frames study.arguments study.api

@@ -46,6 +46,22 @@ class Replicas:
         arrays = {name: part[which] for name, part in self.arrays.items()}
         return Replicas(seeds, fit, self.val_logits[which], faults, score, arrays)
 
+    def without(self, faults: Sequence[str]) -> "Replicas":
+        """The same, where further replicas were lost. faults: (R,) sentences, "" for the others; or none."""
+        if not any(faults):
+            return self
+        lost = np.array([bool(fault) for fault in faults])
+
+        def masked(part: Array) -> Array:
+            return np.where(lost.reshape(-1, *(1,) * (part.ndim - 1)), np.nan, part)
+
+        names = "train_loss", "train_loss_off", "val_loss"
+        losses: dict[str, Any] = {name: masked(getattr(self.fit, name)) for name in names}
+        fit = self.fit._replace(**losses)
+        score = None if self.train_score is None else masked(self.train_score)
+        both = tuple(old or new for old, new in zip(self.faults, faults, strict=True))
+        return Replicas(self.seeds, fit, masked(self.val_logits), both, score, self.arrays)
+
     def one(self, index: int) -> "Replicas":
         """The replica at `index`, alone."""
         return self.pick([index])
@@ -113,6 +129,13 @@ def from_npz(content: bytes) -> dict[str, Array]:
 def read_logits(content: bytes) -> Array:
     """The logits of a file that holds nothing else."""
     return np.asarray(from_npz(content)["logits"])
+
+
+def read_outputs(content: bytes) -> tuple[Array, tuple[str, ...]]:
+    """The logits (R, ...) of a file, and (R,) a sentence on each replica that gave none, "" for the others;
+    empty where all gave some."""
+    parts = from_npz(content)
+    return parts["logits"], tuple(str(fault) for fault in parts.get("faults", ()))
 
 
 def concatenate(replicas: Sequence[Replicas]) -> Replicas:

@@ -7,14 +7,18 @@ from handnet.report.words import label as score_label
 from handnet.report.words import written
 from handnet.study.analysis import TrialResult
 from handnet.study.configuration import Configuration, configure
+from handnet.study.losses import FIX, check_hope, first_lost
 from handnet.study.networks import Replicas
 from handnet.study.records import Records
 from handnet.study.screen import Clock, Screen
 from handnet.study.search import Search, search_of
+from handnet.study.settings import MLP
 from handnet.study.store import Finished, Store
 from handnet.study.summary import objective
 from handnet.study.tracking import Tracking
 from handnet.study.training import Job, Trainer, label
+
+HOPELESS = 3  # configurations: where every fit of the first so many was lost, no other is tried
 
 
 class Searching:
@@ -46,6 +50,7 @@ class Searching:
         of, over = self.records.problem.task.trained_on, f"over {settings.search.seeds} seeds"
         stage = "search" if len(self.searches) == 1 else f"search {model}"
         with self.screen.progress(stage, trials, len(search.finished)) as bar:
+            self._check_hope(model)
             while (place := len(search.finished)) < trials:
                 self.trainer.check()
                 block = search.block(place)
@@ -55,6 +60,7 @@ class Searching:
                 jobs = [Job(one, settings.search_seeds, label(place)) for place, one in named]
                 for place, one, replicas in zip(block, tried, self.trainer.networks(jobs), strict=True):
                     best = min(best, self._tell(place, one, replicas).value)
+                    self._check_hope(model)
                     bar.advance(1, f"best mean val {score_label(of)} {written(best, of)} {over}")
 
     def _tell(self, place: int, configuration: Configuration, replicas: Replicas) -> Finished:
@@ -67,7 +73,16 @@ class Searching:
             self.store.tell(trial, configuration.model)
         search.tell(trial)
         self.tracking.searched(TrialResult(trial, replicas, configuration))
+        first = first_lost(configuration, replicas)
+        if first and not any(before.diverged for before in search.finished[:-1]):
+            self.screen.say(f"Lost: {first}. A configuration with a lost seed never wins; the study goes on.")
         return trial
+
+    def _check_hope(self, model: str) -> None:
+        """Raises Refusal (1) where every fit of the first configurations of a model was lost."""
+        first = self.searches[model].finished[:HOPELESS]
+        if model != MLP and len(first) == HOPELESS and all(trial.diverged for trial in first):
+            check_hope(model, self.trainer.trials(model, first))
 
     def winners(self) -> list[Configuration]:
         """The best configuration of each model, in their order. Raises Refusal (1) when a model has none."""
@@ -82,9 +97,9 @@ class Searching:
     def _nothing_sound(self, model: str) -> str:
         """Why there is nothing to confirm."""
         tried = self.trainer.trials(model, self.searches[model].finished)
-        faults = [fault for one in tried for fault in one.replicas.faults if fault]
-        what = f"were lost on some seed (the first: {faults[0]})" if faults else "diverged on some seed"
-        do = "fix the model, or narrow its space" if faults else "search smaller steps"
+        lost = [first for one in tried if (first := first_lost(one.configuration, one.replicas))]
+        what = f"were lost on some seed (the first: {lost[0]})" if lost else "diverged on some seed"
+        do = FIX if lost else "search smaller steps"
         return (
             f"all {len(tried)} configurations of {model} {what}, so there is nothing to confirm; {do}, or"
             f" look at the runs with {command('ui')}."

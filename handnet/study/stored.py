@@ -6,7 +6,7 @@ from handnet.study.analysis import TrialResult
 from handnet.study.configuration import configure
 from handnet.study.division import Resplit
 from handnet.study.identity import Commit, Frozen
-from handnet.study.networks import concatenate, read_logits, to_npz
+from handnet.study.networks import concatenate, read_logits, read_outputs, to_npz
 from handnet.study.records import Records
 from handnet.study.resplit import Resplits
 from handnet.study.sealed import Opening
@@ -39,9 +39,12 @@ def read_confirmed(store: Store, records: Records, commit: Commit) -> list[Confi
             what = f"the results of {role} on the validation rows"
             val = store.read(f"val/{config_id}", read_logits, what)
         if commit.opening:
-            test = store.read(
-                f"test/{commit.opening}/{config_id}", read_logits, f"the results of {role} on the test"
-            )
+            key, what = f"test/{commit.opening}/{config_id}", f"the results of {role} on the test"
+            found = store.read(key, read_outputs, what)
+            assert found is not None
+            test, faults = found
+            replicas = replicas.without(faults) if replicas else None
+            val = replicas.val_logits if replicas else val
         assert val is not None  # a reader is refused
         confirmed.append(Confirmed(role, config_id, configuration, replicas, val, test, tuned, chosen))
     return confirmed

@@ -29,6 +29,7 @@ from handnet.study.identity import (
     remarks,
 )
 from handnet.study.interrupt import Interrupt
+from handnet.study.losses import lost_on_test, lost_when_confirmed
 from handnet.study.networks import Replicas
 from handnet.study.outcome import Outcome, facts_of, write_report
 from handnet.study.reading import to_stored
@@ -137,13 +138,9 @@ class Study:
         with self.screen.progress("confirm", len(frozen) * len(seeds), 0) as bar:
             jobs = [Job(candidate.configuration, seeds, candidate.role) for candidate in frozen]
             networks = list(self.trainer.networks(jobs, bar))
-        sound = networks[0].sound.sum()
-        if networks[0].faults and not sound:
-            raise Refusal(
-                f"every seed of the winner was lost when it was confirmed (the first"
-                f" {networks[0].faults[0]}), so there is nothing to open the test for.",
-                1,
-            )
+        for candidate, replicas in zip(frozen, networks, strict=True):
+            if said := lost_when_confirmed(candidate, replicas):
+                self.screen.say(said)
         return networks
 
     def open(self, frozen: Sequence[Candidate], networks: Sequence[Replicas]) -> Opened | None:
@@ -206,8 +203,9 @@ class Study:
             logits = None
             if opened:
                 logits, faults = self.trainer.on_test(candidate, replicas, opened.rows, opened.record.id)
-                for fault in faults:
-                    self.screen.say(f"Lost on the test: {fault}.")
+                for said in lost_on_test(candidate, replicas, faults):
+                    self.screen.say(said)
+                replicas = replicas.without(faults)  # noqa: PLW2901 - the band is of the others
             confirmed.append(self.records.graded(candidate, replicas, logits))
         parts = self.problem.parts
         methods = rivals(self.problem.task, parts.train, parts.val, self.settings.rivals.boosting)

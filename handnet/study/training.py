@@ -13,7 +13,8 @@ from handnet.study.configuration import Candidate, Configuration, configure
 from handnet.study.division import Resplit
 from handnet.study.executor import Call, Lost, Workers, in_order
 from handnet.study.fits import ModelUnit, fit_again, fit_model, further_rows, lost, model_rows, restore
-from handnet.study.networks import Replicas, concatenate, read_logits, to_npz
+from handnet.study.losses import fit_words
+from handnet.study.networks import Replicas, concatenate, read_logits, read_outputs, to_npz
 from handnet.study.records import Records
 from handnet.study.resplit import Resplitter
 from handnet.study.screen import Bar, Clock
@@ -158,38 +159,39 @@ class Trainer:
                 seed = replicas.seeds[place]
                 unit, stored = self.unit(configuration, seed), replicas.val_logits[[place]]
                 calls.append((fit_again, unit, stored, rows))
-                told.append(f"{configuration.model} with seed {seed}")
+                told.append(fit_words(configuration, seed))
         for what, found in zip(told, in_order(self.workers, calls, self.check), strict=True):
             if isinstance(found, Lost):
                 raise Refusal(
-                    f"{what} {found}; its outputs on the test could not be trusted, so nothing was"
+                    f"{what}: {found}; its outputs on the test could not be trusted, so nothing was"
                     " opened. Fix what is random in it: a random_state, a generator, the number of threads.",
                     1,
                 )
 
     def on_test(
         self, candidate: Candidate, replicas: Replicas, test: Table, opening: str
-    ) -> tuple[Array, list[str]]:
-        """The outputs (R, n) or (R, n, k) of a frozen configuration on the opened test, and a sentence for
-        each replica that gave none."""
+    ) -> tuple[Array, Sequence[str]]:
+        """The outputs (R, n) or (R, n, k) of a frozen configuration on the opened test, and (R,) a sentence
+        on each replica that gave none, which is empty for the others."""
         configuration = candidate.configuration
         if configuration.is_mlp:
-            return self.problem.outputs(replicas.fit.layers, test.X), []
+            return self.problem.outputs(replicas.fit.layers, test.X), ()
         key = f"test/{opening}/{self.problem.config_id(configuration)}"
-        stored = self.store.read(key, read_logits, "")
-        if stored is not None and len(stored) == len(replicas.seeds):
-            return stored, []
+        stored = self.store.read(key, read_outputs, "")
+        if stored is not None and len(stored[0]) == len(replicas.seeds):
+            return stored
         model, parts = self.models[configuration.model], self.problem.parts
         X = further_rows(parts, model.inputs, parts.test_rows)
         sound = np.flatnonzero(replicas.sound)
         calls = [self.asked(configuration, replicas, int(place), X) for place in sound]
         shape = (len(replicas.seeds), len(test.y), *self._shape()[1:])
-        outputs, faults = np.full(shape, np.nan), []
+        outputs, faults = np.full(shape, np.nan), [*replicas.faults]
         for place, found in zip(sound, in_order(self.workers, calls, self.check), strict=True):
             if isinstance(found, Lost):
-                faults.append(f"{candidate.role} with seed {replicas.seeds[place]} {found}")
+                faults[place] = str(found)
             else:
                 outputs[place] = found[0]
+        self._write(key, to_npz(logits=outputs, faults=np.array(faults, dtype="U")))
         return outputs, faults
 
     def asked(self, configuration: Configuration, replicas: Replicas, place: int, X: Any) -> Call:
