@@ -18,7 +18,7 @@ from handnet.endings import GOES_ON
 from handnet.making import makes_a_study, named
 from handnet.messages import Refusal
 from handnet.report.words import visible
-from handnet.study.chosen_models import models_of
+from handnet.study.chosen_models import models_of, with_models
 from handnet.study.options import overrides, settings_and_table, settings_section
 from handnet.verbs import bands, compare, gate, predict
 
@@ -244,7 +244,7 @@ def _run(options: dict[str, Any], base: Mapping[str, str]) -> int:
         return _check(options, chosen, server)
     request = (chosen, options["settings"], home, options["name"], options["open"], server)
     study = prepare_study(
-        *request, options["executor"], options["workers"], started=STARTED, models=models_of(options, chosen)
+        *request, options["executor"], options["workers"], started=STARTED, models=models_of(options)
     )
     _show(study, study.run())
     study.screen.times(study.clock.seconds)
@@ -258,15 +258,16 @@ def _check(options: Mapping[str, Any], chosen: Mapping[str, str], server: str) -
     """What the study would do. Nothing is written."""
     from handnet.study.reading import server_address
 
-    settings, data = settings_and_table(chosen, options["settings"])
+    settings, data = settings_and_table(chosen, options["settings"], models=models_of(options))
+    settings, models = with_models(settings, data, {})
     server_address(server)
-    from handnet.study.estimate import preview
     from handnet.study.identity import check_name, large_enough, make_problem
+    from handnet.study.preview import preview
 
     check_name(options["name"])
     opened = options["open"] or large_enough(settings)
     workers = options["executor"], options["workers"]
-    for line in preview(settings, make_problem(settings, data), opened, *workers):
+    for line in preview(settings, make_problem(settings, data), models, opened, *workers):
         print(visible(line))
     return 0
 

@@ -10,6 +10,7 @@ Door = Literal["make", "shell", "python"]
 FUNCTIONS = {"study": "run_study"}  # the verbs that Python calls by a function
 # Options whose name differs from that function's argument.
 ARGUMENTS = {"mlruns": "home", "open": "open_test"}
+SEVERAL = ("model", "space", "fixed")  # options that may be typed several times
 FOLDER = "mlruns"  # where commands look when no folder is named
 _door: Door = "python"
 _folder = FOLDER
@@ -116,7 +117,15 @@ def option(name: str, value: Any = None) -> str:
     ['OPEN=1', 'DATA=', 'SPLIT_SEED=7']
     >>> with through("make"): print(option("leave", ["a", "b, c"]), option("leave", []))
     LEAVE='a,"b, c"' LEAVE=''
+    >>> with through("shell"): option("space", ("C=1..9", "kernel=rbf,linear"))
+    '--space C=1..9 --space kernel=rbf,linear'
+    >>> with through("make"): option("space", ("C=1..9", "kernel=rbf,linear"))
+    "SPACE='C=1..9; kernel=rbf,linear'"
     """
+    if name in SEVERAL and isinstance(value, tuple) and _door == "shell":
+        return " ".join(option(name, one) for one in value)
+    if name in SEVERAL and isinstance(value, tuple) and _door == "make":
+        return option(name, "; ".join(value))
     if _door == "python":
         name, text = ARGUMENTS.get(name, name).replace("-", "_"), _python(value)
         return name if value is None else f"{name}=" if value == "" else f"{name}={text}"
@@ -140,7 +149,11 @@ def _python(value: Any) -> str:
     """A value as Python's own text, with double quotes where they do."""
     if isinstance(value, Name):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_python(key)}: {_python(item)}' for key, item in value.items())}}}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_python, value))}{',' * (len(value) == 1)})"
+    if isinstance(value, list):
         return f"[{', '.join(map(_python, value))}]"
     plain = isinstance(value, str) and value.isprintable() and not set(value) & set('"\\')
     return f'"{value}"' if plain else repr(value)

@@ -51,9 +51,10 @@ HARNESS = """
     report.latex_layout report.latex
     report.results_pages study.records study.screen study.chosen_models
     study.identity study.losses study.training study.again study.stored study.outcome study.newcomers
-    study.runs study.estimate study.simulate study.tracking study.searching study.crew
+    study.runs study.estimate study.model_estimate study.preview study.simulate study.tracking study.searching
+    study.crew
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options
-    study.frames study.arguments study.api
+    study.frames study.arguments study.given_models study.api
     predictions.form
     predictions.names predictions.cells predictions.columns predictions.rows predictions.truth
     predictions.outputs predictions.outside predictions.wide predictions.blocks predictions.table

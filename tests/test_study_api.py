@@ -420,7 +420,7 @@ def test_ctrl_c_at_the_very_end_is_not_lost(monkeypatch: pytest.MonkeyPatch, tmp
     interrupts = []
 
     def prepare(*request: object) -> FakeStudy:
-        interrupts.append(request[-1])
+        interrupts.append(next(one for one in request if isinstance(one, Interrupt)))
         return FakeStudy(lambda: interrupts[0]._note(signal.SIGINT, None))
 
     monkeypatch.setattr("handnet.study.api.prepare_study", prepare)

@@ -592,7 +592,7 @@ def test_the_command_of_a_refusal_is_accepted_at_the_first_try(
 def test_the_way_on_keeps_what_a_settings_file_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr("handnet.study.estimate.preview", lambda *_: [])
+    monkeypatch.setattr("handnet.study.preview.preview", lambda *_: [])
     rows = [f"{n * 7919 % 101}.5,t{n},u{n},{LABELS[n]}" for n in range(40)]
     path = placed(tmp_path, lines("x,a,b,y", *rows))
     settings = tmp_path / "my.toml"

@@ -20,9 +20,10 @@ from experiments.bench.costs import STUDY
 from experiments.bench.race import Goal
 from handnet.data import Dataset
 from handnet.draws import SIMULATION, generator
-from handnet.study.estimate import PER_CASE, Batch, Prices, Work, elapsed, measured, work
+from handnet.study.estimate import Batch, Prices, Work, elapsed, measured, work
 from handnet.study.executor import AHEAD, Processes
 from handnet.study.identity import make_problem
+from handnet.study.preview import PER_CASE
 from handnet.study.reading import read
 from handnet.study.settings import Settings
 from handnet.study.units import Problem

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handnet.messages import stored_in, typed
 from handnet.study.arguments import as_typed, check_arguments, table_file, to_settings
-from handnet.study.chosen_models import described, make_models
+from handnet.study.chosen_models import with_models
+from handnet.study.given_models import Chosen
 from handnet.study.interrupt import Interrupt, Stopped
 from handnet.study.options import settings_and_table
 
@@ -123,6 +124,10 @@ def run_study(
     target: str | None = None,
     positive: object = None,
     id: str | None = None,
+    model: object = None,
+    space: object = None,
+    fixed: Mapping[str, Any] | None = None,
+    inputs: object = None,
     home: str | Path = "mlruns",
     name: str | None = None,
     settings: str | Path | None = None,
@@ -135,26 +140,41 @@ def run_study(
 ) -> StudyResult:
     """Search, confirm, open the test, report; or go on with a study that was stopped.
 
-    data: a DataFrame, a Dataset, the path of a file, or the name of a built-in table, by default "wisconsin".
+    data: a DataFrame, a Dataset, the path of a file, or the name of a built-in table, "wisconsin" by default.
     A DataFrame, without its index, or a Dataset is written once to `home`, for other commands to read.
     target, positive, id: of your own table, the column of labels, the label of class 1, the column of ids.
+    model, space, fixed, inputs: what is studied, what of it is searched and what not; see `Chosen`.
     home: the folder where everything is written; settings: a file to lay over the default settings; name: by
-    default the table's, with a fingerprint where settings differ from the default; open_test: open the test
-    of a small study too; server: the address of an MLflow server that gets every run too; progress: False for
-    silence; executor, workers: "threads", or "processes", for which a script needs its main guard, and how
-    many, 0 for one on each core. No result depends on these two.
-    options: every other option of `handnet study` (trials, split_seed, ...), families as a dictionary of
-    lists of columns (a Dataset has its own), and any setting by its name: ``**{"space.epochs.high": 100}``.
+    default the table's, with a fingerprint where settings differ; open_test: open the test of a small study
+    too; server: the address of an MLflow server that gets every run too; progress: False for silence;
+    executor, workers: "threads", or "processes", for which a script needs its main guard, and how many, 0 for
+    one on each core. No result depends on these two. options: every other option of `handnet study` (trials,
+    ...), families as a dictionary of lists of columns, and any setting: ``**{"space.epochs.high": 100}``.
     In the whole process MLflow's autologging is off, its variables and loggers the study's, until it returns.
     Raises handnet.Refusal, one sentence that says what to do, when the study cannot be made, and
     KeyboardInterrupt at the next safe place after Ctrl-C: the same call goes on from there."""
     named = {"target": target, "positive": positive, "id": id, **options}
-    call = as_typed(data, {**named, "name": name, "settings": settings, "open": open_test or None})
-    with stored_in(str(home)), typed("study", call), _this_process() as interrupt:
+    given = Chosen(model, space, fixed, inputs)
+    request = settings, Path(home), name, open_test, server or "", executor, workers
+    return _asked(data, named, given, request, progress)
+
+
+def _asked(
+    data: "pd.DataFrame | Dataset | str | Path | None",
+    named: Mapping[str, object],
+    given: Chosen,
+    request: tuple[str | Path | None, Path, str | None, bool, str, str, int],
+    progress: "bool | Screen",
+) -> StudyResult:
+    """The study that was asked for. named: what are settings; request: what else `prepare_study` takes."""
+    settings, home, name, open_test, server, *_ = request
+    shown = {**named, **given.shown(), "name": name, "settings": settings, "open": open_test or None}
+    with stored_in(str(home)), typed("study", as_typed(data, shown)), _this_process() as interrupt:
         check_arguments(data, named, settings, server)
-        with table_file(data, Path(home), named, settings) as (path, described):
-            asked = (to_settings(path, described), settings, Path(home), name, open_test, server or "")
-            study = prepare_study(*asked, executor, workers, _screen(progress), interrupt)
+        models, objects = given.models()
+        with table_file(data, home, named, settings, models) as (path, described):
+            chosen, screen = to_settings(path, described), _screen(progress)
+            study = prepare_study(chosen, *request, screen, interrupt, models=models, given=objects)
             study.name  # noqa: B018 - made from all that may still be refused
         return _result(study)
 
@@ -184,8 +204,7 @@ def prepare_study(
     from handnet.study.reading import server_address
 
     stated, table = settings_and_table(chosen, settings, screen.say if screen else None, models)
-    made = make_models(stated, given or {})
-    stated = described(stated, made)
+    stated, made = with_models(stated, table, given or {})
     address = server_address(server)
     if screen is None:
         say_loading()

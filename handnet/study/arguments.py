@@ -3,7 +3,7 @@
 The import is light, because `handnet.run_study` is looked up before it is called."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from handnet.data import Dataset
 
 # Of run_study, beside those that are settings.
-ARGUMENTS = "home name settings open_test server executor workers progress families".split()
+ARGUMENTS = (
+    "model space fixed inputs home name settings open_test server executor workers progress families".split()
+)
 
 
 def check_arguments(
@@ -51,6 +53,7 @@ def table_file(
     home: Path,
     options: Mapping[str, object],
     settings: str | Path | None,
+    models: Sequence[Mapping[str, Any]] = (),
 ) -> Iterator[tuple[str | Path | None, Mapping[str, object]]]:
     """The path or the name of the table, and the options with those that describe it.
 
@@ -68,7 +71,7 @@ def table_file(
                 "a DataFrame needs the name of the column that is to be told, and of two labels the one that"
                 ' is class 1: run_study(frame, target="diagnosis", positive="M").'
             )
-        read(chosen, Path(settings) if settings else None)
+        read(chosen, Path(settings) if settings else None, models)
 
     with written(data, home, options, check) as file:
         yield file

@@ -140,9 +140,10 @@ def make_problem(settings: Settings, data: Dataset | None = None) -> Problem:
 
 
 def remarks(settings: Settings, problem: Problem) -> tuple[str, ...]:
-    """What to say before anything is trained: what was done to the table, what to beware of in its sizes, and
-    whether one batch holds it."""
-    rows, batch = len(problem.parts.train_rows), settings.network.batch_size
+    """What to say before anything is trained: what was done to the table, what to know of the models, what to
+    beware of in its sizes, and whether one batch of the network by hand holds it."""
+    rows = len(problem.parts.train_rows)
+    batch = settings.network.batch_size
     # The sizes of the test are told before the opening too.
     beware = warnings_on_test(settings.verdict.score, problem.data, problem.parts.test_rows)
     one_step = f"network.batch_size is {batch} and there are {rows} train rows, so an epoch is one step."
@@ -182,10 +183,11 @@ def is_default(name: str, fingerprint: str) -> bool:
 
 def large_enough(settings: Settings) -> bool:
     """Whether a study is as large as the default one, or confirms on ENOUGH seeds: only then is its test
-    opened unasked."""
+    opened unasked. Where nothing is searched, no number of trials is asked for."""
     default = read({"search.design": settings.search.design})
+    searched = any(settings.searched_of(model) for model in settings.studied)
     return (
-        settings.trials >= default.trials
+        (settings.trials >= default.trials or not searched)
         and settings.search.seeds >= default.search.seeds
         and settings.confirm.seeds >= min(ENOUGH, default.confirm.seeds)
     )

@@ -1,16 +1,42 @@
 """The models of a study other than the network by hand, as the settings have them."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Annotated, Any
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from handnet.study.sections import Suggest
-from handnet.study.space import Axis, plain_space, space_of
-from handnet.study.values import Section, Texts, one_of, that
+from handnet.study.space import VALUES, Axis, can_be_stored, plain_space, space_of, stored
+from handnet.study.values import Inconsistent, Section, Texts, one_of, that
 
 INPUTS = ("encoded", "raw")
+OBJECT = "object:"  # before the name of a model that was given from Python
+
+
+def name_of(source: str) -> str:
+    """What a model is called that was given no name: its class, or its file and function."""
+    _, _, rest = source.partition(":")
+    path, _, function = rest.rpartition(":")
+    if not path:
+        return rest.rpartition(".")[2] or source
+    stem = re.split(r"[/\\]", path)[-1].removesuffix(".py")
+    return f"{stem}.{function}"
+
+
+def _fixed(table: Any) -> dict[str, Any]:
+    """The parameters that are fixed. Raises Inconsistent for a value that cannot be stored."""
+    if not isinstance(table, Mapping):
+        raise Inconsistent(f"fixed must be a table of parameters, but is {table!r}.")
+    for name, value in table.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise Inconsistent(f"fixed names parameters by identifiers of Python, but one is {name!r}.")
+        if not can_be_stored(value):
+            raise Inconsistent(
+                f"fixed.{name} must be {VALUES}, but is {value!r}; give it to the model itself."
+            )
+    return {name: stored(value) for name, value in table.items()}
 
 
 class UnitSettings(Section):
@@ -25,15 +51,15 @@ class UnitSettings(Section):
 class ModelSettings(Section):
     """One model to be studied.
 
-    name: what the report calls it; source: what it is, as `handnet.models.named.make_model` reads it; inputs:
-    the rows it gets; fixed: its parameters that are not searched. The rest is learnt from the model itself
-    when the study is made: identity: all that decides what it computes; seeded, keeps_arrays, notes: as in
-    `handnet.models.model.Model`."""
+    name: what the report calls it; source: what it is, as `handnet.models.named.make_model` reads it, or
+    "object:" and a name where Python gave it; inputs: the rows it gets; fixed: its parameters that are not
+    searched. The rest is learnt from the model itself when the study is made: identity: all that decides what
+    it computes; seeded, keeps_arrays, notes: as in `handnet.models.model.Model`."""
 
     name: str
     source: str
     inputs: Annotated[str, one_of(INPUTS)] = "encoded"
-    fixed: dict[str, Any] = Field(default_factory=dict)
+    fixed: Annotated[dict[str, Any], PlainValidator(_fixed)] = Field(default_factory=dict)
     space: Annotated[dict[str, Axis], PlainValidator(space_of), PlainSerializer(plain_space)] = Field(
         default_factory=dict
     )
@@ -45,18 +71,27 @@ class ModelSettings(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _function(cls, table: Any) -> Any:
-        """The table with a space that is a text, or a function, as what suggests."""
-        if isinstance(table, dict) and (callable(space := table.get("space")) or isinstance(space, str)):
-            return {**table, "space": {}, "suggest": space}
+    def _completed(cls, table: Any) -> Any:
+        """The table with a name, and with a space that is a text, or a function, as what suggests."""
+        if not isinstance(table, dict):
+            return table
+        if isinstance(source := table.get("source"), str):
+            table = {"name": name_of(source), **table}
+        if callable(space := table.get("space")) or isinstance(space, str):
+            table = {**table, "space": {}, "suggest": space}
         return table
 
     @property
     def described(self) -> dict[str, Any]:
         """What it is in a study's identity: proposals depend on the order of the space too."""
         suggest = self.suggest.digest if self.suggest else None
-        return self.model_dump() | {"space": list(plain_space(self.space).items()), "suggest": suggest}
+        return self.model_dump(exclude={"source"}) | {
+            "space": list(plain_space(self.space).items()),
+            "suggest": suggest,
+        }
 
     def faults(self) -> Iterator[str]:
-        if not self.name or not self.source:
-            yield "each of models needs a name and a source, as in sklearn:sklearn.svm.SVC."
+        if not self.source:
+            yield "each of models needs a source, as in sklearn:sklearn.svm.SVC."
+        if both := [name for name in self.fixed if name in self.space]:
+            yield f"{both[0]} of {self.name} is both fixed and searched; leave one of the two out."

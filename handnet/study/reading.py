@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from handnet.data import DATASETS, Dataset
 from handnet.messages import Refusal, again, nearest, option
-from handnet.study.typed import lay_over, names_a_parameter, place, table_at
+from handnet.study.typed import lay_models, lay_over, names_a_parameter, place, table_at
 from handnet.tables.dataset import read_table
 from handnet.tables.faults import Unusable
 
@@ -59,12 +59,11 @@ def read(
             unknown.append(f"{key} is not a setting: {nearest(key, known)}")
     if isinstance(table.get("space"), str):
         table["suggest"] = table["space"]
+    lay_models(table, models)
     if table.get("suggest"):
         table["space"] = {}
     for name in table_at(table, "fixed"):
         table_at(table, "space").pop(name, None)
-    if models:
-        table["models"] = [dict(model) for model in models]
     settings, faults = _validated(table)
     if settings is None or unknown:
         raise Refusal(" ".join([*unknown, *faults]))

@@ -82,12 +82,20 @@ class Settings(Section):
         for recipe in self.compare:
             if missing := [name for name in self.space if name not in recipe.params]:
                 yield f"compare {recipe.name!r}: {', '.join(missing)} is missing."
-        names = [recipe.name for recipe in self.compare]
-        if len({*names, *RESERVED}) < len(names) + len(RESERVED) or not all(map(ROLE.fullmatch, names)):
-            yield (
-                "compare.name must be unique, up to 60 letters, digits, spaces, '.', '_' or '-', and none of"
-                f" {', '.join(RESERVED)}, but the names are {names}."
-            )
+        yield from self._faults_of_names()
+
+    def _faults_of_names(self) -> Iterator[str]:
+        """What is wrong with the names of recipes and models: parts of the names of metrics and of files."""
+        recipes, models = [recipe.name for recipe in self.compare], [model.name for model in self.models]
+        rule = "up to 60 letters, digits, spaces, '.', '_' or '-', and none of"
+        for what, names in (("compare.name", recipes), ("models.name", models)):
+            others = [*RESERVED, *(recipes if names is models else [])]
+            alike = {name.casefold() for name in [*names, *others]}  # names of files
+            if names and (len(alike) < len(names) + len(others) or not all(map(ROLE.fullmatch, names))):
+                yield f"{what} must be unique, {rule} {', '.join(others)}, but the names are {names}."
+        for model in self.models:
+            if (model.name == MLP) != (model.source == MLP):
+                yield f"{MLP} is the name of the network by hand alone, but {model.name} is {model.source}."
 
     @property
     def studied(self) -> tuple[str, ...]:

@@ -3,12 +3,12 @@
 import csv
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from handnet.contract import SEARCHABLE
-from handnet.messages import Refusal
+from handnet.messages import Refusal, option
 
 
 def names_a_parameter(dotted: str) -> bool:
@@ -29,14 +29,47 @@ def place(table: dict[str, Any], dotted: str, text: str) -> None:
     if sections == ["data"]:
         table[key] = column_names(text) if key in ("leave", "text", "number") else text
         return
-    value: Any = {"True": True, "False": False}.get(text, text)
-    for form in (text, re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)):  # .05 is no number of TOML's
-        with suppress(ValueError):  # no TOML, or a number of more digits than Python reads
-            value = tomllib.loads(f"value = {form}")["value"]
-            break
+    value = value_of(text)
     if isinstance(table.get(key), bool) and value in (0, 1):
         value = bool(value)
     table[key] = value
+
+
+def value_of(text: str) -> Any:
+    """The value that a text is in TOML or in Python; a text that is none as it is."""
+    for form in (text, re.sub(r"(?<![\w.])\.(?=\d)", "0.", text)):  # .05 is no number of TOML's
+        with suppress(ValueError):  # no TOML, or a number of more digits than Python reads
+            return tomllib.loads(f"value = {form}")["value"]
+    return {"True": True, "False": False}.get(text, text)
+
+
+def lay_models(table: dict[str, Any], models: Sequence[Mapping[str, Any]]) -> None:
+    """Put the tables of models, where there are any, in place of those that the settings have.
+
+    What is said of mlp goes to its own sections `space` and `fixed`. Raises Refusal where a parameter is
+    given for no named model, and the settings name models."""
+    stated = table.get("models") or []
+    if stated and models and not any("name" in model for model in models):
+        raise Refusal(
+            f"the settings file names models, so a parameter belongs there too; or name the models with"
+            f" {option('model')}."
+        )
+    named = [dict(model) if isinstance(model, Mapping) else model for model in models or stated]
+    for model in named:
+        if isinstance(model, dict) and model.get("source") == "mlp":
+            _lay_mlp(table, model.pop("space", {}), model.pop("fixed", {}))
+    alone = len(named) == 1 and isinstance(named[0], dict) and named[0].get("source") == "mlp"
+    table["models"] = [] if alone else named
+
+
+def _lay_mlp(table: dict[str, Any], space: Any, fixed: Any) -> None:
+    """Put what is said of mlp in its own sections."""
+    if isinstance(space, Mapping):
+        table["suggest"] = "" if space else table.get("suggest")
+        table["space"] = {**table_at(table, "space"), **space}
+    else:
+        table["suggest"] = space
+    table["fixed"] = {**table_at(table, "fixed"), **fixed} if isinstance(fixed, Mapping) else fixed
 
 
 def _axis(space: dict[str, Any], name: str) -> dict[str, Any]:
