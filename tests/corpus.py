@@ -577,7 +577,7 @@ FILES: list[tuple[str, str, list[str]]] = [
     ("hidden = [16, 8]", "hidden = ['16']", ["network.hidden[0] must be a whole number"]),
     ('name = "chapter second"', 'name = "chapter"', ["compare.name must be unique"]),
     ("learning_rate = 1e-3\ndropout = 0.2", "learning_rate = -1\ndropout = 0.2", ["compare 'chapter'", "-1"]),
-    ("dropout = 0.2\n", "", ["compare[0].dropout is missing"]),
+    ("dropout = 0.2\n", "", ["compare 'chapter': dropout is missing"]),
     ("compare = []", "compare = 3", ["compare must be a list", "3"]),
     ('positive = ""', "positive = 1", ["data.positive must be a text", "1"]),
 ]

@@ -174,7 +174,7 @@ def _asked(
         models, objects = given.models()
         with table_file(data, home, named, settings, models) as (path, described):
             chosen, screen = to_settings(path, described), _screen(progress)
-            study = prepare_study(chosen, *request, screen, interrupt, models=models, given=objects)
+            study = prepare_study(chosen, *request, screen, interrupt, None, models, objects)
             study.name  # noqa: B018 - made from all that may still be refused
         return _result(study)
 
