@@ -20,6 +20,7 @@ from studies import ROOT, cli
 
 import handnet
 from handnet import Dataset, Refusal, run_study, wisconsin
+from handnet.study.interrupt import Interrupt
 
 FEW = {"trials": 2, "seeds": 2, "confirm": 3, "splits": 0, "space.epochs.high": 12}
 

@@ -142,8 +142,7 @@ def make_problem(settings: Settings, data: Dataset | None = None) -> Problem:
 def remarks(settings: Settings, problem: Problem) -> tuple[str, ...]:
     """What to say before anything is trained: what was done to the table, what to know of the models, what to
     beware of in its sizes, and whether one batch of the network by hand holds it."""
-    rows = len(problem.parts.train_rows)
-    batch = settings.network.batch_size
+    rows, batch = len(problem.parts.train_rows), settings.network.batch_size
     # The sizes of the test are told before the opening too.
     beware = warnings_on_test(settings.verdict.score, problem.data, problem.parts.test_rows)
     one_step = f"network.batch_size is {batch} and there are {rows} train rows, so an epoch is one step."
