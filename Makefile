@@ -31,11 +31,11 @@ chapter = $(if $(filter command line,$(origin SETTINGS)),,SETTINGS=$(HANDNET_SET
 RESOLVE = $(PY) -m uv pip compile -q pyproject.toml --extra study --extra keras --group test --group check --universal \
 	--python-version 3.11 --only-binary :all: --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup try study case walk report bands compare gate predict ui witness claims published simulate test test-long bench torture check audit lock track backup clean
+.PHONY: help setup try study case walk report bands compare gate predict check-seal ui witness claims published simulate test test-long bench torture check audit lock track backup clean
 
 help: ## what there is (this list)
 	@echo "handnet: the honest band around every number a small network prints"; echo
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 	@echo; echo "  Any setting can follow: make study TRIALS=64 DESIGN=sobol; all of them: make study HELP=1"
 
 setup: $(READY) ## the virtual environment, from the lock (DEVICE=gpu: with CUDA); study and test do it too
@@ -66,6 +66,9 @@ gate: $(READY) ## shown better, or not worse? SOURCES=preds.csv BASELINE=old CAN
 
 predict: $(READY) ## what a study's winner says of new rows, with bands: ROWS=new.csv
 	@$(PY) -m handnet predict $(typed)
+
+check-seal: $(READY) ## could a model of yours see the sealed test? DATA=my.csv TARGET=y MODEL=call:mymodel.py:fit_predict
+	@$(PY) -m handnet check-seal $(typed)
 
 ui: $(READY) ## MLflow in the browser, on this machine only (PORT=5000)
 	@$(PY) -m handnet ui $(typed)

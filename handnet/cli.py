@@ -18,6 +18,7 @@ from handnet.endings import GOES_ON
 from handnet.making import makes_a_study, named
 from handnet.messages import Refusal
 from handnet.report.words import visible
+from handnet.sealing import check_seal
 from handnet.study.chosen_models import models_of, with_models
 from handnet.study.options import overrides, settings_and_table, settings_section
 from handnet.verbs import bands, compare, gate, predict
@@ -135,8 +136,8 @@ def case(mlruns: str, id: str | None, name: str | None, data: str | None) -> Non
     study.screen.case(facts, page)
 
 
-for judging in (bands, compare, gate, predict):
-    program.add_command(judging)
+for verb in (bands, compare, gate, predict, check_seal):
+    program.add_command(verb)
 
 
 @command("ui", "everything stored is kept; the same command opens the pages", program)

@@ -50,7 +50,8 @@ HARNESS = """
     report.pages report.results_words report.results_tables report.results_compared report.forest
     report.latex_layout report.latex
     report.results_pages study.records study.screen study.chosen_models
-    study.identity study.losses study.training study.again study.stored study.outcome study.newcomers
+    study.identity study.watch study.seal_fits study.seal study.losses study.training study.again study.stored
+    study.outcome study.newcomers
     study.runs study.estimate study.model_estimate study.preview study.simulate study.tracking study.searching
     study.crew
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options
@@ -70,7 +71,7 @@ HARNESS = """
     predictions.aligned predictions.alarms predictions.crossed_row predictions.flips predictions.pair
     predictions.pairs
     predictions.evaluator predictions.gate predictions.findings predictions.sources predictions.api
-    endings assignments command making judging verbs cli __main__
+    endings assignments command making judging verbs sealing cli __main__
 """.split()
 EXPERIMENTS = "figures walk claims chapter claims.__main__ published witness bench".split()
 ORDER = [f"handnet.{name}" for name in (*CORE, *HARNESS)] + [f"experiments.{name}" for name in EXPERIMENTS]

@@ -82,11 +82,14 @@ BETWEEN_OUR_PROCESSES = {
     "handnet/study/worker.py": ["pickle"],
     "handnet/study/processes.py": ["pickle", "cloudpickle"],
 }
+# The C library of the process itself, which asks the kernel whether a file is opened; nothing else is loaded.
+OF_THE_SYSTEM = {"handnet/study/watch.py": ["ctypes"]}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_no_loader_that_runs_what_it_reads(path: Path) -> None:
-    assert unsafe(path.read_text()) == BETWEEN_OUR_PROCESSES.get(path.relative_to(ROOT).as_posix(), [])
+    allowed = BETWEEN_OUR_PROCESSES | OF_THE_SYSTEM
+    assert unsafe(path.read_text()) == allowed.get(path.relative_to(ROOT).as_posix(), [])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""The verb that asks whether a model could have seen the sealed test: a door to the library."""
+
+from typing import Any
+
+from handnet.command import command
+from handnet.making import makes_a_study
+from handnet.messages import Refusal, option
+from handnet.study.chosen_models import KINDS, models_of, with_models
+from handnet.study.options import overrides, settings_and_table, settings_section
+
+
+@command("check-seal", "it writes nothing; the same command begins anew", last=settings_section)
+@makes_a_study
+def check_seal(**options: Any) -> int:
+    """Whether a model of yours could see the sealed test.
+
+    A study gives no model a test row before the opening. The model itself may still find one: it may read the
+    table's file, look at the rows beside the one it predicts, or remember an earlier fit. This fits it about
+    a dozen times, in processes of its own, with noise where the sealed rows would stand and with labels drawn
+    at random, and says what it saw. No test row is used, so the check is no opening. It takes the words of
+    `study`, and tries the first configuration of the space.
+
+      handnet check-seal my.csv --target y --model call:mymodel.py:fit_predict   a function
+      handnet check-seal my.csv --target y --model sklearn:mymodel.py:make --inputs raw   a pipeline
+
+    It cannot see what compiled code reads from a copy of the table, what a service over the network answers,
+    or on which rows a model was trained elsewhere, unless its outputs betray that.
+
+    Exit codes: 0 nothing found, 1 caught, 2 not understood, or the model gives no outputs.
+    """
+    settings, data = settings_and_table(overrides(options), options["settings"], models=models_of(options))
+    settings, made = with_models(settings, data, {})
+    if not made:
+        raise Refusal(f"which model of yours? {option('model', '')} takes {KINDS}; mlp is our own.")
+    from handnet.study.seal import check_all
+
+    checks = check_all(settings, made, data)
+    for check in checks:
+        print(check)
+    return int(any(check.findings for check in checks))
+
+
+check_seal.failed = 2  # 1 says that it is caught
