@@ -62,12 +62,12 @@ class Dataset:
         self._check_values()
 
     def frame(self, rows: Array) -> "pd.DataFrame":
-        """Some rows (m,) of the table with its own columns, texts for levels and None for their gaps."""
+        """Some rows (m,) of the table with its own columns, texts for levels and NaN for gaps."""
         import pandas as pd
 
         frame = pd.DataFrame(self.X[rows], columns=list(self.feature_names))
         for name, texts in self.levels.items():
-            frame[name] = [None if np.isnan(code) else texts[int(code)] for code in frame[name]]
+            frame[name] = [np.nan if np.isnan(code) else texts[int(code)] for code in frame[name]]
         return frame
 
     def _check_target(self) -> None:

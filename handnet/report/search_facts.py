@@ -98,8 +98,7 @@ def tuned(configuration: Confirmed, settings: Settings, model: Studied = OURS) -
     trials = settings.trials_of(found.model)
     if configuration.role not in ("winner", found.model) or trials == 1:
         return f"nothing: a {model.choice} fixed beforehand"
-    seeded = found.is_mlp or settings.model(found.model).seeded
-    seeds = f", each on {settings.search.seeds} seeds" if seeded else ""
+    seeds = f", each on {settings.search.seeds} seeds" if settings.seeded(found.model) else ""
     space = settings.searched_of(found.model)
     what = f"what {space.label} suggests" if isinstance(space, Suggested) else listed([*space])
     return f"{what} chosen on the validation rows, of {trials} configurations{seeds}"
@@ -115,27 +114,14 @@ def lost_seeds(findings: Findings) -> Iterator[dict[str, Any]]:
     for model, trials in {"": findings.trials, **findings.others}.items():
         for result in trials:
             role = ", ".join(filter(None, [model, f"trial {result.trial.place + 1:02d}"]))
-            yield from _lost(role, result.trial.params, result.replicas, result.replicas.faults)
+            yield from _lost(role, result.trial.params, result.replicas)
     for one in findings.confirmed:
         if one.configuration and one.replicas:
-            yield from _lost(one.role, one.configuration.chosen, one.replicas, _with_test(one, one.replicas))
+            yield from _lost(one.role, one.configuration.chosen, one.replicas)
 
 
-def _with_test(one: Confirmed, replicas: Replicas) -> list[str]:
-    """(R,) the faults of a confirmed model, with those on the test rows."""
-    if one.test_logits is None:
-        return list(replicas.faults)
-    given = [bool(np.isfinite(of_one).all()) for of_one in one.test_logits]
-    return [
-        fault or ("" if there else "it gave no outputs for the test rows when it was asked for them")
-        for fault, there in zip(replicas.faults, given, strict=False)
-    ]
-
-
-def _lost(
-    role: str, params: Mapping[str, Any], replicas: Replicas, faults: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    for seed, why in zip(replicas.seeds, faults, strict=False):
+def _lost(role: str, params: Mapping[str, Any], replicas: Replicas) -> Iterator[dict[str, Any]]:
+    for seed, why in zip(replicas.seeds, replicas.faults, strict=False):
         if why:
             yield {"role": role, "params": dict(params), "seed": seed, "why": why}
 

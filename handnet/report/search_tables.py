@@ -167,7 +167,7 @@ def search_table(facts: Mapping[str, Any], search: Mapping[str, Any]) -> Grid:
     ]
     return Grid(
         f"The search of {search['model']}",
-        f"{len(search['trials'])} configurations, searched as those of the model that decides.",
+        f"The best of {len(search['trials'])}, searched as those of the model that decides.",
         ("rank", "trial", *params.headings, "objective [seeds .025 to .975]", "seeds lost"),
         rows,
     )

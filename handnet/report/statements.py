@@ -30,6 +30,7 @@ def statements(
     roles = {configuration.role: configuration for configuration in confirmed}
     sentences = [
         *map(_missing, analysis.missing),
+        *map(_alike, confirmed),
         compared(SEARCHED_ANEW, analysis, problem.data.class_names, model),
         _split_against_seed(analysis),
         _cost_of_choosing(analysis, roles["winner"], problem),
@@ -84,6 +85,21 @@ def worse_than_untuned(analysis: Analysis, score: str, model: Studied = OURS) ->
 def _missing(rival: str) -> str:
     return (
         f"{rival.capitalize()} could not be fitted to the train rows, so the winner is not compared with it."
+    )
+
+
+def _alike(configuration: Confirmed) -> str:
+    """That a seed changed nothing, though there is one."""
+    replicas, outputs = configuration.replicas, configuration.val_logits
+    if replicas is None or replicas.sound.sum() < 2:
+        return ""
+    sound = outputs[replicas.sound]
+    if (sound != sound[0]).any():
+        return ""
+    of = "the winner" if configuration.role == "winner" else configuration.role
+    return (
+        f"All {len(sound)} seeds of {of} gave the same outputs to the bit, so its bands over seeds have no"
+        " width."
     )
 
 

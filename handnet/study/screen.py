@@ -236,10 +236,8 @@ def _seeds(row: Mapping[str, Any]) -> str:
 def _coverage(rows: list[dict[str, Any]]) -> str:
     """What the bands are and hold, and of which configurations seeds diverged."""
     over = {row["role"]: row for row in rows if "extremes" in row}
-    if not over:
-        return ""
-    first = next(iter(over.values()))["extremes"]
-    lines = [f"another seed: min to max of {first['n']}; {min_to_max(first)}"]
+    first = next((row["extremes"] for row in over.values()), None)
+    lines = [f"another seed: min to max of {first['n']}; {min_to_max(first)}"] if first else []
     lines += [f"  {_absent(row)}" for row in over.values() if row["extremes"]["diverged"]]
     lines += expected(rows)
     splits = next((row["splits"] for row in rows if "splits" in row), None)

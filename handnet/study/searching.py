@@ -47,7 +47,8 @@ class Searching:
     def _search(self, model: str, search: Search) -> None:
         settings, trials = self.settings, self.settings.trials_of(model)
         best = min((trial.value for trial in search.finished), default=np.inf)
-        of, over = self.records.problem.task.trained_on, f"over {settings.search.seeds} seeds"
+        of = self.records.problem.task.trained_on
+        over = f" over {settings.search.seeds} seeds" if settings.seeded(model) else ""
         stage = "search" if len(self.searches) == 1 else f"search {model}"
         with self.screen.progress(stage, trials, len(search.finished)) as bar:
             self._check_hope(model)
@@ -61,7 +62,9 @@ class Searching:
                 for place, one, replicas in zip(block, tried, self.trainer.networks(jobs), strict=True):
                     best = min(best, self._tell(place, one, replicas).value)
                     self._check_hope(model)
-                    bar.advance(1, f"best mean val {score_label(of)} {written(best, of)} {over}")
+                    none = f"none of them is sound{over}"
+                    found = f"best mean val {score_label(of)} {written(best, of)}{over}"
+                    bar.advance(1, found if np.isfinite(best) else none)
 
     def _tell(self, place: int, configuration: Configuration, replicas: Replicas) -> Finished:
         """Store the trial at a place, whose replicas are stored already."""

@@ -116,6 +116,10 @@ class Settings(Section):
         """What a reader must know of weights and of the models' outputs, in sentences."""
         return (*self.network.notes, *(note for model in self.models for note in model.notes))
 
+    def seeded(self, model: str) -> bool:
+        """Whether a seed changes anything of a model."""
+        return model == MLP or self.model(model).seeded
+
     def trials_of(self, model: str) -> int:
         """How many configurations of a model are tried: one where nothing of it is searched."""
         return self.trials if self.searched_of(model) else 1
