@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -158,15 +159,18 @@ def test_the_fields_words_are_the_codes() -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader is who has made a study, and has a table and predictions."""
-    place = tmp_path_factory.mktemp("reader")
-    (place / "experiments").mkdir()
+def folder(once: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a reader is who has made a study, and has a table and predictions. Each worker has its own."""
+    return Path(shutil.copytree(once("reader", settled), tmp_path_factory.mktemp("reader") / "place"))
+
+
+def settled(place: Path) -> None:
+    """Makes the study and the predictions in a new folder."""
+    (place / "experiments").mkdir(parents=True)
     shutil.copy(ROOT / "experiments" / "study.toml", place / "experiments")
     typed(place, "make study")
     (place / "make_predictions.py").write_text(blocks(DOCS / "results.md")[0])
     typed(place, '"$PYTHON" make_predictions.py')
-    return place
 
 
 def typed(folder: Path, script: str) -> None:
