@@ -72,6 +72,8 @@ def study(**options: Any) -> int:
       handnet study wine   another built-in table: wine and digits have many classes, diabetes a number
       handnet study my.csv --target diagnosis --positive M --id patient   a table of your own
       handnet study my.csv --target weight --check   what that would do, how long; the target is a number
+      handnet study --model sklearn:sklearn.svm.SVC --space C=0.1..10.0   any model, any space
+      handnet study --model mlp --model sklearn:sklearn.naive_bayes.GaussianNB   two, compared in pairs
 
     With MLFLOW_TRACKING_URI=http://... in the environment that server gets every run too. If it does not
     answer, nothing is lost: `track` sends what it lacks.

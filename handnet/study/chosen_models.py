@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from handnet.study.settings import Settings
 
 MLP = "mlp"
-NAMED = re.compile(r"([\w][\w .-]{0,59})=(mlp$|(?:sklearn|keras|call):.*)", re.DOTALL)
+NAMED = re.compile(r"([^=:]+)=(mlp$|(?:sklearn|keras|call):.*)", re.DOTALL)
 KINDS = "mlp, sklearn:MODULE.CLASS, keras:FILE.py:FUNCTION or call:FILE.py:FUNCTION"
 FUNCTION = re.compile(r"(?:(?P<model>[^=]+)=)?(?P<function>[^=;,\[]+:[A-Za-z_]\w*)")  # a space that suggests
 
@@ -101,11 +101,8 @@ def _parameter(key: str, text: str, tables: list[dict[str, Any]]) -> tuple[dict[
     table = of_model(model, tables)
     if table is None:
         names = [str(table.get("name", MLP)) for table in tables]
-        which = f"there is no model {model!r}" if model else "of which model"
-        raise Refusal(
-            f"{option(key)} {text}: {which}? Write MODEL.{name}={value.strip()}; the models are"
-            f" {', '.join(names)}."
-        )
+        which = f"there is no model {model!r}" if model else f"of which model? Write MODEL.{left.strip()}=..."
+        raise Refusal(f"{option(key)} {text}: {which}; the models are {', '.join(names)}.")
     if "name" not in table:
         check_of_mlp(key, text, name)
     return table, name, value.strip()

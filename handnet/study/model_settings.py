@@ -84,11 +84,9 @@ class ModelSettings(Section):
     @property
     def described(self) -> dict[str, Any]:
         """What it is in a study's identity: proposals depend on the order of the space too."""
-        suggest = self.suggest.digest if self.suggest else None
-        return self.model_dump(exclude={"source"}) | {
-            "space": list(plain_space(self.space).items()),
-            "suggest": suggest,
-        }
+        source = re.sub(r":.*[/\\]", ":", self.source)  # wherever its file lies
+        own = {"source": source, "suggest": self.suggest.digest if self.suggest else None}
+        return self.model_dump() | own | {"space": list(plain_space(self.space).items())}
 
     def faults(self) -> Iterator[str]:
         if not self.source:

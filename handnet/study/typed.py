@@ -58,8 +58,8 @@ def lay_models(table: dict[str, Any], models: Sequence[Mapping[str, Any]]) -> No
     for model in named:
         if isinstance(model, dict) and model.get("source") == "mlp":
             _lay_mlp(table, model.pop("space", {}), model.pop("fixed", {}))
-    alone = len(named) == 1 and isinstance(named[0], dict) and named[0].get("source") == "mlp"
-    table["models"] = [] if alone else named
+    alone = [one for one in named if isinstance(one, dict) and one.get("source") == "mlp"] == named
+    table["models"] = [] if alone and [one.get("name", "mlp") for one in named] in ([], ["mlp"]) else named
 
 
 def _lay_mlp(table: dict[str, Any], space: Any, fixed: Any) -> None:
