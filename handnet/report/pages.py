@@ -208,7 +208,7 @@ def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the templates of the report are filled with."""
     missed = [row for row in facts["missed"] if row["role"] == "winner"]
     parts, models = graded_parts(facts), facts["settings"].get("models", [])
-    others = [model for model in models if model["source"] != MLP]
+    others = [model for model in models if model["name"] != MLP]
     return {
         "facts": facts,
         "grids": tables(facts),
