@@ -57,7 +57,8 @@ def example(line: str, first: str = "data") -> tuple[str, str]:
     while words:
         word = words.pop(0)
         if word.startswith("--"):
-            given[word[2:]] = words.pop(0) if words and not words[0].startswith("-") else True
+            value = words.pop(0) if words and not words[0].startswith("-") else True
+            given[word[2:]] = f"{given[word[2:]]}; {value}" if word[2:] in given else value
         elif "=" in word:
             name, _, value = word.partition("=")
             given[name] = value

@@ -14,7 +14,7 @@ MODELS = (  # what is studied, and what of it is searched
     option(
         "--model",
         multiple=True,
-        metavar="[NAME=]SOURCE",
+        metavar="[name=]SOURCE",
         help="what is studied: mlp, sklearn:MODULE.CLASS, keras:FILE.py:FUNCTION, call:FILE.py:FUNCTION;"
         " the first of several decides",
     ),

@@ -249,7 +249,7 @@ def test_from_python_a_message_names_the_function() -> None:
 
 
 SOURCES = sorted(Path(messages.__file__).parent.rglob("*.py"))
-ENVIRONMENT = {"KERAS_BACKEND=", "LC_ALL=", "_HANDNET_COMPLETE=", "KEY="}
+ENVIRONMENT = {"KERAS_BACKEND=", "LC_ALL=", "_HANDNET_COMPLETE=", "KEY=", "PARAMETER="}
 VERBS = "study|try|case|ui|report|walk|claims|published|witness|bench|setup|backup|clean|simulate"
 
 

@@ -42,7 +42,7 @@ def typed_models(
 
     Raises Refusal for texts that name no model, or no parameter of one."""
     tables = [table_of(text) for text in models] or [{"source": MLP}]
-    check_names([table["name"] for table in tables if "name" in table], "NAME=SOURCE")
+    check_names([table["name"] for table in tables if "name" in table], "name=SOURCE")
     for key, texts in (("space", space), ("fixed", fixed)):
         for text in texts:
             function = FUNCTION.fullmatch(text) if key == "space" else None
@@ -96,13 +96,13 @@ def _parameter(key: str, text: str, tables: list[dict[str, Any]]) -> tuple[dict[
     left, equals, value = text.partition("=")
     model, _, name = left.strip().rpartition(".")
     if not equals or not name.isidentifier():
-        form = "NAME=AXIS, as in max_depth=2..10" if key == "space" else "NAME=VALUE"
+        form = "PARAMETER=AXIS, as in max_depth=2..10" if key == "space" else "PARAMETER=VALUE"
         raise Refusal(f"{option(key)} wants {form}, but got {text!r}.")
     table = of_model(model, tables)
     if table is None:
         names = [str(table.get("name", MLP)) for table in tables]
         which = f"there is no model {model!r}" if model else f"of which model? Write MODEL.{left.strip()}=..."
-        raise Refusal(f"{option(key)} {text}: {which}; the models are {', '.join(names)}.")
+        raise Refusal(f"{option(key, text)}: {which}; the models are {', '.join(names)}.")
     if "name" not in table:
         check_of_mlp(key, text, name)
     return table, name, value.strip()
@@ -114,7 +114,7 @@ def check_of_mlp(key: str, text: str, name: str) -> None:
 
     if name not in SEARCHABLE:
         raise Refusal(
-            f"{option(key)} {text}: mlp, which is studied where no model is named, has no parameter {name!r}"
+            f"{option(key, text)}: mlp, which is studied where no model is named, has no parameter {name!r}"
             f" ({nearest(name, list(SEARCHABLE)).rstrip('.?')}); {option('model')} names another."
         )
 
