@@ -31,8 +31,8 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def trials(home: Path) -> list[dict[str, Any]]:
-    """Every completed trial, in order. JSON keeps each float exactly."""
-    return lines(study_folder(home) / "trials.jsonl")
+    """Every completed trial, in order, model by model. JSON keeps each float exactly."""
+    return [trial for path in sorted(study_folder(home).glob("trials*.jsonl")) for trial in lines(path)]
 
 
 def study(home: Path) -> dict[str, Any]:

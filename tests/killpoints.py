@@ -50,6 +50,8 @@ MOMENTS = (
     "finished run",  # it is marked FINISHED
     "read commit.json",  # a reader knows which confirmation it reads
 )
+# A model that keeps nothing is fitted again for reasons, which are stored.
+OF_OTHERS = ("renaming reasons", "renamed reasons", "superseding reasons")
 _times: Counter[str] = Counter()
 _one_at_a_time = threading.Lock()  # a study is tracked from a thread of its own
 
@@ -63,7 +65,7 @@ def point(moment: str) -> str:
 
 def reached(moment: str) -> None:
     """Write the moment down, and die if it is the one to die at."""
-    assert point(moment) in MOMENTS, moment
+    assert point(moment) in (*MOMENTS, *OF_OTHERS), moment
     journal = os.environ.get(JOURNAL)
     if journal is None:
         return
@@ -140,10 +142,10 @@ def _key(path: Path) -> str:
     return "/".join(reversed(below)).removesuffix(".npz")
 
 
-def _tell(plain: Callable[..., None], store: Any, trial: Any) -> None:
-    reached(f"telling trial/{trial.place}")
-    plain(store, trial)
-    reached(f"told trial/{trial.place}")
+def _tell(plain: Callable[..., None], store: Any, trial: Any, model: str) -> None:
+    reached(f"telling trial/{model}/{trial.place}")
+    plain(store, trial, model)
+    reached(f"told trial/{model}/{trial.place}")
 
 
 def _supersede(plain: Callable[..., None], store: Any, kind: str, keys: Any) -> None:

@@ -192,6 +192,11 @@ def test_a_process_that_is_killed_between_two_calls_harms_neither() -> None:
         assert workers.submit(hostile.pid).result(20) != first
 
 
+def test_a_call_whose_process_is_killed_once_gives_its_result(tmp_path: Path) -> None:
+    with Killable(1) as workers:
+        assert workers.submit(hostile.killed_at_first, str(tmp_path / "was here"), 7).result(20) == 7
+
+
 def test_what_is_printed_is_seen_nowhere(workers: Killable, capfd: pytest.CaptureFixture) -> None:
     assert workers.submit(hostile.print_everywhere).result(20) is None
     assert capfd.readouterr() == ("", "")
