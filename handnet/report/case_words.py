@@ -13,6 +13,8 @@ from handnet.report.words import in_band, number, of_class, short
 
 LABEL = 16  # characters of a class in the label of an axis
 
+TOO_FEW_SEEDS = "What is said of a case are shares of seeds, and there are fewer than two sound ones."
+
 
 class _ClassWords:
     """What two classes and many have in common. NumberWords has the same methods."""

@@ -127,7 +127,8 @@ class Cases:
         part = self.problem.parts.part_of(row)
         facts = {"case": case, "part": part, **truth_of(self.problem.data, row), "judged": self.judged}
         if part == "test" and "test" not in self.graded:
-            return {**facts, "scores": [], "story": None}
+            return {**facts, "sealed": True, "scores": [], "story": None}
+        facts["sealed"] = False
         records = {
             configuration.role: self._record(configuration, part, row)
             for configuration in self.confirmed

@@ -11,7 +11,7 @@ import jinja2
 
 from handnet.report.calibration_tables import calibration_table, class_calibration_table
 from handnet.report.case_figures import credits, strip
-from handnet.report.case_words import words_of
+from handnet.report.case_words import TOO_FEW_SEEDS, words_of
 from handnet.report.class_tables import MOST, class_table, confusion_table
 from handnet.report.comparison_tables import over_splits_table, rule_table, variance_table
 from handnet.report.drawing import Picture, alone, inline
@@ -116,6 +116,7 @@ def write_case(case: Mapping[str, Any], study: str, folder: Path) -> Path:
         words=words,
         figure=inline(credits(case["story"], words)) if case.get("story") else "",
         title=f"Case #{case['case']}: {study}",
+        too_few_seeds=TOO_FEW_SEEDS,
         model=studied(case),
         how_to_read_stories=how_to_read_stories(case["judged"], studied(case)),
     )

@@ -202,6 +202,8 @@ def _meaning(problem: Problem, rows: pd.DataFrame) -> str:
         f"mean, q025 and q975: {of}, its mean and its quantiles .025 and .975 over {over}; they say what"
         " other seeds would say, and not how far from the truth it is."
     )
+    if len(counts) and counts.iloc[0] == 1:
+        told = f"mean: {of}; there is one seed alone, so q025 and q975 are the same number and no band."
     interval = " low90 and high90: an interval that holds the truth of 90 of 100 such cases."
     return told + interval * ("low90" in rows)
 

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from handnet.bands.simulated import Simulated
 from handnet.messages import command, option
-from handnet.report.case_words import CaseWords, words_of
+from handnet.report.case_words import TOO_FEW_SEEDS, CaseWords, words_of
 from handnet.report.main_table import TELLING, expected, min_to_max, trained_on
 from handnet.report.model_words import missing, studied
 from handnet.report.tables import label_of, on_screen, over_seeds, rows_of
@@ -150,7 +150,8 @@ class Screen:
         if not facts["scores"]:
             sealed = "That part is sealed: scores are shown after the opening."
             trained = f"What the {studied(facts).units} say of rows they were trained on is not kept."
-            self.print(trained if facts["part"] == "train" else sealed)
+            told = sealed if facts.get("sealed", True) else TOO_FEW_SEEDS
+            self.print(trained if facts["part"] == "train" else told)
             return
         if facts["part"] == "train":
             self.print(f"The {studied(facts).units} below were trained on it.")
