@@ -52,10 +52,10 @@ class Candidate:
 
 
 def candidates(winners: Sequence[Configuration], settings: Settings) -> list[Candidate]:
-    """What is confirmed on fresh seeds: the winner of the first model, then those of the others, then the
-    recipes that the settings compare with them."""
+    """What is confirmed on fresh seeds: the winner of the first model, then those of the others, then, where
+    the network by hand is studied, the recipes of it that the settings compare with them."""
     first, *others = winners
     frozen = [Candidate("winner", first), *(Candidate(other.model, other) for other in others)]
-    for other in settings.compare:
+    for other in settings.compared:
         frozen.append(Candidate(other.name, configure(settings, MLP, other.params)))
     return frozen

@@ -103,7 +103,7 @@ def _explaining(settings: Settings, problem: Problem, opened: bool) -> float:
 
 def _runs(settings: Settings, opened: bool) -> int:
     """How many runs are tracked, about."""
-    frozen, again = len(settings.studied) + len(settings.compare), settings.rehearsal
+    frozen, again = len(settings.studied) + len(settings.compared), settings.rehearsal
     divisions = again.splits * (1 + again.ideal) if opened else 0
     return (
         sum(map(settings.trials_of, settings.studied))

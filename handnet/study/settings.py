@@ -102,6 +102,11 @@ class Settings(Section):
         """The names of the models, the one that decides first."""
         return tuple(model.name for model in self.models) or (MLP,)
 
+    @property
+    def compared(self) -> tuple[CompareSettings, ...]:
+        """The recipes that are confirmed beside the winners, where the network by hand is studied."""
+        return self.compare if MLP in self.studied else ()
+
     def model(self, name: str) -> ModelSettings:
         """A model by its name. Raises KeyError for the network by hand, which has sections of its own."""
         return {model.name: model for model in self.models}[name]
