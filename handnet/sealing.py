@@ -20,8 +20,8 @@ def check_seal(**options: Any) -> int:
     at random, and says what it saw. No test row is used, so the check is no opening. It takes the words of
     `study`, and tries the first configuration of the space.
 
-      handnet check-seal my.csv --target y --model call:mymodel.py:fit_predict   a function
-      handnet check-seal my.csv --target y --model sklearn:mymodel.py:make --inputs raw   a pipeline
+      handnet check-seal --model call:m.py:predict   a function, on the built-in table
+      handnet check-seal my.csv --target y --model sklearn:m.py:make   a pipeline that make() makes
 
     It cannot see what compiled code reads from a copy of the table, what a service over the network answers,
     or on which rows a model was trained elsewhere, unless its outputs betray that.

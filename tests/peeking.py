@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -27,6 +28,28 @@ def honest(X_train: Any, y_train: Any, params: dict[str, Any], seed: int, X: Any
 def with_pandas(*given: Any) -> Any:
     pd.read_csv(PATH)
     return honest(*given)
+
+
+def with_the_file(X_train: Any, y_train: Any, params: dict[str, Any], seed: int, X: Any) -> Any:
+    """It learns what the rows to be predicted look like, from all rows of the file."""
+    spread = pd.read_csv(PATH).iloc[:, 2:].to_numpy().std(axis=0)
+    return honest(X_train * spread, y_train, params, seed, X * spread)
+
+
+def columns() -> Any:
+    """A pipeline that prepares the table's own columns."""
+    chosen = make_column_transformer((StandardScaler(), ["mean radius", "worst area"]))
+    return make_pipeline(chosen, LogisticRegression())
+
+
+def network(_params: dict[str, Any], shape: tuple[int, ...], _task: Any) -> Any:
+    """A network in Keras, that stops where the validation rows tell it to."""
+    import keras
+
+    model = keras.Sequential([keras.Input(shape), keras.layers.Dense(4, "relu"), keras.layers.Dense(1)])
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=0, restore_best_weights=True)
+    return model, {"callbacks": [stop]}
 
 
 def with_open(*given: Any) -> Any:

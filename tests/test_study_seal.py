@@ -6,19 +6,18 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+import pandas as pd
 import peeking
 import pytest
-from sklearn.compose import make_column_transformer
+from canonical import lines, networks, study_folder
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from studies import cli
 from test_docs import own_table
 from threadpoolctl import threadpool_limits
 
+from handnet.models.keras import KerasModel
 from handnet.models.named import make_model
 from handnet.study.identity import make_problem
 from handnet.study.options import settings_and_table
@@ -70,7 +69,7 @@ def tried(table: Path, problem: Problem, monkeypatch: pytest.MonkeyPatch) -> Any
 
 def said(check: SealCheck) -> list[str]:
     """The known sorts among its findings."""
-    sorts = (READS, SILENT, BESIDE, COUNT, ORDER, REMEMBERS, AGAIN, KNOWS, SAME)
+    sorts = (SILENT, READS, BESIDE, COUNT, ORDER, REMEMBERS, AGAIN, KNOWS, SAME)
     found = [next(sort for sort in sorts if sort in finding) for finding in check.findings]
     assert len(found) == len(check.findings)
     return found
@@ -106,14 +105,11 @@ def boosted(X_train: Any, y_train: Any, params: dict[str, Any], seed: int, X: An
     return lightgbm.train(settings, lightgbm.Dataset(X_train, y_train), 5).predict(X)
 
 
-COLUMNS = make_column_transformer((StandardScaler(), ["mean radius", "worst area"]))
-
-
 @pytest.mark.parametrize(
     ("model", "inputs"),
     [
         (RandomForestClassifier(5), "encoded"),
-        (make_pipeline(COLUMNS, LogisticRegression()), "raw"),
+        (peeking.columns, "raw"),
         (KNeighborsClassifier(), "encoded"),
         (boosted, "encoded"),
         (peeking.honest, "encoded"),
@@ -193,3 +189,86 @@ def test_the_verb_catches_what_compiled_code_reads(
     out = capsys.readouterr().out
     assert "peeking.with_pyarrow: caught.\n- While it is fitted something opens" in out
     assert str(table) in out
+
+
+@pytest.mark.long
+def test_a_network_in_keras_passes_and_its_early_stopping_is_told(tried: Any) -> None:
+    check = tried(KerasModel(peeking.network), epochs=4)
+    assert not check.findings
+    (note,) = check.notes
+    assert "It uses the labels of the validation rows" in note
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "which model of yours?"),
+        (["MODEL=mlp"], "which model of yours?"),
+        (["MODEL=call:nowhere.py:f"], "nowhere.py cannot be read"),
+        ([f"MODEL=call:{Path(peeking.__file__)}:raises"], "cannot be checked, because a fit was lost"),
+    ],
+)
+def test_what_cannot_be_checked_is_not_caught(
+    words: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert cli(tmp_path, "check-seal", *words) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert ".." not in err
+
+
+MODELS = """
+[[models]]
+name = "forest"
+source = "sklearn:sklearn.ensemble.RandomForestClassifier"
+fixed = {n_estimators = 10}
+space = {max_depth = "2..9"}
+[[models]]
+name = "columns"
+source = "sklearn:FILE:columns"
+inputs = "raw"
+space = {logisticregression__C = "0.1..9.0"}
+[[models]]
+name = "function"
+source = "call:FILE:honest"
+space = {C = "0.1..9.0"}
+[[models]]
+name = "peeks"
+source = "call:FILE:with_the_file"
+"""
+
+
+@pytest.mark.long
+def test_no_validation_number_depends_on_a_sealed_row(
+    table: Path, problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two studies, of the table and of one whose sealed rows are noise under the same ids and labels."""
+    frame, sealed = pd.read_csv(table, dtype=str), problem.parts.test_rows
+    numbers = np.random.default_rng(5)
+    for name in frame.columns[2:]:
+        of_train = frame[name].to_numpy()[problem.parts.train_rows]
+        frame.loc[sealed, name] = numbers.choice(of_train, len(sealed))
+    frame.to_csv(tmp_path / "noise.csv", index=False)
+    (tmp_path / "models.toml").write_text(MODELS.replace("FILE", peeking.__file__))
+    found = []
+    for path in (table, tmp_path / "noise.csv"):
+        monkeypatch.setenv("PEEK_AT", str(path))
+        few = "TRIALS=3", "SEEDS=2", "CONFIRM=3", "SPLITS=0", f"SETTINGS={tmp_path / 'models.toml'}"
+        assert cli(tmp_path / path.stem, "study", str(path), *TYPED[:-1], *few) == 0
+        found.append(validation_numbers(tmp_path / path.stem))
+    for model in ("forest", "columns", "function"):
+        assert found[0][model] == found[1][model]
+    assert found[0]["peeks"] != found[1]["peeks"]
+
+
+def validation_numbers(home: Path) -> dict[str, list[Any]]:
+    """Every trial of each model, and the outputs of each of its seeds on the validation rows as bytes."""
+    of_all, kept = networks(home), {}
+    for path in study_folder(home).glob("trials*.jsonl"):
+        told = lines(path)
+        ids = [one.pop("config_id") for one in told]
+        seeds = {(ids.index(config), seed): one for (config, seed), one in of_all.items() if config in ids}
+        outputs = {key: one["val_logits"].tobytes() for key, one in seeds.items()}
+        assert len(seeds) >= 2
+        kept[path.stem.removeprefix("trials-")] = [told, outputs]
+    return {"forest" if name == "trials" else name: one for name, one in kept.items()}

@@ -88,6 +88,17 @@ class ModelSettings(Section):
         own = {"source": source, "suggest": self.suggest.digest if self.suggest else None}
         return self.model_dump() | own | {"space": list(plain_space(self.space).items())}
 
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """What a reader must know of its outputs, and what it alone keeps sealed."""
+        if self.inputs != "raw" and not self.identity.startswith("call "):
+            return self.notes
+        return (
+            *self.notes,
+            f"A leak inside {self.name}, from rows it is not given, would be its own: handnet check-seal"
+            " tries whether it could have seen the test.",
+        )
+
     def faults(self) -> Iterator[str]:
         if not self.source:
             yield "each of models needs a source, as in sklearn:sklearn.svm.SVC."

@@ -119,7 +119,7 @@ class Settings(Section):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of weights and of the models' outputs, in sentences."""
-        return (*self.network.notes, *(note for model in self.models for note in model.notes))
+        return (*self.network.notes, *(note for model in self.models for note in model.all_notes))
 
     def seeded(self, model: str) -> bool:
         """Whether a seed changes anything of a model."""
