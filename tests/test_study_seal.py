@@ -195,8 +195,7 @@ def test_the_verb_catches_what_compiled_code_reads(
 def test_a_network_in_keras_passes_and_its_early_stopping_is_told(tried: Any) -> None:
     check = tried(KerasModel(peeking.network), epochs=4)
     assert not check.findings
-    (note,) = check.notes
-    assert "It uses the labels of the validation rows" in note
+    assert any("It uses the labels of the validation rows" in note for note in check.notes)
 
 
 @pytest.mark.parametrize(

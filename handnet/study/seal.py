@@ -169,7 +169,8 @@ def _uses_labels(tried: Tried) -> Iterator[str]:
 def _asks(tried: Tried, tables: Sequence[str]) -> Iterator[str]:
     """What cannot be judged."""
     for path, place in tried.seen.files.items():
-        if not any(path == table or is_copy(path, table) for table in tables):
+        hidden = "/." in path  # settings of libraries, as in ~/.keras
+        if not hidden and not any(path == table or is_copy(path, table) for table in tables):
             yield f"It reads {path}{f' ({place})' if place else ''}; see that no row of the table is in it."
     for kind, does in (("services", "connects to"), ("programs", "starts")):
         for what, place in getattr(tried.seen, kind).items():
