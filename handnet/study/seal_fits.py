@@ -112,7 +112,8 @@ def try_together(case: Case) -> Tried:
         alone = fitted.outputs(X)
         company = [fitted.outputs(_beside(X, noise))[:, : len(X)] for noise in case.noise]
         turned = fitted.outputs(_reversed(X))[:, ::-1]
-        taught = [_fit(case, train=labels).outputs(X) for labels in case.labels]
+        # Each with a seed of its own: after little training the first weights still decide.
+        taught = [_fit(case, labels, more=place).outputs(X) for place, labels in enumerate(case.labels)]
         unlabelled = _fit(case, val=case.val_labels).outputs(X)
         again = _fit(case).outputs(X)
     return Tried(alone, (company[0], company[1]), turned, np.stack(taught), unlabelled, again, seen)
@@ -125,12 +126,12 @@ def try_fresh(case: Case) -> Fresh:
     return Fresh(taught, alone, seen)
 
 
-def _fit(case: Case, train: Array | None = None, val: Array | None = None) -> Fitted:
-    """The model fitted, with other labels where they are given."""
+def _fit(case: Case, train: Array | None = None, val: Array | None = None, more: int = 0) -> Fitted:
+    """The model fitted, with other labels where they are given. more: is added to the seed."""
     taught = case.train if train is None else case.train._replace(y=train)
     beside = case.val if val is None else case.val._replace(y=val)
     model: Model = unpacked(case.model)
-    return model.fit(taught, beside, case.params, [case.seed], task_of(case.classes))
+    return model.fit(taught, beside, case.params, [case.seed + more], task_of(case.classes))
 
 
 def _beside(X: Any, noise: Any) -> Any:
