@@ -24,7 +24,7 @@ from handnet.study.comparisons import LEAST_SPLITS, RIVALS
 LEFT_OUT = set(
     """study fingerprint statements warnings looks by_chance moved rules selection watched stories naming
     search curves seed_scores reliability calibration_curve guesses deployed opening settings identity
-    versions machines seconds verdict""".split()
+    versions machines seconds verdict lost model left_out other_searches""".split()
 )
 CARRIED = set(
     """schema data split scores bands configurations comparisons confusion thresholds net_benefit variance
@@ -169,6 +169,6 @@ def test_many_classes_and_a_number(task: tuple[str, Path], tmp_path: Path) -> No
 
 
 @pytest.mark.long
-def test_the_default_study(tmp_path: Path) -> None:
-    assert cli(tmp_path, "study") == 0
+def test_as_many_seeds_and_divisions_as_by_default(tmp_path: Path) -> None:
+    assert cli(tmp_path, "study", "TRIALS=2", "SEEDS=2", "space.epochs.high=20", "OPEN=1") == 0
     assert check(tmp_path, tmp_path) > 4000
