@@ -55,9 +55,10 @@ def killed(home: Path, twin: Twin, names: Sequence[str], tally: Tally, dice: ran
     conclude(home, twin, tally)
 
 
-def plan(twin: Twin) -> list[str]:
-    """Every point, in the order in which they are reached, twice where it is reached several times."""
-    return [name for name in twin.points for _ in range(min(2, twin.times[name]))]
+def plan(twin: Twin, most: int) -> list[str]:
+    """Every point, in the order in which they are reached, up to `most` times where it is reached several
+    times."""
+    return [name for name in twin.points for _ in range(min(most, twin.times[name]))]
 
 
 def _at_point(home: Path, twin: Twin, name: str, tally: Tally, dice: random.Random, cold: bool) -> bool:
@@ -166,7 +167,7 @@ def torture(kills: int, seed: int, scratch: Path) -> Tally:
     for number, twin in turns:
         if tally.kills >= kills and not wanted - tally.proven:
             break
-        killed(scratch / f"points-{number}", twin, plan(twin), tally, dice)
+        killed(scratch / f"points-{number}", twin, plan(twin, 2 if kills >= MANY else 1), tally, dice)
         killed(scratch / f"killed-{number}", twin, [ANYWHERE] * (ROUND // OUTSIDE), tally, dice)
     for name in sorted(wanted - tally.proven):
         tally.fault("not proven", f"no child died at {name}")
