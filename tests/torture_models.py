@@ -2,7 +2,7 @@
 
 Their fits run in processes of their own: these are killed too, and none may outlive its coordinator.
 
-    python tests/torture_models.py forest 3 0     # which, how many kills, by which lot
+    python tests/torture_models.py forest 3 2 0     # which; how many kills and stops, by which lot
 """
 
 import os
@@ -24,16 +24,16 @@ from torture_disk import Tally, Twin, conclude, undisturbed
 from handnet.mlp.compiled import warm_up
 from handnet.study.environment import mlflow_variables
 
-COUNTS = ("SEEDS=2", "CONFIRM=3", "rehearsal.seeds=2", "OPEN=1", "WORKERS=2")
+COUNTS = ("SEEDS=2", "CONFIRM=3", "OPEN=1")
 FOREST = "sklearn:sklearn.ensemble.RandomForestClassifier"
 STUDIES = {
     "forest": (
         *("study", f"MODEL={FOREST}", "SPACE=max_depth=2..6", "FIXED=n_estimators=10", "TRIALS=2"),
-        *("SPLITS=2", "IDEAL=1", *COUNTS, "DESIGN=tpe"),
+        *("SPLITS=2", "rehearsal.seeds=2", "IDEAL=1", "WORKERS=2", *COUNTS, "DESIGN=tpe"),
     ),
     "keras": (
         *("study", f"MODEL=keras:{Path(__file__).with_name('built.py')}:build", "SPACE=drop=0.1..0.5"),
-        *("FIXED=epochs=2", "TRIALS=1", "SPLITS=2", *COUNTS, "DESIGN=tpe"),
+        *("FIXED=epochs=2", "TRIALS=1", "SPLITS=0", "WORKERS=1", *COUNTS, "DESIGN=tpe"),
     ),
 }
 MOMENTS = ("renamed network", "recorded rehearsed", "renamed split")  # at which a worker is killed
@@ -68,14 +68,15 @@ def workers_killed(home: Path, twin: Twin, tally: Tally, dice: random.Random) ->
     return struck
 
 
-def torture(which: str, kills: int, seed: int, scratch: Path) -> Tally:
+def torture(which: str, kills: int, stops: int, seed: int, scratch: Path) -> Tally:
     """A study killed at so many of its moments, stopped by both signals, and with its workers killed."""
     tally, dice = Tally(), random.Random(seed)
     twin = undisturbed(scratch / "twin", STUDIES[which], tally)
     every = plan(twin)
     chosen = sorted(dice.sample(range(len(every)), min(kills, len(every))))
     killed(scratch / "killed", twin, [every[place] for place in chosen], tally, dice)
-    stops = stopped(scratch / "stopped", twin, 2, tally, dice)  # by Ctrl-C, and by SIGTERM
+    if stops:  # by Ctrl-C and SIGTERM in turn
+        stops = stopped(scratch / "stopped", twin, stops, tally, dice)
     struck = workers_killed(scratch / "workers", twin, tally, dice)
     print(f"stopped by signals {stops} times; {struck} workers killed")
     for name in ("twin", "killed", "stopped", "workers"):
@@ -93,7 +94,7 @@ if __name__ == "__main__":
     import_module("mlflow.store.tracking.sqlalchemy_store")
     warm_up()
     folder = Path(tempfile.mkdtemp(prefix="torture-"))
-    tally = torture(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), folder)
+    tally = torture(sys.argv[1], *map(int, sys.argv[2:]), folder)
     if not tally.faults:
         shutil.rmtree(folder)
     sys.exit(bool(tally.faults))

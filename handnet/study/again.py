@@ -69,24 +69,22 @@ def refits_of(
     store: Store,
     confirmed: Sequence[Confirmed],
     divisions: Sequence[Resplit],
-    fits: int,
     trainer: Trainer | None,
 ) -> Refits | str:
     """What explains the winner where it keeps no weights, or why nothing does.
 
-    fits: how many fits took the seconds of training; trainer: None where nothing may be trained."""
+    trainer: None where nothing may be trained."""
     winner, problem = confirmed[0], records.problem
     configuration, replicas = winner.configuration, winner.replicas
     if configuration is None or replicas is None or configuration.is_mlp:
         return ""
     if problem.model(configuration).inputs == "raw":
         return RAW
-    seconds = store.seconds().get("train", 0.0)
-    each, frozen = seconds / max(fits, 1), sum(len(one.replicas.seeds) for one in confirmed if one.replicas)
+    frozen = sum(len(one.replicas.seeds) for one in confirmed if one.replicas)
     again = Again(trainer, winner, divisions) if trainer else None
     outputs = problem.task.outputs
     exits = (outputs,) if outputs > 1 else ()
-    return Refits(store, winner.config_id, exits, again, affordable(each, each * frozen))
+    return Refits(store, winner.config_id, exits, again, affordable(frozen))
 
 
 def asked(

@@ -17,7 +17,7 @@ from handnet.study.store import Store
 from handnet.study.units import TargetUnit, in_unit
 
 MOST_FITS = 200  # fits made again for the reasons of one report
-LEAST_SECONDS = 60.0  # that these may take, even where the confirmation took less
+LEAST_FITS = 60  # that may be made again, even where the confirmation made fewer
 
 
 class Answers(Protocol):
@@ -154,9 +154,9 @@ class Refits:
         wanted = [rows.wanted for rows in collected]
         found = {key: self._stored(key) for key in map(self._key, wanted)}
         missing = [one for one in wanted if found[self._key(one)] is None]
+        if (fits := sum(len(one.seeds) for one in wanted)) > self.most:
+            return f"they take {fits} fits made again, and {self.most} are as many as is reasonable"
         fits = sum(len(one.seeds) for one in missing)
-        if fits > self.most:
-            return f"they take {fits} fits made again, and {self.most} would take as long as is reasonable"
         if missing and self.fit is None:
             return f"they take {fits} fits made again, which are made where the study goes on"
         if missing and self.fit is not None:
@@ -183,8 +183,8 @@ class Refits:
         return self.store.read(key, read_logits, "the reasons of hard cases") if key in self.store else None
 
 
-def affordable(fit_seconds: float, confirm_seconds: float) -> int:
-    """How many fits may be made again for reasons, so that they take no longer than the confirmation did, or
-    than a minute. fit_seconds: of one fit, divided by how many are made at once."""
-    allowed = max(confirm_seconds, LEAST_SECONDS)
-    return MOST_FITS if fit_seconds * MOST_FITS <= allowed else int(allowed / fit_seconds)
+def affordable(confirmed: int) -> int:
+    """How many fits may be made again for reasons: as many as the confirmation made, within bounds.
+
+    The seconds they take do not count: a study would tell more or less with the load of its machine."""
+    return min(max(confirmed, LEAST_FITS), MOST_FITS)

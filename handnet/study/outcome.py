@@ -80,10 +80,7 @@ class Outcome:
 
     def refits(self, records: Records, store: Store, trainer: Trainer | None = None) -> Refits | str:
         """As of `refits_of`."""
-        every = [one.replicas for one in self.confirmed if one.replicas]
-        every += [one.replicas for trials in self.searches.values() for one in trials]
-        fits = sum(len(replicas.seeds) for replicas in every)
-        return refits_of(records, store, self.confirmed, self.divisions, fits, trainer)
+        return refits_of(records, store, self.confirmed, self.divisions, trainer)
 
     @property
     def divisions(self) -> Sequence[Resplit]:
