@@ -50,8 +50,8 @@ HARNESS = """
     report.pages report.results_words report.results_tables report.results_compared report.forest
     report.latex_layout report.latex
     report.results_pages study.records study.screen study.chosen_models
-    study.identity study.watch study.seal_fits study.seal study.losses study.training study.again study.stored
-    study.outcome study.newcomers
+    study.identity study.watch study.seal_fits study.seal study.losses study.anew study.training
+    study.again study.stored study.outcome study.newcomers
     study.runs study.estimate study.model_estimate study.preview study.simulate study.tracking study.searching
     study.crew
     study.retrack study.study study.mlflow_plugin.handnet_pages study.ui study.options

@@ -17,6 +17,7 @@ from handnet.report.imbalance import warnings_on_test
 from handnet.report.model_words import Studied, left_out, model_of, models_of, studied
 from handnet.report.search_facts import (
     Findings,
+    lost_searches,
     lost_seeds,
     moved_facts,
     other_searches,
@@ -58,7 +59,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(one, analysis, settings, model) for one in confirmed],
         "lost": list(lost_seeds(findings)),
-        "left_out": [*left_out(models_of(settings)), *cases.left_out()],
+        "left_out": [*left_out(models_of(settings)), *cases.left_out(), *lost_searches(findings.divisions)],
         "statements": [*statements(confirmed, analysis, problem, model), *sealed_looks(findings)],
         "warnings": warnings_on_test(
             settings.verdict.score, problem.data, problem.parts.test_rows, findings.opening is not None
@@ -77,7 +78,7 @@ def document(findings: Findings) -> dict[str, Any]:
         **_searches(findings),
         **_drawn(findings, model),
         "opening": _opening(findings.opening, findings.rehearsed),
-        "settings": _settings(settings, analysis),
+        "settings": _settings(findings),
         **_made_by(findings),
     }
     return facts | {"verdict": _verdict(facts, analysis, problem)}
@@ -233,8 +234,9 @@ def _opening(opening: Opening | None, rehearsed: Sequence[int]) -> dict[str, Any
     }
 
 
-def _settings(settings: Settings, analysis: Analysis) -> dict[str, Any]:
+def _settings(findings: Findings) -> dict[str, Any]:
     """All settings, with the counts that may grow as they are in this report."""
+    settings = findings.settings
     counts = {"trials": settings.trials, "confirmation_seeds": settings.confirm.seeds}
-    rehearsal = vars(settings.rehearsal) | {"ideal": SEARCHED_ANEW in analysis.quantities}
-    return settings.identity() | counts | {"rehearsal": rehearsal}
+    ideal = any(SEARCHED_ANEW in one.logits or one.fault for one in findings.divisions)
+    return settings.identity() | counts | {"rehearsal": vars(settings.rehearsal) | {"ideal": ideal}}

@@ -26,6 +26,7 @@ from handnet.study.summary import objective
 from handnet.study.units import Confirmed, Problem
 from handnet.tasks import Task
 
+FEW = 5  # divisions that are named
 NO_OBJECTIVE: dict[str, float | None] = {"value": None, "low": None, "high": None, "coverage": None}
 
 
@@ -118,6 +119,19 @@ def lost_seeds(findings: Findings) -> Iterator[dict[str, Any]]:
     for one in findings.confirmed:
         if one.configuration and one.replicas:
             yield from _lost(one.role, one.configuration.chosen, one.replicas)
+
+
+def lost_searches(divisions: Sequence[Resplit]) -> list[dict[str, str]]:
+    """On how many fresh divisions, and on which, the search made anew gave nothing, and why: one record."""
+    lost = [one for one in divisions if one.fault]
+    if not lost:
+        return []
+    names = ", ".join(str(one.split_seed) for one in lost[:FEW])
+    more = f" and {len(lost) - FEW} more" if len(lost) > FEW else ""
+    what = f"the search made anew on {len(lost)} of {len(divisions)} fresh divisions"
+    return [
+        {"what": f"{what} (split {names}{more})", "why": f"on split {lost[0].split_seed} {lost[0].fault}"}
+    ]
 
 
 def _lost(role: str, params: Mapping[str, Any], replicas: Replicas) -> Iterator[dict[str, Any]]:

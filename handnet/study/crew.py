@@ -5,14 +5,14 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from typing import Any, Self
 
-from handnet.study.division import fit_again_on, fit_on, search_models_on
+from handnet.study.division import fit_again_on, fit_on, fit_seed_on
 from handnet.study.executor import Processes, Threads, make_workers
 from handnet.study.fits import fit_again, fit_model, restore
 from handnet.study.identity import Request
 from handnet.study.processes import Killable
 
 # What runs somebody else's code.
-ALONE = (fit_model, fit_again, restore, fit_on, fit_again_on, search_models_on)
+ALONE = (fit_model, fit_again, restore, fit_on, fit_again_on, fit_seed_on)
 
 
 class Both:

@@ -1,7 +1,8 @@
 """One fresh division of the whole table, and what is trained on it in a worker, once the test is open."""
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,24 +12,17 @@ from handnet.contract import Layer
 from handnet.data import Array, Dataset, Table
 from handnet.models.model import Model
 from handnet.splits import split
-from handnet.study.configuration import Candidate, Configuration, configure
-from handnet.study.executor import abandoned, held
+from handnet.study.configuration import Candidate, configure
+from handnet.study.executor import Lost, abandoned, held
 from handnet.study.fits import checked, fit_seed, further_rows, model_rows, outputs_for
-from handnet.study.networks import (
-    Replicas,
-    concatenate,
-    from_npz,
-    layer_parts,
-    layers_of,
-    mask_diverged,
-    to_npz,
-)
+from handnet.study.networks import Replicas, from_npz, layer_parts, layers_of, mask_diverged, to_npz
 from handnet.study.rivals import rivals
 from handnet.study.search import search_of
 from handnet.study.settings import MLP, Settings
 from handnet.study.store import Finished
 from handnet.study.summary import objective
 from handnet.study.units import Problem, load_problem
+from handnet.tasks import Task
 
 SEARCHED_ANEW = "searched anew"  # the role of what the search chooses when it is repeated on a fresh division
 
@@ -71,7 +65,8 @@ class Resplit:
 
     y: (n,); logits: role -> (R, n), one row for a method without a seed, NaN for a replica that diverged;
     ratio: n_test / (n - n_test); winner: None for a search made anew; chosen: the point that the search chose
-    when it was made anew, None where it was not; groups: (n,) int, None where every case is its own.
+    when it was made anew, None where it was not; groups: (n,) int, None where every case is its own; fault:
+    why the search made anew gave nothing, without a full stop.
     """
 
     split_seed: int
@@ -81,6 +76,7 @@ class Resplit:
     winner: Trained | None = None
     chosen: Mapping[str, Any] | None = None
     groups: Array | None = None
+    fault: str = ""
 
     def to_npz(self) -> bytes:
         """As an .npz file, exact to the bit. Roles are stored as content, because users name them."""
@@ -89,7 +85,9 @@ class Resplit:
         winner = self.winner.parts() if self.winner else {}
         chosen = {"chosen": np.array(json.dumps(dict(self.chosen)))} if self.chosen else {}
         groups = {} if self.groups is None else {"groups": self.groups}
-        return to_npz(**head, roles=np.array(list(self.logits)), **parts, **winner, **chosen, **groups)
+        fault = {"fault": np.array(self.fault)} if self.fault else {}
+        roles = np.array(list(self.logits), dtype="U")
+        return to_npz(**head, roles=roles, **parts, **winner, **chosen, **groups, **fault)
 
     @staticmethod
     def from_npz(content: bytes) -> "Resplit":
@@ -99,7 +97,7 @@ class Resplit:
         winner = Trained.from_parts(parts) if "train_rows" in parts else None
         chosen = json.loads(str(parts["chosen"])) if "chosen" in parts else None
         head = int(parts["split_seed"]), parts["y"], float(parts["ratio"])
-        return Resplit(*head, logits, winner, chosen, parts.get("groups"))
+        return Resplit(*head, logits, winner, chosen, parts.get("groups"), str(parts.get("fault", "")))
 
 
 def outputs_of(role: str, divisions: Sequence[Resplit]) -> list[tuple[Array, Array]]:
@@ -122,7 +120,7 @@ def frozen_on(data: str, settings: Settings, frozen: Sequence[Candidate], split_
     winner = Trained((), *learnt, tuple(seeds))
     if "winner" in fits:
         winner = Trained(fits["winner"].pick(fits["winner"].sound).fit.layers, *learnt)
-    ratio, groups = _ratio(problem, test), parts.groups("test")
+    ratio, groups = ratio_of(problem, test), parts.groups("test")
     return Resplit(split_seed, test.y, ratio, logits, winner, groups=groups)
 
 
@@ -133,7 +131,19 @@ def fit_on(
 
     data: as of `frozen_on`."""
     problem, _ = _divided(data, settings, split_seed)
-    return next(_fitted(problem, model, params, [seed]))
+    train, val = model_rows(problem, model.inputs)
+    test = further_rows(problem.parts, model.inputs, problem.parts.test_rows)
+    fitted = model.fit(train, val, params, [seed], problem.task)
+    return outputs_for(model, fitted, [train.X, test])[1]
+
+
+def fit_seed_on(
+    data: str, settings: Settings, model: Model, params: Mapping[str, Any], split_seed: int, seed: int
+) -> Replicas:
+    """The exact results of one such fit on the validation rows of a division, without what restores it."""
+    problem, _ = _divided(data, settings, split_seed)
+    found = fit_seed(model, *model_rows(problem, model.inputs), params, seed, problem.task)
+    return dataclasses.replace(found, arrays={})
 
 
 def fit_again_on(
@@ -156,77 +166,54 @@ def fit_again_on(
     return checked(model, fitted, [train.X, test], stored, X)
 
 
-def search_on(data: str, settings: Settings, split_seed: int) -> Resplit | None:
-    """The whole search repeated on one division, its winner graded on the division's test.
+def search_on(data: str, settings: Settings, split_seed: int) -> Resplit:
+    """The whole search of networks by hand made anew on one division, its winner graded on its test.
 
-    This is IdealEst of Bouthillier et al. 2021, which pays for the choice too. None when every configuration
-    diverged. data: the digest of the whole table, which the worker holds."""
+    This is IdealEst of Bouthillier et al. 2021, which pays for the choice too. data: the digest of the whole
+    table, which the worker holds."""
     problem, test = _divided(data, settings, split_seed)
-    winner = _searched(problem, settings, MLP, lambda tried, seeds: problem.fit(tried.recipe, seeds))
+    head, winner = (split_seed, test.y, ratio_of(problem, test)), _searched(problem, settings)
     if winner is None:
-        return None
+        return Resplit(*head, {}, fault="every configuration diverged on some seed")
     replicas = problem.fit(configure(settings, MLP, winner.params).recipe, settings.rehearsal_seeds)
-    logits = {SEARCHED_ANEW: _logits(problem, replicas, test)}
-    return Resplit(split_seed, test.y, _ratio(problem, test), logits, chosen=winner.params)
+    return Resplit(*head, {SEARCHED_ANEW: _logits(problem, replicas, test)}, chosen=winner.params)
 
 
-def search_models_on(data: str, settings: Settings, split_seed: int, model: Model) -> Resplit | None:
-    """The same of another model, the first of the settings."""
-    problem, test = _divided(data, settings, split_seed)
-    train, val = model_rows(problem, model.inputs)
-    name, seeded = settings.studied[0], slice(None if model.seeded else 1)
-
-    def fit(tried: Configuration, seeds: Sequence[int]) -> Replicas:
-        fits = (fit_seed(model, train, val, tried.params, seed, problem.task) for seed in seeds[seeded])
-        return concatenate(list(fits))
-
-    winner = _searched(problem, settings, name, fit)
-    if winner is None:
-        return None
-    params = configure(settings, name, winner.params).params
-    outputs = list(_fitted(problem, model, params, settings.rehearsal_seeds[seeded]))
-    logits = {SEARCHED_ANEW: np.concatenate(outputs)}
-    return Resplit(split_seed, test.y, _ratio(problem, test), logits, chosen=winner.params)
-
-
-def _searched(
-    problem: Problem, settings: Settings, model: str, fit: Callable[[Configuration, Sequence[int]], Replicas]
-) -> Finished | None:
+def _searched(problem: Problem, settings: Settings) -> Finished | None:
     """The winner of a search; None where every trial diverged."""
-    search, y = search_of(settings, model), problem.parts.val.y
-    for place in range(settings.trials):
+    search, y = search_of(settings, MLP), problem.parts.val.y
+    for place in range(search.trials):
         if abandoned():
             return None
-        tried = configure(settings, model, search.propose(place))
-        replicas = fit(tried, settings.search_seeds)
+        tried = configure(settings, MLP, search.propose(place))
+        replicas = problem.fit(tried.recipe, settings.search_seeds)
         value = objective(problem.task, replicas, y)
         search.tell(search.finish(place, dict(tried.chosen), value, "", int((~replicas.sound).sum())))
-    return search.winner(settings.trials)
+    return search.winner(search.trials)
 
 
-def _fitted(
-    problem: Problem, model: Model, params: Mapping[str, Any], seeds: Sequence[int]
-) -> Iterator[Array]:
-    """The outputs (1, m) or (1, m, k) of each seed on the test rows of a division."""
-    train, val = model_rows(problem, model.inputs)
-    test = further_rows(problem.parts, model.inputs, problem.parts.test_rows)
-    for seed in seeds:
-        fitted = model.fit(train, val, params, [seed], problem.task)
-        yield outputs_for(model, fitted, [train.X, test])[1]
+def divided(settings: Settings, table: Dataset, split_seed: int) -> tuple[Problem, Table]:
+    """The problem on a fresh division, and the division's test rows, once the test is open."""
+    parts = split(table, **{**vars(settings.split), "seed": split_seed})
+    return load_problem(settings, table, parts), parts.test.open(lambda rows: rows)
+
+
+def rows_of(found: Sequence[Array | Lost], n: int, task: Task) -> Array:
+    """The outputs of each seed on n rows, (R, n) or (R, n, k), NaN for one that was lost."""
+    nothing = np.full((1, n, *([task.outputs] if task.outputs > 1 else [])), np.nan)
+    return np.concatenate([nothing if isinstance(one, Lost) else one for one in found])
+
+
+def ratio_of(problem: Problem, test: Table) -> float:
+    """n_test / (n - n_test): `handnet.bands.compare.nadeau_bengio` says why the validation rows count."""
+    return len(test.y) / (len(problem.data.y) - len(test.y))
 
 
 def _divided(data: str, settings: Settings, split_seed: int) -> tuple[Problem, Table]:
-    """The problem on a fresh division, and the division's test rows."""
-    table: Dataset = held(data)  # since the ledger says that all rows are divided anew
-    parts = split(table, **{**vars(settings.split), "seed": split_seed})
-    return load_problem(settings, table, parts), parts.test.open(lambda rows: rows)
+    """As of `divided`, of the table that the worker holds: the ledger says that its rows are divided anew."""
+    return divided(settings, held(data), split_seed)
 
 
 def _logits(problem: Problem, replicas: Replicas, test: Table) -> Array:
     """(R, n) on test rows, NaN for a replica that diverged."""
     return mask_diverged(replicas, problem.outputs(replicas.fit.layers, test.X))
-
-
-def _ratio(problem: Problem, test: Table) -> float:
-    """n_test / (n - n_test): `handnet.bands.compare.nadeau_bengio` says why the validation rows count."""
-    return len(test.y) / (len(problem.data.y) - len(test.y))

@@ -19,8 +19,8 @@ from handnet.messages import Refusal, option
 from handnet.models.model import Model
 from handnet.splits import split
 from handnet.study.configuration import Candidate
-from handnet.study.division import Resplit, fit_on, frozen_on, search_models_on, search_on
-from handnet.study.executor import Call, Lost
+from handnet.study.division import Resplit, fit_on, frozen_on, rows_of
+from handnet.study.executor import Call
 from handnet.study.networks import Replicas, mask_diverged
 from handnet.study.rivals import identity
 from handnet.study.sealed import Opening
@@ -43,7 +43,9 @@ class Resplits:
         """With what the search, made anew, gave on the same divisions."""
         more = {resplit.split_seed: resplit for resplit in anew}
         divisions = tuple(
-            dataclasses.replace(one, logits={**one.logits, **other.logits}, chosen=other.chosen)
+            dataclasses.replace(
+                one, logits={**one.logits, **other.logits}, chosen=other.chosen, fault=other.fault
+            )
             if (other := more.get(one.split_seed))
             else one
             for one in self.divisions
@@ -57,7 +59,7 @@ class Work(NamedTuple):
     key: str
     news: str
     calls: Sequence[Call]
-    join: Callable[[Sequence[Any]], Resplit | None]
+    join: Callable[[Sequence[Any]], Resplit]
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,12 @@ class Resplitter:
             for one in others:
                 model, params = models[one.configuration.model], one.configuration.params
                 asked = fit_on, self.problem.data.digest, self.settings, model, params, split_seed
-                calls += [(*asked, seed) for seed in self._seeds(model)]
-            counts = [len(self._seeds(models[one.configuration.model])) for one in others]
+                calls += [(*asked, seed) for seed in self.seeds(model)]
+            counts = [len(self.seeds(models[one.configuration.model])) for one in others]
             join = partial(self._joined, others, counts)
             yield Work(self.split_key(split_seed), f"split {split_seed}", calls, join)
 
-    def _seeds(self, model: Model) -> Sequence[int]:
+    def seeds(self, model: Model) -> Sequence[int]:
         """The seeds a model is fitted with on each division."""
         return self.settings.rehearsal_seeds if model.seeded else self.settings.rehearsal_seeds[:1]
 
@@ -113,7 +115,8 @@ class Resplitter:
         base, *rest = results
         logits, given = dict(base.logits), iter(rest)
         for one, count in zip(others, counts, strict=True):
-            logits[one.role] = _rows_of([next(given) for _ in range(count)])
+            outputs = [next(given) for _ in range(count)]
+            logits[one.role] = rows_of(outputs, len(base.y), self.problem.task)
         winner = base.winner
         if winner and not winner.layers:  # the seeds that were not lost
             sound = np.isfinite(logits["winner"].reshape(len(logits["winner"]), -1)).all(axis=1)
@@ -123,15 +126,6 @@ class Resplitter:
         order += [role for role in logits if role not in order]
         ordered = {role: logits[role] for role in order}
         return dataclasses.replace(base, logits=ordered, winner=winner)
-
-    def anew_work(self, models: Mapping[str, Model]) -> Iterator[Work]:
-        """The search made anew on each division."""
-        first = self.frozen[0].configuration
-        for seed in self.settings.split_seeds:
-            call: Call = (search_on, self.problem.data.digest, self.settings, seed)
-            if not first.is_mlp:
-                call = (search_models_on, *call[1:], models[first.model])
-            yield Work(self.anew_key(seed), f"split {seed}, searched anew", [call], _alone)
 
     def stream_units(self) -> list[Unit]:
         """The winner with each of `stream_seeds`; nothing where it is no network by hand."""
@@ -167,19 +161,6 @@ def stream_seeds(settings: Settings) -> list[tuple[int, int, int]]:
 def _logits(problem: Problem, replicas: Replicas, test: Table) -> Array:
     """(R, n) on test rows, NaN for a replica that diverged."""
     return mask_diverged(replicas, problem.outputs(replicas.fit.layers, test.X))
-
-
-def _alone(results: Sequence[Any]) -> Resplit | None:
-    """The one result; None where the models of a search were lost."""
-    return None if isinstance(results[0], Lost) else results[0]
-
-
-def _rows_of(found: Sequence[Array | Lost]) -> Array:
-    """(R, n) or (R, n, k): the outputs of each seed, NaN for one that was lost."""
-    like = next((one for one in found if not isinstance(one, Lost)), None)
-    if like is None:
-        return np.full((len(found), 1), np.nan)
-    return np.concatenate([np.full_like(like, np.nan) if isinstance(one, Lost) else one for one in found])
 
 
 def _hashed(*content: object) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from handnet.messages import Refusal
 from handnet.models.model import Model
 from handnet.probe import arithmetic_digest
+from handnet.report.search_facts import lost_searches
 from handnet.study.analysis import Analysis
 from handnet.study.configuration import Candidate, candidates
 from handnet.study.crew import workers_of
@@ -216,7 +217,10 @@ class Study:
         }
         for trials in searches.values():
             check_trials(self.store, self.problem, trials)
-        return Outcome(confirmed, searches, opened, read_resplits(self.store, resplits))
+        divided = read_resplits(self.store, resplits)
+        for left_out in lost_searches(divided.divisions if divided else ()):
+            self.screen.say("Left out: {what}: {why}.".format(**left_out))
+        return Outcome(confirmed, searches, opened, divided)
 
     def commit(self, outcome: Outcome, resplits: tuple[str, ...]) -> None:
         """Store the confirmed configurations, and then the commit that names them all."""

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handnet.data import Array, Table
-from handnet.messages import Refusal, option
+from handnet.messages import Refusal
 from handnet.models.model import Model
 from handnet.study.analysis import TrialResult
+from handnet.study.anew import anew_work
 from handnet.study.configuration import Candidate, Configuration, configure
 from handnet.study.division import Resplit
 from handnet.study.executor import Call, Lost, Workers, in_order
@@ -206,13 +207,17 @@ class Trainer:
 
         anew: also search anew on each. The bar counts them all."""
         self.workers.hold(self.problem.data.digest, self.problem.data)
-        wanted = [*resplitter.frozen_work(self.models), *(resplitter.anew_work(self.models) if anew else ())]
+
+        def run(calls: Iterable[Call]) -> Iterator[Any]:
+            return in_order(self.workers, calls, self.check)
+
+        wanted = [*resplitter.frozen_work(self.models)]
+        wanted += anew_work(resplitter, self.models, run) if anew else ()
         missing = [one for one in wanted if self.store.read(one.key, Resplit.from_npz, "") is None]
         units, key = resplitter.stream_units(), resplitter.streams_key()
         if units and self.store.read(key, read_logits, "") is not None:
             units = []
-        calls = [*((train, unit) for unit in units), *(call for one in missing for call in one.calls)]
-        made = in_order(self.workers, calls, self.check)
+        made = run([*((train, unit) for unit in units), *(call for one in missing for call in one.calls)])
         if units:
             with self.clock("rehearse"):
                 logits = resplitter.streams(concatenate([next(made) for _ in units]), test)
@@ -221,11 +226,6 @@ class Trainer:
         for one in missing:
             with self.clock("rehearse"):
                 division = one.join([next(made) for _ in one.calls])
-            if division is None:
-                leave_out = option("ideal", False)
-                raise Refusal(
-                    f"{one.news}: every configuration diverged; {leave_out} leaves these searches out.", 1
-                )
             self._write(one.key, division.to_npz())
             bar.advance(1, one.news)
 
