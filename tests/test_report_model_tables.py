@@ -1,6 +1,8 @@
 """What a report calls the model that is studied, and how its parameters are written."""
 
+import copy
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,16 @@ from test_report_tasks import errors, pages, report, settings
 
 from handnet.report import facts as report_facts
 from handnet.report import pages as render
-from handnet.report.model_tables import FEW, LISTED, Params, lost_table
+from handnet.report.figures import _drawn
+from handnet.report.main_table import band_table
+from handnet.report.model_tables import FEW, LISTED, Params, fixed, lost_table
 from handnet.report.model_words import Studied, left_out, listed, missing
 from handnet.report.search_tables import confirmed, tried
+from handnet.report.tables import gap_table, over_seeds, rows_of
 from handnet.report.verdict import paragraph
 from handnet.study.identity import make_problem
+from handnet.study.screen import _coverage
+from handnet.study.units import Confirmed
 
 FOREST = Studied("RandomForestClassifier", "model", history=False, seeded=True, keeps=False)
 # Words that are true of networks alone, and where a page of other models may say one of them: the rates of
@@ -148,3 +155,53 @@ def test_every_lost_seed_is_counted_and_the_first_are_listed(count: int) -> None
     assert grid.rows[0] == ("x", "C=0.5", "0", why)
     page = render.to_html(facts)
     assert "&lt;b&gt;no&lt;/b&gt; | in mymodel.py, line 3" in page
+
+
+def test_seeds_that_do_nothing_are_no_band_over_seeds(forests: dict[str, dict[str, Any]]) -> None:
+    """The same outputs for every seed: no page tells what another seed gives, and no band of it is drawn."""
+    whole = copy.deepcopy(forests["wisconsin"])
+    spoken = "another seed on another division"
+    assert "The 5 seeds call" in paragraph(whole, "", "")
+    for one in whole["configurations"]:
+        one["alike"] = one["role"] == "winner"
+    rows = rows_of(whole, "test", ("accuracy", "log_loss"))
+    ours = [row for row in rows if row["role"] == "winner"]
+    assert len(ours) == 2
+    for row in ours:
+        assert over_seeds(row) == ("all 5 seeds alike", "-")
+        assert not _drawn(row, "seeds")
+        assert _drawn(row, "both")
+    told = paragraph(whole, "", "")
+    assert "All 5 seeds gave the same outputs." in told
+    assert "The same method calls" in told
+    assert spoken not in told
+    assert not re.search("Over 5 seeds|of further seeds", band_table(whole, "test").before)
+    assert "min to max of" not in _coverage(ours)
+    assert {row[4] for row in gap_table(whole).rows if row[1] == "winner"} == {"all 5 alike"}
+    search = {"score": "log_loss", "winner_on_fresh_seeds": {"seeds": 5, "diverged": 0, "lost": 0}}
+    search["winner_on_fresh_seeds"] |= {"value": 0.25, "low": 0.25, "high": 0.25, "coverage": 0.7}
+    assert confirmed(search) == "; confirmed on 5 fresh seeds: 0.2500, all alike"
+
+
+@pytest.mark.parametrize(("second", "alike"), [(0.0, True), (1e-15, False)])
+def test_alike_is_to_the_bit_and_on_every_part(second: float, alike: bool) -> None:
+    val, test = np.ones((3, 4)), np.ones((3, 4))
+    test[1, 2] += second
+    sound: Any = SimpleNamespace(seeds=(0, 1, 2), sound=np.array([True, True, False]))
+    val[2] = np.nan
+    assert Confirmed("winner", "c", None, sound, val, test).alike == alike
+    assert Confirmed("winner", "c", None, sound, val, None).alike
+    assert not Confirmed("winner", "c", None, None, val[0], None).alike
+
+
+def test_parameters_that_are_not_searched_are_shown_as_fixed(forests: dict[str, dict[str, Any]]) -> None:
+    whole = copy.deepcopy(forests["wisconsin"])
+    winner = whole["configurations"][0]
+    assert "fixed:" not in " ".join(pages(whole).values())  # of the network by hand the settings tell it
+    winner["model"], winner["recipe"] = "RandomForestClassifier", {"n_estimators": 100, "max_depth": 3}
+    assert fixed(winner) == "fixed: n_estimators=100"
+    texts = pages(whole)
+    assert "; fixed: n_estimators=100" in texts["html"]
+    assert r"; fixed: n\_estimators=100" in texts["md"]
+    winner["recipe"] = {"max_depth": 3}
+    assert fixed(winner) == ""

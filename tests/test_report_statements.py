@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from handnet.bands.band import CHOSEN
 from handnet.bands.null_tables import Layout
 from handnet.bands.selection import Optimism, Replaceable
 from handnet.contract import Recipe
+from handnet.report.search_facts import repeats
+from handnet.report.search_tables import search_table
 from handnet.report.statements import statements, worse_than_untuned
+from handnet.report.words import of_trials
 from handnet.study import analysis
 from handnet.study.analysis import Again, Analysis, Untuned
 from handnet.study.comparisons import Rules
@@ -139,3 +143,44 @@ def test_beside_an_untuned_method_stands_one_network_and_not_the_mean(
     half = stats.t.ppf(0.975, 49) * np.sqrt(np.mean([np.var(row, ddof=1) for row in d]) / 50)
     assert found.winner - found.rival == pytest.approx(d.mean())
     assert (found.low, found.high) == pytest.approx((d.mean() - half, d.mean() + half))
+
+
+def tried(place: int, config_id: str, losses: list[float]) -> Any:
+    """A trial of two seeds, whose outputs on two cases give these losses."""
+    outputs = -np.log(np.expm1(np.array(losses)))[:, None] * (2 * Y - 1)
+    replicas = SimpleNamespace(sound=np.ones(2, dtype=bool), val_logits=outputs)
+    return SimpleNamespace(trial=SimpleNamespace(place=place, config_id=config_id), replicas=replicas)
+
+
+def test_a_configuration_that_is_tried_again_is_the_same_one() -> None:
+    """Five trials of three configurations: the best is tried three times, the second is near it."""
+    best, near, far = [0.1, 0.2], [0.2, 0.12], [2.0, 2.0]
+    order = [("a", far), ("b", near), ("c", best), ("c", best), ("c", best)]
+    trials = [tried(place, *one) for place, one in enumerate(order)]
+    assert repeats(trials) == 2
+    assert [one.trial.place for one in analysis.distinct(trials)] == [0, 1, 2]
+    parts = SimpleNamespace(val=SimpleNamespace(y=Y), groups=lambda _part: None)
+    problem: Any = SimpleNamespace(task=TWO, parts=parts)
+    found = analysis._again(problem, trials, ())
+    assert found is not None
+    assert (found.places, found.found.best) == ((0, 1, 2), 2)
+    assert found.found.chosen.sum() == pytest.approx(1)
+    (line,) = said(again=found)
+    assert line.startswith("1 of the 2 other configurations lies within one standard error")
+    assert "2 different configurations are chosen" in line
+    optimism = analysis._optimism(problem, trials)
+    once = analysis._optimism(problem, trials[:3])
+    assert optimism == once
+    assert optimism is None or optimism.configurations == 3
+    assert analysis._again(problem, trials[2:], ()) is None  # one configuration is no choice
+
+
+def test_repeats_are_told_beside_the_trials() -> None:
+    assert of_trials(40) == "40 configurations"
+    assert of_trials(40, 9) == "31 distinct configurations in 40 trials"
+    row = {"place": 1, "params": {}, "value": 0.5, "low": None, "high": None, "lost": 0}
+    search = {"model": "forest", "params": [], "trials": [row] * 3, "repeats": 2}
+    grid = search_table({"search": {"score": "log_loss"}}, search)
+    assert grid.before == (
+        "The best of 1 distinct configurations in 3 trials, searched as those of the model that decides."
+    )

@@ -1,5 +1,8 @@
 """Comparisons of many classes and of a number, over divisions and on the opened test."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from samples import TWO
@@ -10,10 +13,10 @@ from statsmodels.stats.multitest import multipletests
 
 from handnet.bands.compare import nadeau_bengio
 from handnet.draws import generator
-from handnet.report.comparison_facts import pair_facts
-from handnet.report.comparison_tables import over_splits_table
+from handnet.report.comparison_facts import chance_facts, pair_facts
+from handnet.report.comparison_tables import NO_P, over_splits_table
 from handnet.report.on_test_tables import on_test_table
-from handnet.study.comparisons import ComparedPair, compare_over_splits, compare_pairs
+from handnet.study.comparisons import ComparedPair, can_decide, compare_over_splits, compare_pairs
 from handnet.study.division import Resplit, outputs_of
 from handnet.study.on_test import compare_on_test
 from handnet.study.sections import VerdictSettings
@@ -23,6 +26,7 @@ from handnet.tasks import Task, task_of
 
 MANY, NUMBER = task_of(4), task_of(0)
 DECIDED = VerdictSettings(score="", equal=0.01)
+SEEDED: Any = SimpleNamespace(seeds=(0, 1, 2), sound=np.ones(3, dtype=bool))  # three that are all sound
 
 
 def numbers(count: int, worse: float = 0.0) -> list[Resplit]:
@@ -224,3 +228,75 @@ def test_a_verdict_is_worded_against_other_models_too_with_holm_over_all() -> No
     assert worded["SVC"].difference.band.centre("mean") == pytest.approx(np.mean(d))
     alone = compare_pairs(NUMBER, confirmed, made, None, DECIDED)
     assert [pair.theirs for pair in alone if pair.worded] == ["ridge regression"]
+
+
+def test_every_two_models_are_compared_and_the_first_decides() -> None:
+    """The pair of those that do not decide is in the families that describe, on the test too."""
+    draws, made = generator(8, 0), []
+    for one in numbers(6):
+        others = {name: one.y + draws.normal(size=(3, 60)) for name in ("SVC", "tree")}
+        made.append(Resplit(one.split_seed, one.y, one.ratio, {**one.logits, **others}))
+    last = made[-1]
+    confirmed = [
+        Confirmed(role, "c", None, SEEDED, z, z)
+        if len(z) > 1
+        else Confirmed(role, "c", None, None, z[0], z[0])
+        for role, z in last.logits.items()
+    ]
+    pairs = compare_pairs(NUMBER, confirmed, made, last.y, DECIDED, models=("SVC", "tree"))
+    names = [(pair.ours, pair.theirs) for pair in pairs]
+    assert names == [
+        *(("winner", other) for other in ("ridge regression", "SVC", "tree")),
+        *((other, "ridge regression") for other in ("SVC", "tree")),
+        ("SVC", "tree"),
+    ]
+    assert [pair.worded for pair in pairs] == [True] * 3 + [False] * 3
+    described = [
+        row.difference for pair in pairs for row in pair.over_splits if not (pair.worded and row.decides)
+    ]
+    tested = [pair.on_test.tested for pair in pairs if pair.on_test and pair.on_test.tested]
+    assert names[-1] in [(pair.ours, pair.theirs) for pair in pairs if pair.on_test]
+    for family in (described, tested):
+        by_holm = multipletests([one.p for one in family], method="holm")[1]
+        assert [one.adjusted for one in family] == pytest.approx(list(by_holm))
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.05])
+def test_a_difference_that_is_the_same_everywhere_has_no_p_and_is_in_no_family(apart: float) -> None:
+    """The errors of ours are those of theirs, or a fixed share of them, on every division."""
+    draws, made = generator(9, 0), []
+    for one in numbers(6):
+        off = draws.normal(size=(1, 60))
+        same = {"winner": one.y + (1 - apart) * off, "SVC": one.y + off}
+        made.append(Resplit(one.split_seed, one.y, one.ratio, {**one.logits, **same}))
+    confirmed = [Confirmed(role, "c", None, None, z[0], None) for role, z in made[-1].logits.items()]
+    pairs = compare_pairs(NUMBER, confirmed, made, None, DECIDED, models=("SVC",))
+    ridge, svc = pairs
+    alike = {row.score: row for row in svc.over_splits}["rmse"]
+    assert alike.difference.band.centre("mean") == pytest.approx(-np.log(1 - apart), abs=1e-12)
+    assert (alike.p, alike.difference.adjusted, alike.among, can_decide(alike)) == (None, None, 1, False)
+    (against,) = (row for row in ridge.over_splits if row.decides)
+    assert (against.among, against.difference.adjusted) == (1, against.p)
+    described = [
+        row
+        for pair in pairs
+        for row in pair.over_splits
+        if row.p is not None and not (pair.worded and row.decides)
+    ]
+    by_holm = multipletests([row.p for row in described], method="holm")[1]
+    assert [row.difference.adjusted for row in described] == pytest.approx(list(by_holm))
+    chance = chance_facts(pairs)["over_divisions"]
+    assert chance["comparisons"] == len(described) < 4
+    assert chance["below"] == sum(row.p is not None and row.p < 0.05 for row in described)
+    facts = {
+        "comparisons": [pair_facts(pair) for pair in pairs],
+        "settings": {"verdict": {"score": "rmse", "equal": 0.01}},
+        "opening": None,
+        "by_chance": chance_facts(pairs),
+        "data": {"classes": [], "target": "y"},
+    }
+    grid = over_splits_table(facts, decides=True)
+    assert [row[3] for row in grid.rows if row[0].endswith("SVC")] == ["-"]
+    assert NO_P in grid.after
+    facts["comparisons"] = [pair_facts(ridge)]
+    assert NO_P not in over_splits_table(facts, decides=True).after

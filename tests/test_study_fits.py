@@ -11,6 +11,7 @@ from scipy.special import expit
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.neighbors import KNeighborsClassifier
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from studies import cli, contents, stored, study_name
 
@@ -117,6 +118,26 @@ def test_seeds_that_change_nothing_are_told_as_such(home: Path, facts: dict[str,
     said = "All 4 seeds of alike gave the same outputs to the bit, so its bands over seeds have no width."
     assert said in facts["statements"]
     assert not [one for one in facts["statements"] if one.startswith("All 4 seeds of the winner")]
+    assert [one["role"] for one in facts["configurations"] if one["alike"]] == ["alike"]
+
+
+@pytest.mark.long
+def test_holm_over_all_pairs_of_three_models_is_statsmodels(facts: dict[str, Any]) -> None:
+    """Two families over divisions, what the verdict is worded on and what describes, and one on the test."""
+    rivals = ("logistic regression", "near", "alike")
+    pairs = facts["comparisons"]
+    assert [(one["ours"], one["theirs"]) for one in pairs if one["ours"] == "near"][-1] == ("near", "alike")
+    families: dict[str, list[dict[str, Any]]] = {"verdict": [], "described": [], "test": []}
+    for pair in pairs:
+        for row in pair["over_splits"]:
+            worded = row["decides"] and pair["ours"] == "winner" and pair["theirs"] in rivals
+            families["verdict" if worded else "described"] += [row]
+        families["test"] += [one for one in [(pair["on_test"] or {}).get("auc")] if one]
+    for family in families.values():
+        tested = [row for row in family if row["p"] is not None]
+        assert len(tested) > 1
+        by_holm = multipletests([row["p"] for row in tested], method="holm")[1]
+        assert [row["p_holm"] for row in tested] == pytest.approx(list(by_holm))
 
 
 @pytest.mark.long

@@ -131,19 +131,21 @@ def _compared(pairs: Sequence[Pair], decides: Sequence[float]) -> Iterator[Compa
 
     decides: the adjusted p of the row that decides."""
     rows = [row for pair in pairs for row in pair.over_splits if row is not pair.over_divisions]
-    describing = iter(holm([row.difference.p for row in rows]))
+    describing = iter(holm([row.p for row in rows if row.p is not None]))
     on_test = [pair.on_test() for pair in pairs]
     tested = iter(holm([one.tested.p for one in on_test if one and one.tested]))
     for pair, p, one in zip(pairs, decides, on_test, strict=True):
         splits = tuple(
-            _with_p(row, p, len(pairs)) if row is pair.over_divisions else _with_p(row, next(describing), 1)
+            _with_p(row, p, len(pairs))
+            if row is pair.over_divisions
+            else _with_p(row, None if row.p is None else next(describing), 1)
             for row in pair.over_splits
         )
         adjusted = one.adjusted(next(tested)) if one and one.tested else one
         yield ComparedPair(*pair.names, splits, adjusted, "")
 
 
-def _with_p(row: ComparedOverSplits, p: float, among: int) -> ComparedOverSplits:
+def _with_p(row: ComparedOverSplits, p: float | None, among: int) -> ComparedOverSplits:
     return replace(row, difference=row.difference._replace(adjusted=p), among=among)
 
 

@@ -34,7 +34,7 @@ def _over_splits(compared: ComparedOverSplits) -> dict[str, Any]:
         "widest": compared.scale.widest if np.isfinite(compared.scale.widest) else None,
         "decides": compared.decides,
         "difference": band_facts(compared.difference.band),
-        "p": compared.difference.p,
+        "p": compared.p,
         "p_holm": compared.difference.adjusted,
         "detectable": compared.detectable,
         "detectable_level": compared.level,
@@ -95,7 +95,10 @@ def _tested(compared: Comparison) -> dict[str, Any]:
 def chance_facts(pairs: Sequence[ComparedPair]) -> dict[str, Any]:
     """How many of the comparisons that only describe fall below alpha, and how many would by chance."""
     over_divisions = [
-        row.difference for pair in pairs for row in pair.over_splits if not (pair.worded and row.decides)
+        row.difference
+        for pair in pairs
+        for row in pair.over_splits
+        if row.p is not None and not (pair.worded and row.decides)
     ]
     on_test = [tested for pair in pairs if pair.on_test and (tested := pair.on_test.tested)]
     return {"alpha": ALPHA, "over_divisions": _chance(over_divisions), "on_test": _chance(on_test)}

@@ -28,17 +28,29 @@ def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
         within,
         "P(first > second) [95 %]",
     )
+    without = _without_p(facts, decides)
     if decides:
-        return Grid("Compared over fresh divisions", _divisions(facts), headings, rows, HOW_DECIDED)
+        return Grid("Compared over fresh divisions", _divisions(facts), headings, rows, HOW_DECIDED + without)
     return Grid(
         "Compared over fresh divisions, the other scores",
         f"{_units(facts)}; {TURNED} They describe:"
         f" {by_chance(facts, 'over_divisions')}. Seen in 80 %: at the level {facts['by_chance']['alpha']}.",
         headings,
         rows,
+        without.lstrip(),
     )
 
 
+def _without_p(facts: Mapping[str, Any], decides: bool) -> str:
+    """Why some rows have no p; empty where all have one."""
+    found = (one for pair in facts["comparisons"] for one in pair["over_splits"] if one["decides"] == decides)
+    return NO_P if any(one["p"] is None for one in found) else ""
+
+
+NO_P = (
+    " A dash for p: the two differ by as much on every division, up to rounding. A test has nothing to go by"
+    " without a spread, so such a row counts neither for Holm's method nor among those below .05."
+)
 HOW_DECIDED = (
     "Divisions share rows, so the plain t test would find differences everywhere: the corrected one"
     " decides, adjusted by Holm for the number of rivals a verdict is worded against. Seen in 80 %: the"
@@ -77,7 +89,7 @@ def _over_splits(facts: Mapping[str, Any], pair: str, compared: Mapping[str, Any
         pair,
         label_of(facts, compared["score"]),
         in_interval(band, unit, compared["widest"]),
-        f"{p_value(compared['p'])} ({p_value(compared['p_holm'])})",
+        "-" if compared["p"] is None else f"{p_value(compared['p'])} ({p_value(compared['p_holm'])})",
         seen_in_80(compared, unit),
         " / ".join(percent(rope[name]) for name in ("worse", "equal", "better")),
         in_band(compared["wins"]),

@@ -57,7 +57,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "split": _split(problem, settings),
         "scores": list(score_facts(problem.task)),
         "bands": list(_bands(analysis)),
-        "configurations": [_configuration(one, analysis, settings, model) for one in confirmed],
+        "configurations": [_configuration(one, findings, model) for one in confirmed],
         "lost": list(lost_seeds(findings)),
         "left_out": [*left_out(models_of(settings)), *cases.left_out(), *lost_searches(findings.divisions)],
         "statements": [*statements(confirmed, analysis, problem, model), *sealed_looks(findings)],
@@ -183,22 +183,21 @@ def _bands(analysis: Analysis) -> Iterator[dict[str, Any]]:
                 yield {"role": role, "part": quantity.part, "score": quantity.name, **band_facts(band)}
 
 
-def _configuration(
-    configuration: Confirmed, analysis: Analysis, settings: Settings, model: Studied
-) -> dict[str, Any]:
+def _configuration(configuration: Confirmed, findings: Findings, model: Studied) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "role": configuration.role,
         "config_id": configuration.config_id,
-        "tuned": tuned(configuration, settings, model),
+        "tuned": tuned(configuration, findings.settings, model, findings.trials_of(configuration)),
         "chosen": configuration.chosen,
         "model": None,
         "recipe": None,
         "params": None,
         "seeds": [],
         "diverged": [],
+        "alike": configuration.alike,
         "overfit": None,
     }
-    overfit = analysis.overfit.get(configuration.role)
+    overfit = findings.analysis.overfit.get(configuration.role)
     if overfit:
         facts["overfit"] = {"flagged": overfit.flagged, "seeds": overfit.seeds}
     found, replicas = configuration.configuration, configuration.replicas

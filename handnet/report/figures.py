@@ -196,7 +196,10 @@ def forest(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
 
 
 def _drawn(row: Mapping[str, Any], column: str) -> bool:
-    """Whether a band is in the forest: what is expected of one network is not, beside that over seeds."""
+    """Whether a band is in the forest: what is expected of one network is not, beside that over seeds, nor
+    another seed where all are alike."""
+    if column == "seeds" and row.get("alike"):
+        return False
     return column in row and not (column == "cases" and "both" in row)
 
 

@@ -140,7 +140,7 @@ def _coverage(facts: Mapping[str, Any], part: str, rows: Sequence[Mapping[str, A
         )
     if part == "val":
         sentences.append("The winner was chosen on these rows, which flatters it here.")
-    row = next((row for row in rows if "seeds" in row), None)
+    row = next((row for row in rows if "seeds" in row and not row.get("alike")), None)
     if row:
         seeds, extremes = row["seeds"], row["extremes"]
         sentences.append(

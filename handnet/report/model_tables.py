@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from handnet.report.model_words import lost_of, param_words, studied
 from handnet.report.tables import Grid
+from handnet.study.settings import MLP
 
 FEW = 4  # parameters that have a column each; more stand in one
 LISTED = 10  # lost seeds that a page lists
@@ -56,6 +57,16 @@ def params_of(configurations: Sequence[Mapping[str, Any]], first: Sequence[str])
     """The columns of the parameters of confirmed configurations. first: those that come first."""
     tables = (one["params"] or {} for one in configurations)
     return Params(tuple(dict.fromkeys([*first, *(name for params in tables for name in params)])))
+
+
+def fixed(configuration: Mapping[str, Any]) -> str:
+    """The parameters of a confirmed model that were not searched; empty for a network by hand, whose recipe
+    stands in the settings, and for a method."""
+    if configuration["model"] in (None, MLP):
+        return ""
+    searched = configuration["params"]
+    rest = {name: value for name, value in configuration["recipe"].items() if name not in searched}
+    return f"fixed: {in_one(rest)}" if rest else ""
 
 
 def why_absent(facts: Mapping[str, Any]) -> tuple[str, ...]:

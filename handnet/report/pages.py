@@ -20,6 +20,7 @@ from handnet.report.how_to_read import how_to_read_stories
 from handnet.report.main_table import band_table, count_table, further_table, interval_table
 from handnet.report.model_tables import (
     absent,
+    fixed,
     in_one,
     left_out_table,
     lost_table,
@@ -50,6 +51,7 @@ from handnet.report.words import (
     measured,
     number,
     of_class,
+    of_trials,
     over,
     part_name,
     percent,
@@ -216,6 +218,8 @@ def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
         "stories": {part: _stories(facts, part) for part in parts},
         "how_to_read_stories": how_to_read_stories(facts["judged"], studied(facts)),
         "words": words_of(facts["judged"]),
+        "of_trials": of_trials,
+        "fixed": fixed,
         "ranked": ranked(facts["search"]["trials"]),
         "confirmed": confirmed(facts["search"]),
         "model": studied(facts),

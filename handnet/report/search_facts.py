@@ -11,7 +11,7 @@ from handnet.bands.selection import SIMULATED
 from handnet.data import Table
 from handnet.report.model_words import OURS, Studied, listed, model_of
 from handnet.report.series import surface
-from handnet.report.words import label, mean_of
+from handnet.report.words import label, mean_of, of_trials
 from handnet.study.analysis import SEARCHES, Again, Analysis, TrialResult, Untuned
 from handnet.study.answers import Refits
 from handnet.study.division import Resplit
@@ -58,6 +58,10 @@ class Findings:
     refits: Refits | str = ""
     others: Mapping[str, Sequence[TrialResult]] = field(default_factory=dict)
 
+    def trials_of(self, configuration: Confirmed) -> Sequence[TrialResult]:
+        """The trials of the search that found a configuration."""
+        return self.others.get(configuration.role, self.trials)
+
 
 def selection_facts(analysis: Analysis, task: Task) -> dict[str, Any]:
     """What choosing cost."""
@@ -91,18 +95,28 @@ def _untuned(untuned: Untuned | None) -> dict[str, Any] | None:
     return vars(untuned) | {"worse": untuned.worse, "shown": untuned.shown} if untuned else None
 
 
-def tuned(configuration: Confirmed, settings: Settings, model: Studied = OURS) -> str:
-    """What was chosen for a configuration, and on which rows. model: what is studied."""
+def tuned(
+    configuration: Confirmed, settings: Settings, model: Studied = OURS, trials: Sequence[TrialResult] = ()
+) -> str:
+    """What was chosen for a configuration, and on which rows.
+
+    model: what is studied; trials: of its search, which may repeat a configuration.
+    """
     found = configuration.configuration
     if found is None:
         return configuration.tuned
-    trials = settings.trials_of(found.model)
-    if configuration.role not in ("winner", found.model) or trials == 1:
+    count = settings.trials_of(found.model)
+    if configuration.role not in ("winner", found.model) or count == 1:
         return f"nothing: a {model.choice} fixed beforehand"
     seeds = f", each on {settings.search.seeds} seeds" if settings.seeded(found.model) else ""
     space = settings.searched_of(found.model)
     what = f"what {space.label} suggests" if isinstance(space, Suggested) else listed([*space])
-    return f"{what} chosen on the validation rows, of {trials} configurations{seeds}"
+    return f"{what} chosen on the validation rows, of {of_trials(count, repeats(trials))}{seeds}"
+
+
+def repeats(trials: Sequence[TrialResult]) -> int:
+    """How many trials had a configuration that an earlier one had."""
+    return len(trials) - len({one.trial.config_id for one in trials})
 
 
 def searched_params(axes: Mapping[str, Axis], tried: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -148,6 +162,7 @@ def other_searches(findings: Findings) -> list[dict[str, Any]]:
             "model": model,
             "params": list(searched_params(settings.axes_of(model), [one.trial.params for one in trials])),
             "trials": [_trial(findings.problem, one) for one in trials],
+            "repeats": repeats(trials),
         }
         for model, trials in findings.others.items()
     ]
@@ -186,6 +201,7 @@ def search_facts(findings: Findings) -> dict[str, Any]:
         "params": list(searched_params(space, [one.trial.params for one in findings.trials])),
         "winner_on_fresh_seeds": _winner_on_fresh_seeds(findings),
         "trials": [_trial(findings.problem, one) for one in findings.trials],
+        "repeats": repeats(findings.trials),
         "importances": dict(findings.importances),
         "surface": surface(findings.problem, findings.trials, space, findings.importances),
         "again": again_facts(findings.analysis.again),

@@ -6,7 +6,7 @@ from typing import Any
 from handnet.report.model_tables import Params, searched
 from handnet.report.score_names import IN_UNIT
 from handnet.report.tables import Grid
-from handnet.report.words import held, interval, label, mean_of, measure, percent, written
+from handnet.report.words import held, interval, label, mean_of, measure, of_trials, percent, written
 
 ADAPTIVE = (
     "The correction pays for the choice of the best, not for trials that were proposed in the light of the"
@@ -16,6 +16,7 @@ BELOW = (
     "The corrected loss is the lower one here: choosing flatters on average, and the estimate of by how much"
     " has an error of its own."
 )
+REPEATED = " A trial that repeats a configuration counts as one more draw."
 BEST = 10  # trials that a page lists of a search
 LISTED = 12  # configurations that another search might have chosen
 
@@ -80,10 +81,11 @@ def best_of_table(facts: Mapping[str, Any]) -> Grid:
         )
         for point in facts["selection"]["best_of"]
     ]
+    repeated = REPEATED * bool(facts["search"]["repeats"])
     return Grid(
         "The best loss against the size of the search",
         "From this search's own points, taken for independent draws; a Sobol design is more even than that."
-        " An open end says the search is too small to bound it.",
+        f" An open end says the search is too small to bound it.{repeated}",
         ("configurations", "expected best", "plug-in", "median best", "95 % by order statistics"),
         rows,
     )
@@ -147,6 +149,8 @@ def confirmed(search: Mapping[str, Any]) -> str:
     absent = ", ".join(f"{count} {why}" for why, count in parts.items() if count)
     if fresh["value"] is None:
         return text + absent
+    if fresh["low"] == fresh["high"]:
+        return f"{text}{f'({absent}) ' * bool(absent)}{written(fresh['value'], search['score'])}, all alike"
     return (
         f"{text}{f'({absent}) ' * bool(absent)}{in_seeds(fresh, search['score'])}, which covers"
         f" {percent(fresh['coverage'])} of further seeds on average over studies"
@@ -161,13 +165,15 @@ def ranked(trials: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def search_table(facts: Mapping[str, Any], search: Mapping[str, Any]) -> Grid:
     """The best trials of a model that does not decide. search: its record of `other_searches`."""
     params, score = Params(tuple(search["params"])), facts["search"]["score"]
+    many = str(len(search["trials"]))
+    many = of_trials(len(search["trials"]), search["repeats"]) if search["repeats"] else many
     rows = [
         (str(rank), str(one["place"]), *params.cells(one["params"]), tried(one, score), str(one["lost"]))
         for rank, one in enumerate(ranked(search["trials"]), 1)
     ]
     return Grid(
         f"The search of {search['model']}",
-        f"The best of {len(search['trials'])}, searched as those of the model that decides.",
+        f"The best of {many}, searched as those of the model that decides.",
         ("rank", "trial", *params.headings, "objective [seeds .025 to .975]", "seeds lost"),
         rows,
     )

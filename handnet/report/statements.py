@@ -32,7 +32,7 @@ def statements(
         *map(_missing, analysis.missing),
         *map(_alike, confirmed),
         compared(SEARCHED_ANEW, analysis, problem.data.class_names, model),
-        _split_against_seed(analysis),
+        _split_against_seed(analysis, roles["winner"].alike),
         _cost_of_choosing(analysis, roles["winner"], problem),
         _searched_again(analysis),
     ]
@@ -50,7 +50,8 @@ def compared(role: str, analysis: Analysis, classes: Sequence[str] = (), model: 
     pairs = [pair for pair in analysis.pairs if pair.ours == role and pair.worded]
     pairs = [pair for pair in pairs if pair.over_splits]
     pairs.sort(key=lambda pair: pair.rivals.index(pair.theirs))
-    sentences = [_comparison(pair, analysis, len(pairs), pair is pairs[0], classes, model) for pair in pairs]
+    tested = sum(row.decides and row.p is not None for pair in pairs for row in pair.over_splits)
+    sentences = [_comparison(pair, analysis, tested, pair is pairs[0], classes, model) for pair in pairs]
     if pairs and role == "winner":
         sentences.append("The winner was chosen on rows of the same table, which flatters it here.")
     return " ".join(sentences)
@@ -90,16 +91,12 @@ def _missing(rival: str) -> str:
 
 def _alike(configuration: Confirmed) -> str:
     """That a seed changed nothing, though there is one."""
-    replicas, outputs = configuration.replicas, configuration.val_logits
-    if replicas is None or replicas.sound.sum() < 2:
-        return ""
-    sound = outputs[replicas.sound]
-    if (sound != sound[0]).any():
+    if not configuration.alike or configuration.replicas is None:
         return ""
     of = "the winner" if configuration.role == "winner" else configuration.role
     return (
-        f"All {len(sound)} seeds of {of} gave the same outputs to the bit, so its bands over seeds have no"
-        " width."
+        f"All {configuration.replicas.sound.sum()} seeds of {of} gave the same outputs to the bit, so its"
+        " bands over seeds have no width."
     )
 
 
@@ -108,21 +105,22 @@ def _comparison(
 ) -> str:
     """A configuration against a rival on the score fixed in advance, by Nadeau and Bengio's corrected t.
 
-    rivals: how many there are; first: whether this sentence is the first of them; classes: their names;
-    model: what is studied.
+    rivals: how many have a p; first: whether this sentence is the first of them; classes: their names; model:
+    what is studied.
     """
     (row,) = (row for row in pair.over_splits if row.decides)
-    band, p, adjusted = row.difference.band, row.difference.p, row.difference.adjusted
+    band, p, adjusted = row.difference.band, row.p, row.difference.adjusted
     ours = "the search, made anew in each," if pair.ours == SEARCHED_ANEW else f"the {pair.ours}"
     subject = f"Over {band.n} divisions of this table {ours}" if first else "On the same divisions it"
-    by_holm = f", adjusted for {rivals} rivals {adjusted:.2g}" if rivals > 1 else ""
+    by_holm = f", adjusted for {rivals} rivals {adjusted:.2g}" if rivals > 1 and adjusted is not None else ""
     tuned = f"{pair.tuned}; " if pair.tuned else ""
     alone = " for this rival alone" if rivals > 1 else ""
-    rule = f"{tuned}Nadeau-Bengio, {band.coverage:.0%}{alone}, p = {p_value(p)}{by_holm}"
+    found = "no p" if p is None else f"p = {p_value(p)}"
+    rule = f"{tuned}Nadeau-Bengio, {band.coverage:.0%}{alone}, {found}{by_holm}"
     text = f"{subject} {_gained(row, pair.theirs, classes)} ({rule})"
     if not analysis.rules.may_word(RULE):
         return f"{text}; the rule finds a difference too often where there is none, so it words no verdict."
-    if not can_decide(row):
+    if p is None or not can_decide(row):
         few = band.n < LEAST_SPLITS
         reason = f"with fewer than {LEAST_SPLITS} divisions it"
         unseen = "no two divisions differ, so no difference could have been seen, and the rule"
@@ -176,8 +174,11 @@ def _region(row: ComparedOverSplits) -> str:
     return f"{row.equal:g} {row.scale.unit}".strip()
 
 
-def _split_against_seed(analysis: Analysis) -> str:
-    """How far each of the two moves the winner's accuracy, and what the choice of cases alone makes of it."""
+def _split_against_seed(analysis: Analysis, alike: bool) -> str:
+    """How far each of the two moves the winner's accuracy, and what the choice of cases alone makes of it.
+
+    alike: whether its seed does nothing, so that the split alone moves it.
+    """
     moves = analysis.moved
     if moves is None:
         return ""
@@ -186,10 +187,10 @@ def _split_against_seed(analysis: Analysis) -> str:
         asked = f"; asking other cases of the table is by itself worth {100 * moves.asked:.2f}"
     split, seed = (_deviation(one, moves.score) for one in (moves.split, moves.seed))
     unit = "" if moves.score in IN_UNIT else " in points"
+    by_seed = "" if alike else f" Another seed on the same split moves it by {seed}."
     return (
-        f"Another split moves the winner's {label(moves.score)} by {split}{asked}. Another seed on the"
-        f" same split moves it by {seed}. (Standard deviations{unit} [95%] over"
-        f" {moves.divisions} fresh divisions and {moves.seeds} seeds.)"
+        f"Another split moves the winner's {label(moves.score)} by {split}{asked}.{by_seed}"
+        f" (Standard deviations{unit} [95%] over {moves.divisions} fresh divisions and {moves.seeds} seeds.)"
     )
 
 

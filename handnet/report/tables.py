@@ -75,14 +75,17 @@ def rows_of(
 ) -> list[dict[str, Any]]:
     """The bands of one part: a row for each score and configuration, a key for each column of bands.
 
-    The rows of the test carry the bands over fresh divisions too. scores: None for those of the main table.
+    The rows of the test carry the bands over fresh divisions too; `alike` is whether all seeds of the
+    configuration gave the same outputs. scores: None for those of the main table.
     """
     scores = scores_of(facts) if scores is None else scores
+    alike = {one["role"] for one in facts["configurations"] if one.get("alike")}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for band in facts["bands"]:
         role, score = band["role"], band["score"]
         if band["part"] in (part, "rehearsal" if part == "test" else part) and score in scores:
             row = rows.setdefault((role, score), {"role": role, "score": score, "lost": lost_of(facts, role)})
+            row["alike"] = role in alike
             row[_column(band)] = band
     order = [
         *(configuration["role"] for configuration in facts["configurations"]),
@@ -117,6 +120,8 @@ def over_seeds(row: Mapping[str, Any]) -> tuple[str, str]:
     seeds, extremes = row.get("seeds"), row.get("extremes")
     if seeds is None or extremes is None:
         return "no seed" if "cases" in row else "-", "-"
+    if row.get("alike"):
+        return f"all {seeds['n']} seeds alike", "-"
     if "share" not in row.get("cases", {"centres": ()})["centres"]:
         return in_band(seeds), interval(extremes)
     cases = row["cases"]["n"]
@@ -144,7 +149,7 @@ def gap_table(facts: Mapping[str, Any]) -> Grid:
         facts, "gap", GAPS if history else tuple(name for name in GAPS if name != "gap_keras")
     ):
         seeds = row["seeds"]
-        covers = f"{seeds['n']}, {percent(seeds['coverage'])}"
+        covers = f"all {seeds['n']} alike" if row["alike"] else f"{seeds['n']}, {percent(seeds['coverage'])}"
         rows.append((label(row["score"]), role_of(row), in_band(seeds), interval(row["extremes"]), covers))
     flags = [
         f"{row['role']} {row['overfit']['flagged']} of {row['overfit']['seeds']}"

@@ -169,7 +169,8 @@ def _deciding(facts: Mapping[str, Any]) -> str:
 def _next(facts: Mapping[str, Any]) -> str:
     """What one more of these models would show on as many further cases."""
     row, model = _first(facts), studied(facts)
-    another = f"one more such {model.unit}" if model.seeded else "the same method"
+    varies = model.seeded and not row.get("alike")
+    another = f"one more such {model.unit}" if varies else "the same method"
     if "next" not in row:
         return ""
     band = row["next"]
@@ -195,15 +196,16 @@ def _spread(facts: Mapping[str, Any]) -> str:
     text = f"The {seeds['n']} seeds {calls} on these rows"
     if seeds["assured"] >= TELLING:
         text += f", as at least {percent(seeds['assured'])} of further seeds do (confidence 95%)"
+    another = f"{text}; another seed on another division of this table"
+    if row.get("alike"):
+        text = f"All {seeds['n']} seeds gave the same outputs"
+        another = f"{text}; on another division of this table one of them"
     if not splits:
         return f"{text}."
     elsewhere = f"has {_an_rmse(splits)}"
     if classes:
         elsewhere = f"calls {number(splits['low'])} to {number(splits['high'])} right"
-    return (
-        f"{text}; another seed on another division of this table {elsewhere}"
-        f" ({percent(splits['coverage'])} of further divisions on average)."
-    )
+    return f"{another} {elsewhere} ({percent(splits['coverage'])} of further divisions on average)."
 
 
 def _an_rmse(band: Mapping[str, Any]) -> str:

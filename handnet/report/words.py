@@ -263,8 +263,17 @@ def exact(value: float) -> str:
     return f"{value:.2g}"
 
 
-def p_value(p: float) -> str:
-    """Two significant digits, or three where two would hide on which side of .05 it lies."""
+def of_trials(trials: int, repeats: int = 0) -> str:
+    """How many configurations a search tried. repeats: trials that had one which an earlier trial had."""
+    if not repeats:
+        return f"{trials} configurations"
+    return f"{trials - repeats} distinct configurations in {trials} trials"
+
+
+def p_value(p: float | None) -> str:
+    """Two significant digits, or three where two would hide on which side of .05 it lies; a dash for none."""
+    if p is None:
+        return "-"
     return f"{p:.3g}" if 0.045 <= p < 0.055 else exact(p)
 
 

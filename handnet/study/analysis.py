@@ -48,6 +48,13 @@ class TrialResult:
     configuration: Configuration
 
 
+def distinct(trials: Sequence[TrialResult]) -> list[TrialResult]:
+    """The sound trials, of those with the same configuration the first."""
+    sound = [trial for trial in trials if trial.replicas.sound.all()]
+    first = {trial.trial.config_id: trial for trial in reversed(sound)}
+    return [trial for trial in sound if first[trial.trial.config_id] is trial]
+
+
 @dataclass(frozen=True)
 class Untuned:
     """The winner beside its untuned first rival on the validation rows, by the mean loss of the task.
@@ -81,8 +88,9 @@ class Untuned:
 class Again:
     """What other search seeds would have chosen.
 
-    places: (C,) of the sound trials; seeds: how many of the search; found: of these trials, in their order;
-    anew: the point that the search chose on each fresh division it was made anew on.
+    places: (C,) of the sound configurations, each of the first trial that had it; seeds: how many of the
+    search; found: of these, in their order; anew: the point that the search chose on each fresh division it
+    was made anew on.
     """
 
     places: tuple[int, ...]
@@ -215,10 +223,10 @@ def _accuracy(problem: Problem, winner: Confirmed, y: Array, part: str) -> float
 
 
 def _optimism(problem: Problem, trials: Sequence[TrialResult]) -> Optimism | None:
-    """By how much the winner's loss is flattered by being chosen; None with fewer than two sound trials, and
-    where groups are so few that no sample leaves one out."""
+    """By how much the winner's loss is flattered by being chosen; None with fewer than two sound
+    configurations, and where groups are so few that no sample leaves one out."""
     y_val, groups = problem.parts.val.y, problem.parts.groups("val")
-    sound = [trial.replicas for trial in trials if trial.replicas.sound.all()]
+    sound = [trial.replicas for trial in distinct(trials)]
     if len(sound) < 2:
         return None
     losses = np.array([problem.task.case_losses(each.val_logits, y_val).mean(axis=0) for each in sound])
@@ -230,8 +238,8 @@ def _optimism(problem: Problem, trials: Sequence[TrialResult]) -> Optimism | Non
 
 
 def _again(problem: Problem, trials: Sequence[TrialResult], divisions: Sequence[Resplit]) -> Again | None:
-    """How often each trial is the best when the search seeds are drawn again."""
-    sound = [trial for trial in trials if trial.replicas.sound.all()]
+    """How often each configuration is the best when the search seeds are drawn again."""
+    sound = distinct(trials)
     task, y_val = problem.task, problem.parts.val.y
     losses = np.array([task.mean_loss(trial.replicas.val_logits, y_val) for trial in sound])
     if min(losses.shape) < 2:
@@ -249,7 +257,9 @@ def _adaptive(settings: Settings, trials: Sequence[TrialResult]) -> bool:
 
 
 def _best_of(settings: Settings, problem: Problem, trials: Sequence[TrialResult]) -> tuple[BestOf, ...]:
-    """The expected best against the size of the search, where no trial was chosen in the light of others."""
+    """The expected best against the size of the search, where no trial was chosen in the light of others.
+
+    A trial that repeats a configuration counts: it is one more draw from the space."""
     sound = [trial.replicas for trial in trials if trial.replicas.sound.all()]
     if _adaptive(settings, trials) or len(sound) < 2:
         return ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class ComparedOverSplits:
 
     decides: whether this score was fixed as the one whose comparison is worded; equal: up to which difference
     the two count as equal, by convention: .01 for a point or a per cent; among: how many rivals a verdict is
-    worded against, for whom its p is adjusted; 1 for a comparison that only describes.
+    worded against, for whom its p is adjusted; 1 for one that only describes, and for one without a p.
     """
 
     score: str
@@ -52,6 +53,14 @@ class ComparedOverSplits:
     wins: Wins
     scale: Scale
     among: int = 1
+
+    @property
+    def p(self) -> float | None:
+        """The p of the difference; None where no two divisions differ, up to rounding.
+
+        A test has nothing to go by without a spread, and would call any difference certain."""
+        band = self.difference.band
+        return self.difference.p if band.high - band.low > ROUNDING else None
 
     @property
     def level(self) -> float:
@@ -103,7 +112,8 @@ def compare_pairs(
     groups: Array | None = None,
     models: Sequence[str] = (),
 ) -> list[ComparedPair]:
-    """The winner against every other configuration; every other recipe against the first rival.
+    """The winner against every other configuration; every other recipe against the first rival; every two of
+    the other models.
 
     The search made anew is compared with the rivals of a verdict and with the winner. y_test: (n_test,), None
     while the test is sealed; groups: (n_test,) int, None where every case is its own; models: the roles of
@@ -114,6 +124,7 @@ def compare_pairs(
     others = [role for role in by_role if role != "winner"]
     pairs = [("winner", role) for role in others]
     pairs += [(role, baseline(task)) for role in others if by_role[role].replicas is not None]
+    pairs += combinations([role for role in models if role in by_role], 2)
     if any(SEARCHED_ANEW in resplit.logits for resplit in resplits):
         pairs += [(SEARCHED_ANEW, role) for role in (*rivals, "winner") if role in by_role]
     compared = [
@@ -149,12 +160,14 @@ def _adjusted(pairs: Sequence[ComparedPair]) -> Iterator[ComparedPair]:
     """The pairs, each p adjusted by Holm's method within its family.
 
     A verdict's family is the rivals that it is worded against; all comparisons over divisions that only
-    describe are one more family, the areas under the curve or squared errors on the test another.
+    describe are one more family, the areas under the curve or squared errors on the test another. What has no
+    p is in none.
     """
     families: dict[str, list[float]] = {}
     for pair in pairs:
         for row in pair.over_splits:
-            families.setdefault(_family(pair, row), []).append(row.difference.p)
+            if row.p is not None:
+                families.setdefault(_family(pair, row), []).append(row.p)
         if pair.on_test and pair.on_test.tested:
             families.setdefault("test", []).append(pair.on_test.tested.p)
     adjusted = {family: iter(holm(values)) for family, values in families.items()}
@@ -165,6 +178,8 @@ def _adjusted(pairs: Sequence[ComparedPair]) -> Iterator[ComparedPair]:
                 difference=row.difference._replace(adjusted=next(adjusted[_family(pair, row)])),
                 among=len(families[_family(pair, row)]) if _worded(pair, row) else 1,
             )
+            if row.p is not None
+            else row
             for row in pair.over_splits
         )
         on_test = pair.on_test
@@ -209,8 +224,7 @@ def rules(problem: Problem, resplits: Sequence[Resplit], part: str, accuracy: fl
 
 def can_decide(compared: ComparedOverSplits) -> bool:
     """Whether there are enough divisions for a verdict, and some spread over them."""
-    band = compared.difference.band
-    return band.n >= LEAST_SPLITS and band.high - band.low > ROUNDING
+    return compared.difference.band.n >= LEAST_SPLITS and compared.p is not None
 
 
 def compare_over_splits(

@@ -231,13 +231,13 @@ def _cases(facts: Mapping[str, Any], part: str) -> str:
 def _seeds(row: Mapping[str, Any]) -> str:
     """From least to most over seeds: counts of a share, a loss as it is."""
     told = over_seeds(row)
-    return told[0] if "seeds" not in row else told[1]
+    return told[0] if "seeds" not in row or row.get("alike") else told[1]
 
 
 def _coverage(rows: list[dict[str, Any]]) -> str:
     """What the bands are and hold, and of which configurations seeds diverged."""
     over = {row["role"]: row for row in rows if "extremes" in row}
-    first = next((row["extremes"] for row in over.values()), None)
+    first = next((row["extremes"] for row in over.values() if not row.get("alike")), None)
     lines = [f"another seed: min to max of {first['n']}; {min_to_max(first)}"] if first else []
     lines += [f"  {_absent(row)}" for row in over.values() if row["extremes"]["diverged"]]
     lines += expected(rows)

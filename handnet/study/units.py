@@ -110,6 +110,14 @@ class Confirmed:
         """Whether at least two of its replicas are sound, as a band over seeds needs."""
         return self.replicas is not None and bool(self.replicas.sound.sum() > 1)
 
+    @property
+    def alike(self) -> bool:
+        """Whether its sound replicas, at least two, gave the same outputs to the bit."""
+        if self.replicas is None or not self.has_seed_bands:
+            return False
+        parts = (of[self.replicas.sound] for of in (self.val_logits, self.test_logits) if of is not None)
+        return all(bool((of == of[0]).all()) for of in parts)
+
     def logits(self, part: str) -> Array | None:
         """Outputs (R, n) or (R, n, k) on "val" or "test", NaN for a replica that diverged; None while it is
         sealed."""
