@@ -72,7 +72,7 @@ def torture(which: str, kills: int, stops: int, seed: int, scratch: Path) -> Tal
     """A study killed at so many of its moments, stopped by both signals, and with its workers killed."""
     tally, dice = Tally(), random.Random(seed)
     twin = undisturbed(scratch / "twin", STUDIES[which], tally)
-    every = plan(twin)
+    every = plan(twin, 1)
     chosen = sorted(dice.sample(range(len(every)), min(kills, len(every))))
     killed(scratch / "killed", twin, [every[place] for place in chosen], tally, dice)
     if stops:  # by Ctrl-C and SIGTERM in turn
