@@ -1,11 +1,8 @@
-"""References and objects as models: where a user's own code is found, and what identifies it."""
+"""References and objects as models: where a user's own code is found, and how it travels."""
 
-import os
 import pickle
-import subprocess
 import sys
-from collections.abc import Callable
-from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from handnet import Refusal
-from handnet.models.identity import identity_of
+from handnet.models import identity
 from handnet.models.model import Model
 from handnet.models.named import make_model
 from handnet.models.source import FromFile, digest_of, find
@@ -153,6 +150,32 @@ def test_a_file_that_changes_is_another_model(folder: Path) -> None:
         pickle.loads(pickle.dumps(elsewhere)).get()  # as in a worker, which has not imported it yet
 
 
+def test_the_name_of_a_file_and_its_place_identify_nothing(folder: Path) -> None:
+    (folder / "elsewhere").mkdir()
+    for name, other in (("mine.py", "other.py"), ("helper.py", "helper.py")):
+        (folder / "elsewhere" / other).write_text((folder / name).read_text())
+    here, there = str(folder / "mine.py"), str(folder / "elsewhere" / "other.py")
+    assert FromFile(here, "fit_predict").identity == FromFile(there, "fit_predict").identity
+    assert FromFile(here, "fit_predict").identity != FromFile(here, "forest").identity
+
+
+def test_the_packages_that_a_file_imports_are_part_of_its_identity(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[str]:
+        return [FromFile(str(folder / name), "f").identity for name in ("plain.py", "inside.py", "beside.py")]
+
+    (folder / "plain.py").write_text("import numpy.random, math\n\ndef f(): import nowhere_at_all\n")
+    (folder / "inside.py").write_text("def f():\n    from lightgbm.sklearn import LGBMClassifier\n")
+    (folder / "beside.py").write_text("from inside import f\n")
+    before = told()
+    assert all(f"lightgbm {version('lightgbm')}" in one for one in before[1:])
+    assert before[0].endswith(f" numpy {version('numpy')}")
+    newer = {"lightgbm": "99.0"}
+    monkeypatch.setattr(identity, "version", lambda name: newer.get(name) or version(name))
+    assert [one == other for one, other in zip(before, told(), strict=True)] == [True, False, False]
+
+
 def test_models_have_names_of_the_field() -> None:
     pipeline = make_pipeline(StandardScaler(), "passthrough", make_pipeline(FunctionTransformer(), SVC()))
     assert make_model(pipeline).name == "StandardScaler+FunctionTransformer+SVC"
@@ -161,107 +184,6 @@ def test_models_have_names_of_the_field() -> None:
     )
     assert make_model(SVC(), name="mine").name == "mine"
     assert find("handnet.tasks:task_of").label == "tasks.task_of"
-
-
-# Identity
-
-
-def scaled(factor: float) -> Any:
-    """A function that holds a value."""
-    return lambda X: factor * X
-
-
-def test_what_computes_otherwise_is_identified_otherwise() -> None:
-    things = [
-        SVC(),
-        SVC(C=2),
-        SVC(C=2.5, kernel=scaled(2)),
-        SVC(C=2.5, kernel=scaled(3)),
-        make_pipeline(SVC()),
-        make_pipeline(StandardScaler(), SVC()),
-        FunctionTransformer(np.log1p),
-        FunctionTransformer(np.exp),
-        FunctionTransformer(np.exp, kw_args={"where": np.array([True, False])}),
-        FunctionTransformer(np.exp, kw_args={"where": np.array([True, True])}),
-        RandomForestClassifier,
-        [1, 2],
-        [2, 1],
-        {"a": 1},
-        {"a": "1"},
-    ]
-    texts = [identity_of(thing) for thing in things]
-    assert len(set(texts)) == len(texts)
-    assert [identity_of(thing) for thing in things] == texts
-    assert identity_of({"a": 1, "b": 2}) == identity_of({"b": 2, "a": 1})
-    holds_itself: list[Any] = [1]
-    holds_itself.append(holds_itself)
-    assert identity_of(holds_itself) == "[1, <builtins.list>]"
-
-
-SCRIPT = """
-import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.compose import make_column_selector
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.pipeline import make_pipeline
-from handnet.models.named import make_model
-from handnet.models.identity import identity_of
-
-FACTOR = {factor}
-NAMES = {{"alpha", "beta", "gamma", "delta"}}
-
-def scaled(X):
-    return [FACTOR * x for x in X]
-
-class Scale(BaseEstimator, TransformerMixin):
-    def fit(self, X, y=None):
-        return self
-    def transform(self, X):
-        return np.array([scaled(row) for row in X])
-
-def fit_predict(X_train, y_train, params, seed, X):
-    inner = lambda: scaled(X)
-    return inner(), NAMES
-
-unrelated = {unrelated}
-things = [make_pipeline(Scale(), RandomForestClassifier(3)), fit_predict, lambda X, y, p, s, Z: scaled(Z)]
-for thing in things:
-    print(make_model(thing).identity)
-print(identity_of([make_column_selector(pattern="x"), NAMES, object()]))
-"""
-
-
-def typed(**values: Any) -> list[str]:
-    """What the script prints when it is typed at Python's own prompt, where no source is found."""
-    printed: list[str] = []
-    exec(SCRIPT.format(**values), {"__name__": "__main__", "print": printed.append})
-    return printed
-
-
-def run(file: Path, **values: Any) -> list[str]:
-    """What it prints as a file, in a process of its own."""
-    file.write_text(SCRIPT.format(**values) + "import sys; assert 'keras' not in sys.modules")
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONHASHSEED": "random"}
-    command = [sys.executable, str(file)]
-    process = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    return process.stdout.splitlines()
-
-
-def check_identities(told: Callable[..., list[str]]) -> None:
-    first, unrelated = told(factor=2, unrelated=1), told(factor=2, unrelated=5)
-    assert first == unrelated
-    other = told(factor=3, unrelated=1)
-    assert [one != another for one, another in zip(first, other, strict=True)] == [True, True, True, False]
-    assert " at 0x" not in "".join(first)
-
-
-def test_what_is_typed_is_identified_by_what_it_computes() -> None:
-    check_identities(typed)
-
-
-@pytest.mark.long
-def test_what_a_script_defines_is_identified_alike_in_every_process(tmp_path: Path) -> None:
-    check_identities(partial(run, tmp_path / "script.py"))
 
 
 def test_objects_of_a_notebook_travel_and_keep_their_identity() -> None:

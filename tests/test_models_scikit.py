@@ -1,10 +1,12 @@
 """Estimators and pipelines of scikit-learn's kind as models."""
 
+import pickle
 from typing import Any, ClassVar
 
+import cloudpickle
 import numpy as np
 import pytest
-from models_contract import ModelContract, part, rows
+from models_contract import ModelContract, globals_now, part, rows
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer, make_column_selector
@@ -17,7 +19,7 @@ from sklearn.ensemble import (
 from sklearn.feature_selection import SelectFromModel
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
@@ -147,17 +149,66 @@ def test_every_random_state_of_a_pipeline_is_the_seed() -> None:
         (HistGradientBoostingClassifier(), True),
         (OneVsRestClassifier(SGDClassifier()), True),
         (GridSearchCV(RandomForestClassifier(), {"max_depth": [2]}), True),
+        (GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [2]}, cv=KFold(3)), False),
+        (GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [2]}, cv=KFold(3, shuffle=True)), True),
+        (GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [2]}, cv=ShuffleSplit(3)), True),
+        (GridSearchCV(Pipeline([("clf", GaussianNB())]), {"clf": [SVC()]}), True),
+        (GridSearchCV(Pipeline([("clf", GaussianNB())]), {"clf": [KNeighborsClassifier()]}), False),
     ],
 )
 def test_what_has_no_random_state_has_no_seed(estimator: Any, seeded: bool) -> None:
     assert make_model(estimator).seeded is seeded
 
 
-def test_the_way_of_dividing_inside_a_search_is_seeded_too() -> None:
+def test_what_is_random_in_the_values_of_parameters_is_the_seed() -> None:
+    table = rows(2, n=90)
+    train, val, seeds = part(table, 0, 60), part(table, 60), range(5)
+
+    def search(seed: int | None) -> GridSearchCV:
+        grid = {"n_neighbors": [1, 3, 5, 7, 15]}
+        return GridSearchCV(KNeighborsClassifier(), grid, cv=KFold(3, shuffle=True, random_state=seed))
+
+    def grown(seed: int | None) -> GridSearchCV:
+        trees = [RandomForestClassifier(2, random_state=seed), ExtraTreesClassifier(2, random_state=seed)]
+        return GridSearchCV(Pipeline([("clf", GaussianNB())]), {"clf": trees}, cv=3)
+
+    for made in (search, grown):
+        given = made(None)
+        outputs = make_model(given).fit(train, val, {}, list(seeds), TWO).outputs(val.X)
+        by_hand = [made(seed).fit(train.X, train.y).predict_proba(val.X)[:, 1] for seed in seeds]
+        np.testing.assert_array_equal(outputs, log_odds(np.array(by_hand)))
+        assert len(np.unique(outputs, axis=0)) > 1
+    assert given.param_grid["clf"][0].random_state is None  # the reader's own objects stay as they are
+
+
+def test_a_function_makes_its_estimator_once_and_silently(capsys: pytest.CaptureFixture[str]) -> None:
+    made, states = [], globals_now()
+
+    def make() -> SVC:
+        print("a word on stdout")
+        made.append(np.random.normal())  # noqa: NPY002 - its fault
+        return SVC(C=2 + made[-1])
+
+    model = make_model(make)
     train, val = part(rows(2), 0, 40), part(rows(2), 40)
-    search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 3, 7]}, cv=KFold(3, shuffle=True))
-    first, again = (make_model(search).fit(train, val, {}, [6], TWO).outputs(val.X) for _ in range(2))
-    np.testing.assert_array_equal(first, again)
+    model.check({}, TWO)
+    outputs = model.fit(train, val, {}, [0, 1], TWO).outputs(val.X)
+    assert model.seeded
+    assert "stands in" in model.notes[0]
+    assert len(made) == 1
+    again = pickle.loads(cloudpickle.dumps(model)).fit(train, val, {}, [0], TWO).outputs(val.X)
+    np.testing.assert_array_equal(again[0], outputs[0])
+    assert globals_now() == states
+    assert capsys.readouterr().out == ""
+
+
+def test_a_function_that_fails_to_make_one_is_refused() -> None:
+    with pytest.raises(Refusal, match=r"fails makes no estimator: ZeroDivisionError: .*zero\.$"):
+        make_model(fails)
+
+
+def fails() -> Any:
+    return 1 / 0
 
 
 @pytest.mark.parametrize(

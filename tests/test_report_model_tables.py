@@ -86,10 +86,10 @@ def test_a_model_without_a_seed_is_one_model(forests: dict[str, dict[str, Any]])
     said = paragraph(whole, "")
     assert said.startswith("The SVC model of this configuration, trained on 341 of the 569 rows, calls an")
     assert "it finds" in said
-    assert "trained once, for nothing in it is random, on 114 test cases" in said
+    assert "trained once, for it takes no seed, on 114 test cases" in said
     assert "seeds" not in said.split("Of the 114 test cases")[0]
     page = render.to_markdown(whole)
-    assert "| bands over seeds | nothing in SVC is random, so it is trained once |" in page
+    assert "| bands over seeds | SVC has no random_state and takes no seed, so it is trained once |" in page
     rows = [line for line in page.splitlines() if line.startswith("| winner |")]
     assert any("chosen on the validation rows" in row and "| none |" in row for row in rows)
 

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.special import expit
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, log_loss
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from studies import cli, contents, stored, study_name
 
 import handnet.study.study
-from handnet import split, wisconsin
+from handnet import Refusal, run_study, split, wisconsin
 from handnet.study.executor import Threads
 
 SEEDS = 4
@@ -108,7 +111,7 @@ def test_a_model_without_a_seed_has_bands_over_cases_and_divisions_alone(facts: 
     assert pair["on_test"]
     assert "of the test cases right than near" in facts["verdict"]
     reasons = {one["what"]: one["why"] for one in facts["left_out"] if "near" in one["why"]}
-    assert reasons["bands over seeds"] == "nothing in near is random, so it is trained once"
+    assert reasons["bands over seeds"] == "near has no random_state and takes no seed, so it is trained once"
 
 
 @pytest.mark.long
@@ -157,3 +160,31 @@ def test_a_second_call_trains_nothing_and_tells_the_same(home: Path, facts: dict
     assert json.loads(path.read_text()) | {"seconds": 0} == facts | {"seconds": 0}
     assert cli(home, "report", "--name", study_name(home)) == 0
     assert json.loads(path.read_text()) | {"seconds": 0} == facts | {"seconds": 0}
+
+
+def guess(X_train: Any, y_train: Any, params: Any, X: Any) -> Any:
+    return np.random.random(len(X))  # noqa: NPY002 - its fault
+
+
+class Jitter(TransformerMixin, BaseEstimator):
+    """A step without a random_state that draws."""
+
+    def fit(self, X: Any, y: Any = None) -> "Jitter":
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return X + np.random.normal(size=X.shape)  # noqa: NPY002 - its fault
+
+
+@pytest.mark.parametrize("model", [guess, make_pipeline(Jitter(), GaussianNB())], ids=["call", "step"])
+def test_what_is_random_without_a_seed_is_refused_before_anything_is_opened(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handnet.study.study, "workers_of", lambda _request: Threads(1, 1))
+    counts = {"trials": 1, "seeds": 2, "confirm": 6, "splits": 2, "open_test": True}
+    with pytest.raises(
+        Refusal, match="takes a seed, but two seeds gave other outputs, so nothing was opened"
+    ):
+        run_study(wisconsin(), model=model, home=tmp_path, **counts)
+    assert not (tmp_path / "openings.jsonl").exists()

@@ -21,6 +21,7 @@ from handnet.models.model import Failed, Params, from_logits, from_numbers, from
 from handnet.models.source import FromFile, FromModule, Given, Source
 from handnet.tasks import Task
 
+NO_EXIT = "; end the model with a sigmoid or a softmax, or compile it with a loss that has from_logits=True"
 DEFAULTS = {"epochs": 50, "batch_size": 32}
 AT_ONCE = 4096  # rows that a network is called with at once
 Build = Callable[[dict[str, Any], tuple[int, ...], Task], Any]
@@ -159,7 +160,7 @@ class FittedKeras:
             return from_numbers(values, n, source)
         if _gives_logits(model.loss):
             return from_logits(values, n, self.task, source)
-        return from_probabilities(values, n, self.task, source)
+        return from_probabilities(values, n, self.task, source, NO_EXIT)
 
 
 def start() -> None:

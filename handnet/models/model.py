@@ -48,7 +48,7 @@ class Model(Protocol):
     """What is studied.
 
     name: what the report calls it; identity: text of all that decides what it computes beside params, seed
-    and rows; seeded: False where nothing in it is random, so that it has no band over seeds; inputs:
+    and rows; seeded: False where nothing in it takes a seed, so that it has no band over seeds; inputs:
     "encoded" for arrays (n, inputs) of scaled numbers, "raw" for the DataFrame of the table's own columns;
     keeps_arrays: whether `restored` works; stacks: whether it trains anew with each call of `outputs`, so
     that all rows belong into one; notes: what a reader should know of its outputs, in sentences.
@@ -108,17 +108,18 @@ def label_outputs(labels: Array, classes: int) -> Array:
     return one_hot
 
 
-def from_probabilities(values: Any, n: int, task: Task, source: str) -> Array:
+def from_probabilities(values: Any, n: int, task: Task, source: str, remedy: str = "") -> Array:
     """The outputs of n rows, (n,) or (n, k), of probabilities: (n,) or (n, 1) of class 1, (n, 2), or (n, k).
 
-    source: what gave them, as in "fit_predict". Raises Failed.
+    source: what gave them, as in "fit_predict"; remedy: what to do where they are no probabilities, as the
+    end of a sentence. Raises Failed.
     """
     p = _finite(values, n, task.classes, source, "probabilities")
     outside: Array = (p < -SUM) | (p > 1 + SUM)
     if outside.any():
         raise Failed(
             f"{source} must give probabilities between 0 and 1, but gave {p[outside][0]:g} in"
-            f" {_rows(outside, n)}."
+            f" {_rows(outside, n)}{remedy}."
         )
     if p.ndim == 1:
         return log_odds(p)
@@ -126,7 +127,7 @@ def from_probabilities(values: Any, n: int, task: Task, source: str) -> Array:
     if wrong.any():
         raise Failed(
             f"{source} must give probabilities that sum to 1 in each row, but they sum to"
-            f" {p[wrong][0].sum():g} in {_rows(wrong, n)}."
+            f" {p[wrong][0].sum():g} in {_rows(wrong, n)}{remedy}."
         )
     return log_odds(p[:, 1]) if task.classes == 2 else logits(p)
 

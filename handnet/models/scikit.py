@@ -1,8 +1,12 @@
 """Estimators and pipelines of scikit-learn's kind, trained anew with each seed as every random_state."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,10 +31,10 @@ KINDS = {"classifier": "tells classes apart", "regressor": "guesses a number"}
 class ScikitModel:
     """An estimator or a pipeline.
 
-    Every random_state at any depth is the seed itself, so that RandomForestClassifier(random_state=7) is what
-    seed 7 gives; code that draws from NumPy's global generator draws from one of the same seed. source: an
-    estimator, its class, or a function without arguments that makes one; fixed: parameters beside those that
-    `fit` is given, which win over them.
+    Every random_state at any depth is the seed itself, that of a splitter that shuffles among them, so that
+    RandomForestClassifier(random_state=7) is what seed 7 gives; code that draws from NumPy's global generator
+    draws from one of the same seed. source: an estimator, its class, or a function without arguments that
+    makes one; fixed: parameters beside those that `fit` is given, which win over them.
     """
 
     source: Source
@@ -47,7 +51,7 @@ class ScikitModel:
 
     @property
     def seeded(self) -> bool:
-        return bool(_random_states(self.estimator({})))
+        return next(_random_parts(self.estimator({}), set()), None) is not None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -64,17 +68,28 @@ class ScikitModel:
             " them; losses and calibration are those of this stand-in.",
         )
 
+    @cached_property
+    def made(self) -> Any:
+        """The estimator that the source is, or makes, which it does once. Raises Refusal where it is none."""
+        with _constructing():
+            return _made(self.source)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what was made, which is made anew in another process."""
+        return {name: value for name, value in vars(self).items() if name != "made"}
+
     def estimator(self, params: Params) -> Any:
         """A new, untrained estimator with these parameters. Raises Refusal for one that it does not have."""
-        estimator = clone(_made(self.source))
-        values = {**self.fixed, **params}
-        for name in sorted(values, key=lambda name: (name.count("__"), name)):  # a step before its parameters
-            known = estimator.get_params(deep=True)
-            if name in _random_states(estimator):
-                raise Refusal(f"{name} of {self.name} is each seed of the study in turn; leave it out.")
-            if name not in known and not _takes_any(estimator, known, name):
-                raise Refusal(f"{self.name} has no parameter {name!r}: {nearest(name, sorted(known))}")
-            estimator.set_params(**{name: clone(values[name], safe=False)})
+        with _constructing():
+            estimator = clone(self.made)
+            values = {**self.fixed, **params}
+            for name in sorted(values, key=lambda name: (name.count("__"), name)):  # a step before its own
+                known = estimator.get_params(deep=True)
+                if name in _random_states(estimator):
+                    raise Refusal(f"{name} of {self.name} is each seed of the study in turn; leave it out.")
+                if name not in known and not _takes_any(estimator, known, name):
+                    raise Refusal(f"{self.name} has no parameter {name!r}: {nearest(name, sorted(known))}")
+                estimator.set_params(**{name: clone(values[name], safe=False)})
         return estimator
 
     def check(self, params: Params, task: Task) -> None:
@@ -102,7 +117,8 @@ class ScikitModel:
         estimators = []
         for seed in seeds:
             estimator = self.estimator(params)
-            estimator.set_params(**dict.fromkeys(_random_states(estimator), int(seed)))
+            for part in list(_random_parts(estimator, set())):
+                _give_seed(part, int(seed))
             with global_generators(int(seed)):
                 estimator.fit(train.X.copy(), y.copy(), **_weights(estimator, train.weight, self.name))
             estimators.append(estimator)
@@ -157,12 +173,54 @@ def _made(source: Source) -> Any:
             raise Refusal(
                 f"{source.label} must be an estimator, or be called without arguments and make one: {fault}."
             ) from None
+        except (Exception, SystemExit) as fault:
+            raise Refusal(f"{source.label} makes no estimator: {type(fault).__name__}: {fault}.") from None
     if not hasattr(thing, "get_params") or not hasattr(thing, "fit"):
         raise Refusal(
             f"{source.label} must be an estimator with fit and get_params, but is of the type"
             f" {type(thing).__name__}."
         )
     return thing
+
+
+@contextmanager
+def _constructing() -> Iterator[None]:
+    """While entered, somebody's code makes an estimator: what it prints goes to stderr, and what it draws is
+    the same each time."""
+    with redirect_stdout(sys.stderr), global_generators(0):
+        yield
+
+
+def _random_parts(value: Any, met: set[int]) -> Iterator[Any]:
+    """The estimators and other objects with a random_state at any depth of an estimator, its parameters and
+    what is listed in them; splitters that do not shuffle are not random. met: the ids of what was met."""
+    if (
+        id(value) in met
+        or isinstance(value, type | ModuleType | str | np.ndarray)
+        or hasattr(value, "to_numpy")
+    ):
+        return
+    met.add(id(value))
+    inside: Any = (
+        value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    )
+    if hasattr(value, "get_params"):
+        parameters = value.get_params(deep=False)
+        inside, random = parameters.values(), "random_state" in parameters
+    else:
+        random = hasattr(value, "random_state") and getattr(value, "shuffle", True)
+    if random:
+        yield value
+    for part in inside:
+        yield from _random_parts(part, met)
+
+
+def _give_seed(part: Any, seed: int) -> None:
+    """Let what is random in one part of an estimator start from the seed."""
+    if hasattr(part, "get_params"):
+        part.set_params(random_state=seed)
+    else:
+        part.random_state = seed
 
 
 def _random_states(estimator: Any) -> list[str]:

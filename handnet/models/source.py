@@ -16,7 +16,7 @@ from typing import Any
 
 from handnet.generators import global_generators
 from handnet.messages import Refusal, nearest
-from handnet.models.identity import identity_of
+from handnet.models.identity import identity_of, versions
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class FromFile:
     """What a file calls by a name. It travels to other processes as its path, and is imported there anew.
 
     digest: SHA-256 of the file and of the files beside it that it imports; "" stands for what they are now.
+    Its identity is that, the name, and the versions of the packages that these files import.
     """
 
     path: str
@@ -42,7 +43,10 @@ class FromFile:
 
     @property
     def identity(self) -> str:
-        return f"{Path(self.path).name}:{self.name} {self.digest}"
+        packages = sorted(
+            {package for file in _files(self.path).values() for package in versions(_imports(file))}
+        )
+        return " ".join([self.name, self.digest, *packages])
 
     @property
     def label(self) -> str:
@@ -116,17 +120,24 @@ def digest_of(path: str) -> str:
     """SHA-256 (64 hex digits) of a Python file and of the files beside it that it imports, and they import.
 
     The name and the place of the file do not count. Raises Refusal when it cannot be read."""
-    first = Path(path)
-    texts, waiting = dict[Path, bytes](), [first]
-    while waiting:
-        file = waiting.pop()
-        if file not in texts:
-            texts[file] = _read(file)
-            waiting += _imports_beside(texts[file], first.parent)
+    first, texts = Path(path), _files(path)
     hasher = hashlib.sha256(texts.pop(first))
     for file in sorted(texts):
         hasher.update(f"\0{file.relative_to(first.parent)}\0".encode() + texts[file])
     return hasher.hexdigest()
+
+
+def _files(path: str) -> dict[Path, bytes]:
+    """What stands in a Python file and in the files beside it that it imports, and they import."""
+    texts, waiting = dict[Path, bytes](), [Path(path)]
+    while waiting:
+        file = waiting.pop()
+        if file not in texts:
+            texts[file] = _read(file)
+            places = (Path(path).parent.joinpath(*name.split(".")) for name in _imports(texts[file]))
+            beside = (one for place in places for one in (place.with_suffix(".py"), place / "__init__.py"))
+            waiting += filter(Path.is_file, beside)
+    return texts
 
 
 def _read(file: Path) -> bytes:
@@ -136,18 +147,18 @@ def _read(file: Path) -> bytes:
         raise Refusal(f"{file} cannot be read: {fault.strerror or fault}.") from None
 
 
-def _imports_beside(text: bytes, folder: Path) -> Iterator[Path]:
-    """The files of a folder that a source text imports."""
+def _imports(text: bytes) -> set[str]:
+    """The modules that a source text may import, by their whole names."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
-        return  # the import says it, with the line
+        return set()  # the import says it, with the line
+    found = set[str]()
     for node in ast.walk(tree):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
         of = node.module if isinstance(node, ast.ImportFrom) and node.module else ""
-        for name in {of, *(f"{of}.{name}".strip(".") for name in names)} - {""}:
-            place = folder.joinpath(*name.split("."))
-            yield from filter(Path.is_file, (place.with_suffix(".py"), place / "__init__.py"))
+        found |= {of, *(f"{of}.{name}".strip(".") for name in names)} - {""}
+    return found
 
 
 def named(module: ModuleType, name: str, place: str) -> Any:

@@ -15,7 +15,7 @@ class Studied(NamedTuple):
     """The model of a study, as the report's `model` has it; by default our own network.
 
     name: of the model; unit: "network" or "model"; history: whether it has a loss after each epoch; seeded:
-    whether something in it is random; keeps: whether those that were trained are logged as a model.
+    whether something in it takes a seed; keeps: whether those that were trained are logged as a model.
     """
 
     name: str = "mlp"
@@ -103,7 +103,11 @@ def left_out(models: Sequence[Studied]) -> list[dict[str, str]]:
                 model.history or not model.seeded,
                 f"a seed of {model.name} has one stream alone",
             ),
-            ("bands over seeds", model.seeded, f"nothing in {model.name} is random, so it is trained once"),
+            (
+                "bands over seeds",
+                model.seeded,
+                f"{model.name} has no random_state and takes no seed, so it is trained once",
+            ),
             (
                 "the logged model",
                 model.keeps,

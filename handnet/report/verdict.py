@@ -84,7 +84,7 @@ def _over(facts: Mapping[str, Any]) -> str:
 def _times(facts: Mapping[str, Any], bands: Mapping[str, Mapping[str, Any]]) -> str:
     """Over how many seeds a score is the mean."""
     if not studied(facts).seeded:
-        return "trained once, for nothing in it is random,"
+        return "trained once, for it takes no seed,"
     return f"mean over {next(iter(bands.values()))['seeds']} seeds"
 
 

@@ -67,10 +67,14 @@ def checked(model: Model, fitted: Fitted, known: Sequence[Any], stored: Array, X
     """The outputs (1, m) or (1, m, k) for further rows X. Raises Failed unless those for the last of the
     known tables of rows are the stored ones again."""
     *_, again, outputs = outputs_for(model, fitted, [*(known if model.stacks else known[-1:]), X])
-    close = NEARLY if model.stacks else 0.0
-    if not np.allclose(again, stored, rtol=close, atol=close):
+    if not (nearly_equal(again, stored) if model.stacks else np.array_equal(again, stored)):
         raise Failed(f"{AGAIN} (by up to {np.abs(again - stored).max():.2g})")
     return outputs
+
+
+def nearly_equal(outputs: Array, others: Array) -> bool:
+    """Whether outputs (1, n) or (1, n, k) differ by rounding at most."""
+    return np.allclose(outputs, others, rtol=NEARLY, atol=NEARLY)
 
 
 def restore(unit: ModelUnit, arrays: Mapping[str, Array], X: Any) -> Array:

@@ -142,6 +142,7 @@ class Study:
         for candidate, replicas in zip(frozen, networks, strict=True):
             if said := lost_when_confirmed(candidate, replicas):
                 self.screen.say(said)
+        self.trainer.check_without_seed(frozen, networks)
         return networks
 
     def open(self, frozen: Sequence[Candidate], networks: Sequence[Replicas]) -> Opened | None:

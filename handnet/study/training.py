@@ -13,7 +13,16 @@ from handnet.study.anew import anew_work
 from handnet.study.configuration import Candidate, Configuration, configure
 from handnet.study.division import Resplit
 from handnet.study.executor import Call, Lost, Workers, in_order
-from handnet.study.fits import ModelUnit, fit_again, fit_model, further_rows, lost, model_rows, restore
+from handnet.study.fits import (
+    ModelUnit,
+    fit_again,
+    fit_model,
+    further_rows,
+    lost,
+    model_rows,
+    nearly_equal,
+    restore,
+)
 from handnet.study.losses import fit_words
 from handnet.study.networks import Replicas, concatenate, read_logits, read_outputs, to_npz
 from handnet.study.records import Records
@@ -143,6 +152,25 @@ class Trainer:
         ]
         found = zip(trials, self.networks(jobs), tried, strict=True)
         return [TrialResult(*one) for one in found]
+
+    def check_without_seed(self, frozen: Sequence[Candidate], networks: Sequence[Replicas]) -> None:
+        """That models which take no seed gave the same outputs in the search and when they were confirmed,
+        where their global generators started from other seeds.
+
+        Raises Refusal for the first that did not: what is random in it would be taken for what it is."""
+        for candidate, replicas in zip(frozen, networks, strict=True):
+            configuration = candidate.configuration
+            if self.problem.seeded(configuration):
+                continue
+            (searched,) = self.networks([Job(configuration, self.settings.search_seeds, candidate.role)])
+            both = searched.sound[0] and replicas.sound[0]
+            if both and not nearly_equal(replicas.val_logits, searched.val_logits):
+                raise Refusal(
+                    f"nothing in {configuration.model} has a random_state or takes a seed, but two seeds gave"
+                    " other outputs, so nothing was opened; give its random parts a random_state, or write it"
+                    " as call: with an argument seed.",
+                    1,
+                )
 
     def check_repeatable(self, frozen: Sequence[Candidate], networks: Sequence[Replicas]) -> None:
         """That models which keep nothing give the same outputs again, before the test is opened.

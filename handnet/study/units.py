@@ -102,7 +102,7 @@ class Confirmed:
 
     @property
     def alone(self) -> bool:
-        """Whether it has no seed: a method, or a model in which nothing is random, which is trained once."""
+        """Whether it has no seed: a method, or a model that takes no seed, which is trained once."""
         return self.replicas is None or len(self.replicas.seeds) == 1
 
     @property
