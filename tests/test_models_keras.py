@@ -135,7 +135,7 @@ def test_what_is_built_wrongly_is_told_in_a_sentence(gives: str, units: int, sen
 def test_a_network_without_a_sigmoid_gives_no_probabilities() -> None:
     with pytest.raises(
         Failed,
-        match="build must give probabilities between 0 and 1, but gave .*; end the model with a sigmoid or",
+        match=r"build must give probabilities between 0 and 1, but gave .*; end the model with a sigmoid or",
     ):
         predicted({"last": None, "loss": "mse", "rate": 1.0}, TWO)
 

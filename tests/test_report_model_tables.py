@@ -89,7 +89,7 @@ def test_a_model_without_a_seed_is_one_model(forests: dict[str, dict[str, Any]])
     assert "trained once, for it takes no seed, on 114 test cases" in said
     assert "seeds" not in said.split("Of the 114 test cases")[0]
     page = render.to_markdown(whole)
-    assert "| bands over seeds | SVC has no random_state and takes no seed, so it is trained once |" in page
+    assert "| bands over seeds | SVC has no random\\_state and takes no seed, so it is trained once |" in page
     rows = [line for line in page.splitlines() if line.startswith("| winner |")]
     assert any("chosen on the validation rows" in row and "| none |" in row for row in rows)
 

@@ -60,6 +60,30 @@ def test_several_options_are_one_with_semicolons() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("import os; os._exit(3)", "mine.py cannot be imported: its process ended with exit code 3."),
+        (
+            "import time; time.sleep(600)",
+            "mine.py cannot be imported: it took longer than 0.5 s, and its process",
+        ),
+        ("1 / 0", "mine.py cannot be imported in line 1: ZeroDivisionError: division by zero."),
+    ],
+    ids=["ends", "hangs", "raises"],
+)
+def test_a_file_that_cannot_be_imported_costs_a_sentence(
+    text: str,
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("handnet.study.chosen_models.LOADING", 0.5)
+    (tmp_path / "mine.py").write_text(text)
+    refused(capsys, [sentence], "study", "--model", f"call:{tmp_path / 'mine.py'}:fit_predict", "--check")
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [
         ("none", None),

@@ -3,6 +3,7 @@ gives."""
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,18 @@ from statsmodels.stats.proportion import proportion_confint
 from studies import cli, contents, stored, study_name
 
 import handnet.study.study
-from handnet import Refusal, run_study, split, wisconsin
+from handnet import Refusal, split, wisconsin
+from handnet.study.chosen_models import with_models
+from handnet.study.configuration import Candidate, configure
 from handnet.study.executor import Threads
+from handnet.study.given_models import Chosen
+from handnet.study.identity import make_problem
+from handnet.study.options import settings_and_table
+from handnet.study.records import Records
+from handnet.study.screen import Clock, Screen
+from handnet.study.store import Store
+from handnet.study.study import Study
+from handnet.study.training import Trainer
 
 SEEDS = 4
 STUDY = [
@@ -169,7 +180,7 @@ def guess(X_train: Any, y_train: Any, params: Any, X: Any) -> Any:
 class Jitter(TransformerMixin, BaseEstimator):
     """A step without a random_state that draws."""
 
-    def fit(self, X: Any, y: Any = None) -> "Jitter":
+    def fit(self, X: Any, _y: Any = None) -> "Jitter":
         self.n_features_in_ = X.shape[1]
         return self
 
@@ -177,14 +188,27 @@ class Jitter(TransformerMixin, BaseEstimator):
         return X + np.random.normal(size=X.shape)  # noqa: NPY002 - its fault
 
 
-@pytest.mark.parametrize("model", [guess, make_pipeline(Jitter(), GaussianNB())], ids=["call", "step"])
-def test_what_is_random_without_a_seed_is_refused_before_anything_is_opened(
-    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("model", "random"),
+    [(guess, True), (make_pipeline(Jitter(), GaussianNB()), True), (KNeighborsClassifier(), False)],
+    ids=["function", "step", "sound"],
+)
+def test_what_is_random_without_a_seed_is_refused_when_it_is_confirmed(
+    model: Any, random: bool, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(handnet.study.study, "workers_of", lambda _request: Threads(1, 1))
-    counts = {"trials": 1, "seeds": 2, "confirm": 6, "splits": 2, "open_test": True}
-    with pytest.raises(
-        Refusal, match="takes a seed, but two seeds gave other outputs, so nothing was opened"
-    ):
-        run_study(wisconsin(), model=model, home=tmp_path, **counts)
-    assert not (tmp_path / "openings.jsonl").exists()
+    tables, objects = Chosen(model).models()
+    settings, data = settings_and_table({"confirm.seeds": "6"}, None, models=tables)
+    settings, made = with_models(settings, data, objects)
+    problem = make_problem(settings, data)
+    store = Store(tmp_path, "study", writing=True)
+    with Threads(1, 1) as workers:
+        trainer = Trainer(Records("study", "f", settings, problem), store, workers, Clock(0.0), models=made)
+        frozen = [Candidate("winner", configure(settings, *made, {}))]
+        study: Any = SimpleNamespace(settings=settings, screen=Screen(), trainer=trainer)
+        if random:
+            with pytest.raises(
+                Refusal, match="takes a seed, but two seeds gave other outputs, so nothing was"
+            ):
+                Study.confirm(study, frozen)
+        else:
+            assert Study.confirm(study, frozen)[0].seeds == (settings.confirm_seeds[0],)

@@ -116,6 +116,11 @@ def find(target: str) -> Source:
     return source
 
 
+def load(target: str) -> None:
+    """Find a target and leave it: what a process is for whose end would do no harm."""
+    find(target)
+
+
 def digest_of(path: str) -> str:
     """SHA-256 (64 hex digits) of a Python file and of the files beside it that it imports, and they import.
 

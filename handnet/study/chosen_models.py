@@ -6,6 +6,7 @@ command's help is."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from handnet.messages import Refusal, nearest, option
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 MLP = "mlp"
 NAMED = re.compile(r"([^=:]+)=(mlp$|(?:sklearn|keras|call):.*)", re.DOTALL)
 KINDS = "mlp, sklearn:MODULE.CLASS, keras:FILE.py:FUNCTION or call:FILE.py:FUNCTION"
+LOADING = 60  # seconds that the import of a reader's file may take
 FUNCTION = re.compile(r"(?:(?P<model>[^=]+)=)?(?P<function>[^=;,\[]+:[A-Za-z_]\w*)")  # a space that suggests
 
 
@@ -152,8 +154,37 @@ def make_models(settings: "Settings", given: Mapping[str, object]) -> "dict[str,
         if one.name not in given and one.source.startswith(OBJECT):
             raise Refusal(f"{one.name} was given from Python, and is known there alone; go on from there.")
         thing = given.get(one.name, one.source)
+        if isinstance(thing, str):
+            _check_import(thing)
         models[one.name] = make_model(thing, one.inputs, one.fixed, one.name)
     return models
+
+
+def _check_import(source: str) -> None:
+    """Import a file of the reader's in a process of its own, before this one does: while it is imported, it
+    may end its process, or hang. Raises Refusal."""
+    from handnet.models.source import digest_of
+
+    target = source.partition(":")[2]
+    path = target.rpartition(":")[0]
+    if path.endswith(".py"):
+        _import_apart(target, path, digest_of(path))
+
+
+@cache
+def _import_apart(target: str, path: str, _digest: str) -> None:
+    """The same, once for each state of the file."""
+    from handnet.models.source import load
+    from handnet.study.executor import Lost
+    from handnet.study.processes import Killable
+
+    with Killable(1, LOADING) as workers:
+        try:
+            workers.submit(load, target).result()
+        except Lost as fault:
+            raise Refusal(f"{path} cannot be imported: {fault}.") from None
+        except Refusal:
+            pass  # the import in this process says it
 
 
 def described(settings: "Settings", models: "Mapping[str, Model]") -> "Settings":
