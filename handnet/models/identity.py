@@ -10,14 +10,13 @@ import copyreg
 import dis
 import hashlib
 import inspect
-import pickle
 import sys
 import sysconfig
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import packages_distributions, version
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +116,10 @@ def _held_by(value: Any, seen: Seen) -> str:
     """Of an object without parameters: what pickle takes it apart into, its __slots__ and the state of a
     generator among it. Raises Refusal where that fails."""
     try:
-        if isinstance(value, np.random.RandomState):  # its reduction has no state that can be read
-            return _text([type(value), value.get_state(legacy=False)], seen)
         reduce = copyreg.dispatch_table.get(type(value))
         parts = reduce(value) if reduce else value.__reduce_ex__(4)
-        if isinstance(parts, str):  # it is a name of a module
-            inside = getattr(value, "__wrapped__", None) or sha256(pickle.dumps(value, 4))
+        if isinstance(parts, str):  # a module calls it so
+            inside = getattr(value, "__wrapped__", None) or _described(value, parts)
             return f"{_text(type(value), seen)} {parts} {_text(inside, seen)}"
     except Exception as fault:  # whatever the user's own classes raise
         raise Refusal(
@@ -132,6 +129,16 @@ def _held_by(value: Any, seen: Seen) -> str:
     make, arguments, state, items, pairs = (*parts, None, None, None)[:5]
     held = [make, arguments, state, list(items or ()), list(pairs or ())]
     return f"{_path(type(value))} {_text(held, seen)}"
+
+
+def _described(value: Any, name: str) -> list[str | None]:
+    """The module and the description of what a module calls by a name. Raises LookupError where none does."""
+    module, (first, _, rest) = getattr(value, "__module__", None), name.partition(".")
+    modules = [sys.modules[module]] if module else [*sys.modules.values()]
+    found = (vars(one)[first] for one in modules if first in getattr(one, "__dict__", ()))
+    if not any((attrgetter(rest)(one) if rest else one) is value for one in found):
+        raise LookupError(f"no module has it as {name}")
+    return [module, value.__doc__]
 
 
 def _path(thing: Any) -> str:

@@ -162,12 +162,12 @@ def make_models(settings: "Settings", given: Mapping[str, object]) -> "dict[str,
 
 def _check_import(source: str) -> None:
     """Import a file of the reader's in a process of its own, before this one does: while it is imported, it
-    may end its process, or hang. Raises Refusal."""
+    may end its process, or hang. One of Keras is not, which takes seconds to import. Raises Refusal."""
     from handnet.models.source import digest_of
 
-    target = source.partition(":")[2]
+    kind, _, target = source.partition(":")
     path = target.rpartition(":")[0]
-    if path.endswith(".py"):
+    if path.endswith(".py") and kind != "keras":
         _import_apart(target, path, digest_of(path))
 
 
