@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import chi2, ttest_1samp, wilcoxon
 from scipy.stats import t as student
@@ -17,10 +18,12 @@ from handnet.bands import equal_models
 from handnet.bands.compare import nadeau_bengio
 from handnet.messages import Refusal
 from handnet.predictions import alarms
+from handnet.predictions.api import Predictions
 from handnet.predictions.form import Cases, Predicted, Results, Scored
 from handnet.predictions.head import score_called
 from handnet.predictions.pairs import assert_better, compare_results
-from handnet.report.results_compared import compared_grid
+from handnet.report.comparison_tables import NO_P
+from handnet.report.results_compared import compare_grids, compared_grid
 from handnet.tasks import task_of
 
 SEEDS = tuple("0123")
@@ -379,3 +382,21 @@ def test_a_score_is_named_by_its_label_or_in_any_case_of_its_letters(word: str) 
         "Log loss": "log_loss",
         "balanced accuracy": "balanced_accuracy",
     }.get(word)
+
+
+def test_results_of_any_models_say_why_a_row_has_no_p() -> None:
+    """One model says what the other does, less sure: equal calls and as much more loss on each division."""
+    y, draws, tables = np.arange(40) % 2, np.random.default_rng(10), []
+    for split in range(6):
+        wrong = np.isin(np.arange(40), draws.choice(40, 8, replace=False))
+        for model, sure in (("a", 0.9), ("b", 0.8)):
+            columns = {"model": model, "split": split, "case": np.arange(40), "y": y}
+            tables.append(pd.DataFrame(columns | {"p": np.where(wrong == (y == 0), sure, 1 - sure)}))
+    facts = Predictions(pd.concat(tables), n_train=160).compare().facts
+    (pair,) = facts["comparisons"]
+    rows = {row["score"]: row for row in pair["over_splits"]}
+    assert (rows["accuracy"]["p"], rows["log_loss"]["p"], rows["log_loss"]["p_holm"]) == (None, None, None)
+    assert pair["decides"]["over"] == "cases"
+    others = next(grid for grid in compare_grids(facts) if grid.title == "Compared, the other scores")
+    assert NO_P in others.before
+    assert {row[5] for row in others.rows if "Nadeau" in row[2]} == {"-"}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from handnet.bands.compare import ALPHA
-from handnet.report.comparison_tables import in_interval, seen_in_80
+from handnet.report.comparison_tables import NO_P, in_interval, seen_in_80
 from handnet.report.model_words import MODELS
 from handnet.report.on_test_tables import on_test_table
 from handnet.report.pair_words import seeds_of, test_name
@@ -120,10 +120,11 @@ def _details(facts: Mapping[str, Any]) -> Iterator[Grid]:
         for row in (*pair["over_splits"], *pair.get("scores", ()))
         if not any(row["score"] == one["score"] and test_of(row) == test_of(one) for one in chosen)
     ]
+    without = NO_P * any(row["p"] is None for _, row in others)
     yield Grid(
         "Compared, the other scores",
         f"{read_differences(facts, [row for _, row in others])} They describe; the verdict is worded on one"
-        " score alone, and their p are adjusted among themselves.",
+        f" score alone, and their p are adjusted among themselves.{without}",
         ("first", "second", "test", *HEADINGS),
         [(pair["ours"], pair["theirs"], test_of(row), *_cells(facts, row)) for pair, row in others],
     )
