@@ -9,6 +9,7 @@ import numpy as np
 from handnet.data import Array
 from handnet.predictions.form import PART, SPLIT, Cases, Predicted, Results
 from handnet.splits import Split, split
+from handnet.study.division import SEARCHED_ANEW
 from handnet.study.outcome import Outcome, StoredStudy
 from handnet.study.screen import Clock, Screen
 from handnet.study.sealed import Opening
@@ -17,7 +18,7 @@ SEALED = "The test rows are sealed, so there are results on validation rows alon
 
 
 def from_study(name: str | None = None, home: Path = Path("mlruns"), table: str | None = None) -> Results:
-    """What the networks and rivals of a confirmed study gave, to the bit.
+    """What the models and rivals of a confirmed study gave, to the bit.
 
     On validation and test rows of the study's own division, with its confirmation seeds; and on the test of
     each fresh division, which its split seed names, with the rehearsal seeds. While the test is sealed there
@@ -51,19 +52,21 @@ def _on_own_division(study: StoredStudy, outcome: Outcome) -> Iterator[Predicted
     """Every configuration on the rows of each part of the study's own division."""
     parts = study.problem.parts
     graded = {"val": parts.val_rows} | ({PART: parts.test_rows} if outcome.opened else {})
+    seeded = _seeded(study, outcome)
     for part, rows in graded.items():
         cases = _cases(parts, SPLIT, part, rows)
         for configuration in outcome.confirmed:
             outputs = configuration.logits(part)
             assert outputs is not None  # of a part that is graded
-            seeds = configuration.replicas.seeds if configuration.replicas else ()
-            yield Predicted(configuration.role, cases, _texts(seeds), _exact(outputs))
+            role, replicas = configuration.role, configuration.replicas
+            seeds = replicas.seeds if replicas and role in seeded else ()
+            yield Predicted(role, cases, _texts(seeds), _exact(outputs))
 
 
 def _on_fresh_divisions(study: StoredStudy, outcome: Outcome) -> Iterator[Predicted]:
     """Every configuration on the test of each fresh division."""
     settings = study.records.settings
-    seedless = {one.role for one in outcome.confirmed if one.replicas is None}
+    seeded = _seeded(study, outcome)
     for division in outcome.divisions:
         seed = division.split_seed
         parts = split(study.problem.data, **{**vars(settings.split), "seed": seed})
@@ -71,8 +74,19 @@ def _on_fresh_divisions(study: StoredStudy, outcome: Outcome) -> Iterator[Predic
         if not np.array_equal(cases.y, division.y):
             raise study.store.damaged(f"split {seed} holds other cases than the table gives")
         for role, outputs in division.logits.items():
-            seeds = () if role in seedless else settings.rehearsal_seeds
+            seeds = settings.rehearsal_seeds if role in seeded else ()
             yield Predicted(role, cases, _texts(seeds), _exact(outputs))
+
+
+def _seeded(study: StoredStudy, outcome: Outcome) -> set[str]:
+    """The roles that are trained once a seed: neither methods, nor models in which nothing is random."""
+    roles = {
+        one.role: one.configuration is not None and study.problem.seeded(one.configuration)
+        for one in outcome.confirmed
+    }
+    settings = study.records.settings
+    roles[SEARCHED_ANEW] = settings.seeded(settings.studied[0])
+    return {role for role, seeded in roles.items() if seeded}
 
 
 def _cases(parts: Split, name: str, part: str, rows: Array) -> Cases:
