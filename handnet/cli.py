@@ -73,6 +73,7 @@ def study(**options: Any) -> int:
       handnet study my.csv --target diagnosis --positive M --id patient   a table of your own
       handnet study my.csv --target weight --check   what that would do, how long; the target is a number
       handnet study --model sklearn:sklearn.svm.SVC --space C=0.1..10.0   any model, any space
+      handnet study --model sklearn:mymodel.py:pipe --inputs raw   a pipeline of yours that encodes by itself
       handnet study --model mlp --model sklearn:sklearn.naive_bayes.GaussianNB   two, compared in pairs
 
     With MLFLOW_TRACKING_URI=http://... in the environment that server gets every run too. If it does not

@@ -72,8 +72,10 @@ class Option(click.Option):
         """Whether it may stand without a value."""
         return self.is_flag or isinstance(self.type, Truth)
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
-        """Its name with what it takes, and its explanation."""
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Its name with what it takes, and its explanation; None where it is hidden."""
+        if self.hidden:
+            return None
         name = messages.option(self.opts[-1].removeprefix("--"), True if self.alone else "")
         takes = "" if self.alone else self.make_metavar(ctx)
         return f"{name}{'' if name.endswith('=') else ' '}{takes}".rstrip(), self.help or ""

@@ -15,8 +15,9 @@ MODELS = (  # what is studied, and what of it is searched
         "--model",
         multiple=True,
         metavar="[name=]SOURCE",
-        help="what is studied: mlp, sklearn:MODULE.CLASS, keras:FILE.py:FUNCTION, call:FILE.py:FUNCTION;"
-        " the first of several decides",
+        help="what is studied: mlp; sklearn:MODULE.CLASS; sklearn:FILE.py:NAME, a class or a pipeline"
+        " of yours, or a function that makes one; keras:FILE.py:FUNCTION; call:FILE.py:FUNCTION; the first of"
+        " several decides",
     ),
     option(
         "--space",

@@ -5,7 +5,7 @@ What is said of targets and of relations among rows is found in the train rows a
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -20,6 +20,13 @@ NAMING = frozenset(
     "id ids pid ptid mrn usubjid subjid subject patient person participant customer animal".split()
 )
 REPEATING = 0.05
+# How the notes of the encoder begin.
+ENCODED = (
+    "Left out, because they never vary",
+    "One-hot, from the levels",
+    "Gaps of the ",
+    "Validation cases with a level no train row has",
+)
 ROWS_OF_A_RUN = 3  # on average, of equal whole numbers that may name what has several rows
 # What share of the variance of a number one train row has to make to be told: the first at least, and TIMES
 # what the largest of n normal values makes, but no more than the last.
@@ -37,6 +44,14 @@ def table_notes(data: Dataset, encoder: Encoder, parts: Mapping[str, Array]) -> 
     listings = [sentence.format(listed(names)) for sentence, names in (*made, *found) if names]
     rows = _few_cases(data, parts) if data.class_names else _heavy_tail(data, train)
     return (*data.notes, *_block_notes(data, parts), *rows, *_few_groups(data, parts), *listings)
+
+
+def said_for(notes: Iterable[str], whom: str) -> tuple[str, ...]:
+    """Notes of a table, those of the encoder with the words for whom it encodes; "": for all that learns."""
+    return tuple(
+        f"For {whom}: {note[0].lower()}{note[1:]}" if whom and note.startswith(ENCODED) else note
+        for note in notes
+    )
 
 
 def _what_was_made(data: Dataset, encoder: Encoder, train: Array) -> Iterator[Listing]:

@@ -1,12 +1,14 @@
 """The front doors to any model: what is typed and what Python gives, refusals, the same call again."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 import scipy.stats
 from canonical import digest
@@ -228,6 +230,27 @@ WORDS = [
     (["--model", FOREST, "--space", "max_depth"], "as in max_depth=2..10"),
     (["--model", FOREST, "--space", "other.max_depth=2..3"], "there is no model 'other'"),
     (["--model", FOREST, "--model", "mlp", "--space", "max_depth=2..3"], "MODEL.max_depth="),
+    (
+        ["--model", FOREST, "--space", "max_depth=2..9 log; max_depth=3..4"],
+        "max_depth is given a second time",
+    ),
+    (
+        ["--model", FOREST, "--space", "max_depth=2..9", f"SPACE={NAME}.max_depth=2..9"],
+        "a second time; leave",
+    ),
+    (
+        ["--model", FOREST, "--fixed", "max_depth=2", "--fixed", "max_depth=2"],
+        "max_depth=2: max_depth is given a second",
+    ),
+    (
+        ["--model", FOREST, "--space", "my.py:odd", "--space", "my.py:forest"],
+        "my.py:forest is a second space",
+    ),
+    (["--model", FOREST, "--space", "max_depth=2..9", "--space", "my.py:odd"], "my.py:odd is a second space"),
+    (["--model", "own=call:my.py:Own"], "Own is a class: sklearn:my.py:Own"),
+    (["--model", "call:my.py:own"], "own is an estimator: sklearn:my.py:own"),
+    (["--model", "call:my.py:Nothing"], "Nothing is a class without fit"),
+    (["--model", "my.py:pipe"], "sklearn:FILE.py:NAME (a class or a pipeline of yours)"),
     (["--model", FOREST, "--unit-timeout", "-1"], "units.timeout must be 0"),
     (["--space", "max_depth=2..10"], "names another"),
 ]
@@ -242,7 +265,10 @@ def test_what_is_typed_wrongly_is_refused_in_a_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("my.py").write_text("class Nothing: pass\ndef odd(X): pass\ndef forest(): pass\n")
+    Path("my.py").write_text(
+        "class Nothing: pass\ndef odd(X): pass\ndef forest(): pass\n"
+        "class Own:\n    def fit(self, X, y): pass\nown = Own()\n"
+    )
     refused(capsys, [says], "study", *words)
     assert [one.name for one in tmp_path.iterdir()] == ["my.py"]
 
@@ -276,6 +302,8 @@ def test_the_help_shows_one_model_and_two(
     said = capsys.readouterr().out
     assert forest in said
     assert two in said
+    assert "sklearn:FILE.py:NAME" in said
+    assert "sklearn:mymodel.py:pipe" in said
 
 
 def test_the_preview_times_one_fit_of_each_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -287,8 +315,72 @@ def test_the_preview_times_one_fit_of_each_model(tmp_path: Path, capsys: pytest.
     assert f"Search {NAME}: 6 fits (3 configurations x 2 seeds)." in said
     assert f"One fit of {NAME}: " in said
     assert "Search bad: 2 fits (1 configuration x 2 seeds)." in said
-    assert "Lost: bad with its own parameters and seed 0 raised ValueError: no" in said
+    assert "Lost: bad with its own parameters and seed 0: raised ValueError: no" in said
+    time = next(line for line in said.splitlines() if line.startswith("Time: about "))
+    assert f"({NAME} " in time
+    assert "bad" not in time
     assert not (tmp_path / "mlruns").exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "whom"),
+    [
+        ((), "For the rivals (own gets the table's own columns): "),
+        (("--model=mlp",), "For the rivals, mlp (own gets the table's own columns): "),
+        (None, ""),
+    ],
+    ids=["raw", "beside mlp", "mlp"],
+)
+def test_what_is_done_to_a_table_is_told_for_whom(
+    first: tuple[str, ...] | None, whom: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Gaps, one-hot columns and constants are of encoded inputs; a raw pipeline gets them as they are."""
+    numbers = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": numbers.normal(size=120), "form": ["round", "long", "flat"] * 40, "one": 1})
+    frame["y"] = np.where(frame["x"] > 0, "yes", "no")
+    frame.loc[::9, "x"] = np.nan
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    (tmp_path / "own.py").write_text(
+        "def fit(X, y, params, seed, Z):\n    assert X['x'].isna().any()\n    return [0.5] * len(Z)\n"
+    )
+    file, model = str(tmp_path / "mine.csv"), f"--model=own=call:{tmp_path}/own.py:fit"
+    words = ["study", file, "--target", "y", "--positive", "yes", "--missing", "median", "--check"]
+    models = [] if first is None else [*first, model, "--inputs", "raw"]
+    assert cli(tmp_path / "mlruns", *words, *models) == 0
+    said = capsys.readouterr().out.splitlines()
+    for note in ("Gaps of the ", "One-hot, from the levels", "Left out, because they never vary"):
+        wanted = f"{whom}{note[0].lower() if whom else note[0]}{note[1:]}"
+        assert len([line for line in said if line.startswith(wanted)]) == 1, said
+    assert not [line for line in said if "Lost" in line], said
+
+
+@pytest.mark.parametrize("limit", ["", "--unit-timeout=1"])
+def test_the_preview_of_a_fit_that_takes_too_long_is_a_least_time(
+    limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """6 + 4 fits of half a second or more on two workers; a limit of the reader's own ends such a fit."""
+    monkeypatch.setattr("handnet.study.model_estimate.LIMIT", 0.5)
+    (tmp_path / "slow.py").write_text(
+        "import time\ndef fit(X, y, params, seed, Z):\n    time.sleep(600)\n    return Z[:, 0] > 0\n"
+    )
+    few = "TRIALS=3", "SEEDS=2", "CONFIRM=4", "SPACE=depth=2..9", "WORKERS=2"
+    model = f"--model=slow=call:{tmp_path}/slow.py:fit"
+    assert cli(tmp_path / "mlruns", "study", model, *few, *filter(None, [limit]), "--check") == 0
+    said = capsys.readouterr().out
+    (time,) = [line for line in said.splitlines() if line.startswith("Time: ")]
+    if limit:
+        assert re.search(r"Lost: slow with depth = \d and seed 0: it took longer than 1 s, and its", said)
+        assert "slow" not in time
+        return
+    assert re.search(
+        r"One fit takes longer than 0.5 s, and was ended: slow with depth = \d and seed 0\. If the others do"
+        r" too, slow takes at least 2 s \(10 fits x 0.5 s on 2 workers\)\.",
+        said,
+    )
+    assert "Lost" not in said
+    assert time.startswith("Time: at least ")
+    assert "(slow 2 s, " in time
+    assert time.endswith("), if every fit of slow is as slow as the one that was timed.")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,10 @@ from canonical import ledger, networks, query, results, tracked
 from studies import contents
 
 from handnet.cli import main
+from handnet.study.chosen_models import models_of
+from handnet.study.options import settings_and_table
+from handnet.study.search import search_of
+from handnet.study.searching import HOPELESS
 
 FILE = Path(hostile_models.__file__)
 SIZE = ["--trials", "2", "--seeds", "2", "--confirm", "3", "--splits", "0", "--open"]
@@ -67,9 +71,15 @@ FAST = ("raises_always",)
     ("name", "more", "why"),
     [pytest.param(*row, marks=[] if row[0] in FAST else pytest.mark.long, id=row[0]) for row in SENTENCES],
 )
-def test_a_model_that_always_fails_is_refused_after_three_configurations(
-    capfd: pytest.CaptureFixture, home: Path, name: str, more: list[str], why: str
+def test_a_model_that_always_fails_is_refused_after_some_configurations(
+    capfd: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    home: Path,
+    name: str,
+    more: list[str],
+    why: str,
 ) -> None:
+    monkeypatch.setattr("handnet.study.searching.HOPELESS", 3)
     code, said, facts = study(capfd, home, name, "--trials", "8", *more)
     assert code == 1, said
     assert not facts
@@ -82,6 +92,37 @@ def test_a_model_that_always_fails_is_refused_after_three_configurations(
     assert last.endswith("); fix the model, its parameters or its limits.")
     assert len(networks(home)) == 6
     assert not [part for key in networks(home).values() for part in key["val_logits"] if np.isfinite(part)]
+
+
+def test_a_model_that_fails_on_half_of_its_space_is_rarely_given_up() -> None:
+    """In 200 searches at most 4 try nothing but the failing half at first; of three trials 25 would."""
+    options = {"model": (f"m=call:{FILE}:sound",), "space": ("depth=2..9",), "fixed": (), "inputs": None}
+    settings, _ = settings_and_table({}, None, models=models_of(options))
+    given_up = 0
+    for seed in range(200):
+        search = search_of(settings.changed(search={"study_seed": seed}), "m")
+        given_up += all(search.propose(place)["depth"] < 6 for place in range(HOPELESS))
+    assert given_up <= 4
+
+
+@pytest.mark.long
+def test_a_search_whose_first_configurations_are_lost_goes_on(
+    capfd: pytest.CaptureFixture, home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import pathlib\ncount = pathlib.Path(__file__).with_name('count')\n"
+        "def fails_at_first(X, y, params, seed, Z):\n"
+        "    with count.open('a') as lines:\n        lines.write('.')\n"
+        "    if seed < 1000 and len(count.read_text()) <= 8:\n        raise ValueError\n"
+        "    return (Z[:, 0] < 0) * 0.9 + 0.05\n"
+    )
+    size = ["--trials", "10", "--seeds", "2", "--confirm", "2", "--splits", "0", "--workers", "1"]
+    code, said, facts = study(capfd, home, "fails_at_first", file=file, size=size)
+    assert code == 0, said
+    lost = [trial["lost"] for trial in sorted(facts["search"]["trials"], key=lambda trial: trial["place"])]
+    assert all(lost[:4])
+    assert not all(lost)
 
 
 def test_a_model_that_fails_at_times_costs_the_seeds_on_which_it_does(

@@ -1,5 +1,6 @@
 """Whether a model could have seen the sealed test: models that peek are caught, honest ones pass."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,10 @@ def boosted(X_train: Any, y_train: Any, params: dict[str, Any], seed: int, X: An
 def test_an_honest_model_passes(tried: Any, model: Any, inputs: str) -> None:
     check = tried(model, inputs)
     assert (check.findings, check.notes) == ((), ())
-    assert str(check).endswith("nothing found.")
+    head, *tried_words = str(check).splitlines()
+    assert head.endswith(": nothing found.")
+    assert tried_words[0].startswith("  Tried: which files it reads; whether its outputs for a row change")
+    assert len(tried_words) == 2
 
 
 @pytest.mark.parametrize("classes", [2, 3, 0])
@@ -214,6 +218,23 @@ def test_what_cannot_be_checked_is_not_caught(
     err = capsys.readouterr().err
     assert says in err
     assert ".." not in err
+
+
+def test_the_help_lists_what_moves_the_check_and_all_words_of_a_study_are_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANDNET_DOOR", "shell")
+    assert cli(tmp_path, "check-seal", "--help") == 0
+    said = capsys.readouterr().out
+    shown = set(re.findall(r"^ +--([a-z-]+)", said, re.MULTILINE))
+    assert {"model", "space", "fixed", "inputs", "data", "target", "missing", "split-seed"} <= shown
+    assert {"unit-timeout", "unit-memory", "settings", "set"} <= shown
+    nothing = {"trials", "seeds", "confirm", "splits", "ideal", "score", "equal", "looks", "open", "workers"}
+    assert not shown & (nothing | {"check", "name", "executor", "backend", "prevalence"})
+    assert "search.trials" not in said
+    words = ("--trials", "4", "--open", "--workers", "2", "--name", "x", "MODEL=call:nowhere.py:f")
+    assert cli(tmp_path, "check-seal", *words) == 2
+    assert "nowhere.py cannot be read" in capsys.readouterr().err
 
 
 MODELS = """

@@ -1,6 +1,7 @@
 """What a reference or an object stands for: the model of it."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -34,6 +35,8 @@ def make_model(
             f"{source!r} is no model: it is written {', '.join(f'{one}:...' for one in KINDS)};"
             f" {nearest(kind, KINDS)}"
         )
+    if kind == "call":
+        _check_no_estimator(target, find(target).get())
     made = {"keras": _keras, "call": _call, "sklearn": _scikit}
     if kind == "keras":
         from handnet.models.keras import start
@@ -50,6 +53,16 @@ def _keras(source: Source, inputs: str, fixed: Mapping[str, Any], name: str) -> 
     if inputs != "encoded":
         raise Refusal(f"{name or source.label} learns arrays of numbers, so its inputs must be encoded.")
     return KerasModel(source, name or source.label, fixed)
+
+
+def _check_no_estimator(target: str, thing: Any) -> None:
+    """Raises Refusal for what is called, and is a class or an estimator. target: as it was named."""
+    name = re.split("[.:]", target)[-1]
+    if hasattr(thing, "fit"):
+        what = "a class" if inspect.isclass(thing) else "an estimator"
+        raise Refusal(f"{name} is {what}: sklearn:{target}")
+    if inspect.isclass(thing):
+        raise Refusal(f"{name} is a class without fit, and call:{target} must be a function.")
 
 
 def _call(source: Source, inputs: str, fixed: Mapping[str, Any], name: str) -> Model:

@@ -36,7 +36,7 @@ from handnet.study.naming import shipped_of
 from handnet.study.quantity import band_facts
 from handnet.study.sealed import Opening
 from handnet.study.settings import Settings
-from handnet.study.units import Confirmed, Problem
+from handnet.study.units import Confirmed, Problem, table_notes
 from handnet.tasks import Task
 
 SCHEMA = 2
@@ -154,7 +154,7 @@ def _data(problem: Problem, settings: Settings) -> dict[str, Any]:
         "groups": number_of_groups(data.groups),
         "features": data.X.shape[1],
         "inputs": len(problem.parts.encoder.names),
-        "notes": [*problem.parts.notes, *settings.notes],
+        "notes": [*table_notes(settings, problem)],
         "task": problem.task.name,
         "classes": list(data.class_names),
         "target": data.target,

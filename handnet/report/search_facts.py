@@ -110,7 +110,11 @@ def tuned(
         return f"nothing: a {model.choice} fixed beforehand"
     seeds = f", each on {settings.search.seeds} seeds" if settings.seeded(found.model) else ""
     space = settings.searched_of(found.model)
-    what = f"what {space.label} suggests" if isinstance(space, Suggested) else listed([*space])
+    what = (
+        f"the parameters that {space.label} suggests were"
+        if isinstance(space, Suggested)
+        else listed([*space])
+    )
     return f"{what} chosen on the validation rows, of {of_trials(count, repeats(trials))}{seeds}"
 
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 MLP = "mlp"
 NAMED = re.compile(r"([^=:]+)=(mlp$|(?:sklearn|keras|call):.*)", re.DOTALL)
-KINDS = "mlp, sklearn:MODULE.CLASS, keras:FILE.py:FUNCTION or call:FILE.py:FUNCTION"
+KINDS = (
+    "mlp, sklearn:MODULE.CLASS, sklearn:FILE.py:NAME (a class or a pipeline of yours), keras:FILE.py:FUNCTION"
+    " or call:FILE.py:FUNCTION"
+)
 LOADING = 60  # seconds that the import of a reader's file may take
 FUNCTION = re.compile(r"(?:(?P<model>[^=]+)=)?(?P<function>[^=;,\[]+:[A-Za-z_]\w*)")  # a space that suggests
 
@@ -49,11 +52,16 @@ def typed_models(
         for text in texts:
             function = FUNCTION.fullmatch(text) if key == "space" else None
             if function and (of := of_model(function["model"] or "", tables)):
-                of[key] = function["function"]
+                if of.setdefault(key, function["function"]) != function["function"]:
+                    raise Refusal(f"the space of a model is one function, or axes; {text} is a second space.")
                 continue
             table, name, value = _parameter(key, text, tables)
             if isinstance(below := table.setdefault(key, {}), str):
                 raise Refusal(f"the space of a model is the function {below}, or axes, and not both.")
+            if name in below:
+                raise Refusal(
+                    f"{option(key, text)}: {name} is given a second time; leave one of the two out."
+                )
             below[name] = value if key == "space" else _value(value)
     give_inputs(tables, inputs)
     return tables if models or len(tables[0]) > 1 else []

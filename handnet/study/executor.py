@@ -42,6 +42,10 @@ class Lost(Exception):
     """A sentence on what somebody else's code did instead of giving a result, without a full stop."""
 
 
+class TooLong(Lost):
+    """The same, of a call that took longer than its limit."""
+
+
 class Workers(Protocol):
     """What runs a study's calls.
 

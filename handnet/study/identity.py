@@ -19,7 +19,7 @@ from handnet.study.reading import from_stored, load, read, to_stored
 from handnet.study.search import versions as search_versions
 from handnet.study.settings import MLP, Settings
 from handnet.study.store import Store
-from handnet.study.units import Problem, load_problem
+from handnet.study.units import Problem, load_problem, table_notes
 from handnet.tasks import task_of
 
 ENOUGH = 100  # confirmation seeds
@@ -147,7 +147,7 @@ def remarks(settings: Settings, problem: Problem) -> tuple[str, ...]:
     beware = warnings_on_test(settings.verdict.score, problem.data, problem.parts.test_rows)
     one_step = f"network.batch_size is {batch} and there are {rows} train rows, so an epoch is one step."
     one_batch = batch > rows and MLP in settings.studied
-    return (*problem.parts.notes, *settings.notes, *beware, *([one_step] if one_batch else ()))
+    return (*table_notes(settings, problem), *beware, *([one_step] if one_batch else ()))
 
 
 def make_fingerprint(settings: Settings, problem: Problem, probe: str | None) -> str:

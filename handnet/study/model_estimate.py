@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from handnet.models.model import Model
 from handnet.study.configuration import Configuration, configure
-from handnet.study.executor import Lost
+from handnet.study.executor import Lost, TooLong
 from handnet.study.fits import ModelUnit, fit_model, model_rows
 from handnet.study.processes import Killable
 from handnet.study.search import search_of
@@ -27,12 +27,14 @@ class Stage(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """One fit of a model: its seconds, or None and what happened instead; start: seconds that its process
-    takes to begin."""
+    """One fit of a model: its seconds, or None and what happened instead; what: the fit in words; start:
+    seconds that its process takes to begin; least: whether it was ended after these seconds."""
 
+    what: str
     seconds: float | None
-    start: float
+    start: float = 0.0
     fault: str = ""
+    least: bool = False
 
 
 def timed(settings: Settings, problem: Problem, name: str, model: Model) -> Timed:
@@ -41,6 +43,7 @@ def timed(settings: Settings, problem: Problem, name: str, model: Model) -> Time
     A call before it starts the process and imports what the model needs."""
     configuration = configure(settings, name, search_of(settings, name).propose(0))
     limit = settings.units.timeout or LIMIT
+    what = _shown(configuration, settings.search_seeds[0])
     unit = ModelUnit(model, configuration.params, settings.search_seeds[0], "rows", problem.task.classes)
     begun = time.perf_counter()
     with Killable(1, limit, settings.units.memory) as workers:
@@ -51,10 +54,12 @@ def timed(settings: Settings, problem: Problem, name: str, model: Model) -> Time
             if start < limit / 2:
                 workers.submit(fit_model, unit).result()
                 seconds = time.perf_counter() - between
-                return Timed(seconds, max(0.0, start - seconds))
-            return Timed(start, 0.0)
+                return Timed(what, seconds, max(0.0, start - seconds))
+            return Timed(what, start)
         except Lost as fault:
-            return Timed(None, 0.0, f"{_shown(configuration, unit.seed)} {fault}")
+            if isinstance(fault, TooLong) and not settings.units.timeout:  # which a study would wait for
+                return Timed(what, limit, least=True)
+            return Timed(what, None, fault=str(fault))
 
 
 def _shown(configuration: Configuration, seed: int) -> str:
@@ -87,13 +92,29 @@ def stages(settings: Settings, name: str, model: Model, opened: bool) -> Iterato
 
 def model_lines(
     settings: Settings, problem: Problem, name: str, model: Model, opened: bool, workers: int
-) -> tuple[list[str], float]:
-    """What a study fits of one model, in lines, and about how many seconds that takes on so many workers; 0
-    where the one fit that is timed is lost."""
+) -> tuple[list[str], float | None, bool]:
+    """What a study fits of one model, in lines; about how many seconds that takes on so many workers, None
+    where the one fit that is timed is lost; and whether it takes at least these."""
     planned = list(stages(settings, name, model, opened))
     said = [f"{stage.stage.capitalize()} {name}: {stage.fits} fits ({stage.how})." for stage in planned]
     one = timed(settings, problem, name, model)
     if one.seconds is None:
-        return [*said, f"Lost: {one.fault}; the time below is without {name}."], 0.0
-    said.append(f"One fit of {name}: {one.seconds:.2g} s, in a process of its own.")
-    return said, one.start + sum(stage.fits for stage in planned) * one.seconds / workers
+        return [*said, f"Lost: {one.what}: {one.fault}; the time below is without {name}."], None, False
+    fits = sum(stage.fits for stage in planned)
+    seconds = one.start + fits * one.seconds / workers
+    if one.least:
+        on = f"{workers} worker{'s' * (workers > 1)}"
+        said.append(
+            f"One fit takes longer than {one.seconds:g} s, and was ended: {one.what}. If the others do too,"
+            f" {name} takes at least {span(seconds)} ({fits} fits x {one.seconds:g} s on {on})."
+        )
+    else:
+        said.append(f"One fit of {name}: {one.seconds:.2g} s, in a process of its own.")
+    return said, seconds, one.least
+
+
+def span(seconds: float) -> str:
+    """A time as people say it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,7 +1,7 @@
 """What a study would do with its table, and how long it would take. Nothing is written."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from handnet.report.explainer import CHECKED, NEIGHBOURS
 from handnet.study.estimate import elapsed, measured, work
 from handnet.study.executor import Processes, Threads, make_workers
 from handnet.study.identity import remarks
-from handnet.study.model_estimate import model_lines
+from handnet.study.model_estimate import model_lines, span
 from handnet.study.resplit import check_divisions
 from handnet.study.runs import FIRST
 from handnet.study.settings import MLP, Settings
@@ -50,7 +50,7 @@ def preview(
     begun = time.process_time()  # a study too loads, reads and divides what was until now
     yield from _table(settings, problem)
     train: dict[str, float] = {}
-    yield from _training(settings, problem, models, opened, made, train)
+    slow = yield from _training(settings, problem, models, opened, made, train)
     yield (
         "Test: opened, once, and counted."
         if opened
@@ -64,8 +64,9 @@ def preview(
         "start": START + begun,
         "report": reporting,
     }
-    shown = ", ".join(f"{name} {_span(value)}" for name, value in seconds.items())
-    yield f"Time: about {_span(sum(seconds.values()))} on this machine ({shown})."
+    shown = ", ".join(f"{name} {span(value)}" for name, value in seconds.items())
+    about = "at least" if slow else "about"
+    yield f"Time: {about} {span(sum(seconds.values()))} on this machine ({shown}){_as_slow(slow)}."
     yield "Checked: nothing was written."
 
 
@@ -76,8 +77,10 @@ def _training(
     opened: bool,
     workers: Threads | Processes,
     seconds: dict[str, float],
-) -> Iterator[str]:
-    """What is trained, in lines; its seconds are added to those that are given."""
+) -> Generator[str, None, list[str]]:
+    """What is trained, in lines; its seconds are added to those that are given. Returns the models of which
+    one fit takes longer than it is waited for."""
+    slow = []
     if MLP in settings.studied:
         yield _network(settings, problem)
         planned = work(settings, problem, opened, measured(settings, problem))
@@ -85,8 +88,16 @@ def _training(
         for stage in planned:
             yield f"{stage.stage.capitalize()}: {stage.networks} networks ({stage.how})."
     for name, model in models.items():
-        lines, seconds[name] = model_lines(settings, problem, name, model, opened, workers.count)
+        lines, needed, least = model_lines(settings, problem, name, model, opened, workers.count)
         yield from lines
+        seconds |= {} if needed is None else {name: needed}
+        slow += [name] * least
+    return slow
+
+
+def _as_slow(names: Sequence[str]) -> str:
+    """The condition under which a study takes at least so long."""
+    return f", if every fit of {listed(names)} is as slow as the one that was timed" if names else ""
 
 
 def _explaining(settings: Settings, problem: Problem, opened: bool) -> float:
@@ -153,10 +164,3 @@ def _network(settings: Settings, problem: Problem) -> str:
         f"Network: {'-'.join(map(str, shape))}, {weights} weights and biases; backend"
         f" {settings.backend.name}, {settings.backend.dtype}."
     )
-
-
-def _span(seconds: float) -> str:
-    """A time as people say it."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -25,7 +25,7 @@ from queue import SimpleQueue
 from typing import Any, Self
 
 from handnet.messages import Refusal
-from handnet.study.executor import AHEAD, LIBRARIES, POLL, Lost, unnamed_file
+from handnet.study.executor import AHEAD, LIBRARIES, POLL, Lost, TooLong, unnamed_file
 from handnet.study.worker import BEGAN, KEEP, LIMIT, first_line, read, write
 
 START = (
@@ -222,7 +222,8 @@ class _Process:
             return self._byte(seconds)
         except TimeoutError:
             self.end()
-            raise Lost(f"{what} took longer than {seconds:g} s, and its process was killed") from None
+            late = TooLong if what == "it" else Lost
+            raise late(f"{what} took longer than {seconds:g} s, and its process was killed") from None
 
     def lives(self) -> bool:
         """Whether it runs."""

@@ -27,6 +27,10 @@ from handnet.tasks import Task
 
 EXACT = 1e-12  # of outputs beside as many rows: threads may add the same numbers in another order
 COMPANY = 1e-4  # of outputs beside fewer rows, or in another order: products in float32 are rounded otherwise
+TRIED = (
+    "Tried: which files it reads; whether its outputs for a row change with the rows beside it, their number"
+    "\n  or their order; whether it remembers an earlier fit; whether it knows labels that it was not taught."
+)
 LINES = 10  # in common with the table's file that make a file a copy of it
 AGREE = 0.2  # least agreement with the validation rows, in each fit, that labels at random do not give
 
@@ -47,7 +51,8 @@ class SealCheck:
         with_params = ", ".join(f"{name} = {value}" for name, value in self.params.items())
         head = f"{self.model}{f' with {with_params}' if with_params else ''}: "
         head += "caught." if self.findings else "nothing found."
-        return "\n".join([head, *(f"- {one}" for one in self.findings), *(f"  {one}" for one in self.notes)])
+        said = [f"- {one}" for one in self.findings] or [f"  {TRIED}"]
+        return "\n".join([head, *said, *(f"  {one}" for one in self.notes)])
 
 
 def check_seal(

@@ -18,7 +18,9 @@ from handnet.study.summary import objective
 from handnet.study.tracking import Tracking
 from handnet.study.training import Job, Trainer, label
 
-HOPELESS = 3  # configurations: where every fit of the first so many was lost, no other is tried
+# Where every fit of the first so many configurations was lost, no other is tried. A model that fails on half
+# of its space is given up so in one study of 256.
+HOPELESS = 8
 
 
 class Searching:
@@ -62,7 +64,7 @@ class Searching:
                 for place, one, replicas in zip(block, tried, self.trainer.networks(jobs), strict=True):
                     best = min(best, self._tell(place, one, replicas).value)
                     self._check_hope(model)
-                    none = f"none of them is sound{over}"
+                    none = f"no configuration so far is sound{over}"
                     found = f"best mean val {score_label(of)} {written(best, of)}{over}"
                     bar.advance(1, found if np.isfinite(best) else none)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, Strict
 
 from handnet.contract import Recipe, recipe_of
+from handnet.data import listed
 from handnet.draws import LARGEST_SEED
 from handnet.messages import Refusal, option
 from handnet.study.model_settings import ModelSettings, UnitSettings
@@ -120,6 +121,16 @@ class Settings(Section):
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of weights and of the models' outputs, in sentences."""
         return (*self.network.notes, *(note for model in self.models for note in model.all_notes))
+
+    @property
+    def encoded_for(self) -> str:
+        """For whom the table is encoded, in words, where some models get its own columns; else ""."""
+        raw = [one.name for one in self.models if one.inputs == "raw" and one.name != MLP]
+        if not raw:
+            return ""
+        encoded = ["the rivals", *(name for name in self.studied if name not in raw)]
+        get = "gets" if len(raw) == 1 else "get"
+        return f"{listed(encoded)} ({listed(raw)} {get} the table's own columns)"
 
     def seeded(self, model: str) -> bool:
         """Whether a seed changes anything of a model."""

@@ -15,6 +15,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from handnet.contract import ARITHMETIC, TO_THE_BIT, Backend, Layer, Recipe, load_backend
 from handnet.data import Array, Dataset, Table, canonical_hash, digest
 from handnet.mlp.replicas import train_here
+from handnet.notes import said_for
 from handnet.splits import Split
 from handnet.study.configuration import Configuration
 from handnet.study.executor import held
@@ -258,3 +259,8 @@ def load_problem(settings: Settings, data: Dataset, parts: Split) -> Problem:
 def load_from(spec: BackendSettings) -> Backend:
     """The backend of the settings. Raises ValueError when that refuses."""
     return load_backend(spec.name, spec.dtype, spec.engine or None, spec.device)
+
+
+def table_notes(settings: Settings, problem: Problem) -> tuple[str, ...]:
+    """What was done to the table, and for whom, and what to know of the models."""
+    return (*said_for(problem.parts.notes, settings.encoded_for), *settings.notes)
