@@ -13,7 +13,7 @@ from handnet.bands import seed_bands
 from handnet.bands.seeds import assured_share
 from handnet.report.main_table import band_table
 from handnet.report.tables import over_seeds
-from handnet.report.words import counts, doubted, in_band, interval, p_value
+from handnet.report.words import counts, doubted, in_band, interval, number, p_value
 from handnet.study.quantity import band_facts
 from handnet.study.screen import Screen
 
@@ -48,6 +48,24 @@ def test_a_share_is_told_in_counts_and_a_loss_to_four_decimals() -> None:
     assert in_band(loss | {"score": "log_loss"}) == "0.0750 [0.0700, 0.0800]"
     assert interval(loss) == "[0.070, 0.080]"
     assert interval(loss, "log_loss") == "[0.0700, 0.0800]"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (-4.8e-17, "0.000"),
+        (-8.4e-07, "0.000"),
+        (-3.4e-06, "0.000"),
+        (-0.0, "0.000"),
+        (0.0, "0.000"),
+        (6.9e-05, "6.9e-05"),
+        (-0.0042, "-0.0042"),
+        (0.0095, "0.009"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_what_is_almost_nothing_is_written_as_nothing(value: float, written: str) -> None:
+    assert number(value) == written
 
 
 def test_a_case_in_doubt_is_counted_once_and_no_difference_is_no_number() -> None:

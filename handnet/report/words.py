@@ -123,12 +123,12 @@ def _differing(cases: float) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three decimals, or two significant digits where three decimals would show less."""
+    """Three decimals, or two significant digits where three decimals would show less, down to 1e-5."""
     if value is None:
         return "-"
-    if value != 0 and abs(value) < 0.0095:
-        return f"{value:.2g}" if math.isfinite(value) else str(value)
-    return f"{value:.3f}"
+    if abs(value) < 1e-5:
+        return "0.000"
+    return f"{value:.2g}" if abs(value) < 0.0095 else f"{value:.3f}"
 
 
 def measure(value: float, size: float | None = None) -> str:
