@@ -38,11 +38,15 @@ def network_metrics(network: Replicas, problem: Problem) -> dict[str, float]:
 def main_metrics(task: Task, quantities: Iterable[Quantity]) -> dict[str, float]:
     """The bands that configurations are compared by: of two scores and the gaps, over each thing that varied.
 
+    The loss on validation rows, by which configurations are ordered, stands first: the mean over the seeds,
+    or that of the one fit of a method without a seed.
     Over fresh divisions it is one score alone. Of the loss no band over cases alone is among them where
     there is one over seeds and cases."""
     loss, flat = task.headline[0], dict[str, float]()
     for quantity in quantities:
         if quantity.name in (*task.headline, *GAPS) and (quantity.part, quantity.name) != ("rehearsal", loss):
+            if (quantity.part, quantity.name) == ("val", loss):
+                flat |= _middle(f"val/{loss}", quantity)
             varied = {band.varied for band in quantity.bands}
             crossed = len(varied) > 1
             wider = {"cases"} if quantity.name == loss and "seeds_x_cases" in varied else set()
@@ -52,6 +56,12 @@ def main_metrics(task: Task, quantities: Iterable[Quantity]) -> dict[str, float]
                     middle = not (crossed and band.varied == "cases")  # that of the seeds is the same
                     flat |= band_metrics(f"{quantity.part}/{quantity.name}", band, middle)
     return flat
+
+
+def _middle(name: str, quantity: Quantity) -> dict[str, float]:
+    """The mean of a score, of that band over seeds or cases which has one."""
+    value = next((dict(band.centres).get("mean", np.nan) for band in quantity.bands), np.nan)
+    return {name: value} if np.isfinite(value) else {}
 
 
 def band_metrics(stem: str, band: Band, middle: bool = True) -> dict[str, float]:

@@ -17,6 +17,7 @@ from handnet.judge import Judge
 from handnet.report.cases import judge_cases, part_table
 from handnet.report.drawing import alone
 from handnet.report.figures import curve_loss, loss_curves
+from handnet.report.words import short
 from handnet.scores import gap, returned
 from handnet.study.analysis import Analysis
 from handnet.study.configuration import Candidate, Configuration
@@ -33,6 +34,7 @@ from handnet.study.summary import middle_seed
 from handnet.study.tracker import Entry
 from handnet.study.units import Confirmed, Problem, with_unit
 
+LONGEST = 400  # characters of a tag that says why seeds were lost
 SHOWN_CURVES = {"val_loss": ("mean", "q025", "q975"), "train_loss_off": ("mean",)}  # of a configuration
 
 
@@ -150,12 +152,16 @@ class Records:
                 for curve, shown in SHOWN_CURVES.items()
                 for end in shown
             }
+        lost, told = sum(map(bool, replicas.faults)), _lost(replicas)
+        metrics |= {"seeds/n": float(len(seeds)), "seeds/diverged": float(diverged)}
+        metrics |= {"seeds/lost": float(lost)} if lost else {}
         return Entry(
             key=key,
             name=name,
-            tags={**tags, "seeds": f"{seeds[0]}..{seeds[-1]}", "device": device},
+            tags={**tags, **told, "seeds": f"{seeds[0]}..{seeds[-1]}", "device": device},
             params={**result.configuration.params} | backend,
-            metrics={**metrics, "seeds/n": float(len(seeds)), "seeds/diverged": float(diverged)},
+            metrics=metrics,
+            failed=lost == len(seeds),
             curves=shapes,
             files=files | {"networks.csv": csv_of(self.networks(result, test))},
             datasets=self._datasets(seen),
@@ -238,6 +244,13 @@ class Records:
         sizes = {part: len(rows[part]) for part in rows} | {"test": parts.test.n}
         contexts = ["train", *seen] if seen else []
         return [(f"{self.name} {part}", part, digests[part], sizes[part]) for part in contexts]
+
+
+def _lost(replicas: Replicas) -> dict[str, str]:
+    """The tag of a configuration whose model failed on some seeds: on how many, and why on the first."""
+    faults = [fault for fault in replicas.faults if fault]
+    count = f"{len(faults)} of {len(replicas.seeds)}"
+    return {"lost": f"{count}: {short(faults[0], LONGEST)}"} if faults else {}
 
 
 def _band_curves(values: Any) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Runs:
         self.headline, self.model = records.problem.task.headline, model_of(records.settings)
         self.names = [records.name + suffix for suffix in SUFFIXES]
         searched = [name for model in self.settings.studied for name in self.settings.axes_of(model)]
-        view = views.configurations(*self.headline, searched)
+        view = views.configurations(*self.headline, searched, lost=bool(self.settings.models))
         self.configurations = self._experiment(SUFFIXES[0], views.DESCRIPTION, view, {KEY: "study"})
         self.seeds = self._experiment(
             SUFFIXES[1], views.SEEDS_DESCRIPTION, views.seeds(*self.headline, self.model.history)

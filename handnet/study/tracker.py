@@ -1,8 +1,8 @@
 """The tracker: where a person looks at the runs of a study. It is MLflow, by its public client alone.
 
-A run is created, filled and then marked FINISHED: that mark is the commit. A run with our key and without the
-mark was cut short, and is deleted before it is made again. All that is tracked is computed from the store, so
-a tracker may be lost, and loses nothing."""
+A run is created, filled and then marked FINISHED, or FAILED where all that it is about was lost: that mark is
+the commit. A run with our key and without the mark was cut short, and is deleted before it is made again. All
+that is tracked is computed from the store, so a tracker may be lost, and loses nothing."""
 
 import os
 import tempfile
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 KEY = "handnet.key"  # the tag that holds a run's key, and marks it as one of this program
 ORIGIN = "handnet.origin"  # the folder a run comes from: no other folder's run is ever deleted
+COMPLETE = ("FINISHED", "FAILED")  # the marks of a run that was filled; one that was cut short is RUNNING
 PAGE = 1000  # runs in one answer
 PROBE = 3.0  # seconds a server has for its first answer
 BATCH = 900  # points in one request; with its parameters a server takes 1000 entries
@@ -42,7 +43,8 @@ class Entry:
     """The content of one run.
 
     key: names the run by everything that decides its content; curves: name -> (epochs,); files: path below
-    the run's artifacts -> content; datasets: (name, context, digest, rows) of each part it has seen."""
+    the run's artifacts -> content; datasets: (name, context, digest, rows) of each part it has seen; failed:
+    whether all that it is about was lost."""
 
     key: str
     name: str
@@ -53,6 +55,7 @@ class Entry:
     files: Mapping[str, bytes] = field(default_factory=dict)
     datasets: Sequence[tuple[str, str, str, int]] = ()
     model: "ServedModel | None" = None
+    failed: bool = False
 
 
 class Tracker(Protocol):
@@ -80,7 +83,7 @@ class Tracker(Protocol):
         ...
 
     def finish(self, run: str) -> None:
-        """Mark a run as complete."""
+        """Mark a run as complete; one whose entry has failed as such."""
         ...
 
 
@@ -114,11 +117,12 @@ def _ask(address: str) -> None:
 
 
 class Begun(NamedTuple):
-    """A run that is being filled. started: milliseconds since 1970."""
+    """A run that is being filled. started: milliseconds since 1970; status: what it ends with."""
 
     experiment: str
     key: str
     started: int
+    status: str
 
 
 class Mlflow:
@@ -174,7 +178,7 @@ class Mlflow:
             return None
         now, tags = int(time.time() * 1000), {**entry.tags, KEY: entry.key, ORIGIN: self.origin}
         run = self.client.create_run(experiment, now, tags, entry.name).info.run_id
-        self.begun[run] = Begun(experiment, entry.key, now)
+        self.begun[run] = Begun(experiment, entry.key, now, "FAILED" if entry.failed else "FINISHED")
         return str(run)
 
     def log(self, run: str, entry: Entry) -> None:
@@ -199,8 +203,9 @@ class Mlflow:
 
     def finish(self, run: str) -> None:
         """See Tracker."""
-        self.client.set_terminated(run)
-        experiment, key, _ = self.begun.pop(run)
+        experiment, key, _, status = self.begun[run]
+        self.client.set_terminated(run, status)
+        del self.begun[run]
         self.runs[experiment][key] = run
 
     def _check_in_place(self) -> None:
@@ -240,7 +245,7 @@ class Mlflow:
         for run in self._all(experiment):
             tags, run_id = run.data.tags, str(run.info.run_id)
             ours = tags.get(ORIGIN) == self.origin
-            if run.info.status == "FINISHED":
+            if run.info.status in COMPLETE:
                 runs[tags[KEY]] = run_id if ours else runs.get(tags[KEY])
             elif ours:
                 cut.add(run_id)

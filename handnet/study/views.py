@@ -17,8 +17,9 @@ NARROW, WIDE = 105, 175  # of a column, in pixels: a metric's name must be reada
 
 
 DESCRIPTION = """\
-Compare `val/{loss}.seeds.mean` with its q025 and q975, never alone. One run per configuration of the study
-`{study}`; `role` says why it was trained: *search* runs were compared on validation rows to choose a winner,
+Compare `val/{loss}` with `val/{loss}.seeds.q025` and `q975`, never alone: it is the mean over the seeds,
+and of a method without a seed the loss of its one fit. One run per configuration of the study `{study}`;
+`role` says why it was trained: *search* runs were compared on validation rows to choose a winner,
 the others were confirmed on fresh seeds and carry the test.
 
 Metric names read `part/score.varied.what`: `val/{score}.seeds.q025` is the lower end of the band over seeds
@@ -59,20 +60,22 @@ def link(experiment: str) -> str:
     return f"/#/experiments/{experiment}/runs?viewStateShareKey={NAME}&workflowType=machine_learning"
 
 
-def configurations(loss: str, score: str, params: Sequence[str]) -> str:
+def configurations(loss: str, score: str, params: Sequence[str], lost: bool = False) -> str:
     """One row a configuration, the best mean validation loss first, each loss in its band over seeds.
 
-    params: the names of the searched parameters, of which the first few are shown."""
+    params: the names of the searched parameters, of which the first few are shown; lost: whether seeds of a
+    model may be lost, so that the view has a column for why."""
     band = [f"val/{loss}.seeds.{end}" for end in ("mean", "q025", "q975")]
     both = [f"test/{score}.seeds_x_cases.{end}" for end in ("mean", "low", "high")]
     shown = list(params[:FEW])
-    columns = [_tag("role"), *map(_param, shown), *map(_metric, [*band, "gap/gap.seeds.mean", *both])]
+    numbers = [f"val/{loss}", *band[1:], "gap/gap.seeds.mean", *both]
+    columns = [_tag("role"), *map(_param, shown), *map(_metric, numbers), *[_tag("lost")] * lost]
     lines = [band[1], band[0], band[2]]
     charts = (
         [_chart("PARALLEL", selectedParams=shown, selectedMetrics=lines, showAllRuns=True)] if shown else []
     )
-    charts.append(_chart("SCATTER", xaxis=_axis("gap/gap.seeds.mean"), yaxis=_axis(band[0])))
-    return _view(columns, _metric(band[0]), charts)
+    charts.append(_chart("SCATTER", xaxis=_axis("gap/gap.seeds.mean"), yaxis=_axis(numbers[0])))
+    return _view(columns, _metric(numbers[0]), charts)
 
 
 def seeds(loss: str, score: str, history: bool) -> str:
