@@ -80,8 +80,8 @@ class Commit:
     resplits: tuple[str, ...]
     data: str
 
-    def write(self, store: Store) -> None:
-        """Make it the last confirmation of the study."""
+    def write(self, store: Store) -> bool:
+        """Make it the last confirmation of the study. Returns whether it was another before."""
         content = {
             "settings": to_stored(self.settings),
             "frozen": [frozen.to_json() for frozen in self.frozen],
@@ -89,7 +89,7 @@ class Commit:
             "resplits": list(self.resplits),
             "data": self.data,
         }
-        store.note("commit", content)
+        return store.note("commit", content)
 
     @staticmethod
     def read(store: Store) -> "Commit":

@@ -183,14 +183,16 @@ class Store:
                 raise self.damaged(f"{trials_of(model)}, line {number} is not trial {number}")
         return trials
 
-    def note(self, name: str, value: Any) -> None:
-        """Remember something about the study, unless it is what is remembered already."""
+    def note(self, name: str, value: Any) -> bool:
+        """Remember something about the study, unless it is what is remembered already. Returns whether it was
+        not."""
         try:
             known = self.noted(name) == value
         except Refusal:  # damaged, so it is written anew
             known = False
         if not known:
             write_whole(self.folder / f"{name}.json", json.dumps(value, indent=1).encode() + b"\n")
+        return not known
 
     def noted(self, name: str) -> Any:
         """What `note` remembered, or None. Raises Refusal (1) when the file holds something else."""

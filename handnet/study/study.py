@@ -229,7 +229,9 @@ class Study:
         with self.clock("store"):
             frozen = tuple(write_confirmed(self.store, result, opening) for result in outcome.confirmed)
             seal = opening.id if opening else None
-            Commit(self.settings, frozen, seal, resplits, self.problem.data.digest).write(self.store)
+            commit = Commit(self.settings, frozen, seal, resplits, self.problem.data.digest)
+            if not commit.write(self.store) and not self.trainer.made:
+                self.screen.say("Finished already; nothing was trained.")
             for kind in ("split", "ideal", "streams"):
                 self.store.supersede(kind, resplits)
         if opening:

@@ -70,6 +70,7 @@ class Trainer:
         self.clock, self.check, self.models = clock, check, models or {}
         self.settings, self.problem = records.settings, records.problem
         self.earlier = store.seconds()
+        self.made = 0  # results that this command computed and stored, all others were there
         self.known: dict[str, Replicas] = {}  # by key: the blocks that this command has read or trained
         workers.hold(*self.problem.rows)
         for inputs in {model.inputs for model in self.models.values()}:
@@ -136,6 +137,7 @@ class Trainer:
         self.known[key] = found
         with self.clock("store"):
             self.store.write(key, self.known[key].to_npz())
+        self.made += 1
         self.check()
 
     def _shape(self) -> tuple[int, ...]:
@@ -261,6 +263,7 @@ class Trainer:
         self.check()
         with self.clock("store"):
             self.store.write(key, content)
+        self.made += 1
         self.note_seconds()
 
     def note_seconds(self) -> None:
