@@ -35,6 +35,10 @@ def raises_on_fresh_seeds(X_train: Array, y_train: Array, params: dict, seed: in
     return sound(X_train, y_train, params, seed, X)
 
 
+def is_constant(X_train: Array, y_train: Array, params: dict, seed: int, X: Array) -> Array:
+    return np.full(len(X), y_train.mean())
+
+
 def gives_nan(X_train: Array, y_train: Array, params: dict, seed: int, X: Array) -> Array:
     p = sound(X_train, y_train, params, seed, X)
     p[:3] = np.nan

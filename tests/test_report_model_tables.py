@@ -17,8 +17,9 @@ from handnet.report import pages as render
 from handnet.report.figures import _drawn
 from handnet.report.main_table import band_table
 from handnet.report.model_tables import FEW, LISTED, Params, fixed, lost_table
-from handnet.report.model_words import Studied, left_out, listed, missing
+from handnet.report.model_words import Studied, left_out, listed, missing, named
 from handnet.report.search_tables import confirmed, tried
+from handnet.report.statements import _constant
 from handnet.report.tables import gap_table, over_seeds, rows_of
 from handnet.report.verdict import paragraph
 from handnet.study.identity import make_problem
@@ -192,6 +193,52 @@ def test_alike_is_to_the_bit_and_on_every_part(second: float, alike: bool) -> No
     assert Confirmed("winner", "c", None, sound, val, test).alike == alike
     assert Confirmed("winner", "c", None, sound, val, None).alike
     assert not Confirmed("winner", "c", None, None, val[0], None).alike
+
+
+@pytest.mark.parametrize(
+    ("model", "others", "role", "name"),
+    [
+        ("mlp", [], "winner", "winner"),
+        ("mlp", [{"model": "forest"}], "winner", "winner (mlp)"),
+        ("forest", [], "winner", "winner (forest)"),
+        ("forest", [{"model": "mlp"}], "mlp", "mlp"),
+        (None, [], "winner", "winner"),
+    ],
+)
+def test_the_winner_is_called_by_its_model_too(
+    model: str | None, others: list[dict[str, str]], role: str, name: str
+) -> None:
+    facts = {"configurations": [{"role": "winner", "model": model}], "other_searches": others}
+    assert named(facts, role) == name
+
+
+def test_a_forest_is_named_wherever_its_role_is_shown(forests: dict[str, dict[str, Any]]) -> None:
+    whole = copy.deepcopy(forests["wisconsin"])
+    whole["configurations"][0]["model"] = "forest"
+    whole["configurations"][0]["params"] = whole["configurations"][0]["recipe"] = {}
+    page = render.to_markdown(whole)
+    assert page.count("| winner (forest) |") > 10
+    assert not re.search(r"\| winner( - [^|]*)? \|", page)
+
+
+def _given(outputs: np.ndarray, test: np.ndarray | None = None) -> Confirmed:
+    replicas: Any = SimpleNamespace(seeds=(0, 1, 2), sound=np.array([True, True, False]))
+    return Confirmed("winner", "c", None, replicas, outputs, test)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (3, 5, 4)])
+def test_what_says_the_same_of_every_case_has_learnt_nothing(shape: tuple[int, ...]) -> None:
+    flat = np.zeros(shape) + np.arange(shape[-1]) if len(shape) == 3 else np.ones(shape)
+    flat[2] = np.nan
+    learnt = flat.copy()
+    learnt[:2, 1] += 1e-12
+    one = flat.copy()
+    one[0, 1] += 1e-12
+    assert _constant(_given(flat)) == "The winner gives every case the same output, so it has learnt nothing."
+    assert _constant(_given(one)).startswith("1 of 2 seeds of the winner give every case the same output, so")
+    assert _constant(_given(learnt)) == ""
+    assert _constant(_given(flat, learnt)) == ""
+    assert _constant(Confirmed("majority class", "c", None, None, flat, None)) == ""
 
 
 def test_parameters_that_are_not_searched_are_shown_as_fixed(forests: dict[str, dict[str, Any]]) -> None:

@@ -153,7 +153,8 @@ def test_a_model_that_fails_at_times_costs_the_seeds_on_which_it_does(
 
 def _bands_are_of_the_others(home: Path, facts: dict[str, Any]) -> None:
     """Seeds 1000 and 1002 alone, against losses counted by hand from the stored outputs."""
-    logits = next(part["logits"] for key, part in results(home).items() if key.startswith("test/"))
+    stored = [part["logits"] for key, part in results(home).items() if key.startswith("test/")]
+    (logits,) = (one for one in stored if one.shape[0] == 3)  # of a rival there is one row
     assert np.isnan(logits[1]).all()
     band = next(
         band
@@ -172,6 +173,76 @@ def _runs_tell_it(home: Path) -> None:
         " t.value = '1001' AND m.is_nan = 0",
     )
     assert not lost
+    _lost_seeds_are_counted(home)
+
+
+def _lost_seeds_are_counted(home: Path) -> None:
+    """The run of each trial says how many of its seeds were lost, and why; some came through, so it has
+    not failed."""
+    line = line_of('        raise ValueError("no such\\nthing")')
+    said = query(
+        tracked(home),
+        "SELECT t.value, m.value, r.status FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid JOIN metrics m"
+        " ON m.run_uuid = r.run_uuid JOIN params p ON p.run_uuid = r.run_uuid AND p.key = 'depth' WHERE"
+        " t.key = 'lost' AND m.key = 'seeds/lost' AND CAST(p.value AS INTEGER) < 6",
+    )
+    assert set(said) == {
+        (f"1 of 2: raised ValueError: no such (hostile_models.py, line {line})", 1.0, "FINISHED")
+    }
+
+
+@pytest.mark.long
+def test_runs_whose_seeds_were_all_lost_have_failed_and_are_tracked_once(
+    capfd: pytest.CaptureFixture, home: Path
+) -> None:
+    assert study(capfd, home, "raises_always", "--name", "s")[0] == 1
+    asked = "SELECT run_uuid, status, lifecycle_stage FROM runs ORDER BY 1"
+    seen = []
+    for _ in range(2):
+        assert main(["track", "--name", "s", "--mlruns", str(home)]) == 0
+        seen.append(query(tracked(home), asked))
+    assert [row[1:] for row in seen[0]] == [("FAILED", "active")] * 2
+    assert seen[1] == seen[0]
+    why = query(tracked(home), "SELECT value FROM tags WHERE key = 'lost'")
+    assert {text.partition(": raised ZeroDivisionError")[0] for (text,) in why} == {"2 of 2"}
+
+
+@pytest.mark.long
+def test_a_study_of_two_models_says_which_decides_what_learnt_nothing_and_that_it_is_finished(
+    capfd: pytest.CaptureFixture, home: Path
+) -> None:
+    """The second gives every row the same, whatever its parameter is: its configurations are tied."""
+    words = ["study", "--model", f"first=call:{FILE}:sound", "--model", f"flat=call:{FILE}:is_constant"]
+    words += ["--space", "first.depth=2..9", "--space", "flat.depth=2..9", *SIZE, "--mlruns", str(home)]
+    assert main(words) == 0
+    out, said = capfd.readouterr()
+    assert "Finished already" not in said
+    page = next(home.glob("reports/*/report.md")).read_text()
+    html = next(home.glob("reports/*/report.html")).read_text()
+    for text in (out, page, html):
+        assert "winner (first)" in text
+        assert "first was named first of the 2 models, so it decides" in text
+        assert "flat gives every case the same output, so it has learnt nothing." in text
+        assert "The winner gives every case" not in text
+        assert "The best configuration of flat is tied with 1 other: their mean" in text
+        assert "The winner is tied with 1 other" in text  # its parameter is not used either
+    assert not [line for line in page.splitlines() if "| winner |" in line]
+    bands = json.loads(next(home.glob("reports/*/report.json")).read_text())["bands"]
+    assert {"winner", "flat"} < {one["role"] for one in bands}  # roles stay as they are
+    _are_compared_in_one_column(home)
+    capfd.readouterr()
+    assert main(words) == 0
+    assert capfd.readouterr().err.count("Finished already; nothing was trained.\n") == 1
+
+
+def _are_compared_in_one_column(home: Path) -> None:
+    """Every run of the study has the loss that the view sorts by, methods without a seed too."""
+    asked = (
+        "SELECT count(*) FROM runs r JOIN experiments e USING (experiment_id) {} WHERE e.name NOT LIKE '% %'"
+    )
+    with_loss = "JOIN metrics m ON m.run_uuid = r.run_uuid AND m.key = 'val/log_loss'"
+    counts = [query(tracked(home), asked.format(join))[0][0] for join in ("", with_loss)]
+    assert counts == [9, 9]  # two trials of each model, the two that were confirmed, three rivals
 
 
 @pytest.mark.long

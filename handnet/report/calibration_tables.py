@@ -46,7 +46,7 @@ def calibration_table(facts: Mapping[str, Any], part: str) -> Grid:
         "Calibration",
         f"{used}Behind the name of a measure stands what perfect calibration gives.{few}",
         ("measure", "configuration", *HEADINGS),
-        [(label(row["score"]), row["role"], *_cells(row, data)) for row in rows_of(facts, part, CALIBRATION)],
+        [(label(row["score"]), row["name"], *_cells(row, data)) for row in rows_of(facts, part, CALIBRATION)],
         READING[data["task"]].format(unit=studied(facts).unit),
     )
 
@@ -71,7 +71,7 @@ def class_calibration_table(facts: Mapping[str, Any], part: str) -> Grid:
         measures = tuple(f"{measure}_{place}" for measure in CALIBRATION[:3])
         for row in rows_of(facts, part, measures):
             kind = label(row["score"].rpartition("_")[0])
-            rows.append((of_class(short(name, 24)), kind, row["role"], *_cells(row, facts["data"])))
+            rows.append((of_class(short(name, 24)), kind, row["name"], *_cells(row, facts["data"])))
     return Grid(
         "Calibration of each class against the rest",
         "The measures of two classes, with the logit of the probability of the class (Van Hoorde et al."

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from handnet.report.model_words import named, pair_named
 from handnet.report.score_names import IN_UNIT
 from handnet.report.tables import Grid, label_of
 from handnet.report.words import amount, difference, in_band, measure, p_value, percent, unit_of
@@ -11,7 +12,7 @@ from handnet.report.words import amount, difference, in_band, measure, p_value, 
 def over_splits_table(facts: Mapping[str, Any], decides: bool) -> Grid:
     """The comparisons over fresh divisions, on the score that words the verdict or on the others."""
     rows = [
-        _over_splits(facts, f"{pair['ours']} - {pair['theirs']}", compared)
+        _over_splits(facts, pair_named(facts, pair), compared)
         for pair in facts["comparisons"]
         for compared in pair["over_splits"]
         if compared["decides"] == decides
@@ -234,7 +235,7 @@ def variance_table(facts: Mapping[str, Any]) -> Grid:
     """The variance components of each design."""
     rows = [
         (
-            table["role"],
+            named(facts, table["role"]),
             label_of(facts, table["score"]),
             table["design"],
             component["source"],

@@ -23,6 +23,7 @@ from handnet.report.search_facts import (
     other_searches,
     search_facts,
     selection_facts,
+    ties,
     tuned,
 )
 from handnet.report.series import curve_series, guesses, reliability, seed_series, smoothed
@@ -60,7 +61,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "configurations": [_configuration(one, findings, model) for one in confirmed],
         "lost": list(lost_seeds(findings)),
         "left_out": [*left_out(models_of(settings)), *cases.left_out(), *lost_searches(findings.divisions)],
-        "statements": [*statements(confirmed, analysis, problem, model), *sealed_looks(findings)],
+        "statements": _statements(findings, model),
         "warnings": warnings_on_test(
             settings.verdict.score, problem.data, problem.parts.test_rows, findings.opening is not None
         ),
@@ -95,6 +96,12 @@ def _verdict(facts: Mapping[str, Any], analysis: Analysis, problem: Problem) -> 
     model = studied(facts)
     comparison = compared("winner", analysis, problem.data.class_names, model)
     return paragraph(facts, comparison, worse_than_untuned(analysis, problem.task.trained_on, model))
+
+
+def _statements(findings: Findings, model: Studied) -> list[str]:
+    """The sentences under the verdict."""
+    told = statements(findings.confirmed, findings.analysis, findings.problem, model)
+    return [*told, *ties(findings), *sealed_looks(findings)]
 
 
 def _cases(findings: Findings) -> Cases:

@@ -23,7 +23,7 @@ from handnet.report.drawing import (
     tick,
     whole_ticks,
 )
-from handnet.report.model_words import studied
+from handnet.report.model_words import named, pair_named, studied
 from handnet.report.score_names import IN_UNIT
 from handnet.report.search_figures import search_figures
 from handnet.report.tables import deciding, graded_parts, label_of, rows_of
@@ -88,7 +88,7 @@ def _unit(facts: Mapping[str, Any], score: str = "rmse") -> str:
 def _comparisons(facts: Mapping[str, Any]) -> dict[str, Picture]:
     """The pairs on the score that words the verdict, over fresh divisions, without the majority class too."""
     rows = [
-        {"pair": f"{pair['ours']} - {pair['theirs']}", **compared}
+        {"pair": pair_named(facts, pair), **compared}
         for pair in facts["comparisons"]
         for compared in pair["over_splits"]
         if compared["decides"] and pair["theirs"] not in CONSTANT
@@ -112,7 +112,7 @@ def _winner_figures(facts: Mapping[str, Any]) -> dict[str, Picture]:
     if facts["seed_scores"]:
         scores = " and ".join(map(label, next(iter(facts["seed_scores"].values()))))
         pictures["every seed"] = Picture(
-            every_seed(facts["seed_scores"], name),
+            every_seed({named(facts, role): found for role, found in facts["seed_scores"].items()}, name),
             f"Every confirmation seed's {scores} on {name} rows",
             f"Every dot is one seed, on the {name} rows.{_unit(facts)}",
         )
@@ -120,7 +120,7 @@ def _winner_figures(facts: Mapping[str, Any]) -> dict[str, Picture]:
         curves, diverged = facts["curves"][winner["role"]], len(winner["diverged"])
         seeds, loss = winner["seeds"][2] - diverged, curve_loss(facts["data"]["classes"])
         pictures["The gap between train and validation"] = Picture(
-            band_curves(curves, winner["role"], seeds, diverged, loss),
+            band_curves(curves, named(facts, winner["role"]), seeds, diverged, loss),
             "Train and validation loss of the winner over epochs, mean and band over seeds",
             "The distance between the lines is the gap.",
         )
@@ -176,7 +176,12 @@ DIFFERENCES = {
 @picture
 def forest(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     """SVG: one line per band, one group per configuration. rows: as `rows_of` gives them, of one score."""
-    lines = [(row["role"], column, row[column]) for row in rows for column in LINES if _drawn(row, column)]
+    lines = [
+        (row.get("name", row["role"]), column, row[column])
+        for row in rows
+        for column in LINES
+        if _drawn(row, column)
+    ]
     figure, axes = canvas(7.6, 1.0 + 0.27 * len(lines))
     places, place, before = [], 0.0, None
     for role, column, band in lines:

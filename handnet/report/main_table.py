@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from handnet.bands.intervals import LEVEL
 from handnet.bands.simulated import STUDIES
-from handnet.report.model_words import Studied, studied
+from handnet.report.model_words import Studied, named, studied
 from handnet.report.score_names import OF_A_CLASS
 from handnet.report.tables import COUNTS, Grid, label_of, over_seeds, role_of, rows_of, scores_of
 from handnet.report.words import (
@@ -203,7 +203,7 @@ def count_table(facts: Mapping[str, Any], part: str) -> Grid:
     rows = []
     for role, bands in by_role.items():
         cells = (_count(bands[name]) for name in COUNTS)
-        rows.append((role, *cells, str(bands[COUNTS[0]]["n"])))
+        rows.append((named(facts, role), *cells, str(bands[COUNTS[0]]["n"])))
     return Grid(
         f"Counts on {part_name(part)} rows",
         "Mean over seeds, the counts from the quantile .025 to .975, and how many of the seeds lie there;"

@@ -6,6 +6,7 @@ A sentence takes its noun and its verb from here, so that a forest is never call
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from handnet.report.words import short
 from handnet.study.settings import MLP, Settings
 
 MOST = 4  # parameters that a sentence lists before it counts them
@@ -73,6 +74,21 @@ def studied(facts: Mapping[str, Any]) -> Studied:
     """What a report is about. facts: of the report; without the key `model` it is our own network."""
     model = facts.get("model") or {}
     return Studied(**{name: model[name] for name in Studied._fields if name in model})
+
+
+def named(facts: Mapping[str, Any], role: str) -> str:
+    """A configuration as tables and figures call it: its role, and of a winner that is no network by hand, or
+    one among several models, also which model it is. facts: of the report."""
+    first: Mapping[str, Any] = next(iter(facts.get("configurations", ())), {})
+    model = first.get("model")
+    if role != "winner" or first.get("role") != role or not model:
+        return role
+    return f"{role} ({short(model, 24)})" if model != MLP or facts.get("other_searches") else role
+
+
+def pair_named(facts: Mapping[str, Any], pair: Mapping[str, Any]) -> str:
+    """Two that are compared, each as tables call it."""
+    return f"{named(facts, pair['ours'])} - {named(facts, pair['theirs'])}"
 
 
 def models_of(settings: Settings) -> list[Studied]:

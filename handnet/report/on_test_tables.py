@@ -4,18 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from handnet.report.comparison_tables import by_chance, in_interval, seen_in_80
-from handnet.report.model_words import studied
+from handnet.report.model_words import pair_named, studied
 from handnet.report.tables import Grid
 from handnet.report.words import cases_of, p_value, signed_band
 
 
 def on_test_table(facts: Mapping[str, Any]) -> Grid:
     """The comparisons on the opened test."""
-    pairs = [
-        (f"{pair['ours']} - {pair['theirs']}", pair["on_test"])
-        for pair in facts["comparisons"]
-        if pair["on_test"]
-    ]
+    pairs = [(pair_named(facts, pair), pair["on_test"]) for pair in facts["comparisons"] if pair["on_test"]]
     if any("mse" in on_test for _, on_test in pairs):
         return _numbers_table(facts, pairs)
     rows, model = [_on_test(*pair) for pair in pairs], studied(facts)

@@ -28,7 +28,7 @@ from handnet.report.model_tables import (
     searched,
     why_absent,
 )
-from handnet.report.model_words import studied
+from handnet.report.model_words import named, studied
 from handnet.report.on_test_tables import on_test_table
 from handnet.report.search_tables import (
     again_table,
@@ -228,6 +228,7 @@ def _context(facts: Mapping[str, Any]) -> dict[str, Any]:
         "by_hand": not models or len(others) < len(models),
         "all_params": params_of(facts["configurations"], facts["search"]["params"]),
         "why_absent": why_absent(facts),
+        "named": partial(named, facts),
         "absent": partial(absent, facts),
         "missed": {part: [dict(row) for row in missed if row["part"] == part] for part in parts},
         "doubts": {row["part"]: doubted(row) for row in facts["doubt"] if row["role"] == "winner"},

@@ -158,6 +158,23 @@ def _lost(role: str, params: Mapping[str, Any], replicas: Replicas) -> Iterator[
             yield {"role": role, "params": dict(params), "seed": seed, "why": why}
 
 
+def ties(findings: Findings) -> list[str]:
+    """For each model whose best configurations have one objective to the bit: that the first was taken."""
+    told = []
+    for model, trials in {"": findings.trials, **findings.others}.items():
+        task, y_val = findings.problem.task, findings.problem.parts.val.y
+        values = {one.trial.config_id: objective(task, one.replicas, y_val) for one in trials}
+        equal = sum(value == min(values.values()) for value in values.values()) - 1
+        if equal > 0 and np.isfinite(min(values.values())):
+            who = f"The best configuration of {model}" if model else "The winner"
+            others = f"{equal} other{'s' * (equal > 1)}"
+            told.append(
+                f"{who} is tied with {others}: their {mean_of(task.trained_on)} in the search is the same to"
+                " the bit; the first tried was taken."
+            )
+    return told
+
+
 def other_searches(findings: Findings) -> list[dict[str, Any]]:
     """The trials of each model that does not decide."""
     settings = findings.settings

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from handnet.bands.compare import ALPHA
 from handnet.bands.null import RULE
 from handnet.bands.selection import SIMULATED
@@ -31,6 +33,7 @@ def statements(
     sentences = [
         *map(_missing, analysis.missing),
         *map(_alike, confirmed),
+        *map(_constant, confirmed),
         compared(SEARCHED_ANEW, analysis, problem.data.class_names, model),
         _split_against_seed(analysis, roles["winner"].alike),
         _cost_of_choosing(analysis, roles["winner"], problem),
@@ -98,6 +101,25 @@ def _alike(configuration: Confirmed) -> str:
         f"All {configuration.replicas.sound.sum()} seeds of {of} gave the same outputs to the bit, so its"
         " bands over seeds have no width."
     )
+
+
+def _constant(configuration: Confirmed) -> str:
+    """That a model says the same of every case, so that none of its scores is due to what it learnt."""
+    if configuration.replicas is None:
+        return ""
+    given = [one for one in (configuration.val_logits, configuration.test_logits) if one is not None]
+    outputs = np.concatenate(given, axis=1)[configuration.replicas.sound]
+    constant = int((outputs == outputs[:, :1]).reshape(len(outputs), -1).all(axis=1).sum())
+    if not constant or outputs.shape[1] < 2:
+        return ""
+    of = "the winner" if configuration.role == "winner" else configuration.role
+    if constant < len(outputs):
+        return (
+            f"{constant} of {len(outputs)} seeds of {of} give every case the same output, so they have learnt"
+            " nothing."
+        )
+    who = "The winner" if configuration.role == "winner" else configuration.role
+    return f"{who} gives every case the same output, so it has learnt nothing."
 
 
 def _comparison(

@@ -11,7 +11,7 @@ from typing import Any
 from handnet.bands.band import PREDICTIVE
 from handnet.bands.calibration import ENOUGH
 from handnet.mlp.history import PREDICTING, TRAINING
-from handnet.report.model_words import lost_of, missing, studied
+from handnet.report.model_words import lost_of, missing, named, studied
 from handnet.report.words import counts, in_band, interval, label, middle, percent, points
 
 # Each list is the order in which a table has its rows.
@@ -76,7 +76,7 @@ def rows_of(
     """The bands of one part: a row for each score and configuration, a key for each column of bands.
 
     The rows of the test carry the bands over fresh divisions too; `alike` is whether all seeds of the
-    configuration gave the same outputs. scores: None for those of the main table.
+    configuration gave the same outputs, `name` what tables call it. scores: None for those of the main table.
     """
     scores = scores_of(facts) if scores is None else scores
     alike = {one["role"] for one in facts["configurations"] if one.get("alike")}
@@ -85,7 +85,7 @@ def rows_of(
         role, score = band["role"], band["score"]
         if band["part"] in (part, "rehearsal" if part == "test" else part) and score in scores:
             row = rows.setdefault((role, score), {"role": role, "score": score, "lost": lost_of(facts, role)})
-            row["alike"] = role in alike
+            row |= {"name": named(facts, role), "alike": role in alike}
             row[_column(band)] = band
     order = [
         *(configuration["role"] for configuration in facts["configurations"]),
@@ -110,9 +110,10 @@ def graded_parts(facts: Mapping[str, Any]) -> list[str]:
 def role_of(row: Mapping[str, Any]) -> str:
     """The configuration, and how many of its seeds are missing."""
     band = row.get("seeds")
+    name = str(row.get("name", row["role"]))
     if not band or not band["diverged"]:
-        return str(row["role"])
-    return f"{row['role']} ({missing(band['diverged'], band['n'] + band['diverged'], row.get('lost', 0))})"
+        return name
+    return f"{name} ({missing(band['diverged'], band['n'] + band['diverged'], row.get('lost', 0))})"
 
 
 def over_seeds(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -152,7 +153,7 @@ def gap_table(facts: Mapping[str, Any]) -> Grid:
         covers = f"all {seeds['n']} alike" if row["alike"] else f"{seeds['n']}, {percent(seeds['coverage'])}"
         rows.append((label(row["score"]), role_of(row), in_band(seeds), interval(row["extremes"]), covers))
     flags = [
-        f"{row['role']} {row['overfit']['flagged']} of {row['overfit']['seeds']}"
+        f"{named(facts, row['role'])} {row['overfit']['flagged']} of {row['overfit']['seeds']}"
         for row in facts["configurations"]
         if row["overfit"]
     ]
@@ -189,7 +190,7 @@ def deviation_table(facts: Mapping[str, Any], part: str) -> Grid:
         measured = (
             f"{deviation(band['centres']['measured'])} [{deviation(band['low'])}, {deviation(band['high'])}]"
         )
-        rows.append((row["role"], measured, deviation(band["centres"]["expected"]), str(band["n"])))
+        rows.append((row["name"], measured, deviation(band["centres"]["expected"]), str(band["n"])))
     return Grid(
         "How much of the seed's noise the doubtful cases explain",
         "Standard deviation of accuracy over seeds in points, and what it would be if replicas missed each"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from handnet.report.model_words import named
 from handnet.report.tables import Grid, label_of
 from handnet.report.words import in_band, interval, number, of_class, part_name, percent, written
 
@@ -14,7 +15,7 @@ def threshold_table(facts: Mapping[str, Any]) -> Grid:
     """Sensitivity, specificity, PPV and NPV of each configuration at each fixed threshold, over cases."""
     points = facts["thresholds"]["points"]
     rows = [
-        (_fixed(point), point["role"], *(_over(point, name, "cases") for name in MEASURES))
+        (_fixed(point), named(facts, point["role"]), *(_over(point, name, "cases") for name in MEASURES))
         for point in points
     ]
     return Grid(
@@ -29,7 +30,11 @@ def threshold_table(facts: Mapping[str, Any]) -> Grid:
 def threshold_seeds_table(facts: Mapping[str, Any]) -> Grid:
     """The same and the thresholds themselves, over seeds."""
     rows = [
-        (_fixed(point), point["role"], *(_over(point, name, "seeds") for name in ("threshold", *MEASURES)))
+        (
+            _fixed(point),
+            named(facts, point["role"]),
+            *(_over(point, name, "seeds") for name in ("threshold", *MEASURES)),
+        )
         for point in facts["thresholds"]["points"]
         if len(point["threshold"]) > 1
     ]
@@ -114,7 +119,12 @@ def benefit_table(facts: Mapping[str, Any]) -> Grid:
         " and Elkin 2006): a threshold of .1 says that nine acted on in vain are as bad as one missed. Acting"
         f" on nobody is worth 0.{'' if found['own_prevalence'] else moved} Which threshold is right is no"
         " question of statistics.",
-        ("act above", "treat all", *shown, *(f"winner less {role}" for role in rivals)),
+        (
+            "act above",
+            "treat all",
+            *(named(facts, role) for role in shown),
+            *(f"winner less {role}" for role in rivals),
+        ),
         rows,
         "Mean over seeds [95 %, another seed and all cases at once]; without a seed over cases.",
     )
@@ -129,7 +139,10 @@ def look_table(facts: Mapping[str, Any]) -> Grid:
     """What several looks at the same test rows cost: the deciding score's band at the level that pays it."""
     looks = facts["looks"]
     level = f"{100 * looks['level']:.4g} %"
-    rows = [(row["role"], in_band(row["plain"]), interval(row["corrected"])) for row in looks["bands"]]
+    rows = [
+        (named(facts, row["role"]), in_band(row["plain"]), interval(row["corrected"]))
+        for row in looks["bands"]
+    ]
     counted = "counted in this folder's ledger, up to this one" if looks["counted"] else "asked for"
     return Grid(
         "The price of looks at the test",

@@ -39,6 +39,7 @@ def paragraph(facts: Mapping[str, Any], comparison: str, warning: str = "") -> s
     the comparison worth less, empty where nothing does."""
     sentences = [
         _worth(facts),
+        _first_named(facts),
         _deciding(facts),
         _next(facts),
         _spread(facts),
@@ -152,6 +153,18 @@ def _held(bands: Mapping[str, Mapping[str, Any]]) -> str:
     least, most = min(held), max(held)
     times = f"{least}" if least == most else f"{least} to {most}"
     return f"95% intervals; intervals made this way held the truth in {times} of {STUDIES} simulated studies"
+
+
+def _first_named(facts: Mapping[str, Any]) -> str:
+    """Which of several models is called the winner, and why."""
+    others = facts.get("other_searches")
+    if not others:
+        return ""
+    first = facts["configurations"][0]["model"]
+    return (
+        f"{first} was named first of the {len(others) + 1} models, so it decides: its best configuration is"
+        " called the winner, whether or not another model is better."
+    )
 
 
 def _deciding(facts: Mapping[str, Any]) -> str:

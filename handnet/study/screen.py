@@ -218,7 +218,7 @@ def _band_table(facts: Mapping[str, Any], part: str, rows: list[dict[str, Any]])
             grid.add_row(Text(label_of(facts, row["score"])), style="bold")
         cells = [_seeds(row), in_band(row.get("both", row.get("cases")))]
         cells += [interval(row.get("splits"))] if splits else []
-        grid.add_row(Text(f"  {row['role']}"), *map(Text, cells))
+        grid.add_row(Text(f"  {row['name']}"), *map(Text, cells))
     return grid
 
 
@@ -256,7 +256,7 @@ def _absent(row: Mapping[str, Any]) -> str:
     absent = missing(band["diverged"], band["n"] + band["diverged"], row["lost"])
     few = band["assured"] < TELLING
     held = f"{percent(band['coverage'])} on average" if few else percent(band["assured"])
-    return f"{row['role']}: {absent}; of {band['n']} {held}"
+    return f"{row['name']}: {absent}; of {band['n']} {held}"
 
 
 def _opening(facts: Mapping[str, Any], openings: int) -> str:
