@@ -44,7 +44,7 @@ def check_seal(**options: Any) -> int:
 
 SIZES = ("search.", "confirm.", "backend.", "rehearsal.", "verdict.", "report.")  # none moves what is tried
 UNUSED = {"name", "open", "executor", "workers", "check"} | {
-    name for name, (key, *_) in OPTIONS.items() if key.startswith(SIZES)
+    name for name, (key, *_) in OPTIONS.items() if key.startswith(SIZES) and name != "design"
 }
 for param in check_seal.params:
     if isinstance(param, click.Option):

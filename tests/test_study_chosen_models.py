@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ import handnet
 from handnet import Refusal, run_study
 from handnet.cli import main
 from handnet.messages import option, through
+from handnet.report.search_facts import tuned
 from handnet.study.chosen_models import models_of
 from handnet.study.given_models import Chosen
 from handnet.study.options import settings_and_table
@@ -175,6 +177,14 @@ def test_models_of_python_have_names() -> None:
     assert named.studied == ("a", "b")
     assert (named.model("a").fixed, named.model("a").space) == ({"x__y": 2}, {})
     assert named.searched_of("b").reference == "object:space"
+
+
+def test_what_a_function_suggests_was_chosen_is_a_sentence() -> None:
+    settings = given(model={"b": RandomForestClassifier()}, space={"b": space})
+    winner: Any = SimpleNamespace(role="winner", configuration=SimpleNamespace(model="b"))
+    assert tuned(winner, settings).startswith(
+        "the parameters that space suggests were chosen on the validation rows, of 40 configurations"
+    )
 
 
 REFUSED = [

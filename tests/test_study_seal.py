@@ -227,7 +227,7 @@ def test_the_help_lists_what_moves_the_check_and_all_words_of_a_study_are_taken(
     assert cli(tmp_path, "check-seal", "--help") == 0
     said = capsys.readouterr().out
     shown = set(re.findall(r"^ +--([a-z-]+)", said, re.MULTILINE))
-    assert {"model", "space", "fixed", "inputs", "data", "target", "missing", "split-seed"} <= shown
+    assert {"model", "space", "fixed", "inputs", "data", "target", "missing", "split-seed", "design"} <= shown
     assert {"unit-timeout", "unit-memory", "settings", "set"} <= shown
     nothing = {"trials", "seeds", "confirm", "splits", "ideal", "score", "equal", "looks", "open", "workers"}
     assert not shown & (nothing | {"check", "name", "executor", "backend", "prevalence"})
