@@ -125,7 +125,7 @@ gate.failed = 2  # 1 says that it is not shown
 )
 @option("--to", type=click.Path(), metavar="FILE", help="a CSV file for all rows; without it some are shown")
 def predict(**options: Any) -> None:
-    """What the networks of a study's winner say of new rows, each with its band over seeds.
+    """What the models of a study's winner say of new rows, each with its band over seeds.
 
     The rows have the columns of the study's table; the target may be missing. A band over seeds tells what
     other seeds would say of a case, and not how far from the truth they are.

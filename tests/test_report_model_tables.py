@@ -17,12 +17,14 @@ from handnet.report import pages as render
 from handnet.report.figures import _drawn
 from handnet.report.main_table import band_table
 from handnet.report.model_tables import FEW, LISTED, Params, fixed, lost_table
-from handnet.report.model_words import Studied, left_out, listed, missing, named
+from handnet.report.model_words import Studied, left_out, listed, missing, named, unsaid
 from handnet.report.search_tables import confirmed, tried
 from handnet.report.statements import _constant
 from handnet.report.tables import gap_table, over_seeds, rows_of
 from handnet.report.verdict import paragraph
 from handnet.study.identity import make_problem
+from handnet.study.model_settings import ModelSettings
+from handnet.study.reading import read
 from handnet.study.screen import _coverage
 from handnet.study.units import Confirmed
 
@@ -252,3 +254,21 @@ def test_parameters_that_are_not_searched_are_shown_as_fixed(forests: dict[str, 
     assert re.search(r"; fixed: n\\?_estimators=100", texts["md"])
     winner["recipe"] = {"max_depth": 3}
     assert fixed(winner) == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "inputs", "why"),
+    [
+        ("sklearn:sklearn.svm.SVC", "encoded", ""),
+        ("sklearn:sklearn.svm.SVC", "raw", "it takes the columns"),
+        ("object:SVC", "encoded", "as an object"),
+    ],
+)
+def test_a_winner_that_says_nothing_of_new_rows_says_so(source: str, inputs: str, why: str) -> None:
+    model = ModelSettings(name="it", source=source, inputs=inputs)
+    for models in ((model,), (model, ModelSettings(name="near", source="object:near", inputs="raw"))):
+        said = unsaid(read({}).model_copy(update={"models": models}))
+        found = [row for row in said if row["what"] == "predictions for new rows"]
+        assert len(found) == bool(why)
+        assert all(why in row["why"] for row in found)
+    assert unsaid(read({})) == []

@@ -246,6 +246,7 @@ def test_a_dataset_keeps_its_own_families(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
+        ({"mlruns": "m3"}, "mlruns is no argument of run_study: did you mean home?"),
         ({"tirals": 2}, "tirals is no argument of run_study: did you mean trials?"),
         ({"space.epochs.hihg": 2}, "space.epochs.high"),
         ({"seeds": 1}, "search.seeds must be a whole number from 2"),

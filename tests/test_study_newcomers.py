@@ -1,5 +1,6 @@
 """The winner on new rows: those of its own test come out as they are stored, to the bit."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ def test_what_new_rows_lack_is_told(patients: Path, tmp_path: Path) -> None:
 def test_refusals_are_one_sentence(patients: Path, finished: Path, tmp_path: Path) -> None:
     name, frame = study_name(patients), pd.DataFrame({"radius": [1.0], "texture": [2.0]})
     for says, home, which, new in [
-        ("no study 'other'", patients, "other", frame),
+        (f"there are: {name}); write the name of one before the new rows.", patients, "other", frame),
         ("the DataFrame: there is no column 'form'", patients, name, frame),
         ("cannot be read (No such file", patients, name, tmp_path / "nothing.csv"),
         ("there is no study in", tmp_path, name, frame),
@@ -109,3 +110,16 @@ def test_refusals_are_one_sentence(patients: Path, finished: Path, tmp_path: Pat
             predict_rows(which, home, new)
         assert says in fault.value.sentence
         assert "?." not in fault.value.sentence
+
+
+@pytest.mark.long
+def test_a_class_of_floats_is_written_as_a_whole_number(tmp_path: Path) -> None:
+    table = pd.read_csv(io.StringIO(TABLE))
+    labels = table["y"].map({"M": "1.000000", "B": "0.000000"})
+    table.assign(y=labels).to_csv(tmp_path / "table.csv", index=False)
+    words = [f"DATA={tmp_path / 'table.csv'}", "TARGET=y", "POSITIVE=1", "ID=patient", *FEW[:-1], "TRIALS=1"]
+    assert cli(tmp_path, "study", *words) == 0
+    found = predict_rows(study_name(tmp_path), tmp_path, tmp_path / "table.csv")
+    found.write(tmp_path / "said.csv")
+    assert set(pd.read_csv(tmp_path / "said.csv", dtype=str)["call"].dropna()) <= {"0", "1"}
+    assert "1.000000" not in found.columns

@@ -59,7 +59,7 @@ def test_signs_are_taken_off_where_they_were_taken_off_the_table(tmp_path: Path)
 
 
 REFUSED = {
-    "there is no column 'radius', which the networks learnt from; did you mean radios?": ("radius", "radios"),
+    "there is no column 'radius', which the models learnt from; did you mean radios?": ("radius", "radios"),
     "there is no column 'radius', 'texture', which": ("radius,texture", "a,b"),
     "the column 'texture' is of numbers in the study, and holds 'soft' (line 2)": ("1.5,2", "1.5,soft"),
     "it has a header and no data rows": (ROWS[33:], ""),

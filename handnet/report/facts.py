@@ -14,7 +14,7 @@ from handnet.report.class_facts import class_counts, confusion, poles, score_fac
 from handnet.report.comparison_facts import chance_facts, pair_facts, rule_facts, variance_facts
 from handnet.report.deployed import deployed
 from handnet.report.imbalance import warnings_on_test
-from handnet.report.model_words import Studied, left_out, model_of, models_of, studied
+from handnet.report.model_words import Studied, model_of, studied, unsaid
 from handnet.report.search_facts import (
     Findings,
     lost_searches,
@@ -60,7 +60,7 @@ def document(findings: Findings) -> dict[str, Any]:
         "bands": list(_bands(analysis)),
         "configurations": [_configuration(one, findings, model) for one in confirmed],
         "lost": list(lost_seeds(findings)),
-        "left_out": [*left_out(models_of(settings)), *cases.left_out(), *lost_searches(findings.divisions)],
+        "left_out": [*unsaid(settings), *cases.left_out(), *lost_searches(findings.divisions)],
         "statements": _statements(findings, model),
         "warnings": warnings_on_test(
             settings.verdict.score, problem.data, problem.parts.test_rows, findings.opening is not None

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from handnet.report.words import short
+from handnet.study.model_settings import OBJECT
 from handnet.study.settings import MLP, Settings
 
 MOST = 4  # parameters that a sentence lists before it counts them
@@ -132,6 +133,24 @@ def left_out(models: Sequence[Studied]) -> list[dict[str, str]]:
         )
         if not there
     ]
+
+
+def unsaid(settings: Settings) -> list[dict[str, str]]:
+    """What the report of a study and `handnet predict` cannot say of its models, and why, a record each."""
+    return [*left_out(models_of(settings)), *without_new_rows(settings)]
+
+
+def without_new_rows(settings: Settings) -> list[dict[str, str]]:
+    """A record of why the winner says nothing of new rows, where it does not."""
+    name = settings.studied[0]
+    if name == MLP:
+        return []
+    model, why = settings.model(name), ""
+    if model.inputs == "raw":
+        why = f"{name} takes the columns of the table itself, and new rows are read for the encoder"
+    elif model.source.startswith(OBJECT):
+        why = f"Python gave {name} as an object, which only the script has"
+    return [{"what": "predictions for new rows", "why": why}] if why else []
 
 
 def param_words(name: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from handnet.messages import ARGUMENTS as OTHERWISE
 from handnet.messages import Name, Refusal, nearest
 from handnet.study.options import OPTIONS, named_table
 
@@ -97,7 +98,7 @@ def to_settings(data: str | Path | None, options: Mapping[str, object]) -> dict[
         option = OPTIONS.get(name.replace("_", "-"))
         if option is None and "." not in name and name != "families":
             known = [option.replace("-", "_") for option in OPTIONS] + ARGUMENTS
-            raise Refusal(f"{name} is no argument of run_study: {nearest(name, known)}")
+            raise Refusal(f"{name} is no argument of run_study: {nearest(OTHERWISE.get(name, name), known)}")
         if value is not None:
             key = option[0] if option else name
             lists = key in ("data.leave", "data.text", "data.number") and not isinstance(value, str)

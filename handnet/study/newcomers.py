@@ -1,5 +1,6 @@
-"""What the winner's networks of a study say of rows that it has never seen."""
+"""What the winner of a study says of rows that it has never seen."""
 
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -28,8 +29,9 @@ from handnet.study.units import Problem
 from handnet.tables.dialect import Dialect
 from handnet.tables.more_rows import MoreRows, read_more_rows
 
-BLOCK = 1024  # rows whose outputs of all networks are held at once
+BLOCK = 1024  # rows whose outputs of all seeds are held at once
 SHOWN = 20  # rows on a screen
+CHOOSE = "write the name of one before the new rows"
 FILLED = "which are filled in as those of the train rows are"
 UNFILLED = (
     "which no train row has: a row without a number has no output, a missing text is none of the others"
@@ -75,7 +77,7 @@ class NewRows:
 def predict_rows(
     name: str | None, home: Path, new: "Path | str | pd.DataFrame", *, id: str = "", table: str | None = None
 ) -> NewRows:
-    """What the confirmed networks of a study's winner say of new rows.
+    """What the confirmed models of a study's winner say of new rows.
 
     The new rows have the columns of the study's table; the target may be absent, and is not read. Gaps and
     texts that no train row has become inputs as those of the table do; where the study knows no way with a
@@ -87,7 +89,7 @@ def predict_rows(
     rows again. Raises Refusal when there is no such study, it has confirmed nothing or its store is damaged,
     for new rows that lack a column or hold text where the study has numbers, and where a model fails.
     """
-    study = StoredStudy(home, Clock(time.perf_counter()), Screen(quiet=True), name, table)
+    study = StoredStudy(home, Clock(time.perf_counter()), Screen(quiet=True), name, table, CHOOSE)
     winner = study.load(trials=False).confirmed[0]
     configuration, settings = winner.configuration, study.records.settings
     assert winner.replicas is not None  # it has seeds
@@ -148,7 +150,7 @@ def _read(new: "Path | str | pd.DataFrame", problem: Problem, settings: Settings
 def _predicted(
     problem: Problem, replicas: Replicas, more: MoreRows, say: Callable[[Array], Array], block: int
 ) -> pd.DataFrame:
-    """What the networks say of the rows, a block at a time. say: scaled rows to outputs."""
+    """What the models say of the rows, a block at a time. say: scaled rows to outputs."""
     blocks = [more.X[start : start + block] for start in range(0, len(more.X), block)]
     said = pd.concat([_of_block(problem, say, X) for X in blocks], ignore_index=True)
     counts = [name for name in ("agree", "seeds") if name in said]
@@ -162,7 +164,7 @@ def _predicted(
 
 
 def _of_block(problem: Problem, say: Callable[[Array], Array], X: Array) -> pd.DataFrame:
-    """What the networks say of some rows X (n, columns) of the table; empty where they overflow."""
+    """What the models say of some rows X (n, columns) of the table; empty where they overflow."""
     outputs = say(problem.parts.scaled(X)).astype(np.float64)
     known = np.isfinite(outputs).all(axis=(0, *range(2, outputs.ndim)))
     said = _said(problem, outputs[:, known])
@@ -171,7 +173,7 @@ def _of_block(problem: Problem, say: Callable[[Array], Array], X: Array) -> pd.D
 
 def _said(problem: Problem, outputs: Array) -> pd.DataFrame:
     """The columns of `NewRows` but for the case, of outputs (R, n) or (R, n, k)."""
-    names, seeds = problem.data.class_names, len(outputs)
+    names, seeds = _names(problem), len(outputs)
     if not names:
         head: dict[str, Any] = {"seeds": seeds}
         return pd.concat([pd.DataFrame(head, index=range(outputs.shape[1])), banded(outputs, names)], axis=1)
@@ -183,6 +185,11 @@ def _said(problem: Problem, outputs: Array) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(head), banded(p, names)], axis=1)
 
 
+def _names(problem: Problem) -> list[str]:
+    """The classes as their labels are written: a whole number without a point and zeros behind it."""
+    return [re.sub(r"^([+-]?\d+)\.0*$", r"\1", name) for name in problem.data.class_names]
+
+
 def _half_width(problem: Problem, replicas: Replicas) -> float:
     """Half of the interval around the mean guess of the seeds, fixed on the validation rows."""
     mean = replicas.val_logits.mean(axis=0, dtype=np.float64)
@@ -191,7 +198,7 @@ def _half_width(problem: Problem, replicas: Replicas) -> float:
 
 def _meaning(problem: Problem, rows: pd.DataFrame) -> str:
     """What the columns are, in words."""
-    names, counts = problem.data.class_names, rows["seeds"].dropna()
+    names, counts = _names(problem), rows["seeds"].dropna()
     of = "the guess"
     if names:
         of = (

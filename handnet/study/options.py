@@ -35,7 +35,7 @@ OPTIONS = {
     "prevalence": (
         "report.prevalence",
         "SHARE",
-        "of class 1 where the networks are used; also after the opening",
+        "of class 1 where the models are used; also after the opening",
     ),
     "tolerance": (
         "report.tolerance",
@@ -54,7 +54,7 @@ OPTIONS = {
         "FILE",
         "a table of your own, a CSV, TSV or Parquet file; or wine, digits, diabetes, wisconsin",
     ),
-    "target": ("data.target", "COLUMN", "its column that the networks are to tell: labels, or numbers"),
+    "target": ("data.target", "COLUMN", "its column that the models are to tell: labels, or numbers"),
     "positive": ("data.positive", "LABEL", "of two labels the one that is class 1"),
     "task": ("data.task", "NAME", "what the target is, classes or number, if that is not found out"),
     "id": ("data.id", "COLUMN", "its column of case ids; without it, row numbers from 0"),

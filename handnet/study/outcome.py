@@ -135,14 +135,21 @@ def _versions() -> dict[str, str]:
 class StoredStudy:
     """Reads one confirmed study of a folder.
 
-    name: the default study's, unless given; table: where the study's own table is now, if it was moved."""
+    name: the default study's, unless given; table: where the study's own table is now, if it was moved;
+    choose: as of `check_study`."""
 
     def __init__(
-        self, home: Path, clock: Clock, screen: Screen, name: str | None = None, table: str | None = None
+        self,
+        home: Path,
+        clock: Clock,
+        screen: Screen,
+        name: str | None = None,
+        table: str | None = None,
+        choose: str = "",
     ) -> None:
         check_name(name)
         self.home, self.clock, self.screen = home, clock, screen
-        self.name, self.table = name or read({}).data.name, table
+        self.name, self.table, self.choose = name or read({}).data.name, table, choose
         self.ledger, self.folder = Ledger(home), home / "reports" / self.name
         self.records: Records
         self.store: Store
@@ -197,7 +204,7 @@ class StoredStudy:
 
         While a writer replaces that confirmation, it is read again. Raises Refusal when there is none (2), or
         when something it needs is missing or damaged (1)."""
-        check_study(self.home, self.name)
+        check_study(self.home, self.name, self.choose)
         self.store = Store(self.home, self.name)
         self.commit = Commit.read(self.store)
         while True:
@@ -210,7 +217,7 @@ class StoredStudy:
 
     def load_so_far(self) -> Outcome:
         """All results; of a study that has confirmed nothing yet, its trials."""
-        check_study(self.home, self.name)
+        check_study(self.home, self.name, self.choose)
         self.store = Store(self.home, self.name)
         if self.store.noted("commit"):
             return self.load()

@@ -252,16 +252,14 @@ def studies(home: Path) -> list[str]:
     return [path.parent.name for path in sorted(begun, key=lambda path: path.lstat().st_mtime, reverse=True)]
 
 
-def check_study(home: Path, name: str) -> None:
+def check_study(home: Path, name: str, choose: str = "") -> None:
     """Raises Refusal when there is no study of this name in the folder, which says what there is, or when the
-    layout is an older one."""
+    layout is an older one. choose: how another one is chosen; with an option, unless given."""
     check_layout(home)
     names = studies(home)
     if name in names:
         return
     if not names:
         raise Refusal(f"there is no study in {home} yet; {command('study')} makes one.")
-    another = option("name", names[0] if len(names) == 1 else "")
-    raise Refusal(
-        f"there is no study {name!r} in {home} (there are: {', '.join(names)}); choose with {another}."
-    )
+    choose = choose or f"choose with {option('name', names[0] if len(names) == 1 else '')}"
+    raise Refusal(f"there is no study {name!r} in {home} (there are: {', '.join(names)}); {choose}.")

@@ -72,7 +72,7 @@ def _check_there(sheet: Sheet, needed: Sequence[str]) -> None:
     if missing:
         others = [name for name in sheet.columns if name not in needed] or list(sheet.columns)
         raise ValueError(
-            f"there is no column {listed(map(repr, missing))}, which the networks learnt from;"
+            f"there is no column {listed(map(repr, missing))}, which the models learnt from;"
             f" {nearest(missing[0], others)}"
         )
 
