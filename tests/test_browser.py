@@ -284,7 +284,7 @@ def test_the_comparison_opens_on_what_matters(page: Page, ui: str) -> None:
         "val/log_loss.seeds.q975",
     ]
     assert shown[: len(first)] == first
-    cells = page.locator("[role=gridcell][col-id*='`val/log_loss`']")
+    cells = page.locator("[role=gridcell]:is([col-id$='val/log_loss'], [col-id$='val/log_loss`'])")
     assert eventually(page, lambda: cells.count() >= 7)
     tops = [
         (cell.bounding_box()["y"], float(cell.inner_text()))
