@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from test_report_tasks import errors, pages, report, settings
 
 from handnet.report import facts as report_facts
+from handnet.report import model_words
 from handnet.report import pages as render
 from handnet.report.figures import _drawn
 from handnet.report.main_table import band_table
@@ -50,7 +51,7 @@ def of_a(model: Studied, table: str) -> dict[str, Any]:
         planted.append(y + wrong if table == "diabetes" else np.where(y == 1, 2.0, -2.0) + wrong / 10)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report_facts, "model_of", lambda _settings: model)
-        patch.setattr(report_facts, "models_of", lambda _settings: [model])
+        patch.setattr(model_words, "models_of", lambda _settings: [model])
         whole = report(made, asked, *planted, test)
     for one in whole["configurations"]:
         one["params"] = one["params"] and {"max_depth": 3}
