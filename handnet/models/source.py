@@ -205,7 +205,9 @@ def _imported(name: str) -> ModuleType:
 @contextmanager
 def _importing(place: str) -> Iterator[None]:
     """While entered, somebody's module runs: what it prints goes to stderr, what it raises becomes a Refusal,
-    and what it draws from the process's generators is given back. place: the file or the module."""
+    and what it draws from the process's generators is given back. Nothing is written beside it. place: the
+    file or the module."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         with redirect_stdout(sys.stderr), global_generators(0):
             yield
@@ -216,6 +218,8 @@ def _importing(place: str) -> Iterator[None]:
         at = f" in line {line}" if line else ""
         said = fault.msg if isinstance(fault, SyntaxError) else fault
         raise Refusal(f"{place} cannot be imported{at}: {type(fault).__name__}: {said}.") from None
+    finally:
+        sys.dont_write_bytecode = before
 
 
 @contextmanager

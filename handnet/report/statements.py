@@ -109,7 +109,7 @@ def _constant(configuration: Confirmed) -> str:
         return ""
     given = [one for one in (configuration.val_logits, configuration.test_logits) if one is not None]
     outputs = np.concatenate(given, axis=1)[configuration.replicas.sound]
-    constant = int((outputs == outputs[:, :1]).reshape(len(outputs), -1).all(axis=1).sum())
+    constant = int((outputs == outputs[:, :1]).all(axis=tuple(range(1, outputs.ndim))).sum())
     if not constant or outputs.shape[1] < 2:
         return ""
     of = "the winner" if configuration.role == "winner" else configuration.role
