@@ -172,3 +172,12 @@ def nearest(word: str, known: Sequence[str]) -> str:
     """'did you mean X?' for the closest known word, or the list of them."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}."
+
+
+def shown(value: object) -> str:
+    """A value in a sentence, cut where it is longer than one."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number may have more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= 200 else f"{text[:60]}..."

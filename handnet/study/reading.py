@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 from handnet.data import DATASETS, Dataset
-from handnet.messages import Refusal, again, nearest, option
+from handnet.messages import Refusal, again, nearest, option, shown
 from handnet.study.typed import lay_models, lay_over, names_a_parameter, place, table_at
 from handnet.tables.dataset import read_table
 from handnet.tables.faults import Unusable
@@ -234,16 +234,7 @@ def _sentence(error: "ErrorDetails") -> str:
         return f"{key} is missing."
     if error["type"] == "extra_forbidden":
         return f"{key} is not a setting: {nearest(str(place[-1]), _keys(above))}"
-    return f"{key} must be {reason or WANTED[error['type']]}, but is {_shown(error['input'])}."
-
-
-def _shown(value: object) -> str:
-    """The value in a sentence, cut where it is longer than one."""
-    try:
-        text = repr(value)
-    except ValueError:  # a hexadecimal number may have more digits than Python writes
-        return "a number of thousands of digits"
-    return text if len(text) <= 200 else f"{text[:60]}..."
+    return f"{key} must be {reason or WANTED[error['type']]}, but is {shown(error['input'])}."
 
 
 def _keys(place: Sequence[int | str]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from handnet.messages import nearest
+from handnet.messages import nearest, shown
 from handnet.study.values import MOST, Inconsistent
 
 DIGITS = 6  # of a number that is proposed, so that a person can copy it
@@ -49,10 +49,10 @@ class Range:
 
     def _end(self, key: str, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, Real) or not _is_finite(value):
-            raise ValueError(f".{key} must be a finite number, but is {_cut(value)}")
+            raise ValueError(f".{key} must be a finite number, but is {shown(value)}")
         end = float(value)
         if self.whole and not (end.is_integer() and abs(end) <= MOST):
-            raise ValueError(f".{key} must be a whole number of at most {MOST}, but is {_cut(value)}")
+            raise ValueError(f".{key} must be a whole number of at most {MOST}, but is {shown(value)}")
         return int(end) if self.whole else end
 
     def value(self, unit: float) -> float:
@@ -105,12 +105,12 @@ class Choice:
     def __post_init__(self) -> None:
         for value in self.values:
             if not can_be_stored(value):
-                raise ValueError(f" must be a choice of {VALUES}, but holds {_cut(value)}")
+                raise ValueError(f" must be a choice of {VALUES}, but holds {shown(value)}")
         object.__setattr__(self, "values", tuple(map(stored, self.values)))
         if not self.values:
             raise ValueError(" must be a choice of at least one value, but is empty")
         if len(set(self.values)) < len(self.values) or len({*self.labels}) < len(self.values):
-            raise ValueError(f" must be a choice of different values, but is {_cut(self.plain)}")
+            raise ValueError(f" must be a choice of different values, but is {shown(self.plain)}")
 
     @property
     def labels(self) -> list[Any]:
@@ -151,7 +151,7 @@ def space_of(table: Any, prefix: str = "space") -> dict[str, Axis]:
 
     Raises Inconsistent with a sentence for each fault; prefix: what stands before the names in them."""
     if not isinstance(table, Mapping):
-        raise Inconsistent(f"{prefix} must be a table, but is {_cut(table)}.")
+        raise Inconsistent(f"{prefix} must be a table, but is {shown(table)}.")
     axes, faults = {}, []
     for name, form in table.items():
         try:
@@ -166,7 +166,7 @@ def space_of(table: Any, prefix: str = "space") -> dict[str, Axis]:
 def axis_of(name: str, form: Any, prefix: str = "space") -> Axis:
     """One axis, from any of its forms. Raises Inconsistent with one sentence when it is none."""
     if not isinstance(name, str) or not name.isidentifier():
-        raise Inconsistent(f"{prefix} names parameters by identifiers of Python, but one is {_cut(name)}.")
+        raise Inconsistent(f"{prefix} names parameters by identifiers of Python, but one is {shown(name)}.")
     try:
         return _parsed(form)
     except ValueError as fault:
@@ -198,7 +198,7 @@ def _parsed(form: Any) -> Axis:
         case int() | float() | None:
             axis = Choice((form,))
         case _:
-            raise ValueError(f" must be a range or a choice, but is {_cut(form)}; {FORMS}")
+            raise ValueError(f" must be a range or a choice, but is {shown(form)}; {FORMS}")
     return axis
 
 
@@ -214,7 +214,7 @@ def _from_text(text: str) -> Axis:
     except (csv.Error, ValueError):
         words = []
     if not words or not all(word.strip() for word in words) or ".." in text:
-        raise ValueError(f" must be a range or a choice, but is {_cut(text)}; {FORMS}")
+        raise ValueError(f" must be a range or a choice, but is {shown(text)}; {FORMS}")
     return Choice(tuple(_word(word.strip()) for word in words))
 
 
@@ -238,7 +238,7 @@ def _from_list(text: str) -> list[Any]:
         return list(json.loads(text))
     with suppress(ValueError, RecursionError):
         return list(tomllib.loads(f"value = {text}")["value"])
-    raise ValueError(f" must be a list of values, but is {_cut(text)}; {FORMS}")
+    raise ValueError(f" must be a list of values, but is {shown(text)}; {FORMS}")
 
 
 def _from_table(table: Mapping[str, Any]) -> Range:
@@ -250,14 +250,14 @@ def _from_table(table: Mapping[str, Any]) -> Range:
         if key not in table:
             raise ValueError(f".{key} is missing")
     if not isinstance(log := table.get("log", False), bool):
-        raise ValueError(f".log must be true or false, but is {_cut(log)}")
+        raise ValueError(f".log must be true or false, but is {shown(log)}")
     ends = table["low"], table["high"]
     return Range(*ends, log, all(isinstance(end, Integral) for end in ends))
 
 
 def _from_ends(ends: tuple[Any, ...]) -> Range:
     if len(ends) not in (2, 3) or ends[2:] not in ((), ("log",)):
-        raise ValueError(f' must be (low, high) or (low, high, "log"), but is {_cut(ends)}')
+        raise ValueError(f' must be (low, high) or (low, high, "log"), but is {shown(ends)}')
     return _from_table({"low": ends[0], "high": ends[1], "log": len(ends) == 3})
 
 
@@ -287,12 +287,3 @@ def _is_finite(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:  # a whole number beyond what a float can be
         return False
-
-
-def _cut(value: object) -> str:
-    """The value in a sentence, cut where it is longer than one."""
-    try:
-        text = repr(value)
-    except ValueError:  # a whole number may have more digits than Python writes
-        return "a number of thousands of digits"
-    return text if len(text) <= 200 else f"{text[:60]}..."
